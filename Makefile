@@ -1,0 +1,85 @@
+# Flightline. Plain `make` lists the targets. Nothing has to be there first but Python 3.11 or 3.12 and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+# What a person may set: `make demo EPOCHS=100`, `make install TORCH_BACKEND=cpu`, `make test ARGS="-k shapes"`.
+EPOCHS ?= 20
+ARGS ?=
+# cpu takes torch's small CPU builds; what was chosen once holds until said otherwise (TORCH_BACKEND=default).
+TORCH_BACKEND ?= $(or $(patsubst $(VENV)/.installed-%,%,$(firstword $(wildcard $(VENV)/.installed-*))),default)
+STAMP := $(VENV)/.installed-$(TORCH_BACKEND)
+# Images: what FLIGHTLINE_DATA_DIR says, else `datasets` here, else `shared/data` beside the checkout, else the home's own folder.
+FOUND_DATA := $(abspath $(firstword $(wildcard datasets ../shared/data)))
+export FLIGHTLINE_DATA_DIR ?= $(FOUND_DATA)
+ifeq ($(FLIGHTLINE_DATA_DIR),)
+unexport FLIGHTLINE_DATA_DIR
+endif
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(STAMP) ## virtual environment and everything in it (TORCH_BACKEND=cpu: torch's small CPU builds)
+
+$(STAMP): pyproject.toml locks/dev.lock deploy/install deploy/find-python
+	[ -x $(BIN)/python ] || "$$(deploy/find-python)" -m venv $(VENV)
+	TORCH_BACKEND=$(TORCH_BACKEND) deploy/install $(BIN)/python locks/dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraint locks/dev.lock --editable .
+	rm -f $(VENV)/.installed-* && touch $@
+
+.PHONY: demo
+demo: install ## the stack up, the notebook's three networks trained, a table of results (EPOCHS=20)
+	$(BIN)/flightline demo --epochs $(EPOCHS)
+
+.PHONY: up
+up: install ## API, workers, Redis and database on this machine, until Ctrl-C
+	$(BIN)/flightline up
+
+.PHONY: test
+test: install ## the whole test suite (ARGS="tests/unit -n0" for a part)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+.PHONY: coverage
+coverage: install ## the test suite with branch coverage
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term $(ARGS)
+
+.PHONY: lint
+lint: install ## style, types, layers, compose file, Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python deploy/check_tree.py
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/hadolint Dockerfile
+	if docker compose version >/dev/null 2>&1; then docker compose --profile gpu config --quiet; fi
+
+.PHONY: format
+format: install ## put the code into the formatter's form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: install ## the benchmarks: figures, not tests
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+.PHONY: locks
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-emit-index-url --no-header --annotation-style line pyproject.toml
+locks: ## choose the newest versions again (UPGRADE= keeps those that still fit)
+	$(COMPILE) $(UPGRADE) --all-extras --output-file locks/dev.lock
+	rm -f locks/api.lock locks/worker.lock
+	$(COMPILE) --extra api --constraint locks/dev.lock --output-file locks/api.lock
+	$(COMPILE) --extra worker --constraint locks/dev.lock --output-file locks/worker.lock
+UPGRADE ?= --upgrade
+
+.PHONY: clean
+clean: ## remove what was built and cached here; the environment and the homes stay
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
