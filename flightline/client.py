@@ -1,0 +1,214 @@
+"""The client: ``from flightline import Client``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from flightline.documents import encoded, job_document
+from flightline.downloads import save
+from flightline.records import (
+    Artifact,
+    Attempt,
+    Check,
+    Dataset,
+    Epoch,
+    Epochs,
+    Evaluation,
+    Job,
+    LogLine,
+    Preset,
+    Queue,
+    Record,
+    Worker,
+)
+from flightline.transport import Transport, default_url
+from flightline.watching import Update, updates
+
+PAGE = 100
+R = TypeVar("R", bound=Record)
+
+
+class Client:
+    """Talks to one Flightline service.
+
+    >>> client = Client()
+    >>> job = client.submit("notebook-tapered", training={"epochs": 20})
+    >>> job = client.wait(job.id, on_epoch=lambda epoch: print(epoch.epoch, epoch.val_accuracy))
+    >>> job.result.best_val_accuracy
+
+    What comes back has JSON's keys as attributes and the JSON itself as `raw`. Every call raises `ApiError` when the
+    service says no (`InvalidRequest.errors` point at each reason) and `NotReachable` when nobody answers.
+    One client may be shared by threads.
+
+    Args:
+        base_url: where the service is; default `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else
+            `FLIGHTLINE_HOST` and `FLIGHTLINE_PORT` (http://127.0.0.1:8470).
+        timeout: seconds to wait for an answer.
+        transport: another httpx transport, for tests.
+    """
+
+    def __init__(
+        self, base_url: str | None = None, *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._transport = Transport(base_url or default_url(), timeout, transport)
+
+    @property
+    def base_url(self) -> str:
+        """The service's address."""
+        return self._transport.base_url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    # Jobs
+
+    def submit(self, spec: Mapping[str, Any] | str, **overrides: Any) -> Job:
+        """Submit a spec, or a preset by name; `overrides` are merged in (``training={"epochs": 20}``, ``name="try"``).
+
+        Raises:
+            InvalidRequest: the spec cannot be trained; `errors` say why and where.
+        """
+        body = encoded(job_document(spec, overrides))
+        return Job(self._transport.call("POST", "/v1/jobs", content=body))
+
+    def check(self, spec: Mapping[str, Any] | str, **overrides: Any) -> Check:
+        """Check a spec and work out its cost without submitting it; raises as `submit` does."""
+        body = encoded(job_document(spec, overrides))
+        return Check(self._transport.call("POST", "/v1/jobs", params={"dry_run": True}, content=body))
+
+    def job(self, id: str) -> Job:
+        """One job as it is now. Raises `NotFound`."""
+        return Job(self._transport.get(_job(id)))
+
+    def jobs(self, *, sort: str | None = None, limit: int | None = None, **filters: object) -> Iterator[Job]:
+        """All jobs that pass the filters, newest first unless sorted, fetched page by page as they are taken.
+
+        Args:
+            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy`` or ``finished_at``; a minus in front turns it.
+            limit: stop after so many.
+            **filters: `status` (one or several), `device`, `architecture_kind`, `preset`, `tag`, `name`,
+                `min_val_accuracy`, `min_best_val_accuracy`, `created_after`, `created_before`, `config_hash`.
+        """
+        cursor, left = None, limit
+        while left is None or left > 0:
+            page = self.page(sort=sort, limit=min(PAGE, left or PAGE), cursor=cursor, **filters)
+            yield from (Job(item) for item in page["items"])
+            cursor = page["next_cursor"]
+            left = None if left is None else left - len(page["items"])
+            if cursor is None:
+                return
+
+    def page(
+        self, *, sort: str | None = None, limit: int = PAGE, cursor: str | None = None, **filters: object
+    ) -> dict[str, Any]:
+        """One page of jobs as JSON, ``{"items": […], "next_cursor": …}``; at most 500."""
+        page: dict[str, Any] = self._transport.get("/v1/jobs", sort=sort, limit=limit, cursor=cursor, **filters)
+        return page
+
+    def epochs(self, id: str, after: int = 0) -> Epochs:
+        """The job's epochs past number `after`, as columns."""
+        return Epochs(self._transport.get(f"{_job(id)}/epochs", after=after))
+
+    def evaluation(self, id: str, weights: Literal["best", "last"] = "best") -> Evaluation:
+        """How the best or last weights did: confusion matrix, figures per class. `NotFound` before the end."""
+        return Evaluation(self._transport.get(f"{_job(id)}/evaluation", weights=weights))
+
+    def attempts(self, id: str) -> list[Attempt]:
+        """Who tried and how it ended, first attempt first."""
+        return self._list(Attempt, f"{_job(id)}/attempts")
+
+    def log(self, id: str) -> list[LogLine]:
+        """The job's log lines, oldest first."""
+        return self._list(LogLine, f"{_job(id)}/log")
+
+    def artifacts(self, id: str) -> list[Artifact]:
+        """The files that the job left."""
+        return self._list(Artifact, f"{_job(id)}/artifacts")
+
+    def download(self, id: str, path: str, to: str | os.PathLike[str] | None = None) -> Path:
+        """Fetch one artifact, check its sha256 and return where it lies.
+
+        Args:
+            id: the job.
+            path: the artifact's `path`.
+            to: a file or a folder; default the current folder.
+        """
+        artifact = next((item for item in self.artifacts(id) if item.path == path), None)
+        with self._transport.stream(f"{_job(id)}/artifacts/{quote(path)}") as response:
+            return save(response.iter_bytes(), path, Path(to or "."), artifact.sha256 if artifact else None)
+
+    def cancel(self, id: str) -> Job:
+        """Cancel a job: a queued one at once, a running one within a second or so (see `cancel_requested`).
+
+        Raises:
+            Conflict: it has already succeeded or failed.
+        """
+        self._transport.call("POST", f"{_job(id)}/cancel")
+        return self.job(id)
+
+    def retry(self, id: str) -> Job:
+        """Submit the same spec again as a new job, linked by `retry_of`."""
+        return Job(self._transport.call("POST", f"{_job(id)}/retry"))
+
+    def delete(self, id: str) -> None:
+        """Delete a finished job with its artifacts. Raises `Conflict` for one that is queued or running."""
+        self._transport.call("DELETE", _job(id))
+
+    def watch(self, id: str, *, after: int = 0) -> Iterator[Update]:
+        """The job and its new epochs whenever something changed, until it is finished."""
+        return updates(self, id, after=after)
+
+    def wait(self, id: str, *, on_epoch: Callable[[Epoch], object] | None = None) -> Job:
+        """Block until the job is finished and return it; `on_epoch` is called with each epoch as it comes."""
+        job = self.job(id)
+        for update in self.watch(id):
+            job = update.job
+            for epoch in update.epochs if on_epoch else ():
+                on_epoch(epoch) if on_epoch else None
+        return job
+
+    # The service
+
+    def workers(self) -> list[Worker]:
+        """The processes that train, live and recently gone."""
+        return self._list(Worker, "/v1/workers")
+
+    def queues(self) -> list[Queue]:
+        """Depth and oldest age of each queue."""
+        return self._list(Queue, "/v1/queues")
+
+    def presets(self) -> list[Preset]:
+        """The named partial specs."""
+        return self._list(Preset, "/v1/presets")
+
+    def datasets(self) -> list[Dataset]:
+        """The data sets, and what the live workers hold of them."""
+        return self._list(Dataset, "/v1/datasets")
+
+    def ready(self) -> dict[str, Any]:
+        """What the service says about its database and Redis. Raises `Unavailable` when one is missing."""
+        answer: dict[str, Any] = self._transport.get("/readyz")
+        return answer
+
+    def _list(self, kind: type[R], path: str) -> list[R]:
+        return [kind(item) for item in self._transport.get(path)["items"]]
+
+
+def _job(id: str) -> str:
+    return f"/v1/jobs/{quote(id, safe='')}"

@@ -1,0 +1,44 @@
+"""Writing a downloaded file: whole, with the right checksum, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from flightline.errors import FlightlineError
+
+
+class ChecksumMismatch(FlightlineError):
+    """What arrived is not what the service keeps."""
+
+    code = "checksum_mismatch"
+    retryable = True
+
+
+def save(chunks: Iterable[bytes], name: str, to: Path, sha256: str | None) -> Path:
+    """Write `chunks` to `to`, or into it under the last part of `name` where it is a folder; return the file.
+
+    Raises:
+        ChecksumMismatch: the bytes do not have this sha256; nothing is left behind.
+    """
+    target = to / PurePosixPath(name).name if to.is_dir() else to
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        digest = _write(chunks, draft)
+        if sha256 and digest != sha256:
+            raise ChecksumMismatch(f"{name} arrived with sha256 {digest}, not {sha256}; download it again.")
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def _write(chunks: Iterable[bytes], path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for chunk in chunks:
+            digest.update(chunk)
+            file.write(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,126 @@
+"""What a user of the client can meet, in one tree.
+
+FlightlineError (shared.errors)      code, retryable
+├ ApiError                           the service said no: status, code, detail, errors, problem
+│ ├ InvalidRequest   400 413 415 422   `errors` point into what was sent
+│ ├ NotFound         404
+│ ├ Conflict         409               the job's status does not allow it
+│ └ Unavailable      503               the same request may succeed later
+├ NotReachable                       nobody listens at the address, or nothing came back in time
+├ UsageError                         what was asked for makes no sense here: a file, an id, an option
+└ StackError                         the stack on this machine cannot start or go on
+  └ AlreadyRunning                   another stack holds this home
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.errors import FieldError, FlightlineError
+
+__all__ = [
+    "AlreadyRunning",
+    "ApiError",
+    "Conflict",
+    "FieldError",
+    "FlightlineError",
+    "InvalidRequest",
+    "NotFound",
+    "NotReachable",
+    "StackError",
+    "Unavailable",
+    "UsageError",
+    "api_error",
+]
+
+
+class ApiError(FlightlineError):
+    """The service answered with a problem (RFC 9457).
+
+    Attributes:
+        status: the HTTP status.
+        code: stable and machine-readable, such as ``invalid_spec``.
+        detail: the same for people.
+        errors: what is wrong where, as JSON pointers into what was sent.
+        problem: the whole document as the service sent it.
+    """
+
+    code = "api_error"
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        errors = tuple(
+            FieldError(str(error.get("pointer", "")), str(error.get("detail", "")))
+            for error in problem.get("errors") or ()
+        )
+        super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"), errors)
+        self.status = status
+        self.problem = dict(problem)
+        # A class gives each of the service's own errors its code; here the code is in the answer.
+        self.code = str(problem.get("code") or self.code)  # type: ignore[misc]
+
+
+class InvalidRequest(ApiError):
+    """The service cannot work with what was sent; `errors` say where."""
+
+    code = "invalid_request"
+
+
+class NotFound(ApiError):
+    """There is no such job, file or page."""
+
+    code = "not_found"
+
+
+class Conflict(ApiError):
+    """The job's status does not allow what was asked."""
+
+    code = "conflict"
+
+
+class Unavailable(ApiError):
+    """A part behind the service (database, Redis) does not answer at the moment."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class NotReachable(FlightlineError):
+    """Nobody listens at the service's address, or nothing came back in time."""
+
+    code = "not_reachable"
+    retryable = True
+
+
+class UsageError(FlightlineError):
+    """What was asked for makes no sense here: an unreadable file, an ambiguous id, a clashing option."""
+
+    code = "usage_error"
+
+
+class StackError(FlightlineError):
+    """The stack on this machine cannot start or go on."""
+
+    code = "stack_error"
+
+
+class AlreadyRunning(StackError):
+    """Another stack holds this home."""
+
+    code = "already_running"
+
+
+_BY_STATUS: Mapping[int, type[ApiError]] = {
+    400: InvalidRequest,
+    404: NotFound,
+    409: Conflict,
+    413: InvalidRequest,
+    415: InvalidRequest,
+    422: InvalidRequest,
+    503: Unavailable,
+}
+
+
+def api_error(status: int, problem: Mapping[str, Any]) -> ApiError:
+    """The exception for a problem document that came with `status`."""
+    return _BY_STATUS.get(status, ApiError)(status, problem)

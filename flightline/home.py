@@ -1,0 +1,49 @@
+"""What a running stack leaves in its home for others to find."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+STATE_FILE = "stack.json"
+
+
+def home_dir() -> Path:
+    """`FLIGHTLINE_HOME` as an absolute path, without reading the other settings."""
+    return Path(os.environ.get("FLIGHTLINE_HOME") or "~/.flightline").expanduser().absolute()
+
+
+def running_url(home: Path | None = None) -> str | None:
+    """The address of the stack that runs in a home, None where none does."""
+    state = read_state(home or home_dir())
+    pid, url = state.get("pid"), state.get("url")
+    return url if isinstance(url, str) and isinstance(pid, int) and is_alive(pid) else None
+
+
+def read_state(home: Path) -> dict[str, Any]:
+    """What the stack last wrote about itself; empty where there is nothing readable."""
+    try:
+        state = json.loads((home / STATE_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def write_state(home: Path, state: dict[str, Any]) -> None:
+    """Replace what the stack says about itself, all or nothing."""
+    draft = home / f"{STATE_FILE}.new"
+    draft.write_text(json.dumps(state, indent=1))
+    draft.replace(home / STATE_FILE)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

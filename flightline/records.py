@@ -1,0 +1,262 @@
+"""What comes back from the service: read-only views of its JSON.
+
+Every key is an attribute and `raw` is the JSON itself, so a key that a newer service adds is there without a newer
+client. The annotations name the keys of this release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+FINISHED = frozenset({"succeeded", "failed", "cancelled"})
+
+
+class Record:
+    """A JSON object whose keys are attributes.
+
+    Attributes:
+        raw: the JSON object as the service sent it.
+    """
+
+    raw: Mapping[str, Any]
+    nested: ClassVar[Mapping[str, type[Record]]] = {}
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "raw", raw)
+
+    def __getattr__(self, key: str) -> Any:
+        try:
+            value = self.raw[key]
+        except KeyError:
+            known = ", ".join(sorted(self.raw))
+            raise AttributeError(f"This {type(self).__name__.lower()} has no {key!r}; it has {known}.") from None
+        return self._wrapped(key, value)
+
+    def _wrapped(self, key: str, value: object) -> object:
+        if isinstance(value, Mapping) and key in self.nested:
+            return self.nested[key](value)
+        if isinstance(value, list) and key in self.nested:
+            return tuple(self.nested[key](item) for item in value)
+        return value
+
+    def __setattr__(self, key: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is read-only.")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.raw == self.raw
+
+    __hash__ = None  # type: ignore[assignment] # a view of a dict, and compared like one
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self.raw)!r})"
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Mapping[str, Any]]]:
+        return type(self), (self.raw,)
+
+
+class Cost(Record):
+    """What a job needs: `parameters`, `flops_per_epoch`, `weight_bytes`; a dry run adds `layers`."""
+
+    __slots__ = ()
+    parameters: int
+    flops_per_epoch: int
+    weight_bytes: int
+
+
+class Progress(Record):
+    """How far a job is; `eta_seconds` is None until an epoch has been timed."""
+
+    __slots__ = ()
+    epoch: int
+    epochs: int
+    eta_seconds: float | None
+
+
+class Result(Record):
+    """The latest epoch's figures, and the best one's accuracy (a fraction of all validation images)."""
+
+    __slots__ = ()
+    train_loss: float | None
+    train_accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    best_val_accuracy: float | None
+    best_epoch: int | None
+
+
+class Failure(Record):
+    """Why a job failed: a stable `code`, and `detail` for people."""
+
+    __slots__ = ()
+    code: str
+    detail: str
+
+
+class Job(Record):
+    """One job: what was asked for and what became of it. Times are ISO 8601 in UTC."""
+
+    __slots__ = ()
+    nested: ClassVar = {"cost": Cost, "progress": Progress, "result": Result, "error": Failure}
+    id: str
+    name: str | None
+    tags: list[str]
+    preset: str | None
+    status: str
+    cancel_requested: bool
+    priority: int
+    spec: dict[str, Any]
+    spec_hash: str
+    config_hash: str
+    cost: Cost
+    warnings: list[str]
+    progress: Progress
+    result: Result | None
+    device: str | None
+    engine: str | None
+    worker: str | None
+    attempts: int
+    exact: bool
+    error: Failure | None
+    retry_of: str | None
+    created_at: str
+    queued_at: str | None
+    started_at: str | None
+    finished_at: str | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the status can change no more."""
+        return self.status in FINISHED
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was trained to its end."""
+        return self.status == "succeeded"
+
+
+class Check(Record):
+    """The answer to a dry run: the whole spec with its defaults, its hashes, its cost and the warnings."""
+
+    __slots__ = ()
+    nested: ClassVar = {"cost": Cost}
+    spec: dict[str, Any]
+    spec_hash: str
+    config_hash: str
+    cost: Cost
+    warnings: list[str]
+
+
+class Epochs(Record):
+    """The epochs of a job as columns of equal length; ``zip(epochs.epoch, epochs.train_loss)`` goes over them."""
+
+    __slots__ = ()
+    epoch: list[int]
+    train_loss: list[float | None]
+    train_accuracy: list[float | None]
+    last_batch_loss: list[float | None]
+    val_loss: list[float | None]
+    val_accuracy: list[float | None]
+    lr: list[float | None]
+    seconds: list[float | None]
+    samples_per_second: list[float | None]
+
+    def rows(self) -> list[Epoch]:
+        """The same, one record an epoch."""
+        columns = {key: column for key, column in self.raw.items() if isinstance(column, list)}
+        return [Epoch(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+    def __len__(self) -> int:
+        return len(self.raw["epoch"])
+
+
+class Epoch(Record):
+    """One epoch of a job: mean losses and accuracies over the split, `seconds`, `samples_per_second`."""
+
+    __slots__ = ()
+    epoch: int
+    train_loss: float | None
+    train_accuracy: float | None
+    last_batch_loss: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    lr: float | None
+    seconds: float | None
+    samples_per_second: float | None
+
+
+class ClassFigures(Record):
+    """Precision, recall and F1 of one class, and how many validation images it has (`support`)."""
+
+    __slots__ = ()
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Evaluation(Record):
+    """How the best or last weights do on the validation images; `confusion_matrix[true][predicted]`."""
+
+    __slots__ = ()
+    nested: ClassVar = {"per_class": ClassFigures}
+    loss: float
+    accuracy: float
+    classes: list[str]
+    confusion_matrix: list[list[int]]
+    per_class: tuple[ClassFigures, ...]
+
+
+class Attempt(Record):
+    """One worker's try at a job, with its `outcome`, `environment` and error."""
+
+    __slots__ = ()
+    attempt: int
+    outcome: str | None
+
+
+class LogLine(Record):
+    """One line of a job's log."""
+
+    __slots__ = ()
+
+
+class Artifact(Record):
+    """One kept output of a job: `path`, `sha256`, `bytes`."""
+
+    __slots__ = ()
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Worker(Record):
+    """One process pinned to one device, with what it holds and does."""
+
+    __slots__ = ()
+    id: str
+    device: str
+    state: str
+
+
+class Queue(Record):
+    """One queue: its depth and the age of its oldest job."""
+
+    __slots__ = ()
+    name: str
+
+
+class Preset(Record):
+    """A named partial spec with its parameter count."""
+
+    __slots__ = ()
+    name: str
+
+
+class Dataset(Record):
+    """A data set and what the live workers hold of it."""
+
+    __slots__ = ()
+    name: str

