@@ -28,10 +28,11 @@ help: ## list the targets
 install: $(STAMP) ## virtual environment and everything in it (TORCH_BACKEND=cpu: torch's small CPU builds)
 
 $(STAMP): pyproject.toml locks/dev.lock deploy/install deploy/find-python
+	rm -f $(VENV)/.installed-*
 	[ -x $(BIN)/python ] || "$$(deploy/find-python)" -m venv $(VENV)
 	TORCH_BACKEND=$(TORCH_BACKEND) deploy/install $(BIN)/python locks/dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraint locks/dev.lock --editable .
-	rm -f $(VENV)/.installed-* && touch $@
+	touch $@
 
 .PHONY: demo
 demo: install ## the stack up, the notebook's three networks trained, a table of results (EPOCHS=20)
