@@ -1,0 +1,57 @@
+"""The kinds of network, as JSON, and the row of layers that each stands for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.spec.base import Part, Size
+from shared.spec.layers import Activation, ActivationName, Flatten, Layer, Linear
+
+Output = Literal["log_softmax", "logits", "softmax"]
+
+
+class Mlp(Part):
+    """Fully connected layers over the flattened image; the last one, to the classes, is added by itself."""
+
+    kind: Literal["mlp"]
+    hidden: Annotated[tuple[Size, ...], Field(strict=False)]
+    """Width of each hidden layer, first to last; empty makes a softmax regression."""
+    activation: ActivationName = "tanh"
+    """Function after each hidden layer."""
+    output: Output = "log_softmax"
+    """What the network ends in; the loss follows from it."""
+
+
+class Layers(Part):
+    """A network spelled out layer by layer; the last must give one feature per class."""
+
+    kind: Literal["layers"]
+    layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)]
+    """The layers, first to last."""
+    output: Output = "log_softmax"
+    """What the network ends in; the loss follows from it."""
+
+
+Architecture = Annotated[Mlp | Layers, Field(discriminator="kind")]
+
+
+def row_of_layers(architecture: Mlp | Layers, classes: int) -> list[tuple[str, Layer]]:
+    """Lists the layers that a network is built from, without its output function.
+
+    Args:
+        architecture: what was asked for.
+        classes: number of classes of the job's data set.
+
+    Returns:
+        Pairs of a JSON pointer below the architecture ("/layers/2", "/hidden/0", "" for what is added) and a layer.
+    """
+    if isinstance(architecture, Layers):
+        return [(f"/layers/{index}", layer) for index, layer in enumerate(architecture.layers)]
+    row: list[tuple[str, Layer]] = [("", Flatten.model_construct(kind="flatten"))]
+    activation = Activation.model_construct(kind=architecture.activation)
+    for index, width in enumerate(architecture.hidden):
+        row.append((f"/hidden/{index}", Linear.model_construct(kind="linear", out_features=width)))
+        row.append(("/activation", activation))
+    return [*row, ("", Linear.model_construct(kind="linear", out_features=classes))]

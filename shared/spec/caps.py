@@ -1,0 +1,28 @@
+"""The limits that keep one submission from hurting the service. Every one is a setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Caps:
+    """Most that one job may ask for.
+
+    Attributes:
+        max_parameters: trainable values of the network.
+        max_layers: entries of `layers` or of `hidden`.
+        max_epochs: passes over the training split.
+        max_batch_size: samples in a batch.
+        max_activations: values held in one forward pass of one batch, over all layers (4 bytes each in fp32).
+        max_name_length: characters of a job's name or of one tag.
+        max_tags: tags of a job.
+    """
+
+    max_parameters: int = 200_000_000
+    max_layers: int = 200
+    max_epochs: int = 10_000
+    max_batch_size: int = 10_000
+    max_activations: int = 2_000_000_000
+    max_name_length: int = 100
+    max_tags: int = 20

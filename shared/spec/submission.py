@@ -1,0 +1,108 @@
+"""From what a person sent to a job that can be trained, or to every reason why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from shared.errors import FieldError, InvalidSpec
+from shared.spec.caps import Caps
+from shared.spec.costs import Cost
+from shared.spec.decoding import decode
+from shared.spec.expanding import Expanded, expand
+from shared.spec.hashing import config_hash, spec_hash
+from shared.spec.job import JobSpec
+from shared.spec.pointers import show
+from shared.spec.rules import Finding, cost_or_findings, dataset_findings, label_findings, training_findings
+from shared.spec.sifting import MAX_PROBLEMS, sift
+from shared.spec.wording import describe
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job that was checked and can be queued.
+
+    Attributes:
+        spec: the whole job.
+        preset: the preset that it started from; a label.
+        document: the whole job as a JSON document, every default in.
+        spec_hash: what decides its result.
+        config_hash: the same without the seed.
+        cost: parameters, FLOPs, bytes.
+        queue: any, cpu or cuda.
+        architecture_kind: mlp or layers.
+    """
+
+    spec: JobSpec
+    preset: str | None
+    document: dict[str, object]
+    spec_hash: str
+    config_hash: str
+    cost: Cost
+    queue: str
+    architecture_kind: str
+
+
+def parse_submission(body: bytes, caps: Caps) -> Submission:
+    """Reads and checks a job as it came over the wire.
+
+    Raises:
+        InvalidSpec: whatever is wrong with it; each of its `errors` points into what was sent.
+    """
+    return _parse(decode(body), caps)
+
+
+def parse_spec(document: Mapping[str, object], caps: Caps) -> Submission:
+    """Checks a job that is a document already, with or without its defaults.
+
+    Raises:
+        InvalidSpec: as `parse_submission`.
+    """
+    return _parse(document, caps)
+
+
+def _parse(sent: object, caps: Caps) -> Submission:
+    if not isinstance(sent, Mapping):
+        raise _invalid([FieldError("", f"A job is a JSON object, not {show(sent)}.")])
+    problems = sift(sent, caps)
+    if problems:
+        raise _invalid(problems)
+    expanded = expand(sent)
+    try:
+        spec = JobSpec.model_validate(expanded.document)
+    except ValidationError as error:
+        raise _invalid([*expanded.problems, *describe(error, expanded)]) from None
+    return _submission(spec, expanded, caps)
+
+
+def _submission(spec: JobSpec, expanded: Expanded, caps: Caps) -> Submission:
+    findings: list[Finding] = [*label_findings(spec, caps), *training_findings(spec, caps)]
+    about_data = list(dataset_findings(spec))
+    cost = about_data or cost_or_findings(spec, caps)
+    findings += [] if isinstance(cost, Cost) else cost
+    if expanded.problems or findings or not isinstance(cost, Cost):
+        raise _invalid([*expanded.problems, *_at_places(findings, expanded)])
+    return Submission(
+        spec=spec,
+        preset=expanded.preset,
+        document=spec.model_dump(mode="json"),
+        spec_hash=spec_hash(spec),
+        config_hash=config_hash(spec),
+        cost=cost,
+        queue=spec.resources.device,
+        architecture_kind=spec.architecture.kind,
+    )
+
+
+def _at_places(findings: Iterable[Finding], expanded: Expanded) -> Iterable[FieldError]:
+    return (FieldError(expanded.pointer(path), detail) for path, detail in findings)
+
+
+def _invalid(problems: list[FieldError]) -> InvalidSpec:
+    first = problems[0]
+    where = f" (at {first.pointer})" if first.pointer else ""
+    more = len(problems) - 1
+    also = f" And {more} more problem{'s' if more > 1 else ''}." if more else ""
+    return InvalidSpec(f"{first.detail}{where}{also}", tuple(problems[:MAX_PROBLEMS]))

@@ -1,0 +1,142 @@
+"""How a network is trained, as JSON: optimizers, schedules, augmentations, stopping early."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.spec.base import Part
+
+LearningRate = Annotated[float, Field(gt=0, le=1000)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+WeightDecay = Annotated[float, Field(ge=0, le=100)]
+Betas = Annotated[tuple[Fraction, Fraction], Field(strict=False)]
+Epsilon = Annotated[float, Field(gt=0, le=1)]
+
+
+class Sgd(Part):
+    """Stochastic gradient descent, as `torch.optim.SGD`."""
+
+    kind: Literal["sgd"]
+    lr: LearningRate = 0.01
+    """Learning rate at the start."""
+    momentum: Fraction = 0.0
+    """Part of the last step that is taken again."""
+    nesterov: bool = False
+    """Whether the gradient is looked up ahead; needs a momentum."""
+    weight_decay: WeightDecay = 0.0
+    """L2 penalty, added to the gradient."""
+
+
+class Adam(Part):
+    """Adam, as `torch.optim.Adam`."""
+
+    kind: Literal["adam"]
+    lr: LearningRate = 0.001
+    """Learning rate at the start."""
+    betas: Betas = (0.9, 0.999)
+    """Decay of the running means of the gradient and of its square."""
+    eps: Epsilon = 1e-8
+    """Added to the denominator."""
+    weight_decay: WeightDecay = 0.0
+    """L2 penalty, added to the gradient."""
+
+
+class AdamW(Part):
+    """Adam with decoupled weight decay, as `torch.optim.AdamW`."""
+
+    kind: Literal["adamw"]
+    lr: LearningRate = 0.001
+    """Learning rate at the start."""
+    betas: Betas = (0.9, 0.999)
+    """Decay of the running means of the gradient and of its square."""
+    eps: Epsilon = 1e-8
+    """Added to the denominator."""
+    weight_decay: WeightDecay = 0.01
+    """Part of each weight, times the learning rate, that is taken off at a step."""
+
+
+class Constant(Part):
+    """The same learning rate in every epoch."""
+
+    kind: Literal["constant"]
+
+
+class Step(Part):
+    """The learning rate is multiplied by `gamma` after every `step_epochs` epochs, as `StepLR`."""
+
+    kind: Literal["step"]
+    step_epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    """Epochs between two cuts."""
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Factor of each cut."""
+
+
+class Cosine(Part):
+    """Half a cosine from `lr` in the first epoch towards `min_lr` after the last, as `CosineAnnealingLR`."""
+
+    kind: Literal["cosine"]
+    min_lr: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Learning rate that the curve ends in."""
+
+
+class Flip(Part):
+    """Mirrors each image left to right with probability one half."""
+
+    kind: Literal["flip"]
+
+
+class Crop(Part):
+    """Pads each image with zeros and cuts the original size out at a random place."""
+
+    kind: Literal["crop"]
+    padding: Annotated[int, Field(ge=1, le=16)] = 4
+    """Pixels of zeros on each side."""
+
+
+class EarlyStopping(Part):
+    """Ends the training when the monitored figure has not improved for a while."""
+
+    monitor: Literal["val_loss", "val_accuracy", "train_loss"] = "val_loss"
+    """The figure: a loss should fall, an accuracy should rise."""
+    patience: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    """Epochs without an improvement that are waited for."""
+    min_delta: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Least change that counts as an improvement."""
+
+
+Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
+Schedule = Annotated[Constant | Step | Cosine, Field(discriminator="kind")]
+Augmentation = Annotated[Flip | Crop, Field(discriminator="kind")]
+
+
+class Training(Part):
+    """The recipe."""
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    """Passes over the training split."""
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    """Samples in a step; the last batch of an epoch may be shorter."""
+    shuffle: bool = True
+    """Whether each epoch has its own order."""
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    """Decides initial weights, order, dropout and augmentation."""
+    loss: Literal["auto", "nll", "cross_entropy"] = "auto"
+    """Follows from the architecture's output; a clashing one is refused."""
+    label_smoothing: Fraction = 0.0
+    """Probability that is spread evenly over all classes."""
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    """Arithmetic of the products; weights are kept in fp32."""
+    optimizer: Optimizer = Sgd(kind="sgd")
+    """What makes a step of a gradient."""
+    schedule: Schedule = Constant(kind="constant")
+    """Learning rate, epoch by epoch."""
+    augment: Annotated[tuple[Augmentation, ...], Field(strict=False)] = ()
+    """Random changes of the training images, in this order."""
+    early_stopping: EarlyStopping | None = None
+    """When to end before the last epoch; null never does."""
+    weight_average: None = None
+    """Not available yet; must be null."""
+    engine: Literal["auto", "reference"] = "auto"
+    """Which implementation of the same loop runs it."""

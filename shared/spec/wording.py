@@ -1,0 +1,126 @@
+"""What pydantic found, in words for the person who sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from shared.errors import FieldError
+from shared.spec.expanding import Expanded
+from shared.spec.places import Place, homes, place
+from shared.spec.pointers import closest, listed, show
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+def describe(error: ValidationError, expanded: Expanded) -> Iterator[FieldError]:
+    """Turns each finding into a pointer and a sentence."""
+    for finding in error.errors(include_url=False):
+        where = place(finding["loc"])
+        detail = _WORDS.get(finding["type"], _other)(finding, where)
+        yield FieldError(expanded.pointer(where.path), detail)
+
+
+def _name(where: Place) -> str:
+    named = [str(token) for token in where.path if isinstance(token, str)]
+    return named[-1] if named else "job"
+
+
+def _missing(_: ErrorDetails, where: Place) -> str:
+    if where.path == ("architecture",):
+        return (
+            'There is no architecture. Describe one ({"kind": "mlp", "hidden": [512]}), name a preset\'s '
+            '("architecture": "notebook-tapered") or start from a preset ("preset": "notebook-tapered").'
+        )
+    return f"{show(_name(where))} is missing."
+
+
+def _unknown_field(_: ErrorDetails, where: Place) -> str:
+    name = str(where.path[-1])
+    likely = closest(name, where.fields)
+    if name in homes() and not (likely and likely.lower() == name.lower()):
+        hint = f"It belongs in {homes()[name]}."
+    elif likely:
+        hint = f"Did you mean {show(likely)}?"
+    else:
+        hint = f"Known here: {listed(where.fields)}."
+    return f"There is no field {show(name)} here. {hint}"
+
+
+def _unknown_kind(finding: ErrorDetails, where: Place) -> str:
+    given = finding["input"]
+    kind = given.get("kind") if isinstance(given, Mapping) else given
+    likely = closest(kind, where.kinds) if isinstance(kind, str) else None
+    hint = f" Did you mean {show(likely)}?" if likely else ""
+    return f"There is no {_name(where)} of kind {show(kind)}.{hint} Known: {listed(where.kinds)}."
+
+
+def _no_kind(_: ErrorDetails, where: Place) -> str:
+    return f'"kind" is missing; it is one of {listed(where.kinds)}.'
+
+
+def _out_of_range(finding: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)} must be {where.bounds}, not {show(finding['input'])}."
+
+
+def _not_a(what: str) -> Callable[[ErrorDetails, Place], str]:
+    def word(finding: ErrorDetails, where: Place) -> str:
+        bounds = f" {where.bounds}" if where.bounds else ""
+        return f"{_name(where)} must be {what}{bounds}, not {show(finding['input'])}."
+
+    return word
+
+
+def _not_finite(finding: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)} must be a finite number, not {show(finding['input'])}."
+
+
+def _not_listed(finding: ErrorDetails, where: Place) -> str:
+    expected = finding["ctx"]["expected"].replace("'", '"').replace(" or ", ", ").split(", ")
+    given = finding["input"]
+    likely = closest(given, [word.strip('"') for word in expected]) if isinstance(given, str) else None
+    hint = f" Did you mean {show(likely)}?" if likely else ""
+    return f"{_name(where)} must be {listed(expected)}, not {show(given)}.{hint}"
+
+
+def _too_short(finding: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)} needs at least {finding['ctx']['min_length']}; there are {finding['ctx']['actual_length']}."
+
+
+def _too_long(finding: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)} takes at most {finding['ctx']['max_length']}; there are {finding['ctx']['actual_length']}."
+
+
+def _not_yet(_: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)} is not available yet; leave it out or null."
+
+
+def _other(finding: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)}: {finding['msg']}."
+
+
+_WORDS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
+    "missing": _missing,
+    "extra_forbidden": _unknown_field,
+    "union_tag_invalid": _unknown_kind,
+    "union_tag_not_found": _no_kind,
+    "literal_error": _not_listed,
+    "greater_than": _out_of_range,
+    "greater_than_equal": _out_of_range,
+    "less_than": _out_of_range,
+    "less_than_equal": _out_of_range,
+    "int_type": _not_a("a whole number"),
+    "float_type": _not_a("a number"),
+    "finite_number": _not_finite,
+    "bool_type": _not_a("true or false"),
+    "string_type": _not_a("a text"),
+    "tuple_type": _not_a("an array"),
+    "model_type": _not_a("an object"),
+    "model_attributes_type": _not_a("an object"),
+    "none_required": _not_yet,
+    "too_short": _too_short,
+    "too_long": _too_long,
+}
