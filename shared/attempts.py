@@ -1,0 +1,292 @@
+"""What a worker does to a job: claim it, keep it, record what it learns, and end its attempt, each in one transaction.
+
+A worker that lost its job (its lease ran out and another one took over) is told so by every function here: nothing
+that it still tries to write takes effect.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, insert, or_, select, update
+
+from shared import clock
+from shared.ending import Ending, end_attempt
+from shared.fence import add_event, add_status_event, advance, insert_rows, mine
+from shared.status import JobStatus, Outcome
+from shared.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
+from shared.upsert import upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from shared.db import Database
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """Who claims: a worker's id, its device such as ``cuda:0``, and the device's kind, ``cpu`` or ``cuda``."""
+
+    worker: str
+    device: str
+    device_kind: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that is ours for as long as the lease is renewed."""
+
+    job_id: str
+    attempt: int
+    spec: dict[str, Any]
+    running_seconds: float
+    """Running time of the earlier attempts, which `timeout_seconds` counts too."""
+    timeout_seconds: float
+    checkpoint: dict[str, Any] | None
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """What a renewed lease tells."""
+
+    cancel_requested: bool
+
+
+def claim(db: Database, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
+    """Make a queued job running, as the next attempt.
+
+    Returns:
+        None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, or it is for
+        another kind of device.
+    """
+    return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds))
+
+
+def _claim(connection: Connection, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
+    now = clock.database_now(connection)
+    job = advance(
+        connection,
+        job_id,
+        Job.status == JobStatus.QUEUED,
+        Job.queue.in_(("any", claimant.device_kind)),
+        status=JobStatus.RUNNING,
+        attempt=Job.attempt + 1,
+        worker=claimant.worker,
+        device=claimant.device,
+        device_kind=claimant.device_kind,
+        lease_expires_at=clock.database_now_plus(connection, lease_seconds),
+        started_at=func.coalesce(Job.started_at, now, type_=Job.started_at.type),
+    )
+    if job is None:
+        return None
+    attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
+    connection.execute(insert(Attempt).values(job_id=job_id, attempt=job.attempt, **attempt))
+    add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
+    return Claim(
+        job_id=job.id,
+        attempt=job.attempt,
+        spec=job.spec,
+        running_seconds=job.running_seconds,
+        timeout_seconds=job.timeout_seconds,
+        checkpoint=job.checkpoint,
+        exact=job.exact,
+    )
+
+
+def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | None:
+    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours."""
+
+    def work(connection: Connection) -> Heartbeat | None:
+        expiry = clock.database_now_plus(connection, lease_seconds)
+        job = advance(connection, claim.job_id, *mine(claim.attempt), events=0, lease_expires_at=expiry)
+        return None if job is None else Heartbeat(cancel_requested=job.cancel_requested)
+
+    return db.write(work)
+
+
+def record_environment(
+    db: Database,
+    claim: Claim,
+    environment: Mapping[str, object],
+    *,
+    engine: str,
+    exact: bool,
+    resumed_from_epoch: int | None,
+) -> bool:
+    """Say on what the attempt runs and, when it resumes, from which epoch; before its first epoch. False when lost."""
+
+    def work(connection: Connection) -> bool:
+        resumed = resumed_from_epoch is not None
+        job = advance(connection, claim.job_id, *mine(claim.attempt), events=int(resumed), engine=engine, exact=exact)
+        if job is None:
+            return False
+        connection.execute(
+            update(Attempt)
+            .where(Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt)
+            .values(environment=dict(environment), resumed_from_epoch=resumed_from_epoch)
+        )
+        if resumed:
+            data = {"attempt": claim.attempt, "from_epoch": resumed_from_epoch}
+            add_event(connection, claim.job_id, job.event_seq, "resumed", data)
+        return True
+
+    return db.write(work)
+
+
+def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> bool:
+    """Write finished epochs, and the job's summary as of the last of them.
+
+    Args:
+        db: the database.
+        claim: whose.
+        rows: columns of `Epoch` but job_id, attempt and seq; in order.
+        best: `best_val_accuracy` and `best_epoch` so far.
+
+    Returns:
+        False when the job is no longer ours.
+    """
+    return db.write(lambda connection: _record_epochs(connection, claim, rows, best))
+
+
+def _record_epochs(
+    connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any]
+) -> bool:
+    if not rows:
+        return advance(connection, claim.job_id, *mine(claim.attempt), events=0) is not None
+    last = rows[-1]
+    summary = {name: last[name] for name in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")}
+    job = advance(
+        connection,
+        claim.job_id,
+        *mine(claim.attempt),
+        events=len(rows),
+        epoch_seconds=last["seconds"],
+        **summary,
+        **best,
+    )
+    if job is None:
+        return False
+    first = job.event_seq - len(rows) + 1
+    keys = {"job_id": claim.job_id, "attempt": claim.attempt}
+    numbered = [{**row, **keys, "seq": first + offset} for offset, row in enumerate(rows)]
+    upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
+    return True
+
+
+def record_checkpoint(db: Database, claim: Claim, checkpoint: Mapping[str, object]) -> bool:
+    """Make a saved checkpoint the one to resume from. False when the job is no longer ours."""
+
+    def work(connection: Connection) -> bool:
+        job = advance(connection, claim.job_id, *mine(claim.attempt), events=0, checkpoint=dict(checkpoint))
+        return job is not None
+
+    return db.write(work)
+
+
+def log(db: Database, claim: Claim, level: str, message: str, *, keep: int) -> bool:
+    """Add a line to the job's log and drop all but the newest `keep`. False when the job is no longer ours."""
+
+    def work(connection: Connection) -> bool:
+        if advance(connection, claim.job_id, *mine(claim.attempt), events=0) is None:
+            return False
+        write_log(connection, claim.job_id, claim.attempt, level, message, keep=keep)
+        return True
+
+    return db.write(work)
+
+
+def write_log(
+    connection: Connection, job_id: str, attempt: int, level: str, message: str, *, keep: int | None = None
+) -> None:
+    """Add a log line inside a transaction that holds the job's row."""
+    newest = connection.scalar(select(func.max(JobLog.line)).where(JobLog.job_id == job_id)) or 0
+    now = clock.database_now(connection)
+    values = {"attempt": attempt, "level": level, "message": message, "created_at": now}
+    connection.execute(insert(JobLog).values(job_id=job_id, line=newest + 1, **values))
+    if keep is not None:
+        connection.execute(delete(JobLog).where(JobLog.job_id == job_id, JobLog.line <= newest + 1 - keep))
+
+
+def succeed(
+    db: Database,
+    claim: Claim,
+    *,
+    epochs: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any],
+    evaluations: Sequence[Mapping[str, Any]],
+    artifacts: Sequence[Mapping[str, Any]],
+) -> bool:
+    """Write the last epochs, the evaluations and the artifacts, and finish the job, all or nothing.
+
+    Returns:
+        False when the job is no longer ours. Called again after a commit whose answer was lost, it recognises its own
+        and says True.
+    """
+
+    def work(connection: Connection) -> bool:
+        if not _record_epochs(connection, claim, epochs, best):
+            return _ended_as(connection, claim, Outcome.SUCCEEDED)
+        now = clock.database_now(connection)
+        for table in (Evaluation, Artifact):
+            connection.execute(delete(table).where(table.job_id == claim.job_id))
+        insert_rows(connection, Evaluation, [{**row, "job_id": claim.job_id} for row in evaluations])
+        for row in artifacts:
+            connection.execute(insert(Artifact).values(job_id=claim.job_id, created_at=now, **row))
+        return end_attempt(connection, claim.job_id, claim.attempt, Ending(Outcome.SUCCEEDED)) is not None
+
+    return db.write(work)
+
+
+def end(db: Database, claim: Claim, ending: Ending) -> JobStatus | None:
+    """End the attempt otherwise: failed, released, cancelled or timed out.
+
+    Returns:
+        The status that the job has now; None when it was no longer ours.
+    """
+    return db.write(lambda connection: end_attempt(connection, claim.job_id, claim.attempt, ending))
+
+
+def lose(db: Database, worker: str, detail: str) -> list[str]:
+    """End the running attempts of a worker whose process is seen to have died. Returns the ids of jobs queued again."""
+    ending = Ending(Outcome.LOST, "worker_lost", detail, retryable=True)
+
+    def work(connection: Connection) -> list[str]:
+        rows = connection.execute(
+            select(Job.id, Job.attempt).where(Job.worker == worker, Job.status == JobStatus.RUNNING)
+        ).all()
+        return [row.id for row in rows if end_attempt(connection, row.id, row.attempt, ending) == JobStatus.QUEUED]
+
+    return db.write(work)
+
+
+def expire(db: Database, limit: int = 100) -> list[str]:
+    """End attempts whose lease ran out. Returns the ids of jobs queued again."""
+
+    def work(connection: Connection) -> list[str]:
+        now = clock.database_now(connection)
+        late = or_(Job.lease_expires_at.is_(None), Job.lease_expires_at < now)
+        rows = connection.execute(
+            select(Job.id, Job.attempt, Job.worker).where(Job.status == JobStatus.RUNNING, late).limit(limit)
+        ).all()
+        return [row.id for row in rows if _expire_one(connection, row.id, row.attempt, row.worker) == JobStatus.QUEUED]
+
+    return db.write(work)
+
+
+def _expire_one(connection: Connection, job_id: str, attempt: int, worker: str) -> JobStatus | None:
+    detail = f"Worker {worker} stopped renewing its lease: its machine, its network or its process is gone."
+    ending = Ending(Outcome.LOST, "lease_expired", detail, retryable=True)
+    late = Job.lease_expires_at < clock.database_now(connection)
+    return end_attempt(connection, job_id, attempt, ending, or_(Job.lease_expires_at.is_(None), late))
+
+
+def _ended_as(connection: Connection, claim: Claim, outcome: Outcome) -> bool:
+    statement = select(Attempt.outcome).where(Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt)
+    return connection.scalar(statement) == outcome

@@ -1,0 +1,173 @@
+"""The SQL database: one engine per process, short transactions, SQLite and PostgreSQL alike.
+
+SQLite needs care that PostgreSQL does not: a deferred transaction that turns into a write can fail with *locked* at
+once, so `read()` and `write()` say beforehand what they are, and a write takes the lock at its start
+(``BEGIN IMMEDIATE``).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+
+from shared.errors import ConfigurationError, DatabaseUnavailable
+
+T = TypeVar("T")
+
+_WRITE_TRIES = 3
+_BUSY_TIMEOUT_MS = 10_000
+_RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
+_UNDEFINED_TABLE = "42P01"
+
+
+class Database:
+    """A database by its SQLAlchemy URL. Safe to share between threads, and to carry over a fork."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._url = make_url(url)
+        except ArgumentError as error:
+            message = "FLIGHTLINE_DATABASE_URL is not a database URL such as sqlite:////path/file.db or postgresql://user@host/name."
+            raise ConfigurationError(message) from error
+        if self._url.drivername in ("postgresql", "postgres"):
+            self._url = self._url.set(drivername="postgresql+psycopg")
+        self._engine: Engine | None = None
+        self._pid = 0
+        self._healthy_since: float | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process alone: a connection must never be shared over a fork."""
+        if self._engine is None or self._pid != os.getpid():
+            if self._engine is not None:
+                self._engine.dispose(close=False)
+            self._engine, self._pid, self._healthy_since = _make_engine(self._url), os.getpid(), None
+        return self._engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self._url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view; nothing that is written in it is kept.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer, or holds no tables yet.
+        """
+        with self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit; the whole of it again when another writer was in the way.
+
+        So `work` must do nothing but SQL.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer. The commit may or may not have happened.
+        """
+        for remaining in reversed(range(_WRITE_TRIES)):
+            try:
+                with self._translated():
+                    return self._write_once(work)
+            except DatabaseUnavailable as error:
+                if not remaining or not _is_conflict(error.__cause__):
+                    raise
+        raise AssertionError
+
+    def _write_once(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.connect().execution_options(flightline_write=True) as connection:
+            result = work(connection)
+            connection.commit()
+            return result
+
+    def healthy_for(self, seconds: float) -> bool:
+        """Whether this process has been in touch with the database for so long, without a failure in between.
+
+        Only then may it judge that others are late: after an outage everybody is.
+        """
+        return self._healthy_since is not None and time.monotonic() - self._healthy_since >= seconds
+
+    def ping(self) -> None:
+        """Raise `DatabaseUnavailable` unless the database answers and holds the tables."""
+        with self.read() as connection:
+            connection.execute(text("SELECT 1 FROM jobs LIMIT 1"))
+
+    def dispose(self) -> None:
+        """Close this process' connections."""
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (OperationalError, ProgrammingError) as error:
+            self._healthy_since = None if not _is_conflict(error) else self._healthy_since
+            raise _explain(error) from error
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            self._healthy_since = None
+            raise _explain(error) from error
+        else:
+            if self._healthy_since is None:
+                self._healthy_since = time.monotonic()
+
+
+def _is_conflict(error: BaseException | None) -> bool:
+    original = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(original, sqlite3.OperationalError):
+        return original.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(original, "sqlstate", None) in _RETRYABLE_SQLSTATES
+
+
+def _explain(error: DBAPIError) -> DatabaseUnavailable:
+    reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    if "no such table" in reason or getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
+        return DatabaseUnavailable(f"The database holds no Flightline tables yet ({reason}): run `flightline migrate`.")
+    if isinstance(error, ProgrammingError):
+        raise error
+    return DatabaseUnavailable(f"The database does not answer ({reason}). Nothing was changed; try again in a moment.")
+
+
+def _make_engine(url: Any) -> Engine:
+    options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+    if url.get_backend_name() == "sqlite":
+        if url.database and url.database != ":memory:":
+            Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            url, pool_size=8, max_overflow=64, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, **options
+        )
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    arguments = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    return create_engine(
+        url, pool_size=8, max_overflow=24, pool_timeout=5, pool_pre_ping=True, connect_args=arguments, **options
+    )
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("flightline_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _dumps(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,140 @@
+"""Every error that Flightline raises on purpose, in one tree.
+
+FlightlineError                 code, http_status, retryable
+├ BadRequest                400
+├ InvalidSpec               422
+├ InvalidQuery              422
+├ JobNotFound               404
+├ NotFound                  404
+├ IllegalTransition         409
+├ PayloadTooLarge           413
+├ UnsupportedMediaType      415
+├ ServiceUnavailable        503
+│ ├ QueueUnavailable
+│ └ DatabaseUnavailable
+├ ConfigurationError        500   a setting that cannot work
+├ StorageError              500   an artifact that cannot be written or read
+└ WorkerError               500   see worker/errors.py
+
+The HTTP statuses are what the API answers; a worker only reads `code` and `retryable`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One thing wrong in a document.
+
+    Attributes:
+        pointer: RFC 6901 JSON pointer into what was sent, such as ``/architecture/layers/2``; empty for the whole.
+        detail: what is wrong there and what would be right.
+    """
+
+    pointer: str
+    detail: str
+
+
+class FlightlineError(Exception):
+    """The root: `code` is stable and machine-readable, the message is for people."""
+
+    code: ClassVar[str] = "internal_error"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+
+
+class BadRequest(FlightlineError):
+    """The request itself cannot be read."""
+
+    code = "bad_request"
+    http_status = 400
+
+
+class InvalidSpec(FlightlineError):
+    """A submitted job that could not be trained; `errors` point at each reason."""
+
+    code = "invalid_spec"
+    http_status = 422
+
+
+class InvalidQuery(FlightlineError):
+    """A query parameter or a cursor that means nothing here."""
+
+    code = "invalid_query"
+    http_status = 422
+
+
+class NotFound(FlightlineError):
+    """There is no such thing."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class JobNotFound(NotFound):
+    """There is no job with this id."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id}. GET /v1/jobs lists those that there are.")
+
+
+class IllegalTransition(FlightlineError):
+    """The job's status does not allow what was asked."""
+
+    code = "illegal_transition"
+    http_status = 409
+
+
+class PayloadTooLarge(FlightlineError):
+    """The body is larger than `FLIGHTLINE_MAX_BODY_BYTES`."""
+
+    code = "payload_too_large"
+    http_status = 413
+
+
+class UnsupportedMediaType(FlightlineError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+    http_status = 415
+
+
+class ServiceUnavailable(FlightlineError):
+    """A part that the request needs does not answer; the same request may succeed later."""
+
+    http_status = 503
+    retryable = True
+
+
+class QueueUnavailable(ServiceUnavailable):
+    """Redis does not answer."""
+
+    code = "queue_unavailable"
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """The SQL database does not answer."""
+
+    code = "database_unavailable"
+
+
+class ConfigurationError(FlightlineError):
+    """A setting that cannot work; the message names the variable."""
+
+    code = "configuration_error"
+
+
+class StorageError(FlightlineError):
+    """An artifact could not be written or read."""
+
+    code = "storage_error"

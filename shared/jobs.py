@@ -1,0 +1,211 @@
+"""What people do to jobs: submit, cancel, retry, delete, change the priority; each in one transaction.
+
+What a worker does to the job that it claimed is in `shared.attempts`. Nothing else changes a job.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import uuid6
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import insert, select, update
+
+from shared import clock
+from shared.errors import IllegalTransition, JobNotFound
+from shared.fence import add_event, add_status_event, advance, insert_rows
+from shared.spec import parse_spec
+from shared.status import FINISHED, JobStatus
+from shared.tables import Artifact, Job, JobTag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from shared.db import Database
+    from shared.spec import Caps, Submission
+
+
+def submit(
+    db: Database,
+    submission: Submission,
+    *,
+    warnings: Sequence[str] = (),
+    owner: str | None = None,
+    retry_of: str | None = None,
+) -> str:
+    """Write a job down as queued. Publish it afterwards (`shared.publishing.publish`), never before.
+
+    Returns:
+        The new job's id, a UUIDv7.
+    """
+    values = _columns(submission) | {"warnings": list(warnings), "owner": owner, "retry_of": retry_of}
+    return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
+
+
+def _insert(connection: Connection, values: dict[str, Any], tags: Sequence[str]) -> str:
+    job_id = str(uuid6.uuid7())
+    now = clock.database_now(connection)
+    connection.execute(insert(Job).values(id=job_id, created_at=now, queued_at=now, **values))
+    insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for tag in tags])
+    add_event(connection, job_id, 1, "status", {"status": JobStatus.QUEUED, "attempt": 0})
+    return job_id
+
+
+def _columns(submission: Submission) -> dict[str, Any]:
+    """A new job's columns but its id and times."""
+    spec, cost = submission.spec, submission.cost
+    return {
+        "name": spec.name,
+        "preset": submission.preset,
+        "spec": submission.document,
+        "spec_hash": submission.spec_hash,
+        "config_hash": submission.config_hash,
+        "architecture_kind": submission.architecture_kind,
+        "parameters": cost.parameters,
+        "flops_per_epoch": cost.flops_per_epoch,
+        "weight_bytes": cost.weight_bytes,
+        "queue": submission.queue,
+        "priority": spec.priority,
+        "max_attempts": spec.limits.max_attempts,
+        "timeout_seconds": spec.limits.timeout_seconds,
+        "epochs": spec.training.epochs,
+        "status": JobStatus.QUEUED,
+        "cancel_requested": False,
+        "event_seq": 1,
+        "attempt": 0,
+        "failures": 0,
+        "running_seconds": 0.0,
+        "exact": True,
+        "epoch": 0,
+    }
+
+
+def cancel(db: Database, job_id: str) -> Literal["cancelled", "requested"]:
+    """Cancel a job: at once and for good while it is queued, otherwise by a flag that its worker sees within a second.
+
+    Returns:
+        ``"cancelled"`` when the job is cancelled now (or was before), ``"requested"`` when its worker will do it.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it has already succeeded or failed.
+    """
+    return db.write(lambda connection: _cancel(connection, job_id))
+
+
+def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "requested"]:
+    now = clock.database_now(connection)
+    cancelled: dict[str, Any] = {
+        "status": JobStatus.CANCELLED,
+        "cancel_requested": True,
+        "finished_at": now,
+        "checkpoint": None,
+    }
+    job = advance(connection, job_id, Job.status == JobStatus.QUEUED, **cancelled)
+    if job is not None:
+        add_status_event(connection, job, JobStatus.CANCELLED)
+        return "cancelled"
+    running = (Job.status == JobStatus.RUNNING, Job.cancel_requested.is_(False))
+    job = advance(connection, job_id, *running, cancel_requested=True)
+    if job is not None:
+        add_event(connection, job_id, job.event_seq, "cancel_requested", {"attempt": job.attempt})
+        return "requested"
+    status = _status(connection, job_id)
+    if status == JobStatus.RUNNING:
+        return "requested"
+    if status == JobStatus.CANCELLED:
+        return "cancelled"
+    message = f"Job {job_id} has already {status}; only a queued or running job can be cancelled."
+    raise IllegalTransition(message)
+
+
+def retry(db: Database, job_id: str, caps: Caps) -> str:
+    """Submit the spec of a finished job again, as a new job that is linked to it by `retry_of`.
+
+    Returns:
+        The new job's id.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it is still queued or running.
+        InvalidSpec: the spec is over a limit that has been lowered since.
+    """
+    with db.read() as connection:
+        job = _job(connection, job_id)
+    if job.status not in FINISHED:
+        message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
+        raise IllegalTransition(message)
+    submission = parse_spec(job.spec, caps)
+    values = _columns(submission) | {
+        "preset": job.preset,
+        "warnings": job.warnings,
+        "owner": job.owner,
+        "retry_of": job_id,
+    }
+    return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
+
+
+def delete(db: Database, job_id: str) -> list[str]:
+    """Delete a finished job and every row about it.
+
+    Returns:
+        The storage paths of its artifacts, which the caller deletes now that nothing points at them any more.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it is still queued or running.
+    """
+    return db.write(lambda connection: _delete(connection, job_id))
+
+
+def _delete(connection: Connection, job_id: str) -> list[str]:
+    paths = list(connection.scalars(select(Artifact.path).where(Artifact.job_id == job_id)))
+    deleted = connection.execute(sql_delete(Job).where(Job.id == job_id, Job.status.in_(FINISHED)))
+    if not deleted.rowcount:
+        status = _status(connection, job_id)
+        message = f"Job {job_id} is {status}; only a finished job can be deleted. Cancel it first."
+        raise IllegalTransition(message)
+    return paths
+
+
+def set_priority(db: Database, job_id: str, priority: int) -> None:
+    """Change the priority (0–9, 9 the most urgent) of a queued job; publish it again afterwards.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it is not queued any more.
+    """
+
+    def work(connection: Connection) -> None:
+        queued = Job.status == JobStatus.QUEUED
+        job = advance(connection, job_id, queued, priority=priority, published_at=None)
+        if job is None:
+            message = f"Job {job_id} is {_status(connection, job_id)}; only a queued job's priority can be changed."
+            raise IllegalTransition(message)
+        add_event(connection, job_id, job.event_seq, "priority", {"priority": priority})
+
+    db.write(work)
+
+
+def mark_published(db: Database, job_ids: Sequence[str]) -> None:
+    """Note that the messages of these jobs are in Redis."""
+
+    def work(connection: Connection) -> None:
+        now = clock.database_now(connection)
+        queued = (Job.id.in_(job_ids), Job.status == JobStatus.QUEUED)
+        connection.execute(update(Job).where(*queued).values(published_at=now))
+
+    db.write(work)
+
+
+def _job(connection: Connection, job_id: str) -> Row[Any]:
+    job = connection.execute(select(*Job.__table__.columns).where(Job.id == job_id)).one_or_none()
+    if job is None:
+        raise JobNotFound(job_id)
+    return job
+
+
+def _status(connection: Connection, job_id: str) -> str:
+    return str(_job(connection, job_id).status)

@@ -1,0 +1,50 @@
+"""From a committed row to a message in Redis. A job whose publish failed stays found: its `published_at` is null."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from shared import jobs
+from shared.errors import QueueUnavailable
+from shared.status import JobStatus
+from shared.tables import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.broker import Broker
+    from shared.db import Database
+
+logger = logging.getLogger(__name__)
+
+
+def publish(db: Database, broker: Broker, job_id: str) -> bool:
+    """Publish a queued job's message, after the transaction that queued it.
+
+    Returns:
+        False when Redis does not answer: the job is found and published later.
+    """
+    return publish_many(db, broker, [job_id])
+
+
+def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:
+    """Publish those jobs that are queued, the most urgent and oldest first. False when Redis does not answer."""
+    statement = (
+        select(Job.id, Job.queue, Job.priority)
+        .where(Job.id.in_(job_ids), Job.status == JobStatus.QUEUED)
+        .order_by(Job.priority.desc(), Job.queued_at, Job.id)
+    )
+    with db.read() as connection:
+        messages = [(row.id, row.queue, row.priority) for row in connection.execute(statement)]
+    if not messages:
+        return True
+    try:
+        broker.enqueue_many(messages)
+    except QueueUnavailable as error:
+        logger.warning("publish_failed", extra={"jobs": len(messages), "reason": str(error)})
+        return False
+    jobs.mark_published(db, [job_id for job_id, _, _ in messages])
+    return True

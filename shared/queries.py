@@ -1,0 +1,261 @@
+"""Every read that the API serves, as plain dicts that orjson can write: Core rows, never loaded objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from shared import clock
+from shared.clock import isoformat
+from shared.errors import JobNotFound
+from shared.status import JobStatus, Queue, WorkerState
+from shared.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from shared.broker import Broker
+    from shared.db import Database
+    from shared.spec import Submission
+
+EPOCH_COLUMNS = (
+    *("epoch", "train_loss", "train_accuracy", "last_batch_loss", "val_loss", "val_accuracy", "lr", "seconds"),
+    *("samples_per_second", "attempt", "seq"),
+)
+
+# Large columns that nobody reads from a list are left in the database.
+JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
+
+
+def job(db: Database, job_id: str) -> dict[str, Any]:
+    """One job, as DESIGN's job JSON.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    with db.read() as connection:
+        row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id)).one_or_none()
+        if row is None:
+            raise JobNotFound(job_id)
+        return job_document(row, tags_of(connection, [job_id]).get(job_id, []))
+
+
+def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The tags of several jobs, in one query."""
+    tags: dict[str, list[str]] = {}
+    if job_ids:
+        statement = select(JobTag.job_id, JobTag.tag).where(JobTag.job_id.in_(job_ids)).order_by(JobTag.tag)
+        for job_id, tag in connection.execute(statement):
+            tags.setdefault(job_id, []).append(tag)
+    return tags
+
+
+def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
+    """A job's row as the API writes it."""
+    error = None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail}
+    return {
+        "id": row.id,
+        "name": row.name,
+        "tags": tags,
+        "preset": row.preset,
+        "status": row.status,
+        "cancel_requested": bool(row.cancel_requested),
+        "priority": row.priority,
+        "spec": row.spec,
+        "spec_hash": row.spec_hash,
+        "config_hash": row.config_hash,
+        "cost": {
+            "parameters": row.parameters,
+            "flops_per_epoch": row.flops_per_epoch,
+            "weight_bytes": row.weight_bytes,
+        },
+        "warnings": row.warnings,
+        "progress": _progress(row),
+        "result": _result(row),
+        "device": row.device,
+        "engine": row.engine,
+        "worker": row.worker,
+        "attempts": row.attempt,
+        "exact": bool(row.exact),
+        "error": error,
+        "retry_of": row.retry_of,
+        "created_at": isoformat(row.created_at),
+        "queued_at": isoformat(row.queued_at),
+        "started_at": isoformat(row.started_at),
+        "finished_at": isoformat(row.finished_at),
+    }
+
+
+def _progress(row: Row[Any]) -> dict[str, Any]:
+    running = row.status == JobStatus.RUNNING and row.epoch_seconds is not None
+    eta = round((row.epochs - row.epoch) * row.epoch_seconds, 1) if running else None
+    return {"epoch": row.epoch, "epochs": row.epochs, "eta_seconds": eta}
+
+
+def _result(row: Row[Any]) -> dict[str, Any] | None:
+    if row.epoch == 0:
+        return None
+    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "best_val_accuracy", "best_epoch")
+    return {name: getattr(row, name) for name in names}
+
+
+def _require(connection: Connection, job_id: str) -> None:
+    if connection.scalar(select(Job.id).where(Job.id == job_id)) is None:
+        raise JobNotFound(job_id)
+
+
+def epochs(db: Database, job_id: str, after: int = 0) -> dict[str, list[Any]]:
+    """The epochs after number `after`, as columns of equal length.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    columns = [getattr(Epoch, name) for name in EPOCH_COLUMNS]
+    statement = select(*columns).where(Epoch.job_id == job_id, Epoch.epoch > after).order_by(Epoch.epoch)
+    with db.read() as connection:
+        rows = connection.execute(statement).all()
+        if not rows:
+            _require(connection, job_id)
+    values: Iterable[Any] = zip(*rows, strict=True) if rows else ((),) * len(EPOCH_COLUMNS)
+    return {name: list(column) for name, column in zip(EPOCH_COLUMNS, values, strict=True)}
+
+
+def attempts(db: Database, job_id: str) -> list[dict[str, Any]]:
+    """Who tried the job, in order, and how each attempt ended (outcome null: it is running).
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    with db.read() as connection:
+        _require(connection, job_id)
+        statement = select(*Attempt.__table__.columns).where(Attempt.job_id == job_id).order_by(Attempt.attempt)
+        return [_attempt_document(row) for row in connection.execute(statement)]
+
+
+def _attempt_document(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "attempt": row.attempt,
+        "worker": row.worker,
+        "device": row.device,
+        "outcome": row.outcome,
+        "environment": row.environment,
+        "resumed_from_epoch": row.resumed_from_epoch,
+        "error": None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail},
+        "started_at": isoformat(row.started_at),
+        "finished_at": isoformat(row.finished_at),
+    }
+
+
+def evaluation(db: Database, job_id: str, weights: str) -> dict[str, Any] | None:
+    """The evaluation of a job's `best` or `last` weights; None while there is none.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    columns = [column for column in Evaluation.__table__.columns if column.name != "job_id"]
+    with db.read() as connection:
+        _require(connection, job_id)
+        statement = select(*columns).where(Evaluation.job_id == job_id, Evaluation.weights == weights)
+        row = connection.execute(statement).one_or_none()
+        return None if row is None else row._asdict()
+
+
+def log(db: Database, job_id: str, after: int = 0, limit: int = 500) -> list[dict[str, Any]]:
+    """Lines of a job's log after line `after`, oldest first.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    columns = (JobLog.line, JobLog.attempt, JobLog.level, JobLog.message, JobLog.created_at)
+    with db.read() as connection:
+        _require(connection, job_id)
+        where = (JobLog.job_id == job_id, JobLog.line > after)
+        rows = connection.execute(select(*columns).where(*where).order_by(JobLog.line).limit(limit))
+        return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
+
+
+def artifacts(db: Database, job_id: str) -> list[dict[str, Any]]:
+    """A job's kept files: name, storage path, sha256, bytes.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    columns = (Artifact.name, Artifact.path, Artifact.sha256, Artifact.bytes, Artifact.created_at)
+    with db.read() as connection:
+        _require(connection, job_id)
+        rows = connection.execute(select(*columns).where(Artifact.job_id == job_id).order_by(Artifact.name))
+        return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
+
+
+def workers(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
+    """Every worker known, live ones first. One without a report for `silent_seconds` is shown as `gone`."""
+    with db.read() as connection:
+        columns: list[Any] = [*Worker.__table__.columns, clock.database_now(connection).label("now")]
+        rows = connection.execute(select(*columns).order_by(Worker.host, Worker.device, Worker.id)).all()
+    documents = [_worker_document(row, silent_seconds) for row in rows]
+    return sorted(documents, key=lambda worker: worker["state"] == WorkerState.GONE)
+
+
+def _worker_document(row: Row[Any], silent_seconds: float) -> dict[str, Any]:
+    silent = (row.now - row.last_heartbeat_at).total_seconds() > silent_seconds
+    names = ("id", "host", "pid", "device", "device_kind", "device_name", "versions", "datasets")
+    return {
+        **{name: getattr(row, name) for name in names},
+        "state": WorkerState.GONE if silent else row.state,
+        "job_id": None if silent else row.job_id,
+        "started_at": isoformat(row.started_at),
+        "last_heartbeat_at": isoformat(row.last_heartbeat_at),
+    }
+
+
+def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
+    """Each queue: jobs that wait, seconds that the oldest has, messages in Redis (null when that is down)."""
+    messages = broker.depths()
+    with db.read() as connection:
+        columns = (Job.queue, func.count().label("depth"), func.min(Job.queued_at).label("oldest"))
+        queued = select(*columns).where(Job.status == JobStatus.QUEUED).group_by(Job.queue)
+        waiting = {row.queue: row for row in connection.execute(queued)}
+        now = connection.execute(select(clock.database_now(connection))).scalar_one()
+    items = []
+    for queue in Queue:
+        row = waiting.get(queue.value)
+        age = None if row is None else round((now - row.oldest).total_seconds(), 3)
+        depth = 0 if row is None else row.depth
+        document = {"name": queue.celery_name, "depth": depth, "oldest_age_seconds": age}
+        items.append(document | {"messages": None if messages is None else messages[queue]})
+    return items
+
+
+def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
+    """What the live workers hold: each data set as they report it, with the ids of those that hold it."""
+    held: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for worker in workers(db, silent_seconds=silent_seconds):
+        if worker["state"] != WorkerState.GONE:
+            for dataset in worker["datasets"]:
+                key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
+                held.setdefault(key, dataset | {"workers": []})["workers"].append(worker["id"])
+    return list(held.values())
+
+
+def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
+    """What a good submission should be told: nobody live serves its queue, or holds its data."""
+    live = [w for w in workers(db, silent_seconds=silent_seconds) if w["state"] != WorkerState.GONE]
+    fitting = [w for w in live if submission.queue in ("any", w["device_kind"])]
+    if not live:
+        return ["No live worker: the job waits until one starts (`flightline worker`)."]
+    if not fitting:
+        return [f"No live worker has a {submission.queue} device: the job waits until one starts."]
+    wanted: Any = submission.document["dataset"]
+    if any(_holds(worker, wanted) for worker in fitting):
+        return []
+    name, classes = wanted["name"], ", ".join(wanted["classes"])
+    return [f"No live worker that could take this job holds the data set {name} with the classes {classes}."]
+
+
+def _holds(worker: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return any(
+        held["name"] == wanted["name"] and set(wanted["classes"]) <= set(held["classes"]) for held in worker["datasets"]
+    )

@@ -1,0 +1,194 @@
+"""Puts right what a crash left: attempts nobody works on, and queued jobs whose message is gone.
+
+It runs by a timer in every worker and in the API processes, one at a time by a row of `locks`. It only ever *publishes*
+and *expires*: a message too many is dropped by the claim, so it may err on that side.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from shared import attempts, clock, workers
+from shared.errors import DatabaseUnavailable, QueueUnavailable
+from shared.publishing import publish_many
+from shared.status import JobStatus, Queue
+from shared.tables import Job, Lock
+from shared.upsert import upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from shared.broker import Broker
+    from shared.db import Database
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+SETTLE_SECONDS = 5.0
+"""A job published or queued more recently may simply be on its way."""
+_LOCK = "reconciler"
+_LOCK_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one pass did."""
+
+    expired: int = 0
+    published: int = 0
+
+
+class Reconciler:
+    """One process' turn-taking reconciler.
+
+    Args:
+        db: the database.
+        broker: Redis.
+        lease_seconds: an attempt is only ended after this process itself has seen the database for so long: after an
+            outage every lease looks expired, and the workers deserve the chance to renew theirs.
+    """
+
+    def __init__(self, db: Database, broker: Broker, lease_seconds: float) -> None:
+        self._db = db
+        self._broker = broker
+        self._lease_seconds = lease_seconds
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
+
+    def run_once(self) -> Report | None:
+        """One pass; None when another process has the turn, or when the database or Redis does not answer."""
+        try:
+            if not self._take_turn():
+                return None
+            expired = self._expire()
+            published = self._publish_missing()
+        except (DatabaseUnavailable, QueueUnavailable) as error:
+            logger.warning("reconcile_failed", extra={"reason": str(error)})
+            return None
+        if expired or published:
+            logger.info("reconciled", extra={"expired": expired, "published": published})
+        return Report(expired, published)
+
+    def run_until(self, stop: Callable[[float], bool], interval_seconds: float) -> None:
+        """Pass after pass, until `stop(interval_seconds)`, which waits that long, says so."""
+        while not stop(interval_seconds):
+            try:
+                self.run_once()
+            except Exception:
+                # Whatever it was, the timer must not die of it: the next pass may succeed.
+                logger.exception("reconcile_crashed")
+
+    def start(self, interval_seconds: float) -> threading.Event:
+        """Run by a daemon thread. Setting the event that is returned ends it."""
+        stop = threading.Event()
+        threading.Thread(
+            target=self.run_until, args=(stop.wait, interval_seconds), name="reconciler", daemon=True
+        ).start()
+        return stop
+
+    def _take_turn(self) -> bool:
+        def work(connection: Connection) -> bool:
+            row = {"name": _LOCK, "holder": self._holder}
+            expiry = connection.scalar(select(clock.database_now_plus(connection, _LOCK_SECONDS)))
+            now = clock.database_now(connection)
+            free = (Lock.holder == self._holder) | (Lock.expires_at < now)
+            return upsert(connection, Lock, [row | {"expires_at": expiry}], where=lambda _new: free) > 0
+
+        return self._db.write(work)
+
+    def _expire(self) -> int:
+        if not self._db.healthy_for(self._lease_seconds):
+            return 0
+        workers.forget_silent(self._db)
+        queued = attempts.expire(self._db)
+        publish_many(self._db, self._broker, queued)
+        return len(queued)
+
+    def _publish_missing(self) -> int:
+        if self._broker.plant_sentinel():
+            return self._publish_where(Job.status == JobStatus.QUEUED)
+        return self._publish_where(*self._unpublished()) + self._publish_overtaken() + self._publish_stranded()
+
+    def _unpublished(self) -> tuple[ColumnElement[bool], ...]:
+        return Job.status == JobStatus.QUEUED, Job.published_at.is_(None)
+
+    def _publish_where(self, *conditions: ColumnElement[bool]) -> int:
+        """Publish all jobs that match, most urgent and oldest first, in batches."""
+        statement = select(Job.id).where(*conditions).order_by(Job.priority.desc(), Job.queued_at, Job.id)
+        with self._db.read() as connection:
+            ids = list(connection.scalars(statement))
+        for start in range(0, len(ids), BATCH):
+            if not publish_many(self._db, self._broker, ids[start : start + BATCH]):
+                return start
+        return len(ids)
+
+    def _publish_overtaken(self) -> int:
+        """A message older than one of its queue and priority that has been claimed was passed over: it is gone."""
+        with self._db.read() as connection:
+            claimed = connection.execute(
+                select(Job.queue, Job.priority, func.max(Job.published_at).label("newest"))
+                .where(Job.status == JobStatus.RUNNING)
+                .group_by(Job.queue, Job.priority)
+            ).all()
+            settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
+        return sum(
+            self._publish_where(
+                Job.status == JobStatus.QUEUED,
+                Job.queue == row.queue,
+                Job.priority == row.priority,
+                Job.published_at < row.newest,
+                Job.published_at < settled,
+            )
+            for row in claimed
+            if row.newest is not None
+        )
+
+    def _publish_stranded(self) -> int:
+        """A queue whose lists are empty, while jobs published a while ago wait for it, has lost their messages."""
+        depths = self._broker.depths()
+        empty = [queue.value for queue in Queue if depths is not None and depths[queue] == 0]
+        if not empty:
+            return 0
+        with self._db.read() as connection:
+            settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
+        return self._publish_where(Job.status == JobStatus.QUEUED, Job.queue.in_(empty), Job.published_at < settled)
+
+
+def sweep(db: Database, broker: Broker) -> Report:
+    """Put right what the last stack on this machine left, when the next one starts.
+
+    Attempts of this host's workers whose process is gone are ended at once, without waiting for their leases; every
+    queued job is published.
+
+    Raises:
+        DatabaseUnavailable, QueueUnavailable: one of the two does not answer.
+    """
+    expired = 0
+    for worker_id, pid in workers.known_on(db, socket.gethostname()):
+        if not _is_worker(pid):
+            expired += len(attempts.lose(db, worker_id, f"Worker {worker_id} was gone when the stack started again."))
+            workers.leave(db, worker_id)
+    with db.read() as connection:
+        ids = list(connection.scalars(select(Job.id).where(Job.status == JobStatus.QUEUED)))
+    broker.plant_sentinel()
+    published = 0
+    for start in range(0, len(ids), BATCH):
+        published += len(ids[start : start + BATCH]) * publish_many(db, broker, ids[start : start + BATCH])
+    return Report(expired, published)
+
+
+def _is_worker(pid: int) -> bool:
+    """Whether a process of this machine is alive and a worker (the number may be another process' by now)."""
+    try:
+        return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

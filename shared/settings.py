@@ -1,0 +1,111 @@
+"""Every setting, read once from `FLIGHTLINE_*` variables and frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.spec.caps import Caps
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. The README lists all of it; a test holds the two together."""
+
+    model_config = SettingsConfigDict(env_prefix="FLIGHTLINE_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(Path("~/.flightline"), description="Folder of everything that one machine keeps.")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy URL; empty means SQLite in the home. Passwords in it are never printed."
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""),
+        description="`redis://`, `rediss://` or `unix://` URL; empty means the embedded Redis of the home.",
+    )
+    data_dir: Path = Field(Path(), description="Where data sets lie; default `datasets` in the home.")
+    artifacts_url: str = Field(
+        "", description="Folder or fsspec URL of the artifacts; default `artifacts` in the home."
+    )
+    allow_download: bool = Field(default=False, description="Whether a worker may download a missing data set.")
+    keep_weights: Literal["best,last", "best", "last", "none"] = Field(
+        "best,last", description="Which weights of a finished job are kept as artifacts."
+    )
+
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
+    api_processes: int = Field(2, ge=1, le=64, description="API processes.")
+    api_threads: int = Field(256, ge=1, le=1024, description="Threads of each API process.")
+
+    lease_seconds: float = Field(15.0, ge=1.0, description="How long a worker's claim holds without a heartbeat.")
+    heartbeat_seconds: float = Field(1.0, ge=0.1, description="How often a worker renews it and looks for a cancel.")
+    reconcile_seconds: float = Field(1.0, ge=0.1, description="How often lost and unpublished jobs are looked for.")
+    stall_seconds: float = Field(300.0, ge=1.0, description="A training loop without progress for this long is lost.")
+    setup_seconds: float = Field(600.0, ge=1.0, description="The same before the first batch (decoding, downloading).")
+    stop_grace_seconds: float = Field(20.0, ge=0.0, description="Time that a stopping worker has to save and release.")
+    checkpoint_seconds: float = Field(30.0, ge=0.0, description="Least time between two checkpoints of a job.")
+    log_lines_per_job: int = Field(2000, ge=1, description="Log lines kept for each job.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
+    max_parameters: int = Field(200_000_000, ge=1, description="Most parameters of a network.")
+    max_layers: int = Field(200, ge=1, description="Most layers of a network.")
+    max_epochs: int = Field(10_000, ge=1, description="Most epochs of a job.")
+    max_batch_size: int = Field(10_000, ge=1, description="Largest batch.")
+
+    @model_validator(mode="after")
+    def _check_lease(self) -> Self:
+        if self.heartbeat_seconds * 3 > self.lease_seconds:
+            message = (
+                f"FLIGHTLINE_HEARTBEAT_SECONDS ({self.heartbeat_seconds:g}) must be at most a third of "
+                f"FLIGHTLINE_LEASE_SECONDS ({self.lease_seconds:g}), or one late beat costs the job."
+            )
+            raise ValueError(message)
+        return self
+
+    @property
+    def home_dir(self) -> Path:
+        """The home as an absolute path."""
+        return self.home.expanduser().absolute()
+
+    @property
+    def datasets_dir(self) -> Path:
+        """The data directory as an absolute path."""
+        return self.home_dir / "datasets" if self.data_dir == Path() else self.data_dir.expanduser().absolute()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's URL, SQLite in the home unless set."""
+        return self.database_url.get_secret_value() or f"sqlite:///{self.home_dir / 'flightline.db'}"
+
+    @property
+    def broker_url(self) -> str:
+        """Redis' URL, the embedded server's socket unless set."""
+        return self.redis_url.get_secret_value() or f"unix://{quote(str(self.home_dir / 'redis' / 'redis.sock'))}"
+
+    @property
+    def storage_url(self) -> str:
+        """Where artifacts go, a folder in the home unless set."""
+        return self.artifacts_url or str(self.home_dir / "artifacts")
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where decoded data sets are kept between processes."""
+        return self.home_dir / "cache"
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where running jobs save what they would resume from."""
+        return self.home_dir / "checkpoints"
+
+    @property
+    def caps(self) -> Caps:
+        """The limits of one submission, as the spec's check takes them."""
+        return Caps(
+            max_parameters=self.max_parameters,
+            max_layers=self.max_layers,
+            max_epochs=self.max_epochs,
+            max_batch_size=self.max_batch_size,
+        )

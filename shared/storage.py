@@ -1,0 +1,105 @@
+"""Artifacts: a folder by default, any fsspec URL otherwise. A file is whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, cast
+
+import fsspec
+
+from shared.errors import ConfigurationError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file that is kept: its path below the storage's root, the sha256 of its contents, its size."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Storage:
+    """Files by relative path, such as ``0192…/2/best.safetensors``."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            message = f"FLIGHTLINE_ARTIFACTS_URL cannot be opened: {error}"
+            raise ConfigurationError(message) from error
+
+    def put(self, path: str, content: bytes) -> Stored:
+        """Keep `content` under `path`, replacing what was there.
+
+        Raises:
+            StorageError: it could not be written (a full disk, no permission, an unreachable bucket); nothing is left
+                under `path`.
+        """
+        target = self._full(path)
+        temporary = f"{target}.{uuid.uuid4().hex}.part"
+        try:
+            self._fs.makedirs(self._fs._parent(target), exist_ok=True)  # noqa: SLF001 -- fsspec's way to name the folder
+            self._write(temporary, content)
+            self._fs.mv(temporary, target)
+        except OSError as error:
+            self._remove(temporary)
+            reason = f"{path} could not be written to the artifact storage ({error.strerror or error})"
+            raise StorageError(f"{reason}: free or add space there, or check its permissions.") from error
+        return Stored(path, hashlib.sha256(content).hexdigest(), len(content))
+
+    def open(self, path: str) -> IO[bytes]:
+        """A stored file, opened for reading.
+
+        Raises:
+            StorageError: it is not there, or cannot be read.
+        """
+        try:
+            return cast("IO[bytes]", self._fs.open(self._full(path), "rb"))
+        except OSError as error:
+            message = f"{path} cannot be read from the artifact storage ({error.strerror or error})."
+            raise StorageError(message) from error
+
+    def read(self, path: str) -> bytes:
+        """The contents of a stored file; raises as `open` does."""
+        with self.open(path) as file:
+            return file.read()
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete files; those that are gone already are no error."""
+        for path in paths:
+            self._remove(self._full(path))
+
+    def delete_below(self, prefix: str) -> None:
+        """Delete everything below a folder, such as a job's id; no error when it is not there."""
+        try:
+            self._fs.rm(self._full(prefix), recursive=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            message = f"{prefix} could not be deleted from the artifact storage ({error.strerror or error})."
+            raise StorageError(message) from error
+
+    def _write(self, target: str, content: bytes) -> None:
+        with self._fs.open(target, "wb", block_size=_CHUNK_BYTES) as file:
+            file.write(content)
+
+    def _remove(self, target: str) -> None:
+        try:
+            self._fs.rm(target)
+        except OSError:
+            return
+
+    def _full(self, path: str) -> str:
+        parts = path.split("/")
+        if any(part in ("", ".", "..") for part in parts):
+            message = f"{path!r} is no path below the artifact storage."
+            raise StorageError(message)
+        return f"{self._root.rstrip('/')}/{path}"

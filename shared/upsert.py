@@ -1,0 +1,31 @@
+"""``INSERT … ON CONFLICT DO UPDATE``, which both databases spell alike but SQLAlchemy keeps in their dialects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+
+def upsert(
+    connection: Connection,
+    table: type[Any],
+    rows: Sequence[Mapping[str, object]],
+    where: Callable[[Any], ColumnElement[bool]] | None = None,
+) -> int:
+    """Insert rows; where a row with the same primary key stands, overwrite it if `where(excluded)` holds.
+
+    All rows must have the same columns. Returns the number of rows written.
+    """
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    keys = [column.name for column in table.__table__.primary_key.columns]
+    columns = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    condition = None if where is None else where(statement.excluded)
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=columns, where=condition)
+    return connection.execute(statement, [dict(row) for row in rows]).rowcount
