@@ -1,0 +1,30 @@
+"""The Flask application, wired in one place."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from api import catalog, errors, fleet, health, jobs, operations, reference, results, security
+from api.services import Services
+from shared.settings import Settings
+
+ROUTES = (jobs.routes, results.routes, fleet.routes, catalog.routes, health.routes)
+
+
+def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
+    """An application on the environment's settings, or those given.
+
+    Args:
+        settings: the configuration; read from ``FLIGHTLINE_*`` if left out.
+        services: other parts than the real ones, for tests.
+    """
+    services = services or Services.build(settings or Settings())
+    app = Flask("api", static_url_path="/static")
+    app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
+    app.url_map.merge_slashes = False  # a doubled slash is a wrong address, not a redirect
+    every = [operation for routes in ROUTES for operation in routes.operations]
+    operations.register(app, services, every)
+    reference.register(app, every)
+    errors.register(app)
+    security.register(app)
+    return app

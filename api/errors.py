@@ -1,0 +1,135 @@
+"""Every error as RFC 9457 problem+json, written once. `code` is stable; `detail` is for people.
+
+Our own errors carry code and status (`shared/errors.py`). HTTP's own get theirs from the table below. Anything else is
+a fault of this program: it is logged with its traceback under an id that the client gets too, and tells it no more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from uuid import uuid4
+
+import orjson
+from flask import Flask, Response, request
+from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from shared.errors import FieldError, FlightlineError, ServiceUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+HTTP_CODES: Mapping[int, str] = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Forbidden(FlightlineError):
+    """The request came from a page of another site."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class ProblemError(BaseModel):
+    """One thing that is wrong, and where."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pointer: str = Field(
+        description="JSON pointer into what was sent: the body, or for `invalid_query` the query's parameters."
+    )
+    detail: str
+
+
+class Problem(BaseModel):
+    """Every error, as RFC 9457 has it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str = Field(description="Stable, for programs.")
+    detail: str = Field(description="For people.")
+    errors: list[ProblemError]
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: Iterable[FieldError] = (),
+    headers: Iterable[tuple[str, str]] = (),
+    **members: object,
+) -> Response:
+    """A problem+json answer; `members` are further top-level members."""
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "errors": [{"pointer": one.pointer, "detail": one.detail} for one in errors],
+        **members,
+    }
+    response = Response(orjson.dumps(document), status, mimetype=MEDIA_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.extend(headers)
+    return response
+
+
+def register(app: Flask) -> None:
+    """Let `app` answer every error as a problem."""
+    app.register_error_handler(FlightlineError, _ours)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _ours(error: FlightlineError) -> Response:
+    if isinstance(error, ServiceUnavailable):
+        log.warning("service_unavailable", extra={"code": error.code, "detail": error.detail, "path": request.path})
+        headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
+        return problem(error.http_status, error.code, error.detail, errors=error.errors, headers=headers)
+    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _unexpected(error)
+    return problem(error.http_status, error.code, error.detail, errors=error.errors)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    headers = [(name, value) for name, value in error.get_headers() if name not in {"Content-Type", "Content-Length"}]
+    return problem(status, HTTP_CODES.get(status, f"http_{status}"), _detail(error), headers=headers)
+
+
+def _detail(error: HTTPException) -> str:
+    if isinstance(error, RequestEntityTooLarge):
+        limit = request.max_content_length
+        return f"The body is larger than the {limit} bytes that are accepted here (FLIGHTLINE_MAX_BODY_BYTES)."
+    if error.code == HTTPStatus.NOT_FOUND:
+        return f"There is nothing at {request.path[:200]}. GET /docs lists what there is."
+    if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.path[:200]} does not take {request.method}; the Allow header lists what it takes."
+    return error.description or HTTPStatus(error.code or 500).phrase
+
+
+def _unexpected(error: Exception) -> Response:
+    instance = uuid4().urn
+    log.error(
+        "request_failed",
+        exc_info=error,
+        extra={"instance": instance, "method": request.method, "path": request.path},
+    )
+    detail = "This is a fault of the server, not of the request. Its log has the reason under the id in `instance`."
+    return problem(500, "internal_error", detail, instance=instance)

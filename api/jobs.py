@@ -1,0 +1,113 @@
+"""Jobs: submit, list, read, cancel, retry, delete."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from api.operations import Reply, Routes
+from api.pagination import decode_cursor, encode_cursor
+from api.parameters import JobsQuery, SubmitQuery
+from api.responses import DryRun, Job, JobPage, SubmittedJob
+from api.services import Services
+from api.submission import SubmissionBody
+from shared import jobs, listing, publishing, queries
+from shared.errors import IllegalTransition, InvalidSpec, JobNotFound, StorageError
+from shared.spec import Submission, parse_submission
+
+routes = Routes("jobs")
+log = logging.getLogger(__name__)
+
+
+@routes.post(
+    "/v1/jobs",
+    query=SubmitQuery,
+    body=SubmissionBody(),
+    answers={201: SubmittedJob, 200: DryRun},
+    raises=(InvalidSpec,),
+)
+def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
+    """Submit a job, or only check one.
+
+    Every field but `architecture` has a default, and a `preset` brings that too. The answer carries the whole spec,
+    what the network costs layer by layer, and warnings, such as that no live worker holds the data. While Redis is down
+    a job is accepted all the same and delivered once it is back.
+    """
+    submission = parse_submission(body, services.settings.caps)
+    warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
+    if query.dry_run:
+        return Reply(_dry_run(submission, warnings), 200)
+    job_id = jobs.submit(services.db, submission, warnings=warnings)
+    job = _published(services, job_id)
+    job["cost"] = asdict(submission.cost)
+    return _created(job)
+
+
+@routes.get("/v1/jobs", query=JobsQuery, answers={200: JobPage})
+def list_jobs(services: Services, query: JobsQuery) -> Reply:
+    """List jobs, the newest first unless sorted otherwise."""
+    key = decode_cursor(query.sort, query.cursor)
+    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit)
+    return Reply({"items": page.items, "next_cursor": encode_cursor(query.sort, page.next_key)})
+
+
+@routes.get("/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
+def read_job(services: Services, job_id: str) -> Reply:
+    """Read a job: its spec, status, progress and result."""
+    return Reply(queries.job(services.db, job_id))
+
+
+@routes.delete("/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition))
+def delete_job(services: Services, job_id: str) -> Reply:
+    """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first."""
+    jobs.delete(services.db, job_id)
+    _delete_artifacts(services, job_id)
+    return Reply(None)
+
+
+@routes.post("/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
+def cancel_job(services: Services, job_id: str) -> Reply:
+    """Cancel a job.
+
+    A queued one is cancelled at once (200); a running one is asked to stop and does so within seconds (202). Cancelling
+    a cancelled job changes nothing; any other finished job answers 409.
+    """
+    done = jobs.cancel(services.db, job_id) == "cancelled"
+    return Reply(queries.job(services.db, job_id), 200 if done else 202)
+
+
+@routes.post("/v1/jobs/<job_id>/retry", answers={201: Job}, raises=(JobNotFound, IllegalTransition, InvalidSpec))
+def retry_job(services: Services, job_id: str) -> Reply:
+    """Submit the same spec again as a new job, linked to this one by `retry_of`."""
+    return _created(_published(services, jobs.retry(services.db, job_id, services.settings.caps)))
+
+
+def _published(services: Services, job_id: str) -> dict[str, Any]:
+    """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
+    publishing.publish(services.db, services.broker, job_id)
+    return queries.job(services.db, job_id)
+
+
+def _created(job: dict[str, Any]) -> Reply:
+    return Reply(job, 201, {"Location": f"/v1/jobs/{job['id']}"})
+
+
+def _dry_run(submission: Submission, warnings: list[str]) -> dict[str, Any]:
+    return {
+        "preset": submission.preset,
+        "queue": submission.queue,
+        "spec": submission.document,
+        "spec_hash": submission.spec_hash,
+        "config_hash": submission.config_hash,
+        "cost": asdict(submission.cost),
+        "warnings": warnings,
+    }
+
+
+def _delete_artifacts(services: Services, job_id: str) -> None:
+    """The job is gone already; files that cannot be removed now are only left over, so say so and go on."""
+    try:
+        services.storage.delete_below(job_id)
+    except StorageError:
+        log.exception("artifacts_left_over", extra={"job_id": job_id})

@@ -1,0 +1,72 @@
+"""The query parameters of every operation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from api.pagination import Cursor, Sort
+from api.parsing import Flag, Instant, QueryModel
+from shared.listing import JobFilter
+from shared.status import JobStatus
+
+MAX_LIMIT = 500
+MAX_NUMBER = 2**31 - 1
+"""Largest epoch or line that a database's integer holds."""
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+Device = Annotated[str, Field(pattern=r"^(cpu|cuda(:[0-9]{1,3})?)$")]
+Accuracy = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class SubmitQuery(QueryModel):
+    """How a submission is handled."""
+
+    dry_run: Flag = Field(default=False, description="Only check: answer what would be stored, and store nothing.")
+
+
+class JobsQuery(QueryModel):
+    """Which jobs, in which order. Different parameters must all hold; of a repeated one, any."""
+
+    status: tuple[JobStatus, ...] = Field((), description="Any of these statuses; repeat it for more than one.")
+    device: Device | None = Field(
+        None, description="Ran last on this kind of device (`cpu`, `cuda`) or this one (`cuda:1`)."
+    )
+    architecture_kind: Text | None = Field(None, description="Such as `mlp` or `layers`.")
+    preset: Text | None = Field(None, description="Submitted from this preset.")
+    tag: Text | None = Field(None, description="Has this tag.")
+    name: Text | None = Field(None, description="Has exactly this name.")
+    min_val_accuracy: Accuracy | None = Field(None, description="The latest epoch's accuracy is at least this.")
+    min_best_val_accuracy: Accuracy | None = Field(None, description="The best epoch's accuracy is at least this.")
+    created_after: Instant | None = Field(None, description="Such as 2026-01-31T12:00:00Z.")
+    created_before: Instant | None = Field(None, description="Such as 2026-01-31T12:00:00Z.")
+    config_hash: Text | None = Field(None, description="Has this `config_hash`: the same but for the seed.")
+    sort: Sort = Field("-created_at", description="A minus sorts downwards. Jobs without the value come last.")
+    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before, with the same `sort`.")
+    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Jobs on a page.")
+
+    def filter(self) -> JobFilter:
+        """The part that chooses jobs."""
+        chosen = self.model_dump(exclude={"sort", "cursor", "limit", "status"})
+        return JobFilter(status=tuple(one.value for one in self.status), **chosen)
+
+
+class EpochsQuery(QueryModel):
+    """Which epochs."""
+
+    after: int = Field(0, ge=0, le=MAX_NUMBER, description="Only epochs with a larger number.")
+
+
+class LogQuery(QueryModel):
+    """Which log lines."""
+
+    after: int = Field(0, ge=0, le=MAX_NUMBER, description="Only lines with a larger number.")
+    limit: int = Field(2000, ge=1, le=10_000, description="Most lines in the answer.")
+
+
+class EvaluationQuery(QueryModel):
+    """Which weights."""
+
+    weights: Literal["best", "last"] = Field("best", description="The best epoch's weights, or the last one's.")

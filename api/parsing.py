@@ -1,0 +1,127 @@
+"""What a request says, checked before anything acts on it: path, query string, body."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from flask import Request
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from werkzeug.datastructures import MultiDict
+
+from shared.errors import FieldError, InvalidQuery, JobNotFound, UnsupportedMediaType
+
+Query = TypeVar("Query", bound=BaseModel)
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+class QueryModel(BaseModel):
+    """Base of all query parameters: a name that nobody knows is an error, not silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoQuery(QueryModel):
+    """An operation without query parameters."""
+
+
+def _true_or_false(value: object) -> object:
+    words = {"true": True, "false": False}
+    if isinstance(value, str) and value not in words:
+        raise ValueError("write true or false")
+    return words.get(value, value) if isinstance(value, str) else value
+
+
+def _in_utc(value: dt.datetime) -> dt.datetime:
+    if not 1970 < value.year < 9999:
+        raise ValueError("is no year that a job was made in")
+    return value.astimezone(dt.UTC)
+
+
+Flag = Annotated[bool, BeforeValidator(_true_or_false)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An instant with its offset, as aware UTC."""
+
+
+def parse_job_id(text: str) -> str:
+    """The id in its canonical, lower-case form. What is no UUID is no job: raises JobNotFound."""
+    job_id = text.lower()
+    if not _UUID.fullmatch(job_id):
+        raise JobNotFound(repr(text[:80]))
+    return job_id
+
+
+def parse_query(model: type[Query], parameters: MultiDict[str, str]) -> Query:
+    """`parameters` as a `model`. Raises InvalidQuery that points at each parameter and says what would be right."""
+    errors = [*_unreadable(parameters), *_repeated(model, parameters)]
+    if not errors:
+        values = {
+            name: parameters.getlist(name) if _takes_many(model, name) else parameters[name] for name in parameters
+        }
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            errors = _field_errors(model, error)
+    detail = "; ".join(f"{one.pointer[1:]}: {one.detail}" for one in errors)
+    raise InvalidQuery(f"The query string cannot be used: {detail}.", tuple(errors))
+
+
+def read_json_body(request: Request) -> bytes:
+    """The body as bytes. Raises UnsupportedMediaType unless it is declared as JSON, and 413 when it is too large."""
+    if request.mimetype != "application/json":
+        given = repr(request.mimetype) if request.mimetype else "nothing"
+        raise UnsupportedMediaType(
+            f"The body must be JSON ('Content-Type: application/json'); the header says {given}."
+        )
+    return request.get_data(cache=False)
+
+
+def _unreadable(parameters: MultiDict[str, str]) -> Iterator[FieldError]:
+    """NUL is no character of any name here, and PostgreSQL refuses it in text."""
+    for name in parameters:
+        if any("\x00" in text for text in (name, *parameters.getlist(name))):
+            yield FieldError(_pointer(name), "has a NUL character")
+
+
+def _repeated(model: type[BaseModel], parameters: MultiDict[str, str]) -> Iterator[FieldError]:
+    for name in parameters:
+        if len(parameters.getlist(name)) > 1 and name in model.model_fields and not _takes_many(model, name):
+            yield FieldError(_pointer(name), "is given more than once")
+
+
+def _takes_many(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and _is_tuple(field.annotation)
+
+
+def _is_tuple(annotation: Any) -> bool:
+    if get_origin(annotation) in (Union, types.UnionType):
+        return any(_is_tuple(one) for one in get_args(annotation))
+    return get_origin(annotation) is tuple
+
+
+def _field_errors(model: type[BaseModel], error: ValidationError) -> list[FieldError]:
+    found = []
+    for one in error.errors(include_url=False, include_context=False):
+        name = str(one["loc"][0]) if one["loc"] else ""
+        unknown = one["type"] == "extra_forbidden"
+        detail = _did_you_mean(model, name) if unknown else one["msg"].removeprefix("Value error, ")
+        found.append(FieldError(_pointer(name), detail))
+    return found
+
+
+def _did_you_mean(model: type[BaseModel], name: str) -> str:
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"is not known here; did you mean {close[0]}"
+    return f"is not known here; there are {', '.join(known)}" if known else "is not known: there are no parameters here"
+
+
+def _pointer(name: str) -> str:
+    return "/" + name.replace("~", "~0").replace("/", "~1")
