@@ -28,7 +28,7 @@ class Layers(Part):
     """A network spelled out layer by layer; the last must give one feature per class."""
 
     kind: Literal["layers"]
-    layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)]
+    layers: Annotated[tuple[Layer, ...], Field(strict=False, json_schema_extra={"minItems": 1})]
     """The layers, first to last."""
     output: Output = "log_softmax"
     """What the network ends in; the loss follows from it."""

@@ -19,4 +19,6 @@ Padding = Annotated[int, Field(ge=0, le=1024)]
 class Part(BaseModel):
     """A piece of a spec: unknown fields, numbers in strings, booleans for numbers, NaN and infinity are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

@@ -32,6 +32,11 @@ class LayerCost:
     weight_bytes: int
     flops: int
 
+    @property
+    def needs_two_samples(self) -> bool:
+        """Whether it cannot train on a batch of one: a batchnorm that sees each channel once in a sample."""
+        return self.kind == "batchnorm" and math.prod(self.input_shape[1:]) == 1
+
 
 @dataclass(frozen=True)
 class Cost:

@@ -19,7 +19,10 @@ class Dataset(Part):
 
     name: Annotated[str, Field(json_schema_extra={"enum": list(DATASETS)})] = "cifar10"
     """The data set."""
-    classes: Annotated[tuple[str, ...], Field(strict=False, min_length=2)] = ("airplane", "bird")
+    classes: Annotated[tuple[str, ...], Field(strict=False, json_schema_extra={"minItems": 2, "uniqueItems": True})] = (
+        "airplane",
+        "bird",
+    )
     """Two or more of its classes; their labels are 0, 1, … in this order."""
     normalize: Literal["published", "computed", "none"] = "published"
     """CIFAR-10's published mean and deviation, those of the job's training images, or neither."""

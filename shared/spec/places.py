@@ -53,18 +53,18 @@ def place(location: Sequence[Token]) -> Place:
 @cache
 def homes() -> dict[str, str]:
     """Field names that stand in one place only, and that place: what was put elsewhere is asked to move there."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}
     for name, where in _names(JobSpec, ""):
-        found.setdefault(name, []).append(where)
-    return {name: where[0] for name, where in found.items() if len(where) == 1}
+        found.setdefault(name, set()).add(where)
+    return {name: where.pop() for name, where in found.items() if len(where) == 1}
 
 
 def _names(model: type[BaseModel], where: str) -> Iterator[tuple[str, str]]:
     for name, field in model.model_fields.items():
         yield name, f"{where}/{name}"
         inner = _model(_field(field))
-        if inner is not None:
-            yield from _names(inner, f"{where}/{name}")
+        for part in [inner] if inner else [member for _, member in _members(_field(field))]:
+            yield from _names(part, f"{where}/{name}")
 
 
 def _field(field: FieldInfo) -> Any:
@@ -110,13 +110,13 @@ def _bounds(annotation: Any) -> str | None:
     for bound in _metadata(annotation):
         match bound:
             case Ge(ge=value):
-                low = f"from {value}"
+                low = f"from {value:,}"
             case Gt(gt=value):
-                low = f"above {value}"
+                low = f"above {value:,}"
             case Le(le=value):
-                high = f"to {value}" if low and low.startswith("from") else f"at most {value}"
+                high = f"to {value:,}" if low and low.startswith("from") else f"at most {value:,}"
             case Lt(lt=value):
-                high = f"below {value}"
+                high = f"below {value:,}"
     return " and ".join(word for word in (low, high) if word).replace(" and to ", " to ") or None
 
 

@@ -18,14 +18,17 @@ def walk_in(document: object, path: Iterable[Token]) -> tuple[list[Token], objec
     """Follows `path` into `document` as far as it leads; returns that part of the path and the value there."""
     found: list[Token] = []
     for token in path:
-        if isinstance(document, Mapping) and token in document:
-            document = document[token]
-        elif isinstance(document, list) and isinstance(token, int) and token < len(document):
-            document = document[token]
-        else:
+        if not _has(document, token):
             break
+        document = document[token]  # type: ignore[index]
         found.append(token)
     return found, document
+
+
+def _has(document: object, token: Token) -> bool:
+    if isinstance(document, Mapping):
+        return token in document
+    return isinstance(document, list) and isinstance(token, int) and token < len(document)
 
 
 def show(value: object) -> str:
@@ -38,6 +41,8 @@ def show(value: object) -> str:
         return json.dumps(value if len(value) <= 60 else value[:57] + "…")
     if isinstance(value, int) and abs(value) >= 10**30:
         return "a number of more than 30 digits"
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:,}"
     return json.dumps(value) if value is None or isinstance(value, bool | int | float) else type(value).__name__
 
 

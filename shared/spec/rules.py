@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from shared.spec.architecture import Layers, row_of_layers
 from shared.spec.caps import Caps
 from shared.spec.catalog import DATASETS, DatasetInfo
-from shared.spec.costs import Cost, LayerCost, LayerMisfit, network_cost
+from shared.spec.costs import Cost, LayerMisfit, network_cost
 from shared.spec.job import JobSpec
 from shared.spec.layers import Layer
 from shared.spec.pointers import Token, closest, listed, show
@@ -24,10 +26,11 @@ LOSS_OF_OUTPUT = {"log_softmax": "nll", "logits": "cross_entropy", "softmax": "n
 
 def label_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
     """A name and tags that people can read and a database can keep."""
-    if spec.name is not None:
-        yield from ((["name"], f"The name {why}.") for why in _text_faults(spec.name, caps.max_name_length))
+    for why in _text_faults(spec.name, caps.max_name_length) if spec.name is not None else ():
+        yield ["name"], f"The name {why}."
     for index, tag in enumerate(spec.tags):
-        yield from ((["tags", index], f"The tag {why}.") for why in _text_faults(tag, caps.max_name_length))
+        for why in _text_faults(tag, caps.max_name_length):
+            yield ["tags", index], f"The tag {why}."
         if tag in spec.tags[:index]:
             yield ["tags", index], f"The tag {show(tag)} is given twice."
 
@@ -37,9 +40,10 @@ def _text_faults(text: str, longest: int) -> Iterator[str]:
         yield f"has {len(text):,} characters; at most {longest} are allowed"
     elif not text.strip():
         yield "is blank"
-    elif not text.isprintable():
-        position = next(index for index, character in enumerate(text) if not character.isprintable())
-        yield f"holds the unprintable character U+{ord(text[position]):04X} at position {position}"
+    for position, character in enumerate(text[:longest]):
+        if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:  # control characters and line ends; not joiners
+            yield f"holds the control character U+{ord(character):04X} at position {position}"
+            return
 
 
 def dataset_findings(spec: JobSpec) -> Iterator[Finding]:
@@ -48,16 +52,20 @@ def dataset_findings(spec: JobSpec) -> Iterator[Finding]:
     if info is None:
         likely = closest(spec.dataset.name, DATASETS)
         hint = f" Did you mean {show(likely)}?" if likely else ""
-        yield ["dataset", "name"], f"There is no data set {show(spec.dataset.name)}.{hint} Known: {listed([*DATASETS])}."
+        what = f"There is no data set {show(spec.dataset.name)}.{hint}"
+        yield ["dataset", "name"], f"{what} Known: {listed([*DATASETS])}."
         return
     yield from _class_findings(spec.dataset.classes, info)
     for field, most in (("train_per_class", info.train_per_class), ("val_per_class", info.val_per_class)):
         asked = getattr(spec.dataset, field)
         if asked is not None and asked > most:
-            yield ["dataset", field], f"{field} must be from 1 to {most}, as {info.name} has no more, not {show(asked)}."
+            why = f"as {info.name} has no more, not {show(asked)}"
+            yield ["dataset", field], f"{field} must be from 1 to {most:,}, {why}."
 
 
 def _class_findings(classes: tuple[str, ...], info: DatasetInfo) -> Iterator[Finding]:
+    if len(classes) < 2:
+        yield ["dataset", "classes"], f"A classifier needs two or more classes of {listed(info.classes)}."
     for index, name in enumerate(classes):
         if name not in info.classes:
             likely = closest(name, info.classes)
@@ -106,6 +114,8 @@ def cost_or_findings(spec: JobSpec, caps: Caps) -> Cost | list[Finding]:
 
     The data set must be a known one.
     """
+    if isinstance(spec.architecture, Layers) and not spec.architecture.layers:
+        return [(_path("/layers"), "A network needs at least one layer.")]
     info = DATASETS[spec.dataset.name]
     classes = len(spec.dataset.classes)
     samples = samples_per_epoch(spec, info)
@@ -120,9 +130,7 @@ def cost_or_findings(spec: JobSpec, caps: Caps) -> Cost | list[Finding]:
     return findings or cost
 
 
-def _end_findings(
-    spec: JobSpec, row: Sequence[tuple[str, Layer]], cost: Cost, classes: int
-) -> Iterator[Finding]:
+def _end_findings(spec: JobSpec, row: Sequence[tuple[str, Layer]], cost: Cost, classes: int) -> Iterator[Finding]:
     last = cost.layers[-1]
     if last.output_shape != (classes,):
         pointer = row[-1][0]
@@ -141,6 +149,7 @@ def _size_findings(spec: JobSpec, cost: Cost, caps: Caps) -> Iterator[Finding]:
         asked = f"The network would have {_number(cost.parameters)} parameters, {_number(largest.parameters)} of them "
         most = f"at most {caps.max_parameters:,} are allowed (FLIGHTLINE_MAX_PARAMETERS)"
         yield _path(largest.pointer), f"{asked}in this {largest.kind} layer; {most}."
+        return
     values = spec.training.batch_size * sum(math.prod(layer.output_shape) for layer in cost.layers)
     if values > caps.max_activations:
         widest = max(cost.layers, key=lambda layer: math.prod(layer.output_shape))
@@ -152,7 +161,7 @@ def _size_findings(spec: JobSpec, cost: Cost, caps: Caps) -> Iterator[Finding]:
 def _batch_norm_findings(spec: JobSpec, cost: Cost, samples: int) -> Iterator[Finding]:
     batch = spec.training.batch_size
     last = samples % batch or batch
-    norm = next((layer for layer in cost.layers if _needs_two_samples(layer)), None)
+    norm = next((layer for layer in cost.layers if layer.needs_two_samples), None)
     if norm is None or last > 1:
         return
     what = f"The last batch of an epoch would be one sample ({samples} images in batches of {show(batch)})"
@@ -160,12 +169,8 @@ def _batch_norm_findings(spec: JobSpec, cost: Cost, samples: int) -> Iterator[Fi
     yield ["training", "batch_size"], f"{what}, and the {why}; {_other_batch_size(samples, batch)} would do."
 
 
-def _needs_two_samples(layer: LayerCost) -> bool:
-    return layer.kind == "batchnorm" and math.prod(layer.input_shape[1:]) == 1
-
-
 def _other_batch_size(samples: int, batch: int) -> int:
-    return next(size for size in range(batch + 1, batch + 5) if samples % size != 1)
+    return next(size for size in itertools.count(batch + 1) if samples % size != 1)
 
 
 def _path(pointer: str) -> list[Token]:

@@ -20,13 +20,17 @@ def describe(error: ValidationError, expanded: Expanded) -> Iterator[FieldError]
     """Turns each finding into a pointer and a sentence."""
     for finding in error.errors(include_url=False):
         where = place(finding["loc"])
+        if finding["type"] == "missing" and where.path == ("architecture",) and expanded.problems:
+            continue  # it was to come from a preset that there is not
         detail = _WORDS.get(finding["type"], _other)(finding, where)
         yield FieldError(expanded.pointer(where.path), detail)
 
 
 def _name(where: Place) -> str:
-    named = [str(token) for token in where.path if isinstance(token, str)]
-    return named[-1] if named else "job"
+    name = ""
+    for token in where.path:
+        name = f"{name}[{token}]" if isinstance(token, int) else token
+    return name or "the job"
 
 
 def _missing(_: ErrorDetails, where: Place) -> str:
