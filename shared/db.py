@@ -41,6 +41,7 @@ class Database:
         if self._url.drivername in ("postgresql", "postgres"):
             self._url = self._url.set(drivername="postgresql+psycopg")
         self._engine: Engine | None = None
+        self._inherited: Engine | None = None
         self._pid = 0
         self._healthy_since: float | None = None
 
@@ -48,8 +49,8 @@ class Database:
     def engine(self) -> Engine:
         """The engine of this process alone: a connection must never be shared over a fork."""
         if self._engine is None or self._pid != os.getpid():
-            if self._engine is not None:
-                self._engine.dispose(close=False)
+            # The parent's engine is kept, unused: closing SQLite's inherited files would drop this process' own locks.
+            self._inherited = self._engine
             self._engine, self._pid, self._healthy_since = _make_engine(self._url), os.getpid(), None
         return self._engine
 

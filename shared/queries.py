@@ -190,10 +190,17 @@ def artifacts(db: Database, job_id: str) -> list[dict[str, Any]]:
         return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
 
 
+_running = select(Job.id).where(Job.status == JobStatus.RUNNING, Job.worker == Worker.id).limit(1).scalar_subquery()
+
+
 def workers(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
     """Every worker known, live ones first. One without a report for `silent_seconds` is shown as `gone`."""
     with db.read() as connection:
-        columns: list[Any] = [*Worker.__table__.columns, clock.database_now(connection).label("now")]
+        columns: list[Any] = [
+            *Worker.__table__.columns,
+            clock.database_now(connection).label("now"),
+            _running.label("job_id"),
+        ]
         rows = connection.execute(select(*columns).order_by(Worker.host, Worker.device, Worker.id)).all()
     documents = [_worker_document(row, silent_seconds) for row in rows]
     return sorted(documents, key=lambda worker: worker["state"] == WorkerState.GONE)
@@ -204,11 +211,18 @@ def _worker_document(row: Row[Any], silent_seconds: float) -> dict[str, Any]:
     names = ("id", "host", "pid", "device", "device_kind", "device_name", "versions", "datasets")
     return {
         **{name: getattr(row, name) for name in names},
-        "state": WorkerState.GONE if silent else row.state,
-        "job_id": None if silent else row.job_id,
+        "state": _worker_state(row, silent=silent),
+        "job_id": row.job_id,
         "started_at": isoformat(row.started_at),
         "last_heartbeat_at": isoformat(row.last_heartbeat_at),
     }
+
+
+def _worker_state(row: Row[Any], *, silent: bool) -> WorkerState:
+    if silent:
+        return WorkerState.GONE
+    stopping = row.state == WorkerState.STOPPING
+    return WorkerState.STOPPING if stopping else WorkerState.BUSY if row.job_id else WorkerState.IDLE
 
 
 def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:

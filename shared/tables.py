@@ -215,7 +215,7 @@ class Worker(Base):
     versions: Mapped[dict[str, Any]]
     datasets: Mapped[list[Any]]
     state: Mapped[str]
-    job_id: Mapped[str | None] = mapped_column(String(36))
+    """`idle` or `stopping`; whether it is busy is seen from the jobs."""
     started_at: Mapped[dt.datetime]
     last_heartbeat_at: Mapped[dt.datetime]
 

@@ -48,7 +48,7 @@ def register(
     def work(connection: Connection) -> None:
         now = clock.database_now(connection)
         about = {"device_name": device_name, "versions": versions, "datasets": list(datasets)}
-        row = asdict(identity) | about | {"state": WorkerState.IDLE, "job_id": None}
+        row = asdict(identity) | about | {"state": WorkerState.IDLE}
         started = connection.scalar(select(now))
         upsert(connection, Worker, [row | {"started_at": started, "last_heartbeat_at": started}])
 
@@ -56,7 +56,7 @@ def register(
 
 
 def report(db: Database, worker_id: str, **changes: object) -> bool:
-    """Refresh a worker's heartbeat and set `changes` (state, job_id, datasets). False when it is not registered."""
+    """Refresh a worker's heartbeat and set `changes` (state, datasets). False when it is not registered."""
 
     def work(connection: Connection) -> bool:
         now = clock.database_now(connection)

@@ -134,7 +134,6 @@ def _create_workers() -> None:
         sa.Column("versions", sa.JSON(), nullable=False),
         sa.Column("datasets", sa.JSON(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("job_id", sa.String(length=36), nullable=True),
         sa.Column("started_at", _INSTANT, nullable=False),
         sa.Column("last_heartbeat_at", _INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("id"),

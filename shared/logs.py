@@ -1,0 +1,53 @@
+"""Logs: constant event names with fields, bound once (job, attempt, worker, device) and cleared at the end."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+_bound: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("bound", default=MappingProxyType({}))
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class FieldFormatter(logging.Formatter):
+    """``2026-01-31T12:00:00.000Z INFO claimed job=0192… attempt=1``, then the traceback, if there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line an event."""
+        instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        fields = "".join(f" {name}={_text(value)}" for name, value in {**_bound.get(), **extra}.items())
+        line = f"{instant} {record.levelname} {record.getMessage()}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _text(value: object) -> str:
+    text = str(value)
+    return repr(text) if not text or any(character.isspace() for character in text) else text
+
+
+@contextmanager
+def bound(**fields: object) -> Iterator[None]:
+    """Add these fields to every event that this thread logs inside."""
+    token = _bound.set({**_bound.get(), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def configure(level: str) -> None:
+    """Log to standard error from `level` on; libraries only from WARNING on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(FieldFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for package in ("api", "flightline", "migrations", "shared", "worker"):
+        logging.getLogger(package).setLevel(level)
