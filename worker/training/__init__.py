@@ -1,0 +1,4 @@
+"""Training: plans in, epochs and results out. Knows nothing of SQL, Celery or HTTP.
+
+Imports the standard library, numpy, torch and torchvision only. `plan` and `errors` import the standard library alone.
+"""

@@ -1,0 +1,71 @@
+"""Decoded images on disk, so that a data set is decoded once per machine. Losing the cache costs only time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from worker.training.datasets.records import Split, fingerprint
+from worker.training.datasets.sources import Source, Splits
+from worker.training.files import write_atomically
+
+FORMAT = 1
+
+log = logging.getLogger(__name__)
+
+
+def cached_decode(source: Source, classes: tuple[str, ...], cache_dir: Path) -> Splits:
+    """Both splits, from the cache if it belongs to these very files, otherwise decoded and then cached.
+
+    A cache that is damaged or out of date is made anew. If it cannot be written the images are used all the same.
+    """
+    path = cache_path(source, classes, cache_dir)
+    listing = source.listing(classes)
+    splits = _read(path, listing, classes)
+    if splits is None:
+        splits = source.decode(classes)
+        _write(path, source.listing(classes), classes, splits)
+    return splits
+
+
+def cache_path(source: Source, classes: tuple[str, ...], cache_dir: Path) -> Path:
+    """Where these classes of this source are kept: one file, so that a change replaces it."""
+    name = json.dumps([source.kind, source.place, classes])
+    return cache_dir / f"decoded-{hashlib.sha256(name.encode()).hexdigest()[:16]}.pt"
+
+
+def _read(path: Path, listing: str, classes: tuple[str, ...]) -> Splits | None:
+    try:
+        kept: dict[str, Any] = torch.load(path, weights_only=True)
+        if kept["format"] != FORMAT or kept["listing"] != listing:
+            return None
+        train, val = (Split(kept[f"{name}_images"], kept[f"{name}_labels"]) for name in ("train", "val"))
+        intact = fingerprint(classes, train, val) == kept["fingerprint"]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # noqa: BLE001 - damaged files fail in many ways, and all mean: decode again
+        log.warning("dataset_cache_unreadable", extra={"path": str(path), "reason": str(error)})
+        return None
+    return (train, val) if intact else None
+
+
+def _write(path: Path, listing: str, classes: tuple[str, ...], splits: Splits) -> None:
+    train, val = splits
+    content = {
+        "format": FORMAT,
+        "listing": listing,
+        "fingerprint": fingerprint(classes, train, val),
+        "train_images": train.images,
+        "train_labels": train.labels,
+        "val_images": val.images,
+        "val_labels": val.labels,
+    }
+    try:
+        write_atomically(path, lambda file: torch.save(content, file))
+    except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+        log.warning("dataset_cache_not_written", extra={"path": str(path), "reason": str(error)})

@@ -1,0 +1,43 @@
+"""What the trainer needs of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from worker.training.datasets import LoadedDataset
+from worker.training.plan import TrainingPlan
+from worker.training.tally import Tally
+
+
+class Engine(Protocol):
+    """Holds the network, the optimizer and the loader, and takes the steps.
+
+    The schedule, validation, early stopping, the best weights and checkpoints are the trainer's. A new engine seeds the
+    global generator with the plan's seed right before it builds the network.
+    """
+
+    name: ClassVar[str]
+    network: nn.Module
+    """Up to date whenever `boundary` is called and when `run_epoch` returns."""
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None: ...
+
+    def run_epoch(self, tally: Tally, lr: float, boundary: Callable[[], None]) -> None:
+        """Take the epoch's steps after the first `tally.batches` ones, adding each batch to the tally.
+
+        Calls `boundary` after every step, or block of steps counted from the epoch's start, of at most 250 ms. There
+        `state` is complete, and whatever `boundary` raises is let through.
+        """
+
+    def sample_batch(self) -> tuple[Tensor, Tensor]:
+        """One batch on the device, for a trial; draws from no generator."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything to go on from at the last boundary: plain values and tensors, which may change later."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to that state. Raises KeyError, RuntimeError or ValueError for one that does not fit."""

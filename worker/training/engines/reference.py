@@ -1,0 +1,67 @@
+"""The reference: the plain PyTorch loop that is the meaning of every job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from worker.training.datasets import LoadedDataset
+from worker.training.devices import precision
+from worker.training.loader import Loader, normalizer
+from worker.training.losses import mean_loss
+from worker.training.networks import build_network
+from worker.training.optimizers import build_optimizer, set_learning_rate
+from worker.training.plan import TrainingPlan
+from worker.training.tally import Tally
+
+
+class ReferenceEngine:
+    """A DataLoader, a forward pass, a backward pass, a step; a boundary after each."""
+
+    name: ClassVar[str] = "reference"
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
+        self._plan, self._data, self._device = plan, data, device
+        torch.manual_seed(plan.seed)
+        self.network = build_network(plan, data.input_shape).to(device)
+        self._optimizer = build_optimizer(plan.optimizer, self.network.parameters())
+        self._loader = Loader(plan, data, device)
+
+    def run_epoch(self, tally: Tally, lr: float, boundary: Callable[[], None]) -> None:
+        """See `Engine.run_epoch`."""
+        set_learning_rate(self._optimizer, lr)
+        self.network.train()
+        for host_images, host_labels in self._loader.epoch(first=tally.batches):
+            images = host_images.to(self._device, non_blocking=True)
+            labels = host_labels.to(self._device, non_blocking=True)
+            with precision(self._plan, self._device):
+                scores = self.network(images)
+                loss = mean_loss(scores, labels, self._plan.label_smoothing)
+            self._optimizer.zero_grad()
+            loss.backward()
+            self._optimizer.step()
+            tally.add(loss, scores, labels)
+            boundary()
+
+    def sample_batch(self) -> tuple[Tensor, Tensor]:
+        """The split's first images, as they come."""
+        split, size = self._data.train, self._plan.batch_size
+        images = normalizer(self._plan, self._data)(split.images[:size])
+        return images.to(self._device), split.labels[:size].to(self._device)
+
+    def state(self) -> dict[str, Any]:
+        """Network, optimizer and loader."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "loader": self._loader.state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Network, optimizer and loader."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._loader.restore(state["loader"])

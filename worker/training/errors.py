@@ -1,0 +1,107 @@
+"""What can go wrong while training.
+
+TrainingError                 .code (stable snake_case)   .retryable
+├ permanent: InvalidPlan, DatasetUnavailable, DatasetCorrupt, NonFiniteLoss
+└ retryable: DeviceUnavailable, OutOfDeviceMemory, CheckpointUnreadable, CheckpointUnwritable
+JobInterrupted (BaseException: `except Exception` can't swallow it; raised by `check`, at a step boundary)
+└ StopRequested (checkpoint, then release), CancelRequested, LeaseLost (write nothing more), TimedOut
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class TrainingError(Exception):
+    """An attempt cannot go on. `retryable` says whether another attempt may succeed without anybody acting."""
+
+    code: ClassVar[str] = "training_failed"
+    retryable: ClassVar[bool] = False
+
+    @property
+    def detail(self) -> str:
+        """What happened and what to do about it, in one or two sentences."""
+        return str(self)
+
+
+class InvalidPlan(TrainingError):
+    """The plan asks for something this code cannot do. A checked spec never leads here."""
+
+    code = "invalid_plan"
+
+
+class DatasetUnavailable(TrainingError):
+    """The data set, or one of its classes, is not on this machine."""
+
+    code = "dataset_unavailable"
+
+
+class DatasetCorrupt(TrainingError):
+    """A file of the data set is short, unreadable, missing or of the wrong size."""
+
+    code = "dataset_corrupt"
+
+    def __init__(self, path: Path, problem: str, remedy: str) -> None:
+        super().__init__(f"{path}: {problem}. {remedy}")
+        self.path = path
+
+
+class NonFiniteLoss(TrainingError):
+    """The loss became NaN or infinite: the run diverged. `batch` counts from 1; None means validation."""
+
+    code = "non_finite_loss"
+
+    def __init__(self, loss: float, epoch: int, batch: int | None) -> None:
+        where = f"in epoch {epoch}, " + ("in validation" if batch is None else f"batch {batch}")
+        super().__init__(f"The loss became {loss} {where}. Try a smaller learning rate.")
+        self.epoch = epoch
+        self.batch = batch
+
+
+class DeviceUnavailable(TrainingError):
+    """The device does not exist, or failed while in use."""
+
+    code = "device_unavailable"
+    retryable = True
+
+
+class OutOfDeviceMemory(TrainingError):
+    """The device has not enough free memory for this network and batch size."""
+
+    code = "out_of_device_memory"
+    retryable = True
+
+
+class CheckpointUnreadable(TrainingError):
+    """The checkpoint is damaged, or was written for another plan, data set, engine or kind of device."""
+
+    code = "checkpoint_unreadable"
+    retryable = True
+
+
+class CheckpointUnwritable(TrainingError):
+    """The checkpoint could not be written, most often because the disk is full."""
+
+    code = "checkpoint_unwritable"
+    retryable = True
+
+
+class JobInterrupted(BaseException):
+    """Raised by the caller's `check` at a step boundary: leave the loop now."""
+
+
+class StopRequested(JobInterrupted):
+    """The worker is stopping: write a checkpoint and release the job."""
+
+
+class CancelRequested(JobInterrupted):
+    """The job was cancelled: its state is of no further use."""
+
+
+class LeaseLost(JobInterrupted):
+    """The job belongs to somebody else by now: write nothing more about it."""
+
+
+class TimedOut(JobInterrupted):
+    """The job used up its time over all attempts."""

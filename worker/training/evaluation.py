@@ -1,0 +1,102 @@
+"""Validation: scores for every image, and the figures made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from worker.training.datasets import Split
+from worker.training.devices import precision
+from worker.training.loader import Normalizer
+from worker.training.plan import TrainingPlan
+
+BATCH_SIZE = 500  # bounds memory; fixed, since a product's rounding depends on its shape
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class. Precision is 0 if nothing was predicted as it, recall 0 if there is nothing of it; f1 likewise."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures over the whole validation split.
+
+    Attributes:
+        loss: mean cross-entropy over all samples, without label smoothing, so that jobs compare.
+        accuracy: share of samples whose highest score is their label's.
+        confusion_matrix: counts; rows are true classes, columns predicted ones.
+        classes: names, by label.
+        per_class: precision, recall, f1 and support of each class.
+    """
+
+    loss: float
+    accuracy: float
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    classes: tuple[str, ...]
+    per_class: tuple[ClassFigures, ...]
+
+
+def predict(
+    network: nn.Module, split: Split, normalize: Normalizer, plan: TrainingPlan, between: Callable[[], None]
+) -> Tensor:
+    """Scores (N, classes) fp32 on the CPU for every image of the split, the short last batch included.
+
+    Draws from no generator. Leaves the network in eval mode. Calls `between` after every batch.
+    """
+    device = next(network.parameters()).device
+    network.eval()
+    scores = []
+    with torch.inference_mode():
+        for images in split.images.split(BATCH_SIZE):
+            batch = normalize(images).to(device)
+            with precision(plan, device):
+                scores.append(network(batch).float())
+            between()
+    return torch.cat(scores).cpu()
+
+
+def mean_cross_entropy(scores: Tensor, labels: Tensor) -> float:
+    """Mean over the samples, worked out in double precision."""
+    return F.cross_entropy(scores.double(), labels).item()
+
+
+def evaluate(scores: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Evaluation:
+    """All figures for scores (N, classes) and labels (N)."""
+    size = len(classes)
+    cells = torch.bincount(labels * size + scores.argmax(1), minlength=size * size)
+    matrix: list[list[int]] = cells.view(size, size).tolist()
+    correct = sum(matrix[label][label] for label in range(size))
+    return Evaluation(
+        loss=mean_cross_entropy(scores, labels),
+        accuracy=correct / len(labels),
+        confusion_matrix=tuple(tuple(row) for row in matrix),
+        classes=classes,
+        per_class=tuple(_class_figures(matrix, label, name) for label, name in enumerate(classes)),
+    )
+
+
+def _class_figures(matrix: list[list[int]], label: int, name: str) -> ClassFigures:
+    hits, support = matrix[label][label], sum(matrix[label])
+    predicted = sum(row[label] for row in matrix)
+    return ClassFigures(
+        name=name,
+        precision=_ratio(hits, predicted),
+        recall=_ratio(hits, support),
+        f1=_ratio(2 * hits, support + predicted),
+        support=support,
+    )
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,109 @@
+"""The training split, batch after batch, in the order of DESIGN's seeding rule, and normalisation for both splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+
+from worker.training.augment import augment
+from worker.training.datasets import DATASETS, LoadedDataset
+from worker.training.plan import TrainingPlan
+
+Batch = tuple[Tensor, Tensor]
+"""Images (N, C, H, W) fp32, normalised, and labels (N) int64."""
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """Turns uint8 images into fp32 as torchvision's `ToTensor` and `Normalize` do, to the last bit."""
+
+    moments: tuple[Tensor, Tensor] | None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) on a scale from 0 to 1, less the mean, over the deviation of each channel."""
+        scaled = images.to(torch.float32).div(255)
+        return scaled if self.moments is None else scaled.sub_(self.moments[0]).div_(self.moments[1])
+
+
+def normalizer(plan: TrainingPlan, data: LoadedDataset) -> Normalizer:
+    """The normalisation that the plan asks for. A channel without any deviation is only centred."""
+    if plan.dataset.normalize == "none":
+        return Normalizer(None)
+    published = plan.dataset.normalize == "published"
+    mean, std = DATASETS[data.name].published_moments if published else (data.mean, data.std)
+    std = tuple(deviation or 1.0 for deviation in std)
+    return Normalizer((torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)))
+
+
+class Loader:
+    """Batches of the training split. Its state is that of the epoch's start, and a resumed epoch skips batches."""
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
+        self._order = Generator().manual_seed(plan.seed)
+        self._augmentation = Generator().manual_seed(plan.seed)
+        self._epoch_start = self._order.get_state()
+        images = _TrainingImages(plan, data, self._augmentation)
+        self._batches = _Batches(images, plan, self._order)
+        # The same draws as from DataLoader(…, shuffle=True, batch_size=…): a base seed, then the sampler's permutations.
+        self._loader: DataLoader[Any] = DataLoader(
+            images,
+            batch_sampler=self._batches,
+            collate_fn=_already_a_batch,
+            generator=self._order,
+            pin_memory=device.type == "cuda",
+        )
+
+    def epoch(self, first: int = 0) -> Iterator[Batch]:
+        """One epoch's batches from number `first` (from 0) on. Use it up: the order of the next depends on it."""
+        self._epoch_start = self._order.get_state()
+        self._batches.first = first
+        yield from self._loader
+
+    def state(self) -> dict[str, Tensor]:
+        """Both generators: the order's as it was when the running epoch began, augmentation's as it is now."""
+        return {"order": self._epoch_start, "augmentation": self._augmentation.get_state()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go back to the beginning of that epoch; then call `epoch` with the number of batches done."""
+        self._order.set_state(state["order"])
+        self._augmentation.set_state(state["augmentation"])
+
+
+class _TrainingImages(Dataset[Batch]):
+    """The split as a data set that is asked for whole batches, so that augmenting is done a batch at a time."""
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, generator: Generator) -> None:
+        self._split, self._steps, self._generator = data.train, plan.augment, generator
+        self._normalize = normalizer(plan, data)
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        which = torch.tensor(indices)
+        images = augment(self._split.images[which], self._steps, self._generator)
+        return self._normalize(images), self._split.labels[which]
+
+
+class _Batches(BatchSampler):
+    """Batches of indices, the last one maybe short; the first ones of a resumed epoch are drawn and dropped."""
+
+    first = 0
+
+    def __init__(self, images: _TrainingImages, plan: TrainingPlan, order: Generator) -> None:
+        sampler = RandomSampler(images, generator=order) if plan.shuffle else SequentialSampler(images)
+        super().__init__(sampler, plan.batch_size, drop_last=False)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for number, indices in enumerate(super().__iter__()):
+            if number >= self.first:
+                yield indices
+
+
+def _already_a_batch(batch: Batch) -> Batch:
+    return batch

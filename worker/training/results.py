@@ -1,0 +1,69 @@
+"""What a run gives: one value per epoch, and one at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from worker.training.devices import Environment
+from worker.training.evaluation import Evaluation
+
+Weights = dict[str, Tensor]
+"""Parameters and buffers by name, on the CPU."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """One epoch's figures.
+
+    Attributes:
+        epoch: from 1.
+        train_loss: mean over the samples, as they were met while training.
+        train_accuracy: counted while training.
+        last_batch_loss: mean loss of the last batch.
+        val_loss: mean over the validation samples, without label smoothing.
+        val_accuracy: over all validation samples.
+        lr: learning rate.
+        seconds: training and validation together, over all attempts at this epoch.
+        samples_per_second: training samples over the time of training alone.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    last_batch_loss: float
+    val_loss: float
+    val_accuracy: float
+    lr: float
+    seconds: float
+    samples_per_second: float
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished run. The dictionaries have the keys "best" and "last".
+
+    Attributes:
+        epochs: those run; fewer than planned if `stopped_early`.
+        best_epoch: the first with the highest validation accuracy.
+        weights: parameters and buffers by name, on the CPU.
+        evaluations: over the whole validation split.
+        logits: validation scores (N, classes) fp32, in the split's order.
+        engine: name of the engine.
+        exact: whether a repetition in the same environment gives the same bits.
+        environment: what the result depends on besides the plan.
+        stopped_early: whether early stopping ended it.
+        seconds: of all attempts together.
+    """
+
+    epochs: int
+    best_epoch: int
+    weights: dict[str, Weights]
+    evaluations: dict[str, Evaluation]
+    logits: dict[str, Tensor]
+    engine: str
+    exact: bool
+    environment: Environment
+    stopped_early: bool
+    seconds: float

@@ -1,0 +1,144 @@
+"""A run between two step boundaries: everything that a checkpoint has to hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from worker.training import engines
+from worker.training.checkpoints import State, check_origin, copied
+from worker.training.datasets import LoadedDataset
+from worker.training.devices import deterministic, environment
+from worker.training.errors import CheckpointUnreadable, NonFiniteLoss
+from worker.training.evaluation import evaluate, mean_cross_entropy, predict
+from worker.training.loader import normalizer
+from worker.training.plan import TrainingPlan
+from worker.training.results import EpochResult, TrainingResult
+from worker.training.schedules import learning_rate
+from worker.training.selection import Best, EarlyStopping, copy_weights
+from worker.training.stopwatch import Stopwatch
+from worker.training.tally import Figures, Tally
+
+
+class Run:
+    """One run: a fresh one, or one that goes on from a state. Raises CheckpointUnreadable for a foreign state."""
+
+    def __init__(
+        self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, engine: str, resume: State | None = None
+    ) -> None:
+        self._plan, self._data, self._device = plan, data, device
+        name = str(resume.origin["engine"]) if resume else engine
+        self._engine = engines.choose(name)(plan, data, device)
+        self._environment = environment(plan, data.fingerprint, device, self._engine.name)
+        self._exact = deterministic(self._engine.network, self._engine.sample_batch())
+        self._normalize = normalizer(plan, data)
+        self._best, self._early_stopping = Best(), EarlyStopping(plan.early_stopping)
+        self._tally, self._stopwatch = self._new_tally(1), Stopwatch()
+        self._last_scores: Tensor | None = None
+        self._stopped_early = False
+        if resume is not None:
+            self._resume(resume)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is over."""
+        return self._stopped_early or self._tally.epoch > self._plan.epochs
+
+    def run_epoch(self, boundary: Callable[[], None]) -> EpochResult:
+        """Take the running epoch's remaining steps, validate, keep the best weights and turn to the next epoch."""
+        self._engine.run_epoch(self._tally, self._learning_rate(), boundary)
+        figures, training_seconds = self._tally.figures(), self._stopwatch.epoch_seconds()
+        network = self._engine.network
+        scores = predict(network, self._data.val, self._normalize, self._plan, boundary)
+        result = self._epoch_result(figures, scores, training_seconds)
+        self._best.update(result, network, scores)
+        self._last_scores = scores
+        self._stopped_early = self._early_stopping.update(result) and result.epoch < self._plan.epochs
+        self._tally = self._new_tally(result.epoch + 1)
+        self._stopwatch.next_epoch()
+        return result
+
+    def result(self) -> TrainingResult:
+        """The finished run's result."""
+        assert self._best.scores is not None and self._last_scores is not None, "no epoch has been run"
+        logits = {"best": self._best.scores, "last": self._last_scores}
+        labels, classes = self._data.val.labels, self._data.classes
+        return TrainingResult(
+            epochs=self._tally.epoch - 1,
+            best_epoch=self._best.epoch,
+            weights={"best": self._best.weights, "last": copy_weights(self._engine.network)},
+            evaluations={name: evaluate(scores, labels, classes) for name, scores in logits.items()},
+            logits=logits,
+            engine=self._engine.name,
+            exact=self._exact,
+            environment=self._environment,
+            stopped_early=self._stopped_early,
+            seconds=self._stopwatch.total_seconds(),
+        )
+
+    def state(self) -> State:
+        """A copy of everything, to go on from. Only at a boundary."""
+        content = {
+            "engine": self._engine.state(),
+            "tally": self._tally.state(),
+            "best": self._best.state(),
+            "early_stopping": self._early_stopping.state(),
+            "stopwatch": self._stopwatch.state(),
+            "random": self._random_state(),
+            "exact": self._exact,
+        }
+        return State(self._origin(), self._tally.epoch, self._tally.batches, copied(content))
+
+    def _resume(self, state: State) -> None:
+        same_environment = check_origin(state, self._origin())
+        try:
+            content = state.content
+            self._engine.restore(content["engine"])
+            self._tally.restore(content["tally"])
+            self._best.restore(content["best"])
+            self._early_stopping.restore(content["early_stopping"])
+            self._stopwatch.restore(content["stopwatch"])
+            self._restore_random_state(content["random"])
+            self._exact = self._exact and same_environment and content["exact"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointUnreadable(f"This checkpoint does not fit the run that it claims to be: {error}") from error
+
+    def _origin(self) -> dict[str, str | int]:
+        return {"plan": self._plan.digest, **self._environment}
+
+    def _learning_rate(self) -> float:
+        return learning_rate(self._plan.schedule, self._plan.optimizer.lr, self._tally.epoch, self._plan.epochs)
+
+    def _new_tally(self, epoch: int) -> Tally:
+        return Tally(epoch, len(self._data.train), self._plan.batch_size, self._device)
+
+    def _epoch_result(self, figures: Figures, scores: Tensor, training_seconds: float) -> EpochResult:
+        labels = self._data.val.labels
+        val_loss = mean_cross_entropy(scores, labels)
+        if not math.isfinite(val_loss):
+            raise NonFiniteLoss(val_loss, self._tally.epoch, batch=None)
+        return EpochResult(
+            epoch=self._tally.epoch,
+            train_loss=figures.mean_loss,
+            train_accuracy=figures.accuracy,
+            last_batch_loss=figures.last_batch_loss,
+            val_loss=val_loss,
+            val_accuracy=int((scores.argmax(1) == labels).sum()) / len(labels),
+            lr=self._learning_rate(),
+            seconds=self._stopwatch.epoch_seconds(),
+            samples_per_second=len(self._data.train) / training_seconds,
+        )
+
+    def _random_state(self) -> dict[str, Tensor]:
+        states = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self._device)
+        return states
+
+    def _restore_random_state(self, states: dict[str, Tensor]) -> None:
+        torch.set_rng_state(states["cpu"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(states["cuda"], self._device)

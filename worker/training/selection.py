@@ -1,0 +1,69 @@
+"""Which epoch's weights are the best, and whether to stop early."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from worker.training.plan import EarlyStoppingPlan
+from worker.training.results import EpochResult, Weights
+
+
+def copy_weights(network: nn.Module) -> Weights:
+    """Parameters and buffers by name, copied to the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+
+
+class Best:
+    """The epoch with the highest validation accuracy, the earliest of equals, with its weights and scores."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.accuracy = -1.0
+        self.weights: Weights = {}
+        self.scores: Tensor | None = None
+
+    def update(self, result: EpochResult, network: nn.Module, scores: Tensor) -> None:
+        """Keep this epoch's weights and validation scores if it is the best so far."""
+        if result.val_accuracy > self.accuracy:
+            self.epoch, self.accuracy = result.epoch, result.val_accuracy
+            self.weights, self.scores = copy_weights(network), scores
+
+    def state(self) -> dict[str, Any]:
+        """Everything, to go on from."""
+        return vars(self).copy()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        vars(self).update(state)
+
+
+class EarlyStopping:
+    """Says when the monitored figure has not improved for as long as the plan waits; never, without a plan."""
+
+    def __init__(self, plan: EarlyStoppingPlan | None) -> None:
+        self._plan = plan
+        self._best: float | None = None
+        self._waited = 0
+
+    def update(self, result: EpochResult) -> bool:
+        """Take note of an epoch; true means stop."""
+        if self._plan is None:
+            return False
+        value: float = getattr(result, self._plan.monitor)
+        if self._plan.monitor != "val_accuracy":
+            value = -value  # a loss gets better downwards
+        if self._best is None or value > self._best + self._plan.min_delta:
+            self._best, self._waited = value, 0
+        else:
+            self._waited += 1
+        return self._waited >= self._plan.patience
+
+    def state(self) -> dict[str, Any]:
+        """Everything, to go on from."""
+        return {"best": self._best, "waited": self._waited}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._best, self._waited = state["best"], state["waited"]

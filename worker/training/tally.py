@@ -1,0 +1,68 @@
+"""The running figures of one epoch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from worker.training.errors import NonFiniteLoss
+
+
+class Figures(NamedTuple):
+    """Of one epoch: mean loss over its samples, accuracy counted while training, mean loss of the last batch."""
+
+    mean_loss: float
+    accuracy: float
+    last_batch_loss: float
+
+
+class Tally:
+    """Losses batch by batch and correct guesses, kept on the device: nothing is read back before the epoch ends.
+
+    Attributes:
+        epoch: its number, from 1.
+        batches: those done so far.
+    """
+
+    def __init__(self, epoch: int, samples: int, batch_size: int, device: torch.device) -> None:
+        self.epoch = epoch
+        self.batches = 0
+        self._samples, self._batch_size = samples, batch_size
+        self._losses = torch.zeros(math.ceil(samples / batch_size), device=device)
+        self._correct = torch.zeros((), dtype=torch.int64, device=device)
+
+    def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:
+        """Count a batch: its mean loss (scalar), scores (N, classes) and labels (N). Raises NonFiniteLoss on a CPU."""
+        self._losses[self.batches] = loss.detach()
+        self._correct += (scores.detach().argmax(1) == labels).sum()
+        self.batches += 1
+        if self._losses.device.type == "cpu":  # reading costs nothing here; elsewhere it waits for the epoch's end
+            self.require_finite(self.batches - 1)
+
+    def require_finite(self, first: int = 0) -> None:
+        """Raise NonFiniteLoss for the first batch from number `first` (from 0) on whose loss is not finite."""
+        for number, loss in enumerate(self._losses[first : self.batches].tolist(), start=first + 1):
+            if not math.isfinite(loss):
+                raise NonFiniteLoss(loss, self.epoch, number)
+
+    def figures(self) -> Figures:
+        """The finished epoch's figures. Raises NonFiniteLoss."""
+        self.require_finite()
+        losses = self._losses.tolist()
+        sizes = [self._batch_size] * len(losses)
+        sizes[-1] = self._samples - self._batch_size * (len(losses) - 1)
+        mean = math.fsum(loss * size for loss, size in zip(losses, sizes, strict=True)) / self._samples
+        return Figures(mean, int(self._correct) / self._samples, losses[-1])
+
+    def state(self) -> dict[str, Any]:
+        """Everything, to go on from."""
+        return {"epoch": self.epoch, "batches": self.batches, "losses": self._losses, "correct": self._correct}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.epoch, self.batches = state["epoch"], state["batches"]
+        self._losses.copy_(state["losses"])
+        self._correct.copy_(state["correct"])

@@ -1,0 +1,61 @@
+"""`train`: a plan and its data in, epochs and a result out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from worker.training.checkpoints import Checkpointing, State
+from worker.training.datasets import LoadedDataset
+from worker.training.devices import device_errors, settled
+from worker.training.errors import StopRequested
+from worker.training.plan import TrainingPlan
+from worker.training.results import EpochResult, TrainingResult
+from worker.training.run import Run
+
+
+def train(
+    plan: TrainingPlan,
+    data: LoadedDataset,
+    device: torch.device,
+    *,
+    on_epoch: Callable[[EpochResult], None],
+    check: Callable[[], None],
+    engine: str | None = None,
+    resume: State | None = None,
+    checkpoints: Checkpointing | None = None,
+) -> TrainingResult:
+    """Train the plan's network and evaluate it on the whole validation split after every epoch.
+
+    Args:
+        plan: what to train.
+        data: the images of `plan.dataset`.
+        device: where.
+        on_epoch: called after every epoch.
+        check: called at every step boundary; a JobInterrupted that it raises ends the run there. At a StopRequested the
+            state is saved first.
+        engine: the engine's name instead of the plan's.
+        resume: a state to go on from. Its earlier epochs are not reported again.
+        checkpoints: when and how to save states; None never does.
+
+    Raises:
+        TrainingError: DeviceUnavailable, OutOfDeviceMemory, NonFiniteLoss, CheckpointUnreadable or InvalidPlan.
+        JobInterrupted: what `check` raised.
+    """
+    with settled(plan, device), device_errors(device):
+        run = Run(plan, data, device, engine or plan.engine, resume)
+
+        def boundary() -> None:
+            try:
+                check()
+            except StopRequested:
+                if checkpoints is not None:
+                    checkpoints.save_now(run.state)
+                raise
+            if checkpoints is not None:
+                checkpoints.at_boundary(run.state)
+
+        while not run.finished:
+            on_epoch(run.run_epoch(boundary))
+        return run.result()
