@@ -133,25 +133,27 @@ class Client:
         """Who tried and how it ended, first attempt first."""
         return self._list(Attempt, f"{_job(id)}/attempts")
 
-    def log(self, id: str) -> list[LogLine]:
-        """The job's log lines, oldest first."""
-        return self._list(LogLine, f"{_job(id)}/log")
+    def log(self, id: str, after: int = 0) -> Iterator[LogLine]:
+        """The job's log past line `after`, oldest first, fetched in parts as it is taken."""
+        while lines := self._list(LogLine, f"{_job(id)}/log", after=after, limit=PAGE):
+            yield from lines
+            after = lines[-1].line
 
     def artifacts(self, id: str) -> list[Artifact]:
         """The files that the job left."""
         return self._list(Artifact, f"{_job(id)}/artifacts")
 
-    def download(self, id: str, path: str, to: str | os.PathLike[str] | None = None) -> Path:
+    def download(self, id: str, name: str, to: str | os.PathLike[str] | None = None) -> Path:
         """Fetch one artifact, check its sha256 and return where it lies.
 
         Args:
             id: the job.
-            path: the artifact's `path`.
+            name: the artifact's `name`.
             to: a file or a folder; default the current folder.
         """
-        artifact = next((item for item in self.artifacts(id) if item.path == path), None)
-        with self._transport.stream(f"{_job(id)}/artifacts/{quote(path)}") as response:
-            return save(response.iter_bytes(), path, Path(to or "."), artifact.sha256 if artifact else None)
+        artifact = next((item for item in self.artifacts(id) if item.name == name), None)
+        with self._transport.stream(f"{_job(id)}/artifacts/{quote(name)}") as response:
+            return save(response.iter_bytes(), name, Path(to or "."), artifact.sha256 if artifact else None)
 
     def cancel(self, id: str) -> Job:
         """Cancel a job: a queued one at once, a running one within a second or so (see `cancel_requested`).
@@ -159,8 +161,7 @@ class Client:
         Raises:
             Conflict: it has already succeeded or failed.
         """
-        self._transport.call("POST", f"{_job(id)}/cancel")
-        return self.job(id)
+        return Job(self._transport.call("POST", f"{_job(id)}/cancel"))
 
     def retry(self, id: str) -> Job:
         """Submit the same spec again as a new job, linked by `retry_of`."""
@@ -206,8 +207,8 @@ class Client:
         answer: dict[str, Any] = self._transport.get("/readyz")
         return answer
 
-    def _list(self, kind: type[R], path: str) -> list[R]:
-        return [kind(item) for item in self._transport.get(path)["items"]]
+    def _list(self, kind: type[R], path: str, **params: object) -> list[R]:
+        return [kind(item) for item in self._transport.get(path, **params)["items"]]
 
 
 def _job(id: str) -> str:

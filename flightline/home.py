@@ -19,7 +19,7 @@ def running_url(home: Path | None = None) -> str | None:
     """The address of the stack that runs in a home, None where none does."""
     state = read_state(home or home_dir())
     pid, url = state.get("pid"), state.get("url")
-    return url if isinstance(url, str) and isinstance(pid, int) and is_alive(pid) else None
+    return url if isinstance(url, str) and isinstance(pid, int) and born(pid) == state.get("born") else None
 
 
 def read_state(home: Path) -> dict[str, Any]:
@@ -38,12 +38,18 @@ def write_state(home: Path, state: dict[str, Any]) -> None:
     draft.replace(home / STATE_FILE)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process with this id exists."""
+def clear_state(home: Path) -> None:
+    """Say that no stack runs in this home."""
+    (home / STATE_FILE).unlink(missing_ok=True)
+
+
+def born(pid: int) -> str | None:
+    """When a process started, in the kernel's ticks: with the id it names one process for good.
+
+    None where there is no such process, or no /proc to ask.
+    """
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()[19]

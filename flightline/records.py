@@ -210,23 +210,37 @@ class Evaluation(Record):
 
 
 class Attempt(Record):
-    """One worker's try at a job, with its `outcome`, `environment` and error."""
+    """One worker's try at a job; `outcome` is None while it runs."""
 
     __slots__ = ()
+    nested: ClassVar = {"error": Failure}
     attempt: int
+    worker: str
+    device: str
     outcome: str | None
+    environment: dict[str, Any] | None
+    resumed_from_epoch: int | None
+    error: Failure | None
+    started_at: str
+    finished_at: str | None
 
 
 class LogLine(Record):
     """One line of a job's log."""
 
     __slots__ = ()
+    line: int
+    attempt: int
+    level: str
+    message: str
+    created_at: str
 
 
 class Artifact(Record):
-    """One kept output of a job: `path`, `sha256`, `bytes`."""
+    """One kept output of a job; `name` is what `Client.download` takes."""
 
     __slots__ = ()
+    name: str
     path: str
     sha256: str
     bytes: int
@@ -237,26 +251,50 @@ class Worker(Record):
 
     __slots__ = ()
     id: str
+    host: str
+    pid: int
     device: str
+    device_kind: str
+    device_name: str | None
+    versions: dict[str, Any]
+    datasets: list[dict[str, Any]]
     state: str
+    job_id: str | None
+    started_at: str
+    last_heartbeat_at: str
+
+    @property
+    def live(self) -> bool:
+        """Whether it still reports itself."""
+        return self.state != "gone"
 
 
 class Queue(Record):
-    """One queue: its depth and the age of its oldest job."""
+    """One queue: jobs that wait, the oldest one's age, and messages in Redis (None while Redis is down)."""
 
     __slots__ = ()
     name: str
+    depth: int
+    oldest_age_seconds: float | None
+    messages: int | None
 
 
 class Preset(Record):
-    """A named partial spec with its parameter count."""
+    """A named partial spec with what it costs."""
 
     __slots__ = ()
+    nested: ClassVar = {"cost": Cost}
     name: str
+    title: str
+    note: str
+    spec: dict[str, Any]
+    cost: Cost
 
 
 class Dataset(Record):
-    """A data set and what the live workers hold of it."""
+    """A data set that a job can name; `held` is what the live workers hold of it, each with their ids in `workers`."""
 
     __slots__ = ()
     name: str
+    classes: list[str]
+    held: list[dict[str, Any]]

@@ -9,6 +9,7 @@ import shutil
 import socket
 import stat
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from flightline.errors import StackError
 
 MAX_SOCKET_PATH_BYTES = 107  # sun_path of a unix socket, less the final zero
 PROBE_SECONDS = 2.0
+SHUTDOWN_SECONDS = 10.0
 
 
 def find_server() -> Path:
@@ -89,20 +91,39 @@ def server_command(binary: Path, home: Path) -> list[str]:
 
 
 def prepare(home: Path) -> None:
-    """Make the server's folder and take away a socket that nobody listens on."""
+    """Make the server's folder; end a server that still listens there; take away a socket that nobody listens on.
+
+    Call it with the home locked: then a server that answers was left behind by a stack that is gone, and two servers on
+    one append-only file would spoil it.
+
+    Raises:
+        StackError: the old server does not end.
+    """
     (home / "redis").mkdir(parents=True, exist_ok=True)
     path = socket_path(home)
-    if path.is_socket() and not answers(path):
-        path.unlink(missing_ok=True)
+    deadline = time.monotonic() + SHUTDOWN_SECONDS
+    while _ask(path, b"SHUTDOWN") is not None:
+        if time.monotonic() > deadline:
+            raise StackError(f"A Redis that nobody owns answers on {path} and does not end; end it by hand.")
+        time.sleep(0.1)
+    path.unlink(missing_ok=True)
 
 
 def answers(path: Path) -> bool:
     """Whether a Redis that has loaded its data answers on the socket."""
+    return (_ask(path, b"PING") or b"").startswith(b"+PONG")
+
+
+def _ask(path: Path, command: bytes) -> bytes | None:
+    """The first bytes of Redis' answer; empty when it hangs up or is slow, None when nobody listens."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PROBE_SECONDS)
         try:
             connection.connect(str(path))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
         except OSError:
-            return False
+            return None
+        try:
+            connection.sendall(command + b"\r\n")
+            return connection.recv(64)
+        except OSError:
+            return b""

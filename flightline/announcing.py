@@ -1,0 +1,80 @@
+"""What `up` says while it runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from rich.console import Console
+from rich.text import Text
+
+from flightline.client import Client
+from flightline.errors import FlightlineError
+from flightline.records import Worker
+from flightline.stack import Stack
+
+
+class TextReporter:
+    """For people: a summary when all is ready, and a line for whatever is worth knowing."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def line(self, name: str, text: str) -> None:
+        """One line, with the time and the program's name. A terminal that is gone keeps no stack from stopping."""
+        clock = time.strftime("%H:%M:%S")
+        with suppress(OSError):
+            self._console.print(Text.assemble((f"{clock} ", "dim"), (f"{name:<14} ", "bold"), text))
+
+    def ready(self, stack: Stack, workers: list[Worker]) -> None:
+        """The summary."""
+        with suppress(OSError):
+            for label, value in _summary(stack, workers):
+                self._console.print(Text.assemble((f"{label:<12}", "bold"), value))
+
+
+class JsonReporter:
+    """For programs: one line of JSON on standard output when all is ready, the rest on standard error."""
+
+    def line(self, name: str, text: str) -> None:
+        """One line on standard error."""
+        with suppress(OSError):
+            print(f"{name}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - this is what the command prints
+
+    def ready(self, stack: Stack, workers: list[Worker]) -> None:
+        """Address, home and workers."""
+        document = {"url": stack.url, "home": str(stack.layout.home), "workers": [worker.raw for worker in workers]}
+        with suppress(OSError):
+            print(json.dumps(document), flush=True)  # noqa: T201 - this is what the command prints
+
+
+def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
+    return [
+        ("Flightline", f"runs at {stack.url}, API reference at {stack.url}/docs"),
+        (
+            "Workers",
+            ", ".join(worker.device_name or worker.device for worker in workers) or "none: jobs wait in the queue",
+        ),
+        ("Data", _data(stack, workers)),
+        ("Home", f"{stack.layout.home}, logs in {stack.layout.logs}"),
+        ("Try", "flightline submit --preset notebook-tapered --set training.epochs=20 --watch"),
+        ("Stop", "Ctrl-C; jobs that run are released and go on at the next start"),
+    ]
+
+
+def _data(stack: Stack, workers: Sequence[Worker]) -> str:
+    try:
+        with Client(stack.url) as client:
+            held = [dataset.name for dataset in client.datasets() if dataset.held]
+    except FlightlineError:
+        return "unknown"
+    real = [name for name in held if name != "synthetic"]
+    if real or not workers:
+        return ", ".join(real) or "no worker to hold any"
+    return (
+        "no images found, only `synthetic` (drawn). Put CIFAR-10 or class folders (cifar2/train/airplane/…) into "
+        "FLIGHTLINE_DATA_DIR, or set FLIGHTLINE_ALLOW_DOWNLOAD=true"
+    )

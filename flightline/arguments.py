@@ -1,0 +1,139 @@
+"""What is typed on the command line, turned into documents, ids and settings."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flightline.client import Client
+from flightline.documents import Document
+from flightline.errors import UsageError
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
+SEARCHED_JOBS = 500
+UUID_LENGTH = 36
+SHORTEST_PART = 4
+
+
+def read_document(source: str) -> Document:
+    """The JSON object in a file, or on standard input for ``-``.
+
+    Raises:
+        UsageError: it cannot be read, or is no JSON object; says where.
+    """
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"The job in {source!r} cannot be read: {reason}.{_did_you_mean(source)}") from error
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise UsageError(f"{_name(source)} is not JSON: {error.msg} at {where}.") from error
+    if not isinstance(document, dict):
+        raise UsageError(f'{_name(source)} holds no JSON object. A job looks like {{"preset": "notebook-tapered"}}.')
+    return document
+
+
+def _name(source: str) -> str:
+    return "Standard input" if source == "-" else source
+
+
+def _did_you_mean(source: str) -> str:
+    return "" if "." in source or "/" in source else f" For a preset write `--preset {source}`."
+
+
+def apply_settings(document: Document, settings: Sequence[str]) -> Document:
+    """The document with each ``path.to.field=value`` set; values are JSON, or text where they are not.
+
+    Raises:
+        UsageError: a setting has no ``=``, or goes through something that is no object or list.
+    """
+    result: Document = json.loads(json.dumps(document))
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals or not path:
+            raise UsageError(f"--set {setting!r} is not understood. Write path=value, such as training.epochs=20.")
+        _set(result, path.split("."), _value(value), setting)
+    return result
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _set(target: Any, path: Sequence[str], value: object, setting: str) -> None:  # JSON
+    for step in path[:-1]:
+        target = target.setdefault(step, {}) if isinstance(target, dict) else target[_index(target, step, setting)]
+    if isinstance(target, dict):
+        target[path[-1]] = value
+    else:
+        target[_index(target, path[-1], setting)] = value
+
+
+def _index(target: object, step: str, setting: str) -> int:
+    if isinstance(target, list) and step.isdigit() and int(step) < len(target):
+        return int(step)
+    what = f"a list of {len(target)}" if isinstance(target, list) else f"the value {json.dumps(target)}"
+    raise UsageError(f"--set {setting!r}: {step!r} does not fit into {what}.")
+
+
+def find_job(client: Client, text: str) -> str:
+    """The id that is meant: a whole id, ``last`` for the newest job, or a beginning or end that only one has.
+
+    Ids begin with the time, so the ends tell jobs of one minute apart.
+
+    Raises:
+        UsageError: none of the newest 500 jobs has it, or several do.
+    """
+    wanted = text.strip().lower()
+    if len(wanted) == UUID_LENGTH:
+        return wanted
+    if wanted == "last":
+        return _newest(client)
+    if len(wanted) < SHORTEST_PART:
+        raise UsageError(f"{text!r} is too short for an id; write at least {SHORTEST_PART} characters, or `last`.")
+    page = client.page(limit=SEARCHED_JOBS)["items"]
+    found = [job["id"] for job in page if job["id"].startswith(wanted) or job["id"].endswith(wanted)]
+    if not found:
+        raise UsageError(f"None of the newest {len(page)} jobs has an id that begins or ends with {text!r}.")
+    if len(found) > 1:
+        some = "".join(f"\n  {one}" for one in found[:5])
+        raise UsageError(f"{len(found)} jobs have an id that begins or ends with {text!r}; write more of it:{some}")
+    return str(found[0])
+
+
+def _newest(client: Client) -> str:
+    for job in client.jobs(limit=1):
+        return job.id
+    raise UsageError("There is no job yet. Submit one: `flightline submit --preset notebook-tapered`.")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process; overrides that are None are left out.
+
+    Raises:
+        UsageError: a variable does not mean anything; names it.
+    """
+    from pydantic import ValidationError
+
+    from shared.settings import Settings
+
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise UsageError("; ".join(_variable(item["loc"], item["msg"]) for item in error.errors())) from error
+
+
+def _variable(place: Sequence[int | str], message: str) -> str:
+    name = f"FLIGHTLINE_{'_'.join(str(part).upper() for part in place)}: " if place else ""
+    return name + message.removeprefix("Value error, ")

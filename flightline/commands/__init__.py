@@ -1,0 +1,1 @@
+"""The subcommands of `flightline`, a few to a file."""

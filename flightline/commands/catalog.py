@@ -1,0 +1,62 @@
+"""workers, queues, presets, datasets: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+
+from flightline.client import Client
+from flightline.commands.options import Json
+from flightline.console import print_json, print_table
+from flightline.records import Dataset, Preset
+from flightline.render import NOTHING, QUEUE_HEADERS, WORKER_HEADERS, count, queue_row, worker_row
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (workers, queues, presets, datasets):
+        app.command()(command)
+
+
+def workers(json: Json = False) -> None:
+    """List the workers: device, state, job, the data they hold."""
+    with Client() as client:
+        _show(client.workers(), json, WORKER_HEADERS, worker_row, "No workers. Start one: `flightline worker`.")
+
+
+def queues(json: Json = False) -> None:
+    """List the queues: how many jobs wait, and for how long."""
+    with Client() as client:
+        _show(client.queues(), json, QUEUE_HEADERS, queue_row, "No queues.")
+
+
+def presets(json: Json = False) -> None:
+    """List the presets: ready-made jobs to start from."""
+    with Client() as client:
+        _show(client.presets(), json, ("PRESET", "PARAMETERS", "WHAT"), _preset_row, "No presets.")
+
+
+def datasets(json: Json = False) -> None:
+    """List the data sets that a job can name, and the live workers that hold them."""
+    with Client() as client:
+        _show(client.datasets(), json, ("DATA SET", "CLASSES", "HELD BY"), _dataset_row, "No data sets.")
+
+
+def _show(
+    records: Sequence[Any], json: bool, headers: Sequence[str], row: Callable[[Any], list[object]], empty: str
+) -> None:
+    if json:
+        print_json({"items": [record.raw for record in records], "next_cursor": None})
+    else:
+        print_table(headers, [row(record) for record in records], empty)
+
+
+def _preset_row(preset: Preset) -> list[object]:
+    return [preset.name, count(preset.cost.parameters), preset.title]
+
+
+def _dataset_row(dataset: Dataset) -> list[object]:
+    held = sorted({worker for one in dataset.held for worker in one["workers"]})
+    return [dataset.name, ", ".join(dataset.classes), ", ".join(held) or NOTHING]

@@ -1,0 +1,117 @@
+"""up, worker, api, migrate, demo: the service itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flightline.arguments import load_settings
+from flightline.commands.options import Json
+from flightline.console import out, print_json
+
+if TYPE_CHECKING:
+    from flightline.programs import Layout
+    from shared.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (up, worker, api, migrate, demo):
+        app.command()(command)
+
+
+def up(
+    workers: Annotated[
+        str | None, typer.Option(help="cpu=2, cuda=all, cpu=1,cuda=2 or none; default: every GPU and one CPU worker.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default FLIGHTLINE_HOST, 127.0.0.1.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; default FLIGHTLINE_PORT, 8470; 0 takes a free one.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when everything is ready.")] = False,
+) -> None:
+    """Start everything on this machine: Redis, database, API and workers, until Ctrl-C.
+
+    What dies is started again. Ctrl-C stops in order: jobs that run are released and go on at the next start.
+    State, logs and results lie in FLIGHTLINE_HOME.
+    """
+    from flightline.announcing import JsonReporter, TextReporter
+    from flightline.database import migrate_and_sweep
+    from flightline.stack import Stack
+    from flightline.stopping import stop_requests
+
+    settings = load_settings(host=host, port=port)
+    layout = _layout(settings, workers)
+    reporter = JsonReporter() if json else TextReporter()
+    with stop_requests() as stops:
+        Stack(layout, lambda broker_url: migrate_and_sweep(settings, broker_url), reporter, stops).run()
+
+
+def _layout(settings: Settings, workers: str | None) -> Layout:
+    from flightline.devices import cpu_count, gpu_count, plan_workers
+    from flightline.programs import Layout
+
+    return Layout(
+        home=settings.home_dir,
+        host=settings.host,
+        port=settings.port,
+        devices=plan_workers(workers, gpus=gpu_count(), cores=cpu_count()),
+        redis_url=settings.redis_url.get_secret_value() or None,
+        stop_grace_seconds=settings.stop_grace_seconds,
+    )
+
+
+def worker(
+    device: Annotated[str, typer.Option(help="cpu, cuda:0, cuda:1, … or auto: the first GPU, else the CPU.")] = "auto",
+) -> None:
+    """Run one worker, in the foreground."""
+    _become(load_settings(), "worker", "--device", device)
+
+
+def api() -> None:
+    """Run the API, in the foreground."""
+    _become(load_settings(), "gunicorn", "--config", "python:api.gunicorn_conf", "api.wsgi:app")
+
+
+def _become(settings: Settings, *module_and_arguments: str) -> None:
+    """Replace this process by another Python program, so that signals and memory are that program's own."""
+    from flightline import redis_server
+    from flightline.programs import python_environment
+
+    environment = python_environment()
+    if not settings.redis_url.get_secret_value():
+        socket = redis_server.socket_path(settings.home_dir)
+        environment["FLIGHTLINE_REDIS_URL"] = redis_server.socket_url(socket)
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], environment)  # noqa: S606 - a list, no shell
+
+
+def migrate(json: Json = False) -> None:
+    """Create the database's tables or bring them up to date."""
+    from flightline.database import migrate as bring_up_to_date
+
+    settings = load_settings()
+    settings.home_dir.mkdir(parents=True, exist_ok=True)
+    url = bring_up_to_date(settings)
+    if json:
+        print_json({"database": url})
+    else:
+        out().print(f"{url} is up to date.", markup=False)
+
+
+def demo(
+    epochs: Annotated[
+        int, typer.Option(envvar="EPOCHS", min=1, help="Epochs of each network; the notebook's own: 100.")
+    ] = 20,
+    workers: Annotated[str | None, typer.Option(help="As for `up`.")] = None,
+) -> None:
+    """Train the notebook's three networks on a stack of its own, and compare with what the notebook reports.
+
+    Its state lies in FLIGHTLINE_HOME, or in ./.flightline-demo where that is not set.
+    """
+    from flightline.demo import run_demo
+
+    run_demo(epochs, workers)

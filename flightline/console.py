@@ -1,0 +1,79 @@
+"""What the command prints, and how it says that something went wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from flightline.errors import ApiError, FlightlineError, NotReachable, StackError, Unavailable, UsageError
+
+OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+EXIT_CODES = (
+    "Exit codes: 0 done · 1 the job failed or was cancelled · 2 wrong usage · 3 the service refused · "
+    "4 the service does not answer · 5 the stack cannot run · 130 interrupted."
+)
+
+
+def out() -> Console:
+    """Standard output as it is now: colours and live lines on a terminal, plain text anywhere else."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """The same for standard error."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def print_json(document: object) -> None:
+    """Print the service's JSON and nothing else."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
+    """Print rows under headers, unshortened without a terminal; where there are none, `empty` on standard error."""
+    if not rows:
+        err().print(empty, markup=False)
+        return
+    console = out()
+    cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
+    if not console.is_terminal:
+        console.print(_aligned([list(headers), *([cell.plain for cell in row] for row in cells)]), markup=False)
+        return
+    table = Table(*headers, box=SIMPLE_HEAD, pad_edge=False)
+    for row in cells:
+        table.add_row(*row)
+    Console(highlight=False).print(table)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def print_error(error: FlightlineError) -> None:
+    """Say what went wrong, where, and what to do about it."""
+    console = err()
+    console.print(Text.assemble(("Error: ", "bold red"), error.detail))
+    for item in error.errors:
+        console.print(Text.assemble("  ", (item.pointer or "(the whole)", "bold"), ": ", item.detail))
+    if isinstance(error, ApiError) and not error.errors:
+        console.print(Text(f"  ({error.code}, HTTP {error.status})", "dim"))
+
+
+def exit_code(error: FlightlineError) -> int:
+    """The exit code that stands for an error; `EXIT_CODES` lists them for people."""
+    if isinstance(error, NotReachable | Unavailable):
+        return NOT_REACHABLE
+    if isinstance(error, UsageError):
+        return WRONG_USAGE
+    if isinstance(error, ApiError):
+        return REFUSED
+    return STACK_FAILED if isinstance(error, StackError) or error.http_status >= 500 else REFUSED

@@ -1,0 +1,66 @@
+"""What is worth showing of the programs' log files while they grow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+LARGEST_READ_BYTES = 65_536
+_WORTH_SHOWING = re.compile(
+    r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|\"level\": ?\"(warning|error|critical)\"", re.IGNORECASE
+)
+_REDIS_WARNING = re.compile(r" # (?!Server initialized|WARNING Memory overcommit|User requested|Redis is now ready)")
+
+
+class LogTail:
+    """Reads on from where it was made, in several files.
+
+    Args:
+        logs: the files, by the name to show.
+    """
+
+    def __init__(self, logs: dict[str, Path]) -> None:
+        self._logs = logs
+        self._offsets = {name: _size(path) for name, path in logs.items()}
+
+    def interesting(self) -> Iterator[tuple[str, str]]:
+        """Name and line of every new warning and error."""
+        for name in self._logs:
+            for line in self._new_lines(name):
+                if is_interesting(name, line):
+                    yield name, line
+
+    def _new_lines(self, name: str) -> list[str]:
+        path, offset = self._logs[name], self._offsets[name]
+        size = _size(path)
+        if size < offset:  # the file was put aside for a new one
+            offset = 0
+        if size == offset:
+            return []
+        with path.open("rb") as file:
+            file.seek(max(offset, size - LARGEST_READ_BYTES))
+            text = file.read(LARGEST_READ_BYTES)
+        whole, _, rest = text.rpartition(b"\n")
+        self._offsets[name] = size - len(rest)
+        return whole.decode(errors="replace").splitlines()
+
+
+def is_interesting(name: str, line: str) -> bool:
+    """Whether a line is a warning or worse, in the format of the program that wrote it."""
+    return bool((_REDIS_WARNING if name == "redis" else _WORTH_SHOWING).search(line))
+
+
+def last_lines(path: Path, count: int = 15) -> str:
+    """The end of a log file, for an error message; empty where there is none."""
+    try:
+        return "\n".join(path.read_text(errors="replace")[-LARGEST_READ_BYTES:].splitlines()[-count:])
+    except OSError:
+        return ""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,165 @@
+"""Jobs, workers and queues as text: cells, lines, tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from flightline.records import Evaluation, Job, Queue, Worker
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
+NOTHING = "–"
+
+JOB_HEADERS = ("ID", "NAME", "STATUS", "EPOCH", "VAL ACC", "BEST", "DEVICE", "AGE")
+WORKER_HEADERS = ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT")
+QUEUE_HEADERS = ("QUEUE", "WAITING", "OLDEST", "IN REDIS")
+CLASS_HEADERS = ("CLASS", "PRECISION", "RECALL", "F1", "IMAGES")
+
+
+def percent(value: float | None) -> str:
+    """A fraction as a percentage with one decimal."""
+    return NOTHING if value is None else f"{100 * value:.1f} %"
+
+
+def loss(value: float | None) -> str:
+    """A loss with four decimals."""
+    return NOTHING if value is None else f"{value:.4f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as ``9 s``, ``2:11`` or ``1:02:03``."""
+    if seconds is None:
+        return NOTHING
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def count(number: int) -> str:
+    """A number with separators: 3,737,474."""
+    return f"{number:,}"
+
+
+def age(moment: str | None) -> str:
+    """How long ago an ISO 8601 moment was."""
+    if moment is None:
+        return NOTHING
+    return duration((dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(moment)).total_seconds())
+
+
+def sparkline(values: Sequence[float | None], width: int = 24) -> str:
+    """The course of the values as blocks, the lowest value the lowest block, at most `width` of them."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    step = max(1.0, len(known) / width)
+    points = [known[min(len(known) - 1, int((index + 1) * step) - 1)] for index in range(min(width, len(known)))]
+    low, span = min(points), (max(points) - min(points)) or 1.0
+    return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1))] for value in points)
+
+
+def title(job: Job) -> str:
+    """What to call a job: its name, else its preset, else its kind of architecture."""
+    return job.name or job.preset or str(job.spec.get("architecture", {}).get("kind", "job"))
+
+
+def status(job: Job) -> Text:
+    """The status in its colour; a running job that is to be cancelled says so."""
+    pending = job.cancel_requested and not job.finished
+    return Text("cancelling" if pending else job.status, COLOURS.get(job.status, ""))
+
+
+def job_row(job: Job, *, short: bool) -> list[object]:
+    """One line of the list; the end of an id tells jobs of one minute apart, its beginning does not."""
+    result = job.result
+    return [
+        job.id[-8:] if short else job.id,
+        title(job),
+        status(job),
+        f"{job.progress.epoch}/{job.progress.epochs}",
+        percent(result.val_accuracy if result else None),
+        percent(result.best_val_accuracy if result else None),
+        job.device or job.spec.get("resources", {}).get("device", NOTHING),
+        age(job.created_at),
+    ]
+
+
+def worker_row(worker: Worker) -> list[object]:
+    """One line of the workers' list."""
+    held = sorted({str(dataset.get("name")) for dataset in worker.datasets})
+    return [
+        worker.id,
+        worker.device_name or worker.device,
+        Text(worker.state, "green" if worker.live else "red"),
+        worker.job_id or NOTHING,
+        ", ".join(held) or NOTHING,
+        f"{age(worker.last_heartbeat_at)} ago",
+    ]
+
+
+def queue_row(queue: Queue) -> list[object]:
+    """One line of the queues' list."""
+    messages = "Redis is down" if queue.messages is None else queue.messages
+    return [queue.name, queue.depth, duration(queue.oldest_age_seconds), messages]
+
+
+def class_rows(evaluation: Evaluation) -> list[list[object]]:
+    """Precision, recall and F1 of each class."""
+    return [
+        [name, percent(one.precision), percent(one.recall), percent(one.f1), one.support]
+        for name, one in zip(evaluation.classes, evaluation.per_class, strict=True)
+    ]
+
+
+def confusion_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
+    """Headers and rows of the confusion matrix: rows are the true classes."""
+    headers = ["TRUE \\ PREDICTED", *evaluation.classes]
+    rows = zip(evaluation.classes, evaluation.confusion_matrix, strict=True)
+    return headers, [[name, *counts] for name, counts in rows]
+
+
+def job_facts(job: Job) -> list[tuple[str, object]]:
+    """What `show` says of a job, label and value."""
+    facts: list[tuple[str, object]] = [
+        ("job", job.id),
+        ("name", title(job)),
+        ("status", status(job)),
+        ("epochs", f"{job.progress.epoch} of {job.progress.epochs}"),
+        ("parameters", count(job.cost.parameters)),
+        ("device", job.device or NOTHING),
+        ("worker", job.worker or NOTHING),
+        ("engine", f"{job.engine or NOTHING}{'' if job.exact else ' (not exactly repeatable)'}"),
+        ("attempts", job.attempts),
+        ("created", job.created_at),
+        ("started", job.started_at or NOTHING),
+        ("finished", job.finished_at or NOTHING),
+    ]
+    if job.progress.eta_seconds is not None:
+        facts.append(("left", duration(job.progress.eta_seconds)))
+    return facts + _result_facts(job) + _trouble(job)
+
+
+def _result_facts(job: Job) -> list[tuple[str, object]]:
+    result = job.result
+    if result is None:
+        return []
+    return [
+        ("train", f"loss {loss(result.train_loss)}, accuracy {percent(result.train_accuracy)}"),
+        ("validation", f"loss {loss(result.val_loss)}, accuracy {percent(result.val_accuracy)}"),
+        ("best", f"accuracy {percent(result.best_val_accuracy)} after epoch {result.best_epoch}"),
+    ]
+
+
+def _trouble(job: Job) -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [("warning", warning) for warning in job.warnings]
+    if job.error is not None:
+        facts.append(("error", Text(f"{job.error.detail} ({job.error.code})", "red")))
+    if job.retry_of is not None:
+        facts.append(("retry of", job.retry_of))
+    return facts

@@ -1,0 +1,90 @@
+"""Keeps the stack's programs running, and stops them in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from flightline.errors import StackError
+from flightline.home import born
+from flightline.logtail import last_lines
+from flightline.processes import Child, Program, rotate
+from flightline.stopping import StopRequests
+
+LOOK_SECONDS = 0.1
+HURRIED_SECONDS = 2.0
+DEATHS_AT_START = 3
+
+
+class Supervisor:
+    """The running programs of a stack.
+
+    Args:
+        say: called with the name of a program and what happened to it.
+        stops: the stop requests so far; a second one hurries.
+    """
+
+    def __init__(self, say: Callable[[str, str], None], stops: StopRequests) -> None:
+        self._say = say
+        self._stops = stops
+        self._children: dict[str, Child] = {}
+
+    def start(self, programs: Sequence[Program]) -> None:
+        """Start programs, from the thread that lives as long as the process: the kernel ties them to it."""
+        for program in programs:
+            rotate(program.log)
+            self._children[program.name] = child = Child(program)
+            child.start()
+
+    def pids(self) -> dict[str, tuple[int, str | None]]:
+        """The running programs' process ids, with when each was born."""
+        running = {name: child.pid for name, child in self._children.items()}
+        return {name: (pid, born(pid)) for name, pid in running.items() if pid is not None}
+
+    def look(self) -> bool:
+        """See who died and start again who waited long enough; returns whether any process id changed."""
+        changed = False
+        for name, child in self._children.items():
+            if (code := child.exited()) is not None:
+                self._say(name, f"{_ending(code)}; starts again in {child.postpone():g} s")
+                changed = True
+            elif child.due():
+                child.start()
+                self._say(name, "started again")
+                changed = True
+        return changed
+
+    def check_start(self) -> None:
+        """Raise `StackError` when a program keeps dying while the stack starts."""
+        for name, child in self._children.items():
+            if child.deaths >= DEATHS_AT_START:
+                raise StackError(
+                    f"{name} keeps ending while it starts. {child.program.log} ends with:\n{last_lines(child.program.log)}"
+                )
+
+    def stop(self, names: Sequence[str], seconds: float) -> None:
+        """Ask programs to stop, together, and kill those that have not after `seconds`, sooner when hurried."""
+        waiting = [child for name in names if (child := self._children.pop(name, None)) is not None]
+        for child in waiting:
+            child.terminate()
+        began = time.monotonic()
+        while waiting := [child for child in waiting if child.pid is not None and child.exited() is None]:
+            if time.monotonic() - began >= self._allowed(seconds):
+                break
+            time.sleep(LOOK_SECONDS)
+        for child in waiting:
+            self._say(child.program.name, "did not stop in time and is killed")
+            child.kill()
+
+    def names(self) -> list[str]:
+        """The programs that were started and not stopped, in the order of their start."""
+        return list(self._children)
+
+    def _allowed(self, seconds: float) -> float:
+        if self._stops.count <= 1:
+            return seconds
+        return min(seconds, HURRIED_SECONDS) if self._stops.count == 2 else 0.0
+
+
+def _ending(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
