@@ -79,6 +79,8 @@ class Broker:
     def __init__(self, redis_url: str) -> None:
         self._app = Celery("flightline", set_as_current=False)
         self._app.conf.update(celery_config(redis_url))
+        # Whoever publishes has somebody waiting: no tries again, with two seconds' sleep between, when Redis is away.
+        self._app.conf.broker_transport_options["max_retries"] = 0
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
 
     def enqueue(self, job_id: str, queue: str, priority: int) -> None:

@@ -1,0 +1,194 @@
+"""A job's life over HTTP, from its submission to its deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.services import Services
+from shared.settings import Settings
+from shared.status import Queue
+
+Submit = Callable[..., dict[str, Any]]
+Act = Callable[..., Any]
+Json = Callable[..., dict[str, Any]]
+MISSING = "0192abcd-0000-7000-8000-00000000000f"
+
+
+def test_a_submitted_job_is_queued_and_can_be_read(client: FlaskClient, services: Services) -> None:
+    """201 says where the job is, and its message is in Redis."""
+    before = services.broker.depths()
+    response = client.post("/v1/jobs", json={"preset": "notebook-tapered", "name": "first", "tags": ["b", "a"]})
+
+    assert response.status_code == 201
+    job = response.json
+    assert job is not None
+    assert response.headers["Location"] == f"/v1/jobs/{job['id']}"
+    assert (job["status"], job["preset"], job["name"], job["tags"]) == (
+        "queued",
+        "notebook-tapered",
+        "first",
+        ["a", "b"],
+    )
+    assert job["cost"]["parameters"] == 3_737_474
+    assert job["cost"]["flops_per_epoch"] == 161_233_920_000
+    layers = job["cost"]["layers"]
+    assert sum(layer["parameters"] for layer in layers) == 3_737_474
+    assert layers[0]["input_shape"] == [3, 32, 32]
+    after = services.broker.depths()
+    assert before is not None
+    assert after is not None
+    assert after[Queue.ANY] == before[Queue.ANY] + 1
+
+    read = client.get(response.headers["Location"]).json
+    assert read == job | {"cost": {key: value for key, value in job["cost"].items() if key != "layers"}}
+
+
+def test_a_job_that_nobody_can_run_yet_says_so(submit: Submit) -> None:
+    """Without a live worker there is a warning, not a refusal."""
+    assert any("worker" in warning for warning in submit()["warnings"])
+
+
+def test_a_dry_run_answers_what_would_be_stored_and_stores_nothing(client: FlaskClient, get: Json) -> None:
+    """200, the whole spec, its hashes and its cost; no job."""
+    response = client.post("/v1/jobs?dry_run=true", json={"preset": "notebook-linear", "training": {"seed": 7}})
+
+    assert response.status_code == 200
+    assert response.json is not None
+    assert response.json["spec"]["training"]["seed"] == 7
+    assert response.json["spec"]["architecture"]["hidden"] == [512]
+    assert response.json["cost"]["layers"]
+    assert get("/v1/jobs")["items"] == []
+
+
+def test_a_dry_run_and_a_submission_agree(client: FlaskClient) -> None:
+    """What was announced is what is stored."""
+    body = {"architecture": {"kind": "mlp", "hidden": [8]}, "resources": {"device": "cuda"}}
+    announced = client.post("/v1/jobs?dry_run=true", json=body).json
+    stored = client.post("/v1/jobs", json=body).json
+
+    assert announced is not None
+    assert stored is not None
+    for key in ("spec", "spec_hash", "config_hash", "cost", "preset", "warnings"):
+        assert announced[key] == stored[key]
+    assert announced["queue"] == "cuda"
+
+
+def test_a_submission_while_redis_is_away_is_accepted(settings: Settings, services: Services) -> None:
+    """201 all the same; the row waits to be published."""
+    from api.app import create_app
+
+    away = settings.model_copy(update={"redis_url": type(settings.redis_url)("unix:///nowhere/redis.sock")})
+    client = create_app(away).test_client()
+    response = client.post("/v1/jobs", json={"preset": "notebook-linear"})
+
+    assert response.status_code == 201
+    assert response.json is not None
+    assert client.get(response.headers["Location"]).json["status"] == "queued"  # type: ignore[index]
+    assert client.get("/readyz").status_code == 503
+    assert {one["messages"] for one in client.get("/v1/queues").json["items"]} == {None}  # type: ignore[index]
+
+
+def test_a_running_job_shows_its_progress_and_result(submit: Submit, run: Act, get: Json) -> None:
+    """Epochs that have ended are counted, and the latest and best figures are there."""
+    job = submit(training={"epochs": 3})
+    run(job["id"], 0.8, 0.7)
+
+    read = get(f"/v1/jobs/{job['id']}")
+    assert read["status"] == "running"
+    assert read["progress"] == {"epoch": 2, "epochs": 3, "eta_seconds": 1.5}
+    assert (read["result"]["val_accuracy"], read["result"]["best_val_accuracy"]) == (0.7, 0.8)
+    assert (read["worker"], read["device"], read["attempts"]) == ("host:cpu:1", "cpu", 1)
+
+
+def test_a_queued_job_is_cancelled_at_once_and_again_without_harm(client: FlaskClient, submit: Submit) -> None:
+    """200 both times."""
+    path = f"/v1/jobs/{submit()['id']}/cancel"
+
+    for _ in range(2):
+        response = client.post(path)
+        assert response.status_code == 200
+        assert response.json is not None
+        assert response.json["status"] == "cancelled"
+
+
+def test_a_running_job_is_asked_to_stop(client: FlaskClient, submit: Submit, run: Act) -> None:
+    """202: its worker will see the flag."""
+    job = submit()
+    run(job["id"])
+    response = client.post(f"/v1/jobs/{job['id']}/cancel")
+
+    assert response.status_code == 202
+    assert response.json is not None
+    assert (response.json["status"], response.json["cancel_requested"]) == ("running", True)
+
+
+def test_a_finished_job_cannot_be_cancelled(client: FlaskClient, submit: Submit, finish: Act) -> None:
+    """409, and it stays as it is."""
+    job = submit()
+    finish(job["id"])
+    response = client.post(f"/v1/jobs/{job['id']}/cancel")
+
+    assert response.status_code == 409
+    assert response.json is not None
+    assert response.json["code"] == "illegal_transition"
+
+
+def test_a_retry_is_a_new_job_of_the_same_spec(client: FlaskClient, submit: Submit, finish: Act) -> None:
+    """201 with its own address, linked to the first."""
+    job = submit(name="again", tags=["t"])
+    finish(job["id"])
+    response = client.post(f"/v1/jobs/{job['id']}/retry")
+
+    assert response.status_code == 201
+    again = response.json
+    assert again is not None
+    assert response.headers["Location"] == f"/v1/jobs/{again['id']}"
+    assert again["id"] != job["id"]
+    assert again["retry_of"] == job["id"]
+    assert (again["spec"], again["spec_hash"], again["tags"]) == (job["spec"], job["spec_hash"], ["t"])
+    assert again["status"] == "queued"
+
+
+def test_an_unfinished_job_is_neither_retried_nor_deleted(client: FlaskClient, submit: Submit) -> None:
+    """409 for both."""
+    path = f"/v1/jobs/{submit()['id']}"
+
+    assert client.post(f"{path}/retry").status_code == 409
+    assert client.delete(path).status_code == 409
+    assert client.get(path).status_code == 200
+
+
+def test_a_deleted_job_is_gone_with_its_files(
+    client: FlaskClient, services: Services, submit: Submit, finish: Act
+) -> None:
+    """204, then 404, and nothing left in the storage."""
+    job = submit()
+    finish(job["id"])
+    folder = services.settings.home_dir / "artifacts" / job["id"]
+    assert folder.exists()
+
+    assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
+    assert client.delete(f"/v1/jobs/{job['id']}").status_code == 404
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("job_id", [MISSING, "nonsense", "%00", "0", "x" * 300, "..", "%ff%fe"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("GET", "DELETE", "POST /cancel", "POST /retry", "GET /epochs", "GET /attempts", "GET /evaluation"),
+        *("GET /log", "GET /artifacts", "GET /artifacts/best.safetensors"),
+    ],
+)
+def test_a_job_that_is_not_there_is_404_everywhere(client: FlaskClient, job_id: str, call: str) -> None:
+    """An id that nobody has and one that is no id at all answer alike."""
+    method, _, rest = call.partition(" ")
+    response = client.open(f"/v1/jobs/{job_id}{rest}", method=method)
+
+    assert response.status_code == 404
+    assert response.mimetype == "application/problem+json"

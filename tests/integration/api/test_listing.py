@@ -1,0 +1,120 @@
+"""The list of jobs: filters, orders, pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+from urllib.parse import quote
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.pagination import Sort
+
+LAYERS = [{"kind": "flatten"}, {"kind": "linear", "out_features": 2}]
+Submit = Callable[..., dict[str, Any]]
+Act = Callable[..., Any]
+Json = Callable[..., dict[str, Any]]
+
+
+def ids(page: dict[str, Any]) -> list[str]:
+    """The ids on a page."""
+    return [item["id"] for item in page["items"]]
+
+
+@pytest.fixture
+def fleet(submit: Submit, run: Act, finish: Act, client: FlaskClient) -> dict[str, str]:
+    """Jobs in every status that a list tells apart, by a word for each."""
+    jobs = {
+        "succeeded": submit(name="a", tags=["x", "y"], training={"seed": 1})["id"],
+        "better": submit(name="b", training={"seed": 2})["id"],
+        "running": submit(tags=["x"])["id"],
+        "cancelled": submit(preset="notebook-linear")["id"],
+        "queued": submit(architecture={"kind": "layers", "layers": LAYERS})["id"],
+    }
+    finish(jobs["succeeded"], 0.6)
+    finish(jobs["better"], 0.9)
+    run(jobs["running"], 0.8, 0.7)
+    client.post(f"/v1/jobs/{jobs['cancelled']}/cancel")
+    return jobs
+
+
+@pytest.mark.parametrize(
+    "query, expected",
+    [
+        ("", {"succeeded", "better", "running", "cancelled", "queued"}),
+        ("status=succeeded", {"succeeded", "better"}),
+        ("status=running&status=cancelled", {"running", "cancelled"}),
+        ("status=failed", set()),
+        ("tag=x", {"succeeded", "running"}),
+        ("tag=x&status=running", {"running"}),
+        ("name=a", {"succeeded"}),
+        ("preset=notebook-linear", {"cancelled"}),
+        ("architecture_kind=layers", {"queued"}),
+        ("device=cpu", {"succeeded", "better", "running"}),
+        ("device=cuda", set()),
+        ("device=cuda:3", set()),
+        ("min_val_accuracy=0.7", {"better", "running"}),
+        ("min_best_val_accuracy=0.8", {"better", "running"}),
+        ("created_after=2020-01-01T00:00:00Z", {"succeeded", "better", "running", "cancelled", "queued"}),
+        ("created_before=2020-01-01T00:00:00Z", set()),
+        ("name=nobody%27s%20%25_%5C", set()),
+    ],
+)
+def test_filters_choose(get: Json, fleet: dict[str, str], query: str, expected: set[str]) -> None:
+    """All of the parameters must hold, and any value of a repeated one."""
+    names = {job_id: name for name, job_id in fleet.items()}
+
+    assert {names[job_id] for job_id in ids(get(f"/v1/jobs?{query}"))} == expected
+
+
+def test_config_hash_finds_the_seeds_of_one_configuration(get: Json, fleet: dict[str, str]) -> None:
+    """Jobs that differ by their seed alone share it, labels such as the preset apart."""
+    config_hash = get(f"/v1/jobs/{fleet['succeeded']}")["config_hash"]
+
+    found = set(ids(get(f"/v1/jobs?config_hash={config_hash}")))
+    assert found == {fleet["succeeded"], fleet["better"], fleet["running"], fleet["cancelled"]}
+
+
+@pytest.mark.parametrize("sort", get_args(Sort))
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_pages_hold_every_job_once_in_one_order(get: Json, fleet: dict[str, str], sort: str, limit: int) -> None:
+    """Following the cursors gives the unpaged list; jobs without the value come last."""
+    whole = ids(get(f"/v1/jobs?sort={sort}"))
+    assert sorted(whole) == sorted(fleet.values())
+
+    paged, cursor = [], ""
+    while cursor is not None:
+        page = get(f"/v1/jobs?sort={sort}&limit={limit}" + (f"&cursor={quote(cursor)}" if cursor else ""))
+        assert len(page["items"]) <= limit
+        paged += ids(page)
+        cursor = page["next_cursor"]
+    assert paged == whole
+
+
+def test_jobs_are_sorted_by_accuracy(get: Json, fleet: dict[str, str]) -> None:
+    """The best first with a minus, those without an accuracy last either way."""
+    best_first = ids(get("/v1/jobs?sort=-val_accuracy"))
+    worst_first = ids(get("/v1/jobs?sort=val_accuracy"))
+
+    with_value = [fleet["better"], fleet["running"], fleet["succeeded"]]
+    assert best_first[:3] == with_value
+    assert worst_first[:3] == with_value[::-1]
+
+
+def test_new_jobs_do_not_disturb_pages_that_are_being_read(get: Json, fleet: dict[str, str], submit: Submit) -> None:
+    """A job that comes in between is neither repeated nor makes another one repeat."""
+    first = get("/v1/jobs?limit=3")
+    submit()
+    second = get(f"/v1/jobs?limit=3&cursor={first['next_cursor']}")
+
+    assert sorted(ids(first) + ids(second)) == sorted(fleet.values())
+
+
+def test_a_cursor_for_another_order_is_refused(get: Json, fleet: dict[str, str]) -> None:
+    """422 that points at the cursor."""
+    cursor = get("/v1/jobs?limit=1")["next_cursor"]
+    problem = get(f"/v1/jobs?sort=created_at&cursor={cursor}", 422)
+
+    assert problem["code"] == "invalid_query"
+    assert problem["errors"][0]["pointer"] == "/cursor"
