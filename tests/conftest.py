@@ -1,0 +1,171 @@
+"""What every test may ask for: real servers, migrated databases, settings of a home of its own.
+
+`database` (and `database_url`) run a test twice, on SQLite and on PostgreSQL; `sqlite_database` is for tests that are
+about something else.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+import migrations
+from shared.broker import Broker
+from shared.db import Database
+from shared.settings import Settings
+from tests.fakes import FakeBroker
+from tests.servers import Missing, PostgresServer, RedisServer, start_postgres, start_redis
+
+S = TypeVar("S", RedisServer, PostgresServer)
+SettingsFactory = Callable[..., Settings]
+
+BACKENDS = ("sqlite", "postgresql")
+
+for _name in [name for name in os.environ if name.startswith(("FLIGHTLINE_", "PG"))]:
+    del os.environ[_name]  # what a developer's shell holds must not decide a test
+
+_numbers = itertools.count()
+
+
+def _started(start: Callable[[], S]) -> Iterator[S]:
+    """A server for the whole run; where there is none, CI fails and a laptop skips."""
+    try:
+        server = start()
+    except Missing as missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The run's Redis. Start one of your own (`tests.servers.start_redis`) to kill or freeze it."""
+    yield from _started(start_redis)
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of a real Redis that holds nothing."""
+    with redis_server.client() as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The run's PostgreSQL. Start one of your own (`tests.servers.start_postgres`) to kill it."""
+    yield from _started(start_postgres)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "flightline.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated PostgreSQL database to copy."""
+    _migrate(postgres_server.create("flightline_template"))
+    return "flightline_template"
+
+
+def _migrate(url: str) -> None:
+    db = Database(url)
+    migrations.upgrade(db)
+    db.dispose()
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a fresh, migrated SQLite database."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'flightline.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated PostgreSQL database."""
+    name = f"test_{next(_numbers)}"
+    yield postgres_server.create(name, postgres_template)
+    postgres_server.drop(name)
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a fresh, migrated database of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture(params=BACKENDS)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of each kind that holds no tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = f"empty_{next(_numbers)}"
+    yield server.create(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database of each kind."""
+    yield from _disposed(Database(database_url))
+
+
+@pytest.fixture
+def sqlite_database(sqlite_url: str) -> Iterator[Database]:
+    """A fresh, migrated SQLite database."""
+    yield from _disposed(Database(sqlite_url))
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[Database]:
+    """A fresh, migrated PostgreSQL database."""
+    yield from _disposed(Database(postgres_url))
+
+
+@pytest.fixture
+def empty_database(empty_database_url: str) -> Iterator[Database]:
+    """A database of each kind that holds no tables."""
+    yield from _disposed(Database(empty_database_url))
+
+
+def _disposed(db: Database) -> Iterator[Database]:
+    yield db
+    db.dispose()
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[Broker]:
+    """The publishing side over a real, empty Redis."""
+    broker = Broker(redis_url)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def fake_broker() -> FakeBroker:
+    """The same without a Redis."""
+    return FakeBroker()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, sqlite_url: str, redis_url: str) -> SettingsFactory:
+    """Makes `Settings` over a home of the test's own, a migrated SQLite database and a real Redis; give it any field."""
+
+    def make(**overrides: object) -> Settings:
+        places = {"home": tmp_path / "home", "database_url": sqlite_url, "redis_url": redis_url}
+        return Settings.model_validate(places | overrides)
+
+    return make

@@ -1,0 +1,52 @@
+"""The servers that tests run against die with the tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.servers import PostgresServer, wait_until
+
+OWNER = """
+import sys, time
+from tests import servers
+server = getattr(servers, sys.argv[1])()
+print(server.process.pid, server.folder, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("start", ["start_redis", "start_postgres"])
+def test_a_server_dies_with_the_process_that_started_it(start: str, postgres_server: PostgresServer) -> None:
+    """A killed test run leaves no server behind."""
+    root = Path(__file__).parents[3]
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, start], cwd=root, stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    pid, folder = owner.stdout.readline().split()
+
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+
+    wait_until(lambda: _gone(int(pid)), f"the end of {start}'s server")
+    subprocess.run(["rm", "-rf", folder], check=True)
+
+
+def _gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_postgres_never_runs_as_root(postgres_server: PostgresServer) -> None:
+    """It is ours, or nobody's where we are root."""
+    uid = psutil.Process(postgres_server.process.pid).uids().real
+
+    assert uid != 0
+    assert uid == os.getuid() or os.getuid() == 0
