@@ -49,6 +49,7 @@ class Claim:
     """Running time of the earlier attempts, which `timeout_seconds` counts too."""
     timeout_seconds: float
     checkpoint: dict[str, Any] | None
+    """As `record_checkpoint` wrote it last."""
     exact: bool
 
 
@@ -120,7 +121,10 @@ def record_environment(
     exact: bool,
     resumed_from_epoch: int | None,
 ) -> bool:
-    """Say on what the attempt runs and, when it resumes, from which epoch; before its first epoch. False when lost."""
+    """Say on what the attempt runs and, when another one ran epochs before, with which epoch it goes on.
+
+    To be called before the attempt's first epoch. False when the job is no longer ours.
+    """
 
     def work(connection: Connection) -> bool:
         resumed = resumed_from_epoch is not None
@@ -190,28 +194,31 @@ def record_checkpoint(db: Database, claim: Claim, checkpoint: Mapping[str, objec
     return db.write(work)
 
 
-def log(db: Database, claim: Claim, level: str, message: str, *, keep: int) -> bool:
-    """Add a line to the job's log and drop all but the newest `keep`. False when the job is no longer ours."""
+def log(db: Database, claim: Claim, lines: Sequence[tuple[str, str]], *, keep: int) -> bool:
+    """Add lines (level, message) to the job's log and drop all but the newest `keep`. False when no longer ours."""
 
     def work(connection: Connection) -> bool:
         if advance(connection, claim.job_id, *mine(claim.attempt), events=0) is None:
             return False
-        write_log(connection, claim.job_id, claim.attempt, level, message, keep=keep)
+        written = connection.scalar(select(func.max(JobLog.line)).where(JobLog.job_id == claim.job_id)) or 0
+        now = clock.database_now(connection)
+        for line, (level, message) in enumerate(lines, written + 1):
+            values = {"attempt": claim.attempt, "level": level, "message": message, "created_at": now}
+            connection.execute(insert(JobLog).values(job_id=claim.job_id, line=line, **values))
+        oldest = written + len(lines) - keep
+        connection.execute(delete(JobLog).where(JobLog.job_id == claim.job_id, JobLog.line <= oldest))
         return True
 
     return db.write(work)
 
 
-def write_log(
-    connection: Connection, job_id: str, attempt: int, level: str, message: str, *, keep: int | None = None
-) -> None:
-    """Add a log line inside a transaction that holds the job's row."""
-    newest = connection.scalar(select(func.max(JobLog.line)).where(JobLog.job_id == job_id)) or 0
-    now = clock.database_now(connection)
-    values = {"attempt": attempt, "level": level, "message": message, "created_at": now}
-    connection.execute(insert(JobLog).values(job_id=job_id, line=newest + 1, **values))
-    if keep is not None:
-        connection.execute(delete(JobLog).where(JobLog.job_id == job_id, JobLog.line <= newest + 1 - keep))
+def best_before(db: Database, job_id: str, epoch: int) -> dict[str, Any]:
+    """`best_val_accuracy` and `best_epoch` of the epochs before this one, the earliest of equals; empty for the first."""
+    columns = (Epoch.val_accuracy.label("best_val_accuracy"), Epoch.epoch.label("best_epoch"))
+    earlier = select(*columns).where(Epoch.job_id == job_id, Epoch.epoch < epoch)
+    with db.read() as connection:
+        row = connection.execute(earlier.order_by(Epoch.val_accuracy.desc(), Epoch.epoch).limit(1)).one_or_none()
+        return {} if row is None else row._asdict()
 
 
 def succeed(
@@ -220,10 +227,20 @@ def succeed(
     *,
     epochs: Sequence[Mapping[str, Any]],
     best: Mapping[str, Any],
+    exact: bool,
     evaluations: Sequence[Mapping[str, Any]],
     artifacts: Sequence[Mapping[str, Any]],
 ) -> bool:
     """Write the last epochs, the evaluations and the artifacts, and finish the job, all or nothing.
+
+    Args:
+        db: the database.
+        claim: whose.
+        epochs: those that are not recorded yet.
+        best: as for `record_epochs`.
+        exact: whether a repetition in the same environment would give the same bits.
+        evaluations: columns of `Evaluation` but job_id.
+        artifacts: columns of `Artifact` but job_id and created_at.
 
     Returns:
         False when the job is no longer ours. Called again after a commit whose answer was lost, it recognises its own
@@ -234,8 +251,10 @@ def succeed(
         if not _record_epochs(connection, claim, epochs, best):
             return _ended_as(connection, claim, Outcome.SUCCEEDED)
         now = clock.database_now(connection)
-        for table in (Evaluation, Artifact):
-            connection.execute(delete(table).where(table.job_id == claim.job_id))
+        connection.execute(update(Job).where(Job.id == claim.job_id).values(exact=exact))
+        last = select(Job.epoch).where(Job.id == claim.job_id).scalar_subquery()
+        # An earlier attempt may have gone further than this one, which stopped early.
+        connection.execute(delete(Epoch).where(Epoch.job_id == claim.job_id, Epoch.epoch > last))
         insert_rows(connection, Evaluation, [{**row, "job_id": claim.job_id} for row in evaluations])
         for row in artifacts:
             connection.execute(insert(Artifact).values(job_id=claim.job_id, created_at=now, **row))

@@ -96,11 +96,6 @@ class Settings(BaseSettings):
         return self.home_dir / "cache"
 
     @property
-    def checkpoint_dir(self) -> Path:
-        """Where running jobs save what they would resume from."""
-        return self.home_dir / "checkpoints"
-
-    @property
     def caps(self) -> Caps:
         """The limits of one submission, as the spec's check takes them."""
         return Caps(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from shared.errors import ConfigurationError, StorageError
 
@@ -90,6 +92,9 @@ class Storage:
     def _write(self, target: str, content: bytes) -> None:
         with self._fs.open(target, "wb", block_size=_CHUNK_BYTES) as file:
             file.write(content)
+            if isinstance(self._fs, LocalFileSystem):
+                file.flush()
+                os.fsync(file.fileno())  # before the rename: a power cut must not leave an empty file under the name
 
     def _remove(self, target: str) -> None:
         try:
