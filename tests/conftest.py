@@ -162,7 +162,7 @@ def fake_broker() -> FakeBroker:
 
 @pytest.fixture
 def settings(tmp_path: Path, sqlite_url: str, redis_url: str) -> SettingsFactory:
-    """Makes `Settings` over a home of the test's own, a migrated SQLite database and a real Redis; give it any field."""
+    """Makes `Settings` over a home of the test's own, a migrated SQLite database and a real Redis; set any field."""
 
     def make(**overrides: object) -> Settings:
         places = {"home": tmp_path / "home", "database_url": sqlite_url, "redis_url": redis_url}

