@@ -16,6 +16,15 @@ def reference_to(name: str) -> dict[str, str]:
     return {"$ref": _TEMPLATE.format(model=name)}
 
 
+def merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """All schemas by name. Raises ValueError where one name means two things."""
+    found: dict[str, Any] = {}
+    for name, schema in (item for part in parts for item in part.items()):
+        if found.setdefault(name, schema) != schema:
+            raise ValueError(f"Two schemas are called {name}; give one of the classes another name.")
+    return found
+
+
 def answer_schemas(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
     """The schemas of `models` and of all that they are made of, as they are answered: no field is left out."""
     _, schemas = models_json_schema([(model, "serialization") for model in models], ref_template=_TEMPLATE)

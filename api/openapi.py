@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from api.components import answer_schemas, query_parameters, reference_to
+from api.components import answer_schemas, merged, query_parameters, reference_to
 from api.errors import MEDIA_TYPE, Forbidden, Problem
 from api.operations import Described, Operation
 from api.security import SAFE_METHODS
@@ -115,13 +115,9 @@ def _content(answer: Described) -> dict[str, Any]:
 
 
 def _schemas(operations: list[Operation]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    models: list[type[BaseModel]] = [Problem]
-    for operation in operations:
-        found |= query_parameters(operation.query)[1]
-        for answer in (operation.body, *operation.answers.values()):
-            if isinstance(answer, type):
-                models.append(answer)
-            elif answer is not None:
-                found |= answer.schemas()
-    return found | answer_schemas(dict.fromkeys(models))
+    contents = [one for operation in operations for one in (operation.body, *operation.answers.values())]
+    models: set[type[BaseModel]] = {Problem, *(one for one in contents if isinstance(one, type))}
+    parts = [answer_schemas(models)]
+    parts += [query_parameters(operation.query)[1] for operation in operations]
+    parts += [one.schemas() for one in contents if one is not None and not isinstance(one, type)]
+    return merged(parts)

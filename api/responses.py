@@ -245,7 +245,7 @@ class QueuePage(Page[Queue]):
     """Every queue."""
 
 
-class Preset(Answer):
+class PresetInfo(Answer):
     """A named partial spec."""
 
     name: str
@@ -255,11 +255,11 @@ class Preset(Answer):
     cost: Cost
 
 
-class PresetPage(Page[Preset]):
+class PresetPage(Page[PresetInfo]):
     """Every preset."""
 
 
-class Dataset(Answer):
+class DatasetInfo(Answer):
     """A data set that a job may name."""
 
     name: str
@@ -273,7 +273,7 @@ class Dataset(Answer):
     )
 
 
-class DatasetPage(Page[Dataset]):
+class DatasetPage(Page[DatasetInfo]):
     """Every data set."""
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from api.app import create_app
 from api.services import Services
-from shared.settings import Settings
+from shared.broker import Broker
 from shared.status import Queue
 
 Submit = Callable[..., dict[str, Any]]
@@ -77,12 +79,10 @@ def test_a_dry_run_and_a_submission_agree(client: FlaskClient) -> None:
     assert announced["queue"] == "cuda"
 
 
-def test_a_submission_while_redis_is_away_is_accepted(settings: Settings, services: Services) -> None:
+def test_a_submission_while_redis_is_away_is_accepted(services: Services) -> None:
     """201 all the same; the row waits to be published."""
-    from api.app import create_app
-
-    away = settings.model_copy(update={"redis_url": type(settings.redis_url)("unix:///nowhere/redis.sock")})
-    client = create_app(away).test_client()
+    away = dataclasses.replace(services, broker=Broker("unix:///nowhere/redis.sock"))
+    client = create_app(services=away).test_client()
     response = client.post("/v1/jobs", json={"preset": "notebook-linear"})
 
     assert response.status_code == 201

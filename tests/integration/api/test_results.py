@@ -45,7 +45,7 @@ def test_an_evaluation_is_there_once_the_job_succeeded(get: Json, submit: Submit
     assert get(f"/v1/jobs/{job_id}/evaluation", 404)["code"] == "not_found"
     finish(job_id)
 
-    assert get(f"/v1/jobs/{job_id}/evaluation")["confusion_matrix"] == [[700, 300], [300, 700]]
+    assert get(f"/v1/jobs/{job_id}/evaluation")["confusion_matrix"] == [[800, 200], [200, 800]]
     assert get(f"/v1/jobs/{job_id}/evaluation?weights=best")["weights"] == "best"
     assert get(f"/v1/jobs/{job_id}/evaluation?weights=last", 404)["code"] == "not_found"
     assert get(f"/v1/jobs/{job_id}/evaluation?weights=first", 422)["errors"][0]["pointer"] == "/weights"
@@ -55,8 +55,7 @@ def test_log_lines_come_in_order(get: Json, submit: Submit, run: Act, services: 
     """Oldest first, a part of them with `after` and `limit`."""
     job_id = submit()["id"]
     claim = run(job_id)
-    for message in ("one", "two", "three"):
-        attempts.log(services.db, claim, "INFO", message, keep=10)
+    attempts.log(services.db, claim, [("INFO", "one"), ("INFO", "two"), ("INFO", "three")], keep=10)
 
     def messages(query: str = "") -> list[str]:
         return [line["message"] for line in get(f"/v1/jobs/{job_id}/log{query}")["items"]]

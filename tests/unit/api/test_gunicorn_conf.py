@@ -1,0 +1,37 @@
+"""How the server is set up."""
+
+from __future__ import annotations
+
+import runpy
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def configuration(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Reads the configuration under some settings."""
+
+    def read(**environment: str) -> dict[str, Any]:
+        for name, value in environment.items():
+            monkeypatch.setenv(f"FLIGHTLINE_{name}", value)
+        return runpy.run_module("api.gunicorn_conf")
+
+    return read
+
+
+def test_by_default_it_listens_here_alone_with_two_processes_of_threads(configuration: Any) -> None:
+    """Nobody on the network reaches it unless somebody says so."""
+    read = configuration()
+
+    assert read["bind"] == "127.0.0.1:8470"
+    assert (read["worker_class"], read["workers"], read["threads"]) == ("gthread", 2, 256)
+    assert read["preload_app"] is False
+
+
+def test_the_settings_decide(configuration: Any) -> None:
+    """Address, processes and threads are settings; an IPv6 address is put in brackets."""
+    read = configuration(HOST="::", PORT="9000", API_PROCESSES="3", API_THREADS="16")
+
+    assert read["bind"] == "[::]:9000"
+    assert (read["workers"], read["threads"]) == (3, 16)
