@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 SETTLE_SECONDS = 5.0
 """A job published or queued more recently may simply be on its way."""
+UNPUBLISHED_SECONDS = 2.0
+"""A job queued more recently is most likely being published by whoever queued it."""
 _LOCK = "reconciler"
 _LOCK_SECONDS = 10.0
 
@@ -116,10 +118,7 @@ class Reconciler:
     def _publish_missing(self) -> int:
         if self._broker.plant_sentinel():
             return self._publish_where(Job.status == JobStatus.QUEUED)
-        return self._publish_where(*self._unpublished()) + self._publish_overtaken() + self._publish_stranded()
-
-    def _unpublished(self) -> tuple[ColumnElement[bool], ...]:
-        return Job.status == JobStatus.QUEUED, Job.published_at.is_(None)
+        return self._publish_unpublished() + self._publish_overtaken() + self._publish_stranded()
 
     def _publish_where(self, *conditions: ColumnElement[bool]) -> int:
         """Publish all jobs that match, most urgent and oldest first, in batches."""
@@ -130,6 +129,12 @@ class Reconciler:
             if not publish_many(self._db, self._broker, ids[start : start + BATCH]):
                 return start
         return len(ids)
+
+    def _publish_unpublished(self) -> int:
+        """A publish that failed, or that a crash prevented."""
+        with self._db.read() as connection:
+            settled = clock.database_now_plus(connection, -UNPUBLISHED_SECONDS)
+        return self._publish_where(Job.status == JobStatus.QUEUED, Job.published_at.is_(None), Job.queued_at < settled)
 
     def _publish_overtaken(self) -> int:
         """A message older than one of its queue and priority that has been claimed was passed over: it is gone."""

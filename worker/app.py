@@ -1,0 +1,74 @@
+"""The Celery side of a worker: one parent that stays free of torch, one child that trains."""
+
+from __future__ import annotations
+
+import os
+import socket
+import warnings
+from typing import Any
+
+from celery import Celery, signals
+from celery.exceptions import SecurityWarning
+
+from shared import logs
+from shared.broker import TASK_NAME, celery_config
+from shared.settings import Settings
+from shared.status import Queue
+from shared.workers import Identity
+from worker.child import Child
+from worker.devices import Device
+from worker.parent import Parent
+from worker.stop import StopFlag
+
+
+def run_worker(settings: Settings, device: Device) -> int:
+    """Serve the queues of one device until a stop is asked for. The device must be pinned already.
+
+    Returns:
+        The process' exit code.
+    """
+    logs.configure(settings.log_level)
+    host = socket.gethostname()
+    worker_id = f"{host}:{device.name}:{os.getpid()}"
+    identity = Identity(worker_id, host, os.getpid(), device.name, device.kind)
+    stop = StopFlag()
+    child = Child(settings, device, identity, stop)
+    parent = Parent(settings, identity, stop, child.pid)
+    app = make_app(settings, child)
+    _connect(child, parent)
+    worker: Any = app.Worker(
+        hostname=worker_id,
+        queues=[Queue.ANY.celery_name, Queue(device.kind).celery_name],
+        concurrency=1,
+        pool="prefork",
+        loglevel=settings.log_level,
+        quiet=True,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    worker.start()
+    parent.close()
+    return int(worker.exitcode or 0)
+
+
+def make_app(settings: Settings, child: Child) -> Celery:
+    """The Celery app with the one task."""
+    # Celery warns root of pickle; nothing but JSON is accepted here.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    app = Celery("flightline")
+    app.conf.update(celery_config(settings.broker_url), broker_connection_max_retries=None)
+    app.task(name=TASK_NAME)(child.run)
+    return app
+
+
+def _connect(child: Child, parent: Parent) -> None:
+    """Celery's signals, held strongly: it keeps weak references otherwise."""
+    signals.setup_logging.connect(_keep_our_logging, weak=False)
+    signals.worker_ready.connect(lambda **_: parent.start(), weak=False)
+    signals.worker_shutting_down.connect(lambda **_: parent.stop(), weak=False)
+    signals.worker_process_init.connect(lambda **_: child.start(), weak=False)
+
+
+def _keep_our_logging(**_: object) -> None:
+    """Celery leaves logging alone when anybody listens to this signal."""

@@ -1,0 +1,157 @@
+"""One attempt at a job, from its data to its recorded result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from shared import attempts
+from shared.attempts import Claim
+from shared.errors import DatabaseUnavailable
+from worker import artifacts, checkpoints
+from worker.checkpoints import CheckpointStore
+from worker.context import Context
+from worker.lease import Lease
+from worker.recorder import Recorder
+from worker.training import engines
+from worker.training.checkpoints import Checkpointing, State
+from worker.training.datasets import LoadedDataset, load, statistics
+from worker.training.devices import environment
+from worker.training.errors import LeaseLost
+from worker.training.plan import TrainingPlan, plan_from_spec
+from worker.training.results import TrainingResult
+from worker.training.trainer import train
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 0.5
+
+
+def insist(lease: Lease, write: Callable[[], T]) -> T:
+    """Repeat a write until the database takes it; a run of hours must not fail because of a restart.
+
+    Raises:
+        LeaseLost: meanwhile the job has become somebody else's.
+    """
+    while True:
+        try:
+            return write()
+        except DatabaseUnavailable as error:
+            logger.warning("write_repeated", extra={"reason": str(error)})
+            lease.wait(_RETRY_SECONDS)
+
+
+class Attempt:
+    """What one claim is worked on with.
+
+    Args:
+        context: the worker's parts.
+        claim: the job.
+        lease: its lease, entered.
+        recorder: takes epochs and log lines.
+    """
+
+    def __init__(self, context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> None:
+        self._context = context
+        self._claim = claim
+        self._lease = lease
+        self._recorder = recorder
+        self._store = CheckpointStore(context.db, context.storage, claim)
+        self._device = torch.device(context.device.torch_name)
+
+    def run(self) -> None:
+        """Train, evaluate, keep and record.
+
+        Raises:
+            TrainingError, FlightlineError: it cannot be done.
+            JobInterrupted: it is to end here.
+        """
+        context, claim = self._context, self._claim
+        plan = plan_from_spec(claim.spec)
+        self._recorder.add_line("INFO", f"Attempt {claim.attempt} on {context.device.name} by {context.identity.id}")
+        data = self._load(plan)
+        state = self._resume(plan, data)
+        result = train(
+            plan,
+            data,
+            self._device,
+            on_epoch=self._recorder.add_epoch,
+            check=self._check,
+            resume=state,
+            checkpoints=Checkpointing(self._store.save, context.settings.checkpoint_seconds),
+        )
+        self._finish(result)
+
+    def _check(self) -> None:
+        self._lease.check()
+        self._recorder.flush_if_due()
+
+    def _load(self, plan: TrainingPlan) -> LoadedDataset:
+        settings = self._context.settings
+        data = load(plan.dataset, settings.datasets_dir, settings.cache_dir, settings.allow_download)
+        self._context.report_loaded(statistics(data))
+        images = f"{len(data.train):,} training and {len(data.val):,} validation images"
+        self._recorder.add_line("INFO", f"Data set {data.name} ({data.source}): {images}, {data.fingerprint[:12]}")
+        return data
+
+    def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
+        """The state to go on from, once SQL knows where this attempt runs and with which epoch it begins."""
+        engine = engines.choose(plan.engine).name
+        about = environment(plan, data.fingerprint, self._device, engine)
+        state, exact = self._store.latest({**about, "plan": plan.digest}, lambda line: self._note("WARNING", line))
+        first = 1 if state is None else state.epoch
+        if state is not None:
+            self._note("INFO", f"Resumed in epoch {state.epoch} after {state.batches} batches")
+        self._recorder.best = insist(
+            self._lease, lambda: attempts.best_before(self._context.db, self._claim.job_id, first)
+        )
+        self._require(
+            insist(
+                self._lease,
+                lambda: attempts.record_environment(
+                    self._context.db,
+                    self._claim,
+                    about,
+                    engine=engine,
+                    exact=exact and self._claim.exact,
+                    resumed_from_epoch=first if self._claim.attempt > 1 else None,
+                ),
+            )
+        )
+        return state
+
+    def _finish(self, result: TrainingResult) -> None:
+        context, claim, recorder = self._context, self._claim, self._recorder
+        rows = artifacts.store(context.storage, claim, result, context.settings.keep_weights)
+        early = ", stopped early" if result.stopped_early else ""
+        accuracy = result.evaluations["last"].accuracy
+        self._note("INFO", f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}")
+        insist(self._lease, recorder.flush_lines)
+        recorded = insist(
+            self._lease,
+            lambda: attempts.succeed(
+                context.db,
+                claim,
+                epochs=recorder.take_epochs(),
+                best=recorder.best,
+                exact=result.exact and claim.exact,
+                evaluations=artifacts.evaluation_rows(result),
+                artifacts=rows,
+            ),
+        )
+        if not recorded:
+            context.storage.delete(row["path"] for row in rows)
+            raise LeaseLost
+        checkpoints.discard(context.storage, claim.job_id)
+
+    def _note(self, level: str, line: str) -> None:
+        self._recorder.add_line(level, line)
+
+    def _require(self, ours: bool) -> None:
+        if not ours:
+            raise LeaseLost

@@ -1,0 +1,90 @@
+"""Where a running job's states are kept: in the artifact storage, so that another machine can resume from them.
+
+A state counts only once the fenced write in SQL names it. The newest two are kept: should the newest be damaged, the
+run goes on from the one before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from shared import attempts
+from shared.attempts import Claim
+from shared.db import Database
+from shared.errors import DatabaseUnavailable, StorageError
+from shared.storage import Storage
+from worker.training.checkpoints import State, check_origin, decode, encode
+from worker.training.devices import Environment
+from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable, LeaseLost
+
+logger = logging.getLogger(__name__)
+
+KEPT = 2
+
+
+def folder(job_id: str) -> str:
+    """The storage folder of a job's checkpoints."""
+    return f"{job_id}/checkpoints"
+
+
+class CheckpointStore:
+    """One claim's checkpoints.
+
+    Args:
+        db: the database.
+        storage: where the files go.
+        claim: whose.
+    """
+
+    def __init__(self, db: Database, storage: Storage, claim: Claim) -> None:
+        self._db = db
+        self._storage = storage
+        self._claim = claim
+        self._entries: list[dict[str, Any]] = list((claim.checkpoint or {}).get("entries", []))
+
+    def save(self, state: State) -> None:
+        """Keep a state as the one to resume from.
+
+        Raises:
+            CheckpointUnwritable: it could not be written; the one before still counts.
+            LeaseLost: the job is somebody else's by now.
+        """
+        name = f"{self._claim.attempt}-{state.epoch}-{state.batches}"
+        path = f"{folder(self._claim.job_id)}/{name}.ckpt"
+        try:
+            self._storage.put(path, encode(state))
+            entries: list[dict[str, Any]] = [{"path": path, "epoch": state.epoch, "batches": state.batches}]
+            entries += [entry for entry in self._entries if entry["path"] != path]
+            kept, dropped = entries[:KEPT], entries[KEPT:]
+            if not attempts.record_checkpoint(self._db, self._claim, {"entries": kept}):
+                raise LeaseLost
+        except (StorageError, DatabaseUnavailable) as error:
+            raise CheckpointUnwritable(str(error)) from error
+        self._entries = kept
+        self._storage.delete(entry["path"] for entry in dropped)
+
+    def latest(self, origin: Environment, note: Callable[[str], None]) -> tuple[State | None, bool]:
+        """The newest state that can be read and belongs to this run, and whether going on from it is exact.
+
+        Args:
+            origin: what a state of this run, made here, would say of itself.
+            note: told about each state that is refused.
+        """
+        for entry in self._entries:
+            try:
+                state = decode(self._storage.read(entry["path"]), entry["path"])
+                return state, check_origin(state, origin)
+            except (CheckpointUnreadable, StorageError) as error:
+                logger.warning("checkpoint_refused", extra={"path": entry["path"], "reason": str(error)})
+                note(f"A checkpoint is not used: {error}")
+        return None, True
+
+
+def discard(storage: Storage, job_id: str) -> None:
+    """Delete a job's checkpoints, as far as that works: a leftover file is no reason to fail a job."""
+    try:
+        storage.delete_below(folder(job_id))
+    except StorageError as error:
+        logger.warning("checkpoints_not_deleted", extra={"job": job_id, "reason": str(error)})

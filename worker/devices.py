@@ -1,0 +1,56 @@
+"""From a device's name to the one device that a process may see. Must run before torch is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+
+from shared.devices import visible_gpus
+from worker.errors import NoSuchDevice
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a worker is pinned to."""
+
+    name: str
+    """As people name it: ``cpu``, ``cuda:0``, …"""
+    kind: str
+    """``cpu`` or ``cuda``."""
+    visible: str
+    """The process' `CUDA_VISIBLE_DEVICES`: one entry, or none for a CPU worker."""
+
+    @property
+    def torch_name(self) -> str:
+        """As torch names it in the pinned process, which sees one GPU at most."""
+        return "cpu" if self.kind == "cpu" else "cuda:0"
+
+
+def resolve(wanted: str) -> list[Device]:
+    """The devices that a name stands for: ``cpu``, ``cuda:N``, ``cuda:all``, or ``auto`` (every GPU, else the CPU).
+
+    Raises:
+        NoSuchDevice: the machine shows no such device.
+    """
+    if wanted == "cpu":
+        return [_cpu()]
+    gpus = [Device(f"cuda:{index}", "cuda", visible) for index, visible in enumerate(visible_gpus())]
+    if wanted == "auto":
+        return gpus or [_cpu()]
+    chosen = gpus if wanted in ("cuda", "cuda:all") else [gpu for gpu in gpus if gpu.name == wanted]
+    if not chosen:
+        shown = ", ".join(["cpu", *(gpu.name for gpu in gpus)])
+        raise NoSuchDevice(f"There is no device {wanted!r} here. This machine shows {shown}; auto takes what there is.")
+    return chosen
+
+
+def _cpu() -> Device:
+    return Device("cpu", "cpu", "")
+
+
+def pin(device: Device, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Leave this process that one device, and make its arithmetic repeatable."""
+    environment["CUDA_VISIBLE_DEVICES"] = device.visible
+    environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -1,0 +1,96 @@
+"""From the loop to SQL: epochs and log lines, written in batches so that quick epochs do not wait for the disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from typing import Any
+
+from shared import attempts
+from shared.attempts import Claim
+from shared.db import Database
+from shared.errors import DatabaseUnavailable
+from worker.training.errors import LeaseLost
+from worker.training.results import EpochResult
+
+WRITE_SECONDS = 0.25
+"""Least time between two writes."""
+
+
+class Recorder:
+    """Collects what one attempt learns; `flush` writes it.
+
+    Args:
+        db: the database.
+        claim: whose.
+        log_lines: how many lines of a job's log are kept.
+    """
+
+    def __init__(self, db: Database, claim: Claim, log_lines: int) -> None:
+        self._db = db
+        self._claim = claim
+        self._log_lines = log_lines
+        self._epochs: list[dict[str, Any]] = []
+        self._lines: list[tuple[str, str]] = []
+        self._written = 0.0
+        self.best: dict[str, Any] = {}
+        """`best_val_accuracy` and `best_epoch` as of the latest epoch."""
+
+    def add_epoch(self, result: EpochResult) -> None:
+        """Take a finished epoch."""
+        self._epochs.append(dataclasses.asdict(result))
+        if not self.best or result.val_accuracy > self.best["best_val_accuracy"]:
+            self.best = {"best_val_accuracy": result.val_accuracy, "best_epoch": result.epoch}
+
+    def add_line(self, level: str, message: str) -> None:
+        """Take a line for the job's log."""
+        self._lines.append((level, message))
+
+    def flush_if_due(self) -> None:
+        """Write, when there is something and the last write is a while ago. The database's absence costs only delay."""
+        if (self._epochs or self._lines) and time.monotonic() - self._written >= WRITE_SECONDS:
+            try:
+                self.flush()
+            except DatabaseUnavailable:
+                self._written = time.monotonic()
+
+    def flush(self) -> None:
+        """Write everything that is waiting.
+
+        Raises:
+            LeaseLost: the job is somebody else's by now.
+            DatabaseUnavailable: it stays waiting.
+        """
+        if self._epochs:
+            self._require(attempts.record_epochs(self._db, self._claim, self._epochs, self.best))
+            self._epochs = []
+        self.flush_lines()
+        self._written = time.monotonic()
+
+    def flush_lines(self) -> None:
+        """Write the waiting log lines alone; raises as `flush`."""
+        if self._lines:
+            self._require(attempts.log(self._db, self._claim, self._lines, keep=self._log_lines))
+            self._lines = []
+
+    def take_epochs(self) -> list[dict[str, Any]]:
+        """The epochs that wait, to be written together with the job's end."""
+        return list(self._epochs)
+
+    @staticmethod
+    def _require(ours: bool) -> None:
+        if not ours:
+            raise LeaseLost
+
+
+class JobLogHandler(logging.Handler):
+    """Copies what the training code logs while a job runs into that job's log."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(logging.INFO)
+        self._recorder = recorder
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take the event's text."""
+        self._recorder.add_line(record.levelname, record.getMessage())

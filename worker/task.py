@@ -1,0 +1,88 @@
+"""The one task: claim, train, finish. The only place where a job's interruptions and errors are turned into its end."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+from shared import attempts, logs, publishing
+from shared.attempts import Claim
+from shared.ending import Ending
+from shared.errors import DatabaseUnavailable, FlightlineError
+from shared.status import JobStatus, Outcome
+from worker import checkpoints
+from worker.attempt import Attempt, insist
+from worker.context import Context
+from worker.lease import Lease
+from worker.recorder import JobLogHandler, Recorder
+from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, TimedOut, TrainingError
+
+logger = logging.getLogger(__name__)
+
+
+def run(context: Context, job_id: str) -> None:
+    """Do what a message asks for, unless somebody else does it or nobody wants it any more. Raises nothing."""
+    try:
+        claim = attempts.claim(context.db, job_id, context.claimant, context.settings.lease_seconds)
+    except DatabaseUnavailable as error:
+        # The row stays queued, and the reconciler publishes it again.
+        logger.warning("claim_failed", extra={"job": job_id, "reason": str(error)})
+        return
+    if claim is None:
+        logger.info("claim_refused", extra={"job": job_id})
+        return
+    with logs.bound(job=job_id, attempt=claim.attempt, worker=context.identity.id):
+        logger.info("claimed")
+        with Lease(context.db, claim, context.settings, context.stop) as lease:
+            try:
+                _attempt(context, claim, lease)
+            except LeaseLost:
+                logger.warning("lease_lost")
+
+
+def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
+    recorder = Recorder(context.db, claim, context.settings.log_lines_per_job)
+    handler = JobLogHandler(recorder)
+    training = logging.getLogger("worker.training")
+    training.addHandler(handler)
+    try:
+        Attempt(context, claim, lease, recorder).run()
+        logger.info("succeeded")
+    except LeaseLost:
+        raise
+    except BaseException as reason:  # noqa: BLE001 -- whatever it is ends the attempt, and is recorded
+        _end(context, claim, lease, recorder, reason)
+    finally:
+        training.removeHandler(handler)
+
+
+def _end(context: Context, claim: Claim, lease: Lease, recorder: Recorder, reason: BaseException) -> None:
+    """Record why the attempt did not succeed; where the job is to be tried again, publish it."""
+    ending = ending_of(reason, claim)
+    recorder.add_line("INFO" if ending.code is None else "ERROR", ending.detail or f"Attempt {ending.outcome}")
+    insist(lease, recorder.flush)
+    status = insist(lease, lambda: attempts.end(context.db, claim, ending))
+    logger.info("ended", extra={"outcome": ending.outcome, "status": status, "code": ending.code})
+    if status == JobStatus.QUEUED:
+        publishing.publish(context.db, context.broker, claim.job_id)
+    elif status is not None:
+        checkpoints.discard(context.storage, claim.job_id)
+
+
+def ending_of(reason: BaseException, claim: Claim) -> Ending:
+    """What an exception means for the attempt: the one table of it."""
+    match reason:
+        case CancelRequested():
+            return Ending(Outcome.CANCELLED)
+        case TimedOut():
+            limit = f"The job ran for more than its timeout of {claim.timeout_seconds:g} s, all attempts together."
+            return Ending(Outcome.TIMED_OUT, "timed_out", f"{limit} Submit it again with a larger one.")
+        case JobInterrupted():
+            return Ending(Outcome.RELEASED)
+        case TrainingError() | FlightlineError():
+            return Ending(Outcome.FAILED, reason.code, reason.detail, retryable=reason.retryable)
+        case _:
+            logger.error("crashed", exc_info=reason)
+            where = traceback.extract_tb(reason.__traceback__)[-1]
+            detail = f"{type(reason).__name__}: {reason} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+            return Ending(Outcome.FAILED, "internal_error", f"A bug in Flightline: {detail}")
