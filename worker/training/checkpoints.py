@@ -117,7 +117,7 @@ def write(path: Path, state: State) -> None:
     """Write the state, whole or not at all. Raises CheckpointUnwritable."""
     encoded = encode(state)
     try:
-        write_atomically(path, lambda file: file.write(encoded))
+        write_atomically(path, encoded)
     except OSError as error:
         raise CheckpointUnwritable(f"{path} could not be written: {error}. Is the disk full?") from error
 

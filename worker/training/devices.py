@@ -47,7 +47,7 @@ def deterministic(network: nn.Module, batch: tuple[Tensor, Tensor]) -> bool:
         return True
     with torch.random.fork_rng(devices=[device]):
         try:
-            mean_loss(deepcopy(network)(batch[0]), batch[1]).backward()
+            mean_loss(deepcopy(network)(batch[0]), batch[1]).backward()  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             if "deterministic" not in str(error):
                 raise
@@ -101,13 +101,14 @@ def _as_it_is() -> Iterator[None]:
 def _settled_gpu(plan: TrainingPlan) -> Iterator[None]:
     # cuBLAS reads this when its first handle is made; worker processes have it in their environment from the start.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # type: ignore[attr-defined]
     before = matmul.fp32_precision, conv.fp32_precision, torch.backends.cudnn.benchmark
     was_deterministic = torch.are_deterministic_algorithms_enabled()
     matmul.fp32_precision = conv.fp32_precision = "tf32" if plan.precision == "tf32" else "ieee"
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs time; nothing here reads such memory
+    # Filling fresh memory costs time, and nothing here reads it before writing.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         yield
     finally:

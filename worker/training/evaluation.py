@@ -58,7 +58,7 @@ def predict(
     network.eval()
     scores = []
     with torch.inference_mode():
-        for images in split.images.split(BATCH_SIZE):
+        for images in torch.split(split.images, BATCH_SIZE):
             batch = normalize(images).to(device)
             with precision(plan, device):
                 scores.append(network(batch).float())

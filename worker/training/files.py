@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Let `write` fill a temporary file beside `path`, bring it to the disk, then give it its name.
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write a temporary file beside `path`, bring it to the disk, then give it its name.
 
     A reader sees the old file or the new one, whenever the machine loses power. Makes the folder. Raises OSError, also
     for a full disk, and leaves no temporary file behind.
@@ -20,7 +18,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            write(file)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -49,7 +49,7 @@ class Loader:
         self._epoch_start = self._order.get_state()
         images = _TrainingImages(plan, data, self._augmentation)
         self._batches = _Batches(images, plan, self._order)
-        # The same draws as from DataLoader(…, shuffle=True, batch_size=…): a base seed, then the sampler's permutations.
+        # The same draws as from DataLoader(…, shuffle=True): a base seed, then the sampler's permutations.
         self._loader: DataLoader[Any] = DataLoader(
             images,
             batch_sampler=self._batches,
@@ -105,5 +105,5 @@ class _Batches(BatchSampler):
                 yield indices
 
 
-def _already_a_batch(batch: Batch) -> Batch:
+def _already_a_batch(batch: Any) -> Any:
     return batch

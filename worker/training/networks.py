@@ -1,4 +1,4 @@
-"""Networks built from a plan. A network gives scores (logits); `output_layer` turns them into what the plan declares."""
+"""Networks built from a plan. A network gives scores (logits); `output_layer` makes of them what the plan declares."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Mlp(nn.Sequential):
     and load there.
     """
 
-    def forward(self, images: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, images: Tensor) -> Tensor:
         """Scores (N, classes) of images (N, C, H, W)."""
-        return super().forward(images.flatten(1))  # type: ignore[no-any-return]
+        return super().forward(images.flatten(1))  # type: ignore[no-untyped-call, no-any-return]
 
 
 def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Sequential:

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from worker.training.errors import InvalidPlan
 
@@ -19,6 +19,8 @@ Normalization: TypeAlias = Literal["published", "computed", "none"]
 Output: TypeAlias = Literal["log_softmax", "logits", "softmax"]
 Precision: TypeAlias = Literal["fp32", "tf32", "bf16"]
 Monitor: TypeAlias = Literal["val_loss", "val_accuracy", "train_loss"]
+
+P = TypeVar("P")
 
 
 def require(holds: bool, problem: str) -> None:
@@ -229,7 +231,7 @@ def _layer(fields: Mapping[str, Any]) -> LayerPlan:
     return LayerPlan(fields["kind"], options)
 
 
-def _frozen(plan: type[Any], fields: Mapping[str, Any]) -> Any:
+def _frozen(plan: type[P], fields: Mapping[str, Any]) -> P:
     return plan(**{name: _hashable(value) for name, value in fields.items()})
 
 

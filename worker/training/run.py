@@ -15,7 +15,7 @@ from worker.training.devices import deterministic, environment
 from worker.training.errors import CheckpointUnreadable, NonFiniteLoss
 from worker.training.evaluation import evaluate, mean_cross_entropy, predict
 from worker.training.loader import normalizer
-from worker.training.plan import TrainingPlan
+from worker.training.plan import TrainingPlan, require
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.schedules import learning_rate
 from worker.training.selection import Best, EarlyStopping, copy_weights
@@ -30,8 +30,8 @@ class Run:
         self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, engine: str, resume: State | None = None
     ) -> None:
         self._plan, self._data, self._device = plan, data, device
-        name = str(resume.origin["engine"]) if resume else engine
-        self._engine = engines.choose(name)(plan, data, device)
+        require(data.classes == plan.dataset.classes, "these images are not of the plan's classes")
+        self._engine = _engine(engine, resume)(plan, data, device)
         self._environment = environment(plan, data.fingerprint, device, self._engine.name)
         self._exact = deterministic(self._engine.network, self._engine.sample_batch())
         self._normalize = normalizer(plan, data)
@@ -63,7 +63,8 @@ class Run:
 
     def result(self) -> TrainingResult:
         """The finished run's result."""
-        assert self._best.scores is not None and self._last_scores is not None, "no epoch has been run"
+        assert self._best.scores is not None
+        assert self._last_scores is not None
         logits = {"best": self._best.scores, "last": self._last_scores}
         labels, classes = self._data.val.labels, self._data.classes
         return TrainingResult(
@@ -142,3 +143,15 @@ class Run:
         torch.set_rng_state(states["cpu"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(states["cuda"], self._device)
+
+
+def _engine(asked: str, resume: State | None) -> type[engines.Engine]:
+    """The engine asked for; a resumed run stays with its own."""
+    if resume is None:
+        return engines.choose(asked)
+    name = resume.origin.get("engine")
+    if name not in engines.ENGINES:
+        raise CheckpointUnreadable(
+            f"This checkpoint was written by the engine {name}, which this worker does not have."
+        )
+    return engines.choose(str(name))

@@ -10,8 +10,9 @@ from worker.training.plan import SchedulePlan
 def learning_rate(plan: SchedulePlan, lr: float, epoch: int, epochs: int) -> float:
     """The rate in epoch 1 … epochs, starting from `lr`.
 
-    step: times gamma after every `step_epochs` epochs (PyTorch's StepLR). cosine: half a wave from `lr` towards `min_lr`,
-    which would be reached after the last epoch (Loshchilov and Hutter, 2017; CosineAnnealingLR with T_max = epochs).
+    step: times gamma after every `step_epochs` epochs (PyTorch's StepLR). cosine: half a wave from `lr` towards
+    `min_lr`, which would be reached after the last epoch (Loshchilov and Hutter, 2017; PyTorch's CosineAnnealingLR with
+    T_max = epochs).
     """
     done = epoch - 1
     if plan.kind == "step":

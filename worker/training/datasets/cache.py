@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 from pathlib import Path
@@ -65,7 +66,9 @@ def _write(path: Path, listing: str, classes: tuple[str, ...], splits: Splits) -
         "val_images": val.images,
         "val_labels": val.labels,
     }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     try:
-        write_atomically(path, lambda file: torch.save(content, file))
-    except (OSError, RuntimeError) as error:  # torch.save turns a full disk into a RuntimeError
+        write_atomically(path, buffer.getbuffer())
+    except OSError as error:
         log.warning("dataset_cache_not_written", extra={"path": str(path), "reason": str(error)})

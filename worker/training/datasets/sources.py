@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from worker.training.datasets.records import Split
 from worker.training.datasets.synthetic import VERSION, draw_split
+
+TRAIN_PER_CLASS, VAL_PER_CLASS = 5000, 1000
+"""Pictures that are drawn: as many as CIFAR-10 has photographs."""
 
 Splits = tuple[Split, Split]
 """Training and validation."""
@@ -19,7 +23,7 @@ class Source(Protocol):
 
     @property
     def kind(self) -> str:
-        """ "torchvision", "folder", "download" or "drawn"."""
+        """What it is: torchvision, folder, download or drawn."""
 
     @property
     def place(self) -> str:
@@ -43,13 +47,15 @@ class Source(Protocol):
     def decode(self, classes: tuple[str, ...]) -> Splits:
         """Both splits, labelled in the order of `classes`. Raises DatasetCorrupt or DatasetUnavailable."""
 
+    def __hash__(self) -> int: ...
 
+
+@dataclass(frozen=True)
 class Drawn:
     """The synthetic data set: nothing to look for, drawn when asked for."""
 
     kind = "drawn"
     place = "drawn by the worker"
-    TRAIN_PER_CLASS, VAL_PER_CLASS = 5000, 1000
 
     def classes(self) -> tuple[str, ...]:
         """Both of them."""
@@ -57,7 +63,7 @@ class Drawn:
 
     def counts(self) -> Counts:
         """As many as CIFAR-10 has."""
-        return dict.fromkeys(self.classes(), (self.TRAIN_PER_CLASS, self.VAL_PER_CLASS))
+        return dict.fromkeys(self.classes(), (TRAIN_PER_CLASS, VAL_PER_CLASS))
 
     def ready(self) -> bool:
         """Always."""
@@ -74,10 +80,4 @@ class Drawn:
 
     def decode(self, classes: tuple[str, ...]) -> Splits:
         """Draw both splits: a few seconds."""
-        return draw_split(classes, "train", self.TRAIN_PER_CLASS), draw_split(classes, "val", self.VAL_PER_CLASS)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Drawn)
-
-    def __hash__(self) -> int:
-        return hash(Drawn)
+        return draw_split(classes, "train", TRAIN_PER_CLASS), draw_split(classes, "val", VAL_PER_CLASS)

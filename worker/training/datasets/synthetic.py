@@ -35,7 +35,7 @@ _COSINES = np.array([round(1024 * math.cos(2 * math.pi * turn / 64)) for turn in
 
 def draw_split(classes: tuple[str, ...], split: str, per_class: int) -> Split:
     """`per_class` pictures of each class in the order given. Picture n of a class is always the same one."""
-    images = np.concatenate([_pictures(_Dice(name, split, per_class), name) for name in classes])
+    images = np.concatenate([chunk for name in classes for chunk in _chunks(name, split, per_class)])
     labels = torch.arange(len(classes)).repeat_interleave(per_class)
     return Split(torch.from_numpy(images), labels)
 
@@ -46,25 +46,19 @@ class _Dice:
     The hash is splitmix64's (Steele, Lea and Flood, 2014), chosen because it is a few lines of integer arithmetic.
     """
 
-    def __init__(self, kind: str, split: str, pictures: int) -> None:
-        self._seed = (_KINDS.index(kind) * 2 + _SPLITS.index(split)) << 56
-        self._throws: Iterator[int] = count()
-        self.first, self.pictures = 0, pictures
-
-    def chunk(self, first: int, pictures: int) -> _Dice:
-        """The same dice for some of the pictures."""
-        dice = _Dice.__new__(_Dice)
-        dice._seed, dice._throws, dice.first, dice.pictures = self._seed, count(), first, pictures  # noqa: SLF001
-        return dice
+    def __init__(self, kind: str, split: str, pictures: range) -> None:
+        stream = _KINDS.index(kind) * 2 + _SPLITS.index(split)
+        self._pictures = (np.arange(pictures.start, pictures.stop, dtype=np.uint64) << np.uint64(16))[:, None]
+        self._pictures += np.uint64(stream << 56)
+        self._throws = count()
 
     def between(self, low: int, high: int, *extent: int) -> Ints:
         """Integers from low to high, both included: (pictures, *extent), at least three axes."""
         size = math.prod(extent)
-        pictures = np.arange(self.first, self.first + self.pictures, dtype=np.uint64)[:, None] << np.uint64(16)
-        key = np.uint64(self._seed + (next(self._throws) << 48))
-        mixed = _mix(key + pictures + np.arange(size, dtype=np.uint64))
+        throw = np.uint64(next(self._throws) << 48)
+        mixed = _mix(self._pictures + throw + np.arange(size, dtype=np.uint64))
         values = low + ((mixed >> np.uint64(32)) % np.uint64(high - low + 1)).astype(np.int32)
-        return values.reshape(self.pictures, *(extent or (1, 1)))
+        return values.reshape(-1, *(extent or (1, 1)))
 
     def chance(self, percent: int) -> Mask:
         """True in so many of a hundred pictures: (pictures, 1, 1)."""
@@ -90,27 +84,25 @@ class _Frame:
         return np.abs(self.across)
 
 
-def _pictures(dice: _Dice, kind: str) -> NDArray[np.uint8]:
-    chunks = []
-    for first in range(0, dice.pictures, CHUNK):
-        some = dice.chunk(first, min(CHUNK, dice.pictures - first))
-        chunks.append(_airplanes(some) if kind == "airplane" else _birds(some))
-    return np.concatenate(chunks)
+def _chunks(kind: str, split: str, per_class: int) -> Iterator[NDArray[np.uint8]]:
+    draw = _airplanes if kind == "airplane" else _birds
+    for first in range(0, per_class, CHUNK):
+        yield draw(_Dice(kind, split, range(first, min(first + CHUNK, per_class))))
 
 
 def _airplanes(dice: _Dice) -> NDArray[np.uint8]:
-    canvas = _background(dice, leaves=22)
-    frame = _frame(dice, tilt=7)
+    canvas = _background(dice, leaves=10)
+    frame = _frame(dice, tilt=4)
     length, span = dice.between(110, 220), dice.between(80, 210)
     body = _ellipse(frame, 0, length, dice.between(16, 38))
     wings = _wing(frame, dice.between(-20, 40), span, dice.between(28, 60), dice.between(4, 14))
     tail = _wing(frame, -length * 4 // 5, span * 2 // 5, dice.between(18, 36), dice.between(4, 12))
-    return _finish(dice, canvas, body, wings | tail, _colour(dice, metal=74))
+    return _finish(dice, canvas, body, wings | tail, _colour(dice, metal=80))
 
 
 def _birds(dice: _Dice) -> NDArray[np.uint8]:
-    canvas = _background(dice, leaves=60)
-    frame = _frame(dice, tilt=12)
+    canvas = _background(dice, leaves=76)
+    frame = _frame(dice, tilt=10)
     length, girth = dice.between(70, 150), dice.between(30, 62)
     body = _ellipse(frame, 0, length, girth)
     head = _ellipse(frame, length * 9 // 10, girth * 2 // 3, girth * 2 // 3)
@@ -118,14 +110,14 @@ def _birds(dice: _Dice) -> NDArray[np.uint8]:
     tail = _wing(frame, -length, girth, dice.between(30, 60), dice.between(-16, -4))
     flying = dice.chance(55)
     wings = _wing(frame, dice.between(-10, 30), dice.between(90, 200), dice.between(50, 100), dice.between(-8, 12))
-    return _finish(dice, canvas, body | head, beak | tail | (wings & flying), _colour(dice, metal=30))
+    return _finish(dice, canvas, body | head, beak | tail | (wings & flying), _colour(dice, metal=24))
 
 
 def _frame(dice: _Dice, tilt: int) -> _Frame:
     """A pose: somewhere near the middle, tilted up to so many 64ths of a turn, heading left or right."""
     turn = dice.between(-tilt, tilt) + 32 * dice.between(0, 1)
     pixels = np.arange(SIZE, dtype=np.int32) * 16 + 8 - SIZE * 8
-    x, y = pixels[None, None, :] - dice.between(-70, 70), pixels[None, :, None] - dice.between(-70, 70)
+    x, y = pixels[None, None, :] - dice.between(-36, 36), pixels[None, :, None] - dice.between(-36, 36)
     cosine, sine = _COSINES[turn % 64], _COSINES[(turn - 16) % 64]
     return _Frame((x * cosine + y * sine) // 1024, (y * cosine - x * sine) // 1024)
 
@@ -150,14 +142,15 @@ def _colour(dice: _Dice, metal: int) -> Ints:
 
 
 def _background(dice: _Dice, leaves: int) -> Ints:
-    """Sky, brighter towards the ground, or foliage in so many of a hundred; then clouds or leaves: (pictures, 3, H, W)."""
+    """Sky, or foliage in so many of a hundred, with a gradient and clouds or leaves: (pictures, 3, H, W)."""
     sky = np.stack([dice.between(70, 190), dice.between(120, 215), dice.between(150, 250)], axis=1)
     ground = np.stack([dice.between(50, 150), dice.between(70, 160), dice.between(30, 130)], axis=1)
     foliage = dice.chance(leaves)
     rows = np.arange(SIZE, dtype=np.int32)[None, None, :, None]
     shade = rows * dice.between(-3, 3)[:, None]
     patches = _patches(dice) * np.where(foliage, 3, 2) // 2
-    return np.where(foliage[:, None], ground, sky) + shade + patches[:, None]
+    base: Ints = np.where(foliage[:, None], ground, sky)
+    return base + shade + patches[:, None]
 
 
 def _patches(dice: _Dice) -> Ints:
@@ -177,4 +170,5 @@ def _finish(dice: _Dice, canvas: Ints, body: Mask, limbs: Mask, colour: Ints) ->
     canvas = np.where(limbs[:, None], colour, canvas)
     canvas = np.where(body[:, None], colour + lift, canvas)
     noise = dice.between(-22, 22, 3, SIZE, SIZE)
-    return np.clip(canvas + noise, 0, 255).astype(np.uint8)
+    pictures: NDArray[np.uint8] = np.clip(canvas + noise, 0, 255).astype(np.uint8)
+    return pictures

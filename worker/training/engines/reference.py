@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from worker.training.datasets import LoadedDataset
 from worker.training.devices import precision
@@ -26,7 +26,7 @@ class ReferenceEngine:
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
         self._plan, self._data, self._device = plan, data, device
         torch.manual_seed(plan.seed)
-        self.network = build_network(plan, data.input_shape).to(device)
+        self.network: nn.Module = build_network(plan, data.input_shape).to(device)
         self._optimizer = build_optimizer(plan.optimizer, self.network.parameters())
         self._loader = Loader(plan, data, device)
 
@@ -41,7 +41,7 @@ class ReferenceEngine:
                 scores = self.network(images)
                 loss = mean_loss(scores, labels, self._plan.label_smoothing)
             self._optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             tally.add(loss, scores, labels)
             boundary()
