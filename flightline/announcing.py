@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -56,13 +57,18 @@ def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
         ("Flightline", f"runs at {stack.url}, API reference at {stack.url}/docs"),
         (
             "Workers",
-            ", ".join(worker.device_name or worker.device for worker in workers) or "none: jobs wait in the queue",
+            _devices(workers) or "none: jobs wait in the queue",
         ),
         ("Data", _data(stack, workers)),
         ("Home", f"{stack.layout.home}, logs in {stack.layout.logs}"),
         ("Try", "flightline submit --preset notebook-tapered --set training.epochs=20 --watch"),
         ("Stop", "Ctrl-C; jobs that run are released and go on at the next start"),
     ]
+
+
+def _devices(workers: Sequence[Worker]) -> str:
+    named = (w.device if w.device_kind == "cpu" or not w.device_name else f"{w.device} ({w.device_name})" for w in workers)
+    return ", ".join(device if number == 1 else f"{number} × {device}" for device, number in Counter(named).items())
 
 
 def _data(stack: Stack, workers: Sequence[Worker]) -> str:

@@ -63,6 +63,8 @@ def print_error(error: FlightlineError) -> None:
     console = err()
     console.print(Text.assemble(("Error: ", "bold red"), error.detail))
     for item in error.errors:
+        if item.pointer in error.detail and item.detail in error.detail:
+            continue  # said already, where there is only one
         console.print(Text.assemble("  ", (item.pointer or "(the whole)", "bold"), ": ", item.detail))
     if isinstance(error, ApiError) and not error.errors:
         console.print(Text(f"  ({error.code}, HTTP {error.status})", "dim"))

@@ -77,8 +77,8 @@ def _choose_dataset(client: Client) -> str:
             return "cifar2"
     err().print(
         Text(
-            "NO REAL IMAGES FOUND: this demo trains on `synthetic`, drawn airplanes and birds. Its accuracies say nothing "
-            "about the notebook's. For real images set FLIGHTLINE_DATA_DIR to a folder with CIFAR-10 or with "
+            "NO REAL IMAGES FOUND: this demo trains on `synthetic`, drawn airplanes and birds. Its accuracies say "
+            "nothing about the notebook's. For real images set FLIGHTLINE_DATA_DIR to a folder with CIFAR-10 or with "
             "cifar2/train/airplane/…, or set FLIGHTLINE_ALLOW_DOWNLOAD=true.",
             "bold yellow",
         )

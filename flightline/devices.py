@@ -1,44 +1,13 @@
-"""Which workers a machine gets, found without loading torch."""
+"""Which workers a machine gets."""
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
-from collections.abc import Mapping
-from pathlib import Path
 
 from flightline.errors import UsageError
 
 MOST_CPU_WORKERS = 4
-DRIVER_GPUS = Path("/proc/driver/nvidia/gpus")
-
-
-def gpu_count(environment: Mapping[str, str] = os.environ) -> int:
-    """How many GPUs torch would see: `CUDA_VISIBLE_DEVICES` where it is set, else what the driver lists."""
-    visible = environment.get("CUDA_VISIBLE_DEVICES")
-    return _installed_gpus() if visible is None else _visible_gpus(visible, _installed_gpus())
-
-
-def _visible_gpus(visible: str, installed: int) -> int:
-    """CUDA's own rule: the list ends at the first entry that is no GPU (an empty one, -1, a number too high)."""
-    count = 0
-    for entry in visible.split(","):
-        name = entry.strip()
-        if not (name.startswith(("GPU-", "MIG-")) or (name.isdigit() and int(name) < installed)):
-            break
-        count += 1
-    return count if installed else 0
-
-
-def _installed_gpus() -> int:
-    """GPUs by `nvidia-smi`, which asks the driver; where there is no such tool, by the driver's folder."""
-    try:
-        # Ten seconds: a driver without persistence mode wakes the cards up first.
-        listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return len(list(DRIVER_GPUS.iterdir())) if DRIVER_GPUS.is_dir() else 0
-    return len(re.findall(r"^GPU \d+:", listing, flags=re.MULTILINE))
 
 
 def cpu_count() -> int:

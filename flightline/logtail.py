@@ -10,7 +10,9 @@ LARGEST_READ_BYTES = 65_536
 _WORTH_SHOWING = re.compile(
     r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|\"level\": ?\"(warning|error|critical)\"", re.IGNORECASE
 )
-_REDIS_WARNING = re.compile(r" # (?!Server initialized|WARNING Memory overcommit|User requested|Redis is now ready)")
+_REDIS_WARNING = re.compile(
+    r"^\d+:M .* # (?!Server initialized|WARNING Memory overcommit|User requested|Redis is now ready)"
+)  # role, time, a # for a warning: but these four are said at every start and stop
 
 
 class LogTail:

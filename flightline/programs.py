@@ -15,7 +15,7 @@ PACKAGES = Path(__file__).resolve().parent.parent
 
 API_STOP_SECONDS = 15.0  # gunicorn gives requests in progress ten
 REDIS_STOP_SECONDS = 10.0
-WORKER_MARGIN_SECONDS = 5.0  # a worker kills its own child after the grace; the stack kills the worker later
+WORKER_MARGIN_SECONDS = 10.0  # a worker kills its own child after the grace and tidies up; the stack waits for that
 
 
 @dataclass(frozen=True)

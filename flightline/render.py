@@ -95,7 +95,7 @@ def worker_row(worker: Worker) -> list[object]:
     held = sorted({str(dataset.get("name")) for dataset in worker.datasets})
     return [
         worker.id,
-        worker.device_name or worker.device,
+        worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device,
         Text(worker.state, "green" if worker.live else "red"),
         worker.job_id or NOTHING,
         ", ".join(held) or NOTHING,

@@ -58,9 +58,8 @@ class Supervisor:
         """Raise `StackError` when a program keeps dying while the stack starts."""
         for name, child in self._children.items():
             if child.deaths >= DEATHS_AT_START:
-                raise StackError(
-                    f"{name} keeps ending while it starts. {child.program.log} ends with:\n{last_lines(child.program.log)}"
-                )
+                log = child.program.log
+                raise StackError(f"{name} keeps ending while it starts. {log} ends with:\n{last_lines(log)}")
 
     def stop(self, names: Sequence[str], seconds: float) -> None:
         """Ask programs to stop, together, and kill those that have not after `seconds`, sooner when hurried."""

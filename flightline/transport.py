@@ -44,7 +44,8 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
-        self._http = httpx.Client(base_url=self.base_url, timeout=timeout, transport=http, trust_env=False)
+        with self._translated():
+            self._http = httpx.Client(base_url=self.base_url, timeout=timeout, transport=http, trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""

@@ -34,11 +34,12 @@ class Update:
     epochs: tuple[Epoch, ...]
 
 
-def updates(client: Reader, id: str, *, after: int = 0, every: float = POLL_SECONDS) -> Iterator[Update]:
+def updates(client: Reader, id: str, *, after: int = 0, every: float | None = None) -> Iterator[Update]:
     """Yield whenever the job changed, first at once and last when it is finished.
 
     A service that does not answer is asked again for `PATIENCE_SECONDS`; then its error is raised.
     """
+    every = POLL_SECONDS if every is None else every
     last: Job | None = None
     while last is None or not last.finished:
         # The job first: once it is finished, the epochs read after it are all there will ever be.

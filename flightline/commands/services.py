@@ -51,23 +51,24 @@ def up(
 
 
 def _layout(settings: Settings, workers: str | None) -> Layout:
-    from flightline.devices import cpu_count, gpu_count, plan_workers
+    from flightline.devices import cpu_count, plan_workers
     from flightline.programs import Layout
+    from shared.devices import visible_gpus
 
     return Layout(
         home=settings.home_dir,
         host=settings.host,
         port=settings.port,
-        devices=plan_workers(workers, gpus=gpu_count(), cores=cpu_count()),
+        devices=plan_workers(workers, gpus=len(visible_gpus()), cores=cpu_count()),
         redis_url=settings.redis_url.get_secret_value() or None,
         stop_grace_seconds=settings.stop_grace_seconds,
     )
 
 
 def worker(
-    device: Annotated[str, typer.Option(help="cpu, cuda:0, cuda:1, … or auto: the first GPU, else the CPU.")] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, cuda:N, cuda:all, or auto: every GPU, else the CPU.")] = "auto",
 ) -> None:
-    """Run one worker, in the foreground."""
+    """Run a worker, in the foreground."""
     _become(load_settings(), "worker", "--device", device)
 
 

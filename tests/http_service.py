@@ -1,0 +1,244 @@
+"""A service in memory that speaks the API's JSON over real HTTP, for tests of the client and the command."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Answer = tuple[int, Any]
+
+EPOCH_KEYS = ("train_loss", "train_accuracy", "last_batch_loss", "val_loss", "val_accuracy", "lr", "seconds")
+
+
+class FakeService:
+    """Jobs that move one epoch on each time they are read.
+
+    Attributes:
+        jobs: by id, in the order of submission.
+        refuse: answers to give instead, by ``METHOD /path``.
+        requests: every request so far, as (method, path with query, body).
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.refuse: dict[str, Answer] = {}
+        self.requests: list[tuple[str, str, bytes]] = []
+        self.files = {"best.safetensors": b"weights"}
+        self.sha256 = "9f4fe1d4b4b3d8ab8ee9ed2a1e1e2a8bbd5e0a3f8c5e2f7ad7c6f2d8e4a7b6c0"
+
+    def add(self, *, status: str = "running", epochs: int = 3, epoch: int = 0, **fields: Any) -> dict[str, Any]:
+        """A job as the API shows it."""
+        number = len(self.jobs)
+        job = {
+            "id": f"01936f00-0000-7000-8000-{number:04x}{'abcdef01':>8}",
+            "name": None,
+            "tags": [],
+            "preset": None,
+            "status": status,
+            "cancel_requested": False,
+            "priority": 5,
+            "spec": {"architecture": {"kind": "mlp"}, "resources": {"device": "any"}},
+            "spec_hash": "5" * 64,
+            "config_hash": "c" * 64,
+            "cost": {"parameters": 3737474, "flops_per_epoch": 161233920000, "weight_bytes": 14949896},
+            "warnings": [],
+            "progress": {"epoch": epoch, "epochs": epochs, "eta_seconds": None},
+            "result": None,
+            "device": "cpu",
+            "engine": "reference",
+            "worker": "host-1:cpu:1",
+            "attempts": 1,
+            "exact": True,
+            "error": None,
+            "retry_of": None,
+            "created_at": "2026-01-31T12:00:00.000Z",
+            "queued_at": "2026-01-31T12:00:00.000Z",
+            "started_at": "2026-01-31T12:00:01.000Z",
+            "finished_at": None,
+        } | fields
+        self.jobs[job["id"]] = job
+        return job
+
+    def answer(self, method: str, target: str, body: bytes) -> Answer:
+        """The answer to a request."""
+        self.requests.append((method, target, body))
+        url = urlsplit(target)
+        if (refusal := self.refuse.get(f"{method} {url.path}")) is not None:
+            return refusal
+        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        if url.path == "/v1/jobs":
+            return self._submit(query, body) if method == "POST" else self._page(query)
+        if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
+            return self._one(method, match[1], match[2], query)
+        return self._catalog(url.path)
+
+    def _submit(self, query: dict[str, str], body: bytes) -> Answer:
+        document = json.loads(body)
+        if "architecture" not in document and "preset" not in document:
+            return problem(422, "invalid_spec", "The spec is not valid.", ("/architecture", "is required"))
+        if query.get("dry_run") == "true":
+            layer = {"kind": "linear", "input_shape": [3072], "output_shape": [2], "parameters": 6146}
+            cost = self.add()["cost"] | {"layers": [layer]}
+            self.jobs.popitem()
+            return 200, {"spec": document, "spec_hash": "5", "config_hash": "c", "cost": cost, "warnings": ["No worker."]}
+        epochs = document.get("training", {}).get("epochs", 3)
+        labels = {key: document.get(key) for key in ("name", "preset")}
+        return 201, self.add(epochs=epochs, warnings=["No live worker."], **labels)
+
+    def _page(self, query: dict[str, str]) -> Answer:
+        newest_first = list(self.jobs.values())[::-1]
+        found = [job for job in newest_first if query.get("status", job["status"]) == job["status"]]
+        start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
+        more = str(start + limit) if start + limit < len(found) else None
+        return 200, {"items": found[start : start + limit], "next_cursor": more}
+
+    def _one(self, method: str, id: str, part: str | None, query: dict[str, str]) -> Answer:
+        job = self.jobs.get(id)
+        if job is None:
+            return problem(404, "job_not_found", f"There is no job {id}.")
+        if method == "DELETE":
+            del self.jobs[id]
+            return 204, None
+        if method == "POST":
+            return self._act(job, str(part))
+        return self._read(job, part, query)
+
+    def _act(self, job: dict[str, Any], part: str) -> Answer:
+        if part == "retry":
+            return 201, self.add(retry_of=job["id"])
+        if job["status"] in {"succeeded", "failed"}:
+            return problem(409, "illegal_transition", f"Job {job['id']} has already {job['status']}.")
+        job["status"] = "cancelled"
+        return 200, job
+
+    def _read(self, job: dict[str, Any], part: str | None, query: dict[str, str]) -> Answer:
+        after = int(query.get("after", 0))
+        if part is None:
+            self._move_on(job)
+            return 200, job
+        if part == "epochs":
+            numbers = list(range(after + 1, job["progress"]["epoch"] + 1))
+            return 200, {"epoch": numbers} | {key: [1.0 / number for number in numbers] for key in EPOCH_KEYS}
+        if part == "evaluation":
+            return 200, EVALUATION
+        if part == "log":
+            lines = [{"line": n, "attempt": 1, "level": "INFO", "message": f"line {n}", "created_at": ""} for n in (1, 2, 3)]
+            return 200, {"items": [line for line in lines if line["line"] > after][:2], "next_cursor": None}
+        return self._files(part)
+
+    def _move_on(self, job: dict[str, Any]) -> None:
+        progress = job["progress"]
+        if job["status"] == "running" and progress["epochs"]:
+            progress["epoch"] += 1
+            best = {"best_val_accuracy": 0.83, "best_epoch": 1}
+            job["result"] = {"train_loss": 0.5, "train_accuracy": 0.8, "val_loss": 0.6, "val_accuracy": 0.81} | best
+            if progress["epoch"] == progress["epochs"]:
+                job |= {"status": "succeeded", "finished_at": "2026-01-31T12:01:01.000Z"}
+
+    def _files(self, part: str) -> Answer:
+        if part == "artifacts":
+            files = [{"name": name, "path": name, "sha256": self.sha256, "bytes": 7} for name in self.files]
+            return 200, {"items": files, "next_cursor": None}
+        if part == "attempts":
+            attempt = {"attempt": 1, "worker": "w", "device": "cpu", "outcome": "failed", "error": {"code": "x", "detail": "y"}}
+            return 200, {"items": [attempt], "next_cursor": None}
+        name = part.removeprefix("artifacts/")
+        return (200, self.files[name]) if name in self.files else problem(404, "not_found", "No such file.")
+
+    def _catalog(self, path: str) -> Answer:
+        items = CATALOG.get(path)
+        return problem(404, "not_found", f"Nothing at {path}.") if items is None else (200, items)
+
+
+def problem(status: int, code: str, detail: str, *errors: tuple[str, str]) -> Answer:
+    """A problem document."""
+    listed = [{"pointer": pointer, "detail": text} for pointer, text in errors]
+    return status, {"type": "about:blank", "status": status, "code": code, "detail": detail, "errors": listed}
+
+
+def _listed(*items: dict[str, Any]) -> dict[str, Any]:
+    return {"items": list(items), "next_cursor": None}
+
+
+_FIGURES = {"precision": 0.8, "recall": 0.9, "f1": 0.85, "support": 1000}
+EVALUATION = {
+    "weights": "best",
+    "epoch": 2,
+    "accuracy": 0.85,
+    "loss": 0.4,
+    "classes": ["airplane", "bird"],
+    "confusion_matrix": [[900, 100], [200, 800]],
+    "per_class": [{"class": "airplane"} | _FIGURES, {"class": "bird"} | _FIGURES],
+}
+CATALOG: dict[str, Any] = {
+    "/readyz": {"status": "ready"},
+    "/v1/workers": _listed(
+        {
+            "id": "host-1:cpu:1",
+            "host": "host-1",
+            "pid": 1,
+            "device": "cpu",
+            "device_kind": "cpu",
+            "device_name": None,
+            "versions": {},
+            "datasets": [{"name": "cifar10", "classes": ["airplane", "bird"]}],
+            "state": "idle",
+            "job_id": None,
+            "started_at": "2026-01-31T12:00:00.000Z",
+            "last_heartbeat_at": "2026-01-31T12:00:00.000Z",
+        }
+    ),
+    "/v1/queues": _listed({"name": "flightline.any", "depth": 2, "oldest_age_seconds": 61.0, "messages": None}),
+    "/v1/presets": _listed(
+        {"name": "notebook-linear", "title": "Two layers", "note": "", "spec": {}, "cost": {"parameters": 1574402}}
+    ),
+    "/v1/datasets": _listed(
+        {"name": "cifar10", "classes": ["airplane", "bird"], "held": [{"classes": ["airplane", "bird"], "workers": ["w"]}]},
+        {"name": "synthetic", "classes": ["airplane", "bird"], "held": []},
+    ),
+}
+
+
+def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, document = service.answer(self.command, self.path, body)
+            content = document if isinstance(document, bytes) else json.dumps(document).encode() * (document is not None)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the server calls them by these names
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+@contextmanager
+def serving(service: FakeService) -> Iterator[FakeService]:
+    """Serve on a free port of the loopback, which `service.url` then names."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service))
+    server.daemon_threads = False
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    service.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
