@@ -112,12 +112,7 @@ class Parent:
 
     def _look_after(self, died: bool) -> None:
         if died:
-            detail = (
-                f"The process of worker {self._identity.id} died while it was training (killed, or out of memory?)."
-            )
-            queued = attempts.lose(self._db, self._identity.id, detail)
-            publish_many(self._db, self._broker, queued)
-            logger.warning("child_died", extra={"queued_again": len(queued)})
+            self._lose()
         self._report()
         self._reconciler.run_once()
 
