@@ -56,7 +56,8 @@ class _Dice:
         """Integers from low to high, both included: (pictures, *extent), at least three axes."""
         size = math.prod(extent)
         throw = np.uint64(next(self._throws) << 48)
-        mixed = _mix(self._pictures + throw + np.arange(size, dtype=np.uint64))
+        places = np.arange(size, dtype=np.uint64)
+        mixed = _mix(places + self._pictures + throw)
         values = low + ((mixed >> np.uint64(32)) % np.uint64(high - low + 1)).astype(np.int32)
         return values.reshape(-1, *(extent or (1, 1)))
 

@@ -1,0 +1,114 @@
+"""Whether jobs learn what the notebook's loop learns: prints a table of both, for the notebook's three networks.
+
+    python benchmarks/parity.py                                   two epochs of each: losses must agree to 1e-4
+    python benchmarks/parity.py --epochs 100 --only notebook-tapered    accuracy must agree to half a point
+
+Real images where the data directory has them (FLIGHTLINE_DATA_DIR, ../shared/data), else drawn ones. One thread.
+Exits with 1 where they do not agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from tests.golden import notebook
+from worker.training.datasets import LoadedDataset, load
+from worker.training.errors import DatasetUnavailable
+from worker.training.plan import DatasetPlan, MlpPlan, TrainingPlan
+from worker.training.results import EpochResult
+from worker.training.trainer import train
+
+LOSS_TOLERANCE = 1e-4  # relative, in fp32, over the first two epochs: after that, rounding has been amplified
+ACCURACY_TOLERANCE = 0.005
+ARCHITECTURES = {
+    "notebook-linear": MlpPlan((512,)),
+    "notebook-tapered": MlpPlan((1024, 512, 128)),
+    "notebook-tapered-logits": MlpPlan((1024, 512, 128), output="logits"),
+}
+CLASSES = ("airplane", "bird")
+
+E = TypeVar("E")
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    options = _options()
+    torch.set_num_threads(1)
+    data = _data()
+    print(f"{data.name} ({data.source}), {len(data.train)} + {len(data.val)} images, seed {options.seed}, one thread")
+    names = options.only or list(ARCHITECTURES)
+    agreements = [_compare(name, data, options) for name in names]
+    return 0 if all(agreements) else 1
+
+
+def _compare(name: str, data: LoadedDataset, options: argparse.Namespace) -> bool:
+    expected = _notebook(name, data, options)
+    got = _flightline(name, data, options)
+    print(f"\n{name:24}{'notebook loss':>16}{'job loss':>16}{'relative':>12}{'notebook acc.':>15}{'job acc.':>10}")
+    for number, (theirs, ours) in enumerate(zip(expected, got, strict=True), start=1):
+        apart = abs(ours.train_loss / theirs.train_loss - 1)
+        losses = f"{theirs.train_loss:16.9f}{ours.train_loss:16.9f}{apart:12.1e}"
+        print(f"  epoch {number:<16}{losses}{theirs.val_accuracy:15.4f}{ours.val_accuracy:10.4f}")
+    return _agrees(expected, got)
+
+
+def _agrees(expected: list[notebook.NotebookEpoch], got: list[EpochResult]) -> bool:
+    first_two = list(zip(expected, got, strict=True))[:2]
+    losses = max(abs(ours.train_loss / theirs.train_loss - 1) for theirs, ours in first_two)
+    accuracy = abs(got[-1].val_accuracy - expected[-1].val_accuracy)
+    agrees = losses <= LOSS_TOLERANCE and accuracy <= ACCURACY_TOLERANCE
+    verdict = "agree" if agrees else "DO NOT AGREE"
+    best = f"best accuracy {max(e.val_accuracy for e in expected):.4f} and {max(e.val_accuracy for e in got):.4f}"
+    print(f"  {verdict}: losses of two epochs to {losses:.1e}, final accuracy to {100 * accuracy:.2f} points; {best}")
+    return agrees
+
+
+def _notebook(name: str, data: LoadedDataset, options: argparse.Namespace) -> list[notebook.NotebookEpoch]:
+    train_set, val_set = (notebook.samples(split.images, split.labels) for split in (data.train, data.val))
+    epochs = notebook.train(name, train_set, val_set, options.seed, options.epochs)
+    return [_progress(name, "notebook", epoch) for epoch in epochs]
+
+
+def _flightline(name: str, data: LoadedDataset, options: argparse.Namespace) -> list[EpochResult]:
+    plan = TrainingPlan(
+        DatasetPlan(data.name, data.classes), ARCHITECTURES[name], epochs=options.epochs, seed=options.seed
+    )
+    epochs: list[EpochResult] = []
+    cpu = torch.device("cpu")
+    train(plan, data, cpu, on_epoch=lambda e: epochs.append(_progress(name, "job", e)), check=lambda: None)
+    return epochs
+
+
+def _progress(name: str, whose: str, epoch: E) -> E:
+    print(f"{name} {whose} {epoch}", file=sys.stderr, flush=True)
+    return epoch
+
+
+def _data() -> LoadedDataset:
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    data_dir = Path(os.environ.get("FLIGHTLINE_DATA_DIR", beside))
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            return load(DatasetPlan("cifar10", CLASSES), data_dir, Path(cache))
+        except DatasetUnavailable as error:
+            print(f"{error} Taking drawn images.", file=sys.stderr)
+            return load(DatasetPlan("synthetic", CLASSES), data_dir, Path(cache))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", action="append", choices=list(ARCHITECTURES), help="this network; may be repeated")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
