@@ -70,7 +70,7 @@ def environment(plan: TrainingPlan, fingerprint: str, device: torch.device, engi
         "device": device.type,
         "capability": capability(device),
         "threads": plan.threads,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a plain str: `weights_only` refuses its subclass in a checkpoint
         "cuda": (torch.version.cuda or "") if device.type == "cuda" else "",
         "data_fingerprint": fingerprint,
     }
