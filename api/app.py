@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api import catalog, errors, fleet, health, jobs, operations, reference, results, security
+from api import catalog, errors, events, fleet, health, jobs, operations, reference, results, security
 from api.services import Services
 from shared.settings import Settings
 
-ROUTES = (jobs.routes, results.routes, fleet.routes, catalog.routes, health.routes)
+ROUTES = (jobs.routes, results.routes, events.routes, fleet.routes, catalog.routes, health.routes)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
@@ -20,11 +20,11 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     """
     services = services or Services.build(settings or Settings())
     app = Flask("api", static_url_path="/static")
-    app.config["MAX_CONTENT_LENGTH"] = services.settings.max_body_bytes
     app.url_map.merge_slashes = False  # a doubled slash is a wrong address, not a redirect
     every = [operation for routes in ROUTES for operation in routes.operations]
     operations.register(app, services, every)
     reference.register(app, every)
     errors.register(app)
     security.register(app)
+    app.extensions["flightline"] = services
     return app

@@ -5,6 +5,10 @@ gunicorn sets TCP_NODELAY on its listeners, and so on every connection: no answe
 
 from __future__ import annotations
 
+from typing import Any
+
+from api.services import Services
+from shared.reconciler import Reconciler
 from shared.settings import Settings
 
 _settings = Settings()
@@ -23,3 +27,12 @@ preload_app = False
 loglevel = _settings.log_level.lower()
 control_socket_disable = True
 """It would write into the user's home."""
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start what an API process does beside answering, once its app is there."""
+    services: Services = worker.wsgi.extensions["flightline"]
+    # A stream would hold a stop up until gunicorn's patience ends.
+    services.streams.serving = lambda: bool(worker.alive)
+    reconciler = Reconciler(services.db, services.broker, services.settings.lease_seconds)
+    reconciler.start(services.settings.reconcile_seconds)

@@ -59,6 +59,12 @@ class EpochsQuery(QueryModel):
     after: int = Field(0, ge=0, le=MAX_NUMBER, description="Only epochs with a larger number.")
 
 
+class EventsQuery(QueryModel):
+    """From where a stream goes on."""
+
+    after: int = Field(0, ge=0, le=MAX_NUMBER, description="Only events with a larger id; 0 is the job's beginning.")
+
+
 class LogQuery(QueryModel):
     """Which log lines."""
 

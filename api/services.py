@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from api.streams import Streams
 from shared.broker import Broker
 from shared.db import Database
 from shared.settings import Settings
@@ -19,10 +20,12 @@ class Services:
     db: Database
     broker: Broker
     storage: Storage
+    streams: Streams
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
         """The real ones. Call after a fork, never before: no connection may be shared between processes."""
-        return cls(
-            settings, Database(settings.sqlalchemy_url), Broker(settings.broker_url), Storage(settings.storage_url)
-        )
+        db = Database(settings.sqlalchemy_url)
+        # An eighth of the threads is kept for ordinary requests.
+        streams = Streams(db, most=max(1, settings.api_threads * 7 // 8))
+        return cls(settings, db, Broker(settings.broker_url), Storage(settings.storage_url), streams)

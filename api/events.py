@@ -1,0 +1,67 @@
+"""A job's events as they happen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from api.operations import Reply, Routes
+from api.parameters import EventsQuery
+from api.services import Services
+from api.streams import TooManyStreams
+from shared import events
+from shared.errors import InvalidQuery, JobNotFound
+
+routes = Routes("results")
+
+
+class EventStream:
+    """Server-sent events, for OpenAPI."""
+
+    media_type = "text/event-stream"
+
+    def describe(self) -> dict[str, Any]:
+        """OpenAPI has no words for the events of a stream; the text says them."""
+        text = "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority`, `data: JSON`."
+        return {"schema": {"type": "string", "description": text}}
+
+    def schemas(self) -> dict[str, Any]:
+        """None of its own."""
+        return {}
+
+
+@routes.get(
+    "/v1/jobs/<job_id>/events",
+    query=EventsQuery,
+    answers={200: EventStream(), 204: None},
+    raises=(JobNotFound, InvalidQuery, TooManyStreams),
+)
+def stream_events(services: Services, query: EventsQuery, job_id: str) -> Reply | Response:
+    """Follow a job's status changes and epochs as server-sent events, from the start or after an event.
+
+    A reader that reconnects sends `Last-Event-ID`, as browsers do, and misses nothing, whatever was restarted in
+    between; `after=` says the same in the address. The stream ends with the job. Reconnecting after that gives 204,
+    which tells a browser to stop.
+    """
+    after = max(query.after, _last_event_id())
+    position = events.positions(services.db, [job_id]).get(job_id)
+    if position is None:
+        raise JobNotFound(job_id)
+    if position.finished and after >= position.seq:
+        return Reply(None, status=204)
+    subscription = services.streams.subscribe(job_id, after)
+    response = Response(subscription.frames(), mimetype="text/event-stream")
+    response.call_on_close(lambda: services.streams.close(subscription))
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
+    return response
+
+
+def _last_event_id() -> int:
+    text = request.headers.get("Last-Event-ID", "").strip()
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InvalidQuery("The header Last-Event-ID must be the id of an event of this job, a whole number.")
+    return int(text)
