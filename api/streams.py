@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class TooManyStreams(ServiceUnavailable):
-    """This process already serves as many streams as it may."""
+    """The process already serves as many streams as it may."""
 
     code = "too_many_streams"
 
@@ -82,7 +82,7 @@ class Streams:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self.serving: Callable[[], bool] = lambda: True
-        """Says when the process is about to stop: then every stream ends, and its reader comes back to another process."""
+        """False once the process is about to stop: then every stream ends, and its reader comes back to another one."""
 
     def subscribe(self, job_id: str, after: int) -> Subscription:
         """Open a stream of a job's events after number `after`; `close` it in the end.

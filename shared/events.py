@@ -2,7 +2,7 @@
 
 Every guarded write takes numbers from the job's `event_seq` while it holds the job's row, so numbers appear in order:
 whoever has read up to N and asks for what came after N misses nothing, whatever was restarted in between. A resumed
-attempt's epochs overwrite earlier rows under new numbers, after a `resumed` event that says with which epoch it goes on.
+attempt's epochs overwrite earlier rows under new numbers, after a `resumed` event that names the first of them.
 """
 
 from __future__ import annotations
