@@ -14,7 +14,7 @@ from uuid import uuid4
 import orjson
 from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, Field
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 
 from shared.errors import FieldError, FlightlineError, ServiceUnavailable
 
@@ -114,9 +114,6 @@ def _http(error: HTTPException) -> Response:
 
 
 def _detail(error: HTTPException) -> str:
-    if isinstance(error, RequestEntityTooLarge):
-        limit = request.max_content_length
-        return f"The body is larger than the {limit} bytes that are accepted here (FLIGHTLINE_MAX_BODY_BYTES)."
     if error.code == HTTPStatus.NOT_FOUND:
         return f"There is nothing at {request.path[:200]}. GET /docs lists what there is."
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -92,7 +92,7 @@ class Operation:
         if self.query is not NoQuery:
             arguments["query"] = query
         if self.body is not None:
-            arguments["body"] = read_json_body(request)
+            arguments["body"] = read_json_body(request, services.settings.max_body_bytes)
         reply = self.view(services, **arguments)
         return reply if isinstance(reply, Response) else self._serialise(reply)
 

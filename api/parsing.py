@@ -12,8 +12,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from flask import Request
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from shared.errors import FieldError, InvalidQuery, JobNotFound, UnsupportedMediaType
+from shared.errors import BadRequest, FieldError, InvalidQuery, JobNotFound, PayloadTooLarge, UnsupportedMediaType
 
 Query = TypeVar("Query", bound=BaseModel)
 
@@ -71,14 +72,35 @@ def parse_query(model: type[Query], parameters: MultiDict[str, str]) -> Query:
     raise InvalidQuery(f"The query string cannot be used: {detail}.", tuple(errors))
 
 
-def read_json_body(request: Request) -> bytes:
-    """The body as bytes. Raises UnsupportedMediaType unless it is declared as JSON, and 413 when it is too large."""
+def read_json_body(request: Request, max_bytes: int) -> bytes:
+    """The body as bytes.
+
+    Raises:
+        UnsupportedMediaType: it is not declared as JSON.
+        PayloadTooLarge: it has more than `max_bytes`.
+        BadRequest: it breaks off, or is no HTTP.
+    """
     if request.mimetype != "application/json":
         given = repr(request.mimetype) if request.mimetype else "nothing"
         raise UnsupportedMediaType(
             f"The body must be JSON ('Content-Type: application/json'); the header says {given}."
         )
-    return request.get_data(cache=False)
+    # A length that is announced is refused before anything is read. A body in chunks has none: werkzeug stops reading
+    # at its limit without a word, so that is one byte more than what is allowed.
+    request.max_content_length = max_bytes + 1
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        raise _too_large(max_bytes) from error
+    except Exception as error:  # every server has its own for broken chunks
+        raise BadRequest("The body broke off, or its chunks are no HTTP.") from error
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
+    return body
+
+
+def _too_large(max_bytes: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than the {max_bytes} bytes accepted here (FLIGHTLINE_MAX_BODY_BYTES).")
 
 
 def _unreadable(parameters: MultiDict[str, str]) -> Iterator[FieldError]:

@@ -1,0 +1,104 @@
+"""Workers, queues, data sets and presets, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from api.services import Services
+from shared import clock, workers
+from shared.tables import Worker
+from tests import factories
+
+Submit = Callable[..., dict[str, Any]]
+Get = Callable[..., dict[str, Any]]
+HELD = {"name": "synthetic", "classes": ["airplane", "bird"], "fingerprint": "f" * 64, "train": [5000, 5000]}
+
+
+@pytest.fixture
+def worker(services: Services) -> str:
+    """The id of a live worker that holds the synthetic data set."""
+    identity = workers.Identity("host:cpu:1", "host", 1, "cpu", "cpu")
+    workers.register(services.db, identity, device_name=None, versions={"torch": "2"}, datasets=[HELD])
+    return identity.id
+
+
+def test_without_workers_there_are_none(get: Get) -> None:
+    """An empty list, not an error."""
+    assert get("/v1/workers") == {"items": [], "next_cursor": None}
+
+
+def test_a_worker_shows_its_device_data_and_state(get: Get, worker: str, submit: Submit, services: Services) -> None:
+    """And the job that it has."""
+    (idle,) = get("/v1/workers")["items"]
+    assert (idle["id"], idle["device"], idle["state"], idle["job_id"]) == (worker, "cpu", "idle", None)
+    job_id = submit()["id"]
+    factories.claim(services.db, job_id, worker)
+    workers.report(services.db, worker, state="busy")
+
+    (busy,) = get("/v1/workers")["items"]
+    assert (busy["state"], busy["job_id"]) == ("busy", job_id)
+
+
+def test_a_worker_that_went_silent_is_gone(get: Get, worker: str, services: Services) -> None:
+    """Nobody has to say that it died."""
+    services.db.write(
+        lambda connection: connection.execute(
+            update(Worker).values(last_heartbeat_at=clock.database_now_plus(connection, -60))
+        )
+    )
+
+    assert [one["state"] for one in get("/v1/workers")["items"]] == ["gone"]
+    assert all(one["held"] == [] for one in get("/v1/datasets")["items"])
+
+
+def test_a_live_worker_with_the_data_takes_the_warning_away(worker: str, submit: Submit) -> None:
+    """A warning names only what is missing."""
+    assert submit(dataset="synthetic")["warnings"] == []
+    assert "cifar10" in submit(dataset="cifar2")["warnings"][0]
+    assert "cuda" in submit(dataset="synthetic", resources={"device": "cuda"})["warnings"][0]
+
+
+def test_queues_count_what_waits(get: Get, submit: Submit) -> None:
+    """By the database, and by the messages in Redis."""
+    submit()
+    submit(resources={"device": "cuda"})
+
+    queues = {one["name"]: one for one in get("/v1/queues")["items"]}
+    assert list(queues) == ["flightline.any", "flightline.cpu", "flightline.cuda"]
+    assert [one["depth"] for one in queues.values()] == [1, 0, 1]
+    assert [one["messages"] for one in queues.values()] == [1, 0, 1]
+    assert queues["flightline.any"]["oldest_age_seconds"] >= 0
+    assert queues["flightline.cpu"]["oldest_age_seconds"] is None
+
+
+def test_presets_come_with_their_costs(get: Get) -> None:
+    """The tapered network has 3,737,474 parameters."""
+    presets = {one["name"]: one for one in get("/v1/presets")["items"]}
+
+    assert presets["notebook-tapered"]["cost"]["parameters"] == 3_737_474
+    assert presets["notebook-linear"]["spec"]["architecture"]["hidden"] == [512]
+
+
+def test_data_sets_say_what_live_workers_hold(get: Get, worker: str) -> None:
+    """Those that nobody holds are listed too: a job may name them."""
+    held = {one["name"]: one["held"] for one in get("/v1/datasets")["items"]}
+
+    assert held == {"cifar10": [], "synthetic": [HELD | {"workers": [worker]}]}
+
+
+def test_the_service_is_ready(get: Get) -> None:
+    """Database and Redis answer."""
+    assert get("/readyz") == {"status": "ready"}
+
+
+@pytest.mark.parametrize("path", ["/v1/workers", "/v1/queues", "/v1/presets", "/v1/datasets", "/healthz", "/readyz"])
+def test_what_takes_no_parameters_says_so(get: Get, path: str) -> None:
+    """A parameter that would be ignored is an error everywhere."""
+    problem = get(f"{path}?limit=5", 422)
+
+    assert problem["code"] == "invalid_query"
+    assert problem["errors"][0]["pointer"] == "/limit"

@@ -1,0 +1,144 @@
+"""The application as gunicorn serves it: processes, sockets, signals."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.servers import RedisServer, wait_until
+
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.wsgi:app"]
+
+
+class Server:
+    """A running gunicorn."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+        wait_until(lambda: process.poll() is not None or len(self._found(r"Booting worker")) == 2, "two workers")
+        (port,) = self._found(r"Listening at: http://127\.0\.0\.1:(\d+)")
+        self.address = ("127.0.0.1", int(port))
+        self.url = f"http://127.0.0.1:{port}"
+
+    def _found(self, pattern: str) -> list[str]:
+        return re.findall(pattern, self.log.read_text())
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of its worker processes."""
+        return [int(pid) for pid in self._found(r"Booting worker with pid: (\d+)")]
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@contextmanager
+def served(environment: dict[str, str], log: Path) -> Iterator[Server]:
+    """gunicorn on these settings, on a port of its own."""
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            GUNICORN, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
+        ) as process,
+    ):
+        try:
+            yield Server(process, log)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def server(
+    redis_server: RedisServer, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A running gunicorn that takes bodies up to 20,000 bytes."""
+    home = tmp_path_factory.mktemp("home")
+    shutil.copy(sqlite_template, home / "flightline.db")
+    environment = {
+        "FLIGHTLINE_HOME": str(home),
+        "FLIGHTLINE_REDIS_URL": redis_server.url,
+        "FLIGHTLINE_MAX_BODY_BYTES": "20000",
+        "FLIGHTLINE_PORT": "0",
+    }
+    with served(environment, home / "server.log") as server:
+        yield server
+
+
+def test_a_body_in_chunks_is_refused_once_it_is_too_large(server: Server) -> None:
+    """Without a Content-Length the limit holds while reading, and the client gets to see why."""
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(40):
+            yield b" " * 1000
+
+    headers = {"Content-Type": "application/json"}
+    response = httpx.post(f"{server.url}/v1/jobs", content=chunks(), headers=headers)
+
+    assert response.status_code == 413
+    assert response.json()["code"] == "payload_too_large"
+
+
+def test_a_body_in_chunks_within_the_limit_is_read(server: Server) -> None:
+    """Clients that do not know the length beforehand can submit."""
+    parts = iter([b'{"preset": ', b'"notebook-linear"}'])
+    headers = {"Content-Type": "application/json"}
+
+    assert httpx.post(f"{server.url}/v1/jobs", content=parts, headers=headers).status_code == 201
+
+
+def raw(server: Server, request: bytes) -> bytes:
+    """The first line of what the server answers to these bytes, sent and not ended."""
+    with socket.create_connection(server.address, timeout=30) as connection:
+        connection.sendall(request)
+        return connection.recv(65536).splitlines()[0]
+
+
+def test_a_large_body_is_refused_before_it_is_sent(server: Server) -> None:
+    """The announcement of 50 MB is answered, though no byte of them ever comes."""
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50000000\r\n\r\n"
+
+    assert b" 413 " in raw(server, head)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"zz\r\n", b"-5\r\nabc\r\n", b"2\r\n{}\r\n0\r\nbad trailer\r\n\r\n", b"2\r\n{}xx\r\n0\r\n\r\n"],
+)
+def test_broken_chunks_are_the_clients_fault(server: Server, body: bytes) -> None:
+    """A body that is no HTTP answers 4xx, never 500."""
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    assert b" 4" in raw(server, head + body)
+
+
+def test_it_serves_and_stops_cleanly(server: Server) -> None:
+    """A job goes in over one kept-alive connection and comes out again; SIGTERM ends every process with status 0."""
+    with httpx.Client(base_url=server.url) as client:
+        created = client.post("/v1/jobs", json={"preset": "notebook-linear"})
+        read = client.get(created.headers["Location"])
+        pids = server.workers
+
+        assert created.status_code == 201
+        assert read.json()["status"] == "queued"
+        assert server.stop() == 0
+    assert len(pids) == 2
+    wait_until(lambda: not any(_alive(pid) for pid in pids), "the workers' end")
+
+
+def _alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
