@@ -7,7 +7,6 @@ from shared.spec.catalog import DATASETS, DatasetInfo
 from shared.spec.costs import Cost, LayerCost
 from shared.spec.job import JobSpec
 from shared.spec.presets import PRESETS, Preset
-from shared.spec.schemas import submission_schema
 from shared.spec.submission import Submission, parse_spec, parse_submission
 
 __all__ = [
@@ -22,5 +21,4 @@ __all__ = [
     "Submission",
     "parse_spec",
     "parse_submission",
-    "submission_schema",
 ]

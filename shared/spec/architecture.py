@@ -45,13 +45,14 @@ def row_of_layers(architecture: Mlp | Layers, classes: int) -> list[tuple[str, L
         classes: number of classes of the job's data set.
 
     Returns:
-        Pairs of a JSON pointer below the architecture ("/layers/2", "/hidden/0", "" for what is added) and a layer.
+        Pairs of a layer's JSON pointer in the expanded spec ("/architecture/layers/2", "/architecture/hidden/0", and
+        "/architecture" for what is added by itself) and the layer.
     """
     if isinstance(architecture, Layers):
-        return [(f"/layers/{index}", layer) for index, layer in enumerate(architecture.layers)]
-    row: list[tuple[str, Layer]] = [("", Flatten.model_construct(kind="flatten"))]
+        return [(f"/architecture/layers/{index}", layer) for index, layer in enumerate(architecture.layers)]
+    row: list[tuple[str, Layer]] = [("/architecture", Flatten.model_construct(kind="flatten"))]
     activation = Activation.model_construct(kind=architecture.activation)
     for index, width in enumerate(architecture.hidden):
-        row.append((f"/hidden/{index}", Linear.model_construct(kind="linear", out_features=width)))
-        row.append(("/activation", activation))
-    return [*row, ("", Linear.model_construct(kind="linear", out_features=classes))]
+        row.append((f"/architecture/hidden/{index}", Linear.model_construct(kind="linear", out_features=width)))
+        row.append(("/architecture/activation", activation))
+    return [*row, ("/architecture", Linear.model_construct(kind="linear", out_features=classes))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 from shared.errors import FieldError, InvalidSpec
 
@@ -55,6 +56,5 @@ def _collect(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(document) == len(pairs):
         return document
     marked = GivenTwice(document)
-    keys = [key for key, _ in pairs]
-    marked.key = next(key for key in document if keys.count(key) > 1)
+    marked.key = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
     return marked

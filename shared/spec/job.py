@@ -42,7 +42,7 @@ class Resources(Part):
 
 
 class Limits(Part):
-    """When the service gives up."""
+    """Bounds after which a job has failed."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=30 * 86400)] = 86400
     """Running time of all attempts together."""

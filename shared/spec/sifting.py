@@ -14,7 +14,8 @@ MAX_DEPTH = 16  # a job needs six
 MAX_FIELDS = 64  # of one object; the largest has eleven
 MAX_ENTRIES = 100  # of a list that no cap speaks of
 MAX_KEY_LENGTH = 100
-MAX_VALUES = 50_000
+MAX_VALUES = 5000  # beside the layers
+VALUES_PER_LAYER = 10
 MAX_PROBLEMS = 50
 
 Path: TypeAlias = tuple[Token, ...]
@@ -33,12 +34,12 @@ def sift(document: object, caps: Caps) -> list[FieldError]:
     }
     problems: list[FieldError] = []
     waiting: list[tuple[Path, object]] = [((), document)]
-    seen = 0
+    seen, most = 0, MAX_VALUES + VALUES_PER_LAYER * caps.max_layers
     while waiting and len(problems) < MAX_PROBLEMS:
         path, value = waiting.pop()
         seen += 1
-        if seen > MAX_VALUES:
-            return [FieldError("", f"More than {MAX_VALUES:,} values; no job needs that many.")]
+        if seen > most:
+            return [FieldError("", f"More than {most:,} values; no job needs that many.")]
         found = list(_problems(path, value, longest.get(path, (MAX_ENTRIES, ""))))
         problems += found
         if not found:

@@ -11,14 +11,15 @@ from shared.errors import FieldError
 from shared.spec.expanding import Expanded
 from shared.spec.places import Place, homes, place
 from shared.spec.pointers import closest, listed, show
+from shared.spec.sifting import MAX_PROBLEMS
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
 def describe(error: ValidationError, expanded: Expanded) -> Iterator[FieldError]:
-    """Turns each finding into a pointer and a sentence."""
-    for finding in error.errors(include_url=False):
+    """Turns each finding, up to a number that a person would read, into a pointer and a sentence."""
+    for finding in error.errors(include_url=False)[:MAX_PROBLEMS]:
         where = place(finding["loc"])
         if finding["type"] == "missing" and where.path == ("architecture",) and expanded.problems:
             continue  # it was to come from a preset that there is not
