@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from shared.errors import FieldError
 from shared.spec.catalog import SHORT_DATASETS
-from shared.spec.pointers import Token, closest, listed, pointer, show, walk_in
+from shared.spec.phrases import did_you_mean, listed, show
+from shared.spec.pointers import Token, pointer, walk_in
 from shared.spec.presets import PRESETS
 
 _SHORT_FORMS: Mapping[str, Mapping[str, object]] = {
@@ -91,6 +92,4 @@ def _with_optimizer_kind(document: dict[str, object]) -> dict[str, object]:
 
 
 def _unknown(what: str, given: object, known: list[str]) -> str:
-    likely = closest(given, known) if isinstance(given, str) else None
-    hint = f" Did you mean {show(likely)}?" if likely else ""
-    return f"There is no {what} {show(given)}.{hint} Known: {listed(known)}."
+    return f"There is no {what} {show(given)}.{did_you_mean(given, known)} Known: {listed(known)}."

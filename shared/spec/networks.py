@@ -12,7 +12,8 @@ from shared.spec.catalog import DATASETS, DatasetInfo
 from shared.spec.costs import Cost, LayerMisfit, network_cost
 from shared.spec.job import JobSpec
 from shared.spec.layers import Layer
-from shared.spec.pointers import Token, show
+from shared.spec.phrases import show
+from shared.spec.pointers import Token
 from shared.spec.rules import Finding
 from shared.spec.shapes import written
 

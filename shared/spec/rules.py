@@ -9,7 +9,8 @@ from typing import TypeAlias
 from shared.spec.caps import Caps
 from shared.spec.catalog import DATASETS, DatasetInfo
 from shared.spec.job import JobSpec
-from shared.spec.pointers import Token, closest, listed, show
+from shared.spec.phrases import did_you_mean, listed, show
+from shared.spec.pointers import Token
 from shared.spec.training import Cosine, Sgd
 
 Finding: TypeAlias = tuple[Sequence[Token], str]
@@ -44,9 +45,7 @@ def dataset_findings(spec: JobSpec) -> Iterator[Finding]:
     """A known data set, some of its classes, each once, and no more images than it has."""
     info = DATASETS.get(spec.dataset.name)
     if info is None:
-        likely = closest(spec.dataset.name, DATASETS)
-        hint = f" Did you mean {show(likely)}?" if likely else ""
-        what = f"There is no data set {show(spec.dataset.name)}.{hint}"
+        what = f"There is no data set {show(spec.dataset.name)}.{did_you_mean(spec.dataset.name, DATASETS)}"
         yield ["dataset", "name"], f"{what} Known: {listed([*DATASETS])}."
         return
     yield from _class_findings(spec.dataset.classes, info)
@@ -62,10 +61,8 @@ def _class_findings(classes: tuple[str, ...], info: DatasetInfo) -> Iterator[Fin
         yield ["dataset", "classes"], f"A classifier needs two or more classes of {listed(info.classes)}."
     for index, name in enumerate(classes):
         if name not in info.classes:
-            likely = closest(name, info.classes)
-            hint = f" Did you mean {show(likely)}?" if likely else ""
-            known = listed(info.classes)
-            yield ["dataset", "classes", index], f"{info.name} has no class {show(name)}.{hint} It has {known}."
+            what = f"{info.name} has no class {show(name)}.{did_you_mean(name, info.classes)}"
+            yield ["dataset", "classes", index], f"{what} It has {listed(info.classes)}."
         elif name in classes[:index]:
             yield ["dataset", "classes", index], f"The class {show(name)} is given twice; each may stand once."
 

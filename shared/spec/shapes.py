@@ -10,7 +10,7 @@ import math
 from typing import TypeAlias
 
 from shared.spec.layers import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d
-from shared.spec.pointers import listed
+from shared.spec.phrases import listed
 
 Shape: TypeAlias = tuple[int, ...]
 

@@ -8,7 +8,8 @@ from typing import TypeAlias
 from shared.errors import FieldError
 from shared.spec.caps import Caps
 from shared.spec.decoding import GivenTwice
-from shared.spec.pointers import Token, pointer, show
+from shared.spec.phrases import show
+from shared.spec.pointers import Token, pointer
 
 MAX_DEPTH = 16  # a job needs six
 MAX_FIELDS = 64  # of one object; the largest has eleven

@@ -15,7 +15,7 @@ from shared.spec.expanding import Expanded, expand
 from shared.spec.hashing import config_hash, spec_hash
 from shared.spec.job import JobSpec
 from shared.spec.networks import cost_or_findings
-from shared.spec.pointers import show
+from shared.spec.phrases import show
 from shared.spec.rules import Finding, dataset_findings, label_findings, training_findings
 from shared.spec.sifting import MAX_PROBLEMS, sift
 from shared.spec.wording import describe

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from shared.errors import FieldError
 from shared.spec.expanding import Expanded
+from shared.spec.phrases import closest, did_you_mean, listed, show
 from shared.spec.places import Place, homes, place
-from shared.spec.pointers import closest, listed, show
 from shared.spec.sifting import MAX_PROBLEMS
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def _unknown_field(_: ErrorDetails, where: Place) -> str:
 def _unknown_kind(finding: ErrorDetails, where: Place) -> str:
     given = finding["input"]
     kind = given.get("kind") if isinstance(given, Mapping) else given
-    likely = closest(kind, where.kinds) if isinstance(kind, str) else None
-    hint = f" Did you mean {show(likely)}?" if likely else ""
+    hint = did_you_mean(kind, where.kinds)
     return f"There is no {_name(where)} of kind {show(kind)}.{hint} Known: {listed(where.kinds)}."
 
 
@@ -86,13 +85,8 @@ def _not_finite(finding: ErrorDetails, where: Place) -> str:
 def _not_listed(finding: ErrorDetails, where: Place) -> str:
     expected = finding["ctx"]["expected"].replace("'", '"').replace(" or ", ", ").split(", ")
     given = finding["input"]
-    likely = closest(given, [word.strip('"') for word in expected]) if isinstance(given, str) else None
-    hint = f" Did you mean {show(likely)}?" if likely else ""
+    hint = did_you_mean(given, [word.strip('"') for word in expected])
     return f"{_name(where)} must be {listed(expected)}, not {show(given)}.{hint}"
-
-
-def _too_short(finding: ErrorDetails, where: Place) -> str:
-    return f"{_name(where)} needs at least {finding['ctx']['min_length']}; there are {finding['ctx']['actual_length']}."
 
 
 def _too_long(finding: ErrorDetails, where: Place) -> str:
@@ -126,6 +120,5 @@ _WORDS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "model_type": _not_a("an object"),
     "model_attributes_type": _not_a("an object"),
     "none_required": _not_yet,
-    "too_short": _too_short,
     "too_long": _too_long,
 }

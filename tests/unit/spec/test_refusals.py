@@ -68,6 +68,7 @@ FIELDS = [
     (training(optimizer={"kind": "adam", "betas": [0.9, 1]}), "/training/optimizer/betas/1", ["from 0 and below 1"]),
     (training(optimizer={"kind": "adam", "betas": [0.9]}), "/training/optimizer/betas", ["missing"]),
     (training(optimizer={"nesterov": True}), "/training/optimizer/nesterov", ["momentum above 0"]),
+    (training(optimizer={"kind": "adam", "betas": [0, 0, 0]}), "/training/optimizer/betas", ["at most 2", "are 3"]),
     (training(loss="cross_entropy"), "/training/loss", ["log_softmax", '"nll"']),
     (training(epochs=10_001), "/training/epochs", ["from 1 to 10,000", "FLIGHTLINE_MAX_EPOCHS"]),
     (training(epochs=1.5), "/training/epochs", ["whole number", "1.5"]),

@@ -1,0 +1,40 @@
+"""Short words for values and names, for messages."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+
+def show(value: object) -> str:
+    """A value in a few characters of ASCII, however large or odd it is."""
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "an array"
+    if isinstance(value, str):
+        return json.dumps(value if len(value) <= 60 else value[:57] + "…")
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return "a number of more than 30 digits"
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:,}"
+    return json.dumps(value) if value is None or isinstance(value, bool | int | float) else type(value).__name__
+
+
+def listed(names: Sequence[str]) -> str:
+    """A few names as `a, b or c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def did_you_mean(given: object, names: Iterable[str]) -> str:
+    """A question to add to a message, with a blank before it; empty where nothing is near."""
+    likely = closest(given, names) if isinstance(given, str) else None
+    return f" Did you mean {show(likely)}?" if likely else ""
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that `name` was most likely meant to be."""
+    known = {known.lower(): known for known in names}
+    match = difflib.get_close_matches(name[:100].lower(), known, n=1, cutoff=0.6)
+    return known[match[0]] if match else None
