@@ -1,4 +1,4 @@
-"""`python -m worker.healthcheck`, for container engines: exit 0 where a worker of this host reported within its lease."""
+"""`python -m worker.healthcheck`, for container engines: exit 0 where a worker of this host has a live report."""
 
 from __future__ import annotations
 
