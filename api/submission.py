@@ -49,7 +49,8 @@ class SubmissionBody:
             "title": "Submission",
             "required": [],
             "anyOf": [{"required": ["architecture"]}, {"required": ["preset"]}],
-            "description": "A job as it is asked for. Every field but the architecture has a default.",
+            "description": "A job as it is asked for. Every field but the architecture has a default; beside a preset "
+            "an object may leave out whatever the preset says.",
         }
         return {**named, "Submission": schema}
 

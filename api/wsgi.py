@@ -1,6 +1,6 @@
 """What gunicorn serves: `gunicorn -c python:api.gunicorn_conf api.wsgi:app`. Imported in each process after its fork.
 
-Timers that belong to a serving process, such as the reconciler's, start here and nowhere else.
+What runs beside it, such as the reconciler's timer, starts in `gunicorn_conf.post_worker_init`.
 """
 
 from __future__ import annotations
