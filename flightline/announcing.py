@@ -67,7 +67,9 @@ def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
 
 
 def _devices(workers: Sequence[Worker]) -> str:
-    named = (w.device if w.device_kind == "cpu" or not w.device_name else f"{w.device} ({w.device_name})" for w in workers)
+    named = (
+        w.device if w.device_kind == "cpu" or not w.device_name else f"{w.device} ({w.device_name})" for w in workers
+    )
     return ", ".join(device if number == 1 else f"{number} × {device}" for device, number in Counter(named).items())
 
 

@@ -54,7 +54,7 @@ for module in (services, submitting, jobs, results, catalog):
 def main() -> None:
     """Run the command; what users can get wrong ends in a message and an exit code, never in a traceback."""
     try:
-        app()
+        app(prog_name="flightline")
     except FlightlineError as error:
         print_error(error)
         sys.exit(exit_code(error))

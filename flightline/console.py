@@ -11,7 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flightline.errors import ApiError, FlightlineError, NotReachable, StackError, Unavailable, UsageError
+from flightline.errors import (
+    ApiError,
+    ChecksumMismatch,
+    FlightlineError,
+    NotReachable,
+    StackError,
+    Unavailable,
+    UsageError,
+)
 
 OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -76,6 +84,6 @@ def exit_code(error: FlightlineError) -> int:
         return NOT_REACHABLE
     if isinstance(error, UsageError):
         return WRONG_USAGE
-    if isinstance(error, ApiError):
+    if isinstance(error, ApiError | ChecksumMismatch):
         return REFUSED
     return STACK_FAILED if isinstance(error, StackError) or error.http_status >= 500 else REFUSED

@@ -7,14 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from flightline.errors import FlightlineError
-
-
-class ChecksumMismatch(FlightlineError):
-    """What arrived is not what the service keeps."""
-
-    code = "checksum_mismatch"
-    retryable = True
+from flightline.errors import ChecksumMismatch
 
 
 def save(chunks: Iterable[bytes], name: str, to: Path, sha256: str | None) -> Path:

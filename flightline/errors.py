@@ -6,6 +6,7 @@ FlightlineError (shared.errors)      code, retryable
 │ ├ NotFound         404
 │ ├ Conflict         409               the job's status does not allow it
 │ └ Unavailable      503               the same request may succeed later
+├ ChecksumMismatch                   what was downloaded is not what the service keeps
 ├ NotReachable                       nobody listens at the address, or nothing came back in time
 ├ UsageError                         what was asked for makes no sense here: a file, an id, an option
 └ StackError                         the stack on this machine cannot start or go on
@@ -22,6 +23,7 @@ from shared.errors import FieldError, FlightlineError
 __all__ = [
     "AlreadyRunning",
     "ApiError",
+    "ChecksumMismatch",
     "Conflict",
     "FieldError",
     "FlightlineError",
@@ -89,6 +91,13 @@ class NotReachable(FlightlineError):
     """Nobody listens at the service's address, or nothing came back in time."""
 
     code = "not_reachable"
+    retryable = True
+
+
+class ChecksumMismatch(FlightlineError):
+    """What was downloaded is not what the service keeps."""
+
+    code = "checksum_mismatch"
     retryable = True
 
 

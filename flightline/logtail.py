@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LARGEST_READ_BYTES = 65_536
+LONGEST_LINE = 400
 _WORTH_SHOWING = re.compile(
     r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|\"level\": ?\"(warning|error|critical)\"", re.IGNORECASE
 )
@@ -31,7 +32,7 @@ class LogTail:
         for name in self._logs:
             for line in self._new_lines(name):
                 if is_interesting(name, line):
-                    yield name, line
+                    yield name, _shortened(line)
 
     def _new_lines(self, name: str) -> list[str]:
         path, offset = self._logs[name], self._offsets[name]
@@ -51,6 +52,10 @@ class LogTail:
 def is_interesting(name: str, line: str) -> bool:
     """Whether a line is a warning or worse, in the format of the program that wrote it."""
     return bool((_REDIS_WARNING if name == "redis" else _WORTH_SHOWING).search(line))
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} … (the rest is in the log)"
 
 
 def last_lines(path: Path, count: int = 15) -> str:

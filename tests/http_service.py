@@ -87,7 +87,13 @@ class FakeService:
             layer = {"kind": "linear", "input_shape": [3072], "output_shape": [2], "parameters": 6146}
             cost = self.add()["cost"] | {"layers": [layer]}
             self.jobs.popitem()
-            return 200, {"spec": document, "spec_hash": "5", "config_hash": "c", "cost": cost, "warnings": ["No worker."]}
+            return 200, {
+                "spec": document,
+                "spec_hash": "5",
+                "config_hash": "c",
+                "cost": cost,
+                "warnings": ["No worker."],
+            }
         epochs = document.get("training", {}).get("epochs", 3)
         labels = {key: document.get(key) for key in ("name", "preset")}
         return 201, self.add(epochs=epochs, warnings=["No live worker."], **labels)
@@ -129,7 +135,9 @@ class FakeService:
         if part == "evaluation":
             return 200, EVALUATION
         if part == "log":
-            lines = [{"line": n, "attempt": 1, "level": "INFO", "message": f"line {n}", "created_at": ""} for n in (1, 2, 3)]
+            lines: list[dict[str, Any]] = [
+                {"line": n, "attempt": 1, "level": "INFO", "message": f"line {n}", "created_at": ""} for n in (1, 2, 3)
+            ]
             return 200, {"items": [line for line in lines if line["line"] > after][:2], "next_cursor": None}
         return self._files(part)
 
@@ -147,7 +155,13 @@ class FakeService:
             files = [{"name": name, "path": name, "sha256": self.sha256, "bytes": 7} for name in self.files]
             return 200, {"items": files, "next_cursor": None}
         if part == "attempts":
-            attempt = {"attempt": 1, "worker": "w", "device": "cpu", "outcome": "failed", "error": {"code": "x", "detail": "y"}}
+            attempt = {
+                "attempt": 1,
+                "worker": "w",
+                "device": "cpu",
+                "outcome": "failed",
+                "error": {"code": "x", "detail": "y"},
+            }
             return 200, {"items": [attempt], "next_cursor": None}
         name = part.removeprefix("artifacts/")
         return (200, self.files[name]) if name in self.files else problem(404, "not_found", "No such file.")
@@ -200,7 +214,11 @@ CATALOG: dict[str, Any] = {
         {"name": "notebook-linear", "title": "Two layers", "note": "", "spec": {}, "cost": {"parameters": 1574402}}
     ),
     "/v1/datasets": _listed(
-        {"name": "cifar10", "classes": ["airplane", "bird"], "held": [{"classes": ["airplane", "bird"], "workers": ["w"]}]},
+        {
+            "name": "cifar10",
+            "classes": ["airplane", "bird"],
+            "held": [{"classes": ["airplane", "bird"], "workers": ["w"]}],
+        },
         {"name": "synthetic", "classes": ["airplane", "bird"], "held": []},
     ),
 }
@@ -213,7 +231,9 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, document = service.answer(self.command, self.path, body)
-            content = document if isinstance(document, bytes) else json.dumps(document).encode() * (document is not None)
+            content = (
+                document if isinstance(document, bytes) else json.dumps(document).encode() * (document is not None)
+            )
             self.send_response(status)
             self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import flightline.watching
 import pytest
+
+import flightline.watching
 from flightline.cli import main
 from flightline.client import Client
-
 from tests.http_service import FakeService, serving
 
 

@@ -1,0 +1,288 @@
+"""The command without a terminal, against a service that speaks the API's JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flightline.following import Following
+from tests.http_service import EVALUATION, FakeService, problem
+from tests.unit.flightline.conftest import Run
+
+
+def sent(service: FakeService) -> dict[str, Any]:
+    """The last submission."""
+    body = [body for method, path, body in service.requests if method == "POST" and path.startswith("/v1/jobs")][-1]
+    document: dict[str, Any] = json.loads(body)
+    return document
+
+
+def test_submit_a_file_with_overrides(run: Run, service: FakeService, tmp_path: Path) -> None:
+    """A file, --preset, --set and --name make one document; the job's id and what to do next are printed."""
+    file = tmp_path / "job.json"
+    file.write_text('{"architecture": {"kind": "layers", "layers": [{"kind": "flatten"}, {"kind": "linear"}]}}')
+    sets = ["--set", "training.epochs=20", "--set", "architecture.layers.1.kind=tanh", "--set", "dataset=synthetic"]
+    outcome = run("submit", str(file), *sets, "--name", "mine")
+    assert outcome.code == 0
+    assert sent(service) == {
+        "architecture": {"kind": "layers", "layers": [{"kind": "flatten"}, {"kind": "tanh"}]},
+        "training": {"epochs": 20},
+        "dataset": "synthetic",
+        "name": "mine",
+    }
+    job_id = next(iter(service.jobs))
+    assert f"Job {job_id}" in outcome.out
+    assert f"flightline watch {job_id}" in outcome.out
+    assert outcome.err == "Warning: No live worker.\n"
+
+
+def test_submit_reads_standard_input(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` takes the job from standard input."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO('{"preset": "notebook-linear"}'))
+    assert run("submit", "-").code == 0
+    assert sent(service) == {"preset": "notebook-linear"}
+
+
+def test_submit_json_is_the_services_json(run: Run, service: FakeService) -> None:
+    """With --json standard output is the job as the service sent it, and nothing else."""
+    outcome = run("submit", "--preset", "notebook-linear", "--json")
+    assert outcome.json == next(iter(service.jobs.values()))
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["submit"], "a JSON file, - for standard input, or --preset"),
+        (["submit", "notebook-tapered"], "For a preset write `--preset notebook-tapered`"),
+        (["submit", "missing/file.json"], "cannot be read: No such file"),
+        (["submit", "--preset", "x", "--set", "training"], "Write path=value"),
+        (["submit", "--preset", "x", "--set", "preset.y=1"], "'y' does not fit into the value \"x\""),
+        (["show", "ab"], "too short for an id"),
+        (["show", "last"], "There is no job yet"),
+        (["show", "abcdef99"], "None of the newest 0 jobs"),
+        (["up", "--workers", "many"], "Write cpu=2"),
+        (["jobs", "--limit", "0"], "greater than or equal to 1"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_wrong_usage(run: Run, service: FakeService, arguments: list[str], text: str) -> None:
+    """What is typed wrongly ends with exit code 2 and says what would be right, without a traceback."""
+    outcome = run(*arguments)
+    assert outcome.code == 2
+    assert text in " ".join(outcome.err.replace("│", " ").split())
+    assert "Traceback" not in outcome.err
+    assert outcome.out == ""
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [("{", "line 1, column 2"), ("[1]", "no JSON object"), ("\udcff", "not UTF-8")],
+)
+def test_unreadable_job_file(run: Run, tmp_path: Path, content: str, text: str) -> None:
+    """A file that holds no job says where it is wrong."""
+    file = tmp_path / "job.json"
+    file.write_bytes(content.encode(errors="surrogateescape"))
+    outcome = run("submit", str(file))
+    assert (outcome.code, text in outcome.err) == (2, True)
+
+
+def test_refused_spec_shows_pointers(run: Run, service: FakeService) -> None:
+    """A refusal prints every pointer on standard error and exits with 3."""
+    outcome = run("submit", "--set", "training.epochs=1", "-")
+    assert outcome.code == 2
+    service.refuse["POST /v1/jobs"] = problem(422, "invalid_spec", "Two things.", ("/a", "is wrong"), ("/b", "too"))
+    outcome = run("submit", "--preset", "x", "--json")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err == "Error: Two things.\n  /a: is wrong\n  /b: too\n"
+
+
+def test_no_service(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a service the exit code is 4 and the message says how to start one."""
+    monkeypatch.setenv("FLIGHTLINE_URL", "http://127.0.0.1:9")
+    outcome = run("jobs")
+    assert (outcome.code, "flightline up" in outcome.err) == (4, True)
+    assert run("--url", "http://127.0.0.1:8", "jobs").err.startswith("Error: Nothing answers at http://127.0.0.1:8.")
+
+
+def test_dry_run(run: Run, service: FakeService) -> None:
+    """A dry run shows the cost of each layer; with --json the service's answer."""
+    outcome = run("submit", "--preset", "x", "--dry-run")
+    assert "linear  3072  2    6,146" in outcome.out
+    assert "161.2 GFLOP an epoch. Nothing was submitted." in outcome.out
+    assert run("submit", "--preset", "x", "--dry-run", "--json").json["cost"]["layers"][0]["parameters"] == 6146
+    assert not service.jobs
+
+
+def test_watch_prints_a_line_an_epoch(run: Run, service: FakeService) -> None:
+    """Without a terminal, watching prints a plain line for each epoch and how it ended."""
+    outcome = run("submit", "--preset", "p", "--set", "training.epochs=2", "--watch")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    assert lines[-3] == "p  epoch 1/2  train loss 1.0000  validation loss 1.0000  accuracy 100.0 %"
+    assert lines[-1] == "p  succeeded: accuracy 81.0 %, best 83.0 % after epoch 1"
+
+
+def test_watch_json_prints_the_finished_job(run: Run, service: FakeService) -> None:
+    """With --json standard output holds the finished job alone; the progress goes to standard error."""
+    job = service.add(epochs=2)
+    outcome = run("watch", job["id"], "--json")
+    assert outcome.json == service.jobs[job["id"]]
+    assert "epoch 2/2" in outcome.err
+
+
+def test_watch_of_a_failed_job_exits_with_1(run: Run, service: FakeService) -> None:
+    """A job that failed is printed with its reason, and the exit code says so."""
+    service.add(status="failed", error={"code": "non_finite_loss", "detail": "Loss is NaN in epoch 2."})
+    assert run("watch", "last").code == 1
+    outcome = run("show", "last")
+    assert (outcome.code, "error       Loss is NaN in epoch 2. (non_finite_loss)" in outcome.out) == (0, True)
+
+
+def test_ctrl_c_leaves_the_job_running(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while watching says that the job goes on, and exits with 130."""
+
+    def interrupted(_: Following) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Following, "__next__", interrupted)
+    job = service.add(status="queued")
+    outcome = run("watch", job["id"])
+    assert outcome.code == 130
+    assert f"The job runs on. `flightline watch {job['id']}` shows it again" in outcome.err
+
+
+def test_jobs_lists_with_filters(run: Run, service: FakeService) -> None:
+    """The list shows whole ids in aligned columns; filters go to the service; --json is its page."""
+    first, second = service.add(status="succeeded", name="a"), service.add(name="b")
+    lines = run("jobs").out.splitlines()
+    assert lines[0].split() == ["ID", "NAME", "STATUS", "EPOCH", "VAL", "ACC", "BEST", "DEVICE", "AGE"]
+    assert [line.split()[:3] for line in lines[1:]] == [[second["id"], "b", "running"], [first["id"], "a", "succeeded"]]
+    page = run("jobs", "--status", "succeeded", "--min-val-accuracy", "0.5", "--kind", "mlp", "--json").json
+    assert page == {"items": [first], "next_cursor": None}
+    query = "sort=-created_at&limit=20&status=succeeded&architecture_kind=mlp&min_val_accuracy=0.5"
+    assert service.requests[-1][1] == f"/v1/jobs?{query}"
+
+
+def test_jobs_goes_over_pages_up_to_the_limit(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit above a page is fetched in several."""
+    monkeypatch.setattr("flightline.commands.jobs.PAGE_LIMIT", 2)
+    for _ in range(6):
+        service.add()
+    page = run("jobs", "-n", "5", "--json").json
+    assert [len(page["items"]), page["next_cursor"]] == [5, "5"]
+
+
+def test_no_jobs(run: Run, service: FakeService) -> None:
+    """An empty list says so on standard error, so that a pipe gets nothing."""
+    outcome = run("jobs")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err.startswith("No jobs.")
+
+
+def test_ids_by_beginning_and_end(run: Run, service: FakeService) -> None:
+    """A part that only one job has is enough; one that several have lists them."""
+    jobs = [service.add(name=name) for name in "ab"]
+    assert run("show", jobs[0]["id"][-12:], "--json").json["name"] == "a"
+    assert run("show", jobs[1]["id"].upper(), "--json").json["name"] == "b"
+    assert run("show", "last", "--json").json["name"] == "b"
+    outcome = run("show", "01936f00")
+    assert outcome.code == 2
+    assert all(job["id"] in outcome.err for job in jobs)
+
+
+def test_show_has_the_figures_of_each_class(run: Run, service: FakeService) -> None:
+    """A finished job shows its result, per-class figures and the confusion matrix."""
+    job_id = service.add(epochs=1)["id"]
+    outcome = run("show", job_id)
+    assert "validation  loss 0.6000, accuracy 81.0 %" in outcome.out
+    assert "The best weights on 2,000 validation images" in outcome.out
+    assert "bird      80.0 %     90.0 %  85.0 %  1000" in outcome.out
+    assert "airplane          900       100" in outcome.out
+    assert run("show", job_id, "--part", "evaluation", "--json").json == EVALUATION
+
+
+@pytest.mark.parametrize(
+    "part, text",
+    [("epochs", "VAL LOSS"), ("attempts", "OUTCOME"), ("log", "line 3"), ("artifacts", "best.safetensors")],
+)
+def test_show_a_part(run: Run, service: FakeService, part: str, text: str) -> None:
+    """Each part of a job as a table and as JSON."""
+    job_id = service.add(epochs=0, epoch=2)["id"]
+    assert text in run("show", job_id, "--part", part).out
+    assert run("show", job_id, "--part", part, "--json").code == 0
+
+
+def test_show_a_job_without_an_evaluation(run: Run, service: FakeService) -> None:
+    """A job whose evaluation is missing is shown without one."""
+    job = service.add(status="succeeded")
+    service.refuse[f"GET /v1/jobs/{job['id']}/evaluation"] = problem(404, "not_found", "None.")
+    outcome = run("show", job["id"])
+    assert (outcome.code, "PRECISION" in outcome.out) == (0, False)
+
+
+def test_cancel_retry_delete(run: Run, service: FakeService) -> None:
+    """The three changes say what they did; a conflict exits with 3."""
+    job_id = service.add(name="mine")["id"]
+    assert run("cancel", job_id).out == f"mine is cancelled. Job {job_id}\n"
+    assert run("cancel", job_id, "--json").json["status"] == "cancelled"
+    assert run("retry", job_id, "--json").json["retry_of"] == job_id
+    assert run("delete", job_id).out == f"Deleted job {job_id}\n"
+    assert run("delete", service.add()["id"], "--json").out == ""
+    assert run("delete", job_id).code == 3
+    service.add(status="succeeded")
+    outcome = run("cancel", "last")
+    assert (outcome.code, "already succeeded" in outcome.err) == (3, True)
+
+
+def test_download(run: Run, service: FakeService, tmp_path: Path) -> None:
+    """All artifacts, or one, into a folder; a wrong name is refused."""
+    service.add()
+    assert run("download", "last", "--to", str(tmp_path)).code == 3  # the sum of the service's JSON is wrong
+    service.files = {}
+    assert run("download", "last", "--to", str(tmp_path)).out == ""
+    outcome = run("download", "last", "other")
+    assert (outcome.code, "has no artifact 'other'" in outcome.err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "command, text",
+    [
+        ("workers", "host-1:cpu:1  cpu     idle   –    cifar10"),
+        ("queues", "flightline.any  2        1:01    Redis is down"),
+        ("presets", "notebook-linear  1,574,402   Two layers"),
+        ("datasets", "cifar10    airplane, bird  w"),
+    ],
+)
+def test_catalog(run: Run, service: FakeService, command: str, text: str) -> None:
+    """Each list as a table and as the service's JSON."""
+    assert text in run(command).out
+    assert run(command, "--json").json == service.answer("GET", f"/v1/{command}", b"")[1]
+
+
+@pytest.mark.parametrize("name", ["FLIGHTLINE_PORT", "FLIGHTLINE_LEASE_SECONDS"])
+def test_a_wrong_setting_is_named(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A variable that means nothing ends with its name, not with a traceback."""
+    monkeypatch.setenv(name, "many")
+    outcome = run("up")
+    assert (outcome.code, name in outcome.err) == (2, True)
+
+
+def test_help_lists_every_command_and_the_exit_codes(run: Run) -> None:
+    """--help names all commands and what the exit codes mean."""
+    out = " ".join(run("--help").out.split())
+    commands = (
+        "up worker api migrate demo submit watch retry jobs cancel delete show download workers queues presets datasets"
+    )
+    assert all(f"│ {command} " in out for command in commands.split())
+    assert "1 the job failed or was cancelled" in out
+
+
+def test_version(run: Run) -> None:
+    """--version prints a version."""
+    outcome = run("--version")
+    assert (outcome.code, bool(outcome.out.strip())) == (0, True)

@@ -1,0 +1,51 @@
+"""What of the logs is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flightline.logtail import LONGEST_LINE, LogTail, is_interesting, last_lines
+
+
+@pytest.mark.parametrize(
+    "name,line,shown",
+    [
+        ("worker-cpu-0", "2026-01-31T12:00:00.000Z WARNING child_died queued_again=1", True),
+        ("worker-cpu-0", "2026-01-31T12:00:00.000Z INFO worker_ready", False),
+        ("api", "[2026-01-31 12:00:00 +0000] [1] [ERROR] Worker (pid:7) was sent SIGKILL!", True),
+        ("api", "[2026-01-31 12:00:00 +0000] [1] [INFO] Listening", False),
+        ("redis", "7:M 31 Jan 2026 12:00:00.000 # Can't save in background: fork: Cannot allocate memory", True),
+        ("redis", "7:M 31 Jan 2026 12:00:00.000 # Server initialized", False),
+        ("redis", "7:C 31 Jan 2026 12:00:00.000 # Configuration loaded", False),
+        ("redis", "7:M 31 Jan 2026 12:00:00.000 * Ready to accept connections", False),
+    ],
+)
+def test_interesting(name: str, line: str, shown: bool) -> None:
+    """Warnings and errors are shown, in each program's own format; the rest stays in the file."""
+    assert is_interesting(name, line) is shown
+
+
+def test_tail_reads_on(tmp_path: Path) -> None:
+    """Only what was written since is shown, whole lines, long ones shortened, over a new file too."""
+    log = tmp_path / "api.log"
+    log.write_text("ERROR old\n")
+    tail = LogTail({"api": log, "redis": tmp_path / "missing.log"})
+    with log.open("a") as file:
+        file.write("ERROR one\nINFO two\nERROR thr")
+    assert list(tail.interesting()) == [("api", "ERROR one")]
+    with log.open("a") as file:
+        file.write(f"ee\nERROR {'x' * 1000}\n")
+    (_, three), (_, long) = tail.interesting()
+    assert (three, len(long) < LONGEST_LINE + 50) == ("ERROR three", True)
+    log.write_text("ERROR anew\n")
+    assert list(tail.interesting()) == [("api", "ERROR anew")]
+
+
+def test_last_lines(tmp_path: Path) -> None:
+    """The end of a log for an error message, nothing where there is no log."""
+    log = tmp_path / "a.log"
+    log.write_text("\n".join(map(str, range(100))))
+    assert last_lines(log, 2) == "98\n99"
+    assert last_lines(tmp_path / "missing") == ""

@@ -1,0 +1,106 @@
+"""Cells, sparklines and live views."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from flightline import render
+from flightline.client import Client
+from flightline.progress import JobsView, follow_jobs
+from flightline.records import Epoch, Job
+from flightline.watching import Update
+from tests.http_service import FakeService
+
+
+@pytest.mark.parametrize(
+    "seconds,text", [(None, "–"), (0, "0 s"), (59.4, "59 s"), (131, "2:11"), (3723, "1:02:03"), (-5, "0 s")]
+)
+def test_duration(seconds: float | None, text: str) -> None:
+    """Seconds, minutes and hours each have their form."""
+    assert render.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "values,line",
+    [([], ""), ([None], ""), ([1.0], "▁"), ([1.0, 1.0], "▁▁"), ([8.0, 1.0, 4.5], "█▁▅"), ([0.0, None, 1.0], "▁█")],
+)
+def test_sparkline(values: list[float | None], line: str) -> None:
+    """The lowest value is the lowest block; what is missing is left out."""
+    assert render.sparkline(values) == line
+
+
+def test_long_sparklines_end_with_the_latest_value() -> None:
+    """More values than blocks are thinned out, and the last one is always there."""
+    line = render.sparkline([1.0] * 99 + [0.0], width=10)
+    assert (len(line), line[-1], line[0]) == (10, "▁", "█")
+
+
+@pytest.mark.parametrize("value,text", [(None, "–"), (0.8105, "81.0 %"), (1.0, "100.0 %")])
+def test_percent(value: float | None, text: str) -> None:
+    """Accuracies are fractions, shown as percentages."""
+    assert render.percent(value) == text
+
+
+def running(**fields: Any) -> Job:
+    """A running job."""
+    return Job(FakeService().add(**fields))
+
+
+def drawn(view: JobsView) -> str:
+    """The view as a terminal would show it."""
+    console = Console(file=io.StringIO(), width=200)
+    console.print(view)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_view_shows_where_a_job_stands() -> None:
+    """The live line has name, status, epochs, losses, accuracy and the time left."""
+    result = {"val_loss": 0.44, "val_accuracy": 0.81}
+    job = running(name="mine", result=result, progress={"epoch": 12, "epochs": 100, "eta_seconds": 131.0})
+    view = JobsView([running(name="mine")])
+    view.add(
+        Update(
+            job,
+            tuple(
+                Epoch({"epoch": n, "train_loss": 1, "val_loss": v, "val_accuracy": 0.5})
+                for n, v in [(1, 2.0), (2, 1.0)]
+            ),
+        )
+    )
+    text = drawn(view)
+    for part in ("mine", "running", "12/100", "█▁", "loss 0.4400", "accuracy 81.0 %", "2:11 left"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    "fields,part",
+    [
+        ({"status": "queued"}, "waiting for"),
+        ({"cancel_requested": True}, "cancelling"),
+        ({"status": "cancelled"}, "cancelled"),
+    ],
+)
+def test_view_of_other_statuses(fields: dict[str, Any], part: str) -> None:
+    """A queued job says how long it waits; one that is to be cancelled says so."""
+    assert part in drawn(JobsView([running(**fields)]))
+
+
+def test_following_on_a_terminal(client: Client, service: FakeService) -> None:
+    """On a terminal several jobs are drawn together until all are finished."""
+    jobs = [Job(service.add(name=name, epochs=3)) for name in ("first", "second")]
+    console = Console(file=io.StringIO(), force_terminal=True, width=200)
+    ended = follow_jobs(client, jobs, console)
+    assert [(job.name, job.status) for job in ended] == [("first", "succeeded"), ("second", "succeeded")]
+    assert "3/3" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_following_raises_what_a_watch_raises(client: Client, service: FakeService) -> None:
+    """A job that vanishes while it is followed raises where the updates are taken."""
+    job = Job(service.add())
+    service.jobs.clear()
+    with pytest.raises(Exception, match="There is no job"):
+        follow_jobs(client, [job], Console(file=io.StringIO()))
