@@ -83,7 +83,7 @@ def train(name: str, train_set: Samples, val_set: Samples, seed: int, epochs: in
             outputs = network(images.view(len(images), -1))
             loss = loss_function(outputs, labels)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             total += loss.item() * len(images)
         yield NotebookEpoch(total / len(train_set), loss.item(), accuracy(network, val_set))

@@ -57,12 +57,12 @@ def predict(
     device = next(network.parameters()).device
     network.eval()
     scores = []
-    with torch.inference_mode():
-        for images in torch.split(split.images, BATCH_SIZE):
-            batch = normalize(images).to(device)
-            with precision(plan, device):
-                scores.append(network(batch).float())
-            between()
+    for images in torch.split(split.images, BATCH_SIZE):
+        batch = normalize(images).to(device)
+        # Ends before `between`: a state copied inside inference mode could never be trained on again.
+        with torch.no_grad(), precision(plan, device):
+            scores.append(network(batch).float())
+        between()
     return torch.cat(scores).cpu()
 
 

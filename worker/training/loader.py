@@ -65,7 +65,10 @@ class Loader:
         yield from self._loader
 
     def state(self) -> dict[str, Tensor]:
-        """Both generators: the order's as it was when the running epoch began, augmentation's as it is now."""
+        """Both generators: the order's as it was when the running epoch began, augmentation's as it is now.
+
+        After a batch, and until the next epoch begins: before the first one there is nothing to go back to.
+        """
         return {"order": self._epoch_start, "augmentation": self._augmentation.get_state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:

@@ -1,0 +1,81 @@
+"""A tiny data set and plans over it: a run takes milliseconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from worker.training.checkpoints import Checkpointing, State
+from worker.training.datasets import LoadedDataset
+from worker.training.datasets.records import loaded_dataset
+from worker.training.datasets.synthetic import draw_split
+from worker.training.plan import DatasetPlan, LayerPlan, LayersPlan, MlpPlan, TrainingPlan
+from worker.training.results import EpochResult, TrainingResult
+from worker.training.trainer import train
+
+CPU = torch.device("cpu")
+CLASSES = ("airplane", "bird")
+DATASET = DatasetPlan("synthetic", CLASSES)
+
+CONVNET = LayersPlan(
+    (
+        LayerPlan("conv2d", (("kernel_size", 4), ("out_channels", 4), ("stride", 4))),
+        LayerPlan("batchnorm"),
+        LayerPlan("relu"),
+        LayerPlan("maxpool2d", (("kernel_size", 2),)),
+        LayerPlan("flatten"),
+        LayerPlan("dropout", (("p", 0.3),)),
+        LayerPlan("linear", (("out_features", 2),)),
+    )
+)
+"""A convolution, BatchNorm and dropout: everything that keeps a state or draws."""
+
+
+def tiny_data(train: int = 48, val: int = 20) -> LoadedDataset:
+    """Drawn images, so many of each class."""
+    splits = draw_split(CLASSES, "train", train), draw_split(CLASSES, "val", val)
+    return loaded_dataset("synthetic", "drawn", CLASSES, *splits)
+
+
+def tiny_plan(**fields: Any) -> TrainingPlan:
+    """Three epochs of three batches (the last one short), of a small fully connected network."""
+    plan = TrainingPlan(DATASET, MlpPlan((8,)), epochs=3, batch_size=40)
+    return dataclasses.replace(plan, **fields)
+
+
+def nothing(*_: object) -> None:
+    """For callbacks that a test is not about."""
+
+
+class Recording:
+    """A run with everything it reported."""
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, **options: Any) -> None:
+        self.epochs: list[EpochResult] = []
+        options.setdefault("check", nothing)
+        self.result: TrainingResult = train(plan, data, CPU, on_epoch=self.epochs.append, **options)
+
+
+def timeless(epoch: EpochResult) -> EpochResult:
+    """The epoch without its wall times."""
+    return dataclasses.replace(epoch, seconds=0.0, samples_per_second=0.0)
+
+
+def every_state(states: list[State]) -> Checkpointing:
+    """Saves at every boundary, into the list."""
+    return Checkpointing(states.append, every_seconds=0, clock=lambda: 0.0)
+
+
+def raises_after(calls: int, reason: BaseException) -> Callable[[], None]:
+    """A `check` that raises at its call number `calls` (from 1)."""
+    counter = itertools.count(1)
+
+    def check() -> None:
+        if next(counter) == calls:
+            raise reason
+
+    return check
