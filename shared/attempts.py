@@ -6,7 +6,9 @@ that it still tries to write takes effect.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from shared.db import Database
 
 logger = logging.getLogger(__name__)
+
+_NEXT_CHILD_SECONDS = 0.5
+"""No child can claim a job so soon after its predecessor's death: it has torch to load first."""
 
 
 @dataclass(frozen=True)
@@ -162,26 +167,31 @@ def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]],
 def _record_epochs(
     connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any]
 ) -> bool:
+    if advance(connection, claim.job_id, *mine(claim.attempt), events=0) is None:
+        return False
+    rows = _unwritten(connection, claim, rows)
     if not rows:
-        return advance(connection, claim.job_id, *mine(claim.attempt), events=0) is not None
+        return True
     last = rows[-1]
     summary = {name: last[name] for name in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")}
-    job = advance(
-        connection,
-        claim.job_id,
-        *mine(claim.attempt),
-        events=len(rows),
-        epoch_seconds=last["seconds"],
-        **summary,
-        **best,
-    )
-    if job is None:
+    values = {"epoch_seconds": last["seconds"], **summary, **best}
+    job = advance(connection, claim.job_id, *mine(claim.attempt), events=len(rows), **values)
+    if job is None:  # never: the first write has locked the row
         return False
     first = job.event_seq - len(rows) + 1
     keys = {"job_id": claim.job_id, "attempt": claim.attempt}
     numbered = [{**row, **keys, "seq": first + offset} for offset, row in enumerate(rows)]
     upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
     return True
+
+
+def _unwritten(connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Those epochs that this attempt has not written yet: a commit whose answer was lost is repeated."""
+    if not rows:
+        return rows
+    mine_already = select(func.max(Epoch.epoch)).where(Epoch.job_id == claim.job_id, Epoch.attempt == claim.attempt)
+    written = connection.scalar(mine_already) or 0
+    return [row for row in rows if row["epoch"] > written]
 
 
 def record_checkpoint(db: Database, claim: Claim, checkpoint: Mapping[str, object]) -> bool:
@@ -213,7 +223,7 @@ def log(db: Database, claim: Claim, lines: Sequence[tuple[str, str]], *, keep: i
 
 
 def best_before(db: Database, job_id: str, epoch: int) -> dict[str, Any]:
-    """`best_val_accuracy` and `best_epoch` of the epochs before this one, the earliest of equals; empty for the first."""
+    """`best_val_accuracy` and `best_epoch` of the epochs before this one, the earliest of equals; {} for the first."""
     columns = (Epoch.val_accuracy.label("best_val_accuracy"), Epoch.epoch.label("best_epoch"))
     earlier = select(*columns).where(Epoch.job_id == job_id, Epoch.epoch < epoch)
     with db.read() as connection:
@@ -267,18 +277,41 @@ def end(db: Database, claim: Claim, ending: Ending) -> JobStatus | None:
     """End the attempt otherwise: failed, released, cancelled or timed out.
 
     Returns:
-        The status that the job has now; None when it was no longer ours.
+        The status that the job has now; None when it was no longer ours. Called again after a commit whose answer was
+        lost, it recognises its own.
     """
-    return db.write(lambda connection: end_attempt(connection, claim.job_id, claim.attempt, ending))
+
+    def work(connection: Connection) -> JobStatus | None:
+        status = end_attempt(connection, claim.job_id, claim.attempt, ending)
+        if status is None and _ended_as(connection, claim, ending.outcome):
+            return JobStatus(connection.execute(select(Job.status).where(Job.id == claim.job_id)).scalar_one())
+        return status
+
+    return db.write(work)
 
 
-def lose(db: Database, worker: str, detail: str) -> list[str]:
-    """End the running attempts of a worker whose process is seen to have died. Returns the ids of jobs queued again."""
-    ending = Ending(Outcome.LOST, "worker_lost", detail, retryable=True)
+def lose(db: Database, worker: str, ending: Ending, *, died_at: float | None = None) -> list[str]:
+    """End the running attempts of a worker whose process is seen to have died.
+
+    Args:
+        db: the database.
+        worker: whose.
+        ending: how: lost, or released when it was killed because it had to stop.
+        died_at: when it died (monotonic); attempts begun since then are its successor's.
+
+    Returns:
+        The ids of jobs queued again.
+    """
 
     def work(connection: Connection) -> list[str]:
+        # The lock first: the time between the two clocks' readings must not be spent waiting for it.
+        now = connection.execute(select(clock.database_now(connection))).scalar_one()
+        elapsed = 0.0 if died_at is None else time.monotonic() - died_at
+        before = now - dt.timedelta(seconds=elapsed - _NEXT_CHILD_SECONDS)
         rows = connection.execute(
-            select(Job.id, Job.attempt).where(Job.worker == worker, Job.status == JobStatus.RUNNING)
+            select(Job.id, Job.attempt)
+            .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
+            .where(Job.worker == worker, Job.status == JobStatus.RUNNING, Attempt.started_at <= before)
         ).all()
         return [row.id for row in rows if end_attempt(connection, row.id, row.attempt, ending) == JobStatus.QUEUED]
 

@@ -16,41 +16,42 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+import psycopg
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import ConfigurationError, DatabaseUnavailable
+from shared.forks import ForkGate
+from shared.text import clean_all
 
 T = TypeVar("T")
 
 _WRITE_TRIES = 3
 _BUSY_TIMEOUT_MS = 10_000
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
-_UNDEFINED_TABLE = "42P01"
+_UNDEFINED_SQLSTATES = {"42P01", "42703"}  # table, column
+_UNDEFINED_WORDS = ("no such table", "no such column", "has no column named")
+# A process that is frozen inside a transaction would hold its job's row for ever: PostgreSQL ends that transaction.
+_ABANDONED = "SET idle_in_transaction_session_timeout = '10s'"
 
 
 class Database:
     """A database by its SQLAlchemy URL. Safe to share between threads, and to carry over a fork."""
 
     def __init__(self, url: str) -> None:
-        try:
-            self._url = make_url(url)
-        except ArgumentError as error:
-            message = "FLIGHTLINE_DATABASE_URL is not a database URL such as sqlite:////path/file.db or postgresql://user@host/name."
-            raise ConfigurationError(message) from error
-        if self._url.drivername in ("postgresql", "postgres"):
-            self._url = self._url.set(drivername="postgresql+psycopg")
+        self._url = _parse(url)
         self._engine: Engine | None = None
         self._inherited: Engine | None = None
         self._pid = 0
         self._healthy_since: float | None = None
+        self._gate = ForkGate(self._before_fork)
 
     @property
     def engine(self) -> Engine:
         """The engine of this process alone: a connection must never be shared over a fork."""
         if self._engine is None or self._pid != os.getpid():
-            # The parent's engine is kept, unused: closing SQLite's inherited files would drop this process' own locks.
+            # The parent's engine is kept, unused: closing what it left open would end the parent's connections too.
             self._inherited = self._engine
             self._engine, self._pid, self._healthy_since = _make_engine(self._url), os.getpid(), None
         return self._engine
@@ -67,8 +68,10 @@ class Database:
         Raises:
             DatabaseUnavailable: the database does not answer, or holds no tables yet.
         """
-        with self._translated(), self.engine.connect() as connection:
-            yield connection
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self._gate.inside(), self._translated():
+            with self.engine.connect().execution_options(**options) as connection:
+                yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit; the whole of it again when another writer was in the way.
@@ -80,7 +83,7 @@ class Database:
         """
         for remaining in reversed(range(_WRITE_TRIES)):
             try:
-                with self._translated():
+                with self._gate.inside(), self._translated():
                     return self._write_once(work)
             except DatabaseUnavailable as error:
                 if not remaining or not _is_conflict(error.__cause__):
@@ -110,6 +113,10 @@ class Database:
         if self._engine is not None and self._pid == os.getpid():
             self._engine.dispose()
 
+    def _before_fork(self) -> None:
+        if self.is_sqlite:
+            self.dispose()
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
@@ -121,7 +128,7 @@ class Database:
             self._healthy_since = None if not _is_conflict(error) else self._healthy_since
             raise _explain(error) from error
         except DBAPIError as error:
-            if not error.connection_invalidated:
+            if not (error.connection_invalidated or _is_broken_file(error)):
                 raise
             self._healthy_since = None
             raise _explain(error) from error
@@ -133,24 +140,49 @@ class Database:
 def _is_conflict(error: BaseException | None) -> bool:
     original = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(original, sqlite3.OperationalError):
-        return original.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        code: int = getattr(original, "sqlite_errorcode", 0)  # the driver's own errors have none
+        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return getattr(original, "sqlstate", None) in _RETRYABLE_SQLSTATES
 
 
 def _explain(error: DBAPIError) -> DatabaseUnavailable:
     reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
-    if "no such table" in reason or getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE:
-        return DatabaseUnavailable(f"The database holds no Flightline tables yet ({reason}): run `flightline migrate`.")
+    undefined = getattr(error.orig, "sqlstate", None) in _UNDEFINED_SQLSTATES
+    if undefined or any(words in reason for words in _UNDEFINED_WORDS):
+        return DatabaseUnavailable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")
+    if _is_broken_file(error):
+        return DatabaseUnavailable(f"FLIGHTLINE_DATABASE_URL names a file that SQLite cannot use ({reason}).")
     if isinstance(error, ProgrammingError):
         raise error
     return DatabaseUnavailable(f"The database does not answer ({reason}). Nothing was changed; try again in a moment.")
 
 
-def _make_engine(url: Any) -> Engine:
+def _is_broken_file(error: DBAPIError) -> bool:
+    return type(error.orig) is sqlite3.DatabaseError  # not one of its subclasses: damaged, or something else
+
+
+def _parse(url: str) -> URL:
+    example = "such as sqlite:////path/file.db or postgresql://user@host/name"
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(f"FLIGHTLINE_DATABASE_URL is not a database URL {example}.") from error
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    backend = parsed.drivername.partition("+")[0]
+    if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
+        return parsed.set(database=str(Path(parsed.database).expanduser()))
+    if backend != "postgresql":
+        raise ConfigurationError(
+            f"FLIGHTLINE_DATABASE_URL must name a SQLite file or a PostgreSQL database, {example}."
+        )
+    return parsed
+
+
+def _make_engine(url: URL) -> Engine:
     options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if url.get_backend_name() == "sqlite":
-        if url.database and url.database != ":memory:":
-            Path(url.database).expanduser().parent.mkdir(parents=True, exist_ok=True)
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
             url, pool_size=8, max_overflow=64, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, **options
         )
@@ -161,9 +193,16 @@ def _make_engine(url: Any) -> Engine:
     # Keep-alives say nothing of a connection on which an answer is outstanding: without this, a machine that vanishes
     # then would be waited for for a quarter of an hour.
     arguments["tcp_user_timeout"] = 20_000
-    return create_engine(
+    engine = create_engine(
         url, pool_size=8, max_overflow=24, pool_timeout=5, pool_pre_ping=True, connect_args=arguments, **options
     )
+    event.listen(engine, "connect", _configure_postgresql)
+    return engine
+
+
+def _configure_postgresql(connection: psycopg.Connection, _record: object) -> None:
+    connection.execute(_ABANDONED)
+    connection.commit()
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -178,4 +217,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _dumps(value: object) -> str:
-    return orjson.dumps(value).decode()
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return orjson.dumps(clean_all(value)).decode()

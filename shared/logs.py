@@ -21,10 +21,14 @@ class FieldFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line an event."""
         instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-        fields = "".join(f" {name}={_text(value)}" for name, value in {**_bound.get(), **extra}.items())
-        line = f"{instant} {record.levelname} {record.getMessage()}{fields}"
+        line = f"{instant} {record.levelname} {text_of(record, _bound.get())}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def text_of(record: logging.LogRecord, bound: Mapping[str, object] = MappingProxyType({})) -> str:
+    """The event's name, followed by what is bound and by its own fields."""
+    extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return record.getMessage() + "".join(f" {name}={_text(value)}" for name, value in {**bound, **extra}.items())
 
 
 def _text(value: object) -> str:

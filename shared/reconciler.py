@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from shared import attempts, clock, workers
+from shared.ending import Ending
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.publishing import publish_many
-from shared.status import JobStatus, Queue
+from shared.status import JobStatus, Outcome, Queue
 from shared.tables import Job, Lock
 from shared.upsert import upsert
 
@@ -126,7 +127,8 @@ class Reconciler:
         with self._db.read() as connection:
             ids = list(connection.scalars(statement))
         for start in range(0, len(ids), BATCH):
-            if not publish_many(self._db, self._broker, ids[start : start + BATCH]):
+            # The turn is renewed on the way: a hundred thousand messages take a minute.
+            if not (self._take_turn() and publish_many(self._db, self._broker, ids[start : start + BATCH])):
                 return start
         return len(ids)
 
@@ -180,7 +182,8 @@ def sweep(db: Database, broker: Broker) -> Report:
     expired = 0
     for worker_id, pid in workers.known_on(db, socket.gethostname()):
         if not _is_worker(pid):
-            expired += len(attempts.lose(db, worker_id, f"Worker {worker_id} was gone when the stack started again."))
+            detail = f"Worker {worker_id} was gone when the stack started again."
+            expired += len(attempts.lose(db, worker_id, Ending(Outcome.LOST, "worker_lost", detail, retryable=True)))
             workers.leave(db, worker_id)
     with db.read() as connection:
         ids = list(connection.scalars(select(Job.id).where(Job.status == JobStatus.QUEUED)))

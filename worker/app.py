@@ -19,6 +19,7 @@ from worker.child import Child
 from worker.devices import Device
 from worker.parent import Parent
 from worker.stop import StopFlag
+from worker.vitals import Vitals
 
 
 def run_worker(settings: Settings, device: Device) -> int:
@@ -28,12 +29,14 @@ def run_worker(settings: Settings, device: Device) -> int:
         The process' exit code.
     """
     logs.configure(settings.log_level)
+    os.dup2(2, 1)  # Celery says a word of its own on standard output when it stops; a worker's output is its log
     host = socket.gethostname()
     worker_id = f"{host}:{device.name}:{os.getpid()}"
     identity = Identity(worker_id, host, os.getpid(), device.name, device.kind)
     stop = StopFlag()
-    child = Child(settings, device, identity, stop)
-    parent = Parent(settings, identity, stop, child.pid)
+    vitals = Vitals()
+    child = Child(settings, device, identity, stop, vitals)
+    parent = Parent(settings, identity, stop, vitals)
     app = make_app(settings, child)
     _connect(child, parent)
     worker: Any = app.Worker(
@@ -49,7 +52,7 @@ def run_worker(settings: Settings, device: Device) -> int:
     )
     worker.start()
     parent.close()
-    return int(worker.exitcode or 0)
+    return int(worker.exitcode or parent.exit_code)
 
 
 def make_app(settings: Settings, child: Child) -> Celery:

@@ -8,6 +8,7 @@ from typing import Any
 from safetensors.torch import save
 
 from shared.attempts import Claim
+from shared.errors import StorageError
 from shared.storage import Storage
 from worker.training.evaluation import Evaluation
 from worker.training.results import TrainingResult
@@ -26,16 +27,20 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
         A row of `artifacts` for each file, but for its job_id and created_at.
 
     Raises:
-        StorageError: one could not be written.
+        StorageError: one could not be written; none is left.
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
     files["logits.safetensors"] = result.logits
-    rows = []
-    for name, tensors in files.items():
-        # Cloned: the format refuses tensors that share memory, and the best epoch may be the last.
-        content = save({key: tensor.clone().contiguous() for key, tensor in tensors.items()})
-        stored = storage.put(f"{claim.job_id}/{claim.attempt}/{name}", content)
-        rows.append({"name": name, **dataclasses.asdict(stored)})
+    rows: list[dict[str, Any]] = []
+    try:
+        for name, tensors in files.items():
+            # Cloned: the format refuses tensors that share memory, and the best epoch may be the last.
+            content = save({key: tensor.clone().contiguous() for key, tensor in tensors.items()})
+            stored = storage.put(f"{claim.job_id}/{claim.attempt}/{name}", content)
+            rows.append({"name": name, **dataclasses.asdict(stored)})
+    except StorageError:
+        storage.delete(row["path"] for row in rows)
+        raise
     return rows
 
 

@@ -93,7 +93,14 @@ class Attempt:
 
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
         settings = self._context.settings
-        data = load(plan.dataset, settings.datasets_dir, settings.cache_dir, settings.allow_download)
+        places = settings.datasets_dir, settings.cache_dir, settings.allow_download
+        loading = self._context.loader.submit(load, plan.dataset, *places)
+        try:
+            while not loading.done():
+                self._lease.listen()
+        finally:
+            loading.cancel()
+        data = loading.result()
         self._context.report_loaded(statistics(data))
         images = f"{len(data.train):,} training and {len(data.val):,} validation images"
         self._recorder.add_line("INFO", f"Data set {data.name} ({data.source}): {images}, {data.fingerprint[:12]}")
@@ -103,10 +110,11 @@ class Attempt:
         """The state to go on from, once SQL knows where this attempt runs and with which epoch it begins."""
         engine = engines.choose(plan.engine).name
         about = environment(plan, data.fingerprint, self._device, engine)
-        state, exact = self._store.latest({**about, "plan": plan.digest}, lambda line: self._note("WARNING", line))
+        origin = {**about, "plan": plan.digest}
+        state, exact = self._store.latest(origin, lambda line: self._recorder.add_line("WARNING", line))
         first = 1 if state is None else state.epoch
         if state is not None:
-            self._note("INFO", f"Resumed in epoch {state.epoch} after {state.batches} batches")
+            self._recorder.add_line("INFO", f"Resumed in epoch {state.epoch} after {state.batches} batches")
         self._recorder.best = insist(
             self._lease, lambda: attempts.best_before(self._context.db, self._claim.job_id, first)
         )
@@ -118,7 +126,7 @@ class Attempt:
                     self._claim,
                     about,
                     engine=engine,
-                    exact=exact and self._claim.exact,
+                    exact=exact and (state is None or bool(state.content["exact"])),
                     resumed_from_epoch=first if self._claim.attempt > 1 else None,
                 ),
             )
@@ -130,7 +138,7 @@ class Attempt:
         rows = artifacts.store(context.storage, claim, result, context.settings.keep_weights)
         early = ", stopped early" if result.stopped_early else ""
         accuracy = result.evaluations["last"].accuracy
-        self._note("INFO", f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}")
+        recorder.add_line("INFO", f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}")
         insist(self._lease, recorder.flush_lines)
         recorded = insist(
             self._lease,
@@ -139,7 +147,7 @@ class Attempt:
                 claim,
                 epochs=recorder.take_epochs(),
                 best=recorder.best,
-                exact=result.exact and claim.exact,
+                exact=result.exact,
                 evaluations=artifacts.evaluation_rows(result),
                 artifacts=rows,
             ),
@@ -148,9 +156,6 @@ class Attempt:
             context.storage.delete(row["path"] for row in rows)
             raise LeaseLost
         checkpoints.discard(context.storage, claim.job_id)
-
-    def _note(self, level: str, line: str) -> None:
-        self._recorder.add_line(level, line)
 
     def _require(self, ours: bool) -> None:
         if not ours:

@@ -59,6 +59,7 @@ class CheckpointStore:
             entries += [entry for entry in self._entries if entry["path"] != path]
             kept, dropped = entries[:KEPT], entries[KEPT:]
             if not attempts.record_checkpoint(self._db, self._claim, {"entries": kept}):
+                self._storage.delete([path])
                 raise LeaseLost
         except (StorageError, DatabaseUnavailable) as error:
             raise CheckpointUnwritable(str(error)) from error

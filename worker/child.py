@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import time
 
@@ -12,6 +11,7 @@ from shared.settings import Settings
 from shared.workers import Identity
 from worker.devices import Device
 from worker.stop import StopFlag
+from worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 
@@ -26,23 +26,31 @@ class Child:
         device: what the process is pinned to.
         identity: who the worker is.
         stop: the shared stop flag.
+        vitals: what the parent sees of the child.
     """
 
-    def __init__(self, settings: Settings, device: Device, identity: Identity, stop: StopFlag) -> None:
+    def __init__(self, settings: Settings, device: Device, identity: Identity, stop: StopFlag, vitals: Vitals) -> None:
         self._settings = settings
         self._device = device
         self._identity = identity
         self._stop = stop
-        self.pid = multiprocessing.RawValue("i", 0)
-        """Shared with the parent: the live child's process id; 0 before there is one."""
+        self._vitals = vitals
 
     def start(self) -> None:
         """Load torch and report for work, right after the fork."""
         self._stop.set_on_sigterm()
-        self.pid.value = os.getpid()
+        self._vitals.born(os.getpid())
+        try:
+            self._build()
+        except Exception:
+            # Without torch, or with a device that is broken, the next child would fare no better.
+            logger.exception("child_cannot_start", extra={"device": self._device.name})
+            self._stop.fail()
+
+    def _build(self) -> None:
         from worker.context import Context
 
-        self._context = Context.build(self._settings, self._device, self._identity, self._stop)
+        self._context = Context.build(self._settings, self._device, self._identity, self._stop, self._vitals)
         while not self._stop.is_set():
             try:
                 self._context.register()
@@ -50,15 +58,25 @@ class Child:
                 logger.warning("register_failed", extra={"reason": str(error)})
                 time.sleep(_RETRY_SECONDS)
             else:
+                self._vitals.ready()
                 logger.info("worker_ready", extra={"worker": self._identity.id, "device": self._device.name})
                 return
 
     def run(self, job_id: str) -> None:
-        """Work on one message."""
-        from worker import task
+        """Work on one message. Nothing is raised: Celery would only log it, and acknowledge all the same."""
+        try:
+            with self._vitals.at_work():
+                self._run(job_id)
+        except Exception:
+            # The job's lease runs out, and it is tried again; this worker goes on.
+            logger.exception("task_crashed", extra={"job": job_id})
 
-        if self._stop.is_set():
-            # Celery may hand out one more message while it shuts down; the row stays queued and is published again.
+    def _run(self, job_id: str) -> None:
+        if not self._stop.is_set():
+            from worker import task
+
+            task.run(self._context, job_id)
+        elif not self._stop.failed:
+            # Celery may hand out one more message while it shuts down; whoever is left may have it at once. A worker
+            # that could not start has nothing to publish with: the reconciler finds the job.
             self._context.give_back(job_id)
-            return
-        task.run(self._context, job_id)

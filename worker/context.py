@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from shared.workers import Identity
 from worker.devices import Device
 from worker.lease import Flag
 from worker.training.datasets import Statistics
+from worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +35,14 @@ class Context:
     device: Device
     identity: Identity
     stop: Flag
+    vitals: Vitals
+    loader: ThreadPoolExecutor
+    """Of one thread: it loads data while the job's own thread listens for a stop or a cancel. An abandoned load goes on
+    there, and the next one waits for it instead of decoding the same files beside it."""
     datasets: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag) -> Self:
+    def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag, vitals: Vitals) -> Self:
         """The real parts of these settings."""
         return cls(
             settings=settings,
@@ -46,6 +52,8 @@ class Context:
             device=device,
             identity=identity,
             stop=stop,
+            vitals=vitals,
+            loader=ThreadPoolExecutor(1, "loader"),
         )
 
     @property
@@ -70,7 +78,7 @@ class Context:
         )
 
     def give_back(self, job_id: str) -> None:
-        """Put a message that this worker will not work on back into Redis; the reconciler does it where that fails."""
+        """Publish a job that this worker will not work on any more; the reconciler does it where that fails."""
         try:
             publishing.publish(self.db, self.broker, job_id)
         except DatabaseUnavailable as error:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from shared.errors import FlightlineError
+from shared.errors import ConfigurationError, FlightlineError
 from shared.settings import Settings
 from worker.devices import Device, pin, resolve
 
@@ -26,15 +26,22 @@ def main(arguments: Sequence[str]) -> int:
         settings = Settings()
         devices = resolve(options.device)
     except (ValidationError, FlightlineError) as error:
-        print(f"worker: {error}", file=sys.stderr)  # noqa: T201 -- a command's answer
-        return 2
+        return _refuse(error)
     if len(devices) > 1:
         return _run_each(devices)
     pin(devices[0])
     # Only now: Celery's part pulls in much, and nothing of it may load torch before the device is pinned.
     from worker.app import run_worker
 
-    return run_worker(settings, devices[0])
+    try:
+        return run_worker(settings, devices[0])
+    except ConfigurationError as error:
+        return _refuse(error)
+
+
+def _refuse(error: Exception) -> int:
+    print(f"worker: {error}", file=sys.stderr)  # noqa: T201 -- a command's answer
+    return 2
 
 
 def _run_each(devices: Sequence[Device]) -> int:

@@ -8,8 +8,6 @@ waits at its next step until it knows that the job is still its own.
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -31,7 +29,7 @@ _POLL_SECONDS = 0.1
 
 
 class Flag(Protocol):
-    """A stop request, such as a `multiprocessing.Event`."""
+    """A stop request, such as `StopFlag`."""
 
     def is_set(self) -> bool:
         """Whether the worker is to stop."""
@@ -46,8 +44,8 @@ class Lease:
         claim: whose lease, just claimed.
         settings: lease, heartbeat, stall and set-up times.
         stop: set when the worker is to stop.
-        hung: called when the loop has made no progress for too long; the default kills this process, whose parent
-            notices.
+        hung: called, by the lease's thread, when the loop has made no progress for too long.
+        pulse: called with every beat.
     """
 
     def __init__(
@@ -56,13 +54,15 @@ class Lease:
         claim: Claim,
         settings: Settings,
         stop: Flag,
-        hung: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL),
+        hung: Callable[[], None],
+        pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self._db = db
         self._claim = claim
         self._settings = settings
         self._stop = stop
         self._hung = hung
+        self._pulse = pulse
         self._started = self._renewed = self._moved = time.monotonic()
         self._steps = self._steps_seen = 0
         self._reason: type[JobInterrupted] | None = None
@@ -93,10 +93,12 @@ class Lease:
         self._steps += 1
         while self._reason is None and self._fenced and not self._stop.is_set():
             time.sleep(_POLL_SECONDS)
-        if self._reason is not None:
-            raise self._reason
-        if self._stop.is_set():
-            raise StopRequested
+        self._raise_if_over()
+
+    def listen(self, seconds: float = _POLL_SECONDS) -> None:
+        """Pause in something that is no step, such as loading data; raises as `check` does."""
+        self._closed.wait(seconds)
+        self._raise_if_over()
 
     def wait(self, seconds: float) -> None:
         """Pause between two tries of something that must succeed; raises `LeaseLost` when it need not any more."""
@@ -104,12 +106,19 @@ class Lease:
         if self.lost:
             raise LeaseLost
 
+    def _raise_if_over(self) -> None:
+        if self._reason is not None:
+            raise self._reason
+        if self._stop.is_set():
+            raise StopRequested
+
     @property
     def _fenced(self) -> bool:
         return time.monotonic() - self._renewed > FENCE_FRACTION * self._settings.lease_seconds
 
     def _beat_until_closed(self) -> None:
         while not self._closed.wait(self._settings.heartbeat_seconds):
+            self._pulse()
             if self._stalled():
                 logger.error("loop_hung", extra={"job": self._claim.job_id, "steps": self._steps})
                 self._hung()
@@ -136,7 +145,7 @@ class Lease:
             self._reason = TimedOut
 
     def _stalled(self) -> bool:
-        """Whether the loop has made no step for too long. Set-up and the time after the last step may take longer."""
+        """Whether the loop has made no step for too long; before the first one it has `setup_seconds`."""
         now = time.monotonic()
         if self._steps != self._steps_seen or self._fenced:
             self._steps_seen, self._moved = self._steps, now

@@ -4,48 +4,53 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import signal
 import threading
 import time
 from contextlib import suppress
-from typing import Any
 
 from shared import attempts, workers
 from shared.broker import Broker
 from shared.db import Database
+from shared.ending import Ending
 from shared.errors import DatabaseUnavailable
 from shared.publishing import publish_many
 from shared.reconciler import Reconciler
 from shared.settings import Settings
-from shared.status import WorkerState
+from shared.status import Outcome, Queue, WorkerState
 from shared.workers import Identity
+from worker.liveness import Liveness
 from worker.stop import StopFlag
+from worker.vitals import Vitals
+from worker.watcher import ChildWatch
 
 logger = logging.getLogger(__name__)
 
+PATIENCE_LEASES = 4.0
+"""An idle worker that has been cut off for so many leases exits; a stuck child is killed after half of that."""
 _AFTER_KILL_SECONDS = 5.0
+_TICK_SECONDS = 0.5
 
 
 class Parent:
-    """One thread beside Celery's own.
+    """Two threads beside Celery's own: one looks after everything, the other notices when that one gets no answer.
 
     Args:
         settings: the worker's settings.
         identity: who the worker is.
         stop: the stop flag, shared with the child.
-        child_pid: where the child writes its process id.
+        vitals: what the child tells.
     """
 
-    def __init__(self, settings: Settings, identity: Identity, stop: StopFlag, child_pid: Any) -> None:
+    def __init__(self, settings: Settings, identity: Identity, stop: StopFlag, vitals: Vitals) -> None:
         self._settings = settings
         self._identity = identity
         self._stop = stop
-        self._child_pid = child_pid
-        self._watched = 0
-        self._reported = 0.0
+        self._stopping = threading.Event()
         self._closed = threading.Event()
-        # Celery forks a new child whenever one dies. Held while this thread is inside the database's or Redis' library,
+        self._listed = False
+        self._reported = 0.0
+        # Celery forks a new child whenever one dies. Held while a thread is inside the database's or Redis' library,
         # so that the fork never copies one of their locks while it is taken.
         self._quiet = threading.Lock()
         os.register_at_fork(
@@ -54,88 +59,116 @@ class Parent:
         self._db = Database(settings.sqlalchemy_url)
         self._broker = Broker(settings.broker_url)
         self._reconciler = Reconciler(self._db, self._broker, settings.lease_seconds)
-        self._thread = threading.Thread(target=self._run, name="parent", daemon=True)
+        patience = PATIENCE_LEASES * settings.lease_seconds
+        self._watch = ChildWatch(vitals, patience / 2 / settings.reconcile_seconds)
+        self._liveness = Liveness(vitals, patience / _TICK_SECONDS)
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True)
+            for name, work in (("parent", self._run), ("liveness", self._run_liveness))
+        ]
+        self.exit_code = 0
+        """What the process is to exit with once it has stopped in good order."""
 
     def start(self) -> None:
         """Begin, once Celery has forked the child."""
-        if not self._thread.is_alive():
-            self._thread.start()
+        for thread in self._threads:
+            if not thread.ident:
+                thread.start()
 
     def stop(self) -> None:
-        """Ask the child to save and release its job; kill it when it has not done so in `stop_grace_seconds`."""
-        if not self._stop.is_set():
-            self._stop.set()
-            timer = threading.Timer(self._settings.stop_grace_seconds, self._kill_child)
+        """Ask the child to save and release its job; end everything when that takes over `stop_grace_seconds`."""
+        self._stop.set()
+        if not self._stopping.is_set():
+            self._stopping.set()
+            timer = threading.Timer(self._settings.stop_grace_seconds, self._end_all)
             timer.daemon = True
             timer.start()
 
     def close(self) -> None:
-        """Take the worker off the list, at the very end."""
+        """Take the worker off the list, at the very end, if that can be done soon."""
         self._closed.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=_AFTER_KILL_SECONDS)
+        leaving = threading.Thread(target=self._leave, daemon=True)
+        leaving.start()
+        leaving.join(timeout=_AFTER_KILL_SECONDS)
+
+    def _leave(self) -> None:
+        for thread in self._threads:
+            if thread.ident:
+                thread.join()
         with suppress(DatabaseUnavailable):
             workers.leave(self._db, self._identity.id)
 
     def _run(self) -> None:
         while not self._closed.is_set():
-            died = self._wait_for_death(self._settings.reconcile_seconds)
+            self._watch.wait(self._settings.reconcile_seconds, self._closed)
             try:
                 with self._quiet:
-                    self._look_after(died)
+                    self._look_after()
             except DatabaseUnavailable as error:
+                self._watch.reprieve()
                 logger.warning("parent_waits_for_database", extra={"reason": str(error)})
             except Exception:
                 logger.exception("parent_failed")
 
-    def _wait_for_death(self, seconds: float) -> bool:
-        """Wait up to `seconds`; True as soon as the child has died."""
-        pid = int(self._child_pid.value)
-        if pid in {0, self._watched}:
-            # No child yet, or the one whose death has been dealt with: Celery is about to fork the next.
-            self._closed.wait(min(seconds, 0.1))
-            return False
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            self._watched = pid
-            return True
-        try:
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            died = bool(poll.poll(seconds * 1000))
-        finally:
-            os.close(descriptor)
-        if died:
-            self._watched = pid
-        return died
-
-    def _look_after(self, died: bool) -> None:
-        if died:
-            self._lose()
+    def _look_after(self) -> None:
+        if self._stop.is_set() and not self._stopping.is_set():
+            self._shut_down(int(self._stop.failed))
+        self._lose()
         self._report()
+        self._liveness.database_answered()
+        self._watch.kill_if_stuck()
+        depths = self._broker.depths() or {}
+        self._liveness.messages_wait(depths.get(Queue.ANY, 0) + depths.get(Queue(self._identity.device_kind), 0))
         self._reconciler.run_once()
 
     def _lose(self) -> None:
-        detail = f"The process of worker {self._identity.id} died while it was training (killed, or out of memory?)."
-        queued = attempts.lose(self._db, self._identity.id, detail)
+        """End what a dead child was at; once more in the next pass when the database does not answer."""
+        died_at = self._watch.died_at
+        if died_at is None:
+            return
+        ending = Ending(
+            Outcome.LOST,
+            "worker_lost",
+            f"The process of worker {self._identity.id} died while it was training (killed, or out of memory?).",
+            retryable=True,
+        )
+        if self._stopping.is_set():
+            ending = Ending(Outcome.RELEASED, detail=f"Worker {self._identity.id} was stopped before it could save.")
+        queued = attempts.lose(self._db, self._identity.id, ending, died_at=died_at)
+        self._watch.died_at = None
         publish_many(self._db, self._broker, queued)
-        if not self._stop.is_set():
+        if not self._stopping.is_set():
             logger.warning("child_died", extra={"queued_again": len(queued)})
 
     def _report(self) -> None:
         now = time.monotonic()
-        if now - self._reported >= self._settings.lease_seconds / 3:
-            state = WorkerState.STOPPING if self._stop.is_set() else WorkerState.IDLE
-            workers.report(self._db, self._identity.id, state=state)
-            self._reported = now
+        if now - self._reported < self._settings.lease_seconds / 3:
+            self._db.ping()
+            return
+        state = WorkerState.STOPPING if self._stopping.is_set() else WorkerState.IDLE
+        listed = workers.report(self._db, self._identity.id, state=state)
+        self._reported = now
+        if self._listed and not listed and not self._stopping.is_set():
+            logger.error("worker_not_listed_any_more")
+            self._shut_down(1)
+        self._listed = listed
 
-    def _kill_child(self) -> None:
+    def _run_liveness(self) -> None:
+        while not self._closed.wait(_TICK_SECONDS):
+            reason = self._liveness.tick()
+            if reason and not self._stopping.is_set():
+                logger.error("worker_cut_off", extra={"reason": reason})
+                self._shut_down(1)
+
+    def _shut_down(self, exit_code: int) -> None:
+        """Have Celery stop in good order, as a supervisor's SIGTERM would."""
+        self.exit_code = exit_code
+        self.stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _end_all(self) -> None:
         logger.warning("stop_grace_over", extra={"seconds": self._settings.stop_grace_seconds})
-        with suppress(ProcessLookupError):
-            os.kill(int(self._child_pid.value), signal.SIGKILL)
-        # Celery may wait for the dead child's answer; what had to be written has been written by then.
+        self._watch.kill()
+        # Time for the other thread to release the child's job, and for Celery to end by itself.
         time.sleep(_AFTER_KILL_SECONDS)
-        with suppress(DatabaseUnavailable):
-            workers.leave(self._db, self._identity.id)
         os._exit(1)

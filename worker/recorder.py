@@ -7,7 +7,7 @@ import logging
 import time
 from typing import Any
 
-from shared import attempts
+from shared import attempts, logs
 from shared.attempts import Claim
 from shared.db import Database
 from shared.errors import DatabaseUnavailable
@@ -64,15 +64,16 @@ class Recorder:
         """
         if self._epochs:
             self._require(attempts.record_epochs(self._db, self._claim, self._epochs, self.best))
-            self._epochs = []
+            self._epochs.clear()
         self.flush_lines()
         self._written = time.monotonic()
 
     def flush_lines(self) -> None:
         """Write the waiting log lines alone; raises as `flush`."""
         if self._lines:
-            self._require(attempts.log(self._db, self._claim, self._lines, keep=self._log_lines))
-            self._lines = []
+            lines = list(self._lines)  # the thread that loads data may add one meanwhile
+            self._require(attempts.log(self._db, self._claim, lines, keep=self._log_lines))
+            del self._lines[: len(lines)]
 
     def take_epochs(self) -> list[dict[str, Any]]:
         """The epochs that wait, to be written together with the job's end."""
@@ -92,5 +93,5 @@ class JobLogHandler(logging.Handler):
         self._recorder = recorder
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take the event's text."""
-        self._recorder.add_line(record.levelname, record.getMessage())
+        """Take the event with its fields."""
+        self._recorder.add_line(record.levelname, logs.text_of(record))

@@ -5,21 +5,32 @@ from __future__ import annotations
 import multiprocessing
 import signal
 
+_STOP, _FAILED = 1, 2
+
 
 class StopFlag:
-    """Set once, by the parent's shutdown or by the child's own SIGTERM; seen by the training loop at its next step."""
+    """Set once, by the parent's shutdown or in the child; seen by the training loop at its next step."""
 
     def __init__(self) -> None:
         # A plain shared byte: unlike an Event it has no lock, which a signal handler could find taken by its thread.
-        self._set = multiprocessing.RawValue("b", 0)
+        self._value = multiprocessing.RawValue("b", 0)
 
     def set(self) -> None:
         """Ask the worker to stop."""
-        self._set.value = 1
+        self._value.value = self._value.value or _STOP
+
+    def fail(self) -> None:
+        """Ask the worker to stop because it cannot work: its exit code says so."""
+        self._value.value = _FAILED
 
     def is_set(self) -> bool:
-        """Whether that was asked."""
-        return bool(self._set.value)
+        """Whether it is to stop."""
+        return bool(self._value.value)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is to stop because it cannot work."""
+        return bool(self._value.value == _FAILED)
 
     def set_on_sigterm(self) -> None:
         """Make SIGTERM to this process set the flag instead of killing it."""

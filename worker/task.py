@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import traceback
 
-from shared import attempts, logs, publishing
+from shared import attempts, logs
 from shared.attempts import Claim
 from shared.ending import Ending
 from shared.errors import DatabaseUnavailable, FlightlineError
-from shared.status import JobStatus, Outcome
+from shared.status import FINISHED, JobStatus, Outcome
 from worker import checkpoints
 from worker.attempt import Attempt, insist
 from worker.context import Context
@@ -21,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(context: Context, job_id: str) -> None:
-    """Do what a message asks for, unless somebody else does it or nobody wants it any more. Raises nothing."""
+    """Do what a message asks for, unless somebody else does it or nobody wants it any more."""
     try:
         claim = attempts.claim(context.db, job_id, context.claimant, context.settings.lease_seconds)
     except DatabaseUnavailable as error:
@@ -33,11 +35,31 @@ def run(context: Context, job_id: str) -> None:
         return
     with logs.bound(job=job_id, attempt=claim.attempt, worker=context.identity.id):
         logger.info("claimed")
-        with Lease(context.db, claim, context.settings, context.stop) as lease:
+        lease = Lease(
+            context.db,
+            claim,
+            context.settings,
+            context.stop,
+            hung=lambda: _end_hung(context, claim),
+            pulse=context.vitals.beat,
+        )
+        with lease:
             try:
                 _attempt(context, claim, lease)
             except LeaseLost:
                 logger.warning("lease_lost")
+
+
+def _end_hung(context: Context, claim: Claim) -> None:
+    """Record that the loop hangs, from the lease's thread, and end this process, which nothing else could free."""
+    settings = context.settings
+    detail = f"The training loop made no step for {settings.stall_seconds:g} s (FLIGHTLINE_STALL_SECONDS), or its "
+    detail += f"data were not loaded in {settings.setup_seconds:g} s (FLIGHTLINE_SETUP_SECONDS)."
+    try:
+        _close(context, claim, attempts.end(context.db, claim, Ending(Outcome.LOST, "hung", detail, retryable=True)))
+    except DatabaseUnavailable as error:
+        logger.warning("hung_not_recorded", extra={"reason": str(error)})  # the lease runs out
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
@@ -63,9 +85,14 @@ def _end(context: Context, claim: Claim, lease: Lease, recorder: Recorder, reaso
     insist(lease, recorder.flush)
     status = insist(lease, lambda: attempts.end(context.db, claim, ending))
     logger.info("ended", extra={"outcome": ending.outcome, "status": status, "code": ending.code})
+    _close(context, claim, status)
+
+
+def _close(context: Context, claim: Claim, status: JobStatus | None) -> None:
+    """Publish a job that is queued again; throw away what a finished one needs no more."""
     if status == JobStatus.QUEUED:
-        publishing.publish(context.db, context.broker, claim.job_id)
-    elif status is not None:
+        context.give_back(claim.job_id)
+    elif status in FINISHED:
         checkpoints.discard(context.storage, claim.job_id)
 
 
@@ -79,6 +106,8 @@ def ending_of(reason: BaseException, claim: Claim) -> Ending:
             return Ending(Outcome.TIMED_OUT, "timed_out", f"{limit} Submit it again with a larger one.")
         case JobInterrupted():
             return Ending(Outcome.RELEASED)
+        case MemoryError():
+            return Ending(Outcome.FAILED, "out_of_memory", "This machine's memory is full.", retryable=True)
         case TrainingError() | FlightlineError():
             return Ending(Outcome.FAILED, reason.code, reason.detail, retryable=reason.retryable)
         case _:
