@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.errors import ConfigurationError
 from shared.spec.caps import Caps
 
 
 class Settings(BaseSettings):
-    """The configuration of one process. The README lists all of it; a test holds the two together."""
+    """The configuration of one process. The README lists all of it; a test holds the two together.
+
+    Raises:
+        ConfigurationError: a value that cannot work; names the variable.
+    """
 
     model_config = SettingsConfigDict(env_prefix="FLIGHTLINE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -54,6 +59,18 @@ class Settings(BaseSettings):
     max_layers: int = Field(200, ge=1, description="Most layers of a network.")
     max_epochs: int = Field(10_000, ge=1, description="Most epochs of a job.")
     max_batch_size: int = Field(10_000, ge=1, description="Largest batch.")
+    max_activations: int = Field(2_000_000_000, ge=1, description="Most values that one batch may produce.")
+    max_flops_per_epoch: int = Field(5 * 10**15, ge=1, le=2**53, description="Most work of one epoch.")
+    max_name_length: int = Field(100, ge=1, le=1000, description="Longest name or tag.")
+    max_tags: int = Field(20, ge=0, le=1000, description="Most tags of a job.")
+
+    if not TYPE_CHECKING:  # type checkers know the fields
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise ConfigurationError(" ".join(map(_fault, error.errors(include_url=False)))) from None
 
     @model_validator(mode="after")
     def _check_lease(self) -> Self:
@@ -103,4 +120,14 @@ class Settings(BaseSettings):
             max_layers=self.max_layers,
             max_epochs=self.max_epochs,
             max_batch_size=self.max_batch_size,
+            max_activations=self.max_activations,
+            max_flops_per_epoch=self.max_flops_per_epoch,
+            max_name_length=self.max_name_length,
+            max_tags=self.max_tags,
         )
+
+
+def _fault(fault: Any) -> str:
+    """What is wrong with one variable; what it holds is left out, for it may be a secret."""
+    said = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    return f"FLIGHTLINE_{str(fault['loc'][0]).upper()}: {said}." if fault["loc"] else f"{said}."

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.clock import UtcDateTime
+from shared.text import CleanText
 
 WITHOUT_ROWID = {"sqlite_with_rowid": False}
 
@@ -17,7 +18,7 @@ class Base(DeclarativeBase):
     """The metadata that migrations are compared with."""
 
     type_annotation_map = {  # noqa: RUF012 -- SQLAlchemy's own declaration, read once
-        str: Text(),
+        str: CleanText(),
         int: Integer(),
         float: Float(53),
         bool: Boolean(),
@@ -100,7 +101,9 @@ class Job(Base):
         Index("ix_jobs_status_created", "status", "created_at", "id"),
         Index("ix_jobs_kind_val_accuracy", "architecture_kind", "val_accuracy", "id"),
         Index("ix_jobs_config_hash", "config_hash", "created_at", "id"),
-        Index("ix_jobs_waiting", "status", "queue", "priority", "queued_at", "id"),
+        Index("ix_jobs_waiting", "status", "queue", "queued_at"),
+        Index("ix_jobs_published", "status", "queue", "priority", "published_at"),
+        Index("ix_jobs_unpublished", "status", "published_at"),
         Index("ix_jobs_lease", "status", "lease_expires_at"),
     )
 

@@ -109,7 +109,9 @@ def _create_jobs() -> None:
     op.create_index("ix_jobs_lease", "jobs", ["status", "lease_expires_at"])
     op.create_index("ix_jobs_status_created", "jobs", ["status", "created_at", "id"])
     op.create_index("ix_jobs_val_accuracy", "jobs", ["val_accuracy", "id"])
-    op.create_index("ix_jobs_waiting", "jobs", ["status", "queue", "priority", "queued_at", "id"])
+    op.create_index("ix_jobs_waiting", "jobs", ["status", "queue", "queued_at"])
+    op.create_index("ix_jobs_published", "jobs", ["status", "queue", "priority", "published_at"])
+    op.create_index("ix_jobs_unpublished", "jobs", ["status", "published_at"])
 
 
 def _create_locks() -> None:
