@@ -165,10 +165,11 @@ class AttemptPage(Page[Attempt]):
 class ClassFigures(Answer):
     """How one class was recognised."""
 
+    name: str
     precision: float
     recall: float
     f1: float
-    support: int
+    support: int = Field(description="Validation images of this class.")
 
 
 class Evaluation(Answer):
@@ -180,7 +181,7 @@ class Evaluation(Answer):
     loss: float
     classes: list[str]
     confusion_matrix: list[list[int]] = Field(description="Rows are the true classes, columns the predicted ones.")
-    per_class: list[dict[str, JsonValue]]
+    per_class: list[ClassFigures] = Field(description="In the order of `classes`.")
 
 
 class LogLine(Answer):
