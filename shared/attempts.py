@@ -325,7 +325,11 @@ def expire(db: Database, limit: int = 100) -> list[str]:
         now = clock.database_now(connection)
         late = or_(Job.lease_expires_at.is_(None), Job.lease_expires_at < now)
         rows = connection.execute(
-            select(Job.id, Job.attempt, Job.worker).where(Job.status == JobStatus.RUNNING, late).limit(limit)
+            select(Job.id, Job.attempt, Job.worker)
+            .where(Job.status == JobStatus.RUNNING, late)
+            .order_by(Job.lease_expires_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)  # who holds the row is alive, and waiting would hold up all the others
         ).all()
         return [row.id for row in rows if _expire_one(connection, row.id, row.attempt, row.worker) == JobStatus.QUEUED]
 

@@ -69,9 +69,8 @@ class Database:
             DatabaseUnavailable: the database does not answer, or holds no tables yet.
         """
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        with self._gate.inside(), self._translated():
-            with self.engine.connect().execution_options(**options) as connection:
-                yield connection
+        with self._gate.inside(), self._translated(), self._connect(**options) as connection:
+            yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit; the whole of it again when another writer was in the way.
@@ -90,8 +89,11 @@ class Database:
                     raise
         raise AssertionError
 
+    def _connect(self, **options: Any) -> Connection:
+        return self.engine.connect().execution_options(**options)
+
     def _write_once(self, work: Callable[[Connection], T]) -> T:
-        with self.engine.connect().execution_options(flightline_write=True) as connection:
+        with self._connect(flightline_write=True) as connection:
             result = work(connection)
             connection.commit()
             return result

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from shared import jobs
-from shared.errors import QueueUnavailable
+from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.status import JobStatus
 from shared.tables import Job
 
@@ -25,9 +25,13 @@ def publish(db: Database, broker: Broker, job_id: str) -> bool:
     """Publish a queued job's message, after the transaction that queued it.
 
     Returns:
-        False when Redis does not answer: the job is found and published later.
+        False when Redis does not answer, or the database any more: the job is found and published later.
     """
-    return publish_many(db, broker, [job_id])
+    try:
+        return publish_many(db, broker, [job_id])
+    except DatabaseUnavailable as error:
+        logger.warning("publish_unnoted", extra={"job": job_id, "reason": str(error)})
+        return False
 
 
 def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:

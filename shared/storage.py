@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
@@ -51,9 +52,9 @@ class Storage:
             self._fs.makedirs(self._fs._parent(target), exist_ok=True)  # noqa: SLF001 -- fsspec's way to name the folder
             self._write(temporary, content)
             self._fs.mv(temporary, target)
-        except OSError as error:
+        except Exception as error:  # remote file systems raise what their libraries raise
             self._remove(temporary)
-            reason = f"{path} could not be written to the artifact storage ({error.strerror or error})"
+            reason = f"{path} could not be written to the artifact storage ({_reason(error)})"
             raise StorageError(f"{reason}: free or add space there, or check its permissions.") from error
         return Stored(path, hashlib.sha256(content).hexdigest(), len(content))
 
@@ -65,8 +66,8 @@ class Storage:
         """
         try:
             return cast("IO[bytes]", self._fs.open(self._full(path), "rb"))
-        except OSError as error:
-            message = f"{path} cannot be read from the artifact storage ({error.strerror or error})."
+        except Exception as error:
+            message = f"{path} cannot be read from the artifact storage ({_reason(error)})."
             raise StorageError(message) from error
 
     def read(self, path: str) -> bytes:
@@ -85,8 +86,8 @@ class Storage:
             self._fs.rm(self._full(prefix), recursive=True)
         except FileNotFoundError:
             return
-        except OSError as error:
-            message = f"{prefix} could not be deleted from the artifact storage ({error.strerror or error})."
+        except Exception as error:
+            message = f"{prefix} could not be deleted from the artifact storage ({_reason(error)})."
             raise StorageError(message) from error
 
     def _write(self, target: str, content: bytes) -> None:
@@ -97,14 +98,16 @@ class Storage:
                 os.fsync(file.fileno())  # before the rename: a power cut must not leave an empty file under the name
 
     def _remove(self, target: str) -> None:
-        try:
+        with suppress(Exception):  # gone already, or out of reach: then it is litter, not an error
             self._fs.rm(target)
-        except OSError:
-            return
 
     def _full(self, path: str) -> str:
         parts = path.split("/")
-        if any(part in ("", ".", "..") for part in parts):
+        if "\x00" in path or any(part in ("", ".", "..") for part in parts):
             message = f"{path!r} is no path below the artifact storage."
             raise StorageError(message)
         return f"{self._root.rstrip('/')}/{path}"
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -28,4 +28,6 @@ def upsert(
     columns = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     condition = None if where is None else where(statement.excluded)
     statement = statement.on_conflict_do_update(index_elements=keys, set_=columns, where=condition)
+    # Unasked, psycopg's count of inserted rows is not kept.
+    connection = connection.execution_options(preserve_rowcount=True)
     return connection.execute(statement, [dict(row) for row in rows]).rowcount
