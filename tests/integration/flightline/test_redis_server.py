@@ -81,7 +81,7 @@ def test_a_program_that_is_no_redis_is_not_waited_for(home: Path, monkeypatch: p
 
 
 def test_long_homes_get_a_private_socket_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path over 107 bytes is replaced by the same private one each time, and never by a folder that others can write."""
+    """A path over 107 bytes is replaced by a private one, always the same, never in a folder open to others."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     home = tmp_path / ("x" * 120)
     path = redis_server.socket_path(home)

@@ -26,9 +26,9 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 def test_one_stack_a_home(tmp_path: Path) -> None:
     """The second to lock a home is told who has it and what to do; afterwards it is free again."""
     write_state(tmp_path, {"pid": 4711, "url": "http://127.0.0.1:8470"})
-    with home_lock(tmp_path), pytest.raises(AlreadyRunning, match=r"4711, http://127\.0\.0\.1:8470.*FLIGHTLINE_HOME"):
-        with home_lock(tmp_path):
-            pass
+    message = r"4711, http://127\.0\.0\.1:8470.*FLIGHTLINE_HOME"
+    with home_lock(tmp_path), pytest.raises(AlreadyRunning, match=message), home_lock(tmp_path):
+        pass
     with home_lock(tmp_path):
         pass
 

@@ -52,9 +52,9 @@ def running(**fields: Any) -> Job:
 
 def drawn(view: JobsView) -> str:
     """The view as a terminal would show it."""
-    console = Console(file=io.StringIO(), width=200)
-    console.print(view)
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    text = io.StringIO()
+    Console(file=text, width=200).print(view)
+    return text.getvalue()
 
 
 def test_view_shows_where_a_job_stands() -> None:
@@ -92,10 +92,10 @@ def test_view_of_other_statuses(fields: dict[str, Any], part: str) -> None:
 def test_following_on_a_terminal(client: Client, service: FakeService) -> None:
     """On a terminal several jobs are drawn together until all are finished."""
     jobs = [Job(service.add(name=name, epochs=3)) for name in ("first", "second")]
-    console = Console(file=io.StringIO(), force_terminal=True, width=200)
-    ended = follow_jobs(client, jobs, console)
+    text = io.StringIO()
+    ended = follow_jobs(client, jobs, Console(file=text, force_terminal=True, width=200))
     assert [(job.name, job.status) for job in ended] == [("first", "succeeded"), ("second", "succeeded")]
-    assert "3/3" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "3/3" in text.getvalue()
 
 
 def test_following_raises_what_a_watch_raises(client: Client, service: FakeService) -> None:

@@ -1,0 +1,208 @@
+"""`flightline up`, for real: Redis, database, API and a worker, started, used, stopped, killed, started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flightline import Client, Job
+
+Start = Callable[[Path], "Stack"]
+
+TINY = {
+    "dataset": {"name": "synthetic", "train_per_class": 64, "val_per_class": 20},
+    "architecture": {"kind": "mlp", "hidden": [16]},
+    "training": {"epochs": 2, "batch_size": 32},
+}
+LONG_EPOCHS = 500
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A user's shell with a home of its own."""
+    return os.environ | {"FLIGHTLINE_HOME": str(home)}
+
+
+def flightline(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A `flightline` command in a home."""
+    command = [sys.executable, "-m", "flightline", *arguments]
+    return subprocess.run(command, env=environment(home), capture_output=True, text=True, check=False)
+
+
+def processes_of(home: Path) -> dict[int, str]:
+    """Every living process that was started for a home, by its environment."""
+    mark, found = f"FLIGHTLINE_HOME={home}".encode(), {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return found
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for a condition; the test's own timeout ends it."""
+    while not condition():
+        time.sleep(0.05)
+
+
+class Stack:
+    """A running `flightline up` with one CPU worker, on a free port."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.log = home.with_suffix(".log")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "flightline", "up", "--json", "--port", "0", "--workers", "cpu=1"],
+                env=environment(home),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                text=True,
+            )
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, f"The stack did not start:\n{self.log.read_text()}"
+        self.ready: dict[str, Any] = json.loads(line)
+        self.client = Client(self.ready["url"])
+
+    def child(self, name: str) -> int:
+        """The process id of one of its programs."""
+        return int(json.loads((self.home / "stack.json").read_text())["children"][name][0])
+
+    def stop(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait()
+
+    def close(self) -> None:
+        """End it whatever it does."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.stop()
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for the tests that leave it running."""
+    running = Stack(tmp_path_factory.mktemp("stack") / "home")
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts stacks that end with the test."""
+    with ExitStack() as running:
+
+        def up(home: Path) -> Stack:
+            stack = Stack(home)
+            running.callback(stack.close)
+            return stack
+
+        yield up
+
+
+def test_from_a_submission_to_the_figures_of_each_class(stack: Stack) -> None:
+    """A job submitted by the command is trained by a worker, and its result comes back through the API."""
+    job = Job(json.loads(flightline(stack.home, "submit", "--preset", "notebook-linear", "--json", *_sets()).stdout))
+    assert flightline(stack.home, "watch", job.id[-8:]).returncode == 0
+    ended = stack.client.job(job.id)
+    assert ended.succeeded
+    assert ended.result is not None
+    assert ended.result.best_val_accuracy is not None
+    assert stack.client.epochs(job.id).epoch == [1, 2]
+    evaluation = stack.client.evaluation(job.id)
+    assert sum(map(sum, evaluation.confusion_matrix)) == 40
+    assert [one.support for one in evaluation.per_class] == [20, 20]
+    shown = flightline(stack.home, "show", "last").stdout
+    assert "PRECISION" in shown
+    assert stack.ready["workers"][0]["id"] in shown
+
+
+def _sets() -> list[str]:
+    dataset, training = json.dumps(TINY["dataset"]), json.dumps(TINY["training"])
+    return ["--set", f"dataset={dataset}", "--set", f"training={training}"]
+
+
+def test_artifacts_can_be_downloaded(stack: Stack, tmp_path: Path) -> None:
+    """Weights come back whole, checked against their sha256."""
+    job = stack.client.wait(stack.client.submit(TINY).id)
+    ended = flightline(stack.home, "download", job.id, "--to", str(tmp_path))
+    assert ended.returncode == 0, ended.stderr
+    assert {path.name for path in tmp_path.iterdir()} >= {"best.safetensors", "last.safetensors"}
+
+
+def test_a_second_up_on_the_same_home_is_refused(stack: Stack) -> None:
+    """It says who holds the home, and where; the first runs on."""
+    ended = flightline(stack.home, "up", "--port", "0")
+    assert ended.returncode == 5
+    assert f"Flightline already runs in {stack.home}" in ended.stderr
+    assert stack.ready["url"] in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert stack.client.ready() == {"status": "ready"}
+
+
+def test_a_port_in_use_is_refused(stack: Stack, tmp_path: Path) -> None:
+    """Another home on the same port is told to take another, and leaves no process."""
+    ended = flightline(tmp_path, "up", "--port", stack.ready["url"].rpartition(":")[2])
+    assert (ended.returncode, "is taken by another program" in ended.stderr) == (5, True)
+    assert processes_of(tmp_path) == {}
+
+
+def test_killed_parts_are_started_again(stack: Stack) -> None:
+    """kill -9 of API and Redis: both come back, with the data, and the next job is trained."""
+    before = [job.id for job in stack.client.jobs()]
+    api, redis = stack.child("api"), stack.child("redis")
+    os.kill(api, signal.SIGKILL)
+    os.kill(redis, signal.SIGKILL)
+    until(lambda: not {api, redis} & {stack.child("api"), stack.child("redis")} if _children(stack) >= 3 else False)
+    until(lambda: flightline(stack.home, "jobs").returncode == 0)
+    assert [job.id for job in stack.client.jobs()] == before
+    assert stack.client.wait(stack.client.submit(TINY).id).succeeded
+
+
+def _children(stack: Stack) -> int:
+    return len(json.loads((stack.home / "stack.json").read_text())["children"])
+
+
+def test_ctrl_c_leaves_nothing_and_the_next_up_goes_on(start: Start, tmp_path: Path) -> None:
+    """Ctrl-C ends every process and leaves no half-written file; the next stack finishes what was running and queued.
+
+    Then kill -9 of the stack itself: its programs end by themselves.
+    """
+    home = tmp_path / "home"
+    first = start(home)
+    running = first.client.submit(TINY, training={"epochs": LONG_EPOCHS, "batch_size": 2})
+    queued = first.client.submit(TINY)
+    until(lambda: first.client.job(running.id).progress.epoch > 1)
+    assert first.stop() == 0
+    assert processes_of(home) == {}
+    assert not (home / "stack.json").exists()
+    assert _half_written(home) == []
+
+    second = start(home)
+    done = [second.client.wait(job.id) for job in (running, queued)]
+    assert [(job.status, job.attempts) for job in done] == [("succeeded", 2), ("succeeded", 1)]
+    assert second.client.epochs(running.id).epoch == list(range(1, LONG_EPOCHS + 1))
+
+    second.process.kill()
+    second.process.wait()
+    until(lambda: processes_of(home) == {})
+
+
+def _half_written(home: Path) -> list[Path]:
+    return [path for path in home.rglob("*") if path.suffix in {".part", ".tmp", ".new"} or ".tmp" in path.name]
