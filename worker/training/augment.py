@@ -18,11 +18,18 @@ from worker.training.plan import AugmentPlan
 def augment(images: Tensor, steps: Sequence[AugmentPlan], generator: Generator) -> Tensor:
     """Images (N, C, H, W) after all steps in order. Draws from the generator in the order of the steps."""
     for step in steps:
-        if step.kind == "flip":
-            images = flip(images, draw_flips(len(images), generator))
-        else:
-            images = crop(images, draw_offsets(len(images), step.padding, generator), step.padding)
+        images = apply(images, step, draw(step, len(images), generator))
     return images
+
+
+def draw(step: AugmentPlan, count: int, generator: Generator) -> Tensor:
+    """What this step draws for a batch of `count` images, one row for each."""
+    return draw_flips(count, generator) if step.kind == "flip" else draw_offsets(count, step.padding, generator)
+
+
+def apply(images: Tensor, step: AugmentPlan, drawn: Tensor) -> Tensor:
+    """The images (N, C, H, W) after this step, with what was drawn for them."""
+    return flip(images, drawn) if step.kind == "flip" else crop(images, drawn, step.padding)
 
 
 def draw_flips(count: int, generator: Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import logging
 import os
 import pickle
@@ -15,7 +16,6 @@ import torch
 
 from worker.training.checkpoints import Checkpointing, State, check_origin, copied, decode, encode, read, write
 from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable
-import itertools
 
 ORIGIN: dict[str, str | int] = {
     "plan": "p",

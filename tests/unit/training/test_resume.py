@@ -106,7 +106,7 @@ def test_stopped_again_and_again() -> None:
     result = None
     while result is None:
         state, check = saved[-1] if saved else None, raises_after(3, StopRequested())
-        options = {
+        options: dict[str, Any] = {
             "on_epoch": epochs.append,
             "check": check,
             "resume": state,

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image, read_file
+from torchvision.datasets.folder import pil_loader
 
 from worker.training.datasets.records import Split
 from worker.training.errors import DatasetCorrupt
@@ -95,11 +96,10 @@ def _images(folder: Path) -> list[Path]:
 
 def _read(path: Path, shape: tuple[int, int, int]) -> Tensor:
     try:
-        image: Tensor = decode_image(read_file(str(path)), mode=ImageReadMode.RGB)
-    except (RuntimeError, OSError, ValueError) as error:
+        image = torch.from_numpy(np.array(pil_loader(str(path)))).permute(2, 0, 1)
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them into
         problem = "this image cannot be read" if path.exists() else "this file is missing"
-        reason = str(error).splitlines()[0]
-        raise DatasetCorrupt(path, f"{problem} ({reason})", "Copy it again from the data set, or delete it.") from error
+        raise DatasetCorrupt(path, f"{problem} ({error})", "Copy it again from the data set, or delete it.") from error
     if tuple(image.shape) != shape:
         found, wanted = (f"{width} × {height}" for _, height, width in (image.shape, shape))
         raise DatasetCorrupt(path, f"this image is {found} pixels, not {wanted}", "Replace it, or delete it.")

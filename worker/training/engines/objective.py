@@ -1,0 +1,29 @@
+"""The loss of `losses.mean_loss` and its gradient by the scores, without autograd."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Objective:
+    """Cross-entropy against smoothed labels."""
+
+    def __init__(self, classes: int, label_smoothing: float, device: torch.device) -> None:
+        one_hot = torch.eye(classes, device=device)
+        self._targets = one_hot * (1 - label_smoothing) + label_smoothing / classes
+
+    def targets(self, labels: Tensor) -> Tensor:
+        """The distribution (N, classes) that each label (N) stands for."""
+        return self._targets.index_select(0, labels)
+
+    @staticmethod
+    def gradient(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities (N, classes), and the gradient of the batch's mean loss by the scores."""
+        log_probabilities = torch.log_softmax(scores, 1, dtype=targets.dtype)
+        return log_probabilities, log_probabilities.exp().sub_(targets).div_(len(scores))
+
+    @staticmethod
+    def losses(log_probabilities: Tensor, targets: Tensor) -> Tensor:
+        """Each sample's loss (N)."""
+        return (log_probabilities * targets).sum(1).neg_()

@@ -1,0 +1,88 @@
+"""Both splits on the device, normalised once, and the training split's batches in the order of the draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from worker.training.augment import apply
+from worker.training.datasets import LoadedDataset
+from worker.training.engines.order import Draws, Order
+from worker.training.evaluation import BATCH_SIZE
+from worker.training.loader import Normalizer, normalizer
+from worker.training.plan import TrainingPlan
+
+Prepare = Callable[[Tensor], Tensor]
+"""From normalised images (N, C, H, W) to the form that the engine keeps them in: dtype, layout, shape."""
+
+_CHUNK = 512  # images normalised at a time: small enough for the cache, and no second copy of the split
+
+
+class ResidentTraining:
+    """The training split. Augmented images are kept as they come and normalised after augmenting, as the meaning is.
+
+    `begin_epoch` first; then `rows`, any number of times.
+    """
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, prepare: Prepare) -> None:
+        self._plan, self._device = plan, device
+        self._normalize, self._prepare = _on(device, normalizer(plan, data)), prepare
+        self._order = Order(plan, len(data.train))
+        self._labels = data.train.labels.to(device)
+        self._draws: Draws | None = None
+        if plan.augment:
+            self._images = data.train.images.to(device)
+        else:
+            self._images = _prepared(data.train.images, normalizer(plan, data), prepare, device)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def begin_epoch(self) -> None:
+        """Draw the next epoch."""
+        draws = self._order.next_epoch()
+        self._draws = Draws(draws.order.to(self._device), tuple(drawn.to(self._device) for drawn in draws.augmentation))
+
+    def rows(self, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """Samples number `first` to `last` (exclusive) of this epoch: what `prepare` gives, and labels (N) int64."""
+        assert self._draws is not None
+        which = self._draws.order[first:last]
+        images = self._images.index_select(0, which)
+        for step, drawn in zip(self._plan.augment, self._draws.augmentation, strict=True):
+            images = apply(images, step, drawn[first:last])
+        if self._plan.augment:
+            images = self._prepare(self._normalize(images))
+        return images, self._labels.index_select(0, which)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Order.state`."""
+        return self._order.state()
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """See `Order.restore`; then call `begin_epoch`."""
+        self._order.restore(state)
+
+
+class ResidentValidation:
+    """The validation split, in the batches that `evaluation` goes by."""
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, prepare: Prepare) -> None:
+        self._images = _prepared(data.val.images, normalizer(plan, data), prepare, device)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        yield from torch.split(self._images, BATCH_SIZE)
+
+
+def _on(device: torch.device, normalize: Normalizer) -> Normalizer:
+    moments = normalize.moments
+    return normalize if moments is None else Normalizer((moments[0].to(device), moments[1].to(device)))
+
+
+def _prepared(images: Tensor, normalize: Normalizer, prepare: Prepare, device: torch.device) -> Tensor:
+    first = prepare(normalize(images[:1]))
+    out = torch.empty((len(images), *first.shape[1:]), dtype=first.dtype, device=device)
+    for target, chunk in zip(torch.split(out, _CHUNK), torch.split(images, _CHUNK), strict=True):
+        target.copy_(prepare(normalize(chunk)))
+    return out
