@@ -10,6 +10,7 @@ from api.operations import Reply, Routes
 from api.responses import Cost, DatasetPage, PresetPage
 from api.services import Services
 from shared import queries
+from shared.errors import DatabaseUnavailable
 from shared.spec import DATASETS, PRESETS, Caps, parse_spec
 
 routes = Routes("catalog")
@@ -21,7 +22,7 @@ def list_presets(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint
     return Reply({"items": _presets(), "next_cursor": None})
 
 
-@routes.get("/v1/datasets", answers={200: DatasetPage})
+@routes.get("/v1/datasets", answers={200: DatasetPage}, raises=(DatabaseUnavailable,))
 def list_datasets(services: Services) -> Reply:
     """List the data sets that a job may name, and what the live workers hold of each."""
     held = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)

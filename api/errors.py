@@ -28,7 +28,6 @@ HTTP_CODES: Mapping[int, str] = {
     405: "method_not_allowed",
     413: "payload_too_large",
     415: "unsupported_media_type",
-    416: "range_not_satisfiable",
 }
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from api.parameters import EventsQuery
 from api.services import Services
 from api.streams import TooManyStreams
 from shared import events
-from shared.errors import InvalidQuery, JobNotFound
+from shared.errors import DatabaseUnavailable, InvalidQuery, JobNotFound
 
-routes = Routes("results")
+routes = Routes("results", raises=(DatabaseUnavailable,))
 
 
 class EventStream:

@@ -6,8 +6,9 @@ from api.operations import Reply, Routes
 from api.responses import QueuePage, WorkerPage
 from api.services import Services
 from shared import queries
+from shared.errors import DatabaseUnavailable
 
-routes = Routes("fleet")
+routes = Routes("fleet", raises=(DatabaseUnavailable,))
 
 
 @routes.get("/v1/workers", answers={200: WorkerPage})

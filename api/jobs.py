@@ -13,10 +13,10 @@ from api.responses import DryRun, Job, JobPage, SubmittedJob
 from api.services import Services
 from api.submission import SubmissionBody
 from shared import jobs, listing, publishing, queries
-from shared.errors import IllegalTransition, InvalidSpec, JobNotFound, StorageError
+from shared.errors import DatabaseUnavailable, IllegalTransition, InvalidSpec, JobNotFound, StorageError
 from shared.spec import Submission, parse_submission
 
-routes = Routes("jobs")
+routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
 
 

@@ -107,10 +107,16 @@ class Operation:
 
 
 class Routes:
-    """Collects the operations of one module; `register` adds them to an app. Importing a module builds nothing else."""
+    """Collects the operations of one module; `register` adds them to an app. Importing a module builds nothing else.
 
-    def __init__(self, tag: str) -> None:
+    Args:
+        tag: what OpenAPI groups them by.
+        raises: what every one of them may raise.
+    """
+
+    def __init__(self, tag: str, raises: tuple[type[FlightlineError], ...] = ()) -> None:
         self.tag = tag
+        self.raises = raises
         self.operations: list[Operation] = []
 
     def get(
@@ -152,7 +158,8 @@ class Routes:
         raises: tuple[type[FlightlineError], ...],
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
-            self.operations.append(Operation(method, path, self.tag, view, query, body, answers, raises))
+            errors = (*self.raises, *raises)
+            self.operations.append(Operation(method, path, self.tag, view, query, body, answers, errors))
             return view
 
         return declare

@@ -7,6 +7,7 @@ from mimetypes import guess_type
 from typing import Any
 
 from flask import Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from api.operations import Reply, Routes
@@ -15,10 +16,17 @@ from api.responses import ArtifactPage, AttemptPage, EpochColumns, Evaluation, L
 from api.services import Services
 from api.submission import FileContent
 from shared import queries
-from shared.errors import JobNotFound, NotFound, StorageError
+from shared.errors import DatabaseUnavailable, FlightlineError, JobNotFound, NotFound, StorageError
 
-routes = Routes("results")
+routes = Routes("results", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
+
+
+class RangeNotSatisfiable(FlightlineError):
+    """The range that was asked for lies outside the file."""
+
+    code = "range_not_satisfiable"
+    http_status = 416
 
 
 @routes.get("/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns}, raises=(JobNotFound,))
@@ -56,7 +64,11 @@ def list_artifacts(services: Services, job_id: str) -> Reply:
     return _all(queries.artifacts(services.db, job_id))
 
 
-@routes.get("/v1/jobs/<job_id>/artifacts/<path:name>", answers={200: FileContent()}, raises=(JobNotFound, NotFound))
+@routes.get(
+    "/v1/jobs/<job_id>/artifacts/<path:name>",
+    answers={200: FileContent(), 206: FileContent(), 304: None},
+    raises=(JobNotFound, NotFound, RangeNotSatisfiable),
+)
 def download_artifact(services: Services, job_id: str, name: str) -> Response:
     """Download one of a job's files by its name. Its sha256 is the ETag; a range may be asked for."""
     for artifact in queries.artifacts(services.db, job_id):
@@ -84,5 +96,9 @@ def _download(services: Services, artifact: dict[str, Any]) -> Response:
     response.headers.set("Content-Disposition", "attachment", filename=name.rpartition("/")[2])
     response.set_etag(artifact["sha256"])
     response.call_on_close(file.close)
-    response.make_conditional(request, accept_ranges=True, complete_length=size)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=size)
+    except RequestedRangeNotSatisfiable as error:
+        response.close()
+        raise RangeNotSatisfiable(f"{name} has {size} bytes; the Range header asks for others.") from error
     return response

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from api.app import ROUTES, create_app
@@ -27,8 +29,9 @@ class CheckedClient(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         """Send the request and check its answer."""
         response = super().open(*args, **kwargs)
-        endpoint = getattr(response.request.environ.get("werkzeug.request"), "endpoint", None)
-        if endpoint in OPERATIONS:
+        request = response.request
+        with contextlib.suppress(HTTPException):
+            endpoint, _ = self.application.url_map.bind("localhost").match(request.path, request.method)
             self._check(endpoint, response)
         return response
 
