@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ import migrations
 from shared.broker import Broker
 from shared.db import Database
 from shared.settings import Settings
+from shared.tables import Base
 from tests.fakes import FakeBroker
 from tests.servers import Missing, PostgresServer, RedisServer, start_postgres, start_redis
 
@@ -72,10 +74,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: PostgresServer) -> str:
-    """The name of a migrated PostgreSQL database to copy."""
-    _migrate(postgres_server.create("flightline_template"))
-    return "flightline_template"
+def postgres_shared(postgres_server: PostgresServer) -> str:
+    """The name of the migrated PostgreSQL database that tests use one after another."""
+    _migrate(postgres_server.create("flightline"))
+    return "flightline"
 
 
 def _migrate(url: str) -> None:
@@ -85,17 +87,27 @@ def _migrate(url: str) -> None:
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """The URL of a fresh, migrated SQLite database."""
-    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'flightline.db')}"
+def quick_dir(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where there is such a thing: SQLite waits for the disk at every commit."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp(prefix="fl-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
-    """The URL of a fresh, migrated PostgreSQL database."""
-    name = f"test_{next(_numbers)}"
-    yield postgres_server.create(name, postgres_template)
-    postgres_server.drop(name)
+def sqlite_url(sqlite_template: Path, quick_dir: Path) -> str:
+    """The URL of a fresh, migrated SQLite database."""
+    return f"sqlite:///{shutil.copy(sqlite_template, quick_dir / 'flightline.db')}"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_shared: str) -> str:
+    """The URL of a migrated PostgreSQL database that holds no rows."""
+    postgres_server.empty(postgres_shared, [table.name for table in Base.metadata.sorted_tables])
+    return postgres_server.url(postgres_shared)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -106,10 +118,10 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=BACKENDS)
-def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def empty_database_url(request: pytest.FixtureRequest, quick_dir: Path) -> Iterator[str]:
     """The URL of a database of each kind that holds no tables."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        yield f"sqlite:///{quick_dir / 'empty.db'}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     name = f"empty_{next(_numbers)}"

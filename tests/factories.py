@@ -12,8 +12,10 @@ from sqlalchemy import insert
 from shared import attempts, jobs
 from shared.attempts import Claim, Claimant
 from shared.db import Database
+from shared.ending import Ending
 from shared.spec import Caps, Submission, parse_spec
-from shared.tables import Job, JobTag
+from shared.status import Outcome
+from shared.tables import Base, Job, JobTag
 
 LEASE_SECONDS = 30.0
 EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -100,9 +102,27 @@ def succeed(db: Database, claimed: Claim, *, val_accuracy: float = 0.8, best_val
         "best": best(1, best_val_accuracy),
         "evaluations": [evaluation("best"), evaluation("last")],
         "artifacts": [artifact()],
+        "exact": True,
     }
     assert attempts.succeed(db, claimed, **told)
     return claimed.job_id
+
+
+LOST = Ending(Outcome.LOST, "worker_lost", "Its process is gone.", retryable=True)
+RELEASED = Ending(Outcome.RELEASED)
+CANCELLED = Ending(Outcome.CANCELLED)
+TIMED_OUT = Ending(Outcome.TIMED_OUT, "timed_out", "It ran for too long.")
+BROKEN = Ending(Outcome.FAILED, "non_finite_loss", "The loss of epoch 2, batch 3 is not finite.")
+FLAKY = Ending(Outcome.FAILED, "out_of_device_memory", "The device has no memory left.", retryable=True)
+
+
+def everything(db: Database) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables, to see that nothing changed."""
+    with db.read() as connection:
+        return {
+            table.name: sorted(tuple(map(repr, row)) for row in connection.execute(table.select()))
+            for table in Base.metadata.sorted_tables
+        }
 
 
 def job_row(number: int, **values: Any) -> dict[str, Any]:
