@@ -126,6 +126,16 @@ def test_broken_chunks_are_the_clients_fault(server: Server, body: bytes) -> Non
     assert b" 4" in raw(server, head + body)
 
 
+def test_what_is_missing_stands_in_the_log(redis_server: RedisServer, tmp_path: Path) -> None:
+    """One line an event, with its fields: here of a database that nobody has migrated."""
+    environment = {"FLIGHTLINE_HOME": str(tmp_path), "FLIGHTLINE_REDIS_URL": redis_server.url, "FLIGHTLINE_PORT": "0"}
+    with served(environment, tmp_path / "server.log") as server:
+        assert httpx.get(f"{server.url}/v1/jobs").status_code == 503
+
+        assert re.search(r"WARNING service_unavailable .*code=database_unavailable", server.log.read_text())
+        assert server.stop() == 0
+
+
 def test_it_serves_and_stops_cleanly(server: Server) -> None:
     """A job goes in over one kept-alive connection and comes out again; SIGTERM ends every process with status 0."""
     with httpx.Client(base_url=server.url) as client:
