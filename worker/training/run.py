@@ -11,10 +11,9 @@ from torch import Tensor
 from worker.training import engines
 from worker.training.checkpoints import State, check_origin, copied
 from worker.training.datasets import LoadedDataset
-from worker.training.devices import deterministic, environment
+from worker.training.devices import deterministic, environment, precision
 from worker.training.errors import CheckpointUnreadable, NonFiniteLoss
-from worker.training.evaluation import evaluate, mean_cross_entropy, predict
-from worker.training.loader import normalizer
+from worker.training.evaluation import evaluate, mean_cross_entropy
 from worker.training.plan import TrainingPlan, require
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.schedules import learning_rate
@@ -31,10 +30,10 @@ class Run:
     ) -> None:
         self._plan, self._data, self._device = plan, data, device
         require(data.classes == plan.dataset.classes, "these images are not of the plan's classes")
-        self._engine = _engine(engine, resume)(plan, data, device)
+        self._engine = _engine(engine, resume, plan, device)(plan, data, device)
         self._environment = environment(plan, data.fingerprint, device, self._engine.name)
-        self._exact = deterministic(self._engine.network, self._engine.sample_batch())
-        self._normalize = normalizer(plan, data)
+        with precision(plan, device):
+            self._exact = deterministic(self._engine.network, self._engine.sample_batch())
         self._best, self._early_stopping = Best(), EarlyStopping(plan.early_stopping)
         self._tally, self._stopwatch = self._new_tally(1), Stopwatch()
         self._last_scores: Tensor | None = None
@@ -51,10 +50,9 @@ class Run:
         """Take the running epoch's remaining steps, validate, keep the best weights and turn to the next epoch."""
         self._engine.run_epoch(self._tally, self._learning_rate(), boundary)
         figures, training_seconds = self._tally.figures(), self._stopwatch.epoch_seconds()
-        network = self._engine.network
-        scores = predict(network, self._data.val, self._normalize, self._plan, boundary)
+        scores = self._engine.validation_scores(boundary)
         result = self._epoch_result(figures, scores, training_seconds)
-        self._best.update(result, network, scores)
+        self._best.update(result, self._engine.network, scores)
         self._last_scores = scores
         self._stopped_early = self._early_stopping.update(result) and result.epoch < self._plan.epochs
         self._tally = self._new_tally(result.epoch + 1)
@@ -145,13 +143,13 @@ class Run:
             torch.cuda.set_rng_state(states["cuda"], self._device)
 
 
-def _engine(asked: str, resume: State | None) -> type[engines.Engine]:
+def _engine(asked: str, resume: State | None, plan: TrainingPlan, device: torch.device) -> type[engines.Engine]:
     """The engine asked for; a resumed run stays with its own."""
     if resume is None:
-        return engines.choose(asked)
+        return engines.choose(asked, plan, device)
     name = resume.origin.get("engine")
     if name not in engines.ENGINES:
         raise CheckpointUnreadable(
             f"This checkpoint was written by the engine {name}, which this worker does not have."
         )
-    return engines.choose(str(name))
+    return engines.choose(str(name), plan, device)

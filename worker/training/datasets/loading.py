@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,15 +13,20 @@ from worker.training.datasets.sources import Source
 from worker.training.errors import DatasetCorrupt, DatasetUnavailable, InvalidPlan
 from worker.training.plan import DatasetPlan
 
+log = logging.getLogger(__name__)
+
 
 def survey(data_dir: Path, allow_download: bool = False) -> tuple[HeldDataset, ...]:
-    """What this machine holds, found by looking at folders, without decoding anything."""
-    return tuple(
+    """What this machine holds, found by looking at folders, without decoding anything.
+
+    A folder that may not be read is left out, with a warning: a survey is for reporting, and never fails.
+    """
+    held = (
         _held(dataset.name, source)
         for dataset in DATASETS.values()
         for source in dataset.sources(data_dir, allow_download)
-        if source.classes()
     )
+    return tuple(one for one in held if one is not None)
 
 
 def load(plan: DatasetPlan, data_dir: Path, cache_dir: Path, allow_download: bool = False) -> LoadedDataset:
@@ -70,8 +76,14 @@ def _loaded(
     return loaded_dataset(name, source.kind, classes, train, val)
 
 
-def _held(name: str, source: Source) -> HeldDataset:
-    return HeldDataset(name, source.kind, source.place, source.classes(), source.counts(), source.ready())
+def _held(name: str, source: Source) -> HeldDataset | None:
+    try:
+        if not source.classes():
+            return None
+        return HeldDataset(name, source.kind, source.place, source.classes(), source.counts(), source.ready())
+    except OSError as error:
+        log.warning("dataset_unreadable", extra={"path": source.place, "reason": str(error)})
+        return None
 
 
 def _holding(source: Source) -> str:

@@ -160,6 +160,7 @@ def test_a_folder_that_may_not_be_read_is_named(root: Path, monkeypatch: pytest.
     monkeypatch.setattr(Path, "iterdir", denied)
     with pytest.raises(DatasetCorrupt, match="Permission denied"):
         load(PLAN, root.parent, root)
+    assert [held.name for held in survey(root.parent)] == ["synthetic"]
 
 
 def test_the_survey_counts_without_decoding(root: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from shared.spec import DATASETS as SPEC
 from tests.unit.training.datasets.test_folders import fill
 from worker.training.datasets import DATASETS, find, load, loading, survey
 from worker.training.datasets.cache import cache_path
@@ -178,6 +179,16 @@ def test_a_cache_folder_that_cannot_be_made_costs_only_the_cache(data_dir: Path)
     """A file where the folder should be."""
     (data_dir / "cache").write_text("in the way")
     assert len(load(PLAN, data_dir, data_dir / "cache").train) == 8
+
+
+def test_the_spec_and_the_worker_know_the_same_data_sets(tmp_path: Path) -> None:
+    """Names, classes and shapes agree, and the drawn set has the counts that the spec promises."""
+    assert {name: (info.classes, info.input_shape) for name, info in SPEC.items()} == {
+        name: (dataset.classes, dataset.input_shape) for name, dataset in DATASETS.items()
+    }
+    for held in survey(tmp_path, allow_download=True):
+        info = SPEC[held.name]
+        assert set(held.counts.values()) == {(info.train_per_class, info.val_per_class)}
 
 
 def test_every_registered_data_set_has_classes_and_moments() -> None:
