@@ -122,18 +122,8 @@ def load_settings(**overrides: object) -> Settings:
     """The settings of this process; overrides that are None are left out.
 
     Raises:
-        UsageError: a variable does not mean anything; names it.
+        ConfigurationError: a variable does not mean anything; names it.
     """
-    from pydantic import ValidationError
+    from shared.settings import Settings  # pydantic takes a while to load, and a client needs none of it
 
-    from shared.settings import Settings
-
-    try:
-        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        raise UsageError("; ".join(_variable(item["loc"], item["msg"]) for item in error.errors())) from error
-
-
-def _variable(place: Sequence[int | str], message: str) -> str:
-    name = f"FLIGHTLINE_{'_'.join(str(part).upper() for part in place)}: " if place else ""
-    return name + message.removeprefix("Value error, ")
+    return Settings(**{key: value for key, value in overrides.items() if value is not None})

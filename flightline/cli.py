@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from flightline.commands import catalog, jobs, results, services, submitting
-from flightline.console import EXIT_CODES, INTERRUPTED, exit_code, print_error
-from flightline.errors import FlightlineError
+from flightline.console import EXIT_CODES, INTERRUPTED, STACK_FAILED, exit_code, print_error
+from flightline.errors import FlightlineError, StackError
 
 app = typer.Typer(
     name="flightline",
@@ -58,6 +58,9 @@ def main() -> None:
     except FlightlineError as error:
         print_error(error)
         sys.exit(exit_code(error))
+    except OSError as error:  # a full disk, a folder that may not be written
+        print_error(StackError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."))
+        sys.exit(STACK_FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

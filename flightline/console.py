@@ -20,6 +20,7 @@ from flightline.errors import (
     Unavailable,
     UsageError,
 )
+from shared.errors import ConfigurationError
 
 OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -82,7 +83,7 @@ def exit_code(error: FlightlineError) -> int:
     """The exit code that stands for an error; `EXIT_CODES` lists them for people."""
     if isinstance(error, NotReachable | Unavailable):
         return NOT_REACHABLE
-    if isinstance(error, UsageError):
+    if isinstance(error, UsageError | ConfigurationError):
         return WRONG_USAGE
     if isinstance(error, ApiError | ChecksumMismatch):
         return REFUSED

@@ -8,12 +8,12 @@ from pathlib import Path
 
 LARGEST_READ_BYTES = 65_536
 LONGEST_LINE = 400
-_WORTH_SHOWING = re.compile(
-    r"\b(WARNING|ERROR|CRITICAL|FATAL)\b|\"level\": ?\"(warning|error|critical)\"", re.IGNORECASE
-)
+_TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ")
+_WORTH_SHOWING = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|\bINFO (claimed|succeeded|ended)\b")
+# Role, time, and # for a warning; but these four are said at every start and stop.
 _REDIS_WARNING = re.compile(
     r"^\d+:M .* # (?!Server initialized|WARNING Memory overcommit|User requested|Redis is now ready)"
-)  # role, time, a # for a warning: but these four are said at every start and stop
+)
 
 
 class LogTail:
@@ -28,7 +28,7 @@ class LogTail:
         self._offsets = {name: _size(path) for name, path in logs.items()}
 
     def interesting(self) -> Iterator[tuple[str, str]]:
-        """Name and line of every new warning and error."""
+        """Name and line of whatever is new and worth showing."""
         for name in self._logs:
             for line in self._new_lines(name):
                 if is_interesting(name, line):
@@ -50,11 +50,13 @@ class LogTail:
 
 
 def is_interesting(name: str, line: str) -> bool:
-    """Whether a line is a warning or worse, in the format of the program that wrote it."""
+    """Whether a line is a job's start or end, a warning or worse, in the format of the program that wrote it."""
     return bool((_REDIS_WARNING if name == "redis" else _WORTH_SHOWING).search(line))
 
 
 def _shortened(line: str) -> str:
+    """Without the time, which whoever shows it has anyway, and no longer than a few lines of a terminal."""
+    line = _TIME.sub("", line)
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} … (the rest is in the log)"
 
 

@@ -85,6 +85,7 @@ class Stack:
 
     def _start(self) -> None:
         self.layout.logs.mkdir(parents=True, exist_ok=True)
+        self._reporter.line("stack", f"starting Redis, database, API and {len(self.layout.devices)} workers …")
         self._tail = LogTail({name: self.layout.logs / f"{name}.log" for name in self._program_names()})
         if self.layout.redis_url is None:
             self._start_redis()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from flightline.arguments import load_settings
 from flightline.commands.options import Json
 from flightline.console import out, print_json
+from flightline.errors import StackError
 
 if TYPE_CHECKING:
     from flightline.programs import Layout
@@ -38,6 +40,7 @@ def up(
     What dies is started again. Ctrl-C stops in order: jobs that run are released and go on at the next start.
     State, logs and results lie in FLIGHTLINE_HOME.
     """
+    _require("local", "celery", "gunicorn", "torch")
     from flightline.announcing import JsonReporter, TextReporter
     from flightline.database import migrate_and_sweep
     from flightline.stack import Stack
@@ -69,11 +72,13 @@ def worker(
     device: Annotated[str, typer.Option(help="cpu, cuda:N, cuda:all, or auto: every GPU, else the CPU.")] = "auto",
 ) -> None:
     """Run a worker, in the foreground."""
+    _require("worker", "celery", "torch")
     _become(load_settings(), "worker", "--device", device)
 
 
 def api() -> None:
     """Run the API, in the foreground."""
+    _require("api", "flask", "gunicorn")
     _become(load_settings(), "gunicorn", "--config", "python:api.gunicorn_conf", "api.wsgi:app")
 
 
@@ -90,8 +95,17 @@ def _become(settings: Settings, *module_and_arguments: str) -> None:
     os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], environment)  # noqa: S606 - a list, no shell
 
 
+def _require(extra: str, *modules: str) -> None:
+    """Raise `StackError` where this installation is the client alone; says which extra is missing."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        needs = f"This needs {', '.join(missing)}, which a plain installation leaves out."
+        raise StackError(f"{needs} Install it with `pip install 'flightline[{extra}]'`.")
+
+
 def migrate(json: Json = False) -> None:
     """Create the database's tables or bring them up to date."""
+    _require("api", "alembic", "sqlalchemy")
     from flightline.database import migrate as bring_up_to_date
 
     settings = load_settings()

@@ -24,7 +24,7 @@ TINY = {
     "architecture": {"kind": "mlp", "hidden": [16]},
     "training": {"epochs": 2, "batch_size": 32},
 }
-LONG_EPOCHS = 500
+LONG_EPOCHS = 300
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -186,7 +186,7 @@ def test_ctrl_c_leaves_nothing_and_the_next_up_goes_on(start: Start, tmp_path: P
     """
     home = tmp_path / "home"
     first = start(home)
-    running = first.client.submit(TINY, training={"epochs": LONG_EPOCHS, "batch_size": 2})
+    running = first.client.submit(TINY, training={"epochs": LONG_EPOCHS, "batch_size": 4})
     queued = first.client.submit(TINY)
     until(lambda: first.client.job(running.id).progress.epoch > 1)
     assert first.stop() == 0

@@ -286,3 +286,45 @@ def test_version(run: Run) -> None:
     """--version prints a version."""
     outcome = run("--version")
     assert (outcome.code, bool(outcome.out.strip())) == (0, True)
+
+
+@pytest.mark.parametrize("command", [["up"], ["worker"], ["api"], ["migrate"]])
+def test_a_plain_installation_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    """Where only the client is installed, the service's commands say what to install."""
+    monkeypatch.setattr("flightline.commands.services.find_spec", lambda _: None)
+    outcome = run(*command)
+    assert (outcome.code, "pip install 'flightline[" in outcome.err) == (5, True)
+
+
+def test_a_folder_that_cannot_be_written(run: Run, service: FakeService, tmp_path: Path) -> None:
+    """What the system refuses is a message with the place, not a traceback."""
+    service.add()
+    (tmp_path / "file").write_text("")
+    outcome = run("download", "last", "--to", str(tmp_path / "file" / "folder"))
+    assert (outcome.code, "Not a directory" in outcome.err) == (5, True)
+
+
+def test_migrate(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The database is made in the home, and made up to date again without harm."""
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path / "home"))
+    assert run("migrate", "--json").json == {"database": f"sqlite:///{tmp_path}/home/flightline.db"}
+    assert run("migrate").out.endswith("flightline.db is up to date.\n")
+
+
+@pytest.mark.parametrize(
+    "command,module",
+    [(["worker", "--device", "cuda:1"], ["worker", "--device", "cuda:1"]), (["api"], ["gunicorn", "--config"])],
+)
+def test_worker_and_api_become_their_program(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str], module: list[str]
+) -> None:
+    """The command is replaced by the program, which finds the embedded Redis even in a home with a long path."""
+    ran: list[Any] = []
+    home = tmp_path / ("long" * 40)
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(home))
+    monkeypatch.setattr("os.execve", lambda *arguments: ran.append(arguments))
+    assert run(*command).code == 0
+    _, arguments, environment = ran[0]
+    assert arguments[1 : len(module) + 2] == ["-m", *module]
+    assert environment["FLIGHTLINE_REDIS_URL"].startswith("unix:///")
+    assert str(home) not in environment["FLIGHTLINE_REDIS_URL"]

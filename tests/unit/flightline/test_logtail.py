@@ -14,6 +14,7 @@ from flightline.logtail import LONGEST_LINE, LogTail, is_interesting, last_lines
     [
         ("worker-cpu-0", "2026-01-31T12:00:00.000Z WARNING child_died queued_again=1", True),
         ("worker-cpu-0", "2026-01-31T12:00:00.000Z INFO worker_ready", False),
+        ("worker-cpu-0", "2026-01-31T12:00:00.000Z INFO claimed job=1 attempt=1", True),
         ("api", "[2026-01-31 12:00:00 +0000] [1] [ERROR] Worker (pid:7) was sent SIGKILL!", True),
         ("api", "[2026-01-31 12:00:00 +0000] [1] [INFO] Listening", False),
         ("redis", "7:M 31 Jan 2026 12:00:00.000 # Can't save in background: fork: Cannot allocate memory", True),
@@ -23,7 +24,7 @@ from flightline.logtail import LONGEST_LINE, LogTail, is_interesting, last_lines
     ],
 )
 def test_interesting(name: str, line: str, shown: bool) -> None:
-    """Warnings and errors are shown, in each program's own format; the rest stays in the file."""
+    """Starts and ends of jobs, warnings and errors are shown, in each program's format; the rest is in the file."""
     assert is_interesting(name, line) is shown
 
 
@@ -36,9 +37,10 @@ def test_tail_reads_on(tmp_path: Path) -> None:
         file.write("ERROR one\nINFO two\nERROR thr")
     assert list(tail.interesting()) == [("api", "ERROR one")]
     with log.open("a") as file:
-        file.write(f"ee\nERROR {'x' * 1000}\n")
+        file.write(f"ee\n2026-01-31T12:00:00.000Z ERROR {'x' * 1000}\n")
     (_, three), (_, long) = tail.interesting()
-    assert (three, len(long) < LONGEST_LINE + 50) == ("ERROR three", True)
+    assert (three, long[:7]) == ("ERROR three", "ERROR x")
+    assert len(long) < LONGEST_LINE + 50
     log.write_text("ERROR anew\n")
     assert list(tail.interesting()) == [("api", "ERROR anew")]
 
