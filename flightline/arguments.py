@@ -126,4 +126,5 @@ def load_settings(**overrides: object) -> Settings:
     """
     from shared.settings import Settings  # pydantic takes a while to load, and a client needs none of it
 
-    return Settings(**{key: value for key, value in overrides.items() if value is not None})
+    chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
+    return Settings(**chosen)
