@@ -20,7 +20,7 @@ from worker.training import engines
 from worker.training.checkpoints import Checkpointing, State
 from worker.training.datasets import LoadedDataset, load, statistics
 from worker.training.devices import environment
-from worker.training.errors import LeaseLost
+from worker.training.errors import CheckpointUnwritable, LeaseLost
 from worker.training.plan import TrainingPlan, plan_from_spec
 from worker.training.results import TrainingResult
 from worker.training.trainer import train
@@ -83,13 +83,25 @@ class Attempt:
             on_epoch=self._recorder.add_epoch,
             check=self._check,
             resume=state,
-            checkpoints=Checkpointing(self._store.save, context.settings.checkpoint_seconds),
+            checkpoints=Checkpointing(self._save, context.settings.checkpoint_seconds),
         )
         self._finish(result)
 
     def _check(self) -> None:
         self._lease.check()
         self._recorder.flush_if_due()
+
+    def _save(self, state: State) -> None:
+        """Keep a state, once every epoch before it is recorded: a run that goes on from it reports none of them again.
+
+        Raises:
+            CheckpointUnwritable, LeaseLost: as `CheckpointStore.save`.
+        """
+        try:
+            self._recorder.flush()
+        except DatabaseUnavailable as error:
+            raise CheckpointUnwritable(str(error)) from error
+        self._store.save(state)
 
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
         settings = self._context.settings
@@ -108,7 +120,7 @@ class Attempt:
 
     def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
         """The state to go on from, once SQL knows where this attempt runs and with which epoch it begins."""
-        engine = engines.choose(plan.engine).name
+        engine = engines.choose(plan.engine, plan, self._device).name
         about = environment(plan, data.fingerprint, self._device, engine)
         origin = {**about, "plan": plan.digest}
         state, exact = self._store.latest(origin, lambda line: self._recorder.add_line("WARNING", line))
