@@ -20,11 +20,13 @@ TAPERED = TrainingPlan(
     DatasetPlan("synthetic", ("airplane", "bird"), train_per_class=640, val_per_class=250),
     MlpPlan((1024, 512, 128)),
     epochs=3,
+    engine="reference",
 )
 RECIPE = TrainingPlan(
     TAPERED.dataset,
     MlpPlan((64,), "relu", "logits"),
     epochs=3,
+    engine="reference",
     optimizer=OptimizerPlan("adamw", lr=0.001, weight_decay=0.01),
     schedule=SchedulePlan("cosine"),
     augment=(AugmentPlan("flip"), AugmentPlan("crop", padding=2)),
