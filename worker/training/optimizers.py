@@ -10,8 +10,10 @@ from torch import nn
 from worker.training.plan import OptimizerPlan
 
 
-def build_optimizer(plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """`torch.optim`'s SGD, Adam or AdamW over these parameters."""
+def build_optimizer(
+    plan: OptimizerPlan, parameters: Iterable[nn.Parameter], fused: bool | None = None
+) -> torch.optim.Optimizer:
+    """`torch.optim`'s SGD, Adam or AdamW over these parameters, in torch's default or its fused form."""
     if plan.kind == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -19,9 +21,10 @@ def build_optimizer(plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> 
             momentum=plan.momentum,
             nesterov=plan.nesterov,
             weight_decay=plan.weight_decay,
+            fused=fused,
         )
     kind = torch.optim.Adam if plan.kind == "adam" else torch.optim.AdamW
-    return kind(parameters, lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay)
+    return kind(parameters, lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay, fused=fused)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

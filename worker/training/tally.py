@@ -42,6 +42,19 @@ class Tally:
         if self._losses.device.type == "cpu":  # reading costs nothing here; elsewhere it waits for the epoch's end
             self.require_finite(self.batches - 1)
 
+    def add_block(self, losses: Tensor, correct: Tensor) -> None:
+        """Count a block of batches: its samples' losses (N), and how many were right. Raises NonFiniteLoss on a CPU."""
+        first, whole = self.batches, len(losses) // self._batch_size
+        full, rest = losses[: whole * self._batch_size], losses[whole * self._batch_size :]
+        self._losses[first : first + whole] = full.view(whole, self._batch_size).mean(1)
+        self.batches += whole
+        if len(rest):
+            self._losses[self.batches] = rest.mean()
+            self.batches += 1
+        self._correct += correct
+        if self._losses.device.type == "cpu":
+            self.require_finite(first)
+
     def require_finite(self, first: int = 0) -> None:
         """Raise NonFiniteLoss for the first batch from number `first` (from 0) on whose loss is not finite."""
         for number, loss in enumerate(self._losses[first : self.batches].tolist(), start=first + 1):

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import torch
+
 from worker.training.engines.base import Engine
+from worker.training.engines.fused import FusedEngine
 from worker.training.engines.reference import ReferenceEngine
 from worker.training.errors import InvalidPlan
+from worker.training.plan import TrainingPlan
 
-__all__ = ["ENGINES", "Engine", "ReferenceEngine", "choose"]
+__all__ = ["ENGINES", "Engine", "choose"]
 
-ENGINES: dict[str, type[Engine]] = {ReferenceEngine.name: ReferenceEngine}
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (FusedEngine, ReferenceEngine)}
+"""By name, the fastest first."""
 
 
-def choose(asked: str) -> type[Engine]:
-    """The engine of this name; for "auto" the fastest that fits. Raises InvalidPlan for an unknown name."""
-    name = ReferenceEngine.name if asked == "auto" else asked
-    if name not in ENGINES:
-        raise InvalidPlan(f"unknown engine {name!r}; this worker has {', '.join(ENGINES)}")
-    return ENGINES[name]
+def choose(asked: str, plan: TrainingPlan, device: torch.device) -> type[Engine]:
+    """The engine of this name; for "auto" the fastest that fits.
+
+    Depends on plan and kind of device alone, so that every attempt at a job takes the same. Raises InvalidPlan for an
+    unknown name, or an engine that cannot run this plan here.
+    """
+    if asked == "auto":
+        return next(engine for engine in ENGINES.values() if engine.fits(plan, device))
+    if asked not in ENGINES:
+        raise InvalidPlan(f"unknown engine {asked!r}; this worker has {', '.join(ENGINES)}")
+    if not ENGINES[asked].fits(plan, device):
+        raise InvalidPlan(f"the engine {asked} cannot run this network on {device.type}; auto takes one that can")
+    return ENGINES[asked]

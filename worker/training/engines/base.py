@@ -16,13 +16,17 @@ from worker.training.tally import Tally
 class Engine(Protocol):
     """Holds the network, the optimizer and the loader, and takes the steps.
 
-    The schedule, validation, early stopping, the best weights and checkpoints are the trainer's. A new engine seeds the
+    The schedule, early stopping, the best weights and checkpoints are the trainer's. A new engine seeds the
     global generator with the plan's seed right before it builds the network.
     """
 
     name: ClassVar[str]
     network: nn.Module
     """Up to date whenever `boundary` is called and when `run_epoch` returns."""
+
+    @staticmethod
+    def fits(plan: TrainingPlan, device: torch.device) -> bool:
+        """Whether this engine can run the plan on the device."""
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None: ...
 
@@ -31,6 +35,12 @@ class Engine(Protocol):
 
         Calls `boundary` after every step, or block of steps counted from the epoch's start, of at most 250 ms. There
         `state` is complete, and whatever `boundary` raises is let through.
+        """
+
+    def validation_scores(self, between: Callable[[], None]) -> Tensor:
+        """Scores (N, classes) fp32 on the CPU for every validation image. Draws from no generator.
+
+        Calls `between`, which is a boundary, after every batch.
         """
 
     def sample_batch(self) -> tuple[Tensor, Tensor]:

@@ -39,15 +39,15 @@ class _Function:
 
 
 _FUNCTIONS: dict[type[nn.Module], _Function] = {
-    nn.Tanh: _Function("tanh", torch.tanh, lambda grad, out: _aten.tanh_backward(grad, out), True),
+    nn.Tanh: _Function("tanh", torch.tanh, _aten.tanh_backward, True),
     nn.ReLU: _Function("relu", torch.relu, lambda grad, out: _aten.threshold_backward(grad, out, 0), True),
-    nn.Sigmoid: _Function("sigmoid", torch.sigmoid, lambda grad, out: _aten.sigmoid_backward(grad, out), True),
+    nn.Sigmoid: _Function("sigmoid", torch.sigmoid, _aten.sigmoid_backward, True),
     nn.LeakyReLU: _Function(
         "leaky_relu", F.leaky_relu, lambda grad, out: _aten.leaky_relu_backward(grad, out, 0.01, True), True
     ),
     nn.ELU: _Function("elu", F.elu, lambda grad, out: _aten.elu_backward(grad, 1.0, 1, 1, True, out), True),
-    nn.GELU: _Function("gelu", F.gelu, lambda grad, inputs: _aten.gelu_backward(grad, inputs), False),
-    nn.SiLU: _Function("silu", F.silu, lambda grad, inputs: _aten.silu_backward(grad, inputs), False),
+    nn.GELU: _Function("gelu", F.gelu, _aten.gelu_backward, False),
+    nn.SiLU: _Function("silu", F.silu, _aten.silu_backward, False),
 }
 """With the options that `networks.ACTIVATIONS` builds them with: torch's defaults."""
 

@@ -7,7 +7,7 @@ behind an operator that torch.compile uses; where that is missing, everything he
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -44,15 +44,15 @@ def _onednn_pays(inputs: Tensor, weight: Tensor) -> bool:
     return enough and inputs.device.type == "cpu" and _onednn_has(inputs.dtype)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _onednn_has(dtype: torch.dtype) -> bool:
-    if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():
+    if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():  # noqa: SLF001
         return False
     ones = torch.ones(2, 2, dtype=dtype)
     try:
         torch.ops.mkldnn._linear_pointwise(ones, ones, None, "none", [], "")  # noqa: SLF001
-    except (AttributeError, RuntimeError):  # a private operator: another version may not have it, or want other arguments
+    except (AttributeError, RuntimeError):  # it is private: another torch may not have it, or want other arguments
         return False
     return True

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from worker.training.datasets import LoadedDataset
 from worker.training.devices import precision
+from worker.training.evaluation import predict
 from worker.training.loader import Loader, normalizer
 from worker.training.losses import mean_loss
 from worker.training.networks import build_network
@@ -22,6 +23,12 @@ class ReferenceEngine:
     """A DataLoader, a forward pass, a backward pass, a step; a boundary after each."""
 
     name: ClassVar[str] = "reference"
+
+    @staticmethod
+    def fits(plan: TrainingPlan, device: torch.device) -> bool:
+        """Everything, everywhere."""
+        del plan, device
+        return True
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
         self._plan, self._data, self._device = plan, data, device
@@ -45,6 +52,10 @@ class ReferenceEngine:
             self._optimizer.step()
             tally.add(loss, scores, labels)
             boundary()
+
+    def validation_scores(self, between: Callable[[], None]) -> Tensor:
+        """See `Engine.validation_scores`."""
+        return predict(self.network, self._data.val, normalizer(self._plan, self._data), self._plan, between)
 
     def sample_batch(self) -> tuple[Tensor, Tensor]:
         """The split's first images, as they come."""

@@ -56,6 +56,11 @@ class ResidentTraining:
             images = self._prepare(self._normalize(images))
         return images, self._labels.index_select(0, which)
 
+    def first(self, count: int) -> tuple[Tensor, Tensor]:
+        """The split's first images, as they come, and their labels."""
+        images = self._images[:count]
+        return (self._prepare(self._normalize(images)) if self._plan.augment else images), self._labels[:count]
+
     def state(self) -> dict[str, Tensor]:
         """See `Order.state`."""
         return self._order.state()

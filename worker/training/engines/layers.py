@@ -1,0 +1,116 @@
+"""A fully connected network as layers that each know their forward and backward products."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from worker.training.engines.pointwise import Activation, Pointwise, pointwise
+from worker.training.engines.products import linear
+from worker.training.plan import LayersPlan, MlpPlan, TrainingPlan
+
+_ELEMENTWISE = {"dropout", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid"}
+
+
+class Layer:
+    """A linear layer and the elementwise functions after it.
+
+    The parameters are the network's own, changed in place. Products are computed in `dtype`; where that is not the
+    parameters' own, a copy in it is kept, which `refresh` brings up to date.
+    """
+
+    def __init__(self, module: nn.Linear, dtype: torch.dtype) -> None:
+        bias: nn.Parameter | None = module.bias  # torch's own annotation leaves the None out
+        self.parameters: list[nn.Parameter] = [module.weight] if bias is None else [module.weight, bias]
+        self.weight = module.weight.detach()
+        self.bias = None if bias is None else bias.detach()
+        self.dtype = dtype
+        self._copied = dtype != self.weight.dtype
+        self._weight = self.weight.to(dtype)
+        self._bias = None if self.bias is None else self.bias.to(dtype)
+        self._after: list[Pointwise] = []
+        self.inputs: Tensor | None = None
+
+    def append(self, function: Pointwise) -> None:
+        """One more elementwise function, after the others."""
+        self._after.append(function)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs (N, O) of inputs (N, I), which are kept for `backward`."""
+        self.inputs = inputs
+        return self.activated(inputs, self._weight)
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """The same in evaluation; keeps nothing."""
+        fused, rest = self._fused()
+        outputs = linear(inputs, self._weight, self._bias, None if fused is None else fused.fused)
+        for function in rest:
+            outputs = function.predict(outputs)
+        return outputs
+
+    def activated(self, inputs: Tensor, weight: Tensor) -> Tensor:
+        """The elementwise functions of inputs · weightᵀ + bias."""
+        fused, rest = self._fused()
+        if fused is None:
+            outputs = linear(inputs, weight, self._bias)
+        else:
+            outputs = fused.keep(linear(inputs, weight, self._bias, fused.fused))
+        for function in rest:
+            outputs = function.forward(outputs)
+        return outputs
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """The gradient by the product (N, O), from that by the outputs."""
+        for function in reversed(self._after):
+            gradient = function.backward(gradient)
+        return gradient
+
+    def product(self, inputs: Tensor) -> Tensor:
+        """inputs · weightᵀ alone."""
+        return linear(inputs, self._weight)
+
+    def input_gradient(self, gradient: Tensor) -> Tensor:
+        """The gradient by the inputs (N, I), from that by the product. Before the weights change."""
+        return linear(gradient, self._weight.t())
+
+    def refresh(self) -> None:
+        """Bring the copy of the parameters up to date."""
+        if self._copied:
+            self._weight.copy_(self.weight)
+            self.refresh_bias()
+
+    def refresh_bias(self) -> None:
+        """Bring the copy of the bias alone up to date."""
+        if self._copied and self._bias is not None and self.bias is not None:
+            self._bias.copy_(self.bias)
+
+    def _fused(self) -> tuple[Activation | None, list[Pointwise]]:
+        """The first function, if the product can apply it; and the others."""
+        first = self._after[0] if self._after else None
+        if isinstance(first, Activation) and first.fused:
+            return first, self._after[1:]
+        return None, self._after
+
+
+def is_fully_connected(plan: TrainingPlan) -> bool:
+    """Whether `layers_of` takes the plan's network: one flattening, then linear layers and elementwise functions."""
+    if isinstance(plan.architecture, MlpPlan):
+        return True
+    return _is_chain(plan.architecture)
+
+
+def _is_chain(plan: LayersPlan) -> bool:
+    kinds = [layer.kind for layer in plan.layers]
+    allowed = {"linear", "flatten", *_ELEMENTWISE}
+    return kinds[:1] == ["flatten"] and kinds[1:2] == ["linear"] and set(kinds) <= allowed
+
+
+def layers_of(network: nn.Sequential, dtype: torch.dtype) -> list[Layer]:
+    """The layers of a fully connected network, which take flattened images."""
+    layers: list[Layer] = []
+    for module in network:
+        if isinstance(module, nn.Linear):
+            layers.append(Layer(module, dtype))
+        elif (function := pointwise(module)) is not None:
+            layers[-1].append(function)
+    return layers
