@@ -37,6 +37,8 @@ class ForkGate:
         """What must not be torn apart by a fork."""
         thread = threading.get_ident()
         with self._changed:
+            if thread not in self._threads:  # who is inside already would otherwise wait for himself
+                self._changed.wait_for(self._is_open)
             self._threads[thread] += 1
         try:
             yield
@@ -49,20 +51,27 @@ class ForkGate:
     def shut(self) -> None:
         """Wait for the other threads and keep them out. A thread that forks inside its own transaction knows why."""
         self._changed.acquire()
+        self._closing = True
         if not self._changed.wait_for(self._alone, _WAIT_SECONDS):
             logger.warning("fork_inside_transaction", extra={"waited_seconds": _WAIT_SECONDS})
         self._close()
+
+    def _is_open(self) -> bool:
+        return not self._closing
 
     def _alone(self) -> bool:
         return not self._threads.keys() - {threading.get_ident()}
 
     def open(self) -> None:
         """Let them in again."""
+        self._closing = False
+        self._changed.notify_all()
         self._changed.release()
 
     def _reset(self) -> None:
         self._changed = threading.Condition()
         self._threads: Counter[int] = Counter()
+        self._closing = False
 
     def forget(self) -> None:
         """Begin anew, in the child: of the parent's threads none is there."""

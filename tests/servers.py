@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 import psycopg
@@ -39,6 +39,8 @@ if os.getppid() == parent:
 """
 
 START_SECONDS = 60.0
+
+P = TypeVar("P", bound="PostgresServer")
 
 
 class Missing(Exception):
@@ -150,7 +152,7 @@ class RedisServer(Server):
 
 
 class PostgresServer(Server):
-    """A PostgreSQL cluster that does not care whether it survives a power cut."""
+    """A PostgreSQL cluster that survives a kill, though not a power cut."""
 
     farewell = signal.SIGQUIT  # its children die with it, where SIGKILL would leave them to find out
 
@@ -172,7 +174,6 @@ class PostgresServer(Server):
             "unix_socket_directories": str(self.folder),
             "max_connections": "200",
             "fsync": "off",
-            "synchronous_commit": "off",
             "full_page_writes": "off",
             "shared_buffers": "32MB",
         }
@@ -232,11 +233,16 @@ def start_postgres() -> PostgresServer:
     Raises:
         Missing: there is none on this machine.
     """
+    return start_postgres_of(PostgresServer)
+
+
+def start_postgres_of(kind: type[P]) -> P:
+    """The same of another kind."""
     _installation()
     owner = _unprivileged()
     folder = _folder()
     os.chown(folder, *owner)
-    return PostgresServer(folder, owner).initialise().start()
+    return kind(folder, owner).initialise().start()
 
 
 def _folder() -> Path:
