@@ -11,7 +11,7 @@ from api.pagination import decode_cursor, encode_cursor
 from api.parameters import JobsQuery, SubmitQuery
 from api.responses import DryRun, Job, JobPage, SubmittedJob
 from api.services import Services
-from api.submission import SubmissionBody
+from api.submission import ChangeBody, SubmissionBody
 from shared import jobs, listing, publishing, queries
 from shared.errors import DatabaseUnavailable, IllegalTransition, InvalidSpec, JobNotFound, StorageError
 from shared.spec import Submission, parse_submission
@@ -56,6 +56,15 @@ def list_jobs(services: Services, query: JobsQuery) -> Reply:
 def read_job(services: Services, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
     return Reply(queries.job(services.db, job_id))
+
+
+@routes.patch(
+    "/v1/jobs/<job_id>", body=ChangeBody(), answers={200: Job}, raises=(JobNotFound, IllegalTransition, InvalidSpec)
+)
+def change_job(services: Services, job_id: str, body: bytes) -> Reply:
+    """Change a queued job's priority. A job that has started answers 409."""
+    jobs.set_priority(services.db, job_id, ChangeBody.read(body).priority)
+    return Reply(_published(services, job_id))
 
 
 @routes.delete("/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition))

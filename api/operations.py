@@ -142,6 +142,17 @@ class Routes:
         """Declare an operation that creates or changes something; with `body` it takes a JSON document as bytes."""
         return self._add("POST", path, query, body, answers, raises)
 
+    def patch(
+        self,
+        path: str,
+        *,
+        answers: Mapping[int, Described],
+        body: Content,
+        raises: tuple[type[FlightlineError], ...] = (),
+    ) -> Callable[[View], View]:
+        """Declare an operation that changes fields of something."""
+        return self._add("PATCH", path, NoQuery, body, answers, raises)
+
     def delete(
         self, path: str, *, answers: Mapping[int, Described], raises: tuple[type[FlightlineError], ...] = ()
     ) -> Callable[[View], View]:

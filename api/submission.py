@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from api.components import reference_to
-from shared.spec import DATASETS, PRESETS, JobSpec
+from shared.errors import FieldError, InvalidSpec
+from shared.spec import PRESETS, JobSpec
 from shared.spec.catalog import SHORT_DATASETS
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -39,7 +42,7 @@ class SubmissionBody:
         schema = JobSpec.model_json_schema(ref_template=reference_to("{model}")["$ref"])
         named: dict[str, Any] = schema.pop("$defs")
         properties = schema["properties"]
-        properties["dataset"] = _or_name(properties["dataset"], sorted({*SHORT_DATASETS, *DATASETS}))
+        properties["dataset"] = _or_name(properties["dataset"], sorted(SHORT_DATASETS))
         properties["architecture"] = _or_name(properties["architecture"], list(PRESETS))
         properties["preset"] = {
             "anyOf": [{"type": "string", "enum": list(PRESETS)}, {"type": "null"}],
@@ -53,6 +56,44 @@ class SubmissionBody:
             "an object may leave out whatever the preset says.",
         }
         return {**named, "Submission": schema}
+
+
+class JobChange(BaseModel):
+    """What can be changed of a job while it is queued."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    priority: int = Field(ge=0, le=9, description="0–9, 9 the most urgent.")
+
+
+class ChangeBody:
+    """A `JobChange`."""
+
+    media_type = "application/json"
+
+    def describe(self) -> dict[str, Any]:
+        """Its OpenAPI media type object."""
+        example = {"summary": "Before everything else", "value": {"priority": 9}}
+        return {"schema": reference_to(JobChange.__name__), "examples": {"urgent": example}}
+
+    def schemas(self) -> dict[str, Any]:
+        """Its JSON schema, by name."""
+        return {JobChange.__name__: JobChange.model_json_schema()}
+
+    @staticmethod
+    def read(body: bytes) -> JobChange:
+        """The change that was sent.
+
+        Raises:
+            InvalidSpec: it is none.
+        """
+        try:
+            return JobChange.model_validate_json(body)
+        except ValidationError as error:
+            errors = tuple(
+                FieldError("".join(f"/{part}" for part in one["loc"]), f"{one['msg']}.") for one in error.errors()
+            )
+            raise InvalidSpec('A change is an object such as {"priority": 7}.', errors) from error
 
 
 class FileContent:

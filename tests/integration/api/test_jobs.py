@@ -192,3 +192,34 @@ def test_a_job_that_is_not_there_is_404_everywhere(client: FlaskClient, job_id: 
 
     assert response.status_code == 404
     assert response.mimetype == "application/problem+json"
+
+
+def test_a_queued_jobs_priority_can_be_changed(
+    client: FlaskClient, submit: Callable[..., dict[str, Any]], run: Callable[..., Any]
+) -> None:
+    """PATCH changes it while the job is queued, and answers 409 once it has started."""
+    job = submit(priority=2)
+    changed = client.patch(f"/v1/jobs/{job['id']}", json={"priority": 9})
+    run(job["id"])
+
+    assert (changed.status_code, changed.json and changed.json["priority"]) == (200, 9)
+    assert client.patch(f"/v1/jobs/{job['id']}", json={"priority": 1}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "change, pointer",
+    [
+        ({"priority": 10}, "/priority"),
+        ({"priority": "9"}, "/priority"),
+        ({"name": "x", "priority": 1}, "/name"),
+        ({}, "/priority"),
+    ],
+)
+def test_a_wrong_change_points_at_the_field(
+    client: FlaskClient, submit: Callable[..., dict[str, Any]], change: dict[str, Any], pointer: str
+) -> None:
+    """Nothing but a priority from 0 to 9 can be changed."""
+    response = client.patch(f"/v1/jobs/{submit()['id']}", json=change)
+
+    assert response.status_code == 422
+    assert [error["pointer"] for error in (response.json or {})["errors"]] == [pointer]
