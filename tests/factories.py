@@ -18,7 +18,7 @@ from shared.status import Outcome
 from shared.tables import Base, Job, JobTag
 
 LEASE_SECONDS = 30.0
-EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+EPOCH = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 """Where the times of `job_row` start."""
 
 

@@ -7,30 +7,14 @@ import threading
 from collections.abc import Iterable
 
 import pytest
-from sqlalchemy import select
 
 from shared import attempts, events, jobs
 from shared.attempts import Claim
 from shared.db import Database
-from shared.tables import Epoch, Job, JobEvent
 from tests import factories
 from tests.concurrency import together
 from tests.factories import LOST, RELEASED, best, epoch_row
-
-
-def sequence(db: Database, job_id: str) -> list[int]:
-    """The numbers of the job's events and epochs, as they stand in the tables."""
-    with db.read() as connection:
-        tables = (JobEvent, Epoch)
-        return sorted(
-            seq for table in tables for seq in connection.scalars(select(table.seq).where(table.job_id == job_id))
-        )
-
-
-def newest(db: Database, job_id: str) -> int:
-    """The last number that was handed out."""
-    with db.read() as connection:
-        return connection.execute(select(Job.event_seq).where(Job.id == job_id)).scalar_one()
+from tests.integration.shared.sequences import newest, sequence
 
 
 def test_one_sequence_for_changes_and_epochs(database: Database) -> None:
