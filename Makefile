@@ -46,6 +46,14 @@ up: install ## API, workers, Redis and database on this machine, until Ctrl-C
 test: install ## the whole test suite (ARGS="tests/unit -n0" for a part)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
+SEED ?= 0
+JOBS ?= 50
+FAULTS ?= 25
+DATABASE ?= both
+.PHONY: chaos
+chaos: install ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --database $(DATABASE)
+
 .PHONY: coverage
 coverage: install ## the test suite with branch coverage
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term $(ARGS)

@@ -1,0 +1,333 @@
+"""Everything that is done to a service, one class each, and how it is put right."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar
+
+import redis
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+
+from shared.errors import QueueUnavailable
+from tests.chaos.stack import SETTINGS, Stack, children_of, signal_group
+from tests.chaos.watch import Running, Watch
+
+_LEASE = float(str(SETTINGS["lease_seconds"]))
+_COPIES = 3
+
+
+class Kind:
+    """One fault. `begin` once, and `end` after `lasts_seconds`, from the main thread."""
+
+    name: ClassVar[str]
+    share: ClassVar[int] = 1
+    """How often it comes in a round of all kinds."""
+    databases: ClassVar[tuple[str, ...]] = ("sqlite", "postgresql")
+    lasts_seconds: ClassVar[tuple[float, float]] = (0.0, 0.0)
+
+    def __init__(self, stack: Stack, watch: Watch, choice: float) -> None:
+        self.stack, self.watch, self.choice = stack, watch, choice
+
+    def part(self) -> str | None:
+        """What it hurts, which no other fault may hurt at the same time; None when there is nothing to hurt now."""
+        raise NotImplementedError
+
+    def hits(self) -> list[Running]:
+        """The running attempts that it may cost."""
+        return self.watch.running
+
+    def begin(self) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Put it right."""
+
+
+class _OnWorker(Kind):
+    """A fault of one worker that is at a job."""
+
+    share = 2
+
+    def part(self) -> str | None:
+        workers = {child.pid: name for name, child in self.stack.workers.items() if child.pid}
+        busy = [one for one in self.watch.running if one.pid in workers and self._fits(one)]
+        if not busy:
+            return None
+        self.target = busy[int(self.choice * len(busy))]
+        return workers[self.target.pid]
+
+    def _fits(self, running: Running) -> bool:
+        return bool(children_of(running.pid))
+
+    def hits(self) -> list[Running]:
+        return [self.target]
+
+    def _signal_children(self, how: signal.Signals) -> None:
+        for child in children_of(self.target.pid):
+            with suppress(ProcessLookupError):
+                os.kill(child, how)
+
+
+class KillChild(_OnWorker):
+    """The process that trains dies, as by the kernel's hand when memory is full."""
+
+    name = "kill -9 a worker's child"
+    share = 3
+
+    def begin(self) -> None:
+        self._signal_children(signal.SIGKILL)
+
+
+class KillWorker(_OnWorker):
+    """A worker dies with all that belongs to it."""
+
+    name = "kill -9 a worker"
+
+    def begin(self) -> None:
+        os.kill(self.target.pid, signal.SIGKILL)
+
+
+class StopWorker(_OnWorker):
+    """A worker is asked to stop."""
+
+    name = "SIGTERM a worker"
+
+    def begin(self) -> None:
+        os.kill(self.target.pid, signal.SIGTERM)
+
+
+class FreezeWorker(_OnWorker):
+    """A worker stands still for longer than its lease, then goes on as if nothing had happened."""
+
+    name = "SIGSTOP a worker past its lease"
+    lasts_seconds = (_LEASE + 1, _LEASE + 4)
+
+    def begin(self) -> None:
+        signal_group(self.target.pid, signal.SIGSTOP)
+
+    def end(self) -> None:
+        signal_group(self.target.pid, signal.SIGCONT)
+
+
+class FreezeChild(_OnWorker):
+    """The process that trains stands still; its parent does not."""
+
+    name = "SIGSTOP a worker's child"
+    share = 1
+    lasts_seconds = (_LEASE / 2, 3 * _LEASE)
+
+    def begin(self) -> None:
+        self._frozen = children_of(self.target.pid)
+        self._signal_children(signal.SIGSTOP)
+
+    def end(self) -> None:
+        for child in set(self._frozen) & set(children_of(self.target.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGCONT)
+
+
+class DamageCheckpoint(_OnWorker):
+    """The newest checkpoint turns to rubbish, and then the process that trains dies."""
+
+    name = "damage the newest checkpoint"
+
+    def _fits(self, running: Running) -> bool:
+        return super()._fits(running) and running.checkpoint is not None and self._path(running).exists()
+
+    def _path(self, running: Running) -> Path:
+        return self.stack.disk.folder / str(running.checkpoint)
+
+    def begin(self) -> None:
+        path = self._path(self.target)
+        with suppress(OSError):
+            size = path.stat().st_size
+            with path.open("r+b") as file:
+                file.truncate(size // 2) if self.choice < 0.5 else file.write(b"\0" * 64)
+        self._signal_children(signal.SIGKILL)
+
+
+class _OnRedis(Kind):
+    def part(self) -> str | None:
+        return "redis"
+
+
+class KillRedis(_OnRedis):
+    """Redis dies, and is started again over its append-only file after a while."""
+
+    name = "kill -9 Redis"
+    lasts_seconds = (0.5, 6.0)
+
+    def begin(self) -> None:
+        self.stack.kill_redis()
+
+    def end(self) -> None:
+        self.stack.start_redis()
+
+
+class FlushRedis(_OnRedis):
+    """Redis loses everything."""
+
+    name = "FLUSHALL"
+
+    def begin(self) -> None:
+        with suppress(redis.RedisError), redis.Redis.from_url(self.stack.settings.broker_url) as client:
+            client.flushall()
+
+
+class FreezeRedis(_OnRedis):
+    """Redis answers nothing for a while."""
+
+    name = "SIGSTOP Redis"
+    lasts_seconds = (2.0, 8.0)
+
+    def begin(self) -> None:
+        signal_group(self.stack.redis.pid, signal.SIGSTOP)
+
+    def end(self) -> None:
+        signal_group(self.stack.redis.pid, signal.SIGCONT)
+
+
+class PublishAgain(_OnRedis):
+    """The messages of all unfinished jobs, and of some finished ones, are sent again, several times."""
+
+    name = "publish ids again"
+
+    def begin(self) -> None:
+        ids = [*self.watch.unfinished, *self.watch.finished[-5:]]
+        with suppress(QueueUnavailable):
+            self.stack.broker.enqueue_many([(job_id, "any", 9) for job_id in ids for _ in range(_COPIES)])
+
+
+class _OnDatabase(Kind):
+    def part(self) -> str | None:
+        return "database"
+
+
+class KillPostgres(_OnDatabase):
+    """PostgreSQL dies, and is started again after a while."""
+
+    name = "kill -9 PostgreSQL"
+    databases = ("postgresql",)
+    lasts_seconds = (0.5, 8.0)
+    how = signal.SIGKILL
+
+    def begin(self) -> None:
+        assert self.stack.postgres is not None
+        self.stack.postgres.kill(self.how)
+
+    def end(self) -> None:
+        assert self.stack.postgres is not None
+        self.stack.postgres.start_again()
+
+
+class StopPostgres(KillPostgres):
+    """PostgreSQL is shut down without waiting for anybody."""
+
+    name = "stop PostgreSQL at once"
+    how = signal.SIGQUIT
+
+
+class FreezePostgres(_OnDatabase):
+    """PostgreSQL holds its connections and answers nothing."""
+
+    name = "SIGSTOP PostgreSQL"
+    databases = ("postgresql",)
+    lasts_seconds = (2.0, 8.0)
+
+    def begin(self) -> None:
+        assert self.stack.postgres is not None
+        self._stopped = self.stack.postgres.processes()
+        self._signal(signal.SIGSTOP)
+
+    def end(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, how: signal.Signals) -> None:
+        for pid in self._stopped:
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
+
+
+class LockSqlite(_OnDatabase):
+    """Another program holds SQLite's one write lock."""
+
+    name = "lock SQLite"
+    databases = ("sqlite",)
+    lasts_seconds = (2.0, 14.0)
+    share = 2
+
+    def begin(self) -> None:
+        self._over, self._held = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold, daemon=True)
+        self._thread.start()
+        self._held.wait()
+
+    def end(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _hold(self) -> None:
+        engine = create_engine(self.stack.settings.sqlalchemy_url, connect_args={"timeout": 30.0})
+        with suppress(OperationalError), engine.connect() as connection:
+            connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            self._held.set()
+            self._over.wait()
+            connection.exec_driver_sql("ROLLBACK")
+        self._held.set()
+        engine.dispose()
+
+
+class KillApiProcess(Kind):
+    """One of the API's processes dies; its master starts another."""
+
+    name = "kill -9 an API process"
+
+    def part(self) -> str | None:
+        return "api" if self.stack.api.pid and children_of(self.stack.api.pid) else None
+
+    def begin(self) -> None:
+        processes = children_of(self.stack.api.pid or 0)
+        with suppress(ProcessLookupError, IndexError):
+            os.kill(processes[int(self.choice * len(processes))], signal.SIGKILL)
+
+
+class KillApi(KillApiProcess):
+    """The whole API dies."""
+
+    name = "kill -9 the API"
+
+    def begin(self) -> None:
+        signal_group(self.stack.api.pid, signal.SIGKILL)
+
+
+class FillDisk(Kind):
+    """The artifacts' disk is full for a while."""
+
+    name = "fill the artifacts' disk"
+    lasts_seconds = (1.0, 4.0)
+
+    def part(self) -> str | None:
+        return "disk"
+
+    def begin(self) -> None:
+        self.began = time.time()
+        self.stack.disk.fill()
+
+    def end(self) -> None:
+        self.stack.disk.free()
+
+
+KINDS: tuple[type[Kind], ...] = (
+    *(KillChild, KillWorker, StopWorker, FreezeWorker, FreezeChild, DamageCheckpoint),
+    *(KillRedis, FlushRedis, FreezeRedis, PublishAgain, KillApiProcess, KillApi, FillDisk),
+    *(KillPostgres, StopPostgres, FreezePostgres, LockSqlite),
+)
+"""All of them, in the order of the table."""
