@@ -20,6 +20,7 @@ import torch
 
 from tests.golden import notebook
 from worker.training.datasets import LoadedDataset, load
+from worker.training.engines import ENGINES
 from worker.training.errors import DatasetUnavailable
 from worker.training.plan import DatasetPlan, MlpPlan, TrainingPlan
 from worker.training.results import EpochResult
@@ -51,7 +52,7 @@ def main() -> int:
 def _compare(name: str, data: LoadedDataset, options: argparse.Namespace) -> bool:
     expected = _notebook(name, data, options)
     got = _flightline(name, data, options)
-    print(f"\n{name:24}{'notebook loss':>16}{'job loss':>16}{'relative':>12}{'notebook acc.':>15}{'job acc.':>10}")
+    print(f"{'':24}{'notebook loss':>16}{'job loss':>16}{'relative':>12}{'notebook acc.':>15}{'job acc.':>10}")
     for number, (theirs, ours) in enumerate(zip(expected, got, strict=True), start=1):
         apart = abs(ours.train_loss / theirs.train_loss - 1)
         losses = f"{theirs.train_loss:16.9f}{ours.train_loss:16.9f}{apart:12.1e}"
@@ -82,7 +83,12 @@ def _flightline(name: str, data: LoadedDataset, options: argparse.Namespace) -> 
     )
     epochs: list[EpochResult] = []
     cpu = torch.device("cpu")
-    train(plan, data, cpu, on_epoch=lambda e: epochs.append(_progress(name, "job", e)), check=lambda: None)
+
+    def report(epoch: EpochResult) -> None:
+        epochs.append(_progress(name, "job", epoch))
+
+    result = train(plan, data, cpu, on_epoch=report, check=lambda: None, engine=options.engine)
+    print(f"\n{name}, engine {result.engine}")
     return epochs
 
 
@@ -107,6 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", choices=list(ARCHITECTURES), help="this network; may be repeated")
+    parser.add_argument("--engine", default="auto", choices=["auto", *ENGINES])
     return parser.parse_args()
 
 
