@@ -138,5 +138,5 @@ class Training(Part):
     """When to end before the last epoch; null never does."""
     weight_average: None = None
     """Not available yet; must be null."""
-    engine: Literal["auto", "reference"] = "auto"
-    """Which implementation of the same loop runs it."""
+    engine: Literal["auto", "reference", "fused", "resident", "graphs"] = "auto"
+    """Which implementation of the same loop runs it; auto takes the fastest that fits."""

@@ -8,11 +8,13 @@ from math import prod
 from worker.training.plan import TrainingPlan
 
 _MOST = 8
-_ROWS = 512  # the Gram matrix' share of the work grows with the rows
-_FLOPS = 10e9  # a quarter of a second at 40 GFLOP/s: boundaries come no further apart
+_ROWS = {"bf16": 384, "fp32": 256, "tf32": 256}
+"""In a block, at most. The Gram matrix' share of the work grows with them, and falls with the first layer's width."""
+_FLOPS = 12e9  # a quarter of a second at 48 GFLOP/s: boundaries come no further apart
 
 
 def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]]) -> int:
-    """1 or more, for linear layers with weights of these shapes."""
+    """1 or more, for linear layers with weights (O, I) of these shapes, in order."""
+    rows = min(_ROWS[plan.precision], weights[0][0] // 2)
     flops = 6 * plan.batch_size * sum(prod(shape) for shape in weights)
-    return max(1, min(_MOST, _ROWS // plan.batch_size, int(_FLOPS // flops)))
+    return max(1, min(_MOST, rows // plan.batch_size, int(_FLOPS // flops)))

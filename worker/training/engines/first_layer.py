@@ -105,12 +105,11 @@ class LazyFirstLayer:
         """See `FirstLayer`."""
         self._mixed[rows] = gradient if self._shrink == 1 else gradient / self._shrink ** (number + 1)
         self._update.bias(self._layer, gradient)
-        self._layer.refresh_bias()
 
     def finish(self, batches: int) -> None:
         """See `FirstLayer`."""
-        self._update.weight(self._layer, self._mixed, self._inputs, self._shrink**batches)
-        self._layer.refresh()
+        shrink = self._shrink**batches
+        self._layer.add_to_weight(self._mixed, self._inputs, -self._update.lr * shrink, shrink)
 
     def _set_shrink(self, shrink: float) -> None:
         self._shrink = shrink

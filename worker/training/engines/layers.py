@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from worker.training.engines.pointwise import Activation, Pointwise, pointwise
-from worker.training.engines.products import linear
+from worker.training.engines.products import add_product, linear
 from worker.training.plan import LayersPlan, MlpPlan, TrainingPlan
 
 _ELEMENTWISE = {"dropout", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid"}
@@ -21,7 +21,7 @@ class Layer:
 
     def __init__(self, module: nn.Linear, dtype: torch.dtype) -> None:
         bias: nn.Parameter | None = module.bias  # torch's own annotation leaves the None out
-        self.parameters: list[nn.Parameter] = [module.weight] if bias is None else [module.weight, bias]
+        self.parameters = list(module.parameters())
         self.weight = module.weight.detach()
         self.bias = None if bias is None else bias.detach()
         self.dtype = dtype
@@ -72,6 +72,11 @@ class Layer:
     def input_gradient(self, gradient: Tensor) -> Tensor:
         """The gradient by the inputs (N, I), from that by the product. Before the weights change."""
         return linear(gradient, self._weight.t())
+
+    def add_to_weight(self, gradient: Tensor, inputs: Tensor, alpha: float, beta: float) -> None:
+        """weight = beta · weight + alpha · gradientᵀ · inputs, for gradients (N, O) by the product."""
+        copy = self._weight if self._copied else None
+        add_product(self.weight, gradient.t(), inputs, alpha, beta, copy)
 
     def refresh(self) -> None:
         """Bring the copy of the parameters up to date."""

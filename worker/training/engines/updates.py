@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from worker.training.engines.layers import Layer
-from worker.training.engines.products import add_product, linear
+from worker.training.engines.products import linear
 from worker.training.optimizers import build_optimizer, set_learning_rate
 from worker.training.plan import OptimizerPlan
 
@@ -48,17 +48,8 @@ class InPlace:
 
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         """See `Update`."""
-        if self.shrink != 1:
-            layer.weight.mul_(self.shrink)
-        add_product(layer.weight, gradient.t(), inputs, -self.lr)
+        layer.add_to_weight(gradient, inputs, -self.lr, self.shrink)
         self.bias(layer, gradient)
-        layer.refresh()
-
-    def weight(self, layer: Layer, gradient: Tensor, inputs: Tensor, shrink: float) -> None:
-        """The weight alone: shrink (w - lr · gradientᵀ · inputs)."""
-        if shrink != 1:
-            layer.weight.mul_(shrink)
-        add_product(layer.weight, gradient.t(), inputs, -self.lr * shrink)
 
     def bias(self, layer: Layer, gradient: Tensor) -> None:
         """The bias alone."""
@@ -66,6 +57,7 @@ class InPlace:
             if self.shrink != 1:
                 layer.bias.mul_(self.shrink)
             layer.bias.add_(gradient.sum(0, dtype=layer.bias.dtype), alpha=-self.lr)
+            layer.refresh_bias()
 
     def finish(self) -> None:
         """See `Update`."""
@@ -92,6 +84,7 @@ class ByOptimizer:
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         """See `Update`."""
         weight, *bias = layer.parameters
+        weight.grad = None  # so that the new one can have its place
         weight.grad = linear(gradient.t(), inputs.t()).to(weight.dtype)
         for parameter in bias:
             parameter.grad = gradient.sum(0, dtype=parameter.dtype)
