@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,24 @@ if TYPE_CHECKING:
     from shared.db import Database
 
 
+# Within a process: Alembic keeps what it works on in globals. Between processes the database's own locks do.
+_one_at_a_time = threading.Lock()
+
+
 def upgrade(db: Database, revision: str = "head") -> None:
     """Bring the database's schema to `revision`; nothing happens where it already is.
 
     Raises:
         DatabaseUnavailable: the database does not answer.
     """
-    db.write(lambda connection: command.upgrade(_config(connection), revision))
+    with _one_at_a_time:
+        db.write(lambda connection: command.upgrade(_config(connection), revision))
 
 
 def downgrade(db: Database, revision: str) -> None:
     """Take the database's schema back to `revision` (``base``: to nothing)."""
-    db.write(lambda connection: command.downgrade(_config(connection), revision))
+    with _one_at_a_time:
+        db.write(lambda connection: command.downgrade(_config(connection), revision))
 
 
 def _config(connection: Connection) -> Config:

@@ -1,0 +1,148 @@
+"""The migrations end where the tables are declared, and every step can be taken back."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
+
+import migrations
+from shared import attempts, jobs, queries
+from shared.db import Database
+from shared.tables import Base
+from tests import factories
+from tests.concurrency import together
+
+
+def schema(engine: Engine) -> dict[str, Any]:
+    """What the database says of its tables: columns, keys, indexes, foreign keys."""
+    inspector = inspect(engine)
+    return {
+        table: {
+            "columns": {
+                column["name"]: (str(column["type"]), column["nullable"], column["default"])
+                for column in inspector.get_columns(table)
+            },
+            "key": inspector.get_pk_constraint(table)["constrained_columns"],
+            "foreign": [
+                (key["constrained_columns"], key["referred_table"], key["options"])
+                for key in inspector.get_foreign_keys(table)
+            ],
+            "indexes": {index["name"]: index["column_names"] for index in inspector.get_indexes(table)},
+            "unique": inspector.get_unique_constraints(table),
+        }
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def without_rowid(db: Database) -> set[str]:
+    """SQLite's tables that are one tree each."""
+    with db.read() as connection:
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+        return {name for name, statement in rows if "WITHOUT ROWID" in statement}
+
+
+def _upgrade(url: str, start: Barrier) -> None:
+    db = Database(url)
+    start.wait()
+    migrations.upgrade(db)
+    db.dispose()
+
+
+class TestSchema:
+    def test_migrated_tables_are_the_declared_ones(self, empty_database: Database) -> None:
+        """Column by column, index by index."""
+        with empty_database.engine.begin() as connection:
+            Base.metadata.create_all(connection)
+        declared = schema(empty_database.engine)
+        trees = without_rowid(empty_database) if empty_database.is_sqlite else set()
+        with empty_database.engine.begin() as connection:
+            Base.metadata.drop_all(connection)
+
+        migrations.upgrade(empty_database)
+
+        assert schema(empty_database.engine) == declared
+        assert set(declared) == set(Base.metadata.tables)
+        assert (without_rowid(empty_database) if empty_database.is_sqlite else set()) == trees
+
+    def test_rows_of_epochs_tags_events_and_logs_lie_together(self, sqlite_database: Database) -> None:
+        """On SQLite, by job."""
+        assert without_rowid(sqlite_database) == {"epochs", "job_tags", "job_events", "job_log"}
+
+    def test_one_line_of_steps(self) -> None:
+        """No two heads, and every step has a way back."""
+        config = Config()
+        config.set_main_option("script_location", next(iter(migrations.__path__)))
+        config.set_main_option("path_separator", "os")
+        script = ScriptDirectory.from_config(config)
+
+        assert len(script.get_heads()) == 1
+        assert all(revision.module.downgrade for revision in script.walk_revisions())
+
+
+class TestSteps:
+    def test_up_down_and_up_again_with_rows(self, empty_database: Database) -> None:
+        """Nothing is left in the way."""
+        migrations.upgrade(empty_database)
+        fresh = schema(empty_database.engine)
+        claim = factories.running(empty_database, tags=["a"])
+        attempts.log(empty_database, claim, [("INFO", "hello")], keep=10)
+        factories.succeed(empty_database, claim)
+
+        migrations.downgrade(empty_database, "base")
+        assert schema(empty_database.engine) == {}
+
+        migrations.upgrade(empty_database)
+        assert schema(empty_database.engine) == fresh
+        factories.succeed(empty_database, factories.running(empty_database))
+
+    def test_upgrading_again_changes_nothing(self, database: Database) -> None:
+        """Each start of the stack does it."""
+        job_id = factories.succeed(database, factories.running(database))
+        before = schema(database.engine), factories.everything(database)
+
+        migrations.upgrade(database)
+
+        assert (schema(database.engine), factories.everything(database)) == before
+        assert queries.job(database, job_id)["status"] == "succeeded"
+
+    def test_processes_take_turns(self, empty_database_url: str, empty_database: Database) -> None:
+        """Two stacks that start together on one database."""
+        context = multiprocessing.get_context("spawn")
+        start = context.Barrier(2)
+        stacks = [context.Process(target=_upgrade, args=(empty_database_url, start)) for _ in range(2)]
+        for stack in stacks:
+            stack.start()
+        for stack in stacks:
+            stack.join()
+
+        assert [stack.exitcode for stack in stacks] == [0, 0]
+        jobs.cancel(empty_database, factories.submit(empty_database))
+
+    def test_threads_take_turns(self, empty_database_url: str) -> None:
+        """Though nobody should."""
+        both = [Database(empty_database_url) for _ in range(3)]
+
+        together(*[lambda db=db: migrations.upgrade(db) for db in both])
+
+        jobs.cancel(both[0], factories.submit(both[1]))
+        for db in both:
+            db.dispose()
+
+    def test_a_step_that_fails_leaves_nothing(self, empty_database: Database) -> None:
+        """All of it is one transaction, on SQLite too."""
+
+        def work(connection: Any) -> None:
+            command.upgrade(migrations._config(connection), "head")
+            raise KeyError
+
+        with pytest.raises(KeyError):
+            empty_database.write(work)
+        assert inspect(empty_database.engine).get_table_names() == []
