@@ -186,7 +186,8 @@ def sweep(db: Database, broker: Broker) -> Report:
             expired += len(attempts.lose(db, worker_id, Ending(Outcome.LOST, "worker_lost", detail, retryable=True)))
             workers.leave(db, worker_id)
     with db.read() as connection:
-        ids = list(connection.scalars(select(Job.id).where(Job.status == JobStatus.QUEUED)))
+        waiting = select(Job.id).where(Job.status == JobStatus.QUEUED)
+        ids = list(connection.scalars(waiting.order_by(Job.priority.desc(), Job.queued_at, Job.id)))
     broker.plant_sentinel()
     published = 0
     for start in range(0, len(ids), BATCH):
@@ -197,6 +198,9 @@ def sweep(db: Database, broker: Broker) -> Report:
 def _is_worker(pid: int) -> bool:
     """Whether a process of this machine is alive and a worker (the number may be another process' by now)."""
     try:
-        return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if Path("/proc/self").exists():
+            return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        os.kill(pid, 0)  # where there is no /proc: alive is all that can be known
     except OSError:
         return False
+    return True
