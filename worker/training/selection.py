@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from worker.training.plan import EarlyStoppingPlan
@@ -12,7 +13,10 @@ from worker.training.results import EpochResult, Weights
 
 def copy_weights(network: nn.Module) -> Weights:
     """Parameters and buffers by name, copied to the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in network.state_dict().items()
+    }
 
 
 class Best:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from worker.training.engines.autograd import ResidentEngine
 from worker.training.engines.base import Engine
 from worker.training.engines.fused import FusedEngine
 from worker.training.engines.reference import ReferenceEngine
@@ -12,7 +13,7 @@ from worker.training.plan import TrainingPlan
 
 __all__ = ["ENGINES", "Engine", "choose"]
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (FusedEngine, ReferenceEngine)}
+ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (FusedEngine, ResidentEngine, ReferenceEngine)}
 """By name, the fastest first."""
 
 
