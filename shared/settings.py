@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     reconcile_seconds: float = Field(1.0, ge=0.1, description="How often lost and unpublished jobs are looked for.")
     stall_seconds: float = Field(300.0, ge=1.0, description="A training loop without progress for this long is lost.")
     setup_seconds: float = Field(600.0, ge=1.0, description="The same before the first batch (decoding, downloading).")
+    cut_off_seconds: float = Field(
+        60.0, ge=1.0, description="An idle worker that gets no answer or no messages for this long exits."
+    )
     stop_grace_seconds: float = Field(20.0, ge=0.0, description="Time that a stopping worker has to save and release.")
     checkpoint_seconds: float = Field(30.0, ge=0.0, description="Least time between two checkpoints of a job.")
     log_lines_per_job: int = Field(2000, ge=1, description="Log lines kept for each job.")

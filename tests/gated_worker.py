@@ -19,6 +19,8 @@ from worker import child, devices
 from worker.launch import main
 
 GATES = Path(os.environ["GATES"])
+PRETENDED = "cuda:0"
+"""A worker for this device says that it has a GPU, and computes on the processor."""
 
 
 def _shut(name: str) -> bool:
@@ -71,31 +73,36 @@ def _gated_load(load: Callable[..., Any]) -> Callable[..., Any]:
 
 def _gated_start(start: Callable[[child.Child], None]) -> Callable[[child.Child], None]:
     def gated(self: child.Child) -> None:
+        if PRETENDED in sys.argv:
+            from worker import context
+
+            _wrap(context, "_device_name", lambda _: lambda _: "pretended")
         start(self)
         if not self._stop.failed:
             from worker import attempt
             from worker.training.checkpoints import Checkpointing
 
             Checkpointing.SHARE = float("inf")  # a state at every step where the settings say 0 seconds
-            attempt.Attempt._check = _gated_check(attempt.Attempt._check)  # type: ignore[method-assign]
-            attempt.load = _gated_load(attempt.load)  # type: ignore[attr-defined]
+            _wrap(attempt.Attempt, "_check", _gated_check)
+            _wrap(attempt, "load", _gated_load)
 
     return gated
 
 
-def _pretend_gpu() -> None:
-    """A worker that says it has a GPU, and computes on the processor."""
-    devices.visible_gpus = lambda: ["0"]  # type: ignore[attr-defined]
-    devices.Device.torch_name = property(lambda _: "cpu")  # type: ignore[assignment, method-assign]
-    from worker import context
+def _wrap(owner: Any, name: str, change: Callable[[Any], Any]) -> None:
+    setattr(owner, name, change(getattr(owner, name)))
 
-    context._device_name = lambda _: "pretended"
+
+def _pretend_gpu() -> None:
+    """Show one GPU, which torch need not find."""
+    _wrap(devices, "visible_gpus", lambda _: lambda: ("0",))
+    _wrap(devices.Device, "torch_name", lambda _: property(lambda _: "cpu"))
 
 
 if __name__ == "__main__":
-    child.Child.start = _gated_start(child.Child.start)  # type: ignore[method-assign]
+    _wrap(child.Child, "start", _gated_start)
     if _shut("torch"):
         sys.modules["torch"] = None  # type: ignore[assignment]
-    if "cuda:0" in sys.argv:
+    if PRETENDED in sys.argv:
         _pretend_gpu()
     sys.exit(main(sys.argv[1:]))

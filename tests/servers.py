@@ -109,11 +109,18 @@ class Server:
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """It holds its connections and answers nothing for as long as the block lasts."""
-        self.process.send_signal(signal.SIGSTOP)
+        self._send_to_all(signal.SIGSTOP)
         try:
             yield
         finally:
-            self.process.send_signal(signal.SIGCONT)
+            self._send_to_all(signal.SIGCONT)
+
+    def _send_to_all(self, what: signal.Signals) -> None:
+        """To the server, then to its own processes: PostgreSQL answers each client with one of them."""
+        self.process.send_signal(what)
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), what)
 
     def remove(self) -> None:
         """End it and delete its folder."""

@@ -43,6 +43,7 @@ SPEC: dict[str, Any] = {
     "training": {
         "epochs": 4,
         "batch_size": 8,
+        "engine": "reference",
         "optimizer": {"kind": "sgd", "lr": 0.01, "momentum": 0.9},
         "schedule": {"kind": "cosine"},
         "augment": [{"kind": "flip"}, {"kind": "crop", "padding": 2}],
@@ -89,9 +90,9 @@ class Service:
         worker.start()
         return worker
 
-    def start_workers(self, count: int, **settings: object) -> list[WorkerProcess]:
+    def start_workers(self, count: int) -> list[WorkerProcess]:
         """Several at once."""
-        workers = [self.worker(**settings).launch() for _ in range(count)]
+        workers = [self.worker().launch() for _ in range(count)]
         for worker in workers:
             wait_until(worker.answers, "a worker waiting for work", PATIENCE)
         return workers
@@ -166,6 +167,10 @@ class Service:
     def wait_for_attempt(self, job_id: str, number: int) -> None:
         """Until this attempt has begun."""
         wait_until(lambda: self.job(job_id)["attempt"] >= number, f"attempt {number}", PATIENCE)
+
+    def wait_for_outcome(self, job_id: str) -> None:
+        """Until the first attempt has ended."""
+        wait_until(lambda: self.outcomes(job_id)[0], "the end of the first attempt", PATIENCE)
 
     def wait_for_checkpoint(self, job_id: str) -> None:
         """Until there is a state to resume from."""

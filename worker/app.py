@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from celery import Celery, signals
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from shared import logs
 from shared.broker import TASK_NAME, celery_config
@@ -16,6 +16,7 @@ from shared.settings import Settings
 from shared.status import Queue
 from shared.workers import Identity
 from worker.child import Child
+from worker.delivery import LateRequest
 from worker.devices import Device
 from worker.parent import Parent
 from worker.stop import StopFlag
@@ -57,20 +58,26 @@ def run_worker(settings: Settings, device: Device) -> int:
 
 def make_app(settings: Settings, child: Child) -> Celery:
     """The Celery app with the one task."""
-    # Celery warns root of pickle; nothing but JSON is accepted here.
-    warnings.filterwarnings("ignore", category=SecurityWarning)
+    # Celery warns root of pickle, where nothing but JSON is accepted, and of a default that is set here.
+    for category in (SecurityWarning, CPendingDeprecationWarning):
+        warnings.filterwarnings("ignore", category=category)
     app = Celery("flightline")
     app.conf.update(celery_config(settings.broker_url), broker_connection_max_retries=None)
-    app.task(name=TASK_NAME)(child.run)
+    app.task(name=TASK_NAME, Request=LateRequest)(child.run)
     return app
 
 
 def _connect(child: Child, parent: Parent) -> None:
     """Celery's signals, held strongly: it keeps weak references otherwise."""
     signals.setup_logging.connect(_keep_our_logging, weak=False)
-    signals.worker_ready.connect(lambda **_: parent.start(), weak=False)
+    signals.worker_ready.connect(lambda sender, **_: _consume(sender, parent), weak=False)
     signals.worker_shutting_down.connect(lambda **_: parent.stop(), weak=False)
     signals.worker_process_init.connect(lambda **_: child.start(), weak=False)
+
+
+def _consume(consumer: object, parent: Parent) -> None:
+    LateRequest.consumer = consumer
+    parent.start()
 
 
 def _keep_our_logging(**_: object) -> None:

@@ -106,7 +106,7 @@ class Attempt:
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
         settings = self._context.settings
         places = settings.datasets_dir, settings.cache_dir, settings.allow_download
-        loading = self._context.loader.submit(load, plan.dataset, *places)
+        loading = self._context.loader.submit(lambda: load(plan.dataset, *places))
         try:
             while not loading.done():
                 self._lease.listen()

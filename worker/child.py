@@ -38,7 +38,6 @@ class Child:
 
     def start(self) -> None:
         """Load torch and report for work, right after the fork."""
-        self._stop.set_on_sigterm()
         self._vitals.born(os.getpid())
         try:
             self._build()
@@ -64,6 +63,7 @@ class Child:
 
     def run(self, job_id: str) -> None:
         """Work on one message. Nothing is raised: Celery would only log it, and acknowledge all the same."""
+        self._stop.set_on_sigterm()  # only now: after `start`, Celery's pool installs a handler of its own
         try:
             with self._vitals.at_work():
                 self._run(job_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
@@ -18,6 +17,7 @@ from shared.storage import Storage
 from shared.workers import Identity
 from worker.devices import Device
 from worker.lease import Flag
+from worker.loading import Loader
 from worker.training.datasets import Statistics
 from worker.vitals import Vitals
 
@@ -36,9 +36,7 @@ class Context:
     identity: Identity
     stop: Flag
     vitals: Vitals
-    loader: ThreadPoolExecutor
-    """Of one thread: it loads data while the job's own thread listens for a stop or a cancel. An abandoned load goes on
-    there, and the next one waits for it instead of decoding the same files beside it."""
+    loader: Loader
     datasets: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @classmethod
@@ -53,7 +51,7 @@ class Context:
             identity=identity,
             stop=stop,
             vitals=vitals,
-            loader=ThreadPoolExecutor(1, "loader"),
+            loader=Loader(),
         )
 
     @property

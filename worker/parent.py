@@ -26,8 +26,8 @@ from worker.watcher import ChildWatch
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_LEASES = 4.0
-"""An idle worker that has been cut off for so many leases exits; a stuck child is killed after half of that."""
+STUCK_LEASES = 2.0
+"""A child at work that has shown no sign of life for so many leases is killed: its job is somebody else's by then."""
 _AFTER_KILL_SECONDS = 5.0
 _TICK_SECONDS = 0.5
 
@@ -59,9 +59,8 @@ class Parent:
         self._db = Database(settings.sqlalchemy_url)
         self._broker = Broker(settings.broker_url)
         self._reconciler = Reconciler(self._db, self._broker, settings.lease_seconds)
-        patience = PATIENCE_LEASES * settings.lease_seconds
-        self._watch = ChildWatch(vitals, patience / 2 / settings.reconcile_seconds)
-        self._liveness = Liveness(vitals, patience / _TICK_SECONDS)
+        self._watch = ChildWatch(vitals, STUCK_LEASES * settings.lease_seconds / settings.reconcile_seconds)
+        self._liveness = Liveness(vitals, settings.cut_off_seconds / _TICK_SECONDS)
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
             for name, work in (("parent", self._run), ("liveness", self._run_liveness))

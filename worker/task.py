@@ -104,7 +104,7 @@ def ending_of(reason: BaseException, claim: Claim) -> Ending:
         case TimedOut():
             limit = f"The job ran for more than its timeout of {claim.timeout_seconds:g} s, all attempts together."
             return Ending(Outcome.TIMED_OUT, "timed_out", f"{limit} Submit it again with a larger one.")
-        case JobInterrupted():
+        case JobInterrupted() | SystemExit() | KeyboardInterrupt():
             return Ending(Outcome.RELEASED)
         case MemoryError():
             return Ending(Outcome.FAILED, "out_of_memory", "This machine's memory is full.", retryable=True)
