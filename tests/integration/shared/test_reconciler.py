@@ -1,0 +1,401 @@
+"""Publishing, and what puts right that which a crash left: real Redis, both databases."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, delete, select, update
+
+from shared import attempts, jobs, queries, reconciler, workers
+from shared.broker import SENTINEL_KEY, Broker, queue_keys
+from shared.db import Database
+from shared.errors import DatabaseUnavailable
+from shared.publishing import publish, publish_many
+from shared.reconciler import Reconciler, Report, sweep
+from shared.status import Queue
+from shared.tables import Job, Lock
+from shared.workers import Identity
+from tests import factories
+from tests.concurrency import together
+from tests.factories import RELEASED
+from tests.fakes import FakeBroker
+from tests.servers import RedisServer, wait_until
+
+LEASE = 15.0
+
+
+def messages(server: RedisServer, queue: Queue = Queue.ANY) -> list[str]:
+    """The ids in a queue, in the order in which workers would get them."""
+    with server.client() as client:
+        found = [raw for key in queue_keys(queue) for raw in reversed(client.lrange(key, 0, -1))]
+    bodies = (json.loads(base64.b64decode(json.loads(raw)["body"])) for raw in found)
+    return [args[0] for args, _kwargs, _embed in bodies]
+
+
+def published(db: Database, job_id: str) -> bool:
+    """Whether the job's row says that its message is in Redis."""
+    with db.read() as connection:
+        return connection.scalar(select(Job.published_at).where(Job.id == job_id)) is not None
+
+
+def age(db: Database) -> None:
+    """Let everything in the rows of jobs have happened an hour earlier, so that nothing is on its way any more."""
+    hour = dt.timedelta(hours=1)
+
+    def work(connection: Connection) -> None:
+        for row in connection.execute(select(Job.id, Job.queued_at, Job.published_at)).all():
+            values = {"queued_at": row.queued_at - hour, "published_at": row.published_at and row.published_at - hour}
+            connection.execute(update(Job).where(Job.id == row.id).values(values))
+
+    db.write(work)
+
+
+@pytest.fixture
+def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if this process had been in touch with the database for long enough to judge others."""
+    monkeypatch.setattr(Database, "healthy_for", lambda _self, _seconds: True)
+
+
+class TestPublish:
+    def test_a_queued_job_has_a_message(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
+        """And its row says so."""
+        job_id = factories.submit(database, resources={"device": "cpu"})
+
+        assert publish(database, broker, job_id)
+
+        assert messages(redis_server, Queue.CPU) == [job_id]
+        assert published(database, job_id)
+
+    def test_the_most_urgent_and_oldest_first(
+        self, database: Database, broker: Broker, redis_server: RedisServer
+    ) -> None:
+        """Whatever the order in which they are named."""
+        slow, first, second, urgent = (factories.submit(database, priority=priority) for priority in (1, 5, 5, 9))
+
+        publish_many(database, broker, [second, slow, urgent, first])
+
+        assert messages(redis_server) == [urgent, first, second, slow]
+
+    def test_a_job_that_does_not_wait_gets_none(
+        self, database: Database, broker: Broker, redis_server: RedisServer
+    ) -> None:
+        """Running, finished or gone."""
+        running = factories.running(database).job_id
+        done = factories.succeed(database, factories.running(database))
+
+        assert publish_many(database, broker, [running, done, "nobody"])
+
+        assert messages(redis_server) == []
+
+    def test_redis_down_is_no_error(self, database: Database, fake_broker: FakeBroker) -> None:
+        """The job stays found."""
+        job_id = factories.submit(database)
+        fake_broker.down = True
+
+        assert not publish(database, fake_broker, job_id)
+        assert not published(database, job_id)
+
+    def test_the_database_down_is_no_error(
+        self, database: Database, fake_broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The job has been accepted: that its message is on record can wait."""
+        job_id = factories.submit(database)
+
+        def fail(*_: object) -> None:
+            raise DatabaseUnavailable("gone")
+
+        monkeypatch.setattr(jobs, "mark_published", fail)
+        assert not publish(database, fake_broker, job_id)
+        assert [message[0] for message in fake_broker.messages] == [job_id]
+
+
+class TestRules:
+    """Each finds queued jobs whose message is gone; a message too many does no harm."""
+
+    def passes(self, db: Database, broker: Broker, lease_seconds: float = LEASE) -> Report:
+        db.write(lambda connection: connection.execute(delete(Lock)))  # whoever had the turn is gone
+        report = Reconciler(db, broker, lease_seconds).run_once()
+        assert report is not None
+        return report
+
+    @pytest.fixture
+    def planted(self, broker: Broker) -> Broker:
+        """A Redis that has not lost anything."""
+        broker.plant_sentinel()
+        return broker
+
+    def test_nothing_to_do(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
+        """Published jobs are left alone, pass after pass."""
+        for _ in range(3):
+            publish(database, planted, factories.submit(database))
+        age(database)
+
+        assert [self.passes(database, planted) for _ in range(2)] == [Report(), Report()]
+        assert len(messages(redis_server)) == 3
+
+    def test_never_published(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
+        """Redis was down, or the submitter died before it could publish."""
+        first, second = factories.submit(database), factories.submit(database, priority=9)
+        age(database)
+
+        assert self.passes(database, planted) == Report(published=2)
+
+        assert messages(redis_server) == [second, first]
+        assert published(database, first)
+        assert self.passes(database, planted) == Report()
+
+    def test_just_submitted(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
+        """Whoever submitted it is about to publish it."""
+        factories.submit(database)
+
+        assert self.passes(database, planted) == Report()
+        assert messages(redis_server) == []
+
+    def test_redis_lost_everything(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
+        """All queued jobs are published again, the most urgent and oldest first, those just published too."""
+        job_ids = [factories.submit(database, priority=priority) for priority in (2, 5, 5, 9)]
+        publish_many(database, planted, job_ids)
+        factories.running(database)
+        with redis_server.client() as client:
+            client.flushall()
+
+        assert self.passes(database, planted) == Report(published=4)
+
+        assert messages(redis_server) == [job_ids[3], job_ids[1], job_ids[2], job_ids[0]]
+        assert self.passes(database, planted) == Report()
+
+    def test_overtaken(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
+        """A younger one of its queue and priority runs already, so its own message must be gone."""
+        lost = factories.submit(database)
+        jobs.mark_published(database, [lost])
+        age(database)
+        younger, waiting = factories.submit(database), factories.submit(database)
+        for job_id in (younger, waiting):
+            publish(database, planted, job_id)
+        factories.claim(database, younger)
+
+        assert self.passes(database, planted) == Report(published=1)
+
+        assert messages(redis_server).count(lost) == 1
+        assert self.passes(database, planted) == Report()
+
+    @pytest.mark.parametrize(
+        "difference", [{"priority": 4}, {"resources": {"device": "cpu"}}], ids=["priority", "queue"]
+    )
+    def test_passed_by_in_order(
+        self, database: Database, planted: Broker, redis_server: RedisServer, difference: dict[str, Any]
+    ) -> None:
+        """Jobs of another priority or queue overtake without anything being wrong."""
+        older = factories.submit(database)
+        publish(database, planted, older)
+        age(database)
+        other = factories.submit(database, **difference)
+        publish(database, planted, other)
+        factories.claim(database, other)
+
+        assert self.passes(database, planted) == Report()
+
+    def test_stranded(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
+        """The queue's lists are empty, though a job has been waiting in it for a while."""
+        lost = factories.submit(database, resources={"device": "cuda"})
+        jobs.mark_published(database, [lost])
+        publish(database, planted, factories.submit(database))
+        assert self.passes(database, planted) == Report()  # it may be on its way
+        age(database)
+
+        assert self.passes(database, planted) == Report(published=1)
+
+        assert messages(redis_server, Queue.CUDA) == [lost]
+
+    def test_more_than_a_batch(
+        self, database: Database, planted: Broker, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In batches, in order."""
+        monkeypatch.setattr(reconciler, "BATCH", 10)
+        rows = [factories.job_row(number, priority=number % 3) for number in range(35)]
+        factories.insert_jobs(database, rows)
+
+        assert self.passes(database, planted) == Report(published=35)
+
+        ordered = sorted(rows, key=lambda row: (-row["priority"], row["queued_at"]))
+        assert messages(redis_server) == [row["id"] for row in ordered]
+
+    def test_a_message_too_many_does_no_harm(
+        self, database: Database, planted: Broker, redis_server: RedisServer
+    ) -> None:
+        """The first wins the claim, the second finds nothing to do."""
+        job_id = factories.submit(database)
+        for _ in range(3):
+            publish(database, planted, job_id)
+
+        claims = [attempts.claim(database, told, factories.claimant(), 30) for told in messages(redis_server)]
+
+        assert [claim is not None for claim in claims] == [True, False, False]
+
+    def test_redis_goes_away_in_the_middle(self, database: Database, fake_broker: FakeBroker) -> None:
+        """The rest is found by the next pass."""
+        fake_broker.plant_sentinel()
+        factories.submit(database)
+        age(database)
+        fake_broker.down = True
+        assert Reconciler(database, fake_broker, LEASE).run_once() is None
+
+        fake_broker.down = False
+        assert self.passes(database, fake_broker) == Report(published=1)
+
+    @pytest.mark.usefixtures("healthy")
+    def test_expired_attempts_are_published_at_once(
+        self, database: Database, planted: Broker, redis_server: RedisServer
+    ) -> None:
+        """In the same pass."""
+        late = factories.running(database, lease_seconds=-1)
+        factories.running(database)
+
+        assert self.passes(database, planted) == Report(expired=1)
+
+        assert messages(redis_server) == [late.job_id]
+
+    @pytest.mark.usefixtures("healthy")
+    def test_expired_attempts_end_also_while_redis_is_down(self, database: Database, fake_broker: FakeBroker) -> None:
+        """The database alone decides; the message follows."""
+        late = factories.running(database, lease_seconds=-1)
+        fake_broker.down = True
+
+        Reconciler(database, fake_broker, LEASE).run_once()
+
+        assert queries.job(database, late.job_id)["status"] == "queued"
+
+    def test_a_process_that_was_cut_off_judges_nobody(self, database: Database, planted: Broker) -> None:
+        """After an outage every lease looks expired: the workers get the chance to renew theirs first."""
+        late = factories.running(database, lease_seconds=-1)
+        assert not database.healthy_for(LEASE)
+
+        assert self.passes(database, planted) == Report()
+        assert queries.job(database, late.job_id)["status"] == "running"
+
+        assert self.passes(database, planted, lease_seconds=0.0) == Report(expired=1)
+
+
+class TestTurns:
+    def test_one_at_a_time(self, database: Database, fake_broker: FakeBroker) -> None:
+        """The holder goes on; the others wait until it is gone."""
+        first, second = (Reconciler(database, fake_broker, LEASE) for _ in range(2))
+
+        assert first.run_once() is not None
+        assert second.run_once() is None
+        assert first.run_once() is not None
+
+    def test_a_turn_that_has_run_out_is_taken_over(self, database: Database, fake_broker: FakeBroker) -> None:
+        """Its holder died, or was frozen; when it wakes up it is not its turn."""
+        first, second = (Reconciler(database, fake_broker, LEASE) for _ in range(2))
+        first.run_once()
+        past = update(Lock).values(expires_at=factories.EPOCH)
+        database.write(lambda connection: connection.execute(past))
+
+        assert second.run_once() is not None
+        assert first.run_once() is None
+
+    def test_only_one_of_many_at_once(self, database: Database, fake_broker: FakeBroker) -> None:
+        """From many threads."""
+        reports: list[Report | None] = []
+        together(*[lambda: reports.append(Reconciler(database, fake_broker, LEASE).run_once())] * 8)
+
+        assert sum(report is not None for report in reports) == 1
+
+    def test_the_database_down_is_no_error(self, empty_database: Database, fake_broker: FakeBroker) -> None:
+        """The timer goes on."""
+        assert Reconciler(empty_database, fake_broker, LEASE).run_once() is None
+
+    def test_the_timer(self, database: Database, fake_broker: FakeBroker) -> None:
+        """It runs until it is told to stop, whatever a pass raises."""
+        told = Reconciler(database, fake_broker, LEASE)
+        factories.insert_jobs(database, [factories.job_row(0)])
+
+        stop = told.start(0.01)
+        wait_until(lambda: fake_broker.messages, "a pass")
+        stop.set()
+        wait_until(
+            lambda: "reconciler" not in {thread.name for thread in threading.enumerate()}, "the end of the timer"
+        )
+
+    def test_a_crash_does_not_end_the_timer(self, sqlite_database: Database, fake_broker: FakeBroker) -> None:
+        """The next pass may succeed."""
+        told = Reconciler(sqlite_database, fake_broker, LEASE)
+        stops = iter([False, False, False, True])
+        passes: list[int] = []
+
+        def crash() -> None:
+            passes.append(1)
+            raise KeyError
+
+        told.run_once = crash  # type: ignore[method-assign]
+        told.run_until(lambda _seconds: next(stops), 1)
+
+        assert len(passes) == 3
+
+
+class TestSweep:
+    @pytest.fixture
+    def live(self) -> Iterator[int]:
+        """The process id of something that looks like a worker."""
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "worker"])
+        yield process.pid
+        process.kill()
+        process.wait()
+
+    def register(self, db: Database, name: str, pid: int, host: str | None = None) -> str:
+        identity = Identity(name, host or socket.gethostname(), pid, "cpu", "cpu")
+        workers.register(db, identity, device_name=None, versions={}, datasets=[])
+        return name
+
+    def test_attempts_of_dead_workers_end_at_once(
+        self, database: Database, broker: Broker, redis_server: RedisServer, live: int
+    ) -> None:
+        """Only of this machine's, and only where the process is gone; its number may be another program's by now."""
+        dead = factories.running(database, self.register(database, "dead", 2**22 + 1))
+        other = factories.running(database, self.register(database, "reused", os.getppid()))
+        alive = factories.running(database, self.register(database, "alive", live))
+        away = factories.running(database, self.register(database, "away", 2**22 + 1, host="elsewhere"))
+
+        report = sweep(database, broker)
+
+        statuses = {claim.job_id: queries.job(database, claim.job_id)["status"] for claim in (dead, other, alive, away)}
+        assert statuses[dead.job_id] == "queued"
+        assert (statuses[alive.job_id], statuses[away.job_id]) == ("running", "running")
+        assert dead.job_id in messages(redis_server)
+        assert report.expired in (1, 2)  # the parent of a test run may well be called a worker
+        listed = {worker["id"] for worker in queries.workers(database, silent_seconds=60)}
+        assert "dead" not in listed
+        assert {"alive", "away"} <= listed
+
+    def test_all_queued_jobs_are_published_in_order(
+        self, database: Database, broker: Broker, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Over several batches."""
+        monkeypatch.setattr(reconciler, "BATCH", 2)
+        job_ids = [factories.submit(database, priority=priority) for priority in (1, 9, 5, 5, 9)]
+
+        assert sweep(database, broker) == Report(published=5)
+
+        assert messages(redis_server) == [job_ids[n] for n in (1, 4, 2, 3, 0)]
+        with redis_server.client() as client:
+            assert client.exists(SENTINEL_KEY)
+
+    def test_a_released_job_goes_on(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
+        """What was stopped in good order is published by the next start."""
+        claim = factories.running(database)
+        attempts.end(database, claim, RELEASED)
+
+        sweep(database, broker)
+
+        assert messages(redis_server) == [claim.job_id]
