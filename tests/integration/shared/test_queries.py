@@ -1,0 +1,212 @@
+"""What the API shows, on both databases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import update
+
+from shared import attempts, queries, workers
+from shared.broker import Broker
+from shared.db import Database
+from shared.tables import Worker
+from shared.workers import Identity
+from tests import factories
+from tests.factories import best, epoch_row, epoch_rows
+from tests.fakes import FakeBroker
+
+SILENT = 60.0
+Dataset = dict[str, Any]
+CIFAR: Dataset = {"name": "cifar10", "classes": ["airplane", "bird", "cat"], "fingerprint": "a" * 64}
+DRAWN: Dataset = {"name": "synthetic", "classes": ["airplane", "bird"], "fingerprint": "b" * 64}
+
+
+def register(db: Database, name: str, device: str = "cpu", datasets: tuple[Dataset, ...] = (DRAWN,)) -> str:
+    """A worker on this list."""
+    identity = Identity(name, "box", 7, device, device.partition(":")[0])
+    workers.register(db, identity, device_name=None, versions={"torch": "2.15.0"}, datasets=datasets)
+    return name
+
+
+def silence(db: Database, name: str) -> None:
+    """Let a worker not have been heard of for long."""
+    silent = update(Worker).where(Worker.id == name).values(last_heartbeat_at=factories.EPOCH)
+    db.write(lambda connection: connection.execute(silent))
+
+
+class TestJob:
+    def test_it_is_json(self, database: Database) -> None:
+        """Every document goes out as it is; times end in Z."""
+        job_id = factories.succeed(database, factories.running(database, tags=["a"]))
+
+        told: list[Any] = [
+            queries.job(database, job_id),
+            queries.epochs(database, job_id),
+            queries.attempts(database, job_id),
+            queries.evaluation(database, job_id, "best"),
+            queries.log(database, job_id),
+            queries.artifacts(database, job_id),
+        ]
+
+        assert orjson.loads(orjson.dumps(told)) == told
+        assert all(told[0][name].endswith("Z") for name in ("created_at", "queued_at", "started_at", "finished_at"))
+
+    def test_the_remaining_time(self, database: Database) -> None:
+        """The last epoch's duration, times those that are left; only while it runs."""
+        claim = factories.running(database, training={"epochs": 10})
+        assert queries.job(database, claim.job_id)["progress"] == {"epoch": 0, "epochs": 10, "eta_seconds": None}
+
+        attempts.record_epochs(database, claim, [*epoch_rows(1, 3), epoch_row(4, seconds=2.0)], best())
+        assert queries.job(database, claim.job_id)["progress"] == {"epoch": 4, "epochs": 10, "eta_seconds": 12.0}
+
+        attempts.end(database, claim, factories.RELEASED)
+        assert queries.job(database, claim.job_id)["progress"]["eta_seconds"] is None
+
+    def test_epochs_are_columns_of_equal_length(self, database: Database) -> None:
+        """Also when there are none, and from any epoch on."""
+        claim = factories.running(database)
+        empty = queries.epochs(database, claim.job_id)
+        assert set(map(len, empty.values())) == {0}
+
+        attempts.record_epochs(database, claim, epoch_rows(1, 5), best())
+
+        assert queries.epochs(database, claim.job_id, after=3)["epoch"] == [4, 5]
+        assert set(queries.epochs(database, claim.job_id)) == set(empty) == set(queries.EPOCH_COLUMNS)
+
+    def test_no_evaluation_yet(self, database: Database) -> None:
+        """None, not an error."""
+        assert queries.evaluation(database, factories.submit(database), "best") is None
+
+    def test_the_best_before_an_epoch(self, database: Database) -> None:
+        """What a resumed attempt goes on from: the earliest of equals."""
+        claim = factories.running(database)
+        rows = [epoch_row(n, val_accuracy=accuracy) for n, accuracy in enumerate((0.5, 0.7, 0.7, 0.9), 1)]
+        attempts.record_epochs(database, claim, rows, best())
+
+        assert attempts.best_before(database, claim.job_id, 1) == {}
+        assert attempts.best_before(database, claim.job_id, 4) == {"best_val_accuracy": 0.7, "best_epoch": 2}
+
+
+class TestWorkers:
+    def test_what_it_is_and_does(self, database: Database) -> None:
+        """Idle, busy with a job, stopping, or not heard of any more."""
+        for name in ("idle", "busy", "stopping", "silent"):
+            register(database, name, "cuda:1")
+        claim = factories.running(database, "busy")
+        workers.report(database, "stopping", state="stopping")
+        silence(database, "silent")
+
+        listed = {worker["id"]: worker for worker in queries.workers(database, silent_seconds=SILENT)}
+
+        states = {name: (worker["state"], worker["job_id"]) for name, worker in listed.items()}
+        assert states == {
+            "idle": ("idle", None),
+            "busy": ("busy", claim.job_id),
+            "stopping": ("stopping", None),
+            "silent": ("gone", None),
+        }
+        assert list(listed)[-1] == "silent"
+        assert (listed["idle"]["device"], listed["idle"]["device_kind"]) == ("cuda:1", "cuda")
+        assert (listed["idle"]["versions"], listed["idle"]["datasets"]) == ({"torch": "2.15.0"}, [DRAWN])
+
+    def test_registering_again_takes_the_old_entrys_place(self, database: Database) -> None:
+        """A worker that starts again is one worker."""
+        register(database, "w")
+        silence(database, "w")
+
+        register(database, "w", datasets=(CIFAR,))
+
+        [worker] = queries.workers(database, silent_seconds=SILENT)
+        assert (worker["state"], worker["datasets"]) == ("idle", [CIFAR])
+
+    def test_a_report_refreshes(self, database: Database) -> None:
+        """And says whether the worker is on the list at all."""
+        register(database, "w")
+        silence(database, "w")
+
+        assert workers.report(database, "w", datasets=[CIFAR])
+        assert not workers.report(database, "nobody")
+
+        [worker] = queries.workers(database, silent_seconds=SILENT)
+        assert (worker["state"], worker["datasets"]) == ("idle", [CIFAR])
+
+    def test_leaving_and_being_forgotten(self, database: Database) -> None:
+        """In good order at once, otherwise after an hour."""
+        for name in ("left", "silent", "live"):
+            register(database, name)
+        silence(database, "silent")
+
+        workers.leave(database, "left")
+        assert {name for name, _pid in workers.known_on(database, "box")} == {"silent", "live"}
+        workers.forget_silent(database)
+
+        assert workers.known_on(database, "box") == [("live", 7)]
+        assert workers.known_on(database, "elsewhere") == []
+
+
+class TestDatasets:
+    def test_who_holds_what(self, database: Database) -> None:
+        """One entry for each data set, with the live workers that hold it."""
+        register(database, "a", datasets=(CIFAR, DRAWN))
+        register(database, "b", datasets=(DRAWN,))
+        register(database, "silent", datasets=({**DRAWN, "fingerprint": "c" * 64},))
+        silence(database, "silent")
+
+        held = queries.datasets(database, silent_seconds=SILENT)
+
+        assert [(entry["name"], entry["workers"]) for entry in held] == [("cifar10", ["a"]), ("synthetic", ["a", "b"])]
+
+    @pytest.mark.parametrize(
+        "there,device,dataset,warning",
+        [
+            ([], "any", "synthetic", "No live worker: the job waits"),
+            ([("cpu", DRAWN)], "any", "synthetic", None),
+            ([("cpu", DRAWN)], "cuda", "synthetic", "No live worker has a cuda device"),
+            ([("cpu", DRAWN)], "any", "cifar2", "holds the data set cifar10 with the classes airplane, bird"),
+            ([("cpu", CIFAR)], "any", "cifar2", None),
+            ([("cuda:0", CIFAR), ("cpu", DRAWN)], "cpu", "cifar2", "holds the data set cifar10"),
+        ],
+        ids=["nobody", "fits", "no device", "no data", "more classes", "on the other device"],
+    )
+    def test_warnings(
+        self,
+        database: Database,
+        there: list[tuple[str, Dataset]],
+        device: str,
+        dataset: str,
+        warning: str | None,
+    ) -> None:
+        """A submission that would wait is told so, and is accepted all the same."""
+        for number, (where, held) in enumerate(there):
+            register(database, f"w{number}", where, (held,))
+        submission = factories.submission(dataset=dataset, resources={"device": device})
+
+        told = queries.warnings_for(database, submission, silent_seconds=SILENT)
+
+        assert bool(told) == (warning is not None)
+        assert all(warning in text for text in told if warning)
+
+
+class TestQueues:
+    def test_depth_age_and_messages(self, database: Database, broker: Broker) -> None:
+        """By the database, and by Redis beside it."""
+        for device in ("any", "any", "cuda"):
+            job_id = factories.submit(database, resources={"device": device})
+        broker.enqueue(job_id, "cuda", 5)
+        factories.running(database)
+
+        listed = {queue["name"]: queue for queue in queries.queues(database, broker)}
+
+        depths = {name: (queue["depth"], queue["messages"]) for name, queue in listed.items()}
+        assert depths == {"flightline.any": (2, 0), "flightline.cpu": (0, 0), "flightline.cuda": (1, 1)}
+        assert listed["flightline.cpu"]["oldest_age_seconds"] is None
+        assert 0 <= listed["flightline.any"]["oldest_age_seconds"] < 60
+
+    def test_redis_down(self, database: Database, fake_broker: FakeBroker) -> None:
+        """The depths are known all the same."""
+        factories.submit(database)
+        fake_broker.down = True
+
+        assert [queue["messages"] for queue in queries.queues(database, fake_broker)] == [None, None, None]

@@ -1,0 +1,94 @@
+"""The gate that keeps forks out of transactions."""
+
+from __future__ import annotations
+
+import threading
+
+from shared.forks import ForkGate
+from tests.servers import wait_until
+
+
+class Watched(ForkGate):
+    """A gate that notes when it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(self.note)
+        self.closed = 0
+
+    def note(self) -> None:
+        """Called right before the fork."""
+        self.closed += 1
+
+
+def pretend_to_fork(gate: ForkGate) -> None:
+    """What happens around one."""
+    gate.shut()
+    gate.open()
+
+
+def test_a_fork_waits_for_those_inside() -> None:
+    """And lets nobody in meanwhile."""
+    gate = Watched()
+    leave, entered, came_later = threading.Event(), threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with gate.inside():
+            entered.set()
+            leave.wait()
+
+    def come_later() -> None:
+        with gate.inside():
+            came_later.set()
+
+    fork = threading.Thread(target=pretend_to_fork, args=(gate,))
+    threads = [threading.Thread(target=stay), fork, threading.Thread(target=come_later)]
+    threads[0].start()
+    entered.wait()
+    threads[1].start()
+    wait_until(lambda: gate._closing, "the fork's wait")
+    threads[2].start()
+    assert gate.closed == 0
+    assert not came_later.is_set()
+
+    leave.set()
+    for thread in threads:
+        thread.join()
+    assert gate.closed == 1
+    assert came_later.is_set()
+
+
+def test_who_is_inside_may_go_further_in() -> None:
+    """A read within a read, while somebody waits to fork."""
+    gate = Watched()
+
+    with gate.inside():
+        fork = threading.Thread(target=pretend_to_fork, args=(gate,))
+        fork.start()
+        wait_until(lambda: gate._closing, "the fork's wait")
+        with gate.inside():
+            pass
+    fork.join()
+    assert gate.closed == 1
+
+
+def test_one_may_fork_inside() -> None:
+    """It would otherwise wait for itself."""
+    gate = Watched()
+
+    with gate.inside():
+        gate.shut()
+        gate.open()
+
+    assert gate.closed == 1
+
+
+def test_the_child_begins_anew() -> None:
+    """None of the parent's threads is there to leave."""
+    gate = Watched()
+    gate._threads[1] = 1
+
+    gate.forget()
+
+    gate.shut()
+    gate.open()
+    assert gate.closed == 1
