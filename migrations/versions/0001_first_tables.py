@@ -20,6 +20,7 @@ _INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(23), "sqlite")
 def upgrade() -> None:
     """Create them, those first that others point at."""
     _create_jobs()
+    _index_jobs()
     _create_locks()
     _create_workers()
     _create_artifacts()
@@ -101,6 +102,9 @@ def _create_jobs() -> None:
         sa.Column("finished_at", _INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _index_jobs() -> None:
     op.create_index("ix_jobs_best_val_accuracy", "jobs", ["best_val_accuracy", "id"])
     op.create_index("ix_jobs_config_hash", "jobs", ["config_hash", "created_at", "id"])
     op.create_index("ix_jobs_created", "jobs", ["created_at", "id"])
