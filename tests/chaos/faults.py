@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 import time
 from contextlib import suppress
@@ -11,8 +12,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import redis
-from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
 
 from shared.errors import QueueUnavailable
 from tests.chaos.stack import SETTINGS, Stack, children_of, signal_group
@@ -50,7 +49,7 @@ class Kind:
         """Put it right."""
 
 
-class _OnWorker(Kind):
+class OnWorker(Kind):
     """A fault of one worker that is at a job."""
 
     share = 2
@@ -75,7 +74,7 @@ class _OnWorker(Kind):
                 os.kill(child, how)
 
 
-class KillChild(_OnWorker):
+class KillChild(OnWorker):
     """The process that trains dies, as by the kernel's hand when memory is full."""
 
     name = "kill -9 a worker's child"
@@ -85,7 +84,7 @@ class KillChild(_OnWorker):
         self._signal_children(signal.SIGKILL)
 
 
-class KillWorker(_OnWorker):
+class KillWorker(OnWorker):
     """A worker dies with all that belongs to it."""
 
     name = "kill -9 a worker"
@@ -94,7 +93,7 @@ class KillWorker(_OnWorker):
         os.kill(self.target.pid, signal.SIGKILL)
 
 
-class StopWorker(_OnWorker):
+class StopWorker(OnWorker):
     """A worker is asked to stop."""
 
     name = "SIGTERM a worker"
@@ -103,7 +102,7 @@ class StopWorker(_OnWorker):
         os.kill(self.target.pid, signal.SIGTERM)
 
 
-class FreezeWorker(_OnWorker):
+class FreezeWorker(OnWorker):
     """A worker stands still for longer than its lease, then goes on as if nothing had happened."""
 
     name = "SIGSTOP a worker past its lease"
@@ -116,7 +115,7 @@ class FreezeWorker(_OnWorker):
         signal_group(self.target.pid, signal.SIGCONT)
 
 
-class FreezeChild(_OnWorker):
+class FreezeChild(OnWorker):
     """The process that trains stands still; its parent does not."""
 
     name = "SIGSTOP a worker's child"
@@ -133,7 +132,7 @@ class FreezeChild(_OnWorker):
                 os.kill(child, signal.SIGCONT)
 
 
-class DamageCheckpoint(_OnWorker):
+class DamageCheckpoint(OnWorker):
     """The newest checkpoint turns to rubbish, and then the process that trains dies."""
 
     name = "damage the newest checkpoint"
@@ -264,25 +263,22 @@ class LockSqlite(_OnDatabase):
     share = 2
 
     def begin(self) -> None:
-        self._over, self._held = threading.Event(), threading.Event()
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._hold, daemon=True)
         self._thread.start()
-        self._held.wait()
 
     def end(self) -> None:
         self._over.set()
         self._thread.join()
 
     def _hold(self) -> None:
-        engine = create_engine(self.stack.settings.sqlalchemy_url, connect_args={"timeout": 30.0})
-        with suppress(OperationalError), engine.connect() as connection:
-            connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            self._held.set()
-            self._over.wait()
-            connection.exec_driver_sql("ROLLBACK")
-        self._held.set()
-        engine.dispose()
+        """Take the lock as soon as it is to be had, and keep it."""
+        connection = sqlite3.connect(str(self.stack.db.engine.url.database), timeout=0.2, isolation_level=None)
+        while not self._over.is_set():
+            with suppress(sqlite3.OperationalError):
+                connection.execute("BEGIN IMMEDIATE")
+                self._over.wait()
+        connection.close()
 
 
 class KillApiProcess(Kind):

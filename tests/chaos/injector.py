@@ -24,6 +24,8 @@ class Injected:
     part: str
     ends_at: float
     hits: list[Running]
+    at: float
+    """In seconds since 1970."""
 
 
 class Injector:
@@ -49,6 +51,11 @@ class Injector:
     def begun(self) -> int:
         """How many of the schedule are behind us."""
         return len(self.injected) + len(self.missed)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the next fault is due, but finds nothing that it could hurt."""
+        return self._next is not None and time.monotonic() - self._since > self._next[0].pause_seconds + 1
 
     @property
     def done(self) -> bool:
@@ -81,7 +88,7 @@ class Injector:
                 self.missed.append(planned)
                 self._next, self._since = None, now
             return
-        one = Injected(planned, kind, part, now + planned.lasts_seconds, kind.hits())
+        one = Injected(planned, kind, part, now + planned.lasts_seconds, kind.hits(), time.time())
         say(f"  {planned.number:3} {planned.kind.name} ({part}, {planned.lasts_seconds:.1f} s)")
         kind.begin()
         self._next, self._since = None, time.monotonic()

@@ -114,8 +114,9 @@ def _drive(order: Order, stack: Stack, watch: Watch, traffic: Traffic, injector:
     while not (injector.done and traffic.done and not watch.unfinished):
         stack.look()
         # Jobs and faults keep step: neither is to be over long before the other.
-        faults_share = injector.begun / max(1, order.faults)
-        traffic.allow(_LEAD + math.ceil(order.jobs * faults_share))
+        share = math.ceil(order.jobs * injector.begun / max(1, order.faults))
+        starved = injector.waiting and len(watch.unfinished) < order.workers
+        traffic.allow(max(_LEAD + share, len(traffic.told.accepted) + 1 if starved else 0))
         injector.tick(allowed=math.ceil(order.faults * (len(watch.finished) + _LEAD) / order.jobs))
         now = time.monotonic()
         if now - began > order.bound_seconds:

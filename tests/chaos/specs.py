@@ -5,8 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-PALETTE = 12
-"""Different jobs at most: each needs a clean run to be compared with."""
+_MOST, _LEAST = 12, 4
 MAX_ATTEMPTS = 100
 """So many that no job can use them up: every failure is then somebody's fault."""
 
@@ -29,18 +28,19 @@ _AUGMENTATIONS: list[list[dict[str, Any]]] = [
 _STOPPING: list[dict[str, Any] | None] = [None, None, {"monitor": "val_loss", "patience": 3, "min_delta": 0.0}]
 
 
-def palette(dice: Random) -> list[dict[str, Any]]:
-    """Specs of several kinds, without names."""
-    return [_spec(dice, number) for number in range(PALETTE)]
+def palette(dice: Random, jobs: int) -> list[dict[str, Any]]:
+    """Specs of several kinds for so many jobs, without names; fewer, as each needs a clean run to compare with."""
+    return [_spec(dice, number) for number in range(min(_MOST, max(_LEAST, jobs // 3)))]
 
 
 def _spec(dice: Random, number: int) -> dict[str, Any]:
     """One spec; the optimizers and both kinds of network take turns, the rest is drawn."""
+    convolutional = bool(number % 3)
     return {
         "dataset": {"name": "synthetic", "train_per_class": dice.choice([150, 200, 250]), "val_per_class": 50},
-        "architecture": _convolutions(dice) if number % 3 else _perceptron(dice),
+        "architecture": _convolutions(dice) if convolutional else _perceptron(dice),
         "training": {
-            "epochs": dice.randint(8, 20),
+            "epochs": dice.randint(30, 70) * (1 if convolutional else 2),
             "batch_size": dice.choice([12, 16, 20]),
             "seed": dice.randrange(1000),
             "optimizer": _OPTIMIZERS[number % 4],

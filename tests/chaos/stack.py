@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import migrations
 from flightline import redis_server
@@ -67,16 +69,19 @@ class Stack:
         folder: for its home, which holds logs, database and artifacts.
         database: ``sqlite`` or ``postgresql``.
         workers: how many; all on the CPU.
+        settings: fields of `Settings`, beside the places that are decided here.
     """
 
-    def __init__(self, folder: Path, database: str, workers: int) -> None:
+    def __init__(
+        self, folder: Path, database: str, workers: int, settings: Mapping[str, object] = MappingProxyType(SETTINGS)
+    ) -> None:
         home = folder / "home"
         self.disk = Disk(home / "artifacts")
         self.postgres = start_postgres_of(DurablePostgres) if database == "postgresql" else None
         places: dict[str, object] = {"home": home, "redis_url": redis_server.socket_url(redis_server.socket_path(home))}
         if self.postgres is not None:
             places["database_url"] = self.postgres.create("chaos")
-        self.settings = Settings.model_validate(places | SETTINGS)
+        self.settings = Settings.model_validate(places | dict(settings))
         port = free_port("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{port}"
         os.environ.update(environment(self.settings) | {MARK: folder.name})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from shared.status import Outcome
-from tests.chaos.faults import KINDS
+from tests.chaos.faults import KINDS, OnWorker
 from tests.chaos.injector import Injector
 from tests.chaos.records import JobRecord
 from tests.chaos.stack import Stack
@@ -38,7 +39,7 @@ _TOLD = {
 
 @dataclass
 class Outcomes:
-    """The figures of one run or of several.
+    """The figures of one run.
 
     Attributes:
         faults: by kind, how many happened.
@@ -48,6 +49,7 @@ class Outcomes:
         attempts: by outcome, and error code where there is one.
         figures: whatever else was counted, by name.
         crashes: lines of logs that tell of a bug.
+        unexplained: attempts that were lost although no fault hit their worker.
     """
 
     faults: Counter[str] = field(default_factory=Counter)
@@ -57,6 +59,7 @@ class Outcomes:
     attempts: Counter[str] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
     crashes: list[str] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, records: list[JobRecord], injector: Injector, traffic: Traffic, stack: Stack) -> Self:
@@ -75,17 +78,10 @@ class Outcomes:
             for record in records
             for one in record.attempts
         )
+        found.unexplained = list(_unexplained(records, injector))
         found._count_traffic(records, traffic, stack)
         found._read_logs(stack.logs)
         return found
-
-    def add(self, other: Outcomes) -> None:
-        """Add another run's figures."""
-        for name in ("faults", "missed", "jobs", "attempts", "figures"):
-            getattr(self, name).update(getattr(other, name))
-        for name, hits in other.hits.items():
-            self.hits.setdefault(name, Counter()).update(hits)
-        self.crashes += other.crashes
 
     def _count_traffic(self, records: list[JobRecord], traffic: Traffic, stack: Stack) -> None:
         told = traffic.told
@@ -120,12 +116,23 @@ class Outcomes:
             "jobs: " + _listed(self.jobs),
             "attempts: " + _listed(self.attempts),
             *counted,
+            *(f"lost although no fault hit its worker: {text}" for text in self.unexplained),
         ]
 
     def _row(self, name: str) -> tuple[str, ...]:
         hits = self.hits.get(name, Counter())
         numbers = (self.faults[name], self.missed[name], hits.total(), *(hits[column] for column in _COLUMNS))
         return (name, *map(str, numbers))
+
+
+def _unexplained(records: list[JobRecord], injector: Injector) -> Iterator[str]:
+    hurt = [(one.kind.target.pid, one.at) for one in injector.injected if isinstance(one.kind, OnWorker)]
+    for record in records:
+        for one in record.attempts:
+            began, ended = one.started_at.timestamp() - 1, one.finished_at.timestamp() + 1 if one.finished_at else 0.0
+            by = int(one.worker.rpartition(":")[2])
+            if one.outcome == Outcome.LOST and not any(pid == by and began <= at <= ended for pid, at in hurt):
+                yield f"job {record.job.id}, attempt {one.attempt} by {one.worker}, {one.error_code}, {one.finished_at}"
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

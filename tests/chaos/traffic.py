@@ -93,7 +93,7 @@ class Traffic:
         self._client.close()
 
     def _submit_all(self) -> None:
-        specs = palette(self._dice)
+        specs = palette(self._dice, self._wanted)
         for number in range(1, self._wanted + 1):
             with self._changed:
                 self._changed.wait_for(lambda number=number: self._allowed >= number)  # type: ignore[misc]
