@@ -36,6 +36,8 @@ def publish(db: Database, broker: Broker, job_id: str) -> bool:
 
 def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:
     """Publish those jobs that are queued, the most urgent and oldest first. False when Redis does not answer."""
+    if not job_ids:  # SQLite would look through every queued job for none of them
+        return True
     statement = (
         select(Job.id, Job.queue, Job.priority)
         .where(Job.id.in_(job_ids), Job.status == JobStatus.QUEUED)
