@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.datasets.folder import pil_loader
 
 from worker.training.datasets.records import Split
 from worker.training.errors import DatasetCorrupt
@@ -95,6 +94,9 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _read(path: Path, shape: tuple[int, int, int]) -> Tensor:
+    # Only where something is decoded: importing torchvision takes longer than importing torch.
+    from torchvision.datasets.folder import pil_loader
+
     try:
         image = torch.from_numpy(np.array(pil_loader(str(path)))).permute(2, 0, 1)
     except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them into

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.datasets import CIFAR10
-from torchvision.datasets.utils import check_integrity
 
 from worker.training.datasets.records import Split
 from worker.training.errors import DatasetCorrupt, DatasetUnavailable
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 TRAIN_PER_CLASS, VAL_PER_CLASS = 5000, 1000
+
+# As in torchvision's CIFAR10, which is imported only where something is read: it takes longer to import than torch.
+FOLDER = "cifar-10-batches-py"
+BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class TorchvisionCopy:
     @property
     def folder(self) -> Path:
         """Where the batches lie."""
-        return self.data_dir / str(CIFAR10.base_folder)
+        return self.data_dir / FOLDER
 
     @property
     def place(self) -> str:
@@ -46,7 +49,7 @@ class TorchvisionCopy:
 
     def ready(self) -> bool:
         """Whether every batch is there."""
-        return all(path.is_file() for path, _ in self._files())
+        return all(path.is_file() for path in self._files())
 
     def marker(self) -> str:
         """Sizes and times of the six batches."""
@@ -55,20 +58,27 @@ class TorchvisionCopy:
     def listing(self, classes: tuple[str, ...]) -> str:
         """Sizes and times of the six batches."""
         del classes
-        return str([_signature(path) for path, _ in self._files()])
+        return str([_signature(path) for path in self._files()])
 
     def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
         """The images of these classes, in the file's order. Raises DatasetCorrupt for a damaged or missing batch."""
-        for path, md5 in self._files():
+        from torchvision.datasets import CIFAR10
+        from torchvision.datasets.utils import check_integrity
+
+        published = dict([*CIFAR10.train_list, *CIFAR10.test_list])
+        for path in self._files():
+            md5 = published[path.name]
             if not check_integrity(str(path), md5):
                 problem = "this file is damaged" if path.exists() else "this file is missing"
                 raise DatasetCorrupt(path, problem, f"Delete {self.folder} and put a fresh copy there.")
         return self._split(classes, train=True), self._split(classes, train=False)
 
-    def _files(self) -> list[tuple[Path, str]]:
-        return [(self.folder / name, md5) for name, md5 in [*CIFAR10.train_list, *CIFAR10.test_list]]
+    def _files(self) -> list[Path]:
+        return [self.folder / name for name in BATCHES]
 
     def _split(self, classes: tuple[str, ...], *, train: bool) -> Split:
+        from torchvision.datasets import CIFAR10
+
         whole = CIFAR10(str(self.data_dir), train=train)
         label_of = np.full(len(CLASSES), -1)
         label_of[[CLASSES.index(name) for name in classes]] = np.arange(len(classes))
@@ -87,7 +97,7 @@ class Download:
     @property
     def place(self) -> str:
         """Where it comes from."""
-        return str(CIFAR10.url)
+        return URL
 
     def classes(self) -> tuple[str, ...]:
         """All ten."""
@@ -112,6 +122,8 @@ class Download:
 
     def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
         """Download, unless another worker has just done so, and read. Raises DatasetUnavailable if that fails."""
+        from torchvision.datasets import CIFAR10
+
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             with (self.data_dir / ".cifar10.lock").open("w") as lock:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
-from worker.training.datasets import load, survey
+from worker.training.datasets import load, survey, torchvision_copy
 from worker.training.datasets.torchvision_copy import CLASSES
 from worker.training.errors import DatasetCorrupt, DatasetUnavailable
 from worker.training.plan import DatasetPlan
@@ -37,7 +37,14 @@ def write_copy(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": hashlib.md5(meta).hexdigest()})
     for which, files in lists.items():
         monkeypatch.setattr(CIFAR10, which, files)
+    monkeypatch.setattr(torchvision_copy, "BATCHES", tuple(name for files in lists.values() for name, _ in files))
     return folder
+
+
+def test_the_names_are_those_of_torchvision() -> None:
+    """They are written down here too, so that looking for a copy does not import torchvision, which takes seconds."""
+    assert [*torchvision_copy.BATCHES] == [name for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]]
+    assert (torchvision_copy.FOLDER, torchvision_copy.URL) == (CIFAR10.base_folder, CIFAR10.url)
 
 
 def test_the_files_order_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
