@@ -44,7 +44,7 @@ def write_copy(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_names_are_those_of_torchvision() -> None:
     """They are written down here too, so that looking for a copy does not import torchvision, which takes seconds."""
     assert [*torchvision_copy.BATCHES] == [name for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]]
-    assert (torchvision_copy.FOLDER, torchvision_copy.URL) == (CIFAR10.base_folder, CIFAR10.url)
+    assert (CIFAR10.base_folder, CIFAR10.url) == (torchvision_copy.FOLDER, torchvision_copy.URL)
 
 
 def test_the_files_order_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
