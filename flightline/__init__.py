@@ -11,7 +11,7 @@ from flightline.errors import (
     NotReachable,
     Unavailable,
 )
-from flightline.records import Epoch, Epochs, Evaluation, Job
+from flightline.records import Epoch, Epochs, Evaluation, Event, Job
 
 __all__ = [
     "ApiError",
@@ -20,6 +20,7 @@ __all__ = [
     "Epoch",
     "Epochs",
     "Evaluation",
+    "Event",
     "FieldError",
     "FlightlineError",
     "InvalidRequest",

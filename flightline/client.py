@@ -21,6 +21,7 @@ from flightline.records import (
     Epoch,
     Epochs,
     Evaluation,
+    Event,
     Job,
     LogLine,
     Preset,
@@ -28,6 +29,7 @@ from flightline.records import (
     Record,
     Worker,
 )
+from flightline.streaming import events
 from flightline.transport import Transport, default_url
 from flightline.watching import Update, updates
 
@@ -171,12 +173,37 @@ class Client:
         """Delete a finished job with its artifacts. Raises `Conflict` for one that is queued or running."""
         self._transport.call("DELETE", _job(id))
 
+    def set_priority(self, id: str, priority: int) -> Job:
+        """Let a queued job start earlier or later: 0 to 9, 9 is the most urgent.
+
+        Raises:
+            Conflict: it is not queued any more.
+        """
+        return Job(self._transport.call("PATCH", _job(id), content=encoded({"priority": priority})))
+
+    def events(self, id: str, after: int = 0, *, wait_for_room: bool = True) -> Iterator[Event]:
+        """What happens to the job, as it happens, from the start or past event number `after`, until it is finished.
+
+        Each event comes once, in order; a broken connection or a service that is restarted costs none. `Unavailable` or
+        `NotReachable` are raised once the service has been away for a minute.
+
+        Args:
+            id: the job.
+            after: the `seq` of the last event that is known already.
+            wait_for_room: whether a service with as many streams as it can serve is asked again for as long, or raises
+                `Unavailable` (``too_many_streams``) at once.
+        """
+        return events(self._transport, f"{_job(id)}/events", after, wait_for_room=wait_for_room)
+
     def watch(self, id: str, *, after: int = 0) -> Iterator[Update]:
-        """The job and its new epochs whenever something changed, until it is finished."""
+        """The job with what is new about it (past event number `after`) as it happens, until it is finished."""
         return updates(self, id, after=after)
 
     def wait(self, id: str, *, on_epoch: Callable[[Epoch], object] | None = None) -> Job:
-        """Block until the job is finished and return it; `on_epoch` is called with each epoch as it comes."""
+        """Block until the job is finished and return it; `on_epoch` is called with each epoch as it comes.
+
+        An epoch comes again where a later attempt runs it again, from a checkpoint.
+        """
         job = self.job(id)
         for update in self.watch(id):
             job = update.job

@@ -5,7 +5,7 @@ FlightlineError (shared.errors)      code, retryable
 │ ├ InvalidRequest   400 413 415 422   `errors` point into what was sent
 │ ├ NotFound         404
 │ ├ Conflict         409               the job's status does not allow it
-│ └ Unavailable      503               the same request may succeed later
+│ └ Unavailable      502 503 504       the same request may succeed later
 ├ ChecksumMismatch                   what was downloaded is not what the service keeps
 ├ NotReachable                       nobody listens at the address, or nothing came back in time
 ├ UsageError                         what was asked for makes no sense here: a file, an id, an option
@@ -46,11 +46,12 @@ class ApiError(FlightlineError):
         detail: the same for people.
         errors: what is wrong where, as JSON pointers into what was sent.
         problem: the whole document as the service sent it.
+        retry_after: seconds after which the service wants to be asked again, None where it says nothing.
     """
 
     code = "api_error"
 
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+    def __init__(self, status: int, problem: Mapping[str, Any], *, retry_after: float | None = None) -> None:
         errors = tuple(
             FieldError(str(error.get("pointer", "")), str(error.get("detail", "")))
             for error in problem.get("errors") or ()
@@ -58,6 +59,7 @@ class ApiError(FlightlineError):
         super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"), errors)
         self.status = status
         self.problem = dict(problem)
+        self.retry_after = retry_after
         # A class gives each of the service's own errors its code; here the code is in the answer.
         self.code = str(problem.get("code") or self.code)  # type: ignore[misc]
 
@@ -81,7 +83,7 @@ class Conflict(ApiError):
 
 
 class Unavailable(ApiError):
-    """A part behind the service (database, Redis) does not answer at the moment."""
+    """A part of the service (database, Redis, the API behind a proxy) does not answer at the moment."""
 
     code = "unavailable"
     retryable = True
@@ -126,10 +128,12 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     413: InvalidRequest,
     415: InvalidRequest,
     422: InvalidRequest,
+    502: Unavailable,  # a proxy's, while the API behind it is restarted
     503: Unavailable,
+    504: Unavailable,
 }
 
 
-def api_error(status: int, problem: Mapping[str, Any]) -> ApiError:
+def api_error(status: int, problem: Mapping[str, Any], *, retry_after: float | None = None) -> ApiError:
     """The exception for a problem document that came with `status`."""
-    return _BY_STATUS.get(status, ApiError)(status, problem)
+    return _BY_STATUS.get(status, ApiError)(status, problem, retry_after=retry_after)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from flightline.client import Client
 from flightline.following import Following
-from flightline.records import Job
+from flightline.records import Event, Job
 from flightline.render import age, duration, loss, percent, sparkline, status, title
 from flightline.watching import Update
 
@@ -27,9 +27,12 @@ def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[J
     view = JobsView(jobs)
     following = Following(client, [job.id for job in jobs])
     if console.is_terminal:
-        with Live(view, console=console, refresh_per_second=4):
+        with Live(view, console=console, refresh_per_second=10) as live:
             for update in following:
                 view.add(update)
+                for event in update.events:
+                    if event.kind == "resumed":
+                        live.console.print(event_line(update.job, event), markup=False)
     else:
         for update in following:
             for line in view.add(update):
@@ -42,7 +45,7 @@ class JobsView:
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = {job.id: job for job in jobs}
-        self._losses: dict[str, list[float | None]] = {job.id: [] for job in jobs}
+        self._losses: dict[str, dict[int, float | None]] = {job.id: {} for job in jobs}
 
     def jobs(self) -> list[Job]:
         """The jobs as they are now."""
@@ -52,13 +55,17 @@ class JobsView:
         """Take in what is new and return it as plain lines."""
         job = update.job
         before, self._jobs[job.id] = self._jobs[job.id], job
-        self._losses[job.id] += [epoch.val_loss for epoch in update.epochs]
-        lines = [
-            f"{title(job)}  epoch {epoch.epoch}/{job.progress.epochs}  train loss {loss(epoch.train_loss)}  "
-            f"validation loss {loss(epoch.val_loss)}  accuracy {percent(epoch.val_accuracy)}"
-            for epoch in update.epochs
-        ]
+        for event in update.events:
+            self._note_loss(job.id, event)
+        lines = [line for event in update.events if (line := event_line(job, event))]
         return lines if before.status == job.status else [*lines, f"{title(job)}  {ending(job)}"]
+
+    def _note_loss(self, id: str, event: Event) -> None:
+        losses = self._losses[id]
+        if event.kind == "epoch":
+            losses[event.data["epoch"]] = event.data["val_loss"]
+        elif event.kind == "resumed":
+            self._losses[id] = {epoch: value for epoch, value in losses.items() if epoch < event.data["from_epoch"]}
 
     def __rich__(self) -> Table:
         grid = Table.grid(padding=(0, 2))
@@ -74,11 +81,24 @@ class JobsView:
             status(job),
             bar,
             Text(f"{progress.epoch}/{progress.epochs}"),
-            Text(sparkline(self._losses[job.id]), "cyan"),
+            Text(sparkline([value for _, value in sorted(self._losses[job.id].items())]), "cyan"),
             Text(f"loss {loss(result.val_loss if result else None)}"),
             Text(f"accuracy {percent(result.val_accuracy if result else None)}"),
             Text(_remaining(job), "dim"),
         ]
+
+
+def event_line(job: Job, event: Event) -> str:
+    """An epoch, or the going back to one, in words; empty for other events."""
+    data = event.data
+    if event.kind == "resumed":
+        return f"{title(job)}  attempt {data['attempt']} goes on from its checkpoint with epoch {data['from_epoch']}"
+    if event.kind != "epoch":
+        return ""
+    return (
+        f"{title(job)}  epoch {data['epoch']}/{job.progress.epochs}  train loss {loss(data['train_loss'])}  "
+        f"validation loss {loss(data['val_loss'])}  accuracy {percent(data['val_accuracy'])}"
+    )
 
 
 def _remaining(job: Job) -> str:

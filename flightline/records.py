@@ -173,7 +173,10 @@ class Epochs(Record):
 
 
 class Epoch(Record):
-    """One epoch of a job: mean losses and accuracies over the split, `seconds`, `samples_per_second`."""
+    """One epoch of a job: mean losses and accuracies over the split, `seconds`, `samples_per_second`.
+
+    `attempt` ran it; `seq` is its place among the job's events.
+    """
 
     __slots__ = ()
     epoch: int
@@ -185,6 +188,22 @@ class Epoch(Record):
     lr: float | None
     seconds: float | None
     samples_per_second: float | None
+    attempt: int
+    seq: int
+
+
+class Event(Record):
+    """Something that happened to a job.
+
+    `seq` is its place: later events have larger numbers, without gaps but for epochs that were run again. `kind` is
+    ``status``, ``epoch`` (an epoch's figures), ``resumed`` (`attempt` goes on with epoch `from_epoch`; what was seen of
+    that epoch and later ones is run again), ``cancel_requested`` or ``priority``; `data` is what that kind says.
+    """
+
+    __slots__ = ()
+    seq: int
+    kind: str
+    data: dict[str, Any]
 
 
 class ClassFigures(Record):

@@ -44,8 +44,15 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
+        # No limit of connections: each event stream holds one for as long as its job runs.
         with self._translated():
-            self._http = httpx.Client(base_url=self.base_url, timeout=timeout, transport=http, trust_env=False)
+            self._http = httpx.Client(
+                base_url=self.base_url,
+                timeout=timeout,
+                transport=http,
+                trust_env=False,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            )
 
     def close(self) -> None:
         """Close the connections."""
@@ -70,9 +77,18 @@ class Transport:
         return _read(response)
 
     @contextmanager
-    def stream(self, path: str) -> Iterator[httpx.Response]:
-        """The answer at `path` with its body still to come, for files."""
-        with self._translated(), self._http.stream("GET", path) as response:
+    def stream(
+        self, path: str, *, headers: Mapping[str, str] | None = None, silence_seconds: float = 0.0
+    ) -> Iterator[httpx.Response]:
+        """The answer at `path` with its body still to come, for files and events.
+
+        Args:
+            path: what to get.
+            headers: to be sent along.
+            silence_seconds: how long nothing may come, where that is longer than an answer may take.
+        """
+        timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
+        with self._translated(), self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
             if response.is_error:
                 response.read()
                 _read(response)
@@ -117,4 +133,6 @@ def _read(response: httpx.Response) -> Any:
     if response.is_success:
         return document
     title = f"{response.request.method} {response.url} answered {response.status_code} {response.reason_phrase}."
-    raise api_error(response.status_code, document if isinstance(document, dict) else {"detail": title})
+    wait = response.headers.get("Retry-After", "")
+    problem = document if isinstance(document, dict) else {"detail": title}
+    raise api_error(response.status_code, problem, retry_after=float(wait) if wait.isdecimal() else None)

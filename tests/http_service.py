@@ -6,23 +6,29 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 Answer = tuple[int, Any]
+"""A status, and JSON, bytes or the frames of a stream."""
 
 EPOCH_KEYS = ("train_loss", "train_accuracy", "last_batch_loss", "val_loss", "val_accuracy", "lr", "seconds")
 
 
 class FakeService:
-    """Jobs that move one epoch on each time they are read.
+    """Jobs that move one epoch on each time they are read, and whenever a stream of theirs has told all there is.
 
     Attributes:
         jobs: by id, in the order of submission.
+        history: each job's events, as JSON.
         refuse: answers to give instead, by ``METHOD /path``.
         requests: every request so far, as (method, path with query, body).
+        cut: numbers of events in whose middle the connection breaks, once each.
+        end_after: numbers of events after which a stream is ended in order, once each.
+        resume: a job's first attempt is lost after that epoch, and the next one goes on from the first.
+        closing: set when the service stops: its streams end.
     """
 
     def __init__(self) -> None:
@@ -30,6 +36,13 @@ class FakeService:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.refuse: dict[str, Answer] = {}
         self.requests: list[tuple[str, str, bytes]] = []
+        self.history: dict[str, list[dict[str, Any]]] = {}
+        self.cut: set[int] = set()
+        self.end_after: set[int] = set()
+        self.resume: int | None = None
+        self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._next: dict[str, int] = {}
         self.files = {"best.safetensors": b"weights"}
         self.sha256 = "9f4fe1d4b4b3d8ab8ee9ed2a1e1e2a8bbd5e0a3f8c5e2f7ad7c6f2d8e4a7b6c0"
 
@@ -64,10 +77,36 @@ class FakeService:
             "finished_at": None,
         } | fields
         self.jobs[job["id"]] = job
+        self._begin(job)
         return job
 
-    def answer(self, method: str, target: str, body: bytes) -> Answer:
+    def _begin(self, job: dict[str, Any]) -> None:
+        self.history[job["id"]] = []
+        self._next[job["id"]] = job["progress"]["epoch"] + 1
+        self.tell(job, "status", status="queued", attempt=0)
+        if job["status"] != "queued":
+            self.tell(job, "status", status="running", attempt=1)
+        for number in range(1, job["progress"]["epoch"] + 1):
+            self._tell_epoch(job, number)
+        if job["status"] not in {"queued", "running"}:
+            self.tell(job, "status", status=job["status"], attempt=1)
+
+    def tell(self, job: dict[str, Any], kind: str, **data: Any) -> None:
+        """Add an event to a job's history."""
+        history = self.history[job["id"]]
+        history.append({"seq": len(history) + 1, "kind": kind, "data": data})
+
+    def _tell_epoch(self, job: dict[str, Any], number: int) -> None:
+        figures = dict.fromkeys(EPOCH_KEYS, 1.0 / number)
+        place = {"attempt": job["attempts"], "seq": len(self.history[job["id"]]) + 1}
+        self.tell(job, "epoch", epoch=number, **figures, **place)
+
+    def answer(self, method: str, target: str, body: bytes, last_event_id: int = 0) -> Answer:
         """The answer to a request."""
+        with self._lock:
+            return self._answer(method, target, body, last_event_id)
+
+    def _answer(self, method: str, target: str, body: bytes, last_event_id: int) -> Answer:
         self.requests.append((method, target, body))
         url = urlsplit(target)
         if (refusal := self.refuse.get(f"{method} {url.path}")) is not None:
@@ -76,7 +115,9 @@ class FakeService:
         if url.path == "/v1/jobs":
             return self._submit(query, body) if method == "POST" else self._page(query)
         if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
-            return self._one(method, match[1], match[2], query)
+            if match[2] == "events" and match[1] in self.jobs:
+                return self._events(match[1], last_event_id)
+            return self._one(method, match[1], match[2], query, body)
         return self._catalog(url.path)
 
     def _submit(self, query: dict[str, str], body: bytes) -> Answer:
@@ -105,7 +146,34 @@ class FakeService:
         more = str(start + limit) if start + limit < len(found) else None
         return 200, {"items": found[start : start + limit], "next_cursor": more}
 
-    def _one(self, method: str, id: str, part: str | None, query: dict[str, str]) -> Answer:
+    def _events(self, id: str, after: int) -> Answer:
+        done = self.jobs[id]["status"] not in {"queued", "running"}
+        return (204, None) if done and after >= len(self.history[id]) else (200, self._frames(id, after))
+
+    def _frames(self, id: str, after: int) -> Iterator[bytes]:
+        """Server-sent events, until the job is finished."""
+        yield b"retry: 1000\n\n: keep-alive\n\n"
+        while not self.closing.wait(0.001):
+            with self._lock:
+                if after == len(self.history[id]):
+                    self._move_on(self.jobs[id])
+                new = self.history[id][after:]
+                done = self.jobs[id]["status"] not in {"queued", "running"}
+            for event in new:
+                after = event["seq"]
+                frame = f"id: {after}\nevent: {event['kind']}\ndata: {json.dumps(event['data'])}\n\n".encode()
+                if after in self.cut:
+                    self.cut.remove(after)
+                    yield frame[:-9]
+                    raise ConnectionAbortedError
+                yield frame
+                if after in self.end_after:
+                    self.end_after.remove(after)
+                    return
+            if done:
+                return
+
+    def _one(self, method: str, id: str, part: str | None, query: dict[str, str], body: bytes) -> Answer:
         job = self.jobs.get(id)
         if job is None:
             return problem(404, "job_not_found", f"There is no job {id}.")
@@ -114,6 +182,8 @@ class FakeService:
             return 204, None
         if method == "POST":
             return self._act(job, str(part))
+        if method == "PATCH":
+            return self._change(job, json.loads(body))
         return self._read(job, part, query)
 
     def _act(self, job: dict[str, Any], part: str) -> Answer:
@@ -122,6 +192,14 @@ class FakeService:
         if job["status"] in {"succeeded", "failed"}:
             return problem(409, "illegal_transition", f"Job {job['id']} has already {job['status']}.")
         job["status"] = "cancelled"
+        self.tell(job, "status", status="cancelled", attempt=job["attempts"])
+        return 200, job
+
+    def _change(self, job: dict[str, Any], change: dict[str, Any]) -> Answer:
+        if job["status"] != "queued":
+            return problem(409, "illegal_transition", f"Job {job['id']} is {job['status']}.")
+        job |= change
+        self.tell(job, "priority", **change)
         return 200, job
 
     def _read(self, job: dict[str, Any], part: str | None, query: dict[str, str]) -> Answer:
@@ -130,8 +208,10 @@ class FakeService:
             self._move_on(job)
             return 200, job
         if part == "epochs":
-            numbers = list(range(after + 1, job["progress"]["epoch"] + 1))
-            return 200, {"epoch": numbers} | {key: [1.0 / number for number in numbers] for key in EPOCH_KEYS}
+            told = [event["data"] for event in self.history[job["id"]] if event["kind"] == "epoch"]
+            latest = {row["epoch"]: row for row in told if row["epoch"] > after}
+            rows = [latest[number] for number in sorted(latest)]
+            return 200, {key: [row[key] for row in rows] for key in ("epoch", *EPOCH_KEYS, "attempt", "seq")}
         if part == "evaluation":
             return 200, EVALUATION
         if part == "log":
@@ -143,12 +223,27 @@ class FakeService:
 
     def _move_on(self, job: dict[str, Any]) -> None:
         progress = job["progress"]
-        if job["status"] == "running" and progress["epochs"]:
-            progress["epoch"] += 1
+        if job["status"] != "running" or not progress["epochs"]:
+            return
+        if progress["epoch"] == self.resume:
+            self.resume = None
+            self._resume(job)
+        else:
+            progress["epoch"] = self._next[job["id"]]
+            self._next[job["id"]] += 1
+            self._tell_epoch(job, progress["epoch"])
             best = {"best_val_accuracy": 0.83, "best_epoch": 1}
             job["result"] = {"train_loss": 0.5, "train_accuracy": 0.8, "val_loss": 0.6, "val_accuracy": 0.81} | best
             if progress["epoch"] == progress["epochs"]:
                 job |= {"status": "succeeded", "finished_at": "2026-01-31T12:01:01.000Z"}
+                self.tell(job, "status", status="succeeded", attempt=job["attempts"])
+
+    def _resume(self, job: dict[str, Any]) -> None:
+        """The next attempt goes on with epoch 2; as in the service, the job's own figures stay until it is done."""
+        job["attempts"] += 1
+        self.tell(job, "status", status="running", attempt=job["attempts"])
+        self.tell(job, "resumed", attempt=job["attempts"], from_epoch=2)
+        self._next[job["id"]] = 2
 
     def _files(self, part: str) -> Answer:
         if part == "artifacts":
@@ -228,19 +323,39 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # the client has gone, or is to see a broken connection
+                super().handle()
+
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, document = service.answer(self.command, self.path, body)
+            status, document = service.answer(
+                self.command, self.path, body, int(self.headers.get("Last-Event-ID") or 0)
+            )
+            if isinstance(document, Iterator):
+                self._stream(document)
+                return
             content = (
                 document if isinstance(document, bytes) else json.dumps(document).encode() * (document is not None)
             )
             self.send_response(status)
             self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
             self.send_header("Content-Length", str(len(content)))
+            if status == 503:
+                self.send_header("Retry-After", "0")
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the server calls them by these names
+        def _stream(self, frames: Iterator[bytes]) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for frame in frames:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(frame), frame))
+            self.wfile.write(b"0\r\n\r\n")
+
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the server calls them by these names
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -259,6 +374,7 @@ def serving(service: FakeService) -> Iterator[FakeService]:
     try:
         yield service
     finally:
+        service.closing.set()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -1,4 +1,4 @@
-"""jobs, cancel, delete: the list and what can be done to one of it."""
+"""jobs, priority, cancel, delete: the list and what can be done to one of it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ PAGE_LIMIT = 500
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("jobs")(list_jobs)
+    app.command()(priority)
     app.command()(cancel)
     app.command()(delete)
 
@@ -70,6 +71,20 @@ def list_jobs(
     short = out().is_terminal
     rows = [job_row(Job(item), short=short) for item in page["items"]]
     print_table(JOB_HEADERS, rows, "No jobs. Submit one: `flightline submit --preset notebook-tapered`.")
+
+
+def priority(
+    id: JobId,
+    number: Annotated[int, typer.Argument(metavar="N", min=0, max=9, help="9 is the most urgent.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Let a queued job start earlier or later than others."""
+    with Client() as client:
+        job = client.set_priority(find_job(client, id), number)
+    if json:
+        print_json(job.raw)
+    else:
+        out().print(f"{title(job)} has priority {job.priority}. Job {job.id}", markup=False)
 
 
 def cancel(id: JobId, json: Json = False) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import flightline.patience
 import flightline.watching
 from flightline.cli import main
 from flightline.client import Client
@@ -24,6 +25,7 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeSer
         monkeypatch.setenv("FLIGHTLINE_URL", fake.url)
         monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
         monkeypatch.setattr(flightline.watching, "POLL_SECONDS", 0.001)
+        monkeypatch.setattr(flightline.patience, "RETRY_SECONDS", 0.001)
         yield fake
 
 

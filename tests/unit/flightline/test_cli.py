@@ -127,6 +127,17 @@ def test_watch_prints_a_line_an_epoch(run: Run, service: FakeService) -> None:
     assert lines[-1] == "p  succeeded: accuracy 81.0 %, best 83.0 % after epoch 1"
 
 
+def test_watch_says_when_a_job_goes_on_from_a_checkpoint(run: Run, service: FakeService) -> None:
+    """A second attempt, and the epochs that it runs again, each have their line."""
+    service.resume = 3
+    service.add(name="p", epochs=4)
+    lines = run("watch", "last").out.splitlines()
+    told = [line.split("train")[0].strip() for line in lines]
+    assert told[:3] == [f"p  epoch {epoch}/4" for epoch in (1, 2, 3)]
+    assert told[3] == "p  attempt 2 goes on from its checkpoint with epoch 2"
+    assert told[4:7] == [f"p  epoch {epoch}/4" for epoch in (2, 3, 4)]
+
+
 def test_watch_json_prints_the_finished_job(run: Run, service: FakeService) -> None:
     """With --json standard output holds the finished job alone; the progress goes to standard error."""
     job = service.add(epochs=2)
@@ -239,6 +250,16 @@ def test_cancel_retry_delete(run: Run, service: FakeService) -> None:
     assert (outcome.code, "already succeeded" in outcome.err) == (3, True)
 
 
+def test_priority(run: Run, service: FakeService) -> None:
+    """A queued job's priority is changed and said; a number out of range is wrong usage, a running job a conflict."""
+    job_id = service.add(status="queued", name="mine")["id"]
+    assert run("priority", "last", "8").out == f"mine has priority 8. Job {job_id}\n"
+    assert run("priority", job_id, "0", "--json").json["priority"] == 0
+    assert run("priority", job_id, "10").code == 2
+    service.add()
+    assert run("priority", "last", "1").code == 3
+
+
 def test_download(run: Run, service: FakeService, tmp_path: Path) -> None:
     """All artifacts, or one, into a folder; a wrong name is refused."""
     service.add()
@@ -276,7 +297,8 @@ def test_help_lists_every_command_and_the_exit_codes(run: Run) -> None:
     """--help names all commands and what the exit codes mean."""
     out = " ".join(run("--help").out.split())
     commands = (
-        "up worker api migrate demo submit watch retry jobs cancel delete show download workers queues presets datasets"
+        "up worker api migrate demo submit watch retry jobs priority cancel delete show download "
+        "workers queues presets datasets"
     )
     assert all(f"│ {command} " in out for command in commands.split())
     assert "1 the job failed or was cancelled" in out

@@ -6,7 +6,6 @@ import copy
 import hashlib
 import json
 import pickle
-import threading
 from pathlib import Path
 
 import httpx
@@ -155,28 +154,6 @@ def test_wait_calls_back_once_an_epoch(client: Client, service: FakeService) -> 
     assert client.wait(job["id"]).succeeded
 
 
-def test_watch_survives_a_service_that_is_away(client: Client, service: FakeService) -> None:
-    """A restart of the API in the middle ends no watch."""
-    job = service.add(epochs=3)
-    path = f"GET /v1/jobs/{job['id']}/epochs"
-    service.refuse[path] = problem(503, "database_unavailable", "Away.")
-    back = threading.Timer(0.05, service.refuse.pop, [path])
-    back.start()
-    epochs = [epoch.epoch for update in client.watch(job["id"]) for epoch in update.epochs]
-    back.join()
-    assert epochs == [1, 2, 3]
-
-
-def test_watch_gives_up_in_the_end(client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that stays away raises its error once patience is over; a missing job raises at once."""
-    monkeypatch.setattr("flightline.watching.PATIENCE_SECONDS", 0.0)
-    service.refuse["GET /v1/jobs/x"] = problem(503, "database_unavailable", "Away.")
-    with pytest.raises(Unavailable, match="Away"):
-        next(client.watch("x"))
-    with pytest.raises(NotFound):
-        next(client.watch("y"))
-
-
 def test_epochs_as_columns_and_rows(client: Client, service: FakeService) -> None:
     """Epochs come as columns; rows() turns them; `after` leaves out what is known."""
     job = service.add(status="succeeded", epoch=4, epochs=4)
@@ -199,6 +176,15 @@ def test_evaluation_and_attempts_are_nested_records(client: Client, service: Fak
     assert client.attempts(job_id)[0].raw["error"]["code"] == "x"
     client.evaluation(job_id, "last")
     assert service.requests[-1][1].endswith("/evaluation?weights=last")
+
+
+def test_a_queued_jobs_priority_can_be_changed(client: Client, service: FakeService) -> None:
+    """The new priority comes back with the job; a job that is not queued is a conflict."""
+    assert client.set_priority(service.add(status="queued")["id"], 9).priority == 9
+    assert service.requests[-1][0] == "PATCH"
+    assert last_body(service) == {"priority": 9}
+    with pytest.raises(Conflict, match="is running"):
+        client.set_priority(service.add()["id"], 9)
 
 
 def test_cancel_retry_delete(client: Client, service: FakeService) -> None:

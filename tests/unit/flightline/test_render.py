@@ -11,7 +11,7 @@ from rich.console import Console
 from flightline import render
 from flightline.client import Client
 from flightline.progress import JobsView, follow_jobs
-from flightline.records import Epoch, Job
+from flightline.records import Event, Job
 from flightline.watching import Update
 from tests.http_service import FakeService
 
@@ -50,6 +50,12 @@ def running(**fields: Any) -> Job:
     return Job(FakeService().add(**fields))
 
 
+def epoch_event(number: int, loss: float) -> Event:
+    """An epoch's end."""
+    data = {"epoch": number, "train_loss": 1, "val_loss": loss, "val_accuracy": 0.5}
+    return Event({"seq": number, "kind": "epoch", "data": data})
+
+
 def drawn(view: JobsView) -> str:
     """The view as a terminal would show it."""
     text = io.StringIO()
@@ -62,18 +68,21 @@ def test_view_shows_where_a_job_stands() -> None:
     result = {"val_loss": 0.44, "val_accuracy": 0.81}
     job = running(name="mine", result=result, progress={"epoch": 12, "epochs": 100, "eta_seconds": 131.0})
     view = JobsView([running(name="mine")])
-    view.add(
-        Update(
-            job,
-            tuple(
-                Epoch({"epoch": n, "train_loss": 1, "val_loss": v, "val_accuracy": 0.5})
-                for n, v in [(1, 2.0), (2, 1.0)]
-            ),
-        )
-    )
+    view.add(Update(job, (epoch_event(1, 2.0), epoch_event(2, 1.0))))
     text = drawn(view)
     for part in ("mine", "running", "12/100", "█▁", "loss 0.4400", "accuracy 81.0 %", "2:11 left"):
         assert part in text
+
+
+def test_view_goes_back_with_a_resumed_attempt() -> None:
+    """What is run again leaves the sparkline, so that it never shows an epoch twice."""
+    view = JobsView([job := running(name="mine")])
+    resumed = Event({"seq": 4, "kind": "resumed", "data": {"attempt": 2, "from_epoch": 2}})
+    view.add(Update(job, (epoch_event(1, 9.0), epoch_event(2, 1.0), epoch_event(3, 5.0))))
+    assert "█▁▅" in drawn(view)
+    assert view.add(Update(job, (resumed,))) == ["mine  attempt 2 goes on from its checkpoint with epoch 2"]
+    view.add(Update(job, (epoch_event(2, 1.0),)))
+    assert "█▁  " in drawn(view)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +105,14 @@ def test_following_on_a_terminal(client: Client, service: FakeService) -> None:
     ended = follow_jobs(client, jobs, Console(file=text, force_terminal=True, width=200))
     assert [(job.name, job.status) for job in ended] == [("first", "succeeded"), ("second", "succeeded")]
     assert "3/3" in text.getvalue()
+
+
+def test_following_on_a_terminal_says_when_a_job_goes_on(client: Client, service: FakeService) -> None:
+    """Above the bars stands a line for each attempt that goes on from a checkpoint."""
+    service.resume = 2
+    text = io.StringIO()
+    follow_jobs(client, [Job(service.add(name="mine"))], Console(file=text, force_terminal=True, highlight=False))
+    assert text.getvalue().count("mine  attempt 2 goes on from its checkpoint with epoch 2") == 1
 
 
 def test_following_raises_what_a_watch_raises(client: Client, service: FakeService) -> None:

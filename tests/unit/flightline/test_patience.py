@@ -1,0 +1,62 @@
+"""Waiting for a service that is away."""
+
+from __future__ import annotations
+
+import pytest
+
+from flightline import patience
+from flightline.errors import NotReachable, Unavailable, api_error
+from flightline.patience import Patience, patiently
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses so far, none of which is waited for."""
+    pauses: list[float] = []
+    monkeypatch.setattr("flightline.patience.time.sleep", pauses.append)
+    return pauses
+
+
+def away(retry_after: float | None = None) -> Unavailable:
+    """What a service without its database answers."""
+    error = api_error(503, {"code": "database_unavailable"}, retry_after=retry_after)
+    assert isinstance(error, Unavailable)
+    return error
+
+
+def test_it_waits_as_long_as_the_service_says(slept: list[float]) -> None:
+    """`Retry-After` decides, up to a bound; without it there is a short pause."""
+    for error in (away(2.0), away(3600.0), away(), NotReachable("Nobody.")):
+        Patience().pause(error)
+    assert slept == [2.0, patience.LONGEST_PAUSE_SECONDS, patience.RETRY_SECONDS, patience.RETRY_SECONDS]
+
+
+def test_it_ends_and_is_renewed(slept: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only time without any answer counts; once there was too much of it the error is raised."""
+    clock = iter([0.0, 59.0, 1000.0, 1059.0, 1060.0])
+    monkeypatch.setattr("flightline.patience.time.monotonic", lambda: next(clock))
+    one = Patience()
+    one.pause(away())
+    one.pause(away())
+    one.renew()
+    one.pause(away())
+    one.pause(away())
+    with pytest.raises(Unavailable):
+        one.pause(away())
+    assert len(slept) == 4
+
+
+def test_patiently_returns_the_answer_that_comes_in_the_end(slept: list[float]) -> None:
+    """A read is repeated until it has an answer; what is no absence passes through at once."""
+    answers = iter([away(), NotReachable("Nobody."), "there"])
+
+    def read(name: str) -> str:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return f"{name} is {answer}"
+
+    assert patiently(read, "it") == "it is there"
+    assert len(slept) == 2
+    with pytest.raises(StopIteration):
+        patiently(read, "it")
