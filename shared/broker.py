@@ -21,6 +21,7 @@ TASK_NAME = "flightline.train"
 PRIORITIES = 10
 SENTINEL_KEY = "flightline:sentinel"
 """A key that is in Redis for as long as its data is: when it is missing, every message is."""
+_PENDING = b"pending"
 
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's own, between a queue's name and its priority
 _DAYS = 86_400
@@ -139,6 +140,33 @@ class Broker:
         """
         try:
             return bool(self._redis.set(SENTINEL_KEY, "1", nx=True))
+        except (redis.RedisError, OSError) as error:
+            raise _unavailable(error) from error
+
+    def has_lost_everything(self) -> bool:
+        """Whether the sentinel is missing, or what was lost with it is not all published again yet.
+
+        It stays so, whoever asks, until `confirm_republished`: a crash halfway is made good by the next pass.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.set(SENTINEL_KEY, _PENDING, nx=True)
+            pipeline.get(SENTINEL_KEY)
+            return bool(pipeline.execute()[1] == _PENDING)
+        except (redis.RedisError, OSError) as error:
+            raise _unavailable(error) from error
+
+    def confirm_republished(self) -> None:
+        """Note that every queued job's message is in Redis again, unless it lost everything once more meanwhile.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        try:
+            self._redis.set(SENTINEL_KEY, "1", xx=True)
         except (redis.RedisError, OSError) as error:
             raise _unavailable(error) from error
 

@@ -25,7 +25,7 @@ from shared.tables import Job, Lock
 from shared.upsert import upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -117,15 +117,22 @@ class Reconciler:
         return len(queued)
 
     def _publish_missing(self) -> int:
-        if self._broker.plant_sentinel():
-            return self._publish_where(Job.status == JobStatus.QUEUED)
+        if self._broker.has_lost_everything():
+            return self._publish_everything()
         return self._publish_unpublished() + self._publish_overtaken() + self._publish_stranded()
 
+    def _publish_everything(self) -> int:
+        ids = _waiting(self._db)
+        published = self._publish(ids)
+        if published == len(ids):
+            self._broker.confirm_republished()
+        return published
+
     def _publish_where(self, *conditions: ColumnElement[bool]) -> int:
-        """Publish all jobs that match, most urgent and oldest first, in batches."""
-        statement = select(Job.id).where(*conditions).order_by(Job.priority.desc(), Job.queued_at, Job.id)
-        with self._db.read() as connection:
-            ids = list(connection.scalars(statement))
+        return self._publish(_waiting(self._db, *conditions))
+
+    def _publish(self, ids: Sequence[str]) -> int:
+        """Publish these in batches; returns how many it came to."""
         for start in range(0, len(ids), BATCH):
             # The turn is renewed on the way: a hundred thousand messages take a minute.
             if not (self._take_turn() and publish_many(self._db, self._broker, ids[start : start + BATCH])):
@@ -136,7 +143,7 @@ class Reconciler:
         """A publish that failed, or that a crash prevented."""
         with self._db.read() as connection:
             settled = clock.database_now_plus(connection, -UNPUBLISHED_SECONDS)
-        return self._publish_where(Job.status == JobStatus.QUEUED, Job.published_at.is_(None), Job.queued_at < settled)
+        return self._publish_where(Job.published_at.is_(None), Job.queued_at < settled)
 
     def _publish_overtaken(self) -> int:
         """A message older than one of its queue and priority that has been claimed was passed over: it is gone."""
@@ -149,7 +156,6 @@ class Reconciler:
             settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
         return sum(
             self._publish_where(
-                Job.status == JobStatus.QUEUED,
                 Job.queue == row.queue,
                 Job.priority == row.priority,
                 Job.published_at < row.newest,
@@ -167,7 +173,14 @@ class Reconciler:
             return 0
         with self._db.read() as connection:
             settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
-        return self._publish_where(Job.status == JobStatus.QUEUED, Job.queue.in_(empty), Job.published_at < settled)
+        return self._publish_where(Job.queue.in_(empty), Job.published_at < settled)
+
+
+def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
+    """The ids of the queued jobs that match, the most urgent and oldest first."""
+    queued = select(Job.id).where(Job.status == JobStatus.QUEUED, *conditions)
+    with db.read() as connection:
+        return list(connection.scalars(queued.order_by(Job.priority.desc(), Job.queued_at, Job.id)))
 
 
 def sweep(db: Database, broker: Broker) -> Report:
@@ -185,13 +198,13 @@ def sweep(db: Database, broker: Broker) -> Report:
             detail = f"Worker {worker_id} was gone when the stack started again."
             expired += len(attempts.lose(db, worker_id, Ending(Outcome.LOST, "worker_lost", detail, retryable=True)))
             workers.leave(db, worker_id)
-    with db.read() as connection:
-        waiting = select(Job.id).where(Job.status == JobStatus.QUEUED)
-        ids = list(connection.scalars(waiting.order_by(Job.priority.desc(), Job.queued_at, Job.id)))
-    broker.plant_sentinel()
+    broker.has_lost_everything()
+    ids = _waiting(db)
     published = 0
     for start in range(0, len(ids), BATCH):
         published += len(ids[start : start + BATCH]) * publish_many(db, broker, ids[start : start + BATCH])
+    if published == len(ids):
+        broker.confirm_republished()
     return Report(expired, published)
 
 

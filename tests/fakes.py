@@ -20,7 +20,7 @@ class FakeBroker(Broker):
     def __init__(self) -> None:  # no super().__init__: that one makes connections
         self.messages: list[tuple[str, str, int]] = []
         self.down = False
-        self._sentinel = False
+        self._sentinel: str | None = None
 
     def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
         """Append the messages, all or none."""
@@ -40,13 +40,25 @@ class FakeBroker(Broker):
     def plant_sentinel(self) -> bool:
         """Whether it was missing."""
         self.ping()
-        missing, self._sentinel = not self._sentinel, True
+        missing = self._sentinel is None
+        self._sentinel = self._sentinel or "planted"
         return missing
+
+    def has_lost_everything(self) -> bool:
+        """Until it is confirmed."""
+        self.ping()
+        self._sentinel = self._sentinel or "pending"
+        return self._sentinel == "pending"
+
+    def confirm_republished(self) -> None:
+        """Unless all was lost meanwhile."""
+        self.ping()
+        self._sentinel = self._sentinel and "planted"
 
     def flush(self) -> None:
         """Lose everything, as FLUSHALL does."""
         self.messages.clear()
-        self._sentinel = False
+        self._sentinel = None
 
     def take(self, *queues: str) -> str | None:
         """The id that a worker of these queues would get next: the most urgent, then the oldest; None when idle."""

@@ -216,6 +216,16 @@ class TestSentinel:
 
         assert broker.plant_sentinel()
 
+    def test_lost_again_before_it_was_confirmed(self, broker: Broker, redis_server: RedisServer) -> None:
+        """Then nothing is confirmed."""
+        assert broker.has_lost_everything()
+        with redis_server.client() as client:
+            client.flushall()
+
+        broker.confirm_republished()
+
+        assert broker.has_lost_everything()
+
     def test_it_does_not_fade(self, broker: Broker, redis_server: RedisServer) -> None:
         """It has no time to live."""
         broker.plant_sentinel()
@@ -244,6 +254,21 @@ class TestContract:
     def test_the_sentinel(self, any_broker: Broker) -> None:
         """Missing once."""
         assert [any_broker.plant_sentinel() for _ in range(3)] == [True, False, False]
+
+    def test_lost_until_confirmed(self, any_broker: Broker) -> None:
+        """Whoever asks; a crash halfway leaves it so."""
+        assert [any_broker.has_lost_everything() for _ in range(2)] == [True, True]
+
+        any_broker.confirm_republished()
+
+        assert not any_broker.has_lost_everything()
+        assert not any_broker.plant_sentinel()
+
+    def test_a_planted_sentinel_is_confirmed(self, any_broker: Broker) -> None:
+        """Nothing was lost."""
+        any_broker.plant_sentinel()
+
+        assert not any_broker.has_lost_everything()
 
     def test_a_queue_that_there_is_not(self, any_broker: Broker) -> None:
         """Is a mistake, not an outage."""

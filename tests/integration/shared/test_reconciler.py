@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -173,6 +173,28 @@ class TestRules:
 
         assert messages(redis_server) == [job_ids[3], job_ids[1], job_ids[2], job_ids[0]]
         assert self.passes(database, planted) == Report()
+
+    def test_a_crash_while_everything_is_published_again(
+        self, database: Database, fake_broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The next pass begins anew: what was not reached still looks published."""
+        monkeypatch.setattr(reconciler, "BATCH", 2)
+        job_ids = [factories.submit(database) for _ in range(5)]
+        jobs.mark_published(database, job_ids)
+        send = fake_broker.enqueue_many
+
+        def fail_after_one(messages: Sequence[tuple[str, str, int]]) -> None:
+            fake_broker.down = bool(fake_broker.messages)
+            send(messages)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(fake_broker, "enqueue_many", fail_after_one)
+            assert self.passes(database, fake_broker) == Report(published=2)
+
+        fake_broker.down = False
+        assert self.passes(database, fake_broker) == Report(published=5)
+        assert {message[0] for message in fake_broker.messages} == set(job_ids)
+        assert self.passes(database, fake_broker) == Report()
 
     def test_overtaken(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
         """A younger one of its queue and priority runs already, so its own message must be gone."""

@@ -1,0 +1,74 @@
+"""One line an event, with its fields."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from shared import logs
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What goes to standard error."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("INFO")
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for package in ("api", "flightline", "migrations", "shared", "worker"):
+        logging.getLogger(package).setLevel(logging.NOTSET)
+
+
+def test_an_event_and_its_fields(written: io.StringIO) -> None:
+    """After the time and the level; what holds spaces is quoted."""
+    logging.getLogger("worker.task").info("claimed", extra={"job": "0192", "reason": "no more\nspace", "empty": ""})
+
+    instant, rest = written.getvalue().split(" ", 1)
+    assert rest == "INFO claimed job=0192 reason='no more\\nspace' empty=''\n"
+    assert len(instant) == len("2026-01-31T12:00:00.000Z")
+    assert instant.endswith("Z")
+
+
+def test_bound_fields(written: io.StringIO) -> None:
+    """Are added inside, may be nested, and are gone outside and in other threads."""
+    logger = logging.getLogger("shared.x")
+
+    with logs.bound(job="1"), logs.bound(attempt=2):
+        logger.info("inside", extra={"epoch": 3})
+        other = threading.Thread(target=lambda: logger.info("elsewhere"))
+        other.start()
+        other.join()
+    logger.info("outside")
+
+    events = [line.split(" ", 2)[2] for line in written.getvalue().splitlines()]
+    assert events == ["inside job=1 attempt=2 epoch=3", "elsewhere", "outside"]
+
+
+def test_levels(written: io.StringIO) -> None:
+    """Ours from the one that is set, libraries' from WARNING on."""
+    logging.getLogger("api.jobs").debug("hidden")
+    logging.getLogger("kombu").info("hidden")
+    logging.getLogger("kombu").warning("seen")
+
+    assert [line.split(" ")[2] for line in written.getvalue().splitlines()] == ["seen"]
+
+
+def test_a_traceback_follows(written: io.StringIO) -> None:
+    """On lines of its own."""
+    try:
+        int("why")
+    except ValueError:
+        logging.getLogger("worker").exception("crashed", extra={"job": "1"})
+
+    first, *traceback = written.getvalue().splitlines()
+    assert first.endswith("ERROR crashed job=1")
+    assert traceback[-1].startswith("ValueError: invalid literal")
