@@ -32,6 +32,8 @@ _BUSY_TIMEOUT_MS = 10_000
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 _UNDEFINED_SQLSTATES = {"42P01", "42703"}  # table, column
 _UNDEFINED_WORDS = ("no such table", "no such column", "has no column named")
+_SLOW_SECONDS = 2.0
+"""An answer that took longer, such as one of a frozen server or behind a held lock, was an outage as well."""
 # A process that is frozen inside a transaction would hold its job's row for ever: PostgreSQL ends that transaction.
 _ABANDONED = "SET idle_in_transaction_session_timeout = '10s'"
 
@@ -99,7 +101,7 @@ class Database:
             return result
 
     def healthy_for(self, seconds: float) -> bool:
-        """Whether this process has been in touch with the database for so long, without a failure in between.
+        """Whether this process has been in touch with the database for so long, without failure or delay in between.
 
         Only then may it judge that others are late: after an outage everybody is.
         """
@@ -121,13 +123,15 @@ class Database:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
+        began = time.monotonic()
         try:
             yield
         except PoolTimeout as error:
             message = "Every connection to the database is in use. Nothing was changed; try again in a moment."
             raise DatabaseUnavailable(message) from error
         except (OperationalError, ProgrammingError) as error:
-            self._healthy_since = None if not _is_conflict(error) else self._healthy_since
+            conflict = _is_conflict(error) and time.monotonic() - began <= _SLOW_SECONDS
+            self._healthy_since = self._healthy_since if conflict else None
             raise _explain(error) from error
         except DBAPIError as error:
             if not (error.connection_invalidated or _is_broken_file(error)):
@@ -135,8 +139,9 @@ class Database:
             self._healthy_since = None
             raise _explain(error) from error
         else:
-            if self._healthy_since is None:
-                self._healthy_since = time.monotonic()
+            now = time.monotonic()
+            if self._healthy_since is None or now - began > _SLOW_SECONDS:
+                self._healthy_since = now
 
 
 def _is_conflict(error: BaseException | None) -> bool:
