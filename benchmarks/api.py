@@ -26,6 +26,7 @@ from pathlib import Path
 import migrations
 from flightline import redis_server
 from shared.db import Database
+from shared.redis_socket import socket_path, socket_url
 from shared.settings import Settings
 
 WARM_UP = 50
@@ -69,7 +70,7 @@ def stack(home: Path) -> Iterator[tuple[int, int]]:
     redis_server.prepare(home)
     redis = subprocess.Popen(redis_server.server_command(redis_server.find_server(), home), stdout=subprocess.DEVNULL)
     environment = {**os.environ, "FLIGHTLINE_HOME": str(home), "FLIGHTLINE_PORT": "0"}
-    environment["FLIGHTLINE_REDIS_URL"] = redis_server.socket_url(redis_server.socket_path(home))
+    environment["FLIGHTLINE_REDIS_URL"] = socket_url(socket_path(home))
     command = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.wsgi:app"]
     with (home / "api.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from flightline import redis_server
 from flightline.processes import Program
+from shared.redis_socket import socket_path, socket_url
 
 PACKAGES = Path(__file__).resolve().parent.parent
 
@@ -46,7 +47,7 @@ class Layout:
     @property
     def broker_url(self) -> str:
         """Redis' URL, the embedded one's socket unless it runs elsewhere."""
-        return self.redis_url or redis_server.socket_url(redis_server.socket_path(self.home))
+        return self.redis_url or socket_url(socket_path(self.home))
 
     def environment(self) -> dict[str, str]:
         """What every program gets: this process's environment and all that was decided here."""

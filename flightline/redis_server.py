@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import shutil
 import socket
-import stat
-import tempfile
 import time
 from pathlib import Path
-from urllib.parse import quote
 
 from flightline.errors import StackError
+from shared.redis_socket import socket_path
 
-MAX_SOCKET_PATH_BYTES = 107  # sun_path of a unix socket, less the final zero
 PROBE_SECONDS = 2.0
 SHUTDOWN_SECONDS = 10.0
 
@@ -44,32 +40,6 @@ def _bundled() -> Path | None:
         if binary.is_file() and os.access(binary, os.X_OK):
             return binary
     return None
-
-
-def socket_path(home: Path) -> Path:
-    """Where the server of a home listens: in the home, or where that path is too long for a socket, in the temp folder.
-
-    Raises:
-        StackError: the folder in the temp folder belongs to somebody else.
-    """
-    path = home / "redis" / "redis.sock"
-    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
-        return path
-    name = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return _private_folder(Path(tempfile.gettempdir()) / f"flightline-{os.getuid()}-{name}") / "redis.sock"
-
-
-def _private_folder(folder: Path) -> Path:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise StackError(f"{folder} is not a private folder of yours; remove it, or choose a shorter FLIGHTLINE_HOME.")
-    return folder
-
-
-def socket_url(path: Path) -> str:
-    """The `unix://` URL of a socket."""
-    return f"unix://{quote(str(path))}"
 
 
 def server_command(binary: Path, home: Path) -> list[str]:

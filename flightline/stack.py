@@ -20,6 +20,7 @@ from flightline.records import Worker
 from flightline.stopping import StopRequests
 from flightline.supervisor import LOOK_SECONDS, Supervisor
 from flightline.transport import service_url
+from shared.redis_socket import socket_path
 
 REDIS_SECONDS = 60.0  # a large append-only file takes a while to load
 READY_SECONDS = 180.0  # torch is loaded once a worker, and data may have to be decoded
@@ -103,7 +104,7 @@ class Stack:
         redis_server.prepare(home)
         self._supervisor.start([self.layout.redis()])
         self._note()
-        path = redis_server.socket_path(home)
+        path = socket_path(home)
         self._wait(lambda: redis_server.answers(path), REDIS_SECONDS, "redis", "Redis")
 
     def _wait_ready(self) -> list[Worker]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.redis_socket import socket_path, socket_url
 from shared.spec.caps import Caps
 
 
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     @property
     def broker_url(self) -> str:
         """Redis' URL, the embedded server's socket unless set."""
-        return self.redis_url.get_secret_value() or f"unix://{quote(str(self.home_dir / 'redis' / 'redis.sock'))}"
+        return self.redis_url.get_secret_value() or socket_url(socket_path(self.home_dir))
 
     @property
     def storage_url(self) -> str:

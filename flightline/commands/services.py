@@ -73,26 +73,22 @@ def worker(
 ) -> None:
     """Run a worker, in the foreground."""
     _require("worker", "celery", "torch")
-    _become(load_settings(), "worker", "--device", device)
+    _become("worker", "--device", device)
 
 
 def api() -> None:
     """Run the API, in the foreground."""
     _require("api", "flask", "gunicorn")
-    _become(load_settings(), "gunicorn", "--config", "python:api.gunicorn_conf", "api.wsgi:app")
+    _become("gunicorn", "--config", "python:api.gunicorn_conf", "api.wsgi:app")
 
 
-def _become(settings: Settings, *module_and_arguments: str) -> None:
+def _become(*module_and_arguments: str) -> None:
     """Replace this process by another Python program, so that signals and memory are that program's own."""
-    from flightline import redis_server
     from flightline.programs import python_environment
 
-    environment = python_environment()
-    if not settings.redis_url.get_secret_value():
-        socket = redis_server.socket_path(settings.home_dir)
-        environment["FLIGHTLINE_REDIS_URL"] = redis_server.socket_url(socket)
+    load_settings()  # a wrong one is named here, before anything starts
     sys.stdout.flush()
-    os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], environment)  # noqa: S606 - a list, no shell
+    os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], python_environment())  # noqa: S606 - a list, no shell
 
 
 def _require(extra: str, *modules: str) -> None:

@@ -17,6 +17,7 @@ from flightline.processes import Child
 from flightline.programs import Layout
 from shared.broker import Broker
 from shared.db import Database
+from shared.redis_socket import socket_path, socket_url
 from shared.settings import Settings
 from shared.storage import Storage
 from tests.chaos.disk import Disk
@@ -78,7 +79,7 @@ class Stack:
         home = folder / "home"
         self.disk = Disk(home / "artifacts")
         self.postgres = start_postgres_of(DurablePostgres) if database == "postgresql" else None
-        places: dict[str, object] = {"home": home, "redis_url": redis_server.socket_url(redis_server.socket_path(home))}
+        places: dict[str, object] = {"home": home, "redis_url": socket_url(socket_path(home))}
         if self.postgres is not None:
             places["database_url"] = self.postgres.create("chaos")
         self.settings = Settings.model_validate(places | dict(settings))

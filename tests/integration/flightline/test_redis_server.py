@@ -16,6 +16,7 @@ from redis import Redis
 
 from flightline import redis_server
 from flightline.errors import StackError
+from shared.redis_socket import socket_path, socket_url
 
 
 @pytest.fixture
@@ -31,11 +32,11 @@ def running(home: Path) -> Iterator[Redis]:
     redis_server.prepare(home)
     command = redis_server.server_command(redis_server.find_server(), home)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    path = redis_server.socket_path(home)
+    path = socket_path(home)
     while not redis_server.answers(path):
         assert process.poll() is None
         time.sleep(0.01)
-    client = Redis.from_url(redis_server.socket_url(path))
+    client = Redis.from_url(socket_url(path))
     try:
         yield client
     finally:
@@ -53,8 +54,8 @@ def test_data_survive_a_kill(home: Path) -> None:
         assert redis.config_get("port") == {"port": "0"}
         while b"queue" not in b"".join(file.read_bytes() for file in (home / "redis").rglob("*.aof")):
             time.sleep(0.01)
-    assert redis_server.socket_path(home).is_socket()
-    assert not redis_server.answers(redis_server.socket_path(home))
+    assert socket_path(home).is_socket()
+    assert not redis_server.answers(socket_path(home))
     with running(home) as redis:
         assert redis.lrange("queue", 0, -1) == [b"a", b"b"]
 
@@ -63,8 +64,8 @@ def test_a_server_left_running_is_ended_first(home: Path) -> None:
     """Two servers never write one append-only file: the old one is shut down before the new one starts."""
     with running(home):
         redis_server.prepare(home)
-        assert not redis_server.answers(redis_server.socket_path(home))
-        assert not redis_server.socket_path(home).exists()
+        assert not redis_server.answers(socket_path(home))
+        assert not socket_path(home).exists()
 
 
 def test_a_program_that_is_no_redis_is_not_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,29 +74,11 @@ def test_a_program_that_is_no_redis_is_not_waited_for(home: Path, monkeypatch: p
     monkeypatch.setattr(redis_server, "PROBE_SECONDS", 0.01)
     (home / "redis").mkdir()
     with socket.socket(socket.AF_UNIX) as other:
-        other.bind(str(redis_server.socket_path(home)))
+        other.bind(str(socket_path(home)))
         other.listen()
-        assert not redis_server.answers(redis_server.socket_path(home))
+        assert not redis_server.answers(socket_path(home))
         with pytest.raises(StackError, match="does not end"):
             redis_server.prepare(home)
-
-
-def test_long_homes_get_a_private_socket_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path over 107 bytes is replaced by a private one, always the same, never in a folder open to others."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    home = tmp_path / ("x" * 120)
-    path = redis_server.socket_path(home)
-    assert path == redis_server.socket_path(home)
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert path != redis_server.socket_path(tmp_path / ("y" * 120))
-    path.parent.chmod(0o777)
-    with pytest.raises(StackError, match="not a private folder"):
-        redis_server.socket_path(home)
-
-
-def test_urls_quote_the_path() -> None:
-    """A space in the home does no harm."""
-    assert redis_server.socket_url(Path("/a b/redis.sock")) == "unix:///a%20b/redis.sock"
 
 
 def test_the_servers_binary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
