@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import json
 import os
 import socket
 import subprocess
@@ -17,9 +15,8 @@ import pytest
 from sqlalchemy import Connection, delete, select, update
 
 from shared import attempts, jobs, queries, reconciler, workers
-from shared.broker import SENTINEL_KEY, Broker, queue_keys
+from shared.broker import SENTINEL_KEY, Broker
 from shared.db import Database
-from shared.errors import DatabaseUnavailable
 from shared.publishing import publish, publish_many
 from shared.reconciler import Reconciler, Report, sweep
 from shared.status import Queue
@@ -29,23 +26,10 @@ from tests import factories
 from tests.concurrency import together
 from tests.factories import RELEASED
 from tests.fakes import FakeBroker
+from tests.integration.shared.messages import messages, published
 from tests.servers import RedisServer, wait_until
 
 LEASE = 15.0
-
-
-def messages(server: RedisServer, queue: Queue = Queue.ANY) -> list[str]:
-    """The ids in a queue, in the order in which workers would get them."""
-    with server.client() as client:
-        found = [raw for key in queue_keys(queue) for raw in reversed(client.lrange(key, 0, -1))]
-    bodies = (json.loads(base64.b64decode(json.loads(raw)["body"])) for raw in found)
-    return [args[0] for args, _kwargs, _embed in bodies]
-
-
-def published(db: Database, job_id: str) -> bool:
-    """Whether the job's row says that its message is in Redis."""
-    with db.read() as connection:
-        return connection.scalar(select(Job.published_at).where(Job.id == job_id)) is not None
 
 
 def age(db: Database) -> None:
@@ -64,59 +48,6 @@ def age(db: Database) -> None:
 def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this process had been in touch with the database for long enough to judge others."""
     monkeypatch.setattr(Database, "healthy_for", lambda _self, _seconds: True)
-
-
-class TestPublish:
-    def test_a_queued_job_has_a_message(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
-        """And its row says so."""
-        job_id = factories.submit(database, resources={"device": "cpu"})
-
-        assert publish(database, broker, job_id)
-
-        assert messages(redis_server, Queue.CPU) == [job_id]
-        assert published(database, job_id)
-
-    def test_the_most_urgent_and_oldest_first(
-        self, database: Database, broker: Broker, redis_server: RedisServer
-    ) -> None:
-        """Whatever the order in which they are named."""
-        slow, first, second, urgent = (factories.submit(database, priority=priority) for priority in (1, 5, 5, 9))
-
-        publish_many(database, broker, [second, slow, urgent, first])
-
-        assert messages(redis_server) == [urgent, first, second, slow]
-
-    def test_a_job_that_does_not_wait_gets_none(
-        self, database: Database, broker: Broker, redis_server: RedisServer
-    ) -> None:
-        """Running, finished or gone."""
-        running = factories.running(database).job_id
-        done = factories.succeed(database, factories.running(database))
-
-        assert publish_many(database, broker, [running, done, "nobody"])
-
-        assert messages(redis_server) == []
-
-    def test_redis_down_is_no_error(self, database: Database, fake_broker: FakeBroker) -> None:
-        """The job stays found."""
-        job_id = factories.submit(database)
-        fake_broker.down = True
-
-        assert not publish(database, fake_broker, job_id)
-        assert not published(database, job_id)
-
-    def test_the_database_down_is_no_error(
-        self, database: Database, fake_broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The job has been accepted: that its message is on record can wait."""
-        job_id = factories.submit(database)
-
-        def fail(*_: object) -> None:
-            raise DatabaseUnavailable("gone")
-
-        monkeypatch.setattr(jobs, "mark_published", fail)
-        assert not publish(database, fake_broker, job_id)
-        assert [message[0] for message in fake_broker.messages] == [job_id]
 
 
 class TestRules:

@@ -1,0 +1,128 @@
+"""Attempts that are lost: nothing that they still write takes effect. On both databases."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import update
+
+from shared import attempts, jobs, queries
+from shared.attempts import Claim
+from shared.db import Database
+from shared.tables import Job
+from tests import factories
+from tests.factories import BROKEN, LOST, RELEASED, best, epoch_rows
+
+STALE: dict[str, tuple[Callable[[Database, Claim], object], object]] = {
+    "heartbeat": (lambda db, claim: attempts.heartbeat(db, claim, 60), None),
+    "environment": (
+        lambda db, claim: attempts.record_environment(db, claim, {}, engine="x", exact=False, resumed_from_epoch=1),
+        False,
+    ),
+    "epochs": (lambda db, claim: attempts.record_epochs(db, claim, epoch_rows(1, 9), best()), False),
+    "no epochs": (lambda db, claim: attempts.record_epochs(db, claim, [], {}), False),
+    "checkpoint": (lambda db, claim: attempts.record_checkpoint(db, claim, {"path": "stale"}), False),
+    "log": (lambda db, claim: attempts.log(db, claim, [("INFO", "stale")], keep=1), False),
+    "succeed": (
+        lambda db, claim: attempts.succeed(
+            db,
+            claim,
+            epochs=epoch_rows(1, 9),
+            best=best(),
+            exact=True,
+            evaluations=[],
+            artifacts=[factories.artifact()],
+        ),
+        False,
+    ),
+    "end": (lambda db, claim: attempts.end(db, claim, BROKEN), None),
+    "release": (lambda db, claim: attempts.end(db, claim, RELEASED), None),
+}
+
+
+class TestFence:
+    @pytest.mark.parametrize("write", STALE)
+    @pytest.mark.parametrize("since", ["queued again", "claimed again", "finished", "deleted"])
+    def test_a_lost_attempt_changes_nothing(self, database: Database, write: str, since: str) -> None:
+        """Whatever became of the job since, and whatever its old worker still tries to write."""
+        claim = factories.running(database)
+        attempts.record_epochs(database, claim, epoch_rows(1, 1), best())
+        attempts.end(database, claim, LOST)
+        if since != "queued again":
+            again = factories.claim(database, claim.job_id, "other")
+            if since != "claimed again":
+                factories.succeed(database, again)
+        if since == "deleted":
+            jobs.delete(database, claim.job_id)
+        before = factories.everything(database)
+
+        call, answer = STALE[write]
+        assert call(database, claim) == answer
+
+        assert factories.everything(database) == before
+
+
+class TestLeases:
+    def test_an_attempt_whose_lease_ran_out_is_lost(self, database: Database) -> None:
+        """The job is queued again, for anyone."""
+        late = factories.running(database, lease_seconds=-1)
+        punctual = factories.running(database)
+
+        assert attempts.expire(database) == [late.job_id]
+        assert attempts.expire(database) == []
+
+        [attempt] = queries.attempts(database, late.job_id)
+        assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "lease_expired")
+        assert attempts.heartbeat(database, late, 30) is None
+        assert queries.job(database, punctual.job_id)["status"] == "running"
+
+    def test_one_that_fails_for_good_is_not_returned(self, database: Database) -> None:
+        """There is nothing to publish."""
+        claim = factories.running(database, lease_seconds=-1, limits={"max_attempts": 1})
+
+        assert attempts.expire(database) == []
+        assert queries.job(database, claim.job_id)["status"] == "failed"
+
+    def test_a_beat_just_in_time_keeps_the_job(self, database: Database) -> None:
+        """A lease that has run out is still renewed as long as nobody has ended the attempt."""
+        claim = factories.running(database, lease_seconds=-1)
+
+        assert attempts.heartbeat(database, claim, 30) is not None
+        assert attempts.expire(database) == []
+
+    def test_at_most_so_many_at_once(self, database: Database) -> None:
+        """The oldest first; the rest follows with the next pass."""
+        late = [factories.running(database, lease_seconds=-60 + n).job_id for n in range(5)]
+
+        assert attempts.expire(database, limit=3) == late[:3]
+        assert attempts.expire(database, limit=3) == late[3:]
+
+    def test_a_row_that_is_being_written_holds_up_no_other(self, postgres_database: Database) -> None:
+        """Its writer is alive; the next pass sees what it wrote."""
+        busy = factories.running(postgres_database, lease_seconds=-2)
+        late = factories.running(postgres_database, lease_seconds=-1)
+
+        with postgres_database.engine.begin() as writer:
+            writer.execute(update(Job).where(Job.id == busy.job_id).values(exact=False))
+            assert attempts.expire(postgres_database) == [late.job_id]
+
+        assert attempts.expire(postgres_database) == [busy.job_id]
+
+    def test_a_dead_workers_attempts_are_lost_at_once(self, database: Database) -> None:
+        """Without waiting for the lease, and no other's."""
+        dead, alive = factories.running(database, "a:cpu:1"), factories.running(database, "a:cpu:2")
+
+        assert attempts.lose(database, "a:cpu:1", LOST) == [dead.job_id]
+
+        assert queries.attempts(database, dead.job_id)[0]["error"]["detail"] == LOST.detail
+        assert queries.job(database, alive.job_id)["status"] == "running"
+
+    def test_the_successors_attempts_are_not_lost(self, database: Database) -> None:
+        """A child's death may be dealt with late, when the next child of the same worker is at work already."""
+        claim = factories.running(database)
+
+        assert attempts.lose(database, claim.job_id, LOST, died_at=time.monotonic() - 60) == []
+        assert attempts.lose(database, "host:cpu:1", LOST, died_at=time.monotonic() - 60) == []
+        assert attempts.lose(database, "host:cpu:1", LOST, died_at=time.monotonic()) == [claim.job_id]
