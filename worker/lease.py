@@ -117,15 +117,17 @@ class Lease:
         return time.monotonic() - self._renewed > FENCE_FRACTION * self._settings.lease_seconds
 
     def _beat_until_closed(self) -> None:
-        while not self._closed.wait(self._settings.heartbeat_seconds):
+        while not (self.lost or self._closed.wait(self._settings.heartbeat_seconds)):
             self._pulse()
             if self._stalled():
                 logger.error("loop_hung", extra={"job": self._claim.job_id, "steps": self._steps})
                 self._hung()
                 return
-            self._beat()
-            if self.lost:
-                return
+            try:
+                self._beat()
+            except Exception:
+                # Whatever it was, the thread must not die of it: the next beat may succeed.
+                logger.exception("heartbeat_crashed", extra={"job": self._claim.job_id})
 
     def _beat(self) -> None:
         asked = time.monotonic()
