@@ -9,15 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flightline import Client, Job
-
-Start = Callable[[Path], "Stack"]
+from flightline.patience import patiently
 
 TINY = {
     "dataset": {"name": "synthetic", "train_per_class": 64, "val_per_class": 20},
@@ -97,23 +96,10 @@ class Stack:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One stack for the tests that leave it running."""
+    """One stack for all tests; the last one stops it and starts its home again."""
     running = Stack(tmp_path_factory.mktemp("stack") / "home")
     yield running
     running.close()
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts stacks that end with the test."""
-    with ExitStack() as running:
-
-        def up(home: Path) -> Stack:
-            stack = Stack(home)
-            running.callback(stack.close)
-            return stack
-
-        yield up
 
 
 def test_from_a_submission_to_the_figures_of_each_class(stack: Stack) -> None:
@@ -170,7 +156,7 @@ def test_killed_parts_are_started_again(stack: Stack) -> None:
     os.kill(api, signal.SIGKILL)
     os.kill(redis, signal.SIGKILL)
     until(lambda: not {api, redis} & {stack.child("api"), stack.child("redis")} if _children(stack) >= 3 else False)
-    until(lambda: flightline(stack.home, "jobs").returncode == 0)
+    assert patiently(stack.client.ready) == {"status": "ready"}
     assert [job.id for job in stack.client.jobs()] == before
     assert stack.client.wait(stack.client.submit(TINY).id).succeeded
 
@@ -179,33 +165,32 @@ def _children(stack: Stack) -> int:
     return len(json.loads((stack.home / "stack.json").read_text())["children"])
 
 
-def test_ctrl_c_leaves_nothing_and_the_next_up_goes_on(start: Start, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_nothing_and_the_next_up_goes_on(stack: Stack) -> None:
     """Ctrl-C ends every process and leaves no half-written file; the next stack goes on with all that was there.
 
     Then kill -9 of the stack itself: its programs end by themselves.
     """
-    home = tmp_path / "home"
-    first = start(home)
-    running = first.client.submit(TINY, training={"epochs": ENDLESS, "batch_size": 4})
-    queued = first.client.submit(TINY)
-    until(lambda: first.client.job(running.id).progress.epoch > 1)
-    assert first.stop() == 0
+    home = stack.home
+    running = stack.client.submit(TINY, training={"epochs": ENDLESS, "batch_size": 4})
+    queued = stack.client.submit(TINY)
+    until(lambda: stack.client.job(running.id).progress.epoch > 1)
+    assert stack.stop() == 0
     assert processes_of(home) == {}
     assert not (home / "stack.json").exists()
     assert _half_written(home) == []
 
-    second = start(home)
-    reached = second.client.job(running.id).progress.epoch
-    until(lambda: second.client.job(running.id).progress.epoch > reached)
-    second.client.cancel(running.id)
-    ended = second.client.wait(running.id)
-    assert (ended.status, ended.attempts) == ("cancelled", 2)
-    assert second.client.epochs(running.id).epoch == list(range(1, ended.progress.epoch + 1))
-    assert second.client.wait(queued.id).succeeded
+    with closing(Stack(home)) as second:
+        reached = second.client.job(running.id).progress.epoch
+        until(lambda: second.client.job(running.id).progress.epoch > reached)
+        second.client.cancel(running.id)
+        ended = second.client.wait(running.id)
+        assert (ended.status, ended.attempts) == ("cancelled", 2)
+        assert second.client.epochs(running.id).epoch == list(range(1, ended.progress.epoch + 1))
+        assert second.client.wait(queued.id).succeeded
 
-    second.process.kill()
-    second.process.wait()
-    until(lambda: processes_of(home) == {})
+        second.process.kill()
+        second.process.wait()
+        until(lambda: processes_of(home) == {})
 
 
 def _half_written(home: Path) -> list[Path]:
