@@ -96,6 +96,9 @@ class Outcomes:
         self.figures["their connections"] = sum(follower.connections for follower in traffic.followers)
         self.figures["their events"] = sum(len(follower.seen) for follower in traffic.followers)
         self.figures["programs started again"] = len(stack.deaths)
+        kept = {row["path"] for record in records for row in record.artifacts}
+        files = {str(path.relative_to(stack.disk.folder)) for path in stack.disk.folder.rglob("*") if path.is_file()}
+        self.figures["files that belong to nobody"] = len(files - kept)
 
     def _read_logs(self, folder: Path) -> None:
         for path in sorted(folder.glob("*.log")):
