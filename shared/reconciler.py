@@ -6,6 +6,7 @@ and *expires*: a message too many is dropped by the claim, so it may err on that
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import os
 import socket
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from shared import attempts, clock, workers
+from shared.broker import PRIORITIES
 from shared.ending import Ending
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.publishing import publish_many
 from shared.status import JobStatus, Outcome, Queue
-from shared.tables import Job, Lock
+from shared.tables import Attempt, Job, Lock
 from shared.upsert import upsert
 
 if TYPE_CHECKING:
@@ -146,23 +148,30 @@ class Reconciler:
         return self._publish_where(Job.published_at.is_(None), Job.queued_at < settled)
 
     def _publish_overtaken(self) -> int:
-        """A message older than one of its queue and priority that has been claimed was passed over: it is gone."""
+        """A message is gone when its queue has given out a younger one of its priority, or a less urgent one."""
         with self._db.read() as connection:
-            claimed = connection.execute(
-                select(Job.queue, Job.priority, func.max(Job.published_at).label("newest"))
-                .where(Job.status == JobStatus.RUNNING)
+            given_out = connection.execute(
+                select(
+                    Job.queue,
+                    Job.priority,
+                    func.max(Job.published_at).label("youngest"),
+                    func.max(Attempt.started_at).label("latest"),
+                )
+                .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
+                .where(Job.status == JobStatus.RUNNING, Job.published_at.is_not(None))
                 .group_by(Job.queue, Job.priority)
             ).all()
             settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
+        # One bound for each list in Redis, so that each is one range of the index.
+        bounds: dict[tuple[str, int], dt.datetime] = {(row.queue, row.priority): row.youngest for row in given_out}
+        for row in given_out:
+            for priority in range(row.priority + 1, PRIORITIES):
+                bounds[row.queue, priority] = max(row.latest, bounds.get((row.queue, priority), row.latest))
         return sum(
             self._publish_where(
-                Job.queue == row.queue,
-                Job.priority == row.priority,
-                Job.published_at < row.newest,
-                Job.published_at < settled,
+                Job.queue == queue, Job.priority == priority, Job.published_at < bound, Job.published_at < settled
             )
-            for row in claimed
-            if row.newest is not None
+            for (queue, priority), bound in bounds.items()
         )
 
     def _publish_stranded(self) -> int:

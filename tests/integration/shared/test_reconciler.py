@@ -142,8 +142,23 @@ class TestRules:
         assert messages(redis_server).count(lost) == 1
         assert self.passes(database, planted) == Report()
 
+    def test_less_urgent_job_came_first(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
+        """Redis gives out the most urgent first, so the message of a more urgent job must be gone."""
+        lost = factories.submit(database, priority=9)
+        jobs.mark_published(database, [lost])
+        age(database)
+        less_urgent, waiting = factories.submit(database, priority=1), factories.submit(database, priority=1)
+        for job_id in (less_urgent, waiting):
+            publish(database, planted, job_id)
+        factories.claim(database, less_urgent)
+
+        assert self.passes(database, planted) == Report(published=1)
+
+        assert messages(redis_server).count(lost) == 1
+        assert self.passes(database, planted) == Report()
+
     @pytest.mark.parametrize(
-        "difference", [{"priority": 4}, {"resources": {"device": "cpu"}}], ids=["priority", "queue"]
+        "difference", [{"priority": 6}, {"resources": {"device": "cpu"}}], ids=["priority", "queue"]
     )
     def test_passed_by_in_order(
         self, database: Database, planted: Broker, redis_server: RedisServer, difference: dict[str, Any]
