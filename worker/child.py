@@ -63,9 +63,9 @@ class Child:
 
     def run(self, job_id: str) -> None:
         """Work on one message. Nothing is raised: Celery would only log it, and acknowledge all the same."""
-        self._stop.set_on_sigterm()  # only now: after `start`, Celery's pool installs a handler of its own
         try:
-            with self._vitals.at_work():
+            # The pool's own handler, which it installs after `start`, would end the process in the middle of a step.
+            with self._stop.set_by_sigterm(), self._vitals.at_work():
                 self._run(job_id)
         except Exception:
             # The job's lease runs out, and it is tried again; this worker goes on.

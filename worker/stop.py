@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _STOP, _FAILED = 1, 2
 
@@ -32,6 +34,11 @@ class StopFlag:
         """Whether it is to stop because it cannot work."""
         return bool(self._value.value == _FAILED)
 
-    def set_on_sigterm(self) -> None:
-        """Make SIGTERM to this process set the flag instead of killing it."""
-        signal.signal(signal.SIGTERM, lambda _number, _frame: self.set())
+    @contextmanager
+    def set_by_sigterm(self) -> Iterator[None]:
+        """Have SIGTERM to this process set the flag, instead of what it does otherwise."""
+        before = signal.signal(signal.SIGTERM, lambda _number, _frame: self.set())
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
