@@ -65,23 +65,35 @@ class Heartbeat:
     cancel_requested: bool
 
 
-def claim(db: Database, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
+def claim(
+    db: Database, job_id: str, claimant: Claimant, lease_seconds: float, *, priority: int | None = None
+) -> Claim | None:
     """Make a queued job running, as the next attempt.
+
+    Args:
+        db: the database.
+        job_id: which job.
+        claimant: whose it is to be.
+        lease_seconds: how long the claim holds without a heartbeat.
+        priority: that of the message; one that was sent before the priority changed counts for nothing.
 
     Returns:
         None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, or it is for
-        another kind of device.
+        another kind of device or has another message.
     """
-    return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds))
+    return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds, priority))
 
 
-def _claim(connection: Connection, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
+def _claim(
+    connection: Connection, job_id: str, claimant: Claimant, lease_seconds: float, priority: int | None
+) -> Claim | None:
     now = clock.database_now(connection)
     job = advance(
         connection,
         job_id,
         Job.status == JobStatus.QUEUED,
         Job.queue.in_(("any", claimant.device_kind)),
+        Job.priority == (Job.priority if priority is None else priority),
         status=JobStatus.RUNNING,
         attempt=Job.attempt + 1,
         worker=claimant.worker,

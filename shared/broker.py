@@ -106,7 +106,7 @@ class Broker:
                         TASK_NAME,
                         args=[job_id],
                         queue=Queue(queue).celery_name,
-                        priority=PRIORITIES - 1 - priority,
+                        priority=broker_priority(priority),
                         producer=producer,
                         retry=False,
                     )
@@ -174,6 +174,11 @@ class Broker:
         """Close the connections."""
         self._redis.close()
         self._app.close()
+
+
+def broker_priority(priority: int) -> int:
+    """Our priority (9 the most urgent) on Redis' scale (0 the most urgent), and the other way round."""
+    return PRIORITIES - 1 - priority
 
 
 def queue_keys(queue: Queue) -> list[str]:

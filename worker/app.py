@@ -11,7 +11,7 @@ from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from shared import logs
-from shared.broker import TASK_NAME, celery_config
+from shared.broker import TASK_NAME, broker_priority, celery_config
 from shared.settings import Settings
 from shared.status import Queue
 from shared.workers import Identity
@@ -63,7 +63,11 @@ def make_app(settings: Settings, child: Child) -> Celery:
         warnings.filterwarnings("ignore", category=category)
     app = Celery("flightline")
     app.conf.update(celery_config(settings.broker_url), broker_connection_max_retries=None)
-    app.task(name=TASK_NAME, Request=LateRequest)(child.run)
+
+    @app.task(name=TASK_NAME, bind=True, Request=LateRequest)
+    def train(task: Any, job_id: str) -> None:
+        child.run(job_id, broker_priority(task.request.delivery_info["priority"]))
+
     return app
 
 

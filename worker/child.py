@@ -61,21 +61,24 @@ class Child:
                 logger.info("worker_ready", extra={"worker": self._identity.id, "device": self._device.name})
                 return
 
-    def run(self, job_id: str) -> None:
-        """Work on one message. Nothing is raised: Celery would only log it, and acknowledge all the same."""
+    def run(self, job_id: str, priority: int) -> None:
+        """Work on one message of this priority (0–9, 9 the most urgent).
+
+        Nothing is raised: Celery would only log it, and acknowledge all the same.
+        """
         try:
             # The pool's own handler, which it installs after `start`, would end the process in the middle of a step.
             with self._stop.set_by_sigterm(), self._vitals.at_work():
-                self._run(job_id)
+                self._run(job_id, priority)
         except Exception:
             # The job's lease runs out, and it is tried again; this worker goes on.
             logger.exception("task_crashed", extra={"job": job_id})
 
-    def _run(self, job_id: str) -> None:
+    def _run(self, job_id: str, priority: int) -> None:
         if not self._stop.is_set():
             from worker import task
 
-            task.run(self._context, job_id)
+            task.run(self._context, job_id, priority)
         elif not self._stop.failed:
             # Celery may hand out one more message while it shuts down; whoever is left may have it at once. A worker
             # that could not start has nothing to publish with: the reconciler finds the job.

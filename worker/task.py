@@ -22,10 +22,11 @@ from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, T
 logger = logging.getLogger(__name__)
 
 
-def run(context: Context, job_id: str) -> None:
-    """Do what a message asks for, unless somebody else does it or nobody wants it any more."""
+def run(context: Context, job_id: str, priority: int) -> None:
+    """Do what a message of this priority asks for, unless somebody else does it or nobody wants it any more."""
+    lease_seconds = context.settings.lease_seconds
     try:
-        claim = attempts.claim(context.db, job_id, context.claimant, context.settings.lease_seconds)
+        claim = attempts.claim(context.db, job_id, context.claimant, lease_seconds, priority=priority)
     except DatabaseUnavailable as error:
         # The row stays queued, and the reconciler publishes it again.
         logger.warning("claim_failed", extra={"job": job_id, "reason": str(error)})

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from shared import jobs
 from shared.tables import Epoch
 from tests.processes import PATIENCE, WorkerProcess
 from tests.servers import wait_until
@@ -42,6 +43,21 @@ def test_a_job_delivered_five_times_runs_once(shared_service: Service, worker: W
     shared_service.wait(job_id, "succeeded")
     shared_service.drain()
     assert shared_service.outcomes(job_id) == ["succeeded"]
+
+
+def test_a_queued_job_that_is_made_less_urgent_waits_its_turn(shared_service: Service, worker: WorkerProcess) -> None:
+    """Its urgent message is still the first in Redis, and means nothing any more."""
+    worker.gates.shut("hold", MID_EPOCH)
+    running = shared_service.submit()
+    worker.gates.wait("hold")
+    demoted, other = shared_service.submit(priority=9), shared_service.submit(priority=5)
+    jobs.set_priority(shared_service.db, demoted, 1)
+    shared_service.publish(demoted)
+    worker.gates.open("hold")
+    for job_id in (running, demoted, other):
+        shared_service.wait(job_id, "succeeded")
+    assert shared_service.job(other)["started_at"] < shared_service.job(demoted)["started_at"]
+    assert shared_service.outcomes(demoted) == ["succeeded"]
 
 
 def test_a_queued_job_is_cancelled_for_good(shared_service: Service, worker: WorkerProcess) -> None:

@@ -338,3 +338,12 @@ class TestEnd:
         assert attempts.end(database, claim, BROKEN) == "failed"
         assert attempts.end(database, claim, CANCELLED) is None
         assert factories.everything(database) == before
+
+
+def test_a_message_from_before_the_priority_changed_counts_for_nothing(database: Database) -> None:
+    """A job that was made less urgent does not start by the urgent message that is still in Redis."""
+    job_id = factories.submit(database, priority=9)
+    jobs.set_priority(database, job_id, 1)
+
+    assert attempts.claim(database, job_id, factories.claimant(), 30, priority=9) is None
+    assert attempts.claim(database, job_id, factories.claimant(), 30, priority=1) is not None

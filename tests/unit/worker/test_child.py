@@ -108,14 +108,14 @@ class TestChild:
         assert isinstance(context.stop, StopFlag)
         assert context.stop.failed
         assert not context.vitals.idle
-        child.run("0192")
+        child.run("0192", 5)
 
     def test_a_message_that_comes_after_the_stop_is_given_back(self, context: Context, db: FlakyDatabase) -> None:
         """Another worker may have it at once."""
         job_id = factories.submit(db)
         assert isinstance(context.stop, StopFlag)
         context.stop.set()
-        self._child(context).run(job_id)
+        self._child(context).run(job_id, 5)
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id]
         assert queries.job(db, job_id)["status"] == "queued"
@@ -129,7 +129,7 @@ class TestChild:
 
         monkeypatch.setattr(task, "run", crash)
         context.vitals.ready()
-        self._child(context).run("0192")
+        self._child(context).run("0192", 5)
         assert context.vitals.idle
 
 

@@ -109,7 +109,7 @@ class TestRun:
         elsewhere = factories.submit(db, resources={"device": "cuda"})
         before = factories.everything(db)
         for job_id in (taken, finished, elsewhere, "0192-no-such-job"):
-            task.run(context, job_id)
+            task.run(context, job_id, 5)
         assert script.ran == []
         assert factories.everything(db) == before
 
@@ -119,7 +119,7 @@ class TestRun:
         """The row stays queued; the reconciler publishes it again."""
         job_id = factories.submit(db)
         db.away = True
-        task.run(context, job_id)
+        task.run(context, job_id, 5)
         db.away = False
         assert queries.job(db, job_id)["status"] == "queued"
         assert script.ran == []
@@ -142,7 +142,7 @@ class TestRun:
         checkpoint = f"{job_id}/checkpoints/1-1-1.ckpt"
         context.storage.put(checkpoint, b"state")
         script.then = reason
-        task.run(context, job_id)
+        task.run(context, job_id, 5)
         assert queries.job(db, job_id)["status"] == status
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id] * messages
@@ -152,7 +152,7 @@ class TestRun:
         """Not a row changes after the loss, and nothing escapes."""
         job_id = factories.submit(db)
         script.then = LeaseLost()
-        task.run(context, job_id)
+        task.run(context, job_id, 5)
         assert queries.job(db, job_id)["status"] == "running"
 
     def test_a_job_that_is_lost_while_its_end_is_written_is_left_alone(
@@ -168,7 +168,7 @@ class TestRun:
             return real(*arguments, **options)
 
         monkeypatch.setattr(attempts, "log", lose_first)
-        task.run(context, job_id)
+        task.run(context, job_id, 5)
         (attempt,) = queries.attempts(db, job_id)
         assert attempt["outcome"] == "lost"
 
@@ -186,7 +186,7 @@ class TestRun:
             return real(*arguments)
 
         monkeypatch.setattr(attempts, "end", end)
-        task.run(context, job_id)
+        task.run(context, job_id, 5)
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id]
 
@@ -204,7 +204,7 @@ class TestRun:
 
         monkeypatch.setattr(Attempt, "run", run)
         job_id = factories.submit(db)
-        task.run(context, job_id)
+        task.run(context, job_id, 5)
         log.warning("later")
         lines = [line["message"] for line in queries.log(db, job_id)]
         assert lines == ["something_odd layer=3", "Attempt released"]
