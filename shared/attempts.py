@@ -144,8 +144,11 @@ def record_environment(
     """
 
     def work(connection: Connection) -> bool:
-        resumed = resumed_from_epoch is not None
-        job = advance(connection, claim.job_id, *mine(claim.attempt), events=int(resumed), engine=engine, exact=exact)
+        # Progress goes back to the epochs that stand, so that nobody sees a job wait at an epoch that is run again.
+        epoch = Job.epoch if resumed_from_epoch is None else resumed_from_epoch - 1
+        values = {"engine": engine, "exact": exact, "epoch": epoch}
+        events = int(resumed_from_epoch is not None)
+        job = advance(connection, claim.job_id, *mine(claim.attempt), events=events, **values)
         if job is None:
             return False
         connection.execute(
@@ -153,7 +156,7 @@ def record_environment(
             .where(Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt)
             .values(environment=dict(environment), resumed_from_epoch=resumed_from_epoch)
         )
-        if resumed:
+        if resumed_from_epoch is not None:
             data = {"attempt": claim.attempt, "from_epoch": resumed_from_epoch}
             add_event(connection, claim.job_id, job.event_seq, "resumed", data)
         return True

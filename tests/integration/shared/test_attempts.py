@@ -347,3 +347,15 @@ def test_a_message_from_before_the_priority_changed_counts_for_nothing(database:
 
     assert attempts.claim(database, job_id, factories.claimant(), 30, priority=9) is None
     assert attempts.claim(database, job_id, factories.claimant(), 30, priority=1) is not None
+
+
+def test_progress_goes_back_to_the_epochs_that_stand(database: Database) -> None:
+    """Between a resumed attempt's start and its first epoch, the job shows what it goes on from."""
+    first = factories.running(database)
+    rows = [factories.epoch_row(number) for number in (1, 2, 3)]
+    assert attempts.record_epochs(database, first, rows, factories.best(1, 0.5))
+    attempts.end(database, first, Ending(Outcome.RELEASED))
+    second = factories.claim(database, first.job_id)
+
+    assert attempts.record_environment(database, second, {}, engine="e", exact=True, resumed_from_epoch=2)
+    assert queries.job(database, first.job_id)["progress"]["epoch"] == 1
