@@ -42,7 +42,7 @@ class FusedEngine:
         self._dtype = torch.bfloat16 if plan.precision == "bf16" else weight.dtype
         self._first, *self._others = layers = layers_of(network, self._dtype)
         self._block = batches_in_a_block(plan, [layer.weight.shape for layer in layers])
-        self._objective = Objective(len(plan.dataset.classes), plan.label_smoothing, device)
+        self._objective = Objective(len(plan.dataset.classes), plan.label_smoothing, device, weight.dtype)
         self._update = _update(plan, layers)
         self._first_layer = self._build_first_layer()
         self._training = ResidentTraining(plan, data, device, self._flat)

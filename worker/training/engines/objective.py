@@ -9,8 +9,8 @@ from torch import Tensor
 class Objective:
     """Cross-entropy against smoothed labels."""
 
-    def __init__(self, classes: int, label_smoothing: float, device: torch.device) -> None:
-        one_hot = torch.eye(classes, device=device)
+    def __init__(self, classes: int, label_smoothing: float, device: torch.device, dtype: torch.dtype) -> None:
+        one_hot = torch.eye(classes, device=device, dtype=dtype)
         self._targets = one_hot * (1 - label_smoothing) + label_smoothing / classes
 
     def targets(self, labels: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ _FUNCTIONS: dict[type[nn.Module], _Function] = {
     nn.LeakyReLU: _Function(
         "leaky_relu", F.leaky_relu, lambda grad, out: _aten.leaky_relu_backward(grad, out, 0.01, True), True
     ),
-    nn.ELU: _Function("elu", F.elu, lambda grad, out: _aten.elu_backward(grad, 1.0, 1, 1, True, out), True),
+    nn.ELU: _Function("elu", F.elu, lambda grad, inputs: _aten.elu_backward(grad, 1.0, 1, 1, False, inputs), False),
     nn.GELU: _Function("gelu", F.gelu, _aten.gelu_backward, False),
     nn.SiLU: _Function("silu", F.silu, _aten.silu_backward, False),
 }

@@ -1,0 +1,124 @@
+"""Every engine goes on from every one of its boundaries as if nothing had happened, bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from itertools import pairwise
+
+import pytest
+import torch
+
+from tests.unit.training.tiny import (
+    CONVNET,
+    CPU,
+    DATASET,
+    Recording,
+    every_state,
+    raises_after,
+    timeless,
+    tiny_data,
+)
+from worker.training import engines
+from worker.training.checkpoints import State, decode, encode
+from worker.training.errors import NonFiniteLoss, StopRequested
+from worker.training.plan import (
+    AugmentPlan,
+    LayerPlan,
+    LayersPlan,
+    MlpPlan,
+    OptimizerPlan,
+    Precision,
+    TrainingPlan,
+)
+from worker.training.tally import Tally
+
+DATA = tiny_data(train=22, val=10)
+MLP = TrainingPlan(DATASET, MlpPlan((64, 16)), epochs=2, batch_size=4)  # blocks of eight batches, the last of three
+DROPPING = LayersPlan(
+    (
+        LayerPlan("flatten"),
+        LayerPlan("linear", (("out_features", 64),)),
+        LayerPlan("dropout"),
+        LayerPlan("linear", (("out_features", 2),)),
+    )
+)
+PLANS = {
+    "sgd": MLP,
+    "bf16": dataclasses.replace(MLP, precision="bf16"),
+    "decay": dataclasses.replace(MLP, optimizer=OptimizerPlan(weight_decay=0.1)),
+    "nesterov": dataclasses.replace(MLP, optimizer=OptimizerPlan(momentum=0.9, nesterov=True)),
+    "adam": dataclasses.replace(MLP, optimizer=OptimizerPlan("adam", lr=0.001), precision="bf16"),
+    "dropout": dataclasses.replace(MLP, architecture=DROPPING, augment=(AugmentPlan("flip"), AugmentPlan("crop"))),
+    "convnet": dataclasses.replace(MLP, architecture=CONVNET, batch_size=11, augment=(AugmentPlan("crop"),)),
+}
+CASES = [
+    (name, engine)
+    for name, plan in PLANS.items()
+    for engine in engines.ENGINES
+    if engine != "reference" and engines.ENGINES[engine].fits(plan, CPU)
+]
+
+
+@pytest.mark.parametrize("name, engine", CASES)
+def test_from_every_boundary(name: str, engine: str) -> None:
+    """Through bytes, as in another process, with the global generator anywhere."""
+    plan, states = PLANS[name], list[State]()
+    whole = Recording(plan, DATA, engine=engine, checkpoints=every_state(states))
+    for state in states:
+        torch.manual_seed(random.randrange(2**32))
+        rest = Recording(plan, DATA, engine=engine, resume=decode(encode(state)))
+        assert [timeless(e) for e in rest.epochs] == [timeless(e) for e in whole.epochs[state.epoch - 1 :]]
+        assert rest.result.exact
+        for kept in ("best", "last"):
+            assert torch.equal(rest.result.logits[kept], whole.result.logits[kept])
+            for key, weight in whole.result.weights[kept].items():
+                assert torch.equal(rest.result.weights[kept][key], weight)
+
+
+def test_blocks_are_counted_from_the_epochs_start() -> None:
+    """Eleven batches in blocks of eight: boundaries after 8 and 11, in each epoch, and after validation."""
+    states: list[State] = []
+    Recording(MLP, DATA, engine="fused", checkpoints=every_state(states))
+    assert [(state.epoch, state.batches) for state in states] == [(1, 8), (1, 11), (1, 11), (2, 8), (2, 11), (2, 11)]
+
+
+def test_a_stop_within_a_block_waits_for_its_end() -> None:
+    """The state that is saved at a stop is that of the boundary where it was raised."""
+    states: list[State] = []
+    keep = every_state(states)
+    with pytest.raises(StopRequested):
+        Recording(MLP, DATA, engine="fused", check=raises_after(4, StopRequested()), checkpoints=keep)
+    assert (states[-1].epoch, states[-1].batches) == (2, 8)
+
+
+@pytest.mark.parametrize("engine", [name for name in engines.ENGINES if engines.ENGINES[name].fits(MLP, CPU)])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_run_that_diverges_names_the_batch(engine: str, precision: Precision) -> None:
+    """The same epoch and batch as the reference's, blocks or not."""
+    relu, steep = MlpPlan((64, 16), "relu"), OptimizerPlan(lr=1e9)
+    plan = dataclasses.replace(MLP, architecture=relu, optimizer=steep, precision=precision)
+    with pytest.raises(NonFiniteLoss) as error:
+        Recording(plan, DATA, engine=engine)
+    with pytest.raises(NonFiniteLoss) as expected:
+        Recording(plan, DATA, engine="reference")
+    assert (error.value.epoch, error.value.batch) == (expected.value.epoch, expected.value.batch)
+
+
+@pytest.mark.parametrize("name, engine", CASES)
+def test_the_network_is_up_to_date_at_every_boundary(name: str, engine: str) -> None:
+    """What `state` holds is what the engine's own products use: weights after a boundary predict the same scores."""
+    plan = PLANS[name]
+    runner = engines.ENGINES[engine](plan, DATA, CPU)
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def boundary() -> None:
+        seen.append({key: value.clone() for key, value in runner.network.state_dict().items()})
+
+    runner.run_epoch(Tally(1, len(DATA.train), plan.batch_size, CPU), 0.01, boundary)
+    changed = [any(not torch.equal(a[key], b[key]) for key in a) for a, b in pairwise(seen)]
+    assert all(changed)
+    scores = runner.validation_scores(lambda: None)
+    other = engines.ENGINES[engine](plan, DATA, CPU)
+    other.restore(runner.state())
+    assert torch.equal(other.validation_scores(lambda: None), scores)
