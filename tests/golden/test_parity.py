@@ -16,6 +16,7 @@ from torch import Tensor
 
 from tests.unit.training.tiny import CPU, DATASET, Recording, tiny_data
 from worker.training import engines
+from worker.training.engines.graphs import GraphsEngine
 from worker.training.loader import Normalizer
 from worker.training.plan import (
     ArchitecturePlan,
@@ -109,6 +110,12 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def graphs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything of that engine but the recording runs on a CPU too, and is under test there."""
+    monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
+
+
+@pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Rounding, and the time of such small products, depend on threads."""
     threads = torch.get_num_threads()
@@ -142,7 +149,8 @@ def norm(tensor: Tensor) -> float:
 
 def runs_of(plan: TrainingPlan) -> list[str]:
     """The engines that can run this plan here, besides the reference."""
-    return [name for name, engine in engines.ENGINES.items() if name != "reference" and engine.fits(plan, CPU)]
+    others = {name: engine for name, engine in engines.ENGINES.items() if name != "reference"}
+    return [name for name, engine in others.items() if name == "graphs" or engine.fits(plan, CPU)]
 
 
 @pytest.mark.usefixtures("double")
@@ -194,7 +202,8 @@ class TestInFloat64:
     @pytest.mark.parametrize("name", NORMALIZED)
     def test_batchnorm(self, name: str) -> None:
         """Running figures too."""
-        agree(dataclasses.replace(MLP, architecture=NORMALIZED[name]), "resident", 1e-8)
+        for engine in ("resident", "graphs"):
+            agree(dataclasses.replace(MLP, architecture=NORMALIZED[name]), engine, 1e-8)
 
     @pytest.mark.parametrize("batch_size", [1, 5, 44, 100])
     def test_every_way_that_the_last_batch_can_end(self, batch_size: int) -> None:

@@ -43,14 +43,9 @@ class Tally:
             self.require_finite(self.batches - 1)
 
     def add_block(self, losses: Tensor, correct: Tensor) -> None:
-        """Count a block of batches: its samples' losses (N), and how many were right. Raises NonFiniteLoss on a CPU."""
-        first, whole = self.batches, len(losses) // self._batch_size
-        full, rest = losses[: whole * self._batch_size], losses[whole * self._batch_size :]
-        self._losses[first : first + whole] = full.view(whole, self._batch_size).mean(1)
-        self.batches += whole
-        if len(rest):
-            self._losses[self.batches] = rest.mean()
-            self.batches += 1
+        """Count a block of batches: the mean loss of each (k), and the right guesses. Raises NonFiniteLoss on a CPU."""
+        first, self.batches = self.batches, self.batches + len(losses)
+        self._losses[first : self.batches] = losses
         self._correct += correct
         if self._losses.device.type == "cpu":
             self.require_finite(first)

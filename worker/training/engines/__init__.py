@@ -7,13 +7,16 @@ import torch
 from worker.training.engines.autograd import ResidentEngine
 from worker.training.engines.base import Engine
 from worker.training.engines.fused import FusedEngine
+from worker.training.engines.graphs import GraphsEngine
 from worker.training.engines.reference import ReferenceEngine
 from worker.training.errors import InvalidPlan
 from worker.training.plan import TrainingPlan
 
 __all__ = ["ENGINES", "Engine", "choose"]
 
-ENGINES: dict[str, type[Engine]] = {engine.name: engine for engine in (FusedEngine, ResidentEngine, ReferenceEngine)}
+ENGINES: dict[str, type[Engine]] = {
+    engine.name: engine for engine in (GraphsEngine, FusedEngine, ResidentEngine, ReferenceEngine)
+}
 """By name, the fastest first."""
 
 

@@ -12,9 +12,19 @@ _ROWS = {"bf16": 384, "fp32": 256, "tf32": 256}
 """In a block, at most. The Gram matrix' share of the work grows with them, and falls with the first layer's width."""
 _FLOPS = 12e9  # a quarter of a second at 48 GFLOP/s: boundaries come no further apart
 
+_MOST_RECORDED, _ROWS_RECORDED = 32, 4096
+_FLOPS_RECORDED = 1e12  # a quarter of a second at 4 TFLOP/s
 
-def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]]) -> int:
+
+def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]], *, recorded: bool = False) -> int:
     """1 or more, for linear layers with weights (O, I) of these shapes, in order."""
-    rows = min(_ROWS[plan.precision], weights[0][0] // 2)
     flops = 6 * plan.batch_size * sum(prod(shape) for shape in weights)
+    if recorded:
+        return max(1, min(recorded_batches(plan), int(_FLOPS_RECORDED // flops)))
+    rows = min(_ROWS[plan.precision], weights[0][0] // 2)
     return max(1, min(_MOST, rows // plan.batch_size, int(_FLOPS // flops)))
+
+
+def recorded_batches(plan: TrainingPlan) -> int:
+    """1 or more: those recorded as one piece, for any network."""
+    return max(1, min(_MOST_RECORDED, _ROWS_RECORDED // plan.batch_size))

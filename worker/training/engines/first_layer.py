@@ -7,7 +7,8 @@ where D_i are the gradients by the layer's products. So batch j's products are
 
 one product of the whole block with W_0, and small corrections through the block's Gram matrix. Exact up to rounding;
 the weight, megabytes that no cache near a core holds, is read twice and written once in a block instead of in a step.
-Weight decay shrinks by s in each step: all of this then holds for W_j / s^j and D_i / s^(i+1).
+Weight decay shrinks by s in each step: all of this then holds for W_j / s^j and D_i / s^(i+1). (`updates.InPlace` makes
+lr a part of the gradients from the start.)
 """
 
 from __future__ import annotations
@@ -98,18 +99,18 @@ class LazyFirstLayer:
         mixing = self._mixing[number][: rows.stop - rows.start, : rows.stop]
         if number:
             gram = linear(self._inputs[rows], self._inputs[: rows.start])
-            torch.mul(gram, -self._update.lr * self._shrink**number, out=mixing[:, : rows.start])
-        return self._layer.activated(mixing, self._mixed[: rows.stop].t())
+            torch.mul(gram, -(self._shrink**number), out=mixing[:, : rows.start])
+        return self._layer.activated(mixing, self._mixed[: rows.stop].mT)
 
     def backward(self, number: int, rows: slice, gradient: Tensor) -> None:
         """See `FirstLayer`."""
         self._mixed[rows] = gradient if self._shrink == 1 else gradient / self._shrink ** (number + 1)
-        self._update.bias(self._layer, gradient)
+        self._layer.subtract_from_bias(gradient, self._shrink)
 
     def finish(self, batches: int) -> None:
         """See `FirstLayer`."""
         shrink = self._shrink**batches
-        self._layer.add_to_weight(self._mixed, self._inputs, -self._update.lr * shrink, shrink)
+        self._layer.subtract_from_weight(self._mixed, self._inputs, shrink, shrink)
 
     def _set_shrink(self, shrink: float) -> None:
         self._shrink = shrink

@@ -2,112 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from worker.training.datasets import LoadedDataset
 from worker.training.engines.blocks import batches_in_a_block
 from worker.training.engines.first_layer import EagerFirstLayer, FirstLayer, LazyFirstLayer
 from worker.training.engines.layers import is_fully_connected, layers_of
 from worker.training.engines.objective import Objective
-from worker.training.engines.resident import ResidentTraining, ResidentValidation
-from worker.training.engines.updates import ByOptimizer, InPlace, Update
-from worker.training.networks import build_network
+from worker.training.engines.program import Program, ResidentLoop
+from worker.training.engines.updates import InPlace, update_of
 from worker.training.plan import TrainingPlan
-from worker.training.tally import Tally
 
 
-class FusedEngine:
-    """Data resident and normalised once; forward, backward and step are one hand-written sequence of products.
+class FusedProgram:
+    """Forward, backward and step are one hand-written sequence of products.
 
-    The first layer's weights change once in a block of batches where that pays (see `first_layer`); a boundary comes
-    after each block, counted from the epoch's start.
+    The first layer's weights change once in a block of batches where that pays (see `first_layer`); on a GPU, where
+    blocks are there to be recorded, they change after every batch.
     """
 
-    name: ClassVar[str] = "fused"
-
-    @staticmethod
-    def fits(plan: TrainingPlan, device: torch.device) -> bool:
-        """Fully connected networks on a CPU."""
-        return device.type == "cpu" and is_fully_connected(plan)
-
-    def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
-        torch.manual_seed(plan.seed)
-        self.network: nn.Module = (network := build_network(plan, data.input_shape)).to(device)
-        self._plan, self._device = plan, device
+    def __init__(self, plan: TrainingPlan, network: nn.Sequential, device: torch.device, *, recorded: bool) -> None:
         weight = next(network.parameters())
+        self._batch_size = plan.batch_size
         self._dtype = torch.bfloat16 if plan.precision == "bf16" else weight.dtype
         self._first, *self._others = layers = layers_of(network, self._dtype)
-        self._block = batches_in_a_block(plan, [layer.weight.shape for layer in layers])
+        self.batches = batches_in_a_block(plan, [layer.weight.shape for layer in layers], recorded=recorded)
         self._objective = Objective(len(plan.dataset.classes), plan.label_smoothing, device, weight.dtype)
-        self._update = _update(plan, layers)
-        self._first_layer = self._build_first_layer()
-        self._training = ResidentTraining(plan, data, device, self._flat)
-        self._validation = ResidentValidation(plan, data, device, self._flat)
+        self._update = update_of(plan.optimizer, layers, recorded=recorded)
+        self._first_layer: FirstLayer = EagerFirstLayer(self._first, self._update)
+        if isinstance(self._update, InPlace) and self.batches > 1 and not recorded:
+            self._first_layer = LazyFirstLayer(self._first, self._update, plan.batch_size, self.batches)
 
-    @torch.no_grad()
-    def run_epoch(self, tally: Tally, lr: float, boundary: Callable[[], None]) -> None:
-        """See `Engine.run_epoch`."""
+    def rows(self, images: Tensor) -> Tensor:
+        """See `Program`: flat (N, features), in the type of the products."""
+        return images.flatten(1).to(self._dtype)
+
+    def images(self, rows: Tensor) -> Tensor:
+        """See `Program`: the network's own type, whatever it flattens first being flat already."""
+        return rows.to(self._first.weight.dtype)
+
+    def begin_epoch(self, lr: float) -> None:
+        """See `Program`."""
         self._update.begin_epoch(lr)
-        self._training.begin_epoch()
-        size, samples = self._plan.batch_size, len(self._training)
-        for first in range(tally.batches * size, samples, self._block * size):
-            images, labels = self._training.rows(first, min(first + self._block * size, samples))
-            targets = self._objective.targets(labels)
-            log_probabilities = self._train_on(images, targets)
-            losses = self._objective.losses(log_probabilities, targets)
-            tally.add_block(losses, (log_probabilities.argmax(1) == labels).sum())
-            boundary()
 
     @torch.no_grad()
-    def validation_scores(self, between: Callable[[], None]) -> Tensor:
-        """See `Engine.validation_scores`."""
-        scores = []
-        for images in self._validation:
-            outputs = self._first.predict(images)
-            for layer in self._others:
-                outputs = layer.predict(outputs)
-            scores.append(outputs.float())
-            between()
-        return torch.cat(scores)
+    def train_on(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Program`."""
+        targets = self._objective.targets(labels)
+        self._first_layer.begin(rows)
+        batches = list(self._batches(len(rows)))
+        scores = [self._step(number, batch, targets) for number, batch in enumerate(batches)]
+        self._first_layer.finish(len(batches))
+        log_probabilities = torch.cat(scores)
+        losses = self._objective.losses(log_probabilities, targets)
+        means = torch.stack([losses[batch].mean() for batch in batches])
+        return means, (log_probabilities.argmax(-1) == labels).sum()
 
-    def sample_batch(self) -> tuple[Tensor, Tensor]:
-        """See `Engine.sample_batch`."""
-        return self._training.first(self._plan.batch_size)
+    @torch.no_grad()
+    def predict(self, rows: Tensor) -> Tensor:
+        """See `Program`."""
+        outputs = self._first.predict(rows)
+        for layer in self._others:
+            outputs = layer.predict(outputs)
+        return outputs.float()
 
     def state(self) -> dict[str, Any]:
-        """Network, the update's own, and the order."""
-        return {
-            "network": self.network.state_dict(),
-            "update": self._update.state(),
-            "order": self._training.state(),
-        }
+        """See `Program`."""
+        return self._update.state()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Network, the update's own, and the order."""
-        self.network.load_state_dict(state["network"])
-        self._update.restore(state["update"])
-        self._training.restore(state["order"])
+        """See `Program`."""
+        self._update.restore(state)
         for layer in (self._first, *self._others):
             layer.refresh()
 
-    def _train_on(self, images: Tensor, targets: Tensor) -> Tensor:
-        """One block's steps: log-probabilities (N, classes) of images (N, features), each before its own step."""
-        self._first_layer.begin(images)
-        log_probabilities = []
-        for number, rows in enumerate(self._batches(len(images))):
-            outputs = self._first_layer.forward(number, rows)
-            for layer in self._others:
-                outputs = layer.forward(outputs)
-            of_batch, gradient = self._objective.gradient(outputs, targets[rows])
-            log_probabilities.append(of_batch)
-            self._first_layer.backward(number, rows, self._backward(gradient.to(self._dtype)))
-            self._update.finish()
-        self._first_layer.finish(len(log_probabilities))
-        return torch.cat(log_probabilities)
+    def _step(self, number: int, batch: slice, targets: Tensor) -> Tensor:
+        """The step of the block's batch of this number: its log-probabilities, before it."""
+        outputs = self._first_layer.forward(number, batch)
+        for layer in self._others:
+            outputs = layer.forward(outputs)
+        scale = self._update.gradient_scale(batch.stop - batch.start)
+        log_probabilities, gradient = self._objective.gradient(outputs, targets[batch], scale)
+        self._first_layer.backward(number, batch, self._backward(gradient.to(self._dtype)))
+        self._update.finish()
+        return log_probabilities
 
     def _backward(self, gradient: Tensor) -> Tensor:
         """From the gradient by the scores to that by the first layer's products, stepping on the way."""
@@ -119,21 +100,21 @@ class FusedEngine:
         return self._first.backward(gradient)
 
     def _batches(self, rows: int) -> Iterator[slice]:
-        size = self._plan.batch_size
-        for first in range(0, rows, size):
-            yield slice(first, min(first + size, rows))
-
-    def _flat(self, images: Tensor) -> Tensor:
-        return images.flatten(1).to(self._dtype)
-
-    def _build_first_layer(self) -> FirstLayer:
-        if isinstance(self._update, InPlace) and self._block > 1:
-            return LazyFirstLayer(self._first, self._update, self._plan.batch_size, self._block)
-        return EagerFirstLayer(self._first, self._update)
+        for first in range(0, rows, self._batch_size):
+            yield slice(first, min(first + self._batch_size, rows))
 
 
-def _update(plan: TrainingPlan, layers: list[Any]) -> Update:
-    optimizer = plan.optimizer
-    if optimizer.kind == "sgd" and optimizer.momentum == 0:
-        return InPlace(optimizer)
-    return ByOptimizer(optimizer, layers)
+class FusedEngine(ResidentLoop):
+    """Fully connected networks on a CPU; boundaries come after blocks of up to eight batches."""
+
+    name: ClassVar[str] = "fused"
+
+    @staticmethod
+    def fits(plan: TrainingPlan, device: torch.device) -> bool:
+        """See `Engine.fits`."""
+        return device.type == "cpu" and is_fully_connected(plan)
+
+    @staticmethod
+    def program(plan: TrainingPlan, network: nn.Sequential, device: torch.device) -> Program:
+        """See `ResidentLoop.program`."""
+        return FusedProgram(plan, network, device, recorded=False)

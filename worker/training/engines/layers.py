@@ -71,12 +71,20 @@ class Layer:
 
     def input_gradient(self, gradient: Tensor) -> Tensor:
         """The gradient by the inputs (N, I), from that by the product. Before the weights change."""
-        return linear(gradient, self._weight.t())
+        return linear(gradient, self._weight.mT)
 
-    def add_to_weight(self, gradient: Tensor, inputs: Tensor, alpha: float, beta: float) -> None:
-        """weight = beta · weight + alpha · gradientᵀ · inputs, for gradients (N, O) by the product."""
+    def subtract_from_weight(self, gradient: Tensor, inputs: Tensor, shrink: float = 1.0, scale: float = 1.0) -> None:
+        """weight = shrink · weight - scale · gradientᵀ · inputs, for gradients (N, O) by the product."""
         copy = self._weight if self._copied else None
-        add_product(self.weight, gradient.t(), inputs, alpha, beta, copy)
+        add_product(self.weight, gradient.mT, inputs, -scale, shrink, copy)
+
+    def subtract_from_bias(self, gradient: Tensor, shrink: float = 1.0) -> None:
+        """bias = shrink · bias - the gradients' sum."""
+        if self.bias is not None:
+            if shrink != 1:
+                self.bias.mul_(shrink)
+            self.bias.sub_(gradient.sum(-2, dtype=self.bias.dtype))
+            self.refresh_bias()
 
     def refresh(self) -> None:
         """Bring the copy of the parameters up to date."""

@@ -18,12 +18,12 @@ class Objective:
         return self._targets.index_select(0, labels)
 
     @staticmethod
-    def gradient(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities (N, classes), and the gradient of the batch's mean loss by the scores."""
-        log_probabilities = torch.log_softmax(scores, 1, dtype=targets.dtype)
-        return log_probabilities, log_probabilities.exp().sub_(targets).div_(len(scores))
+    def gradient(scores: Tensor, targets: Tensor, scale: float | Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities (N, classes), and the gradient of the summed losses by the scores, times `scale`."""
+        log_probabilities = torch.log_softmax(scores, -1, dtype=targets.dtype)
+        return log_probabilities, log_probabilities.exp().sub_(targets).mul_(scale)
 
     @staticmethod
     def losses(log_probabilities: Tensor, targets: Tensor) -> Tensor:
         """Each sample's loss (N)."""
-        return (log_probabilities * targets).sum(1).neg_()
+        return (log_probabilities * targets).sum(-1).neg_()

@@ -20,20 +20,21 @@ class Draws:
     Attributes:
         order: index of each sample in the split, as it is met, (N) int64.
         augmentation: for each of the plan's steps what it draws for each sample, in that order.
+        start: state of the generators before anything of this epoch was drawn.
     """
 
     order: Tensor
     augmentation: tuple[Tensor, ...]
+    start: dict[str, Tensor]
 
 
 class Order:
-    """Draws epoch after epoch. Its state is that of the running epoch's start; a resumed epoch is drawn again."""
+    """Draws epoch after epoch. To go on within one, go back to its start and draw it again."""
 
     def __init__(self, plan: TrainingPlan, samples: int) -> None:
         self._plan, self._samples = plan, samples
         self._order = Generator().manual_seed(plan.seed)
         self._augmentation = Generator().manual_seed(plan.seed)
-        self._epoch_start = self._now()
         positions = _Positions(samples)
         sampler = RandomSampler(positions, generator=self._order) if plan.shuffle else SequentialSampler(positions)
         # torch's own loader, so that whatever it draws besides the permutation is drawn here too. The permutation does
@@ -47,22 +48,18 @@ class Order:
 
     def next_epoch(self) -> Draws:
         """The next epoch's draws."""
-        self._epoch_start = self._now()
+        start = self.state()
         (order,) = self._loader
-        return Draws(order, self._augmentations())
+        return Draws(order, self._augmentations(), start)
 
     def state(self) -> dict[str, Tensor]:
-        """Both generators as they were when the running epoch began."""
-        return self._epoch_start
+        """Both generators."""
+        return {"order": self._order.get_state(), "augmentation": self._augmentation.get_state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to the beginning of that epoch."""
+        """Go back to that state."""
         self._order.set_state(state["order"])
         self._augmentation.set_state(state["augmentation"])
-        self._epoch_start = self._now()
-
-    def _now(self) -> dict[str, Tensor]:
-        return {"order": self._order.get_state(), "augmentation": self._augmentation.get_state()}
 
     def _augmentations(self) -> tuple[Tensor, ...]:
         """Drawn batch by batch, as the reference does: one large draw would give other numbers."""

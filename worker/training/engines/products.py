@@ -41,7 +41,7 @@ def add_product(
 
     The operands may be bf16 and the target fp32.
     """
-    if left.dtype == target.dtype and not _onednn_pays(left, right.t()):
+    if left.dtype == target.dtype and not _onednn_pays(left, right.mT):
         target.addmm_(left, right, alpha=alpha, beta=beta)
         if copy is not None:
             copy.copy_(target)
@@ -57,9 +57,9 @@ def _add_in_pieces(target: Tensor, left: Tensor, right: Tensor, alpha: float, be
     mixed = left.dtype != target.dtype
     rows = max(1, (_MIXED_PIECE if mixed else _PIECE) // target.shape[1])
     left = left.contiguous()
-    products: Iterable[Tensor] = (linear(part, right.t()) for part in torch.split(left, rows))
+    products: Iterable[Tensor] = (linear(part, right.mT) for part in torch.split(left, rows))
     if mixed:
-        products = torch.split(linear(left, right.t()), rows)
+        products = torch.split(linear(left, right.mT), rows)
     copies: Iterator[Tensor | None] = repeat(None) if copy is None else iter(torch.split(copy, rows))
     for piece, product in zip(torch.split(target, rows), products, strict=True):
         if beta != 1:

@@ -20,8 +20,8 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
         inputs, weight = ctx.saved_tensors
-        by_inputs = linear(gradient, weight.t()) if ctx.needs_input_grad[0] else None
-        by_weight = linear(gradient.t(), inputs.t())
+        by_inputs = linear(gradient, weight.mT) if ctx.needs_input_grad[0] else None
+        by_weight = linear(gradient.mT, inputs.mT)
         return by_inputs, by_weight, gradient.sum(0) if ctx.has_bias else None
 
 

@@ -32,6 +32,7 @@ class ResidentTraining:
         self._order = Order(plan, len(data.train))
         self._labels = data.train.labels.to(device)
         self._draws: Draws | None = None
+        self._next: Draws | None = None
         if plan.augment:
             self._images = data.train.images.to(device)
         else:
@@ -41,9 +42,12 @@ class ResidentTraining:
         return len(self._labels)
 
     def begin_epoch(self) -> None:
-        """Draw the next epoch."""
-        draws = self._order.next_epoch()
-        self._draws = Draws(draws.order.to(self._device), tuple(drawn.to(self._device) for drawn in draws.augmentation))
+        """Go on to the next epoch."""
+        self._draws, self._next = self._next or self._draw(), None
+
+    def draw_ahead(self) -> None:
+        """Draw the epoch after the running one, while a GPU is still busy with that."""
+        self._next = self._draw()
 
     def rows(self, first: int, last: int) -> tuple[Tensor, Tensor]:
         """Samples number `first` to `last` (exclusive) of this epoch: what `prepare` gives, and labels (N) int64."""
@@ -62,12 +66,23 @@ class ResidentTraining:
         return (self._prepare(self._normalize(images)) if self._plan.augment else images), self._labels[:count]
 
     def state(self) -> dict[str, Tensor]:
-        """See `Order.state`."""
-        return self._order.state()
+        """The order's state at the running epoch's start."""
+        assert self._draws is not None
+        return self._draws.start
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """See `Order.restore`; then call `begin_epoch`."""
+        """Go back to that epoch's start; then call `begin_epoch`."""
         self._order.restore(state)
+        self._next = None
+
+    def _draw(self) -> Draws:
+        draws = self._order.next_epoch()
+        augmentation = tuple(self._send(drawn) for drawn in draws.augmentation)
+        return Draws(self._send(draws.order), augmentation, draws.start)
+
+    def _send(self, drawn: Tensor) -> Tensor:
+        # From pinned memory, or the copy would wait for everything that the GPU still has to do.
+        return drawn.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else drawn
 
 
 class ResidentValidation:

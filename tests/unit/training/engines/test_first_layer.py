@@ -24,7 +24,7 @@ def layer(dtype: torch.dtype) -> Layer:
 
 
 def work_through(first: FirstLayer, update: InPlace, blocks: list[Tensor], batch_size: int) -> list[Tensor]:
-    """Outputs of every batch; gradients are made up from them, so that an early mistake shows in all that follow."""
+    """Outputs of every batch; gradients are made up from them, so that a mistake shows in all that follow."""
     outputs = []
     for lr, block in zip((0.1, 0.1, 0.05), blocks, strict=True):
         update.begin_epoch(lr)
@@ -32,7 +32,7 @@ def work_through(first: FirstLayer, update: InPlace, blocks: list[Tensor], batch
         bounds = [*range(0, len(block), batch_size), len(block)]
         for number, (start, stop) in enumerate(pairwise(bounds)):
             outputs.append(first.forward(number, slice(start, stop)).clone())
-            first.backward(number, slice(start, stop), outputs[-1].sin())
+            first.backward(number, slice(start, stop), lr * outputs[-1].sin())
         first.finish(len(bounds) - 1)
     return outputs
 

@@ -20,7 +20,7 @@ def test_against_autograd(classes: int, smoothing: float) -> None:
     loss.backward()  # type: ignore[no-untyped-call]
     objective = Objective(classes, smoothing, torch.device("cpu"), torch.float64)
     targets = objective.targets(labels)
-    log_probabilities, gradient = objective.gradient(scores.detach(), targets)
+    log_probabilities, gradient = objective.gradient(scores.detach(), targets, 1 / len(scores))
     assert objective.losses(log_probabilities, targets).mean().item() == pytest.approx(loss.item(), rel=1e-12)
     assert scores.grad is not None
     assert torch.allclose(gradient, scores.grad, rtol=1e-12, atol=1e-15)
@@ -30,5 +30,5 @@ def test_scores_of_less_precision_are_widened() -> None:
     """bf16 scores give fp32 losses, as under autocast."""
     objective = Objective(2, 0.0, torch.device("cpu"), torch.float32)
     targets = objective.targets(torch.tensor([0, 1]))
-    log_probabilities, gradient = objective.gradient(torch.zeros(2, 2, dtype=torch.bfloat16), targets)
+    log_probabilities, gradient = objective.gradient(torch.zeros(2, 2, dtype=torch.bfloat16), targets, 0.5)
     assert log_probabilities.dtype == gradient.dtype == torch.float32

@@ -53,19 +53,17 @@ def test_augmentation_draws_batch_by_batch(batch_size: int) -> None:
         assert torch.equal(applied, pixels)
 
 
-def test_a_state_is_that_of_the_epochs_start() -> None:
-    """Restored into another order, it draws the running epoch again, and then the next ones."""
+def test_draws_carry_what_draws_them_again() -> None:
+    """An order that goes back to an epoch's start draws it again, and then the next ones."""
     plan = tiny_plan(augment=STEPS)
-    order = Order(plan, 96)
+    order, other = Order(plan, 96), Order(plan, 96)
     order.next_epoch()
-    running, state = order.next_epoch(), order.state()
-    following = order.next_epoch()
-    other = Order(plan, 96)
-    other.restore(state)
-    assert torch.equal(other.next_epoch().order, running.order)
-    again = other.next_epoch()
-    assert torch.equal(again.order, following.order)
-    assert all(map(torch.equal, again.augmentation, following.augmentation))
+    running, following = order.next_epoch(), order.next_epoch()
+    other.restore(running.start)
+    for expected in (running, following):
+        again = other.next_epoch()
+        assert torch.equal(again.order, expected.order)
+        assert all(map(torch.equal, again.augmentation, expected.augmentation))
 
 
 def test_the_global_generator_is_left_alone() -> None:
