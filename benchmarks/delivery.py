@@ -143,10 +143,14 @@ def bench(workers: int) -> Iterator[Bench]:
         made = Bench(folder, workers)
         made.warm(workers)
         yield made
+    except AssertionError:
+        print(f"Logs and database are in {folder}.", file=sys.stderr)
+        raise
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
     finally:
         if made is not None:
             made.stack.remove()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def child_killed(repeats: int = 6) -> list[Figure]:

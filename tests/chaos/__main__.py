@@ -6,6 +6,7 @@ Prints a table of faults and outcomes, and each guarantee that did not hold; exi
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is removed
+    logging.disable(logging.WARNING)  # what the services have to say stands in their own logs
     own_mounts()
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
     orders = [Order(options.seed, options.jobs, options.faults, name, options.workers) for name in databases]
