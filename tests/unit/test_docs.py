@@ -31,11 +31,11 @@ def commands(group: TyperGroup, path: str) -> Iterator[str]:
 
 
 def fields(schema: dict[str, Any]) -> Iterator[str]:
-    """Yield the name of every field of a spec and every `kind` of its parts."""
+    """Yield the name of every field of a spec, every `kind` of its parts and every choice of its fields."""
     for part in [schema, *schema["$defs"].values()]:
         for name, field in part.get("properties", {}).items():
             yield name
-            yield from [field["const"]] if "const" in field else []
+            yield from [field["const"]] if "const" in field else field.get("enum", [])
 
 
 COMMANDS = list(commands(get_command(app), "flightline"))  # type: ignore[arg-type]
