@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ from worker.launch import main
 GATES = Path(os.environ["GATES"])
 PRETENDED = "cuda:0"
 """A worker for this device says that it has a GPU, and computes on the processor."""
+
+
+COMPILER = "torch._dynamo"
+_pretended_compiler: Any = types.ModuleType(COMPILER)
+_pretended_compiler.disable = lambda function, *_, **__: function
+_pretended_compiler.graph_break = lambda: None
 
 
 def _shut(name: str) -> bool:
@@ -66,7 +73,12 @@ def _gated_check(check: Callable[[Any], None]) -> Callable[[Any], None]:
 def _gated_load(load: Callable[..., Any]) -> Callable[..., Any]:
     def gated(*arguments: Any) -> Any:
         _wait_while("load")
-        return load(*arguments)
+        if sys.modules.get(COMPILER) is _pretended_compiler:  # what decodes may need the real one
+            del sys.modules[COMPILER]
+        loaded = load(*arguments)
+        # torch's optimizers load its compiler, only to be left alone by it: three seconds of every child's first job.
+        sys.modules.setdefault(COMPILER, _pretended_compiler)
+        return loaded
 
     return gated
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,15 @@ class Service:
 
     Args:
         folder: for its home and its workers' logs.
+        cache: decoded images to begin with: decoding loads torchvision, which takes as long as loading torch.
         settings: fields of `Settings`.
     """
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, cache: Path | None = None, **settings: object) -> None:
         self.folder = folder
         self.settings = Settings.model_validate({"home": folder / "home", **settings})
+        if cache is not None:
+            shutil.copytree(cache, self.settings.cache_dir)
         self.db = Database(self.settings.sqlalchemy_url)
         self.broker = Broker(self.settings.broker_url)
         self.storage = Storage(self.settings.storage_url)

@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,8 +15,15 @@ from tests.conftest import SettingsFactory
 from tests.processes import WorkerProcess
 from tests.servers import RedisServer, start_redis
 from tests.service import Service
+from worker.training.datasets import load
+from worker.training.plan import DatasetPlan
 
-QUICK = {"lease_seconds": 3.0, "heartbeat_seconds": 0.2, "reconcile_seconds": 0.2, "checkpoint_seconds": 0.0}
+QUICK: dict[str, Any] = {
+    "lease_seconds": 3.0,
+    "heartbeat_seconds": 0.2,
+    "reconcile_seconds": 0.2,
+    "checkpoint_seconds": 0.0,
+}
 TRAIN, VAL = 40, 10
 """Images of each class."""
 
@@ -33,6 +41,14 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 pixels = bytes(dice.randrange(200) + 40 * label for _ in range(32 * 32 * 3))
                 Image.frombytes("RGB", (32, 32), pixels).save(folder / f"{number:03}.png")
     return data_dir
+
+
+@pytest.fixture(scope="session")
+def decoded(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A worker's cache that holds them."""
+    cache = tmp_path_factory.mktemp("cache")
+    load(DatasetPlan("cifar10", ("airplane", "bird")), images, cache)
+    return cache
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +74,11 @@ def shared_service(
 
 
 @pytest.fixture
-def service(tmp_path: Path, settings: SettingsFactory, images: Path) -> Iterator[Service]:
+def service(tmp_path: Path, settings: SettingsFactory, images: Path, decoded: Path) -> Iterator[Service]:
     """A service on SQLite without a worker."""
     found = settings()
-    service = Service(tmp_path, database_url=found.sqlalchemy_url, redis_url=found.broker_url, data_dir=images, **QUICK)
+    places = {"database_url": found.sqlalchemy_url, "redis_url": found.broker_url, "data_dir": images}
+    service = Service(tmp_path, decoded, **places, **QUICK)
     yield service
     service.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.servers import PostgresServer, RedisServer, start_postgres, start_red
 from tests.service import Service
 from tests.silent_proxy import SilentProxy
 
+pytestmark = pytest.mark.timeout(400)  # several workers, one after another: each of their waits has its own limit
 MID_EPOCH = 25
 """A step in the third epoch of `SPEC`."""
 
@@ -29,9 +31,9 @@ def own_redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def fragile(own_redis: RedisServer, tmp_path: Path, sqlite_url: str, images: Path) -> Iterator[Service]:
+def fragile(own_redis: RedisServer, tmp_path: Path, sqlite_url: str, images: Path, decoded: Path) -> Iterator[Service]:
     """A service whose Redis may be killed."""
-    service = Service(tmp_path, database_url=sqlite_url, redis_url=own_redis.url, data_dir=images, **QUICK)
+    service = Service(tmp_path, decoded, database_url=sqlite_url, redis_url=own_redis.url, data_dir=images, **QUICK)
     yield service
     service.close()
 
@@ -191,12 +193,12 @@ class TestRedis:
         assert worker.stop() == 0
 
     def test_a_connection_that_died_without_a_word_costs_no_job(
-        self, own_redis: RedisServer, tmp_path: Path, sqlite_url: str, images: Path
+        self, own_redis: RedisServer, tmp_path: Path, sqlite_url: str, images: Path, decoded: Path
     ) -> None:
         """The worker's connections are silenced, its next job is published: it runs all the same, sooner or later."""
         proxy = SilentProxy(own_redis.folder / "proxy.sock", own_redis.socket)
-        places = {"database_url": sqlite_url, "data_dir": images, **QUICK}
-        service = Service(tmp_path, redis_url=own_redis.url, **places)
+        places: dict[str, Any] = {"database_url": sqlite_url, "data_dir": images, **QUICK}
+        service = Service(tmp_path, decoded, redis_url=own_redis.url, **places)
         try:
             worker = service.worker(redis_url=f"unix://{own_redis.folder / 'proxy.sock'}")
             worker.start()
@@ -210,11 +212,13 @@ class TestRedis:
 
 class TestDatabase:
     def test_a_database_that_is_away_costs_no_running_job_and_a_frozen_one_an_idle_worker(
-        self, redis_url: str, tmp_path: Path, images: Path
+        self, redis_url: str, tmp_path: Path, images: Path, decoded: Path
     ) -> None:
         """The loop waits at its step until PostgreSQL is back. An idle worker that gets no answer says so and exits."""
         server = start_postgres()
-        service = Service(tmp_path, database_url=_migrated(server), redis_url=redis_url, data_dir=images, **QUICK)
+        service = Service(
+            tmp_path, decoded, database_url=_migrated(server), redis_url=redis_url, data_dir=images, **QUICK
+        )
         try:
             worker = service.start_worker()
             job_id = _held(service, worker)
