@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.unit.training.engines.recorders import Computing
 from tests.unit.training.tiny import CPU, DATASET, Recording, tiny_data
 from worker.training import engines
 from worker.training.engines.graphs import GraphsEngine
@@ -111,8 +112,9 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def graphs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything of that engine but the recording runs on a CPU too, and is under test there."""
+    """Everything of that engine but CUDA's recorder runs on a CPU too, and is under test there."""
     monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
+    monkeypatch.setattr(GraphsEngine, "recorder", Computing())
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,8 @@ def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]], *, 
     flops = 6 * plan.batch_size * sum(prod(shape) for shape in weights)
     if recorded:
         return max(1, min(recorded_batches(plan), int(_FLOPS_RECORDED // flops)))
+    if _decays_fast(plan):
+        return 1
     rows = min(_ROWS[plan.precision], weights[0][0] // 2)
     return max(1, min(_MOST, rows // plan.batch_size, int(_FLOPS // flops)))
 
@@ -28,3 +30,8 @@ def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]], *, 
 def recorded_batches(plan: TrainingPlan) -> int:
     """1 or more: those recorded as one piece, for any network."""
     return max(1, min(_MOST_RECORDED, _ROWS_RECORDED // plan.batch_size))
+
+
+def _decays_fast(plan: TrainingPlan) -> bool:
+    """Whether a step shrinks weights so much that dividing by it, as `first_layer` does, would cost digits."""
+    return plan.optimizer.weight_decay * max(plan.optimizer.lr, plan.schedule.min_lr) > 0.1

@@ -5,15 +5,16 @@ leave a GPU idle nine tenths of the time. A program is a function of tensors at 
 can be recorded: forward, backward, update and figures, dropout's draws included (CUDA's generator counts recorded draws
 as it counts others). Only picking a block's images, and augmenting them, is launched as usual, a few kernels a block.
 
-Not yet run on a GPU: what is here besides the recording itself (`_record`) is tested on a CPU, where every block is
-computed as it comes.
+Not yet run on a GPU: all but `CudaGraphs` and `CudaGraph` is tested on a CPU, with a recorder that computes. Should a
+recording fail, the run goes on without.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -25,76 +26,107 @@ from worker.training.engines.program import Program, ResidentLoop
 from worker.training.plan import TrainingPlan
 
 Tensors = tuple[Tensor, ...]
+Function = Callable[..., Tensors]
+
+log = logging.getLogger(__name__)
+
+
+class Recording(Protocol):
+    """A function of tensors that can be played again."""
+
+    def play(self, arguments: Tensors) -> Tensors:
+        """What the function gives; valid until the next time."""
+
+
+class Recorder(Protocol):
+    """Makes recordings."""
+
+    def compute(self, function: Function, arguments: Tensors) -> Tensors:
+        """Compute it in the way that a first recording needs: sets up workspaces, and what an optimizer keeps."""
+
+    def record(self, function: Function, arguments: Tensors) -> Recording:
+        """Record it without computing anything. Raises RuntimeError where it does what cannot be recorded."""
 
 
 class Recorded:
-    """A function of tensors that is recorded for each shape of its arguments, and played from then on.
+    """A function of tensors that is computed for the first arguments of each shape, then recorded, then played."""
 
-    The first call with a shape computes it as usual, on a stream of its own: that is what sets up workspaces, and what
-    an optimizer keeps. The second records. Results stay valid until the next call with the same shape.
-    """
-
-    def __init__(self, function: Callable[..., Tensors]) -> None:
-        self._function = function
-        self._recordings: dict[tuple[torch.Size, ...], _Recording | None] = {}
+    def __init__(self, function: Function, recorder: Recorder) -> None:
+        self._function, self._recorder = function, recorder
+        self._recordings: dict[tuple[torch.Size, ...], Recording] = {}
+        self._seen: set[tuple[torch.Size, ...]] = set()
+        self._can_record = True
 
     def __call__(self, *arguments: Tensor) -> Tensors:
-        """What the function gives."""
-        if arguments[0].device.type != "cuda":
-            return self._function(*arguments)
+        """What the function gives; valid until the next call with the same shapes."""
         shapes = tuple(argument.shape for argument in arguments)
-        if shapes not in self._recordings:
-            self._recordings[shapes] = None
-            return self._aside(arguments)
-        recording = self._recordings[shapes]
-        if recording is None:
-            recording = self._recordings[shapes] = _record(self._function, arguments)
-        return recording.play(arguments)
+        if shapes in self._seen and shapes not in self._recordings and self._can_record:
+            self._record(shapes, arguments)
+        self._seen.add(shapes)
+        if shapes in self._recordings:
+            return self._recordings[shapes].play(arguments)
+        return self._recorder.compute(self._function, arguments)
 
-    def _aside(self, arguments: Tensors) -> Tensors:
-        """On another stream, as recording wants its first run to be."""
+    def _record(self, shapes: tuple[torch.Size, ...], arguments: Tensors) -> None:
+        try:
+            self._recordings[shapes] = self._recorder.record(self._function, arguments)
+        except RuntimeError as error:  # nothing has been computed: the same steps can be launched as usual, only slower
+            log.warning("steps_not_recorded", extra={"reason": str(error)})
+            self._can_record = False
+
+
+class CudaGraphs:
+    """Records by CUDA graphs."""
+
+    @staticmethod
+    def compute(function: Function, arguments: Tensors) -> Tensors:
+        """See `Recorder`: on another stream than usual, as the first run before a recording is to be."""
         here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
-            results = self._function(*arguments)
+            results = function(*arguments)
         here.wait_stream(aside)
-        for tensor in (*arguments, *results):
-            tensor.record_stream(here)
+        for argument in arguments:
+            argument.record_stream(aside)
+        for result in results:
+            result.record_stream(here)
         return results
+
+    @staticmethod
+    def record(function: Function, arguments: Tensors) -> Recording:
+        """See `Recorder`."""
+        fixed = tuple(argument.clone() for argument in arguments)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            results = function(*fixed)
+        return CudaGraph(graph, fixed, results)
 
 
 @dataclass(frozen=True)
-class _Recording:
+class CudaGraph:
+    """One graph, with the tensors that it reads from and writes to."""
+
     graph: torch.cuda.CUDAGraph
     arguments: Tensors
     results: Tensors
 
     def play(self, arguments: Tensors) -> Tensors:
+        """See `Recording`."""
         for fixed, argument in zip(self.arguments, arguments, strict=True):
             fixed.copy_(argument)
         self.graph.replay()
         return self.results
 
 
-def _record(function: Callable[..., Tensors], arguments: Tensors) -> _Recording:
-    """Record the function without computing anything."""
-    fixed = tuple(argument.clone() for argument in arguments)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        results = function(*fixed)
-    return _Recording(graph, fixed, results)
-
-
 class RecordedProgram:
     """A program whose blocks are recorded."""
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
+    def __init__(self, program: Program, recorder: Recorder) -> None:
         self.batches = program.batches
         self.rows, self.images = program.rows, program.images
         self.begin_epoch, self.state, self.restore = program.begin_epoch, program.state, program.restore
-        self._train_on = Recorded(program.train_on)
-        self._predict = Recorded(lambda rows: (program.predict(rows),))
+        self._train_on = Recorded(program.train_on, recorder)
+        self._predict = Recorded(lambda rows: (program.predict(rows),), recorder)
 
     def train_on(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
@@ -110,6 +142,7 @@ class GraphsEngine(ResidentLoop):
     """Any network on a GPU; boundaries come after blocks of up to 32 batches, all of which are one graph."""
 
     name: ClassVar[str] = "graphs"
+    recorder: ClassVar[Recorder] = CudaGraphs()
 
     @staticmethod
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
@@ -120,5 +153,5 @@ class GraphsEngine(ResidentLoop):
     @staticmethod
     def program(plan: TrainingPlan, network: nn.Sequential, device: torch.device) -> Program:
         """See `ResidentLoop.program`."""
-        kind: Any = FusedProgram if is_fully_connected(plan) else AutogradProgram
-        return RecordedProgram(kind(plan, network, device, recorded=True))
+        kind = FusedProgram if is_fully_connected(plan) else AutogradProgram
+        return RecordedProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder)

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from tests.unit.training.tiny import tiny_plan
-from worker.training.engines.blocks import batches_in_a_block
-from worker.training.plan import Precision
+from worker.training.engines.blocks import batches_in_a_block, recorded_batches
+from worker.training.plan import OptimizerPlan, Precision
 
 TAPERED = [(1024, 3072), (512, 1024), (128, 512), (2, 128)]
 
@@ -34,3 +34,17 @@ def test_blocks_stay_short() -> None:
     plan = tiny_plan(batch_size=1)
     assert batches_in_a_block(plan, TAPERED) == 8
     assert batches_in_a_block(dataclasses.replace(plan, batch_size=1000), TAPERED) == 1
+
+
+def test_weights_that_decay_fast_have_no_blocks() -> None:
+    """Even where a single step takes them to zero."""
+    plan = tiny_plan(batch_size=64, optimizer=OptimizerPlan(lr=1.0, weight_decay=1.0))
+    assert batches_in_a_block(plan, TAPERED) == 1
+
+
+@pytest.mark.parametrize("batch_size, batches", [(1, 32), (64, 32), (500, 8), (10_000, 1)])
+def test_recorded_blocks(batch_size: int, batches: int) -> None:
+    """As many batches as are worth one recording, as long as their images stay few."""
+    plan = tiny_plan(batch_size=batch_size)
+    assert recorded_batches(plan) == batches
+    assert batches_in_a_block(plan, TAPERED, recorded=True) == batches

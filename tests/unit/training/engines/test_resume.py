@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from tests.unit.training.engines.recorders import Computing
 from tests.unit.training.tiny import (
     CONVNET,
     CPU,
@@ -63,8 +64,9 @@ CASES = [
 
 @pytest.fixture(autouse=True)
 def graphs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything of that engine but the recording runs on a CPU too, and is under test there."""
+    """Everything of that engine but CUDA's recorder runs on a CPU too, and is under test there."""
     monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
+    monkeypatch.setattr(GraphsEngine, "recorder", Computing())
 
 
 @pytest.mark.parametrize("name, engine", CASES)

@@ -1,0 +1,73 @@
+"""What is recorded, when, and what becomes of it; on a CPU, with recorders that compute."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.unit.training.engines.recorders import Computing, Refusing
+from tests.unit.training.tiny import CONVNET, CPU, Recording, timeless, tiny_data, tiny_plan
+from worker.training.engines.graphs import GraphsEngine, Recorded
+from worker.training.plan import SchedulePlan
+
+DATA = tiny_data(train=70, val=10)  # 35 batches of 4: a block of 32 and one of 3
+
+
+def doubled(values: Tensor) -> tuple[Tensor, ...]:
+    """A function to record."""
+    return (2 * values,)
+
+
+def test_compute_then_record_then_play() -> None:
+    """The first arguments are computed, the second recorded and played, all others played."""
+    recorder = Computing()
+    recorded = Recorded(doubled, recorder)
+    values = [recorded(torch.full((3,), float(n)))[0].tolist() for n in range(4)]
+    assert values == [[0.0] * 3, [2.0] * 3, [4.0] * 3, [6.0] * 3]
+    assert recorder.calls == ["compute", "record", "play", "play", "play"]
+
+
+def test_every_shape_has_its_own_recording() -> None:
+    """A short last block is not the recording of a full one."""
+    recorder = Computing()
+    recorded = Recorded(doubled, recorder)
+    for rows in (3, 2, 3, 2):
+        assert recorded(torch.ones(rows))[0].shape == (rows,)
+    assert recorder.calls == ["compute", "compute", "record", "play", "record", "play"]
+
+
+def test_what_cannot_be_recorded_is_computed(caplog: pytest.LogCaptureFixture) -> None:
+    """It is said once, and never tried again."""
+    recorder = Refusing()
+    recorded = Recorded(doubled, recorder)
+    with caplog.at_level(logging.WARNING):
+        for n in range(4):
+            assert recorded(torch.full((3,), float(n)))[0].tolist() == [2.0 * n] * 3
+    assert recorder.calls == ["compute", "refuse", "compute", "compute", "compute"]
+    assert [record.message for record in caplog.records] == ["steps_not_recorded"]
+
+
+@pytest.mark.parametrize("architecture", [tiny_plan().architecture, CONVNET], ids=["mlp", "convnet"])
+def test_playing_changes_nothing(architecture: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose blocks are played is the run whose blocks are computed; each epoch's learning rate reaches both."""
+    monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
+    plan = tiny_plan(architecture=architecture, batch_size=4, epochs=4, schedule=SchedulePlan("cosine"))
+    runs = []
+    for recorder in (Computing(), Refusing()):
+        monkeypatch.setattr(GraphsEngine, "recorder", recorder)
+        runs.append(Recording(plan, DATA, engine="graphs"))
+        assert ("play" in recorder.calls) == (type(recorder) is Computing)
+    played, computed = runs
+    assert [timeless(epoch) for epoch in played.epochs] == [timeless(epoch) for epoch in computed.epochs]
+    reference = Recording(dataclasses.replace(plan, engine="reference"), DATA)
+    assert [e.train_loss for e in played.epochs] == pytest.approx([e.train_loss for e in reference.epochs], rel=1e-4)
+
+
+def test_a_cpu_is_not_for_graphs() -> None:
+    """Only a GPU's plans fit."""
+    assert not GraphsEngine.fits(tiny_plan(), CPU)
+    assert GraphsEngine.fits(tiny_plan(), torch.device("cuda"))
