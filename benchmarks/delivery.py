@@ -138,19 +138,16 @@ class Bench:
 def bench(workers: int) -> Iterator[Bench]:
     """A warm stack, removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="fl-bench-", dir="/tmp"))
-    made: Bench | None = None
+    made = Bench(folder, workers)
     try:
-        made = Bench(folder, workers)
         made.warm(workers)
         yield made
-    except AssertionError:
+    except BaseException:
         print(f"Logs and database are in {folder}.", file=sys.stderr)
         raise
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
     finally:
-        if made is not None:
-            made.stack.remove()
+        made.stack.remove()
+    shutil.rmtree(folder)
 
 
 def child_killed(repeats: int = 6) -> list[Figure]:
