@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-_MOST, _LEAST = 12, 4
+_MOST, _LEAST = 12, 3
 MAX_ATTEMPTS = 100
 """So many that no job can use them up: every failure is then somebody's fault."""
 
