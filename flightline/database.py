@@ -7,6 +7,7 @@ from shared.broker import Broker
 from shared.db import Database
 from shared.reconciler import Report, sweep
 from shared.settings import Settings
+from shared.storage import Storage
 
 
 def migrate(settings: Settings) -> str:
@@ -35,7 +36,9 @@ def migrate_and_sweep(settings: Settings, broker_url: str) -> Report:
 
     Raises:
         DatabaseUnavailable, QueueUnavailable: one of the two does not answer.
+        ConfigurationError, StorageError: artifacts cannot be kept where FLIGHTLINE_ARTIFACTS_URL says.
     """
+    Storage(settings.storage_url).check()
     migrate(settings)
     database, broker = Database(settings.sqlalchemy_url), Broker(broker_url)
     try:

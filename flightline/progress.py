@@ -46,6 +46,7 @@ class JobsView:
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = {job.id: job for job in jobs}
         self._losses: dict[str, dict[int, float | None]] = {job.id: {} for job in jobs}
+        self._ended: set[str] = set()
 
     def jobs(self) -> list[Job]:
         """The jobs as they are now."""
@@ -58,7 +59,10 @@ class JobsView:
         for event in update.events:
             self._note_loss(job.id, event)
         lines = [line for event in update.events if (line := event_line(job, event))]
-        return lines if before.status == job.status else [*lines, f"{title(job)}  {ending(job)}"]
+        told = before.status == job.status and (job.id in self._ended or not job.finished)
+        if job.finished:
+            self._ended.add(job.id)
+        return lines if told else [*lines, f"{title(job)}  {ending(job)}"]
 
     def _note_loss(self, id: str, event: Event) -> None:
         losses = self._losses[id]
@@ -92,7 +96,9 @@ def event_line(job: Job, event: Event) -> str:
     """An epoch, or the going back to one, in words; empty for other events."""
     data = event.data
     if event.kind == "resumed":
-        return f"{title(job)}  attempt {data['attempt']} goes on from its checkpoint with epoch {data['from_epoch']}"
+        first = data["from_epoch"]
+        what = "starts over" if first == 1 else f"goes on from its checkpoint with epoch {first}"
+        return f"{title(job)}  attempt {data['attempt']} {what}"
     if event.kind != "epoch":
         return ""
     return (

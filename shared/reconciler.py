@@ -195,8 +195,8 @@ def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
 def sweep(db: Database, broker: Broker) -> Report:
     """Put right what the last stack on this machine left, when the next one starts.
 
-    Attempts of this host's workers whose process is gone are ended at once, without waiting for their leases; every
-    queued job is published.
+    Attempts of this host's workers whose process is gone are ended at once, without waiting for their leases; queued
+    jobs that have no message are published: all of them when Redis has lost everything.
 
     Raises:
         DatabaseUnavailable, QueueUnavailable: one of the two does not answer.
@@ -207,12 +207,12 @@ def sweep(db: Database, broker: Broker) -> Report:
             detail = f"Worker {worker_id} was gone when the stack started again."
             expired += len(attempts.lose(db, worker_id, Ending(Outcome.LOST, "worker_lost", detail, retryable=True)))
             workers.leave(db, worker_id)
-    broker.has_lost_everything()
-    ids = _waiting(db)
+    lost_everything = broker.has_lost_everything()
+    ids = _waiting(db) if lost_everything else _waiting(db, Job.published_at.is_(None))
     published = 0
     for start in range(0, len(ids), BATCH):
         published += len(ids[start : start + BATCH]) * publish_many(db, broker, ids[start : start + BATCH])
-    if published == len(ids):
+    if lost_everything and published == len(ids):
         broker.confirm_republished()
     return Report(expired, published)
 

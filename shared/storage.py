@@ -58,6 +58,16 @@ class Storage:
             raise StorageError(f"{reason}: free or add space there, or check its permissions.") from error
         return Stored(path, hashlib.sha256(content).hexdigest(), len(content))
 
+    def check(self) -> None:
+        """Write and delete a small file, so that a place that cannot be written to is noticed before a job is trained.
+
+        Raises:
+            StorageError: it cannot be written to.
+        """
+        probe = f"probe-{uuid.uuid4().hex}"
+        self.put(probe, b"")
+        self.delete([probe])
+
     def open(self, path: str) -> IO[bytes]:
         """A stored file, opened for reading.
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from flightline.arguments import find_job
 from flightline.client import Client
 from flightline.commands.options import JobId, Json
-from flightline.console import out, print_json, print_table
+from flightline.console import err, out, print_json, print_table
 from flightline.errors import NotFound
 from flightline.records import Job
 from flightline.render import CLASS_HEADERS, NOTHING, class_rows, confusion_rows, job_facts
@@ -30,6 +30,13 @@ class Part(StrEnum):
     artifacts = "artifacts"
 
 
+class Weights(StrEnum):
+    """Whose evaluation."""
+
+    best = "best"
+    last = "last"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(show)
@@ -39,13 +46,13 @@ def register(app: typer.Typer) -> None:
 def show(
     id: JobId,
     part: Annotated[Part, typer.Option(help="The whole job, or one part of it alone.")] = Part.job,
-    weights: Annotated[str, typer.Option(help="Evaluation of the best or the last weights.")] = "best",
+    weights: Annotated[Weights, typer.Option(help="Evaluation of the best or the last weights.")] = Weights.best,
     json: Json = False,
 ) -> None:
     """Show a job: where it stands, its result, the figures of each class."""
     with Client() as client:
         job_id = find_job(client, id)
-        chosen: Literal["best", "last"] = "last" if weights == "last" else "best"
+        chosen: Literal["best", "last"] = "last" if weights is Weights.last else "best"
         if json:
             print_json(_document(client, job_id, part, chosen))
         elif part is Part.job:
@@ -127,3 +134,5 @@ def download(
     else:
         for path in saved:
             out().print(str(path), markup=False)
+        if not saved:
+            err().print(f"Job {job_id} has left no artifacts.", markup=False)

@@ -79,6 +79,8 @@ def training_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
     if training.loss not in {"auto", LOSS_OF_OUTPUT[output]}:
         why = f"clashes with the output {show(output)}, which takes {show(LOSS_OF_OUTPUT[output])}"
         yield ["training", "loss"], f'The loss {show(training.loss)} {why}; "auto" is always right.'
+    if training.engine == "graphs" and spec.resources.device != "cuda":
+        yield ["training", "engine"], 'The engine "graphs" needs resources.device "cuda"; "auto" fits every device.'
     yield from _optimizer_findings(spec)
     kinds = [augmentation.kind for augmentation in training.augment]
     for index, kind in enumerate(kinds):

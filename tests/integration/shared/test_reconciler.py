@@ -367,3 +367,13 @@ class TestSweep:
         sweep(database, broker)
 
         assert messages(redis_server) == [claim.job_id]
+
+    def test_a_message_that_is_there_is_not_sent_again(
+        self, database: Database, broker: Broker, redis_server: RedisServer
+    ) -> None:
+        """Starting a stack over and over does not fill Redis."""
+        job_id = factories.submit(database)
+        for _ in range(3):
+            sweep(database, broker)
+
+        assert messages(redis_server) == [job_id]

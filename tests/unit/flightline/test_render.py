@@ -85,6 +85,21 @@ def test_view_goes_back_with_a_resumed_attempt() -> None:
     assert "█▁  " in drawn(view)
 
 
+def test_view_says_when_an_attempt_starts_over() -> None:
+    """Without a checkpoint nothing is gone on from."""
+    view = JobsView([job := running(name="mine")])
+    over = Event({"seq": 4, "kind": "resumed", "data": {"attempt": 2, "from_epoch": 1}})
+    assert view.add(Update(job, (over,))) == ["mine  attempt 2 starts over"]
+
+
+def test_view_says_once_how_a_job_ended_that_was_finished_before() -> None:
+    """Somebody who looks later is told the same as somebody who was there."""
+    failed = running(name="mine", status="failed", error={"code": "x", "detail": "No such class."})
+    view = JobsView([failed])
+    assert view.add(Update(failed, ())) == ["mine  failed: No such class."]
+    assert view.add(Update(failed, ())) == []
+
+
 @pytest.mark.parametrize(
     "fields,part",
     [

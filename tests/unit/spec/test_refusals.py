@@ -249,3 +249,14 @@ def test_values_that_json_does_not_have_are_refused() -> None:
         parse_spec({**PRESET, "name": b"bytes"}, Caps())
     with pytest.raises(InvalidSpec, match="not a text"):
         parse_spec({**PRESET, 3: "three"}, Caps())  # type: ignore[dict-item]
+
+
+def test_cuda_graphs_want_a_cuda_device() -> None:
+    """A job that only a GPU can run must say so, or a CPU worker would take it and fail."""
+    document = {"preset": "notebook-linear", "training": {"engine": "graphs"}}
+
+    with pytest.raises(InvalidSpec) as refused:
+        parse_spec(document, Caps())
+
+    assert [error.pointer for error in refused.value.errors] == ["/training/engine"]
+    assert parse_spec(document | {"resources": {"device": "cuda"}}, Caps()).queue == "cuda"
