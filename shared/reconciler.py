@@ -134,12 +134,8 @@ class Reconciler:
         return self._publish(_waiting(self._db, *conditions))
 
     def _publish(self, ids: Sequence[str]) -> int:
-        """Publish these in batches; returns how many it came to."""
-        for start in range(0, len(ids), BATCH):
-            # The turn is renewed on the way: a hundred thousand messages take a minute.
-            if not (self._take_turn() and publish_many(self._db, self._broker, ids[start : start + BATCH])):
-                return start
-        return len(ids)
+        """Publish these; returns how many it came to. The turn is renewed on the way: 100,000 take a minute."""
+        return _publish_in_batches(self._db, self._broker, ids, go_on=self._take_turn)
 
     def _publish_unpublished(self) -> int:
         """A publish that failed, or that a crash prevented."""
@@ -192,6 +188,16 @@ def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
         return list(connection.scalars(queued.order_by(Job.priority.desc(), Job.queued_at, Job.id)))
 
 
+def _publish_in_batches(
+    db: Database, broker: Broker, ids: Sequence[str], go_on: Callable[[], bool] = lambda: True
+) -> int:
+    """Publish these in order, for as long as Redis takes them and `go_on()` says so; returns how many it came to."""
+    for start in range(0, len(ids), BATCH):
+        if not (go_on() and publish_many(db, broker, ids[start : start + BATCH])):
+            return start
+    return len(ids)
+
+
 def sweep(db: Database, broker: Broker) -> Report:
     """Put right what the last stack on this machine left, when the next one starts.
 
@@ -209,9 +215,7 @@ def sweep(db: Database, broker: Broker) -> Report:
             workers.leave(db, worker_id)
     lost_everything = broker.has_lost_everything()
     ids = _waiting(db) if lost_everything else _waiting(db, Job.published_at.is_(None))
-    published = 0
-    for start in range(0, len(ids), BATCH):
-        published += len(ids[start : start + BATCH]) * publish_many(db, broker, ids[start : start + BATCH])
+    published = _publish_in_batches(db, broker, ids)
     if lost_everything and published == len(ids):
         broker.confirm_republished()
     return Report(expired, published)
