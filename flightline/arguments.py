@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flightline.client import Client
-from flightline.documents import Document
+from flightline.documents import Document, write_out
 from flightline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,10 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
         path, equals, value = setting.partition("=")
         if not equals or not path:
             raise UsageError(f"--set {setting!r} is not understood. Write path=value, such as training.epochs=20.")
-        _set(result, path.split("."), _value(value), setting)
+        steps = path.split(".")
+        if len(steps) > 1:
+            write_out(result, steps[0])
+        _set(result, steps, _value(value), setting)
     return result
 
 

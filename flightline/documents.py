@@ -10,18 +10,40 @@ Document = dict[str, Any]
 
 
 def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) -> Document:
-    """The document to submit: a spec, or a preset's name, with `overrides` merged in: objects are merged."""
-    start: Mapping[str, Any] = {"preset": spec} if isinstance(spec, str) else spec
+    """The document to submit: a spec, or a preset's name, with `overrides` merged in, as `merged` has it."""
+    start: Document = {"preset": spec} if isinstance(spec, str) else dict(spec)
+    for field in (field for field, value in overrides.items() if isinstance(value, Mapping)):
+        write_out(start, field)
     return merged(start, overrides)
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Document:
-    """A copy of `base` with the keys of `over`; where both hold an object the two are merged."""
+    """A copy of `base` with the keys of `over`; where both hold an object the two are merged.
+
+    As in the service, an object that names another kind (a data set: another name) replaces the one that stands there.
+    """
     result = dict(base)
     for key, value in over.items():
-        old = result.get(key)
-        result[key] = merged(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        result[key] = _over(result.get(key), value)
     return result
+
+
+def _over(old: object, new: object) -> object:
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return new
+    differ = any(tag in old and tag in new and old[tag] != new[tag] for tag in ("kind", "name"))
+    return new if differ else merged(old, new)
+
+
+def write_out(document: Document, field: str) -> None:
+    """Replace a short form (``"dataset": "cifar2"``) in a field of the job by what it stands for, if it is one."""
+    if not isinstance(document.get(field), str):
+        return
+    from shared.spec.expanding import SHORT_FORMS  # pydantic takes a while to load, and few calls need it
+
+    meaning = SHORT_FORMS.get(field, {}).get(document[field])
+    if meaning is not None:
+        document[field] = json.loads(json.dumps(meaning))
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:

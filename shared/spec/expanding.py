@@ -11,10 +11,11 @@ from shared.spec.phrases import did_you_mean, listed, show
 from shared.spec.pointers import Token, pointer, walk_in
 from shared.spec.presets import PRESETS
 
-_SHORT_FORMS: Mapping[str, Mapping[str, object]] = {
+SHORT_FORMS: Mapping[str, Mapping[str, object]] = {
     "architecture": {name: preset.document["architecture"] for name, preset in PRESETS.items()},
     "dataset": SHORT_DATASETS,
 }
+"""What a text stands for, by the field that it stands in."""
 _EMPTY: Mapping[str, object] = {}
 
 
@@ -62,7 +63,7 @@ def expand(sent: Mapping[str, object]) -> Expanded:
     base = PRESETS[preset].document if isinstance(preset, str) else _EMPTY
     document = dict(base)
     for field, value in sent.items():
-        forms = _SHORT_FORMS.get(field)
+        forms = SHORT_FORMS.get(field)
         if field == "preset":
             continue
         if forms is None or not isinstance(value, str):

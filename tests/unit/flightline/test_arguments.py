@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flightline.arguments import apply_settings
-from flightline.documents import merged
+from flightline.documents import job_document, merged
 from flightline.errors import UsageError
 
 
@@ -47,3 +47,47 @@ def test_merged_replaces_what_is_no_object() -> None:
         "a": {"b": 1, "c": [3]},
         "d": {"e": 2},
     }
+
+
+def test_merged_replaces_an_object_of_another_kind() -> None:
+    """Another optimizer does not inherit the first one's fields."""
+    sgd = {"optimizer": {"kind": "sgd", "momentum": 0.9}}
+    assert merged(sgd, {"optimizer": {"kind": "adam"}}) == {"optimizer": {"kind": "adam"}}
+    assert merged(sgd, {"optimizer": {"lr": 0.1}}) == {"optimizer": {"kind": "sgd", "momentum": 0.9, "lr": 0.1}}
+
+
+CIFAR2 = {"name": "cifar10", "classes": ["airplane", "bird"]}
+TAPERED = {"kind": "mlp", "hidden": [1024, 512, 128], "activation": "tanh", "output": "log_softmax"}
+
+
+@pytest.mark.parametrize(
+    "document,setting,expected",
+    [
+        ({"dataset": "cifar2"}, "dataset.train_per_class=320", {"dataset": CIFAR2 | {"train_per_class": 320}}),
+        ({"dataset": "cifar2"}, "dataset=synthetic", {"dataset": "synthetic"}),
+        (
+            {"architecture": "notebook-tapered"},
+            "architecture.hidden.0=64",
+            {"architecture": TAPERED | {"hidden": [64, 512, 128]}},
+        ),
+    ],
+)
+def test_settings_go_into_short_forms(document: dict[str, object], setting: str, expected: dict[str, object]) -> None:
+    """A setting inside a short form writes out what that stands for; what it stands for stays as it was."""
+    assert apply_settings(document, [setting]) == expected
+    assert apply_settings({"architecture": "notebook-tapered"}, ["architecture.kind=mlp"]) == {"architecture": TAPERED}
+
+
+def test_overrides_go_into_short_forms() -> None:
+    """Fields beside a short form keep what it stands for: `synthetic` does not become another data set."""
+    few = {"dataset": {"train_per_class": 8}}
+    expected = {"dataset": {"name": "synthetic", "classes": ["airplane", "bird"], "train_per_class": 8}}
+    assert job_document({"dataset": "synthetic"}, few) == expected
+    linear = job_document({"architecture": "notebook-tapered"}, {"architecture": {"kind": "layers", "layers": []}})
+    assert linear == {"architecture": {"kind": "layers", "layers": []}}
+
+
+def test_a_setting_in_an_unknown_short_form_is_refused() -> None:
+    """A name that stands for nothing has no fields; the message shows it."""
+    with pytest.raises(UsageError, match='does not fit into the value "cifar3"'):
+        apply_settings({"dataset": "cifar3"}, ["dataset.train_per_class=1"])
