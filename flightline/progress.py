@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -16,7 +17,10 @@ from flightline.records import Event, Job
 from flightline.render import age, duration, loss, percent, sparkline, status, title
 from flightline.watching import Update
 
-BAR_WIDTH = 24
+HEADERS = tuple(Text(name, "dim") for name in ("NAME", "STATUS", "EPOCH", "VAL LOSS", "VAL ACC", ""))
+GAP = 2
+SHORTEST_TITLE, SHORTEST_BAR, LONGEST_BAR = 8, 6, 24
+"""Columns; the bar and the sparkline, second and third, take what there is room for."""
 
 
 def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[Job]:
@@ -71,25 +75,50 @@ class JobsView:
         elif event.kind == "resumed":
             self._losses[id] = {epoch: value for epoch, value in losses.items() if epoch < event.data["from_epoch"]}
 
-    def __rich__(self) -> Table:
-        grid = Table.grid(padding=(0, 2))
-        for job in self._jobs.values():
-            grid.add_row(*self._cells(job))
-        return grid
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        """A line a job, never wider than the terminal: a live line that wraps is not drawn over, but again below."""
+        rows = {job.id: self._cells(job) for job in self._jobs.values()}
+        widths = [max(cell_len(cell.plain) for cell in column) for column in zip(HEADERS, *rows.values(), strict=True)]
+        widths[0] = min(widths[0], max(SHORTEST_TITLE, options.max_width - _taken([*widths[1:], SHORTEST_BAR])))
+        bar, spark = _room(options.max_width - _taken(widths))
+        grid = Table.grid(padding=(0, GAP))
+        for width in [*widths[:2], bar, *([spark] if spark else []), *widths[2:]]:
+            grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
+        grid.add_row(*HEADERS[:2], *([""] * (2 if spark else 1)), *HEADERS[2:])
+        for id, cells in rows.items():
+            line = [self._sparkline(id, spark)] if spark else []
+            grid.add_row(*cells[:2], _bar(self._jobs[id], bar), *line, *cells[2:])
+        yield grid
 
-    def _cells(self, job: Job) -> list[Text | ProgressBar]:
+    def _cells(self, job: Job) -> list[Text]:
         progress, result = job.progress, job.result
-        bar = ProgressBar(total=max(1, progress.epochs), completed=progress.epoch, width=BAR_WIDTH)
         return [
             Text(title(job), "bold"),
             status(job),
-            bar,
             Text(f"{progress.epoch}/{progress.epochs}"),
-            Text(sparkline([value for _, value in sorted(self._losses[job.id].items())]), "cyan"),
-            Text(f"loss {loss(result.val_loss if result else None)}"),
-            Text(f"accuracy {percent(result.val_accuracy if result else None)}"),
+            Text(loss(result.val_loss if result else None)),
+            Text(percent(result.val_accuracy if result else None)),
             Text(_remaining(job), "dim"),
         ]
+
+    def _sparkline(self, id: str, width: int) -> Text:
+        return Text(sparkline([value for _, value in sorted(self._losses[id].items())], width), "cyan")
+
+
+def _taken(widths: Sequence[int]) -> int:
+    """What columns of these widths take of a line, with the gap behind each."""
+    return sum(width + GAP for width in widths)
+
+
+def _room(left: int) -> tuple[int, int]:
+    """The widths of the bar and of the sparkline in `left` columns; none of the sparkline where there is no room."""
+    bar = max(SHORTEST_BAR, min(LONGEST_BAR, (left - GAP) // 2))
+    spark = min(LONGEST_BAR, left - GAP - bar)
+    return (bar, spark) if spark >= SHORTEST_BAR else (max(SHORTEST_BAR, min(LONGEST_BAR, left)), 0)
+
+
+def _bar(job: Job, width: int) -> ProgressBar:
+    return ProgressBar(total=max(1, job.progress.epochs), completed=job.progress.epoch, width=width)
 
 
 def event_line(job: Job, event: Event) -> str:
@@ -109,7 +138,7 @@ def event_line(job: Job, event: Event) -> str:
 
 def _remaining(job: Job) -> str:
     if job.status == "queued":
-        return f"waiting for {age(job.queued_at)}"
+        return f"waits {age(job.queued_at)}"
     if job.finished or job.progress.eta_seconds is None:
         return ""
     return f"{duration(job.progress.eta_seconds)} left"

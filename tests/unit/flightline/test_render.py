@@ -56,10 +56,10 @@ def epoch_event(number: int, loss: float) -> Event:
     return Event({"seq": number, "kind": "epoch", "data": data})
 
 
-def drawn(view: JobsView) -> str:
-    """The view as a terminal would show it."""
+def drawn(view: JobsView, width: int = 200) -> str:
+    """The view as a terminal would show it; as in the command, the console itself wraps nothing."""
     text = io.StringIO()
-    Console(file=text, width=200).print(view)
+    Console(file=text, width=width, soft_wrap=True).print(view)
     return text.getvalue()
 
 
@@ -70,7 +70,7 @@ def test_view_shows_where_a_job_stands() -> None:
     view = JobsView([running(name="mine")])
     view.add(Update(job, (epoch_event(1, 2.0), epoch_event(2, 1.0))))
     text = drawn(view)
-    for part in ("mine", "running", "12/100", "█▁", "loss 0.4400", "accuracy 81.0 %", "2:11 left"):
+    for part in ("mine", "running", "12/100", "█▁", "VAL LOSS", "0.4400", "VAL ACC", "81.0 %", "2:11 left"):
         assert part in text
 
 
@@ -83,6 +83,30 @@ def test_view_goes_back_with_a_resumed_attempt() -> None:
     assert view.add(Update(job, (resumed,))) == ["mine  attempt 2 goes on from its checkpoint with epoch 2"]
     view.add(Update(job, (epoch_event(2, 1.0),)))
     assert "█▁  " in drawn(view)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 132])
+def test_view_never_wraps(width: int) -> None:
+    """However narrow the terminal and however long the names, each job is one line of at most its width."""
+    result = {"val_loss": 0.44, "val_accuracy": 0.81}
+    progress = {"epoch": 12, "epochs": 100, "eta_seconds": 4000.0}
+    jobs = [running(id=name, name=name, result=result, progress=progress) for name in ("notebook-tapered-logits", "b")]
+    view = JobsView([*jobs, running(id="c", name="n" * 100)])
+    view.add(Update(jobs[0], tuple(epoch_event(number, 1 / number) for number in range(1, 100))))
+    lines = drawn(view, width).splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= width
+
+
+def test_view_keeps_its_bar_and_figures_in_eighty_columns() -> None:
+    """A terminal of the usual width shows every figure of a job with a long name, and a bar; a wider one its losses."""
+    result = {"val_loss": 0.44, "val_accuracy": 0.81}
+    progress = {"epoch": 50, "epochs": 100, "eta_seconds": 4000.0}
+    view = JobsView([job := running(name="notebook-tapered-logits", result=result, progress=progress)])
+    view.add(Update(job, (epoch_event(1, 2.0), epoch_event(2, 1.0))))
+    for part in ("notebook-taper", "running", "50/100", "0.4400", "81.0 %", "1:06:40 left", "━━━"):
+        assert part in drawn(view, 80)
+    assert "█▁" in drawn(view, 100)
 
 
 def test_view_says_when_an_attempt_starts_over() -> None:
@@ -103,7 +127,7 @@ def test_view_says_once_how_a_job_ended_that_was_finished_before() -> None:
 @pytest.mark.parametrize(
     "fields,part",
     [
-        ({"status": "queued"}, "waiting for"),
+        ({"status": "queued"}, "waits "),
         ({"cancel_requested": True}, "cancelling"),
         ({"status": "cancelled"}, "cancelled"),
     ],
