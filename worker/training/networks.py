@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from worker.training.datasets import LoadedDataset
 from worker.training.errors import InvalidPlan
 from worker.training.plan import LayerPlan, LayersPlan, MlpPlan, TrainingPlan
 
@@ -33,6 +34,12 @@ class Mlp(nn.Sequential):
     def forward(self, images: Tensor) -> Tensor:
         """Scores (N, classes) of images (N, C, H, W)."""
         return super().forward(images.flatten(1))  # type: ignore[no-untyped-call, no-any-return]
+
+
+def fresh_network(plan: TrainingPlan, data: LoadedDataset) -> nn.Module:
+    """The network that a run of this plan on these images starts from, on the CPU. Seeds the global generator."""
+    torch.manual_seed(plan.seed)
+    return build_network(plan, data.input_shape)
 
 
 def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Sequential:

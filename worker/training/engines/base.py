@@ -16,8 +16,8 @@ from worker.training.tally import Tally
 class Engine(Protocol):
     """Holds the network, the optimizer and the loader, and takes the steps.
 
-    The schedule, early stopping, the best weights and checkpoints are the trainer's. A new engine seeds the
-    global generator with the plan's seed right before it builds the network.
+    The schedule, early stopping, the best weights and checkpoints are the trainer's. A new engine starts from
+    `networks.fresh_network`.
     """
 
     name: ClassVar[str]

@@ -24,7 +24,7 @@ class FusedProgram:
     blocks are there to be recorded, they change after every batch.
     """
 
-    def __init__(self, plan: TrainingPlan, network: nn.Sequential, device: torch.device, *, recorded: bool) -> None:
+    def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
         weight = next(network.parameters())
         self._batch_size = plan.batch_size
         self._dtype = torch.bfloat16 if plan.precision == "bf16" else weight.dtype
@@ -115,6 +115,6 @@ class FusedEngine(ResidentLoop):
         return device.type == "cpu" and is_fully_connected(plan)
 
     @staticmethod
-    def program(plan: TrainingPlan, network: nn.Sequential, device: torch.device) -> Program:
+    def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
         """See `ResidentLoop.program`."""
         return FusedProgram(plan, network, device, recorded=False)

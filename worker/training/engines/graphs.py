@@ -151,7 +151,7 @@ class GraphsEngine(ResidentLoop):
         return device.type == "cuda"
 
     @staticmethod
-    def program(plan: TrainingPlan, network: nn.Sequential, device: torch.device) -> Program:
+    def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
         """See `ResidentLoop.program`."""
         kind = FusedProgram if is_fully_connected(plan) else AutogradProgram
         return RecordedProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder)

@@ -118,10 +118,10 @@ def _is_chain(plan: LayersPlan) -> bool:
     return kinds[:1] == ["flatten"] and kinds[1:2] == ["linear"] and set(kinds) <= allowed
 
 
-def layers_of(network: nn.Sequential, dtype: torch.dtype) -> list[Layer]:
+def layers_of(network: nn.Module, dtype: torch.dtype) -> list[Layer]:
     """The layers of a fully connected network, which take flattened images."""
     layers: list[Layer] = []
-    for module in network:
+    for module in network.children():
         if isinstance(module, nn.Linear):
             layers.append(Layer(module, dtype))
         elif (function := pointwise(module)) is not None:

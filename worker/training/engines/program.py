@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from worker.training.datasets import LoadedDataset
 from worker.training.engines.resident import ResidentTraining, ResidentValidation
-from worker.training.networks import build_network
+from worker.training.networks import fresh_network
 from worker.training.plan import TrainingPlan
 from worker.training.tally import Tally
 
@@ -57,15 +57,13 @@ class ResidentLoop:
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
         self._plan = plan
-        torch.manual_seed(plan.seed)
-        network = build_network(plan, data.input_shape).to(device)
-        self.network: nn.Module = network
-        self._program = self.program(plan, network, device)
+        self.network: nn.Module = fresh_network(plan, data).to(device)
+        self._program = self.program(plan, self.network, device)
         self._training = ResidentTraining(plan, data, device, self._program.rows)
         self._validation = ResidentValidation(plan, data, device, self._program.rows)
 
     @staticmethod
-    def program(plan: TrainingPlan, network: nn.Sequential, device: torch.device) -> Program:
+    def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
         """The program of the plan's network, which is on the device."""
         raise NotImplementedError
 

@@ -13,7 +13,7 @@ from worker.training.devices import precision
 from worker.training.evaluation import predict
 from worker.training.loader import Loader, normalizer
 from worker.training.losses import mean_loss
-from worker.training.networks import build_network
+from worker.training.networks import fresh_network
 from worker.training.optimizers import build_optimizer, set_learning_rate
 from worker.training.plan import TrainingPlan
 from worker.training.tally import Tally
@@ -32,8 +32,7 @@ class ReferenceEngine:
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
         self._plan, self._data, self._device = plan, data, device
-        torch.manual_seed(plan.seed)
-        self.network: nn.Module = build_network(plan, data.input_shape).to(device)
+        self.network: nn.Module = fresh_network(plan, data).to(device)
         self._optimizer = build_optimizer(plan.optimizer, self.network.parameters())
         self._loader = Loader(plan, data, device)
 
