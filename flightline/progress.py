@@ -85,9 +85,9 @@ class JobsView:
         for width in [*widths[:2], bar, *([spark] if spark else []), *widths[2:]]:
             grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
         grid.add_row(*HEADERS[:2], *([""] * (2 if spark else 1)), *HEADERS[2:])
-        for id, cells in rows.items():
-            line = [self._sparkline(id, spark)] if spark else []
-            grid.add_row(*cells[:2], _bar(self._jobs[id], bar), *line, *cells[2:])
+        for job_id, cells in rows.items():
+            line = [self._sparkline(job_id, spark)] if spark else []
+            grid.add_row(*cells[:2], _bar(self._jobs[job_id], bar), *line, *cells[2:])
         yield grid
 
     def _cells(self, job: Job) -> list[Text]:
