@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import Annotated, Literal, NoReturn
 
 import orjson
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from api.parsing import Instant
 from shared.errors import FieldError, InvalidQuery
@@ -23,7 +24,18 @@ Sort = Literal[
     "best_val_accuracy",
     "-best_val_accuracy",
 ]
-Cursor = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=500)]
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{1,500}", re.ASCII)
+
+
+def _cursor(value: str) -> str:
+    if not _CURSOR.fullmatch(value):
+        raise ValueError("must be the next_cursor of a page")
+    return value
+
+
+Cursor = Annotated[
+    str, AfterValidator(_cursor), Field(json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$", "maxLength": 500})
+]
 
 _JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
 _Instant = TypeAdapter(tuple[Sort, Instant | None, _JobId])
@@ -53,4 +65,5 @@ def decode_cursor(sort: Sort, cursor: str | None) -> Key | None:
 
 
 def _refuse(detail: str) -> NoReturn:
-    raise InvalidQuery(f"The cursor {detail}.", (FieldError("/cursor", detail),))
+    sentence = f"The cursor {detail}."
+    raise InvalidQuery(sentence, (FieldError("/cursor", sentence),))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from api.pagination import Cursor, Sort
 from api.parsing import Flag, Instant, QueryModel
@@ -17,7 +18,16 @@ MAX_NUMBER = 2**31 - 1
 
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Device = Annotated[str, Field(pattern=r"^(cpu|cuda(:[0-9]{1,3})?)$")]
+_DEVICE = re.compile(r"(cpu|cuda(:[0-9]{1,3})?)", re.ASCII)
+
+
+def _device(value: str) -> str:
+    if not _DEVICE.fullmatch(value):
+        raise ValueError("must be cpu, cuda or one GPU such as cuda:1")
+    return value
+
+
+Device = Annotated[str, AfterValidator(_device), Field(json_schema_extra={"pattern": f"^{_DEVICE.pattern}$"})]
 Accuracy = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 

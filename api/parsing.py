@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 import types
 from collections.abc import Iterator
@@ -15,6 +14,10 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared.errors import BadRequest, FieldError, InvalidQuery, JobNotFound, PayloadTooLarge, UnsupportedMediaType
+from shared.spec.phrases import did_you_mean, listed, show
+from shared.spec.places import place
+from shared.spec.pointers import pointer
+from shared.spec.wording import word
 
 Query = TypeVar("Query", bound=BaseModel)
 
@@ -34,13 +37,13 @@ class NoQuery(QueryModel):
 def _true_or_false(value: object) -> object:
     words = {"true": True, "false": False}
     if isinstance(value, str) and value not in words:
-        raise ValueError("write true or false")
+        raise ValueError("must be true or false")
     return words.get(value, value) if isinstance(value, str) else value
 
 
 def _in_utc(value: dt.datetime) -> dt.datetime:
     if not 1970 < value.year < 9999:
-        raise ValueError("is no year that a job was made in")
+        raise ValueError("must be in a year that a job was made in")
     return value.astimezone(dt.UTC)
 
 
@@ -68,15 +71,14 @@ def parse_query(model: type[Query], parameters: MultiDict[str, str]) -> Query:
             return model.model_validate(values)
         except ValidationError as error:
             errors = _field_errors(model, error)
-    detail = "; ".join(f"{one.pointer[1:]}: {one.detail}" for one in errors)
-    raise InvalidQuery(f"The query string cannot be used: {detail}.", tuple(errors))
+    raise InvalidQuery(" ".join(one.detail for one in errors), tuple(errors))
 
 
 def read_json_body(request: Request, max_bytes: int) -> bytes:
     """The body as bytes.
 
     Raises:
-        UnsupportedMediaType: it is not declared as JSON.
+        UnsupportedMediaType: it is not declared as JSON, or is compressed.
         PayloadTooLarge: it has more than `max_bytes`.
         BadRequest: it breaks off, or is no HTTP.
     """
@@ -84,6 +86,11 @@ def read_json_body(request: Request, max_bytes: int) -> bytes:
         given = repr(request.mimetype) if request.mimetype else "nothing"
         raise UnsupportedMediaType(
             f"The body must be JSON ('Content-Type: application/json'); the header says {given}."
+        )
+    encoding = request.content_encoding or "identity"
+    if encoding.strip().lower() != "identity":
+        raise UnsupportedMediaType(
+            f"The body must be plain JSON; it is encoded as {encoding[:40]!r}. Send it as it is."
         )
     # A length that is announced is refused before anything is read. A body in chunks has none: werkzeug stops reading
     # at its limit without a word, so that is one byte more than what is allowed.
@@ -107,13 +114,13 @@ def _unreadable(parameters: MultiDict[str, str]) -> Iterator[FieldError]:
     """NUL is no character of any name here, and PostgreSQL refuses it in text."""
     for name in parameters:
         if any("\x00" in text for text in (name, *parameters.getlist(name))):
-            yield FieldError(_pointer(name), "has a NUL character")
+            yield FieldError(pointer([name]), f"The parameter {show(name)} has a NUL character; take it out.")
 
 
 def _repeated(model: type[BaseModel], parameters: MultiDict[str, str]) -> Iterator[FieldError]:
     for name in parameters:
         if len(parameters.getlist(name)) > 1 and name in model.model_fields and not _takes_many(model, name):
-            yield FieldError(_pointer(name), "is given more than once")
+            yield FieldError(pointer([name]), f"{name} is given more than once; keep one.")
 
 
 def _takes_many(model: type[BaseModel], name: str) -> bool:
@@ -129,21 +136,14 @@ def _is_tuple(annotation: Any) -> bool:
 
 def _field_errors(model: type[BaseModel], error: ValidationError) -> list[FieldError]:
     found = []
-    for one in error.errors(include_url=False, include_context=False):
-        name = str(one["loc"][0]) if one["loc"] else ""
-        unknown = one["type"] == "extra_forbidden"
-        detail = _did_you_mean(model, name) if unknown else one["msg"].removeprefix("Value error, ")
-        found.append(FieldError(_pointer(name), detail))
+    for one in error.errors(include_url=False):
+        name = str(one["loc"][0])
+        detail = _unknown(model, name) if one["type"] == "extra_forbidden" else word(one, place([name], model))
+        found.append(FieldError(pointer([name]), detail))
     return found
 
 
-def _did_you_mean(model: type[BaseModel], name: str) -> str:
+def _unknown(model: type[BaseModel], name: str) -> str:
     known = list(model.model_fields)
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"is not known here; did you mean {close[0]}"
-    return f"is not known here; there are {', '.join(known)}" if known else "is not known: there are no parameters here"
-
-
-def _pointer(name: str) -> str:
-    return "/" + name.replace("~", "~0").replace("/", "~1")
+    hint = did_you_mean(name, known) or (f" Known here: {listed(known)}." if known else " There are none here.")
+    return f"There is no parameter {show(name)}.{hint}"

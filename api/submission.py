@@ -7,9 +7,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.components import reference_to
-from shared.errors import FieldError, InvalidSpec
-from shared.spec import PRESETS, JobSpec
+from shared.errors import FieldError
+from shared.spec import PRESETS, Caps, JobSpec
 from shared.spec.catalog import SHORT_DATASETS
+from shared.spec.decoding import decode
+from shared.spec.phrases import show
+from shared.spec.sifting import sift
+from shared.spec.submission import refusal
+from shared.spec.wording import describe_plain
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "preset": {
@@ -87,13 +92,16 @@ class ChangeBody:
         Raises:
             InvalidSpec: it is none.
         """
+        document = decode(body)
+        problems = sift(document, Caps())
+        if not problems and not isinstance(document, dict):
+            problems = [FieldError("", f'A change is an object such as {{"priority": 7}}, not {show(document)}.')]
+        if problems:
+            raise refusal(problems)
         try:
-            return JobChange.model_validate_json(body)
+            return JobChange.model_validate(document)
         except ValidationError as error:
-            errors = tuple(
-                FieldError("".join(f"/{part}" for part in one["loc"]), f"{one['msg']}.") for one in error.errors()
-            )
-            raise InvalidSpec('A change is an object such as {"priority": 7}.', errors) from error
+            raise refusal([*describe_plain(error, JobChange)]) from None
 
 
 class FileContent:

@@ -103,7 +103,7 @@ class PayloadTooLarge(FlightlineError):
 
 
 class UnsupportedMediaType(FlightlineError):
-    """The body is not declared as JSON."""
+    """The body is not declared as JSON, or is compressed."""
 
     code = "unsupported_media_type"
     http_status = 415

@@ -32,7 +32,7 @@ def decode(body: bytes) -> object:
         MalformedJson: with line and column.
     """
     if not body.strip():
-        raise _malformed("The body is empty. Send a job as a JSON object.")
+        raise _malformed("The body is empty. Send a JSON object.")
     try:
         return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_collect, parse_int=_integer)
     except UnicodeDecodeError as error:
@@ -40,7 +40,7 @@ def decode(body: bytes) -> object:
     except json.JSONDecodeError as error:
         raise _malformed(f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from error
     except RecursionError as error:
-        raise _malformed("The body is nested too deeply to be a job.") from error
+        raise _malformed("The body is nested too deeply.") from error
 
 
 def _malformed(detail: str) -> MalformedJson:

@@ -25,17 +25,19 @@ class Place:
         fields: names of the fields of the object that the place is in.
         kinds: of the object at the place, where it may be one of several.
         bounds: smallest and largest value, as words, where it is a number with a range.
+        root: what the document as a whole is.
     """
 
     path: tuple[Token, ...]
     fields: tuple[str, ...]
     kinds: tuple[str, ...]
     bounds: str | None
+    root: type[BaseModel] = JobSpec
 
 
-def place(location: Sequence[Token]) -> Place:
-    """Reads a location of pydantic's, against the types of `JobSpec`."""
-    annotation: Any = JobSpec
+def place(location: Sequence[Token], root: type[BaseModel] = JobSpec) -> Place:
+    """Reads a location of pydantic's, against the types of `root`."""
+    annotation: Any = root
     path: list[Token] = []
     fields: tuple[str, ...] = ()
     for token in location:
@@ -47,7 +49,7 @@ def place(location: Sequence[Token]) -> Place:
         fields = tuple(model.model_fields) if model else fields
         annotation = _inner(annotation, token)
         path.append(token)
-    return Place(tuple(path), fields, tuple(kind for kind, _ in _members(annotation)), _bounds(annotation))
+    return Place(tuple(path), fields, tuple(kind for kind, _ in _members(annotation)), _bounds(annotation), root)
 
 
 @cache

@@ -82,8 +82,8 @@ def _object_problems(path: Path, value: Mapping[object, object]) -> Iterator[Fie
             yield FieldError(here, f"A field name of {len(key):,} characters; there is no such field.")
         else:
             yield from (FieldError(here, f"The field name {show(key)} {problem}.") for problem in _text_problems(key))
-    if isinstance(value, GivenTwice):
-        yield FieldError(here, f"The field {show(value.key)} is given twice; keep one.")
+    if isinstance(value, GivenTwice) and len(value.key) <= MAX_KEY_LENGTH and not any(_text_problems(value.key)):
+        yield FieldError(pointer((*path, value.key)), f"The field {show(value.key)} is given twice; keep one.")
 
 
 def _text_problems(text: str) -> Iterator[str]:

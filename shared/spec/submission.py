@@ -66,15 +66,15 @@ def parse_spec(document: Mapping[str, object], caps: Caps) -> Submission:
 
 def _parse(sent: object, caps: Caps) -> Submission:
     if not isinstance(sent, Mapping):
-        raise _invalid([FieldError("", f"A job is a JSON object, not {show(sent)}.")])
+        raise refusal([FieldError("", f"A job is a JSON object, not {show(sent)}.")])
     problems = sift(sent, caps)
     if problems:
-        raise _invalid(problems)
+        raise refusal(problems)
     expanded = expand(sent)
     try:
         spec = JobSpec.model_validate(expanded.document)
     except ValidationError as error:
-        raise _invalid([*expanded.problems, *describe(error, expanded)]) from None
+        raise refusal([*expanded.problems, *describe(error, expanded)]) from None
     return _submission(spec, expanded, caps)
 
 
@@ -84,7 +84,7 @@ def _submission(spec: JobSpec, expanded: Expanded, caps: Caps) -> Submission:
     cost = about_data or cost_or_findings(spec, caps)
     findings += [] if isinstance(cost, Cost) else cost
     if expanded.problems or findings or not isinstance(cost, Cost):
-        raise _invalid([*expanded.problems, *_at_places(findings, expanded)])
+        raise refusal([*expanded.problems, *_at_places(findings, expanded)])
     return Submission(
         spec=spec,
         preset=expanded.preset,
@@ -101,7 +101,8 @@ def _at_places(findings: Iterable[Finding], expanded: Expanded) -> Iterable[Fiel
     return (FieldError(expanded.pointer(path), detail) for path, detail in findings)
 
 
-def _invalid(problems: list[FieldError]) -> InvalidSpec:
+def refusal(problems: list[FieldError]) -> InvalidSpec:
+    """The error for one or more problems: its message is the first one, and how many there are beside it."""
     first = problems[0]
     where = f" (at {first.pointer})" if first.pointer else ""
     more = len(problems) - 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shared.errors import FieldError
 from shared.spec.expanding import Expanded
+from shared.spec.job import JobSpec
 from shared.spec.phrases import closest, did_you_mean, listed, show
 from shared.spec.places import Place, homes, place
+from shared.spec.pointers import pointer
 from shared.spec.sifting import MAX_PROBLEMS
 
 if TYPE_CHECKING:
@@ -23,8 +25,20 @@ def describe(error: ValidationError, expanded: Expanded) -> Iterator[FieldError]
         where = place(finding["loc"])
         if finding["type"] == "missing" and where.path == ("architecture",) and expanded.problems:
             continue  # it was to come from a preset that there is not
-        detail = _WORDS.get(finding["type"], _other)(finding, where)
-        yield FieldError(expanded.pointer(where.path), detail)
+        yield FieldError(expanded.pointer(where.path), word(finding, where))
+
+
+def describe_plain(error: ValidationError, root: type[BaseModel]) -> Iterator[FieldError]:
+    """The same for another document than a job, of which nothing was written out."""
+    for finding in error.errors(include_url=False)[:MAX_PROBLEMS]:
+        where = place(finding["loc"], root)
+        present = where.path[:-1] if finding["type"] == "missing" else where.path
+        yield FieldError(pointer(present), word(finding, where))
+
+
+def word(finding: ErrorDetails, where: Place) -> str:
+    """What is wrong at a place, and what would be right."""
+    return _WORDS.get(finding["type"], _other)(finding, where)
 
 
 def _name(where: Place) -> str:
@@ -46,7 +60,7 @@ def _missing(_: ErrorDetails, where: Place) -> str:
 def _unknown_field(_: ErrorDetails, where: Place) -> str:
     name = str(where.path[-1])
     likely = closest(name, where.fields)
-    if name in homes() and not (likely and likely.lower() == name.lower()):
+    if where.root is JobSpec and name in homes() and not (likely and likely.lower() == name.lower()):
         hint = f"It belongs in {homes()[name]}."
     elif likely:
         hint = f"Did you mean {show(likely)}?"
@@ -58,6 +72,8 @@ def _unknown_field(_: ErrorDetails, where: Place) -> str:
 def _unknown_kind(finding: ErrorDetails, where: Place) -> str:
     given = finding["input"]
     kind = given.get("kind") if isinstance(given, Mapping) else given
+    if kind in ("residual", "whitening") and "conv2d" in where.kinds:  # layers, but not all
+        return f"A {kind} layer cannot stand inside a residual block; it belongs in /architecture/layers."
     hint = did_you_mean(kind, where.kinds)
     return f"There is no {_name(where)} of kind {show(kind)}.{hint} Known: {listed(where.kinds)}."
 
@@ -93,6 +109,23 @@ def _too_long(finding: ErrorDetails, where: Place) -> str:
     return f"{_name(where)} takes at most {finding['ctx']['max_length']}; there are {finding['ctx']['actual_length']}."
 
 
+def _empty(_: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)} is empty; leave it out, or say which."
+
+
+def _too_many_characters(finding: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)} has more than {finding['ctx']['max_length']} characters."
+
+
+def _not_an_instant(finding: ErrorDetails, where: Place) -> str:
+    wanted = "an instant with its offset, such as 2026-01-31T12:00:00Z"
+    return f"{_name(where)} must be {wanted}, not {show(finding['input'])}."
+
+
+def _ours(finding: ErrorDetails, where: Place) -> str:
+    return f"{_name(where)} {finding['ctx']['error']}, not {show(finding['input'])}."
+
+
 def _not_yet(_: ErrorDetails, where: Place) -> str:
     return f"{_name(where)} is not available yet; leave it out or null."
 
@@ -107,12 +140,16 @@ _WORDS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "union_tag_invalid": _unknown_kind,
     "union_tag_not_found": _no_kind,
     "literal_error": _not_listed,
+    "enum": _not_listed,
     "greater_than": _out_of_range,
     "greater_than_equal": _out_of_range,
     "less_than": _out_of_range,
     "less_than_equal": _out_of_range,
     "int_type": _not_a("a whole number"),
+    "int_parsing": _not_a("a whole number"),
+    "int_parsing_size": _not_a("a whole number"),
     "float_type": _not_a("a number"),
+    "float_parsing": _not_a("a number"),
     "finite_number": _not_finite,
     "bool_type": _not_a("true or false"),
     "string_type": _not_a("a text"),
@@ -121,4 +158,10 @@ _WORDS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "model_attributes_type": _not_a("an object"),
     "none_required": _not_yet,
     "too_long": _too_long,
+    "string_too_short": _empty,
+    "string_too_long": _too_many_characters,
+    "datetime_parsing": _not_an_instant,
+    "datetime_from_date_parsing": _not_an_instant,
+    "timezone_aware": _not_an_instant,
+    "value_error": _ours,
 }

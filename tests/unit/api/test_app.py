@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -84,6 +85,18 @@ def test_a_body_that_is_not_declared_as_json_is_415(client: FlaskClient, media_t
     assert response.json is not None
     assert response.json["code"] == "unsupported_media_type"
     assert "application/json" in response.json["detail"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP, identity", "br"])
+def test_a_compressed_body_is_415(client: FlaskClient, encoding: str) -> None:
+    """A body that is not what it would be read as is refused by that name, not as broken JSON."""
+    body = gzip.compress(b'{"preset": "notebook-linear"}')
+    headers = {"Content-Encoding": encoding}
+    response = client.post("/v1/jobs", data=body, content_type="application/json", headers=headers)
+
+    assert response.status_code == 415
+    assert response.json is not None
+    assert encoding in response.json["detail"]
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "application/json; charset=utf-8", "Application/JSON"])

@@ -173,8 +173,17 @@ def test_a_key_given_twice_is_refused() -> None:
     """Two values for one field have no one meaning."""
     error = refusal(b'{"preset": "notebook-linear", "training": {"seed": 1, "seed": 2}}')
     assert [(problem.pointer, problem.detail) for problem in error.errors] == [
-        ("/training", 'The field "seed" is given twice; keep one.')
+        ("/training/seed", 'The field "seed" is given twice; keep one.')
     ]
+    error = refusal(b'{"preset": "notebook-linear", "a/b": 1, "a/b": 2}')
+    assert [problem.pointer for problem in error.errors] == ["/a~1b"]
+
+
+@pytest.mark.parametrize("key", ["\\ud800", "\\u0000", "x" * 101])
+def test_a_key_that_no_field_has_is_refused_for_that_alone(key: str) -> None:
+    """A pointer holds only keys that can be written down."""
+    error = refusal(f'{{"{key}": 1, "{key}": 2}}'.encode())
+    assert [problem.pointer for problem in error.errors] == [""]
 
 
 def test_deep_nesting_is_refused_where_it_gets_too_deep() -> None:
