@@ -50,6 +50,7 @@ class LayerCost(Answer):
     parameters: int
     weight_bytes: int
     flops: int = Field(description="Of one epoch.")
+    activations: int = Field(description="Values that it gives for one image.")
 
 
 class DetailedCost(Cost):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.spec.layers import BatchNorm, Conv2d, Layer, Linear
-from shared.spec.shapes import Misfit, Shape, shape_after
+from shared.spec.layers import BatchNorm, Conv2d, Layer, Linear, PlainLayer, Residual
+from shared.spec.shapes import Misfit, Shape, shape_after, shape_of_sum
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class LayerCost:
         parameters: trainable values.
         weight_bytes: its part of the file of weights: fp32 parameters and, for batchnorm, running statistics.
         flops: floating-point operations in one epoch of training.
+        activations: values that it gives for one sample.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class LayerCost:
     parameters: int
     weight_bytes: int
     flops: int
+    activations: int
 
     @property
     def needs_two_samples(self) -> bool:
@@ -40,7 +42,10 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Cost:
-    """A whole network; `flops_per_epoch` and `layers` count training alone, not validation."""
+    """A whole network; `flops_per_epoch` and `layers` count training alone, not validation.
+
+    A residual block stands in `layers` as its layers, its shortcut, and then itself, the sum of the two.
+    """
 
     parameters: int
     flops_per_epoch: int
@@ -49,12 +54,12 @@ class Cost:
 
 
 class LayerMisfit(Exception):
-    """The layer at `index` of a row does not fit its input of `shape`."""
+    """The layer of this kind, at this pointer, does not fit its input."""
 
-    def __init__(self, index: int, shape: Shape, reason: str) -> None:
+    def __init__(self, pointer: str, kind: str, reason: str) -> None:
         super().__init__(reason)
-        self.index = index
-        self.shape = shape
+        self.pointer = pointer
+        self.kind = kind
         self.reason = reason
 
 
@@ -75,26 +80,55 @@ def network_cost(row: Sequence[tuple[str, Layer]], input_shape: Shape, samples: 
     Raises:
         LayerMisfit: at the first layer that cannot take what comes out of the one before.
     """
-    layers: list[LayerCost] = []
-    shape = input_shape
-    learned = 0
-    for index, (pointer, layer) in enumerate(row):
+    layers = _row_costs(row, input_shape, samples, learned=False)
+    return Cost(
+        sum(layer.parameters for layer in layers),
+        sum(layer.flops for layer in layers),
+        sum(layer.weight_bytes for layer in layers),
+        tuple(layers),
+    )
+
+
+def pointed(layers: Iterable[PlainLayer], pointer: str) -> list[tuple[str, PlainLayer]]:
+    """The layers of the list at `pointer`, each with its own pointer."""
+    return [(f"{pointer}/{index}", layer) for index, layer in enumerate(layers)]
+
+
+def _row_costs(row: Sequence[tuple[str, Layer]], shape: Shape, samples: int, *, learned: bool) -> list[LayerCost]:
+    """The costs of a row of layers; `learned` says whether something before it has weights."""
+    costs: list[LayerCost] = []
+    for pointer, layer in row:
         try:
-            after = shape_after(layer, shape)
+            if isinstance(layer, Residual):
+                part = _residual_costs(pointer, layer, shape, samples, learned=learned)
+            else:
+                part = [_layer_cost(pointer, layer, shape, samples, learned=learned)]
         except Misfit as error:
-            raise LayerMisfit(index, shape, str(error)) from None
-        products = 2 * _multiplications(layer, shape, after) * (3 if learned else 2)
-        parameters = parameters_of(layer, shape)
-        statistics = 8 * shape[0] + 8 if isinstance(layer, BatchNorm) else 0  # two fp32 a channel, one int64 counter
-        size = 4 * parameters + statistics
-        layers.append(LayerCost(layer.kind, pointer, shape, after, parameters, size, products * samples))
-        learned += parameters
-        shape = after
-    flops = sum(layer.flops for layer in layers)
-    return Cost(learned, flops, sum(layer.weight_bytes for layer in layers), tuple(layers))
+            raise LayerMisfit(pointer, layer.kind, str(error)) from None
+        costs += part
+        shape = costs[-1].output_shape
+        learned = learned or any(cost.parameters for cost in part)
+    return costs
 
 
-def parameters_of(layer: Layer, shape: Shape) -> int:
+def _residual_costs(pointer: str, block: Residual, shape: Shape, samples: int, *, learned: bool) -> list[LayerCost]:
+    inner = _row_costs(pointed(block.layers, f"{pointer}/layers"), shape, samples, learned=learned)
+    beside = _row_costs(pointed(block.shortcut, f"{pointer}/shortcut"), shape, samples, learned=learned)
+    after, skipped = ((costs[-1].output_shape if costs else shape) for costs in (inner, beside))
+    sum_shape = shape_of_sum(shape, after, skipped)
+    return [*inner, *beside, LayerCost(block.kind, pointer, shape, sum_shape, 0, 0, 0, math.prod(sum_shape))]
+
+
+def _layer_cost(pointer: str, layer: PlainLayer, shape: Shape, samples: int, *, learned: bool) -> LayerCost:
+    after = shape_after(layer, shape)
+    products = 2 * _multiplications(layer, shape, after) * (3 if learned else 2)
+    parameters = parameters_of(layer, shape)
+    statistics = 8 * shape[0] + 8 if isinstance(layer, BatchNorm) else 0  # two fp32 a channel, one int64 counter
+    size = 4 * parameters + statistics
+    return LayerCost(layer.kind, pointer, shape, after, parameters, size, products * samples, math.prod(after))
+
+
+def parameters_of(layer: PlainLayer, shape: Shape) -> int:
     """Trainable values of `layer` when `shape` goes in."""
     if isinstance(layer, Linear):
         return layer.out_features * (shape[0] + layer.bias)
@@ -103,7 +137,7 @@ def parameters_of(layer: Layer, shape: Shape) -> int:
     return 2 * shape[0] if isinstance(layer, BatchNorm) else 0
 
 
-def _multiplications(layer: Layer, shape: Shape, after: Shape) -> int:
+def _multiplications(layer: PlainLayer, shape: Shape, after: Shape) -> int:
     if isinstance(layer, Linear):
         return shape[0] * layer.out_features
     if isinstance(layer, Conv2d):

@@ -71,6 +71,8 @@ class BatchNorm(Part):
     """Batch normalisation, over features or over channels, as its input is."""
 
     kind: Literal["batchnorm"]
+    momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Part of each batch's mean and deviation in the running ones."""
 
 
 class Dropout(Part):
@@ -93,7 +95,26 @@ class Activation(Part):
     kind: ActivationName
 
 
-Layer = Annotated[
-    Linear | Conv2d | MaxPool2d | AvgPool2d | BatchNorm | Dropout | Flatten | Activation,
-    Field(discriminator="kind"),
-]
+class Scale(Part):
+    """Multiplies each value by a constant."""
+
+    kind: Literal["scale"]
+    factor: Annotated[float, Field(gt=0, le=1000)]
+    """The constant."""
+
+
+_Plain = Linear | Conv2d | MaxPool2d | AvgPool2d | BatchNorm | Dropout | Flatten | Scale | Activation
+PlainLayer = Annotated[_Plain, Field(discriminator="kind")]
+
+
+class Residual(Part):
+    """A block whose output is that of its layers plus that of its shortcut; both work on the block's input."""
+
+    kind: Literal["residual"]
+    layers: Annotated[tuple[PlainLayer, ...], Field(strict=False, json_schema_extra={"minItems": 1})]
+    """The block's layers, first to last; of every kind but residual and whitening."""
+    shortcut: Annotated[tuple[PlainLayer, ...], Field(strict=False)] = ()
+    """Layers beside them, first to last; none at all is the identity. Must give the same shape."""
+
+
+Layer = Annotated[_Plain | Residual, Field(discriminator="kind")]

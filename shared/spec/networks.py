@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from shared.spec.architecture import Layers, row_of_layers
 from shared.spec.caps import Caps
 from shared.spec.catalog import DATASETS, DatasetInfo
 from shared.spec.costs import Cost, LayerMisfit, network_cost
 from shared.spec.job import JobSpec
-from shared.spec.layers import Layer
+from shared.spec.layers import Residual
 from shared.spec.phrases import show
 from shared.spec.pointers import Token
 from shared.spec.rules import Finding
@@ -28,8 +27,9 @@ def cost_or_findings(spec: JobSpec, caps: Caps) -> Cost | list[Finding]:
 
     The data set must be a known one.
     """
-    if isinstance(spec.architecture, Layers) and not spec.architecture.layers:
-        return [(["architecture", "layers"], "A network needs at least one layer.")]
+    findings = list(_list_findings(spec.architecture, caps)) if isinstance(spec.architecture, Layers) else []
+    if findings:
+        return findings
     info = DATASETS[spec.dataset.name]
     classes = len(spec.dataset.classes)
     samples = samples_per_epoch(spec, info)
@@ -37,17 +37,30 @@ def cost_or_findings(spec: JobSpec, caps: Caps) -> Cost | list[Finding]:
     try:
         cost = network_cost(row, info.input_shape, samples)
     except LayerMisfit as misfit:
-        pointer, layer = row[misfit.index]
-        return [(_path(pointer), f"{_called(pointer, layer.kind)} {misfit.reason}.")]
-    findings = [*_end_findings(row, cost, classes), *_size_findings(spec, cost, samples, caps)]
+        return [(_path(misfit.pointer), f"{_called(misfit.pointer, misfit.kind)} {misfit.reason}.")]
+    findings = [*_end_findings(cost, classes), *_size_findings(spec, cost, samples, caps)]
     findings += _batch_norm_findings(spec, cost, samples)
     return findings or cost
 
 
-def _end_findings(row: Sequence[tuple[str, Layer]], cost: Cost, classes: int) -> Iterator[Finding]:
+def _list_findings(architecture: Layers, caps: Caps) -> Iterator[Finding]:
+    """Lists of layers that are empty, or hold too many when those within residual blocks are counted."""
+    if not architecture.layers:
+        yield ["architecture", "layers"], "A network needs at least one layer."
+    blocks = [(index, layer) for index, layer in enumerate(architecture.layers) if isinstance(layer, Residual)]
+    for index, block in blocks:
+        if not block.layers:
+            yield ["architecture", "layers", index, "layers"], "A residual block needs at least one layer."
+    count = len(architecture.layers) + sum(len(block.layers) + len(block.shortcut) for _, block in blocks)
+    if count > caps.max_layers:
+        most = f"at most {caps.max_layers:,} are allowed (FLIGHTLINE_MAX_LAYERS)"
+        yield ["architecture", "layers"], f"{count:,} layers, with those of the residual blocks; {most}."
+
+
+def _end_findings(cost: Cost, classes: int) -> Iterator[Finding]:
     last = cost.layers[-1]
     if last.output_shape != (classes,):
-        pointer = row[-1][0]
+        pointer = last.pointer
         fits = f'{{"kind": "linear", "out_features": {classes}}}'
         if len(last.output_shape) > 1:
             fits = f'{{"kind": "flatten"}} and {fits}'
@@ -60,7 +73,7 @@ def _end_findings(row: Sequence[tuple[str, Layer]], cost: Cost, classes: int) ->
 def _size_findings(spec: JobSpec, cost: Cost, samples: int, caps: Caps) -> Iterator[Finding]:
     """The first of the caps on size that the network breaks, at the layer with the largest part in it."""
     batch = min(spec.training.batch_size, samples)
-    held = [batch * math.prod(layer.output_shape) for layer in cost.layers]
+    held = [batch * layer.activations for layer in cost.layers]
     for what, shares, most, setting in (
         ("parameters", [layer.parameters for layer in cost.layers], caps.max_parameters, "MAX_PARAMETERS"),
         ("values between the layers, for one batch", held, caps.max_activations, "MAX_ACTIVATIONS"),
@@ -94,8 +107,13 @@ def _path(pointer: str) -> list[Token]:
 
 
 def _called(pointer: str, kind: str) -> str:
-    *_, index = pointer.split("/")
-    return f"Layer {index} ({kind})" if index.isdecimal() else f"The {kind} layer"
+    """Words for the layer at a pointer: `Layer 2 (conv2d)`, or `Layer 0 (conv2d) of the shortcut of layer 2`."""
+    *before, index = pointer.split("/")
+    if not index.isdecimal():
+        return f"The {kind} layer"
+    *_, block, part = before
+    inside = f" of the {part} of layer {block}" if block.isdecimal() else ""
+    return f"Layer {index} ({kind}){inside}"
 
 
 def _number(value: int) -> str:

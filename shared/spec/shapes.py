@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TypeAlias
 
-from shared.spec.layers import AvgPool2d, Conv2d, Flatten, Layer, Linear, MaxPool2d
+from shared.spec.layers import AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, PlainLayer
 from shared.spec.phrases import listed
 
 Shape: TypeAlias = tuple[int, ...]
@@ -19,7 +19,7 @@ class Misfit(Exception):
     """A layer that does not fit its input; the message says what would. Caught where the whole network is known."""
 
 
-def shape_after(layer: Layer, shape: Shape) -> Shape:
+def shape_after(layer: PlainLayer, shape: Shape) -> Shape:
     """The shape that comes out of `layer` when `shape` goes in.
 
     Raises:
@@ -32,6 +32,41 @@ def shape_after(layer: Layer, shape: Shape) -> Shape:
     if isinstance(layer, MaxPool2d | AvgPool2d):
         return _after_pool(layer, shape)
     return (math.prod(shape),) if isinstance(layer, Flatten) else shape
+
+
+def shape_of_sum(before: Shape, after: Shape, beside: Shape) -> Shape:
+    """What comes out of a residual block.
+
+    Args:
+        before: what goes into the block.
+        after: what comes out of its layers.
+        beside: what comes out of its shortcut.
+
+    Raises:
+        Misfit: the two cannot be added.
+    """
+    if after == beside:
+        return after
+    fits = _shortcut_that_fits(before, after)
+    raise Misfit(
+        f"adds what its layers give, {written(after)}, to what its shortcut gives, {written(beside)}, "
+        f"which must have the same shape: {fits}"
+    )
+
+
+def _shortcut_that_fits(before: Shape, after: Shape) -> str:
+    """The usual shortcut between two shapes, in words; or, where there is none, what the block's layers could do."""
+    if before == after:
+        return "an empty shortcut would fit"
+    if len(after) == 1:
+        flatten = '{"kind": "flatten"} and ' if len(before) > 1 else ""
+        return f'a shortcut of {flatten}{{"kind": "linear", "out_features": {after[0]}}} would fit'
+    channels, *sizes = after
+    for stride in range(1, max(before[1:]) + 1):
+        if [_places(size, 1, stride, 0) for size in before[1:]] == sizes:
+            options = f'"out_channels": {channels}, "kernel_size": 1, "stride": {stride}, "bias": false'
+            return f'a shortcut of {{"kind": "conv2d", {options}}} and {{"kind": "batchnorm"}} would fit'
+    return "a convolution with a padding of half of its kernel_size keeps height and width"
 
 
 def written(shape: Shape) -> str:

@@ -68,6 +68,13 @@ def conv(channels: int, **options: Any) -> tuple[str, dict[str, Any]]:
 
 
 CHAINS: dict[str, ArchitecturePlan] = {
+def residual(
+    *kinds: str | tuple[str, dict[str, Any]], shortcut: LayersPlan | None = None
+) -> tuple[str, dict[str, Any]]:
+    """A residual block of these layers."""
+    return ("residual", {"layers": layers(*kinds).layers, "shortcut": shortcut.layers if shortcut else ()})
+
+
     "softmax regression": MlpPlan(()),
     "dropout": layers(
         "flatten", wide(64), "tanh", ("dropout", {"p": 0.3}), wide(16), ("dropout", {"p": 0.5}), "relu", wide(2)
@@ -90,6 +97,22 @@ NETWORKS: dict[str, ArchitecturePlan] = {
         ("dropout", {"p": 0.2}), conv(4, stride=3), "tanh", "flatten", ("dropout", {"p": 0.4}), wide(2)
     ),
     "wide on rows of pixels": layers(wide(4), "relu", "flatten", wide(2)),
+    "residual": layers(
+        conv(4, stride=4),
+        residual(conv(4, padding=1), "relu", ("scale", {"factor": 0.5})),
+        residual(
+            conv(6, stride=2, padding=1), ("dropout", {"p": 0.3}), shortcut=layers(conv(6, stride=2, padding=1), "tanh")
+        ),
+        "flatten",
+        residual(wide(2), shortcut=layers(("dropout", {"p": 0.2}), wide(2))),
+    ),
+    "residual that flattens": layers(
+        conv(4, stride=4),
+        residual("flatten", wide(8), shortcut=layers(("dropout", {"p": 0.3}), "flatten", wide(8))),
+        ("dropout", {"p": 0.3}),
+        wide(2),
+    ),
+    "residual of features": layers("flatten", wide(8), residual(wide(8), "gelu"), ("scale", {"factor": 0.25}), wide(2)),
     **CHAINS,
 }
 NORMALIZED: dict[str, ArchitecturePlan] = {
@@ -97,6 +120,18 @@ NORMALIZED: dict[str, ArchitecturePlan] = {
         conv(4, stride=2), "batchnorm", "relu", ("maxpool2d", {"kernel_size": 3}), "flatten", wide(2)
     ),
     "features": layers("flatten", wide(64), "batchnorm", "relu", wide(16), "batchnorm", "tanh", wide(2)),
+    "residual": layers(
+        conv(4, stride=2),
+        residual(
+            conv(6, stride=2, padding=1),
+            ("batchnorm", {"momentum": 0.4}),
+            "relu",
+            shortcut=layers(conv(6, stride=2, padding=1, bias=False), "batchnorm"),
+        ),
+        residual(conv(6, padding=1), "batchnorm", "relu", conv(6, padding=1)),
+        "flatten",
+        wide(2),
+    ),
 }
 
 

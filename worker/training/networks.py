@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from worker.training.datasets import LoadedDataset
 from worker.training.errors import InvalidPlan
+from worker.training.modules import Residual, Scale
 from worker.training.plan import LayerPlan, LayersPlan, MlpPlan, TrainingPlan
 
 Shape = tuple[int, ...]
@@ -79,14 +80,20 @@ def _mlp(plan: MlpPlan, features: int, classes: int) -> nn.Sequential:
 
 
 def _layers(plan: LayersPlan, shape: Shape, classes: int) -> nn.Sequential:
+    network, shape = _row(plan.layers, shape)
+    if shape != (classes,):
+        raise InvalidPlan(f"the last layer gives {shape} for each image; {classes} classes need ({classes},)")
+    return network
+
+
+def _row(layers: Sequence[LayerPlan], shape: Shape) -> tuple[nn.Sequential, Shape]:
+    """One layer after the other, and the shape that comes out of the last for one image."""
     modules: list[nn.Module] = []
-    for number, layer in enumerate(plan.layers, start=1):
+    for number, layer in enumerate(layers, start=1):
         module = _module(layer, shape)
         shape = _output_shape(module, shape, f"layer {number} ({layer.kind})")
         modules.append(module)
-    if shape != (classes,):
-        raise InvalidPlan(f"the last layer gives {shape} for each image; {classes} classes need ({classes},)")
-    return nn.Sequential(*modules)
+    return nn.Sequential(*modules), shape
 
 
 def _module(layer: LayerPlan, shape: Shape) -> nn.Module:
@@ -96,11 +103,14 @@ def _module(layer: LayerPlan, shape: Shape) -> nn.Module:
         "maxpool2d": _maxpool2d,
         "avgpool2d": _avgpool2d,
         "batchnorm": _batchnorm,
+        "residual": _residual,
     }.get(layer.kind)
     if make is not None:
         return make(layer, shape)
     if layer.kind == "dropout":
         return nn.Dropout(layer.option("p", 0.5))
+    if layer.kind == "scale":
+        return Scale(layer.option("factor"))
     return nn.Flatten() if layer.kind == "flatten" else activation(layer.kind)
 
 
@@ -135,8 +145,16 @@ def _avgpool2d(layer: LayerPlan, shape: Shape) -> nn.Module:
 
 
 def _batchnorm(layer: LayerPlan, shape: Shape) -> nn.Module:
-    del layer
-    return nn.BatchNorm2d(shape[0]) if len(shape) == 3 else nn.BatchNorm1d(shape[0])
+    kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+    return kind(shape[0], momentum=layer.option("momentum", 0.1))
+
+
+def _residual(layer: LayerPlan, shape: Shape) -> nn.Module:
+    layers, after = _row(layer.option("layers"), shape)
+    shortcut, beside = _row(layer.option("shortcut", ()), shape)
+    if after != beside:
+        raise InvalidPlan(f"residual: its layers give {after} for each image, its shortcut {beside}")
+    return Residual(layers, shortcut)
 
 
 def _output_shape(module: nn.Module, shape: Shape, name: str) -> Shape:

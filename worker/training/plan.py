@@ -227,8 +227,10 @@ def _architecture(fields: Mapping[str, Any]) -> ArchitecturePlan:
 
 
 def _layer(fields: Mapping[str, Any]) -> LayerPlan:
-    options = tuple(sorted((name, _hashable(value)) for name, value in fields.items() if name != "kind"))
-    return LayerPlan(fields["kind"], options)
+    options = {name: value for name, value in fields.items() if name != "kind"}
+    for name in {"layers", "shortcut"} & options.keys():  # those of a residual block
+        options[name] = tuple(_layer(inner) for inner in options[name])
+    return LayerPlan(fields["kind"], tuple(sorted(options.items())))
 
 
 def _frozen(plan: type[P], fields: Mapping[str, Any]) -> P:

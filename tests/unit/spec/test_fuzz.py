@@ -23,6 +23,14 @@ WHOLE = parse_spec(
                 {"kind": "batchnorm"},
                 {"kind": "relu"},
                 {"kind": "maxpool2d", "kernel_size": 2},
+                {
+                    "kind": "residual",
+                    "layers": [
+                        {"kind": "scale", "factor": 0.5},
+                        {"kind": "conv2d", "out_channels": 8, "kernel_size": 1},
+                    ],
+                    "shortcut": [{"kind": "conv2d", "out_channels": 8, "kernel_size": 1, "bias": False}],
+                },
                 {"kind": "flatten"},
                 {"kind": "dropout", "p": 0.1},
                 {"kind": "linear", "out_features": 2},

@@ -23,6 +23,11 @@ def conv(**options: Any) -> dict[str, Any]:
     return {"kind": "conv2d", "out_channels": 16, "kernel_size": 3, **options}
 
 
+def residual(*layers: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """A residual block of these layers."""
+    return {"kind": "residual", "layers": list(layers), **options}
+
+
 def training(**fields: Any) -> dict[str, Any]:
     """The preset with another recipe."""
     return {**PRESET, "training": fields}
@@ -116,6 +121,24 @@ SHAPES = [
     (network({"kind": "conv", "out_channels": 3}), "/0", ['"conv2d"?']),
     (network({"kind": "linear", "units": 3}), "/0/units", ["no field"]),
     (network({"kind": "dropout", "p": 1}), "/0/p", ["from 0 and below 1"]),
+    (network({"kind": "batchnorm", "momentum": 0}), "/0/momentum", ["above 0 and at most 1"]),
+    (network({"kind": "scale"}), "/0", ['"factor"', "missing"]),
+    (network({"kind": "scale", "factor": -1.0}), "/0/factor", ["above 0"]),
+    (network(residual()), "/0/layers", ["at least one layer"]),
+    (network({"kind": "residual"}), "/0", ['"layers"', "missing"]),
+    (network(residual(conv(), short=[])), "/0/short", ['"shortcut"?']),
+    (network(residual({"kind": "conv", "out_channels": 3})), "/0/layers/0", ['"conv2d"?']),
+    (network(residual(conv(), shortcut=[{"kind": "linear", "units": 3}])), "/0/shortcut/0/units", ["no field"]),
+    (network(residual(residual(conv()))), "/0/layers/0", ["inside a residual block"]),
+    (network(residual(conv(), conv(kernel_size=99))), "/0/layers/1", ["Layer 1 (conv2d) of the layers of layer 0"]),
+    (network(residual(conv(), shortcut=[conv(kernel_size=99)])), "/0/shortcut/0", ["of the shortcut of layer 0"]),
+    (network(residual(conv())), "/0", ["16 × 30 × 30", "3 × 32 × 32", "padding of half"]),
+    (network(residual(conv(padding=1))), "/0", ["16 × 32 × 32", '"out_channels": 16', '"stride": 1', '"bias": false']),
+    (network(conv(padding=1), residual(conv(stride=2, padding=1))), "/1", ["16 × 16 × 16", '"stride": 2']),
+    (network(residual(conv(padding=1, out_channels=3), shortcut=[FLATTEN])), "/0", ["an empty shortcut"]),
+    (network(residual(FLATTEN, TO_CLASSES)), "/0", ["2 features", '{"kind": "flatten"} and', '"out_features": 2']),
+    (network(residual(conv(padding=1, out_channels=3)), FLATTEN, FLATTEN), "/2", ["end in"]),
+    (network(FLATTEN, *[residual(*[{"kind": "relu"}] * 60)] * 4, TO_CLASSES), "", ["246 layers", "MAX_LAYERS"]),
     (network(*[FLATTEN] * 201), "", ["201 entries", "200", "FLIGHTLINE_MAX_LAYERS"]),
     (network(*[FLATTEN] * 100_000), "", ["100,000 entries"]),
 ]

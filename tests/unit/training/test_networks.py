@@ -8,6 +8,7 @@ from torch import nn
 
 from tests.unit.training.tiny import CONVNET, DATASET, tiny_plan
 from worker.training.errors import InvalidPlan
+from worker.training.modules import Residual, Scale
 from worker.training.networks import ACTIVATIONS, build_network, output_layer
 from worker.training.plan import LayerPlan, LayersPlan, MlpPlan, Output, TrainingPlan
 
@@ -87,6 +88,42 @@ def test_batchnorm_is_by_its_input() -> None:
     assert network[2].num_features == 7
 
 
+def test_batchnorm_has_the_momentum_asked_for() -> None:
+    """And torch's own where none is."""
+    network = build_network(layers("batchnorm", LayerPlan("batchnorm", (("momentum", 0.6),)), "flatten", linear(2)))
+    assert [norm.momentum for norm in network.modules() if isinstance(norm, nn.BatchNorm2d)] == [0.1, 0.6]
+
+
+def test_scale_multiplies() -> None:
+    """By its factor, and has nothing to learn."""
+    network = build_network(layers("flatten", linear(2), LayerPlan("scale", (("factor", 0.125),))))
+    images = torch.rand(5, 3, 32, 32)
+    assert isinstance(network[2], Scale)
+    assert torch.equal(network(images), network[:2](images) / 8)
+    assert repr(network[2]) == "Scale(0.125)"
+    assert [name for name, _ in network.named_parameters()] == ["1.weight", "1.bias"]
+
+
+def test_a_residual_block_adds_its_shortcut() -> None:
+    """The sum of both rows; weights are named after where they stand in the spec."""
+    inner = (LayerPlan("conv2d", (("kernel_size", 3), ("out_channels", 4), ("padding", 1))), LayerPlan("tanh"))
+    beside = (LayerPlan("conv2d", (("bias", False), ("kernel_size", 1), ("out_channels", 4))),)
+    block = LayerPlan("residual", (("layers", inner), ("shortcut", beside)))
+    network = build_network(layers(block, "flatten", linear(2)))
+    made = network[0]
+    images = torch.rand(5, 3, 32, 32)
+    assert isinstance(made, Residual)
+    assert torch.equal(made(images), made.layers(images) + made.shortcut(images))
+    names = ["0.layers.0.weight", "0.layers.0.bias", "0.shortcut.0.weight", "2.weight", "2.bias"]
+    assert [name for name, _ in network.named_parameters()] == names
+
+
+def test_an_empty_shortcut_is_the_identity() -> None:
+    """What goes in is added to what the layers make of it."""
+    network = build_network(layers(LayerPlan("residual", (("layers", (LayerPlan("relu"),)),)), "flatten", linear(2)))
+    assert torch.equal(network[0](torch.ones(1, 3, 32, 32)), 2 * torch.ones(1, 3, 32, 32))
+
+
 def test_building_leaves_batchnorm_untouched() -> None:
     """Finding shapes is not a batch: running means start at zero."""
     network = build_network(tiny_plan(architecture=CONVNET))
@@ -115,6 +152,8 @@ def test_the_input_shape_is_the_data_sets() -> None:
         layers(LayerPlan("conv2d", (("kernel_size", 33), ("out_channels", 1)))),
         layers(LayerPlan("conv2d", (("groups", 2), ("kernel_size", 3), ("out_channels", 2)))),
         layers("wormhole"),
+        layers(LayerPlan("residual", (("layers", (LayerPlan("flatten"),)),)), "flatten", linear(2)),
+        layers(LayerPlan("residual", (("layers", (LayerPlan("wormhole"),)),)), "flatten", linear(2)),
         tiny_plan(architecture=MlpPlan((4,), "wormhole")),
     ],
 )

@@ -15,6 +15,7 @@ from worker.training.plan import (
     AugmentPlan,
     DatasetPlan,
     EarlyStoppingPlan,
+    LayerPlan,
     LayersPlan,
     MlpPlan,
     OptimizerPlan,
@@ -99,6 +100,23 @@ def test_the_rest_of_a_spec_is_read() -> None:
     assert plan.augment == (AugmentPlan("flip"), AugmentPlan("crop", padding=2))
     assert plan.early_stopping == EarlyStoppingPlan("val_accuracy", 4, 0.5)
     assert (plan.precision, plan.seed, plan.shuffle, plan.threads) == ("bf16", 11, False, 2)
+
+
+def test_residual_blocks_are_read() -> None:
+    """The layers within them are layers of the plan too, and change its digest."""
+    inner = [{"kind": "linear", "out_features": 2, "bias": False}, {"kind": "scale", "factor": 0.5}]
+
+    def plan(shortcut: list[dict[str, Any]]) -> TrainingPlan:
+        block = {"kind": "residual", "layers": inner, "shortcut": shortcut}
+        layers = [{"kind": "flatten"}, {"kind": "linear", "out_features": 2}, block]
+        return plan_from_spec(stored({"architecture": {"kind": "layers", "layers": layers}}))
+
+    assert isinstance(plan([]).architecture, LayersPlan)
+    made = plan(inner).architecture.layers[2]  # type: ignore[union-attr]
+    assert made.option("layers") == made.option("shortcut")
+    assert made.option("layers")[0] == LayerPlan("linear", (("bias", False), ("out_features", 2)))
+    assert hash(plan(inner)) == hash(plan(inner))
+    assert len({plan([]).digest, plan(inner).digest, plan(inner[:1]).digest}) == 3
 
 
 def test_a_plan_is_hashable() -> None:

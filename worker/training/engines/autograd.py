@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +14,7 @@ from worker.training.engines.program import Program, ResidentLoop
 from worker.training.engines.quick_linear import quicken
 from worker.training.engines.updates import Optimizer
 from worker.training.losses import mean_loss
-from worker.training.plan import LayersPlan, TrainingPlan
+from worker.training.plan import LayerPlan, LayersPlan, TrainingPlan
 
 
 class AutogradProgram:
@@ -97,6 +97,18 @@ class ResidentEngine(ResidentLoop):
 
 def _channels_last(plan: TrainingPlan) -> bool:
     """For what convolves, unless dropout works on images: it would draw in that order too."""
-    kinds = [layer.kind for layer in plan.architecture.layers] if isinstance(plan.architecture, LayersPlan) else []
-    images = list(takewhile(lambda kind: kind != "flatten", kinds))
-    return "conv2d" in images and "dropout" not in images
+    if not isinstance(plan.architecture, LayersPlan):
+        return False
+    kinds = _kinds_on_images(plan.architecture.layers)
+    return "conv2d" in kinds and "dropout" not in kinds
+
+
+def _kinds_on_images(layers: Iterable[LayerPlan]) -> set[str]:
+    """The kinds of layers in a row that work on images: those before the first flattening, inside blocks too."""
+    kinds: set[str] = set()
+    for layer in layers:
+        inner = _kinds_on_images(layer.option("layers", ()))
+        kinds |= {layer.kind} | inner | _kinds_on_images(layer.option("shortcut", ()))
+        if layer.kind == "flatten" or "flatten" in inner:
+            break
+    return kinds

@@ -46,6 +46,19 @@ DROPPING = LayersPlan(
     )
 )
 PLANS = {
+SKIPPING = LayersPlan(
+    (
+        CONVNET.layers[0],
+        LayerPlan(
+            "residual",
+            (
+                ("layers", (LayerPlan("dropout"), LayerPlan("batchnorm"), LayerPlan("scale", (("factor", 0.5),)))),
+                ("shortcut", (LayerPlan("dropout"), LayerPlan("batchnorm", (("momentum", 0.5),)))),
+            ),
+        ),
+        *CONVNET.layers[1:],
+    )
+)
     "sgd": MLP,
     "bf16": dataclasses.replace(MLP, precision="bf16"),
     "decay": dataclasses.replace(MLP, optimizer=OptimizerPlan(weight_decay=0.1)),
@@ -53,6 +66,7 @@ PLANS = {
     "adam": dataclasses.replace(MLP, optimizer=OptimizerPlan("adam", lr=0.001), precision="bf16"),
     "dropout": dataclasses.replace(MLP, architecture=DROPPING, augment=(AugmentPlan("flip"), AugmentPlan("crop"))),
     "convnet": dataclasses.replace(MLP, architecture=CONVNET, batch_size=11, augment=(AugmentPlan("crop"),)),
+    "residual": dataclasses.replace(MLP, architecture=SKIPPING, batch_size=11),
 }
 CASES = [
     (name, engine)
