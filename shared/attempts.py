@@ -225,16 +225,20 @@ def log(db: Database, claim: Claim, lines: Sequence[tuple[str, str]], *, keep: i
     def work(connection: Connection) -> bool:
         if advance(connection, claim.job_id, *mine(claim.attempt), events=0) is None:
             return False
-        written = connection.scalar(select(func.max(JobLog.line)).where(JobLog.job_id == claim.job_id)) or 0
-        now = clock.database_now(connection)
-        for line, (level, message) in enumerate(lines, written + 1):
-            values = {"attempt": claim.attempt, "level": level, "message": message, "created_at": now}
-            connection.execute(insert(JobLog).values(job_id=claim.job_id, line=line, **values))
-        oldest = written + len(lines) - keep
-        connection.execute(delete(JobLog).where(JobLog.job_id == claim.job_id, JobLog.line <= oldest))
+        _log(connection, claim, lines, keep)
         return True
 
     return db.write(work)
+
+
+def _log(connection: Connection, claim: Claim, lines: Sequence[tuple[str, str]], keep: int) -> None:
+    written = connection.scalar(select(func.max(JobLog.line)).where(JobLog.job_id == claim.job_id)) or 0
+    now = clock.database_now(connection)
+    for line, (level, message) in enumerate(lines, written + 1):
+        values = {"attempt": claim.attempt, "level": level, "message": message, "created_at": now}
+        connection.execute(insert(JobLog).values(job_id=claim.job_id, line=line, **values))
+    oldest = written + len(lines) - keep
+    connection.execute(delete(JobLog).where(JobLog.job_id == claim.job_id, JobLog.line <= oldest))
 
 
 def best_before(db: Database, job_id: str, epoch: int) -> dict[str, Any]:
@@ -255,8 +259,10 @@ def succeed(
     exact: bool,
     evaluations: Sequence[Mapping[str, Any]],
     artifacts: Sequence[Mapping[str, Any]],
+    lines: Sequence[tuple[str, str]] = (),
+    keep_lines: int = 1,
 ) -> bool:
-    """Write the last epochs, the evaluations and the artifacts, and finish the job, all or nothing.
+    """Write the last epochs and log lines, the evaluations and the artifacts, and finish the job, all or nothing.
 
     Args:
         db: the database.
@@ -266,6 +272,8 @@ def succeed(
         exact: whether a repetition in the same environment would give the same bits.
         evaluations: columns of `Evaluation` but job_id.
         artifacts: columns of `Artifact` but job_id and created_at.
+        lines: log lines that are not written yet, as for `log`.
+        keep_lines: how many of the job's lines are kept.
 
     Returns:
         False when the job is no longer ours. Called again after a commit whose answer was lost, it recognises its own
@@ -283,6 +291,7 @@ def succeed(
         insert_rows(connection, Evaluation, [{**row, "job_id": claim.job_id} for row in evaluations])
         for row in artifacts:
             connection.execute(insert(Artifact).values(job_id=claim.job_id, created_at=now, **row))
+        _log(connection, claim, lines, keep_lines)
         return end_attempt(connection, claim.job_id, claim.attempt, Ending(Outcome.SUCCEEDED)) is not None
 
     return db.write(work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
@@ -50,13 +51,15 @@ class Storage:
         temporary = f"{target}.{uuid.uuid4().hex}.part"
         try:
             self._fs.makedirs(self._fs._parent(target), exist_ok=True)  # noqa: SLF001 -- fsspec's way to name the folder
-            self._write(temporary, content)
+            with ThreadPoolExecutor(1) as beside:  # the one waits for the disk, the other for the processor
+                digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
+                self._write(temporary, content)
             self._fs.mv(temporary, target)
         except Exception as error:  # remote file systems raise what their libraries raise
             self._remove(temporary)
             reason = f"{path} could not be written to the artifact storage ({_reason(error)})"
             raise StorageError(f"{reason}: free or add space there, or check its permissions.") from error
-        return Stored(path, hashlib.sha256(content).hexdigest(), len(content))
+        return Stored(path, digest.result(), len(content))
 
     def check(self) -> None:
         """Write and delete a small file, so that a place that cannot be written to is noticed before a job is trained.

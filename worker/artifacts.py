@@ -1,4 +1,7 @@
-"""What a finished job keeps: weights as safetensors, and the validation scores that its figures were made of."""
+"""What a finished job keeps: weights as safetensors, and the validation scores that its figures were made of.
+
+Where the best epoch is the last one, its weights are one file under both names.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from safetensors.torch import save
 
 from shared.attempts import Claim
 from shared.errors import StorageError
-from shared.storage import Storage
+from shared.storage import Storage, Stored
 from worker.training.evaluation import Evaluation
 from worker.training.results import TrainingResult
 
@@ -30,18 +33,16 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
         StorageError: one could not be written; none is left.
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
-    files["logits.safetensors"] = result.logits
-    rows: list[dict[str, Any]] = []
+    files["logits.safetensors"] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
+    kept: dict[int, Stored] = {}
     try:
         for name, tensors in files.items():
-            # Cloned: the format refuses tensors that share memory, and the best epoch may be the last.
-            content = save({key: tensor.clone().contiguous() for key, tensor in tensors.items()})
-            stored = storage.put(f"{claim.job_id}/{claim.attempt}/{name}", content)
-            rows.append({"name": name, **dataclasses.asdict(stored)})
+            if id(tensors) not in kept:
+                kept[id(tensors)] = storage.put(f"{claim.job_id}/{claim.attempt}/{name}", save(tensors))
     except StorageError:
-        storage.delete(row["path"] for row in rows)
+        storage.delete(stored.path for stored in kept.values())
         raise
-    return rows
+    return [{"name": name, **dataclasses.asdict(kept[id(tensors)])} for name, tensors in files.items()]
 
 
 def evaluation_rows(result: TrainingResult) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent import futures
 from typing import TypeVar
 
 import torch
@@ -30,6 +31,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
+_LISTEN_SECONDS = 0.1
 
 
 def insist(lease: Lease, write: Callable[[], T]) -> T:
@@ -108,7 +110,7 @@ class Attempt:
         places = settings.datasets_dir, settings.cache_dir, settings.allow_download
         loading = self._context.loader.submit(lambda: load(plan.dataset, *places))
         try:
-            while not loading.done():
+            while not futures.wait([loading], _LISTEN_SECONDS).done:
                 self._lease.listen()
         finally:
             loading.cancel()
@@ -151,7 +153,6 @@ class Attempt:
         early = ", stopped early" if result.stopped_early else ""
         accuracy = result.evaluations["last"].accuracy
         recorder.add_line("INFO", f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}")
-        insist(self._lease, recorder.flush_lines)
         recorded = insist(
             self._lease,
             lambda: attempts.succeed(
@@ -162,6 +163,8 @@ class Attempt:
                 exact=result.exact,
                 evaluations=artifacts.evaluation_rows(result),
                 artifacts=rows,
+                lines=recorder.take_lines(),
+                keep_lines=context.settings.log_lines_per_job,
             ),
         )
         if not recorded:

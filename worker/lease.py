@@ -95,9 +95,8 @@ class Lease:
             time.sleep(_POLL_SECONDS)
         self._raise_if_over()
 
-    def listen(self, seconds: float = _POLL_SECONDS) -> None:
-        """Pause in something that is no step, such as loading data; raises as `check` does."""
-        self._closed.wait(seconds)
+    def listen(self) -> None:
+        """Look, between two pauses in something that is no step, such as loading data; raises as `check` does."""
         self._raise_if_over()
 
     def wait(self, seconds: float) -> None:

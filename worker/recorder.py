@@ -33,7 +33,7 @@ class Recorder:
         self._log_lines = log_lines
         self._epochs: list[dict[str, Any]] = []
         self._lines: list[tuple[str, str]] = []
-        self._written = 0.0
+        self._written = time.monotonic()
         self.best: dict[str, Any] = {}
         """`best_val_accuracy` and `best_epoch` as of the latest epoch."""
 
@@ -65,11 +65,10 @@ class Recorder:
         if self._epochs:
             self._require(attempts.record_epochs(self._db, self._claim, self._epochs, self.best))
             self._epochs.clear()
-        self.flush_lines()
+        self._flush_lines()
         self._written = time.monotonic()
 
-    def flush_lines(self) -> None:
-        """Write the waiting log lines alone; raises as `flush`."""
+    def _flush_lines(self) -> None:
         if self._lines:
             lines = list(self._lines)  # the thread that loads data may add one meanwhile
             self._require(attempts.log(self._db, self._claim, lines, keep=self._log_lines))
@@ -78,6 +77,10 @@ class Recorder:
     def take_epochs(self) -> list[dict[str, Any]]:
         """The epochs that wait, to be written together with the job's end."""
         return list(self._epochs)
+
+    def take_lines(self) -> list[tuple[str, str]]:
+        """The log lines that wait, for the same."""
+        return list(self._lines)
 
     @staticmethod
     def _require(ours: bool) -> None:

@@ -264,6 +264,19 @@ class TestSucceed:
 
         assert factories.everything(database) == before
 
+    def test_the_last_lines_come_with_it(self, database: Database) -> None:
+        """After those that were written before, and like them the newest are kept; once, however often it is tried."""
+        claim = factories.running(database)
+        attempts.log(database, claim, [("INFO", "first"), ("INFO", "second")], keep=3)
+        ending: dict[str, Any] = {"epochs": [factories.epoch_row(1)], "best": best(), "exact": True}
+        ending |= {"evaluations": [], "artifacts": [], "lines": [("INFO", "third"), ("INFO", "fourth")]}
+
+        assert attempts.succeed(database, claim, **ending, keep_lines=3)
+        assert attempts.succeed(database, claim, **ending, keep_lines=3)
+
+        lines = queries.log(database, claim.job_id)
+        assert [line["message"] for line in lines] == ["second", "third", "fourth"]
+
     def test_epochs_that_an_earlier_attempt_ran_too_many_go(self, database: Database) -> None:
         """The record is that of the run that succeeded."""
         claim = factories.running(database)

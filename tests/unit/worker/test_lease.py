@@ -69,7 +69,7 @@ def test_a_cancel_is_seen_with_the_beat(parts: Parts) -> None:
     with pytest.raises(CancelRequested):
         parts.lease.check()
     with pytest.raises(CancelRequested):
-        parts.lease.listen(0.0)
+        parts.lease.listen()
 
 
 def test_a_stop_is_seen_at_once(parts: Parts) -> None:
@@ -78,7 +78,7 @@ def test_a_stop_is_seen_at_once(parts: Parts) -> None:
     with pytest.raises(StopRequested):
         parts.lease.check()
     with pytest.raises(StopRequested):
-        parts.lease.listen(0.0)
+        parts.lease.listen()
 
 
 def test_a_lost_job_matters_more_than_a_stop(parts: Parts) -> None:

@@ -23,19 +23,17 @@ from worker.context import Context
 from worker.training.datasets import Statistics
 from worker.training.evaluation import evaluate
 
-SHARED = torch.arange(6.0).reshape(2, 3)
-
 
 @pytest.fixture
 def result() -> Any:
-    """A run whose best epoch was its last: both weights are the same tensors, one of them transposed."""
-    weights = {"0.weight": SHARED.T, "0.bias": SHARED[0]}
+    """A run whose best epoch was not its last."""
+    weights = {name: {"0.weight": torch.full((2, 3), number)} for name, number in (("best", 3.0), ("last", 5.0))}
     logits = {"best": torch.tensor([[2.0, 1.0], [0.0, 3.0]]), "last": torch.tensor([[1.0, 2.0], [0.0, 3.0]])}
     labels = torch.tensor([0, 1])
     return SimpleNamespace(
         epochs=5,
         best_epoch=3,
-        weights={"best": weights, "last": weights},
+        weights=weights,
         logits=logits,
         evaluations={name: evaluate(scores, labels, ("airplane", "bird")) for name, scores in logits.items()},
     )
@@ -70,9 +68,20 @@ class TestArtifacts:
         assert torch.equal(scores["last"], result.logits["last"])
 
     def test_weights_come_back_as_they_were(self, storage: Storage, claim: Claim, result: Any) -> None:
-        """Shared and transposed tensors too."""
-        row = artifacts.store(storage, claim, result, "last")[0]
-        assert torch.equal(load(storage.read(row["path"]))["0.weight"], SHARED.T)
+        """Under their own name."""
+        for row in artifacts.store(storage, claim, result, "best,last")[:2]:
+            expected = result.weights[row["name"].partition(".")[0]]
+            assert torch.equal(load(storage.read(row["path"]))["0.weight"], expected["0.weight"])
+
+    def test_the_same_weights_are_written_once(
+        self, storage: Storage, claim: Claim, result: Any, tmp_path: Path
+    ) -> None:
+        """Where the best epoch was the last, both names have one file; so have scores, under names of their own."""
+        result.weights["last"], result.logits["last"] = result.weights["best"], result.logits["best"]
+        best, last, logits = artifacts.store(storage, claim, result, "best,last")
+        assert last == {**best, "name": "last.safetensors"}
+        assert len([path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]) == 2
+        assert load(storage.read(logits["path"])).keys() == {"best", "last"}
 
     def test_a_disk_that_is_full_in_the_middle_keeps_nothing(
         self, storage: Storage, claim: Claim, result: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from worker import task
 from worker.attempt import Attempt, insist
 from worker.context import Context
 from worker.lease import Lease
+from worker.recorder import Recorder
 from worker.stop import StopFlag
 from worker.training.errors import (
     CancelRequested,
@@ -32,6 +34,7 @@ from worker.training.errors import (
     StopRequested,
     TimedOut,
 )
+from worker.training.plan import plan_from_spec
 
 ENDINGS: list[tuple[BaseException, Outcome, str | None, bool]] = [
     (CancelRequested(), Outcome.CANCELLED, None, False),
@@ -276,3 +279,29 @@ def _is_kept(context: Context, path: str) -> bool:
     except StorageError:
         return False
     return True
+
+
+class TestLoading:
+    def test_data_that_are_there_are_waited_for_no_longer(
+        self, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between two looks at the lease nobody sleeps: a job whose data are in memory begins at once."""
+        monkeypatch.setattr(attempt_module, "_LISTEN_SECONDS", 1000.0)
+        few = {"name": "synthetic", "train_per_class": 4, "val_per_class": 2}
+        claim = factories.running(db, dataset=few)
+        lease = Lease(db, claim, context.settings, StopFlag(), lambda: None)
+        attempt = Attempt(context, claim, lease, Recorder(db, claim, log_lines=5))
+        assert len(attempt._load(plan_from_spec(claim.spec)).train) == 8
+
+    def test_a_stop_ends_a_long_one(self, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It goes on in its thread, for the next job."""
+        done = threading.Event()
+        monkeypatch.setattr(attempt_module, "load", lambda *_: done.wait(60))
+        monkeypatch.setattr(attempt_module, "_LISTEN_SECONDS", 0.001)
+        claim, stop = factories.running(db), StopFlag()
+        stop.set()
+        lease = Lease(db, claim, context.settings, stop, lambda: None)
+        attempt = Attempt(context, claim, lease, Recorder(db, claim, log_lines=5))
+        with pytest.raises(StopRequested):
+            attempt._load(plan_from_spec(claim.spec))
+        done.set()
