@@ -171,7 +171,7 @@ def _engine(plan: TrainingPlan, data: LoadedDataset) -> Callable[[], None]:
 
     def epoch() -> None:
         tally = Tally(next(numbers), len(data.train), plan.batch_size, CPU)
-        engine.run_epoch(tally, plan.optimizer.lr, lambda: None)
+        engine.run_epoch(tally, [plan.optimizer.lr] * tally.steps, lambda: None)
         tally.figures()
 
     return epoch

@@ -81,6 +81,20 @@ class Cosine(Part):
     """Learning rate that the curve ends in."""
 
 
+class OneCycle(Part):
+    """Up to `lr` and down again over the whole run, changing after every step, as `OneCycleLR`."""
+
+    kind: Literal["one_cycle"]
+    pct_start: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Part of the run in which the learning rate rises."""
+    anneal_strategy: Literal["cos", "linear"] = "cos"
+    """Whether it follows half a cosine or a line, each way."""
+    div_factor: Annotated[float, Field(ge=1, le=1e9)] = 25.0
+    """How many times lower than `lr` it starts."""
+    final_div_factor: Annotated[float, Field(ge=1, le=1e9)] = 10_000.0
+    """How many times lower than at the start it ends."""
+
+
 class Flip(Part):
     """Mirrors each image left to right with probability one half."""
 
@@ -107,7 +121,7 @@ class EarlyStopping(Part):
 
 
 Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
-Schedule = Annotated[Constant | Step | Cosine, Field(discriminator="kind")]
+Schedule = Annotated[Constant | Step | Cosine | OneCycle, Field(discriminator="kind")]
 Augmentation = Annotated[Flip | Crop, Field(discriminator="kind")]
 
 
@@ -131,7 +145,7 @@ class Training(Part):
     optimizer: Optimizer = Sgd(kind="sgd")
     """What makes a step of a gradient."""
     schedule: Schedule = Constant(kind="constant")
-    """Learning rate, epoch by epoch."""
+    """How the learning rate changes."""
     augment: Annotated[tuple[Augmentation, ...], Field(strict=False)] = ()
     """Random changes of the training images, in this order."""
     early_stopping: EarlyStopping | None = None

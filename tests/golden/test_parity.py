@@ -46,6 +46,7 @@ SCHEDULES = {
     "constant": SchedulePlan(),
     "step": SchedulePlan("step", step_epochs=1, gamma=0.5),
     "cosine": SchedulePlan("cosine", min_lr=0.001),
+    "one_cycle": SchedulePlan("one_cycle", div_factor=5.0, final_div_factor=2.0),
 }
 FLIP, CROP = AugmentPlan("flip"), AugmentPlan("crop", padding=3)
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid")
@@ -67,7 +68,6 @@ def conv(channels: int, **options: Any) -> tuple[str, dict[str, Any]]:
     return ("conv2d", {"out_channels": channels, "kernel_size": 3, **options})
 
 
-CHAINS: dict[str, ArchitecturePlan] = {
 def residual(
     *kinds: str | tuple[str, dict[str, Any]], shortcut: LayersPlan | None = None
 ) -> tuple[str, dict[str, Any]]:
@@ -75,6 +75,7 @@ def residual(
     return ("residual", {"layers": layers(*kinds).layers, "shortcut": shortcut.layers if shortcut else ()})
 
 
+CHAINS: dict[str, ArchitecturePlan] = {
     "softmax regression": MlpPlan(()),
     "dropout": layers(
         "flatten", wide(64), "tanh", ("dropout", {"p": 0.3}), wide(16), ("dropout", {"p": 0.5}), "relu", wide(2)
@@ -96,7 +97,6 @@ NETWORKS: dict[str, ArchitecturePlan] = {
     "dropout in images": layers(
         ("dropout", {"p": 0.2}), conv(4, stride=3), "tanh", "flatten", ("dropout", {"p": 0.4}), wide(2)
     ),
-    "wide on rows of pixels": layers(wide(4), "relu", "flatten", wide(2)),
     "residual": layers(
         conv(4, stride=4),
         residual(conv(4, padding=1), "relu", ("scale", {"factor": 0.5})),
@@ -113,13 +113,13 @@ NETWORKS: dict[str, ArchitecturePlan] = {
         wide(2),
     ),
     "residual of features": layers("flatten", wide(8), residual(wide(8), "gelu"), ("scale", {"factor": 0.25}), wide(2)),
+    "wide on rows of pixels": layers(wide(4), "relu", "flatten", wide(2)),
     **CHAINS,
 }
 NORMALIZED: dict[str, ArchitecturePlan] = {
     "convolutions": layers(
         conv(4, stride=2), "batchnorm", "relu", ("maxpool2d", {"kernel_size": 3}), "flatten", wide(2)
     ),
-    "features": layers("flatten", wide(64), "batchnorm", "relu", wide(16), "batchnorm", "tanh", wide(2)),
     "residual": layers(
         conv(4, stride=2),
         residual(
@@ -132,6 +132,7 @@ NORMALIZED: dict[str, ArchitecturePlan] = {
         "flatten",
         wide(2),
     ),
+    "features": layers("flatten", wide(64), "batchnorm", "relu", wide(16), "batchnorm", "tanh", wide(2)),
 }
 
 
@@ -254,7 +255,7 @@ def steps(plan: TrainingPlan, engine: str, count: int) -> list[float]:
     """The losses of the first batches."""
     runner = engines.ENGINES[engine](plan, DATA, CPU)
     tally = Tally(1, len(DATA.train), plan.batch_size, CPU)
-    runner.run_epoch(tally, plan.optimizer.lr, lambda: None)
+    runner.run_epoch(tally, [plan.optimizer.lr] * tally.steps, lambda: None)
     losses: list[float] = tally.state()["losses"].tolist()
     return losses[:count]
 
@@ -304,6 +305,6 @@ def losses_of(plan: TrainingPlan, engine: str, *, nudge: bool = False) -> Tensor
     losses = []
     for epoch in (1, 2):
         tally = Tally(epoch, len(DATA.train), plan.batch_size, CPU)
-        runner.run_epoch(tally, plan.optimizer.lr, lambda: None)
+        runner.run_epoch(tally, [plan.optimizer.lr] * tally.steps, lambda: None)
         losses.append(tally.state()["losses"].clone())
     return torch.cat(losses)

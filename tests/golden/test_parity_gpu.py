@@ -20,7 +20,7 @@ MLP = TrainingPlan(DATASET, MlpPlan((64, 16)), epochs=5, batch_size=4)  # 75 bat
 PLANS = {
     "sgd": dataclasses.replace(MLP, schedule=SchedulePlan("cosine"), optimizer=OptimizerPlan(weight_decay=0.1)),
     "nesterov": dataclasses.replace(MLP, optimizer=OptimizerPlan(lr=0.02, momentum=0.9, nesterov=True)),
-    "adamw": dataclasses.replace(MLP, optimizer=OptimizerPlan("adamw", lr=0.001), schedule=SchedulePlan("cosine")),
+    "adamw": dataclasses.replace(MLP, optimizer=OptimizerPlan("adamw", lr=0.001), schedule=SchedulePlan("one_cycle")),
     "convnet": dataclasses.replace(MLP, architecture=CONVNET, batch_size=7, augment=(AugmentPlan("crop"),)),
 }
 TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 0.02}

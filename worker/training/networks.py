@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from worker.training.datasets import LoadedDataset
 from worker.training.errors import InvalidPlan
+from worker.training.loader import normalizer
 from worker.training.modules import Residual, Scale
 from worker.training.plan import LayerPlan, LayersPlan, MlpPlan, TrainingPlan
+from worker.training.whitening import Whitening, spread
 
 Shape = tuple[int, ...]
 
@@ -40,7 +42,11 @@ class Mlp(nn.Sequential):
 def fresh_network(plan: TrainingPlan, data: LoadedDataset) -> nn.Module:
     """The network that a run of this plan on these images starts from, on the CPU. Seeds the global generator."""
     torch.manual_seed(plan.seed)
-    return build_network(plan, data.input_shape)
+    network = build_network(plan, data.input_shape)
+    for module in network.modules():
+        if isinstance(module, Whitening):
+            module.fit(normalizer(plan, data)(spread(data.train.images)))
+    return network
 
 
 def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Sequential:
@@ -104,6 +110,7 @@ def _module(layer: LayerPlan, shape: Shape) -> nn.Module:
         "avgpool2d": _avgpool2d,
         "batchnorm": _batchnorm,
         "residual": _residual,
+        "whitening": _whitening,
     }.get(layer.kind)
     if make is not None:
         return make(layer, shape)
@@ -147,6 +154,10 @@ def _avgpool2d(layer: LayerPlan, shape: Shape) -> nn.Module:
 def _batchnorm(layer: LayerPlan, shape: Shape) -> nn.Module:
     kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
     return kind(shape[0], momentum=layer.option("momentum", 0.1))
+
+
+def _whitening(layer: LayerPlan, shape: Shape) -> nn.Module:
+    return Whitening(shape[0], layer.option("kernel_size"))
 
 
 def _residual(layer: LayerPlan, shape: Shape) -> nn.Module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from worker.training.plan import OptimizerPlan
 
@@ -27,7 +27,7 @@ def build_optimizer(
     return kind(parameters, lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay, fused=fused)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
     """Use this learning rate for all parameters from the next step on."""
     for group in optimizer.param_groups:
         group["lr"] = lr

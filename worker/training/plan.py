@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from worker.training.errors import InvalidPlan
@@ -19,6 +20,7 @@ Normalization: TypeAlias = Literal["published", "computed", "none"]
 Output: TypeAlias = Literal["log_softmax", "logits", "softmax"]
 Precision: TypeAlias = Literal["fp32", "tf32", "bf16"]
 Monitor: TypeAlias = Literal["val_loss", "val_accuracy", "train_loss"]
+Anneal: TypeAlias = Literal["cos", "linear"]
 
 P = TypeVar("P")
 
@@ -87,6 +89,9 @@ class LayersPlan:
 
     def __post_init__(self) -> None:
         require(len(self.layers) >= 1, "a network needs a layer")
+        inner = (layer.option(name, ()) for layer in self.layers for name in ("layers", "shortcut"))
+        later = chain(self.layers[1:], *inner)
+        require(all(layer.kind != "whitening" for layer in later), "a whitening layer can only be the first")
         require_choice(self.output, Output, "output")
 
 
@@ -117,18 +122,30 @@ class OptimizerPlan:
 
 @dataclass(frozen=True)
 class SchedulePlan:
-    """How the learning rate changes from epoch to epoch; see `schedules.learning_rate`."""
+    """How the learning rate changes; see `schedules.learning_rates`. The fields of other kinds are ignored."""
 
-    kind: Literal["constant", "step", "cosine"] = "constant"
+    kind: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
     step_epochs: int = 30
     gamma: float = 0.1
     min_lr: float = 0.0
+    pct_start: float = 0.3
+    anneal_strategy: Anneal = "cos"
+    div_factor: float = 25.0
+    final_div_factor: float = 10_000.0
 
     def __post_init__(self) -> None:
-        require(self.kind in {"constant", "step", "cosine"}, f"unknown schedule {self.kind!r}")
+        require(self.kind in {"constant", "step", "cosine", "one_cycle"}, f"unknown schedule {self.kind!r}")
         require(self.step_epochs >= 1, "a step schedule needs a step of one epoch or more")
         require(self.gamma > 0, "gamma must be positive")
         require(self.min_lr >= 0, "the learning rate cannot become negative")
+        require(0 <= self.pct_start <= 1, "the rising part of a cycle lies in [0, 1]")
+        require_choice(self.anneal_strategy, Anneal, "anneal_strategy")
+        require(self.div_factor >= 1 and self.final_div_factor >= 1, "a cycle starts and ends below its peak")
+
+    @property
+    def per_step(self) -> bool:
+        """Whether the rate changes within an epoch."""
+        return self.kind == "one_cycle"
 
 
 @dataclass(frozen=True)

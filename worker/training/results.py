@@ -24,7 +24,7 @@ class EpochResult:
         last_batch_loss: mean loss of the last batch.
         val_loss: mean over the validation samples, without label smoothing.
         val_accuracy: over all validation samples.
-        lr: learning rate.
+        lr: learning rate of the last step.
         seconds: training and validation together, over all attempts at this epoch.
         samples_per_second: training samples over the time of training alone.
     """

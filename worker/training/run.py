@@ -16,7 +16,7 @@ from worker.training.errors import CheckpointUnreadable, NonFiniteLoss
 from worker.training.evaluation import evaluate, mean_cross_entropy
 from worker.training.plan import TrainingPlan, require
 from worker.training.results import EpochResult, TrainingResult
-from worker.training.schedules import learning_rate
+from worker.training.schedules import learning_rates
 from worker.training.selection import Best, EarlyStopping, copy_weights
 from worker.training.stopwatch import Stopwatch
 from worker.training.tally import Figures, Tally
@@ -48,10 +48,11 @@ class Run:
 
     def run_epoch(self, boundary: Callable[[], None]) -> EpochResult:
         """Take the running epoch's remaining steps, validate, keep the best weights and turn to the next epoch."""
-        self._engine.run_epoch(self._tally, self._learning_rate(), boundary)
+        rates = self._learning_rates()
+        self._engine.run_epoch(self._tally, rates, boundary)
         figures, training_seconds = self._tally.figures(), self._stopwatch.epoch_seconds()
         scores = self._engine.validation_scores(boundary)
-        result = self._epoch_result(figures, scores, training_seconds)
+        result = self._epoch_result(figures, scores, rates[-1], training_seconds)
         self._best.update(result, self._engine.network, scores)
         self._last_scores = scores
         self._stopped_early = self._early_stopping.update(result) and result.epoch < self._plan.epochs
@@ -108,13 +109,14 @@ class Run:
     def _origin(self) -> dict[str, str | int]:
         return {"plan": self._plan.digest, **self._environment}
 
-    def _learning_rate(self) -> float:
-        return learning_rate(self._plan.schedule, self._plan.optimizer.lr, self._tally.epoch, self._plan.epochs)
+    def _learning_rates(self) -> list[float]:
+        plan, epoch = self._plan, self._tally.epoch
+        return learning_rates(plan.schedule, plan.optimizer.lr, epoch, plan.epochs, self._tally.steps)
 
     def _new_tally(self, epoch: int) -> Tally:
         return Tally(epoch, len(self._data.train), self._plan.batch_size, self._device)
 
-    def _epoch_result(self, figures: Figures, scores: Tensor, training_seconds: float) -> EpochResult:
+    def _epoch_result(self, figures: Figures, scores: Tensor, lr: float, training_seconds: float) -> EpochResult:
         labels = self._data.val.labels
         val_loss = mean_cross_entropy(scores, labels)
         if not math.isfinite(val_loss):
@@ -126,7 +128,7 @@ class Run:
             last_batch_loss=figures.last_batch_loss,
             val_loss=val_loss,
             val_accuracy=int((scores.argmax(1) == labels).sum()) / len(labels),
-            lr=self._learning_rate(),
+            lr=lr,
             seconds=self._stopwatch.epoch_seconds(),
             samples_per_second=len(self._data.train) / training_seconds,
         )

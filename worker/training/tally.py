@@ -24,6 +24,7 @@ class Tally:
 
     Attributes:
         epoch: its number, from 1.
+        steps: batches in all.
         batches: those done so far.
     """
 
@@ -31,7 +32,8 @@ class Tally:
         self.epoch = epoch
         self.batches = 0
         self._samples, self._batch_size = samples, batch_size
-        self._losses = torch.zeros(math.ceil(samples / batch_size), device=device)
+        self.steps = math.ceil(samples / batch_size)
+        self._losses = torch.zeros(self.steps, device=device)
         self._correct = torch.zeros((), dtype=torch.int64, device=device)
 
     def add(self, loss: Tensor, scores: Tensor, labels: Tensor) -> None:

@@ -66,6 +66,17 @@ def test_every_optimizer_is_read(optimizer: dict[str, Any], expected: OptimizerP
         ({"kind": "constant"}, SchedulePlan()),
         ({"kind": "step", "step_epochs": 7, "gamma": 0.5}, SchedulePlan("step", step_epochs=7, gamma=0.5)),
         ({"kind": "cosine", "min_lr": 0.001}, SchedulePlan("cosine", min_lr=0.001)),
+        ({"kind": "one_cycle"}, SchedulePlan("one_cycle")),
+        (
+            {
+                "kind": "one_cycle",
+                "pct_start": 0.2,
+                "anneal_strategy": "linear",
+                "div_factor": 5,
+                "final_div_factor": 20,
+            },
+            SchedulePlan("one_cycle", pct_start=0.2, anneal_strategy="linear", div_factor=5.0, final_div_factor=20.0),
+        ),
     ],
 )
 def test_every_schedule_is_read(schedule: dict[str, Any], expected: SchedulePlan) -> None:
@@ -182,6 +193,10 @@ def test_a_plan_out_of_range_cannot_be_made(fields: dict[str, Any]) -> None:
         (SchedulePlan, {"step_epochs": 0}),
         (SchedulePlan, {"gamma": 0.0}),
         (SchedulePlan, {"min_lr": -0.1}),
+        (SchedulePlan, {"pct_start": 1.5}),
+        (SchedulePlan, {"anneal_strategy": "bumpy"}),
+        (SchedulePlan, {"div_factor": 0.5}),
+        (SchedulePlan, {"final_div_factor": 0.0}),
         (AugmentPlan, {"kind": "blur"}),
         (AugmentPlan, {"kind": "crop", "padding": 0}),
         (EarlyStoppingPlan, {"monitor": "weather"}),

@@ -39,6 +39,7 @@ SCHEDULES = {
     "constant": SchedulePlan(),
     "step": SchedulePlan("step", step_epochs=2, gamma=0.5),
     "cosine": SchedulePlan("cosine", min_lr=0.0001),
+    "one_cycle": SchedulePlan("one_cycle"),
 }
 
 

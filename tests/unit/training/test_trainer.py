@@ -20,6 +20,7 @@ from worker.training.loader import normalizer
 from worker.training.networks import build_network
 from worker.training.plan import EarlyStoppingPlan, MlpPlan, OptimizerPlan, SchedulePlan, TrainingPlan
 from worker.training.results import EpochResult
+from worker.training.schedules import learning_rates
 from worker.training.trainer import train
 
 DATA = tiny_data()
@@ -129,6 +130,16 @@ def test_the_schedule_is_reported_and_used() -> None:
     run = Recording(plan, DATA)
     assert [epoch.lr for epoch in run.epochs] == pytest.approx([1e-2, 1e-11, 1e-20])
     assert run.epochs[1].val_loss == pytest.approx(run.epochs[2].val_loss, rel=1e-6)
+
+
+def test_an_epoch_reports_its_last_steps_rate() -> None:
+    """A schedule that changes within epochs ends each of them with another rate, the run with the lowest."""
+    schedule = SchedulePlan("one_cycle", pct_start=0.5, anneal_strategy="linear", div_factor=2.0, final_div_factor=10.0)
+    run = Recording(tiny_plan(schedule=schedule), DATA)  # 9 steps, the bend at number 3.5
+    rates = [learning_rates(schedule, 0.01, epoch, 3, steps=3)[-1] for epoch in (1, 2, 3)]
+    assert [epoch.lr for epoch in run.epochs] == rates
+    assert rates[0] == pytest.approx(0.005 + 0.005 * 2 / 3.5)
+    assert rates[-1] == pytest.approx(0.0005)
 
 
 def test_early_stopping_ends_the_run() -> None:

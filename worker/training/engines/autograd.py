@@ -12,7 +12,7 @@ from worker.training.devices import precision
 from worker.training.engines.blocks import recorded_batches
 from worker.training.engines.program import Program, ResidentLoop
 from worker.training.engines.quick_linear import quicken
-from worker.training.engines.updates import Optimizer
+from worker.training.engines.updates import Optimizer, Rate, each_rate, rates_for
 from worker.training.losses import mean_loss
 from worker.training.plan import LayerPlan, LayersPlan, TrainingPlan
 
@@ -24,7 +24,7 @@ class AutogradProgram:
     """
 
     def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
-        self._plan, self._device, self._network = plan, device, network
+        self._plan, self._device, self._network, self._recorded = plan, device, network, recorded
         self.batches = recorded_batches(plan) if recorded else 1
         self._channels_last = _channels_last(plan)
         if self._channels_last:
@@ -41,15 +41,20 @@ class AutogradProgram:
         """See `Program`."""
         return rows.permute(0, 3, 1, 2) if self._channels_last else rows
 
-    def begin_epoch(self, lr: float) -> None:
+    def rates(self, rates: Sequence[float]) -> Tensor:
         """See `Program`."""
-        self._optimizer.set_learning_rate(lr)
+        return rates_for(rates, self._device, recorded=self._recorded)
 
-    def train_on(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
         self._network.train()
         size = self._plan.batch_size
-        batches = zip(torch.split(self.images(rows), size), torch.split(labels, size), strict=True)
+        batches = zip(
+            torch.split(self.images(rows), size),
+            torch.split(labels, size),
+            each_rate(rates, recorded=self._recorded),
+            strict=True,
+        )
         losses, correct = zip(*(self._step(*batch) for batch in batches), strict=True)
         return torch.stack(losses), torch.stack(correct).sum()
 
@@ -68,10 +73,11 @@ class AutogradProgram:
         """See `Program`."""
         self._optimizer.restore(state)
 
-    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _step(self, images: Tensor, labels: Tensor, rate: Rate) -> tuple[Tensor, Tensor]:
         with precision(self._plan, self._device):
             scores = self._network(images)
             loss = mean_loss(scores, labels, self._plan.label_smoothing)
+        self._optimizer.set_learning_rate(rate)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
@@ -100,7 +106,7 @@ def _channels_last(plan: TrainingPlan) -> bool:
     if not isinstance(plan.architecture, LayersPlan):
         return False
     kinds = _kinds_on_images(plan.architecture.layers)
-    return "conv2d" in kinds and "dropout" not in kinds
+    return bool(kinds & {"conv2d", "whitening"}) and "dropout" not in kinds
 
 
 def _kinds_on_images(layers: Iterable[LayerPlan]) -> set[str]:

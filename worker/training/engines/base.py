@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -30,9 +30,10 @@ class Engine(Protocol):
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None: ...
 
-    def run_epoch(self, tally: Tally, lr: float, boundary: Callable[[], None]) -> None:
+    def run_epoch(self, tally: Tally, rates: Sequence[float], boundary: Callable[[], None]) -> None:
         """Take the epoch's steps after the first `tally.batches` ones, adding each batch to the tally.
 
+        Each step of the epoch has its own learning rate in `rates`, also those that are done.
         Calls `boundary` after every step, or block of steps counted from the epoch's start, of at most 250 ms. There
         `state` is complete, and whatever `boundary` raises is let through.
         """

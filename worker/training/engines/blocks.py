@@ -21,7 +21,7 @@ def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]], *, 
     flops = 6 * plan.batch_size * sum(prod(shape) for shape in weights)
     if recorded:
         return max(1, min(recorded_batches(plan), int(_FLOPS_RECORDED // flops)))
-    if _decays_fast(plan):
+    if _decays_fast(plan) or _decays_unevenly(plan):
         return 1
     rows = min(_ROWS[plan.precision], weights[0][0] // 2)
     return max(1, min(_MOST, rows // plan.batch_size, int(_FLOPS // flops)))
@@ -35,3 +35,8 @@ def recorded_batches(plan: TrainingPlan) -> int:
 def _decays_fast(plan: TrainingPlan) -> bool:
     """Whether a step shrinks weights so much that dividing by it, as `first_layer` does, would cost digits."""
     return plan.optimizer.weight_decay * max(plan.optimizer.lr, plan.schedule.min_lr) > 0.1
+
+
+def _decays_unevenly(plan: TrainingPlan) -> bool:
+    """Whether each step shrinks weights by something else: `first_layer` knows one figure for a block."""
+    return plan.optimizer.weight_decay > 0 and plan.schedule.per_step

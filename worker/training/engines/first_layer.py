@@ -8,7 +8,7 @@ where D_i are the gradients by the layer's products. So batch j's products are
 one product of the whole block with W_0, and small corrections through the block's Gram matrix. Exact up to rounding;
 the weight, megabytes that no cache near a core holds, is read twice and written once in a block instead of in a step.
 Weight decay shrinks by s in each step: all of this then holds for W_j / s^j and D_i / s^(i+1). (`updates.InPlace` makes
-lr a part of the gradients from the start.)
+lr a part of the gradients from the start, so it may change from batch to batch; s may not.)
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class LazyFirstLayer:
 
     Args:
         layer: the network's first.
-        update: plain SGD: the formula above is its own.
+        update: plain SGD: the formula above is its own. It shrinks by the same in all steps of a block.
         batch_size: rows in a batch; the last one may have fewer.
         batches: in a block, at most.
     """

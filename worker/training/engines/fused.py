@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -13,7 +13,7 @@ from worker.training.engines.first_layer import EagerFirstLayer, FirstLayer, Laz
 from worker.training.engines.layers import is_fully_connected, layers_of
 from worker.training.engines.objective import Objective
 from worker.training.engines.program import Program, ResidentLoop
-from worker.training.engines.updates import InPlace, update_of
+from worker.training.engines.updates import InPlace, rates_for, update_of
 from worker.training.plan import TrainingPlan
 
 
@@ -26,7 +26,7 @@ class FusedProgram:
 
     def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
         weight = next(network.parameters())
-        self._batch_size = plan.batch_size
+        self._batch_size, self._device, self._recorded = plan.batch_size, device, recorded
         self._dtype = torch.bfloat16 if plan.precision == "bf16" else weight.dtype
         self._first, *self._others = layers = layers_of(network, self._dtype)
         self.batches = batches_in_a_block(plan, [layer.weight.shape for layer in layers], recorded=recorded)
@@ -44,14 +44,15 @@ class FusedProgram:
         """See `Program`: the network's own type, whatever it flattens first being flat already."""
         return rows.to(self._first.weight.dtype)
 
-    def begin_epoch(self, lr: float) -> None:
+    def rates(self, rates: Sequence[float]) -> Tensor:
         """See `Program`."""
-        self._update.begin_epoch(lr)
+        return rates_for(rates, self._device, recorded=self._recorded)
 
     @torch.no_grad()
-    def train_on(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
         targets = self._objective.targets(labels)
+        self._update.begin_block(rates)
         self._first_layer.begin(rows)
         batches = list(self._batches(len(rows)))
         scores = [self._step(number, batch, targets) for number, batch in enumerate(batches)]
@@ -81,6 +82,7 @@ class FusedProgram:
 
     def _step(self, number: int, batch: slice, targets: Tensor) -> Tensor:
         """The step of the block's batch of this number: its log-probabilities, before it."""
+        self._update.begin_step(number)
         outputs = self._first_layer.forward(number, batch)
         for layer in self._others:
             outputs = layer.forward(outputs)

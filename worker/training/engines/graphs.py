@@ -123,14 +123,14 @@ class RecordedProgram:
 
     def __init__(self, program: Program, recorder: Recorder) -> None:
         self.batches = program.batches
-        self.rows, self.images = program.rows, program.images
-        self.begin_epoch, self.state, self.restore = program.begin_epoch, program.state, program.restore
+        self.rows, self.images, self.rates = program.rows, program.images, program.rates
+        self.state, self.restore = program.state, program.restore
         self._train_on = Recorded(program.train_on, recorder)
         self._predict = Recorded(lambda rows: (program.predict(rows),), recorder)
 
-    def train_on(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
-        losses, correct = self._train_on(rows, labels)
+        losses, correct = self._train_on(rows, labels, rates)
         return losses, correct
 
     def predict(self, rows: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -27,14 +27,15 @@ class Program(Protocol):
     def images(self, rows: Tensor) -> Tensor:
         """Rows as the network takes them."""
 
-    def begin_epoch(self, lr: float) -> None:
-        """Use this learning rate from now on."""
+    def rates(self, rates: Sequence[float]) -> Tensor:
+        """The form in which this program wants learning rates; pieces of it go with rows."""
 
-    def train_on(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """One block's steps: the mean loss of each batch (k), before its own step, and how many were right, a scalar.
 
-        Rows, and labels (N) int64, of so many whole batches, or fewer, the last of which may be short. A function of
-        its arguments and of what the program keeps at fixed addresses: it may be recorded and played again.
+        Rows, and labels (N) int64, of so many whole batches, or fewer, the last of which may be short; each batch has
+        its learning rate (k). A function of its arguments and of what the program keeps at fixed addresses: it may be
+        recorded and played again.
         """
 
     def predict(self, rows: Tensor) -> Tensor:
@@ -67,15 +68,15 @@ class ResidentLoop:
         """The program of the plan's network, which is on the device."""
         raise NotImplementedError
 
-    def run_epoch(self, tally: Tally, lr: float, boundary: Callable[[], None]) -> None:
+    def run_epoch(self, tally: Tally, rates: Sequence[float], boundary: Callable[[], None]) -> None:
         """See `Engine.run_epoch`."""
-        self._program.begin_epoch(lr)
         self._training.begin_epoch()
         size, samples = self._plan.batch_size, len(self._training)
-        block = self._program.batches * size
-        for first in range(tally.batches * size, samples, block):
-            rows, labels = self._training.rows(first, min(first + block, samples))
-            tally.add_block(*self._program.train_on(rows, labels))
+        rates_there = self._program.rates(rates)
+        for first in range(tally.batches, len(rates), self._program.batches):
+            after = first + self._program.batches
+            rows, labels = self._training.rows(first * size, min(after * size, samples))
+            tally.add_block(*self._program.train_on(rows, labels, rates_there[first:after]))
             boundary()
         self._training.draw_ahead()
 

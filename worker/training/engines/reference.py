@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -36,9 +36,8 @@ class ReferenceEngine:
         self._optimizer = build_optimizer(plan.optimizer, self.network.parameters())
         self._loader = Loader(plan, data, device)
 
-    def run_epoch(self, tally: Tally, lr: float, boundary: Callable[[], None]) -> None:
+    def run_epoch(self, tally: Tally, rates: Sequence[float], boundary: Callable[[], None]) -> None:
         """See `Engine.run_epoch`."""
-        set_learning_rate(self._optimizer, lr)
         self.network.train()
         for host_images, host_labels in self._loader.epoch(first=tally.batches):
             images = host_images.to(self._device, non_blocking=True)
@@ -46,6 +45,7 @@ class ReferenceEngine:
             with precision(self._plan, self._device):
                 scores = self.network(images)
                 loss = mean_loss(scores, labels, self._plan.label_smoothing)
+            set_learning_rate(self._optimizer, rates[tally.batches])
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()

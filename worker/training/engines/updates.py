@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +13,28 @@ from worker.training.engines.products import linear
 from worker.training.optimizers import build_optimizer, set_learning_rate
 from worker.training.plan import OptimizerPlan
 
+Rate: TypeAlias = float | Tensor
+"""A step's learning rate: a number; or, where steps are recorded and played again, a scalar at a fixed address."""
+
+
+def rates_for(rates: Sequence[float], device: torch.device, *, recorded: bool) -> Tensor:
+    """Learning rates (k) where they are read: by the recorded steps on the device, by all others here, exactly."""
+    return torch.tensor(rates, device=device) if recorded else torch.tensor(rates, dtype=torch.float64)
+
+
+def each_rate(rates: Tensor, *, recorded: bool) -> Sequence[Rate]:
+    """The rates (k) of `rates_for`, one by one. Reads nothing from a device."""
+    return rates.unbind() if recorded else rates.tolist()
+
 
 class Update(Protocol):
     """Takes the layers' gradients, last layer first, and changes their parameters."""
 
-    def begin_epoch(self, lr: float) -> None:
-        """Use this learning rate from now on."""
+    def begin_block(self, rates: Tensor) -> None:
+        """Begin a block of steps that have these learning rates (k), as `rates_for` gives them."""
+
+    def begin_step(self, number: int) -> None:
+        """Begin the block's step of this number (from 0)."""
 
     def gradient_scale(self, samples: int) -> float | Tensor:
         """What the gradient of the summed losses of so many samples is to be multiplied by."""
@@ -45,11 +61,18 @@ class InPlace:
 
     def __init__(self, plan: OptimizerPlan) -> None:
         self._weight_decay = plan.weight_decay
+        self._rates: list[float] = []
         self._lr, self.shrink = plan.lr, 1.0
 
-    def begin_epoch(self, lr: float) -> None:
+    def begin_block(self, rates: Tensor) -> None:
         """See `Update`."""
-        self._lr, self.shrink = lr, 1 - lr * self._weight_decay
+        self._rates = rates.tolist()
+        self.begin_step(0)
+
+    def begin_step(self, number: int) -> None:
+        """See `Update`."""
+        self._lr = self._rates[number]
+        self.shrink = 1 - self._lr * self._weight_decay
 
     def gradient_scale(self, samples: int) -> float | Tensor:
         """See `Update`."""
@@ -72,32 +95,35 @@ class InPlace:
 
 
 class RecordedInPlace:
-    """The same, with rates in tensors at fixed addresses: a recorded step reads them anew each time it is played."""
+    """The same, with rates in a tensor: a recorded block works out anew, all at once, what depends on them."""
 
-    def __init__(self, plan: OptimizerPlan, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, plan: OptimizerPlan) -> None:
         self._weight_decay = plan.weight_decay
-        self._lr = plan.lr
-        self._shrink = torch.ones((), device=device, dtype=dtype)
+        self._number = 0
+        self._rates = self._shrinks = torch.empty(0)
         self._scales: dict[int, Tensor] = {}
 
-    def begin_epoch(self, lr: float) -> None:
+    def begin_block(self, rates: Tensor) -> None:
         """See `Update`."""
-        self._lr = lr
-        self._shrink.fill_(1 - lr * self._weight_decay)
-        for samples, scale in self._scales.items():
-            scale.fill_(lr / samples)
+        self._rates, self._scales = rates, {}
+        if self._weight_decay:
+            self._shrinks = 1 - rates * self._weight_decay
+
+    def begin_step(self, number: int) -> None:
+        """See `Update`."""
+        self._number = number
 
     def gradient_scale(self, samples: int) -> float | Tensor:
-        """See `Update`. A size of batch that is new must be seen unrecorded first."""
+        """See `Update`."""
         if samples not in self._scales:
-            self._scales[samples] = torch.full_like(self._shrink, self._lr / samples)
-        return self._scales[samples]
+            self._scales[samples] = self._rates / samples
+        return self._scales[samples][self._number]
 
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         """See `Update`."""
         if self._weight_decay:
             for parameter in layer.parameters:
-                parameter.mul_(self._shrink)
+                parameter.mul_(self._shrinks[self._number])
         layer.subtract_from_weight(gradient, inputs)
         layer.subtract_from_bias(gradient)
 
@@ -118,23 +144,18 @@ class Optimizer:
     Args:
         plan: which one.
         parameters: of what.
-        recorded: whether steps are recorded and played again: then the learning rate is a tensor at a fixed address.
+        recorded: whether steps are recorded and played again.
     """
 
     def __init__(self, plan: OptimizerPlan, parameters: Iterable[nn.Parameter], *, recorded: bool) -> None:
         parameters = list(parameters)
         self._optimizer = build_optimizer(plan, parameters, fused=True)
-        device = parameters[0].device
-        self._lr = torch.tensor(plan.lr, device=device) if recorded else None
-        self._on_gpu = device.type == "cuda"
-        self._fix_rates()
+        self._recorded, self._on_gpu = recorded, parameters[0].device.type == "cuda"
+        self._make_recordable()
 
-    def set_learning_rate(self, lr: float) -> None:
+    def set_learning_rate(self, lr: Rate) -> None:
         """From the next step on."""
-        if self._lr is None:
-            set_learning_rate(self._optimizer, lr)
-        else:
-            self._lr.fill_(lr)
+        set_learning_rate(self._optimizer, lr)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -151,13 +172,12 @@ class Optimizer:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._optimizer.load_state_dict(state)
-        self._fix_rates()
+        self._make_recordable()
 
-    def _fix_rates(self) -> None:
-        if self._lr is None:
+    def _make_recordable(self) -> None:
+        if not self._recorded:
             return
         for group in self._optimizer.param_groups:
-            group["lr"] = self._lr
             if "capturable" in group:
                 group["capturable"] = self._on_gpu
         # Each shape of block is computed once before it is recorded; torch would warn about that step.
@@ -168,12 +188,17 @@ class ByOptimizer:
     """Gradients are written down and handed to torch's optimizer."""
 
     def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -> None:
-        self._layers = layers
+        self._layers, self._recorded = layers, recorded
         self._optimizer = Optimizer(plan, (p for layer in layers for p in layer.parameters), recorded=recorded)
+        self._rates: Sequence[Rate] = []
 
-    def begin_epoch(self, lr: float) -> None:
+    def begin_block(self, rates: Tensor) -> None:
         """See `Update`."""
-        self._optimizer.set_learning_rate(lr)
+        self._rates = each_rate(rates, recorded=self._recorded)
+
+    def begin_step(self, number: int) -> None:
+        """See `Update`."""
+        self._optimizer.set_learning_rate(self._rates[number])
 
     def gradient_scale(self, samples: int) -> float | Tensor:
         """See `Update`."""
@@ -206,5 +231,4 @@ def update_of(plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -
     """The plan's update of these layers."""
     if plan.kind != "sgd" or plan.momentum:
         return ByOptimizer(plan, layers, recorded=recorded)
-    weight = layers[0].weight
-    return RecordedInPlace(plan, weight.device, weight.dtype) if recorded else InPlace(plan)
+    return RecordedInPlace(plan) if recorded else InPlace(plan)

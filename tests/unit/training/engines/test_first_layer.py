@@ -27,10 +27,11 @@ def work_through(first: FirstLayer, update: InPlace, blocks: list[Tensor], batch
     """Outputs of every batch; gradients are made up from them, so that a mistake shows in all that follow."""
     outputs = []
     for lr, block in zip((0.1, 0.1, 0.05), blocks, strict=True):
-        update.begin_epoch(lr)
-        first.begin(block)
         bounds = [*range(0, len(block), batch_size), len(block)]
+        update.begin_block(torch.full((len(bounds) - 1,), lr, dtype=torch.float64))
+        first.begin(block)
         for number, (start, stop) in enumerate(pairwise(bounds)):
+            update.begin_step(number)
             outputs.append(first.forward(number, slice(start, stop)).clone())
             first.backward(number, slice(start, stop), lr * outputs[-1].sin())
         first.finish(len(bounds) - 1)

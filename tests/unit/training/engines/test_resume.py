@@ -31,6 +31,7 @@ from worker.training.plan import (
     MlpPlan,
     OptimizerPlan,
     Precision,
+    SchedulePlan,
     TrainingPlan,
 )
 from worker.training.tally import Tally
@@ -45,7 +46,6 @@ DROPPING = LayersPlan(
         LayerPlan("linear", (("out_features", 2),)),
     )
 )
-PLANS = {
 SKIPPING = LayersPlan(
     (
         CONVNET.layers[0],
@@ -59,14 +59,15 @@ SKIPPING = LayersPlan(
         *CONVNET.layers[1:],
     )
 )
-    "sgd": MLP,
+PLANS = {
+    "sgd": dataclasses.replace(MLP, schedule=SchedulePlan("one_cycle")),
     "bf16": dataclasses.replace(MLP, precision="bf16"),
     "decay": dataclasses.replace(MLP, optimizer=OptimizerPlan(weight_decay=0.1)),
     "nesterov": dataclasses.replace(MLP, optimizer=OptimizerPlan(momentum=0.9, nesterov=True)),
     "adam": dataclasses.replace(MLP, optimizer=OptimizerPlan("adam", lr=0.001), precision="bf16"),
     "dropout": dataclasses.replace(MLP, architecture=DROPPING, augment=(AugmentPlan("flip"), AugmentPlan("crop"))),
-    "convnet": dataclasses.replace(MLP, architecture=CONVNET, batch_size=11, augment=(AugmentPlan("crop"),)),
     "residual": dataclasses.replace(MLP, architecture=SKIPPING, batch_size=11),
+    "convnet": dataclasses.replace(MLP, architecture=CONVNET, batch_size=11, augment=(AugmentPlan("crop"),)),
 }
 CASES = [
     (name, engine)
@@ -138,7 +139,8 @@ def test_the_network_is_up_to_date_at_every_boundary(name: str, engine: str) -> 
     def boundary() -> None:
         seen.append({key: value.clone() for key, value in runner.network.state_dict().items()})
 
-    runner.run_epoch(Tally(1, len(DATA.train), plan.batch_size, CPU), 0.01, boundary)
+    tally = Tally(1, len(DATA.train), plan.batch_size, CPU)
+    runner.run_epoch(tally, [0.01] * tally.steps, boundary)
     changed = [any(not torch.equal(a[key], b[key]) for key in a) for a, b in pairwise(seen)]
     assert all(changed)
     scores = runner.validation_scores(lambda: None)
