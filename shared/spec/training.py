@@ -102,11 +102,21 @@ class Flip(Part):
 
 
 class Crop(Part):
-    """Pads each image with zeros and cuts the original size out at a random place."""
+    """Pads each image and cuts the original size out at a random place, as torchvision's `RandomCrop`."""
 
     kind: Literal["crop"]
     padding: Annotated[int, Field(ge=1, le=16)] = 4
-    """Pixels of zeros on each side."""
+    """Pixels on each side."""
+    padding_mode: Literal["constant", "reflect"] = "constant"
+    """What they are: black, or the image mirrored in its outermost pixels."""
+
+
+class Cutout(Part):
+    """Makes a square in each image black, its centre anywhere in the image (DeVries and Taylor, 2017)."""
+
+    kind: Literal["cutout"]
+    size: Annotated[int, Field(ge=1, le=64)] = 8
+    """Pixels of each side of the square, of which what lies outside the image is lost."""
 
 
 class EarlyStopping(Part):
@@ -122,7 +132,7 @@ class EarlyStopping(Part):
 
 Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
 Schedule = Annotated[Constant | Step | Cosine | OneCycle, Field(discriminator="kind")]
-Augmentation = Annotated[Flip | Crop, Field(discriminator="kind")]
+Augmentation = Annotated[Flip | Crop | Cutout, Field(discriminator="kind")]
 
 
 class Training(Part):

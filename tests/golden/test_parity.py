@@ -48,7 +48,8 @@ SCHEDULES = {
     "cosine": SchedulePlan("cosine", min_lr=0.001),
     "one_cycle": SchedulePlan("one_cycle", div_factor=5.0, final_div_factor=2.0),
 }
-FLIP, CROP = AugmentPlan("flip"), AugmentPlan("crop", padding=3)
+FLIP, CROP, CUTOUT = AugmentPlan("flip"), AugmentPlan("crop", padding=3), AugmentPlan("cutout")
+REFLECTED = AugmentPlan("crop", padding=3, padding_mode="reflect")
 ACTIVATIONS = ("tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid")
 
 
@@ -218,7 +219,7 @@ class TestInFloat64:
         agree(plan, engine, 1e-9)
 
     @pytest.mark.parametrize("engine", runs_of(MLP))
-    @pytest.mark.parametrize("steps", [(FLIP,), (CROP,), (CROP, FLIP)], ids=str)
+    @pytest.mark.parametrize("steps", [(FLIP,), (CROP,), (CROP, FLIP), (FLIP, REFLECTED, CUTOUT)], ids=str)
     def test_every_augmentation(self, engine: str, steps: tuple[AugmentPlan, ...]) -> None:
         """The same draws, in the order of the steps, and without shuffling too."""
         for shuffle in (True, False):

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from worker.training.plan import AugmentPlan
+from worker.training.plan import AugmentPlan, PaddingMode
 
 
 def augment(images: Tensor, steps: Sequence[AugmentPlan], generator: Generator) -> Tensor:
@@ -24,12 +24,18 @@ def augment(images: Tensor, steps: Sequence[AugmentPlan], generator: Generator) 
 
 def draw(step: AugmentPlan, count: int, generator: Generator) -> Tensor:
     """What this step draws for a batch of `count` images, one row for each."""
-    return draw_flips(count, generator) if step.kind == "flip" else draw_offsets(count, step.padding, generator)
+    if step.kind == "flip":
+        return draw_flips(count, generator)
+    return draw_offsets(count, step.padding, generator) if step.kind == "crop" else draw_centres(count, generator)
 
 
 def apply(images: Tensor, step: AugmentPlan, drawn: Tensor) -> Tensor:
     """The images (N, C, H, W) after this step, with what was drawn for them."""
-    return flip(images, drawn) if step.kind == "flip" else crop(images, drawn, step.padding)
+    if step.kind == "flip":
+        return flip(images, drawn)
+    if step.kind == "crop":
+        return crop(images, drawn, step.padding, step.padding_mode)
+    return cutout(images, drawn, step.size)
 
 
 def draw_flips(count: int, generator: Generator) -> Tensor:
@@ -42,18 +48,53 @@ def draw_offsets(count: int, padding: int, generator: Generator) -> Tensor:
     return torch.randint(0, 2 * padding + 1, (count, 2), generator=generator)
 
 
+def draw_centres(count: int, generator: Generator) -> Tensor:
+    """Where the centre of each square lies: (count, 2) float64, in [0, 1) of the height and of the width."""
+    return torch.rand(count, 2, generator=generator, dtype=torch.float64)
+
+
 def flip(images: Tensor, flips: Tensor) -> Tensor:
     """Mirror the chosen images left to right."""
     return torch.where(flips.to(images.device)[:, None, None, None], images.flip(3), images)
 
 
-def crop(images: Tensor, offsets: Tensor, padding: int) -> Tensor:
-    """Pad each image with zeros (black) on all sides and cut its original size out at its offset."""
+def crop(images: Tensor, offsets: Tensor, padding: int, padding_mode: PaddingMode = "constant") -> Tensor:
+    """Pad each image on all sides and cut its original size out at its offset.
+
+    constant: with zeros (black). reflect: with the image mirrored in its outermost pixels, which are not repeated; the
+    image must be larger than the padding.
+    """
     count, _, height, width = images.shape
-    padded = F.pad(images, (padding, padding, padding, padding))
     offsets = offsets.to(images.device)
     rows = offsets[:, :1] + torch.arange(height, device=images.device)
     columns = offsets[:, 1:] + torch.arange(width, device=images.device)
+    if padding_mode == "reflect":  # torch pads bytes with zeros alone; and no padding is needed to look things up
+        rows, columns = _reflected(rows - padding, height), _reflected(columns - padding, width)
+    else:
+        images = F.pad(images, (padding, padding, padding, padding))
     which = torch.arange(count, device=images.device)[:, None, None]
     # Indices around a slice put the sliced axis last: (N, H, W, C).
-    return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+    return images[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+
+
+def cutout(images: Tensor, centres: Tensor, size: int) -> Tensor:
+    """Make a square of so many pixels a side black in each image, as far as it lies inside (DeVries and Taylor, 2017).
+
+    With an even size it has one pixel more before its centre than after it.
+    """
+    centres = centres.to(images.device)
+    rows = _inside(centres[:, :1], size, images.shape[2])
+    columns = _inside(centres[:, 1:], size, images.shape[3])
+    return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0)
+
+
+def _reflected(positions: Tensor, extent: int) -> Tensor:
+    """Positions that may lie beyond an end of the image, mirrored back into it."""
+    return (extent - 1) - ((extent - 1) - positions.abs()).abs()
+
+
+def _inside(centres: Tensor, size: int, extent: int) -> Tensor:
+    """Which positions (N, extent) along one side of the image lie in the squares with these centres (N, 1)."""
+    first = (centres * extent).long() - size // 2
+    positions = torch.arange(extent, device=first.device) - first
+    return (positions >= 0) & (positions < size)

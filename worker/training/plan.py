@@ -21,6 +21,7 @@ Output: TypeAlias = Literal["log_softmax", "logits", "softmax"]
 Precision: TypeAlias = Literal["fp32", "tf32", "bf16"]
 Monitor: TypeAlias = Literal["val_loss", "val_accuracy", "train_loss"]
 Anneal: TypeAlias = Literal["cos", "linear"]
+PaddingMode: TypeAlias = Literal["constant", "reflect"]
 
 P = TypeVar("P")
 
@@ -150,14 +151,18 @@ class SchedulePlan:
 
 @dataclass(frozen=True)
 class AugmentPlan:
-    """One step of augmentation. `padding` (pixels) belongs to crop."""
+    """One step of augmentation. `padding` (pixels) and its mode belong to crop, `size` (pixels) to cutout."""
 
-    kind: Literal["flip", "crop"]
+    kind: Literal["flip", "crop", "cutout"]
     padding: int = 4
+    padding_mode: PaddingMode = "constant"
+    size: int = 8
 
     def __post_init__(self) -> None:
-        require(self.kind in {"flip", "crop"}, f"unknown augmentation {self.kind!r}")
+        require(self.kind in {"flip", "crop", "cutout"}, f"unknown augmentation {self.kind!r}")
         require(self.padding >= 1, "a crop needs a padding of one pixel or more")
+        require_choice(self.padding_mode, PaddingMode, "padding_mode")
+        require(self.size >= 1, "a cutout needs a size of one pixel or more")
 
 
 @dataclass(frozen=True)

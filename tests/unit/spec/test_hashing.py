@@ -21,6 +21,13 @@ def test_hashes_never_change() -> None:
     assert submission.config_hash == "5c7eed8c346f4c3a55a6bcea419103bbf60dbed5ae69bd8b5a86b09adc03c18a"
 
 
+def test_fields_added_later_change_no_hash() -> None:
+    """A recipe from before its parts had more fields keeps its hash: their defaults are left out, inside lists too."""
+    recipe = {"schedule": {"kind": "cosine"}, "augment": [{"kind": "crop"}, {"kind": "flip"}], "weight_average": None}
+    submission = parse({**TAPERED, "training": recipe})
+    assert submission.spec_hash == "f36c05151bfc598059823727d5dfa6bf1e668e14aa3996d91eed9a1133cdf866"
+
+
 @pytest.mark.parametrize(
     "same",
     [
@@ -45,6 +52,8 @@ def test_labels_and_defaults_change_nothing(same: dict[str, Any]) -> None:
         {"training": {"optimizer": {"kind": "adam"}}},
         {"training": {"early_stopping": {}}},
         {"training": {"augment": [{"kind": "flip"}]}},
+        {"training": {"augment": [{"kind": "cutout"}]}},
+        {"training": {"schedule": {"kind": "one_cycle"}}},
         {"architecture": {"output": "logits"}},
         {"dataset": {"classes": ["bird", "airplane"]}},
         {"dataset": "synthetic"},

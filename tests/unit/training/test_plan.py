@@ -94,7 +94,7 @@ def test_the_rest_of_a_spec_is_read() -> None:
                 "dataset": {"name": "synthetic", "train_per_class": 9, "val_per_class": 3, "normalize": "computed"},
                 "architecture": {"kind": "layers", "layers": layers, "output": "softmax"},
                 "training": {
-                    "augment": [{"kind": "flip"}, {"kind": "crop", "padding": 2}],
+                    "augment": [{"kind": "flip"}, {"kind": "crop", "padding": 2}, {"kind": "cutout", "size": 5}],
                     "early_stopping": {"monitor": "val_accuracy", "patience": 4, "min_delta": 0.5},
                     "precision": "bf16",
                     "seed": 11,
@@ -108,7 +108,7 @@ def test_the_rest_of_a_spec_is_read() -> None:
     assert isinstance(plan.architecture, LayersPlan)
     assert [layer.kind for layer in plan.architecture.layers] == ["flatten", "linear"]
     assert plan.architecture.output == "softmax"
-    assert plan.augment == (AugmentPlan("flip"), AugmentPlan("crop", padding=2))
+    assert plan.augment == (AugmentPlan("flip"), AugmentPlan("crop", padding=2), AugmentPlan("cutout", size=5))
     assert plan.early_stopping == EarlyStoppingPlan("val_accuracy", 4, 0.5)
     assert (plan.precision, plan.seed, plan.shuffle, plan.threads) == ("bf16", 11, False, 2)
 
@@ -199,6 +199,8 @@ def test_a_plan_out_of_range_cannot_be_made(fields: dict[str, Any]) -> None:
         (SchedulePlan, {"final_div_factor": 0.0}),
         (AugmentPlan, {"kind": "blur"}),
         (AugmentPlan, {"kind": "crop", "padding": 0}),
+        (AugmentPlan, {"kind": "crop", "padding_mode": "wrap"}),
+        (AugmentPlan, {"kind": "cutout", "size": 0}),
         (EarlyStoppingPlan, {"monitor": "weather"}),
         (EarlyStoppingPlan, {"patience": 0}),
         (EarlyStoppingPlan, {"min_delta": -1.0}),

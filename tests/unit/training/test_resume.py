@@ -48,7 +48,7 @@ def rich_plan(**fields: Any) -> TrainingPlan:
     everything: dict[str, Any] = {
         "architecture": CONVNET,
         "epochs": 4,
-        "augment": (AugmentPlan("flip"), AugmentPlan("crop", padding=2)),
+        "augment": (AugmentPlan("flip"), AugmentPlan("crop", padding=2), AugmentPlan("cutout")),
         "early_stopping": EarlyStoppingPlan("val_loss", patience=3),
         "label_smoothing": 0.1,
         "seed": 5,

@@ -13,6 +13,7 @@ from worker.training.engines.resident import ResidentTraining, ResidentValidatio
 from worker.training.loader import Loader, normalizer
 from worker.training.plan import AugmentPlan, Normalization
 
+FLIP, CUTOUT = AugmentPlan("flip"), AugmentPlan("cutout", size=9)
 DATA = tiny_data(train=300, val=260)  # more than is normalised, or validated, at a time
 
 
@@ -27,7 +28,9 @@ def channels_last(images: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "augment", [(), (AugmentPlan("flip"), AugmentPlan("crop", padding=2))], ids=["plain", "augmented"]
+    "augment",
+    [(), (FLIP, AugmentPlan("crop", padding=2)), (FLIP, AugmentPlan("crop", padding_mode="reflect"), CUTOUT)],
+    ids=["plain", "augmented", "all of it"],
 )
 @pytest.mark.parametrize("normalize", ["published", "computed", "none"])
 def test_rows_are_the_loaders_batches(normalize: Normalization, augment: tuple[AugmentPlan, ...]) -> None:

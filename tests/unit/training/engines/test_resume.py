@@ -59,6 +59,7 @@ SKIPPING = LayersPlan(
         *CONVNET.layers[1:],
     )
 )
+REFLECTED = AugmentPlan("crop", padding_mode="reflect")
 PLANS = {
     "sgd": dataclasses.replace(MLP, schedule=SchedulePlan("one_cycle")),
     "bf16": dataclasses.replace(MLP, precision="bf16"),
@@ -67,7 +68,9 @@ PLANS = {
     "adam": dataclasses.replace(MLP, optimizer=OptimizerPlan("adam", lr=0.001), precision="bf16"),
     "dropout": dataclasses.replace(MLP, architecture=DROPPING, augment=(AugmentPlan("flip"), AugmentPlan("crop"))),
     "residual": dataclasses.replace(MLP, architecture=SKIPPING, batch_size=11),
-    "convnet": dataclasses.replace(MLP, architecture=CONVNET, batch_size=11, augment=(AugmentPlan("crop"),)),
+    "convnet": dataclasses.replace(
+        MLP, architecture=CONVNET, batch_size=11, augment=(REFLECTED, AugmentPlan("cutout"))
+    ),
 }
 CASES = [
     (name, engine)
