@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, request
 
 from api.operations import Reply, Routes
-from api.parameters import EventsQuery
+from api.parameters import LAST_EVENT_ID, EventsQuery
 from api.services import Services
 from api.streams import TooManyStreams
 from shared import events
@@ -36,6 +36,7 @@ class EventStream:
     query=EventsQuery,
     answers={200: EventStream(), 204: None},
     raises=(JobNotFound, InvalidQuery, TooManyStreams),
+    headers=(LAST_EVENT_ID,),
 )
 def stream_events(services: Services, query: EventsQuery, job_id: str) -> Reply | Response:
     """Follow a job's status changes and epochs as server-sent events, from the start or after an event.

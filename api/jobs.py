@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Any
+
+from flask import request
 
 from api.operations import Reply, Routes
 from api.pagination import decode_cursor, encode_cursor
-from api.parameters import JobsQuery, SubmitQuery
+from api.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
 from api.responses import DryRun, Job, JobPage, SubmittedJob
 from api.services import Services
 from api.submission import ChangeBody, SubmissionBody
 from shared import jobs, listing, publishing, queries
-from shared.errors import DatabaseUnavailable, IllegalTransition, InvalidSpec, JobNotFound, StorageError
+from shared.errors import (
+    DatabaseUnavailable,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    IllegalTransition,
+    InvalidQuery,
+    InvalidSpec,
+    JobNotFound,
+    StorageError,
+)
+from shared.idempotency import SubmissionKey
 from shared.spec import Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
+_KEY = re.compile(r"[!-~]{1,255}")
 
 
 @routes.post(
@@ -25,7 +40,8 @@ log = logging.getLogger(__name__)
     query=SubmitQuery,
     body=SubmissionBody(),
     answers={201: SubmittedJob, 200: DryRun},
-    raises=(InvalidSpec,),
+    raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    headers=(IDEMPOTENCY_KEY,),
 )
 def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     """Submit a job, or only check one.
@@ -33,15 +49,30 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     Every field but `architecture` has a default, and a `preset` brings that too. The answer carries the whole spec,
     what the network costs layer by layer, and warnings, such as that no live worker holds the data. While Redis is down
     a job is accepted all the same and delivered once it is back.
+
+    Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
     """
+    key = _submission_key(body)
     submission = parse_submission(body, services.settings.caps)
     warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
     if query.dry_run:
         return Reply(_dry_run(submission, warnings), 200)
-    job_id = jobs.submit(services.db, submission, warnings=warnings)
-    job = _published(services, job_id)
+    if key is None:
+        job_id, new = jobs.submit(services.db, submission, warnings=warnings), True
+    else:
+        job_id, new = jobs.submit_once(services.db, submission, key, warnings=warnings)
+    job = _published(services, job_id) if new else queries.job(services.db, job_id)
     job["cost"] = asdict(submission.cost)
     return _created(job)
+
+
+def _submission_key(body: bytes) -> SubmissionKey | None:
+    text = request.headers.get(IDEMPOTENCY_KEY.name)
+    if text is None:
+        return None
+    if not _KEY.fullmatch(text):
+        raise InvalidQuery("The header Idempotency-Key must be 1 to 255 characters of ASCII without spaces.")
+    return SubmissionKey(text, sha256(body).hexdigest())
 
 
 @routes.get("/v1/jobs", query=JobsQuery, answers={200: JobPage})

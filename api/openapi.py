@@ -72,7 +72,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "tags": [operation.tag],
         "summary": summary.rstrip("."),
         "description": description.strip() or summary,
-        "parameters": [*_path_parameters(operation), *query_parameters(operation.query)[0]],
+        "parameters": [
+            *_path_parameters(operation),
+            *query_parameters(operation.query)[0],
+            *(header.describe() for header in operation.headers),
+        ],
         "responses": dict(sorted(_responses(operation))),
     }
     if operation.body is not None:

@@ -61,6 +61,19 @@ Described = type[BaseModel] | Content | None
 
 
 @dataclass(frozen=True)
+class Header:
+    """A request header that an operation reads."""
+
+    name: str
+    description: str
+    schema: Mapping[str, object]
+
+    def describe(self) -> dict[str, Any]:
+        """Its OpenAPI parameter object."""
+        return {"name": self.name, "in": "header", "description": self.description, "schema": dict(self.schema)}
+
+
+@dataclass(frozen=True)
 class Operation:
     """One endpoint: how it is reached, what it takes, what it may answer, and the function that does it."""
 
@@ -72,6 +85,7 @@ class Operation:
     body: Content | None
     answers: Mapping[int, Described]
     raises: tuple[type[FlightlineError], ...]
+    headers: tuple[Header, ...] = ()
 
     @property
     def name(self) -> str:
@@ -126,9 +140,10 @@ class Routes:
         answers: Mapping[int, Described],
         query: type[BaseModel] = NoQuery,
         raises: tuple[type[FlightlineError], ...] = (),
+        headers: tuple[Header, ...] = (),
     ) -> Callable[[View], View]:
         """Declare a reading operation at `path` (Flask's notation)."""
-        return self._add("GET", path, query, None, answers, raises)
+        return self._add("GET", path, query, None, answers, raises, headers)
 
     def post(
         self,
@@ -138,9 +153,10 @@ class Routes:
         query: type[BaseModel] = NoQuery,
         body: Content | None = None,
         raises: tuple[type[FlightlineError], ...] = (),
+        headers: tuple[Header, ...] = (),
     ) -> Callable[[View], View]:
         """Declare an operation that creates or changes something; with `body` it takes a JSON document as bytes."""
-        return self._add("POST", path, query, body, answers, raises)
+        return self._add("POST", path, query, body, answers, raises, headers)
 
     def patch(
         self,
@@ -167,10 +183,11 @@ class Routes:
         body: Content | None,
         answers: Mapping[int, Described],
         raises: tuple[type[FlightlineError], ...],
+        headers: tuple[Header, ...] = (),
     ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             errors = (*self.raises, *raises)
-            self.operations.append(Operation(method, path, self.tag, view, query, body, answers, errors))
+            self.operations.append(Operation(method, path, self.tag, view, query, body, answers, errors, headers))
             return view
 
         return declare

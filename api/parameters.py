@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from api.operations import Header
 from api.pagination import Cursor, Sort
 from api.parsing import Flag, Instant, QueryModel
 from shared.listing import JobFilter
@@ -86,3 +87,16 @@ class EvaluationQuery(QueryModel):
     """Which weights."""
 
     weights: Literal["best", "last"] = Field("best", description="The best epoch's weights, or the last one's.")
+
+
+LAST_EVENT_ID = Header(
+    "Last-Event-ID",
+    "The id of the last event that came, as browsers send it: as `after`, whichever is larger.",
+    {"type": "string", "pattern": "^[0-9]{1,18}$"},
+)
+IDEMPOTENCY_KEY = Header(
+    "Idempotency-Key",
+    "Any text that is new for each job. A submission that is sent again with its key and the same body, within 24 "
+    "hours, makes no second job: the answer is the first one's job as it is now.",
+    {"type": "string", "pattern": "^[!-~]{1,255}$"},
+)

@@ -7,6 +7,8 @@ FlightlineError                 code, http_status, retryable
 ├ JobNotFound               404
 ├ NotFound                  404
 ├ IllegalTransition         409
+├ IdempotencyKeyInUse       409
+├ IdempotencyKeyReused      422
 ├ PayloadTooLarge           413
 ├ UnsupportedMediaType      415
 ├ ServiceUnavailable        503
@@ -93,6 +95,21 @@ class IllegalTransition(FlightlineError):
 
     code = "illegal_transition"
     http_status = 409
+
+
+class IdempotencyKeyInUse(FlightlineError):
+    """The first submission with this key is still in progress; the same request succeeds in a moment."""
+
+    code = "idempotency_key_in_use"
+    http_status = 409
+    retryable = True
+
+
+class IdempotencyKeyReused(FlightlineError):
+    """The key was sent before with another body."""
+
+    code = "idempotency_key_reused"
+    http_status = 422
 
 
 class PayloadTooLarge(FlightlineError):

@@ -11,7 +11,7 @@ import uuid6
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import insert, select, update
 
-from shared import clock
+from shared import clock, idempotency
 from shared.errors import IllegalTransition, JobNotFound
 from shared.fence import add_event, add_status_event, advance, insert_rows
 from shared.spec import parse_spec
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from shared.db import Database
+    from shared.idempotency import SubmissionKey
     from shared.spec import Caps, Submission
 
 
@@ -42,6 +43,36 @@ def submit(
     """
     values = _columns(submission) | {"warnings": list(warnings), "owner": owner, "retry_of": retry_of}
     return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
+
+
+def submit_once(
+    db: Database,
+    submission: Submission,
+    key: SubmissionKey,
+    *,
+    warnings: Sequence[str] = (),
+    owner: str | None = None,
+) -> tuple[str, bool]:
+    """As `submit`; but where the key was sent before, nothing is written and the job is the one that it made then.
+
+    Returns:
+        The job's id, and whether it is new.
+
+    Raises:
+        IdempotencyKeyReused: the key was sent with another document.
+        IdempotencyKeyInUse: its first submission is in progress and takes long.
+    """
+    values = _columns(submission) | {"warnings": list(warnings), "owner": owner}
+
+    def work(connection: Connection) -> tuple[str, bool]:
+        first = idempotency.first_job(connection, key)
+        if first is not None:
+            return first, False
+        job_id = _insert(connection, values, submission.spec.tags)
+        idempotency.record(connection, key, job_id)
+        return job_id, True
+
+    return db.write(work)
 
 
 def _insert(connection: Connection, values: dict[str, Any], tags: Sequence[str]) -> str:

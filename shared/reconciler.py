@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from shared import attempts, clock, workers
+from shared import attempts, clock, idempotency, workers
 from shared.broker import PRIORITIES
 from shared.ending import Ending
 from shared.errors import DatabaseUnavailable, QueueUnavailable
@@ -114,6 +114,7 @@ class Reconciler:
         if not self._db.healthy_for(self._lease_seconds):
             return 0
         workers.forget_silent(self._db)
+        idempotency.forget_old(self._db)
         queued = attempts.expire(self._db)
         publish_many(self._db, self._broker, queued)
         return len(queued)
