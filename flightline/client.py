@@ -8,11 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 
 from flightline.documents import encoded, job_document
 from flightline.downloads import save
+from flightline.patience import surely
 from flightline.records import (
     Artifact,
     Attempt,
@@ -80,14 +82,23 @@ class Client:
 
     # Jobs
 
-    def submit(self, spec: Mapping[str, Any] | str, **overrides: Any) -> Job:
+    def submit(self, spec: Mapping[str, Any] | str, *, idempotency_key: str | None = None, **overrides: Any) -> Job:
         """Submit a spec, or a preset by name; `overrides` are merged in (``training={"epochs": 20}``, ``name="try"``).
+
+        An answer that is lost on its way is asked for again for some seconds, under the key that the job was sent with:
+        that makes no second job.
+
+        Args:
+            spec: the job's document, or a preset's name.
+            idempotency_key: to submit the same once only over several calls; a new one for each call if left out.
+            **overrides: fields of the job.
 
         Raises:
             InvalidRequest: the spec cannot be trained; `errors` say why and where.
         """
         body = encoded(job_document(spec, overrides))
-        return Job(self._transport.call("POST", "/v1/jobs", content=body))
+        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+        return Job(surely(lambda: self._transport.call("POST", "/v1/jobs", content=body, headers=headers)))
 
     def check(self, spec: Mapping[str, Any] | str, **overrides: Any) -> Check:
         """Check a spec and work out its cost without submitting it; raises as `submit` does."""

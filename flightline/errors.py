@@ -8,6 +8,7 @@ FlightlineError (shared.errors)      code, retryable
 │ └ Unavailable      502 503 504       the same request may succeed later
 ├ ChecksumMismatch                   what was downloaded is not what the service keeps
 ├ NotReachable                       nobody listens at the address, or nothing came back in time
+│ └ AnswerLost                       the request may have been received, but its answer was not
 ├ UsageError                         what was asked for makes no sense here: a file, an id, an option
 └ StackError                         the stack on this machine cannot start or go on
   └ AlreadyRunning                   another stack holds this home
@@ -22,6 +23,7 @@ from shared.errors import FieldError, FlightlineError
 
 __all__ = [
     "AlreadyRunning",
+    "AnswerLost",
     "ApiError",
     "ChecksumMismatch",
     "Conflict",
@@ -94,6 +96,12 @@ class NotReachable(FlightlineError):
 
     code = "not_reachable"
     retryable = True
+
+
+class AnswerLost(NotReachable):
+    """The connection broke, or no answer came in time: the service may have done what was asked, or not."""
+
+    code = "answer_lost"
 
 
 class ChecksumMismatch(FlightlineError):

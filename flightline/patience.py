@@ -6,33 +6,40 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from flightline.errors import ApiError, NotReachable, Unavailable
+from flightline.errors import AnswerLost, ApiError, FlightlineError, NotReachable, Unavailable
 
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
+SENDING_SECONDS = 15.0  # somebody waits for a submission, and nothing is there yet that would be lost
 RETRY_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0  # whatever the service asks for: patience must be able to end
 
 AWAY = (NotReachable, Unavailable)
 """What a service that will be back answers, or does not."""
+IN_PROGRESS = "idempotency_key_in_use"
 
 
 class Patience:
-    """How long a service has been away; `renew` it whenever there is an answer."""
+    """How long a service has been away; `renew` it whenever there is an answer.
 
-    def __init__(self) -> None:
+    Args:
+        seconds: how long it may be.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = PATIENCE_SECONDS if seconds is None else seconds
         self._since: float | None = None
 
     def renew(self) -> None:
         """The service is there."""
         self._since = None
 
-    def pause(self, error: NotReachable | Unavailable) -> None:
-        """Wait before asking again, as long as the answer says; raise `error` after `PATIENCE_SECONDS` of this."""
+    def pause(self, error: FlightlineError) -> None:
+        """Wait before asking again, as long as the answer says; raise `error` after so many seconds of this."""
         now = time.monotonic()
         self._since = now if self._since is None else self._since
-        if now - self._since >= PATIENCE_SECONDS:
+        if now - self._since >= self._seconds:
             raise error
         asked = error.retry_after if isinstance(error, ApiError) else None
         time.sleep(RETRY_SECONDS if asked is None else min(asked, LONGEST_PAUSE_SECONDS))
@@ -45,4 +52,21 @@ def patiently(read: Callable[..., T], *arguments: object) -> T:
         try:
             return read(*arguments)
         except AWAY as error:
+            patience.pause(error)
+
+
+def surely(send: Callable[[], T]) -> T:
+    """What `send` returns, which can be sent again without harm: again while nobody knows whether it arrived.
+
+    A service that is not there at all from the start is not waited for; it may never come.
+    """
+    patience = Patience(SENDING_SECONDS)
+    doubtful = False
+    while True:
+        try:
+            return send()
+        except FlightlineError as error:
+            doubtful = doubtful or isinstance(error, AnswerLost | Unavailable)
+            if not (doubtful and (isinstance(error, AWAY) or error.code == IN_PROGRESS)):
+                raise
             patience.pause(error)

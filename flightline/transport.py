@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from flightline.errors import ApiError, NotReachable, api_error
+from flightline.errors import AnswerLost, ApiError, NotReachable, api_error
 from flightline.home import running_url
 
 DEFAULT_URL = "http://127.0.0.1:8470"
@@ -63,15 +63,22 @@ class Transport:
         return self.call("GET", path, params=params)
 
     def call(
-        self, method: str, path: str, *, params: Mapping[str, object] | None = None, content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send a request and return the JSON of a 2xx answer, None where it is empty.
 
         Raises:
             ApiError: the service said no.
-            NotReachable: there was no answer.
+            NotReachable: nobody is there.
+            AnswerLost: there was no answer.
         """
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+        headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
         with self._translated():
             response = self._http.request(method, path, params=_query(params), content=content, headers=headers)
         return _read(response)
@@ -98,17 +105,17 @@ class Transport:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NotReachable(
                 f"Nothing answers at {self.base_url}. Start the service with `flightline up`, "
                 "or set FLIGHTLINE_URL (or --url) to where it runs."
             ) from error
         except httpx.TimeoutException as error:
-            raise NotReachable(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
+            raise AnswerLost(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise NotReachable(f"{self.base_url!r} is no address of a service; one is {DEFAULT_URL}.") from error
         except httpx.TransportError as error:
-            raise NotReachable(f"The connection to {self.base_url} broke: {error}.") from error
+            raise AnswerLost(f"The connection to {self.base_url} broke: {error}.") from error
 
 
 def _query(params: Mapping[str, object] | None) -> httpx.QueryParams:
