@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.spec.layers import BatchNorm, Conv2d, Layer, Linear, PlainLayer, Residual
+from shared.spec.layers import BatchNorm, Conv2d, Layer, Linear, PlainLayer, Residual, SingleLayer, Whitening
 from shared.spec.shapes import Misfit, Shape, shape_after, shape_of_sum
 
 
@@ -69,8 +69,8 @@ def network_cost(row: Sequence[tuple[str, Layer]], input_shape: Shape, samples: 
     FLOPs are those of the matrix products and convolutions, a multiplication and an addition each counting as one:
     twice the multiplications forward, as many for the gradient of the weights, and as many for the gradient of the
     input where a layer before has something to learn. So a row of linear layers needs 6 FLOPs a weight and sample,
-    its first 4: 161,233,920,000 an epoch of CIFAR-2 for 3072-1024-512-128-2. `torch.utils.flop_counter` counts the
-    same.
+    its first 4: 161,233,920,000 an epoch of CIFAR-2 for 3072-1024-512-128-2. A whitening layer, which does not learn
+    its filters, is the first and goes forward alone. `torch.utils.flop_counter` counts the same.
 
     Args:
         row: pointers and layers, first to last.
@@ -119,17 +119,26 @@ def _residual_costs(pointer: str, block: Residual, shape: Shape, samples: int, *
     return [*inner, *beside, LayerCost(block.kind, pointer, shape, sum_shape, 0, 0, 0, math.prod(sum_shape))]
 
 
-def _layer_cost(pointer: str, layer: PlainLayer, shape: Shape, samples: int, *, learned: bool) -> LayerCost:
+def _layer_cost(pointer: str, layer: SingleLayer, shape: Shape, samples: int, *, learned: bool) -> LayerCost:
     after = shape_after(layer, shape)
-    products = 2 * _multiplications(layer, shape, after) * (3 if learned else 2)
+    passes = 1 if isinstance(layer, Whitening) else 3 if learned else 2
+    flops = 2 * _multiplications(layer, shape, after) * passes * samples
     parameters = parameters_of(layer, shape)
-    statistics = 8 * shape[0] + 8 if isinstance(layer, BatchNorm) else 0  # two fp32 a channel, one int64 counter
-    size = 4 * parameters + statistics
-    return LayerCost(layer.kind, pointer, shape, after, parameters, size, products * samples, math.prod(after))
+    size = 4 * parameters + _untrained_bytes(layer, shape)
+    return LayerCost(layer.kind, pointer, shape, after, parameters, size, flops, math.prod(after))
 
 
-def parameters_of(layer: PlainLayer, shape: Shape) -> int:
+def _untrained_bytes(layer: SingleLayer, shape: Shape) -> int:
+    """What the file of weights holds beside the parameters."""
+    if isinstance(layer, BatchNorm):
+        return 8 * shape[0] + 8  # two fp32 a channel, one int64 counter
+    return 8 * (shape[0] * layer.kernel_size**2) ** 2 if isinstance(layer, Whitening) else 0
+
+
+def parameters_of(layer: SingleLayer, shape: Shape) -> int:
     """Trainable values of `layer` when `shape` goes in."""
+    if isinstance(layer, Whitening):
+        return 2 * shape[0] * layer.kernel_size**2
     if isinstance(layer, Linear):
         return layer.out_features * (shape[0] + layer.bias)
     if isinstance(layer, Conv2d):
@@ -137,9 +146,11 @@ def parameters_of(layer: PlainLayer, shape: Shape) -> int:
     return 2 * shape[0] if isinstance(layer, BatchNorm) else 0
 
 
-def _multiplications(layer: PlainLayer, shape: Shape, after: Shape) -> int:
+def _multiplications(layer: SingleLayer, shape: Shape, after: Shape) -> int:
     if isinstance(layer, Linear):
         return shape[0] * layer.out_features
+    if isinstance(layer, Whitening):
+        return math.prod(after) * shape[0] * layer.kernel_size**2
     if isinstance(layer, Conv2d):
         return math.prod(after) * (shape[0] // layer.groups) * layer.kernel_size**2
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -117,4 +117,19 @@ class Residual(Part):
     """Layers beside them, first to last; none at all is the identity. Must give the same shape."""
 
 
-Layer = Annotated[_Plain | Residual, Field(discriminator="kind")]
+class Whitening(Part):
+    """A convolution without padding whose filters are computed from the training images; only its bias is learned.
+
+    Gives two channels for each value of a patch: the eigenvectors of the patches' covariance over the root of
+    their eigenvalues, and the negatives of these.
+    """
+
+    kind: Literal["whitening"]
+    kernel_size: Annotated[int, Field(ge=1, le=8)]
+    """Height and width of a patch."""
+
+
+SingleLayer: TypeAlias = _Plain | Whitening
+"""Every layer that is not made of others."""
+
+Layer = Annotated[_Plain | Residual | Whitening, Field(discriminator="kind")]

@@ -10,7 +10,7 @@ from shared.spec.caps import Caps
 from shared.spec.catalog import DATASETS, DatasetInfo
 from shared.spec.costs import Cost, LayerMisfit, network_cost
 from shared.spec.job import JobSpec
-from shared.spec.layers import Residual
+from shared.spec.layers import Residual, Whitening
 from shared.spec.phrases import show
 from shared.spec.pointers import Token
 from shared.spec.rules import Finding
@@ -44,13 +44,17 @@ def cost_or_findings(spec: JobSpec, caps: Caps) -> Cost | list[Finding]:
 
 
 def _list_findings(architecture: Layers, caps: Caps) -> Iterator[Finding]:
-    """Lists of layers that are empty, or hold too many when those within residual blocks are counted."""
+    """What is wrong with lists of layers: empty, too long with those within residual blocks, or out of order."""
     if not architecture.layers:
         yield ["architecture", "layers"], "A network needs at least one layer."
     blocks = [(index, layer) for index, layer in enumerate(architecture.layers) if isinstance(layer, Residual)]
     for index, block in blocks:
         if not block.layers:
             yield ["architecture", "layers", index, "layers"], "A residual block needs at least one layer."
+    for index, layer in enumerate(architecture.layers[1:], start=1):
+        if isinstance(layer, Whitening):
+            why = "can only be the first: its filters are computed from the images that go into the network"
+            yield ["architecture", "layers", index], f"Layer {index} (whitening) {why}."
     count = len(architecture.layers) + sum(len(block.layers) + len(block.shortcut) for _, block in blocks)
     if count > caps.max_layers:
         most = f"at most {caps.max_layers:,} are allowed (FLIGHTLINE_MAX_LAYERS)"

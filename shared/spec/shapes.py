@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TypeAlias
 
-from shared.spec.layers import AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, PlainLayer
+from shared.spec.layers import AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, SingleLayer, Whitening
 from shared.spec.phrases import listed
 
 Shape: TypeAlias = tuple[int, ...]
@@ -19,7 +19,7 @@ class Misfit(Exception):
     """A layer that does not fit its input; the message says what would. Caught where the whole network is known."""
 
 
-def shape_after(layer: PlainLayer, shape: Shape) -> Shape:
+def shape_after(layer: SingleLayer, shape: Shape) -> Shape:
     """The shape that comes out of `layer` when `shape` goes in.
 
     Raises:
@@ -31,6 +31,8 @@ def shape_after(layer: PlainLayer, shape: Shape) -> Shape:
         return _after_conv(layer, shape)
     if isinstance(layer, MaxPool2d | AvgPool2d):
         return _after_pool(layer, shape)
+    if isinstance(layer, Whitening):
+        return _after_whitening(layer, shape)
     return (math.prod(shape),) if isinstance(layer, Flatten) else shape
 
 
@@ -118,6 +120,17 @@ def _after_pool(layer: MaxPool2d | AvgPool2d, shape: Shape) -> Shape:
         )
     sizes = (_places(size, layer.kernel_size, layer.step, layer.padding) for size in (height, width))
     return (channels, *sizes)
+
+
+def _after_whitening(layer: Whitening, shape: Shape) -> Shape:
+    channels, *sizes = _image(shape)
+    patch = layer.kernel_size
+    if patch > min(sizes):
+        raise Misfit(
+            f"has a kernel_size of {patch}, larger than its input of {written(shape)}: "
+            f"a kernel_size of at most {min(sizes)} fits"
+        )
+    return (2 * channels * patch**2, *(size - patch + 1 for size in sizes))
 
 
 def _image(shape: Shape) -> tuple[int, int, int]:

@@ -98,6 +98,8 @@ NETWORKS: dict[str, ArchitecturePlan] = {
     "dropout in images": layers(
         ("dropout", {"p": 0.2}), conv(4, stride=3), "tanh", "flatten", ("dropout", {"p": 0.4}), wide(2)
     ),
+    "whitening": layers(("whitening", {"kernel_size": 2}), "gelu", conv(4, stride=3), "relu", "flatten", wide(2)),
+    "whitening alone": layers(("whitening", {"kernel_size": 3}), "tanh", "flatten", wide(2)),
     "residual": layers(
         conv(4, stride=4),
         residual(conv(4, padding=1), "relu", ("scale", {"factor": 0.5})),

@@ -19,6 +19,7 @@ WHOLE = parse_spec(
         "architecture": {
             "kind": "layers",
             "layers": [
+                {"kind": "whitening", "kernel_size": 2},
                 {"kind": "conv2d", "out_channels": 4, "kernel_size": 3},
                 {"kind": "batchnorm"},
                 {"kind": "relu"},

@@ -55,7 +55,11 @@ residual = st.fixed_dictionaries(
     {"kind": st.just("residual"), "layers": st.lists(plain, max_size=3)},
     optional={"shortcut": st.lists(plain, max_size=2)},
 )
-layers = st.lists((plain | residual).map(AS_LAYER.validate_python), max_size=8)
+whitening = st.fixed_dictionaries({"kind": st.just("whitening"), "kernel_size": small})
+layers = st.tuples(
+    st.lists(whitening.map(AS_LAYER.validate_python), max_size=1),
+    st.lists((plain | residual).map(AS_LAYER.validate_python), max_size=8),
+).map(lambda parts: [*parts[0], *parts[1]])
 input_shapes = st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9))
 
 
@@ -147,6 +151,10 @@ def naive(layer: Layer, shape: Shape) -> nn.Module:
         return nn.BatchNorm1d(shape[0], **options) if len(shape) == 1 else nn.BatchNorm2d(shape[0], **options)
     if layer.kind == "linear":
         return nn.Linear(math.prod(shape), **options)
+    if layer.kind == "whitening":
+        whitens = nn.Conv2d(shape[0], 2 * shape[0] * layer.kernel_size**2, **options)
+        whitens.weight.requires_grad_(False)
+        return whitens
     return nn.Conv2d(shape[0], **options) if layer.kind == "conv2d" else MODULES[layer.kind](**options)
 
 
@@ -159,12 +167,17 @@ def naive_network(network: Sequence[Layer], shape: Shape) -> nn.Sequential:
     return nn.Sequential(*modules)
 
 
+def trained(module: nn.Module, *, recurse: bool = True) -> list[nn.Parameter]:
+    """The parameters that learn."""
+    return [weight for weight in module.parameters(recurse) if weight.requires_grad]
+
+
 def seen_in_torch(network: nn.Module, batch: Tensor) -> list[tuple[Shape, int]]:
     """Runs a batch; the shape, without the batch, that each layer gives, and how many parameters it has of its own."""
     seen = []
 
     def note(module: nn.Module, _: object, output: Tensor) -> None:
-        seen.append((tuple(output.shape[1:]), sum(weight.numel() for weight in module.parameters(recurse=False))))
+        seen.append((tuple(output.shape[1:]), sum(weight.numel() for weight in trained(module, recurse=False))))
 
     hooks = [m.register_forward_hook(note) for m in network.modules() if not isinstance(m, nn.Sequential)]
     network(batch)
@@ -192,13 +205,13 @@ def test_accepted_networks_train_in_torch(candidates: list[Layer], shape: Shape)
     assert seen == [(part.output_shape, part.parameters) for part in cost.layers]
     assert [math.prod(after) for after, _ in seen] == [part.activations for part in cost.layers]
     learn(modules, shape, SAMPLES)
-    assert all(weight.grad is not None for weight in modules.parameters())
-    assert sum(weight.numel() for weight in modules.parameters()) == cost.parameters
+    assert all(weight.grad is not None for weight in trained(modules))
+    assert sum(weight.numel() for weight in trained(modules)) == cost.parameters
     assert sum(value.nbytes for value in modules.state_dict().values()) == cost.weight_bytes
 
 
 @settings(max_examples=1000, deadline=None)
-@given(layers, input_shapes, conv | pool | linear)
+@given(layers, input_shapes, conv | pool | linear | whitening)
 def test_refused_layers_are_refused_by_torch(candidates: list[Layer], shape: Shape, last: dict[str, object]) -> None:
     """A layer that the check refuses raises in torch too, on the shape that it was refused for."""
     _, shape = only_fitting(candidates, shape)

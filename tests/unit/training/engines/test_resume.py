@@ -60,6 +60,7 @@ SKIPPING = LayersPlan(
     )
 )
 REFLECTED = AugmentPlan("crop", padding_mode="reflect")
+WHITENING = LayersPlan((LayerPlan("whitening", (("kernel_size", 2),)), *CONVNET.layers))
 PLANS = {
     "sgd": dataclasses.replace(MLP, schedule=SchedulePlan("one_cycle")),
     "bf16": dataclasses.replace(MLP, precision="bf16"),
@@ -67,6 +68,7 @@ PLANS = {
     "nesterov": dataclasses.replace(MLP, optimizer=OptimizerPlan(momentum=0.9, nesterov=True)),
     "adam": dataclasses.replace(MLP, optimizer=OptimizerPlan("adam", lr=0.001), precision="bf16"),
     "dropout": dataclasses.replace(MLP, architecture=DROPPING, augment=(AugmentPlan("flip"), AugmentPlan("crop"))),
+    "whitening": dataclasses.replace(MLP, architecture=WHITENING),
     "residual": dataclasses.replace(MLP, architecture=SKIPPING, batch_size=11),
     "convnet": dataclasses.replace(
         MLP, architecture=CONVNET, batch_size=11, augment=(REFLECTED, AugmentPlan("cutout"))
