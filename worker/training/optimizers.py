@@ -10,10 +10,8 @@ from torch import Tensor, nn
 from worker.training.plan import OptimizerPlan
 
 
-def build_optimizer(
-    plan: OptimizerPlan, parameters: Iterable[nn.Parameter], fused: bool | None = None
-) -> torch.optim.Optimizer:
-    """`torch.optim`'s SGD, Adam or AdamW over these parameters, in torch's default or its fused form."""
+def build_optimizer(plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """`torch.optim`'s SGD, Adam or AdamW over these parameters."""
     if plan.kind == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -21,10 +19,9 @@ def build_optimizer(
             momentum=plan.momentum,
             nesterov=plan.nesterov,
             weight_decay=plan.weight_decay,
-            fused=fused,
         )
     kind = torch.optim.Adam if plan.kind == "adam" else torch.optim.AdamW
-    return kind(parameters, lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay, fused=fused)
+    return kind(parameters, lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:

@@ -15,7 +15,7 @@ from worker.training.devices import deterministic, environment, precision
 from worker.training.errors import CheckpointUnreadable, NonFiniteLoss
 from worker.training.evaluation import evaluate, mean_cross_entropy
 from worker.training.plan import TrainingPlan, require
-from worker.training.results import EpochResult, TrainingResult
+from worker.training.results import EpochResult, TrainingResult, Weights
 from worker.training.schedules import learning_rates
 from worker.training.selection import Best, EarlyStopping, copy_weights
 from worker.training.stopwatch import Stopwatch
@@ -69,7 +69,7 @@ class Run:
         return TrainingResult(
             epochs=self._tally.epoch - 1,
             best_epoch=self._best.epoch,
-            weights={"best": self._best.weights, "last": copy_weights(self._engine.network)},
+            weights={"best": self._best.weights, "last": self._last_weights()},
             evaluations={name: evaluate(scores, labels, classes) for name, scores in logits.items()},
             logits=logits,
             engine=self._engine.name,
@@ -78,6 +78,11 @@ class Run:
             stopped_early=self._stopped_early,
             seconds=self._stopwatch.total_seconds(),
         )
+
+    def _last_weights(self) -> Weights:
+        """The best ones themselves where the last epoch was the best."""
+        last_is_best = self._best.epoch == self._tally.epoch - 1
+        return self._best.weights if last_is_best else copy_weights(self._engine.network)
 
     def state(self) -> State:
         """A copy of everything, to go on from. Only at a boundary."""

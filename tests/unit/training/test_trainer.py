@@ -211,3 +211,11 @@ def test_a_gpu_trains_the_same_network_and_resumes() -> None:
     assert [timeless(epoch) for epoch in runs[0]] == [timeless(epoch) for epoch in runs[1]]
     expected = Recording(tiny_plan(), DATA).epochs[-1].train_loss
     assert runs[0][-1].train_loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_weights_that_are_best_and_last_are_there_once() -> None:
+    """Whoever keeps them need not write them twice."""
+    result = Recording(tiny_plan(epochs=1), DATA).result
+    assert result.weights["last"] is result.weights["best"]
+    later = Recording(tiny_plan(epochs=6, optimizer=OptimizerPlan(lr=0.1)), DATA).result
+    assert (later.weights["last"] is later.weights["best"]) == (later.best_epoch == 6)

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from worker.training.devices import precision
 from worker.training.engines.blocks import recorded_batches
+from worker.training.engines.optimizer import Optimizer, Rate
 from worker.training.engines.program import Program, ResidentLoop
 from worker.training.engines.quick_linear import quicken
-from worker.training.engines.updates import Optimizer, Rate, each_rate, rates_for
+from worker.training.engines.updates import each_rate, rates_for
 from worker.training.losses import mean_loss
 from worker.training.plan import LayerPlan, LayersPlan, TrainingPlan
 
@@ -31,7 +32,7 @@ class AutogradProgram:
             network.to(memory_format=torch.channels_last)
         if device.type == "cpu" and plan.precision != "bf16":
             quicken(network)
-        self._optimizer = Optimizer(plan.optimizer, network.parameters(), recorded=recorded)
+        self._optimizer = Optimizer(plan.optimizer, network.parameters())
 
     def rows(self, images: Tensor) -> Tensor:
         """See `Program`: (N, H, W, C) where channels come last, so that picking some rows leaves them there."""

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from worker.training.engines.layers import Layer
+from worker.training.engines.optimizer import Optimizer, Rate
 from worker.training.engines.products import linear
-from worker.training.optimizers import build_optimizer, set_learning_rate
 from worker.training.plan import OptimizerPlan
-
-Rate: TypeAlias = float | Tensor
-"""A step's learning rate: a number; or, where steps are recorded and played again, a scalar at a fixed address."""
 
 
 def rates_for(rates: Sequence[float], device: torch.device, *, recorded: bool) -> Tensor:
@@ -138,58 +135,12 @@ class RecordedInPlace:
         """See `Update`."""
 
 
-class Optimizer:
-    """torch's optimizer in its fused form, which reads and writes everything once.
-
-    Args:
-        plan: which one.
-        parameters: of what.
-        recorded: whether steps are recorded and played again.
-    """
-
-    def __init__(self, plan: OptimizerPlan, parameters: Iterable[nn.Parameter], *, recorded: bool) -> None:
-        parameters = list(parameters)
-        self._optimizer = build_optimizer(plan, parameters, fused=True)
-        self._recorded, self._on_gpu = recorded, parameters[0].device.type == "cuda"
-        self._make_recordable()
-
-    def set_learning_rate(self, lr: Rate) -> None:
-        """From the next step on."""
-        set_learning_rate(self._optimizer, lr)
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        self._optimizer.zero_grad()
-
-    def step(self) -> None:
-        """Take a step."""
-        self._optimizer.step()
-
-    def state(self) -> dict[str, Any]:
-        """Everything, to go on from."""
-        return self._optimizer.state_dict()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self._optimizer.load_state_dict(state)
-        self._make_recordable()
-
-    def _make_recordable(self) -> None:
-        if not self._recorded:
-            return
-        for group in self._optimizer.param_groups:
-            if "capturable" in group:
-                group["capturable"] = self._on_gpu
-        # Each shape of block is computed once before it is recorded; torch would warn about that step.
-        self._optimizer._warned_capturable_if_run_uncaptured = True  # noqa: SLF001
-
-
 class ByOptimizer:
     """Gradients are written down and handed to torch's optimizer."""
 
     def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -> None:
         self._layers, self._recorded = layers, recorded
-        self._optimizer = Optimizer(plan, (p for layer in layers for p in layer.parameters), recorded=recorded)
+        self._optimizer = Optimizer(plan, (p for layer in layers for p in layer.parameters))
         self._rates: Sequence[Rate] = []
 
     def begin_block(self, rates: Tensor) -> None:
