@@ -1,17 +1,25 @@
-"""Flightline for those who use it: ``from flightline import Client``."""
+"""Flightline for those who use it: ``from flightline import Client``.
 
-from flightline.client import Client
-from flightline.errors import (
-    ApiError,
-    Conflict,
-    FieldError,
-    FlightlineError,
-    InvalidRequest,
-    NotFound,
-    NotReachable,
-    Unavailable,
-)
-from flightline.records import Epoch, Epochs, Evaluation, Event, Job
+The names are loaded when they are first asked for: the command must be able to say something sensible about a Ctrl-C
+that comes while its packages load, so this package has to be there before they are.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flightline.client import Client
+    from flightline.errors import (
+        ApiError,
+        Conflict,
+        FieldError,
+        FlightlineError,
+        InvalidRequest,
+        NotFound,
+        NotReachable,
+        Unavailable,
+    )
+    from flightline.records import Epoch, Epochs, Evaluation, Event, Job
 
 __all__ = [
     "ApiError",
@@ -29,3 +37,15 @@ __all__ = [
     "NotReachable",
     "Unavailable",
 ]
+_RECORDS = {"Epoch", "Epochs", "Evaluation", "Event", "Job"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "client" if name == "Client" else "records" if name in _RECORDS else "errors"
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

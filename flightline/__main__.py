@@ -1,5 +1,19 @@
-"""`python -m flightline` is the `flightline` command."""
+"""The `flightline` command, which is also `python -m flightline`."""
 
-from flightline.cli import main
+import sys
 
-main()
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Load the command and run it; a Ctrl-C ends it without a traceback, even one that comes while it loads."""
+    try:
+        from flightline.cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
