@@ -234,11 +234,12 @@ def log(db: Database, claim: Claim, lines: Sequence[tuple[str, str]], *, keep: i
 def _log(connection: Connection, claim: Claim, lines: Sequence[tuple[str, str]], keep: int) -> None:
     written = connection.scalar(select(func.max(JobLog.line)).where(JobLog.job_id == claim.job_id)) or 0
     now = clock.database_now(connection)
-    for line, (level, message) in enumerate(lines, written + 1):
-        values = {"attempt": claim.attempt, "level": level, "message": message, "created_at": now}
-        connection.execute(insert(JobLog).values(job_id=claim.job_id, line=line, **values))
-    oldest = written + len(lines) - keep
-    connection.execute(delete(JobLog).where(JobLog.job_id == claim.job_id, JobLog.line <= oldest))
+    rows = [
+        {"line": line, "level": level, "message": message} for line, (level, message) in enumerate(lines, written + 1)
+    ]
+    insert_rows(connection, JobLog, rows, job_id=claim.job_id, attempt=claim.attempt, created_at=now)
+    if (oldest := written + len(lines) - keep) > 0:
+        connection.execute(delete(JobLog).where(JobLog.job_id == claim.job_id, JobLog.line <= oldest))
 
 
 def best_before(db: Database, job_id: str, epoch: int) -> dict[str, Any]:
@@ -288,9 +289,8 @@ def succeed(
         last = select(Job.epoch).where(Job.id == claim.job_id).scalar_subquery()
         # An earlier attempt may have gone further than this one, which stopped early.
         connection.execute(delete(Epoch).where(Epoch.job_id == claim.job_id, Epoch.epoch > last))
-        insert_rows(connection, Evaluation, [{**row, "job_id": claim.job_id} for row in evaluations])
-        for row in artifacts:
-            connection.execute(insert(Artifact).values(job_id=claim.job_id, created_at=now, **row))
+        insert_rows(connection, Evaluation, evaluations, job_id=claim.job_id)
+        insert_rows(connection, Artifact, artifacts, job_id=claim.job_id, created_at=now)
         _log(connection, claim, lines, keep_lines)
         return end_attempt(connection, claim.job_id, claim.attempt, Ending(Outcome.SUCCEEDED)) is not None
 

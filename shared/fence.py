@@ -63,7 +63,9 @@ def close_attempt(connection: Connection, job_id: str, attempt: int, values: Map
     )
 
 
-def insert_rows(connection: Connection, table: type[Any], rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows, if there are any."""
+def insert_rows(
+    connection: Connection, table: type[Any], rows: Sequence[Mapping[str, object]], **alike: object
+) -> None:
+    """Insert rows, if there are any, in one statement; what all of them have alike may be an SQL expression."""
     if rows:
-        connection.execute(insert(table), [dict(row) for row in rows])
+        connection.execute(insert(table).values(**alike), [dict(row) for row in rows])
