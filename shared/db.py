@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
-import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -24,6 +23,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.forks import ForkGate
 from shared.text import clean_all
+
+if TYPE_CHECKING:
+    import psycopg  # 7 MB that a process on SQLite does without
 
 T = TypeVar("T")
 

@@ -50,8 +50,11 @@ def test_the_command_starts_without_the_servers_packages() -> None:
 
 
 def test_the_parent_of_a_worker_is_free_of_torch() -> None:
-    """torch is loaded in the child alone: a parent that has run it before the fork hangs the child."""
-    assert "torch" not in modules_after("import worker.__main__, worker.app")
+    """torch is loaded in the child alone: a parent that has run it before the fork hangs the child.
+
+    PostgreSQL's driver is loaded where there is a PostgreSQL.
+    """
+    assert not modules_after("import worker.__main__, worker.app") & {"torch", "psycopg"}
 
 
 def test_training_imports_only_what_it_may() -> None:
