@@ -130,6 +130,14 @@ class EarlyStopping(Part):
     """Least change that counts as an improvement."""
 
 
+class MovingAverage(Part):
+    """An exponential moving average of the weights, which is validated and kept in their place."""
+
+    kind: Literal["ema"]
+    decay: Fraction = 0.99
+    """Part of the average that each step leaves; less in the first steps, of which there are few to average."""
+
+
 Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
 Schedule = Annotated[Constant | Step | Cosine | OneCycle, Field(discriminator="kind")]
 Augmentation = Annotated[Flip | Crop | Cutout, Field(discriminator="kind")]
@@ -160,7 +168,7 @@ class Training(Part):
     """Random changes of the training images, in this order."""
     early_stopping: EarlyStopping | None = None
     """When to end before the last epoch; null never does."""
-    weight_average: None = None
-    """Not available yet; must be null."""
+    weight_average: MovingAverage | None = None
+    """What is validated and kept instead of the last step's weights; null keeps those."""
     engine: Literal["auto", "reference", "fused", "resident", "graphs"] = "auto"
     """Which implementation of the same loop runs it; auto takes the fastest that fits."""

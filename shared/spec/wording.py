@@ -126,10 +126,6 @@ def _ours(finding: ErrorDetails, where: Place) -> str:
     return f"{_name(where)} {finding['ctx']['error']}, not {show(finding['input'])}."
 
 
-def _not_yet(_: ErrorDetails, where: Place) -> str:
-    return f"{_name(where)} is not available yet; leave it out or null."
-
-
 def _other(finding: ErrorDetails, where: Place) -> str:
     return f"{_name(where)}: {finding['msg']}."
 
@@ -156,7 +152,6 @@ _WORDS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "tuple_type": _not_a("an array"),
     "model_type": _not_a("an object"),
     "model_attributes_type": _not_a("an object"),
-    "none_required": _not_yet,
     "too_long": _too_long,
     "string_too_short": _empty,
     "string_too_long": _too_many_characters,

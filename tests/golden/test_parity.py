@@ -28,6 +28,7 @@ from worker.training.plan import (
     OptimizerPlan,
     SchedulePlan,
     TrainingPlan,
+    WeightAveragePlan,
 )
 from worker.training.tally import Tally
 
@@ -245,6 +246,23 @@ class TestInFloat64:
         """Running figures too."""
         for engine in ("resident", "graphs"):
             agree(dataclasses.replace(MLP, architecture=NORMALIZED[name]), engine, 1e-8)
+
+    @pytest.mark.parametrize("decay", [0.0, 0.2, 0.99])
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS)
+    def test_the_average_of_the_weights(self, optimizer: str, decay: float) -> None:
+        """Under every optimizer; while it warms up, and when its decay is the plan's own."""
+        average = WeightAveragePlan(decay=decay)
+        plan = dataclasses.replace(MLP, optimizer=OPTIMIZERS[optimizer], weight_average=average)
+        assert runs_of(plan) == ["graphs", "resident"]
+        for engine in runs_of(plan):
+            agree(plan, engine, 1e-9)
+
+    @pytest.mark.parametrize("name", NORMALIZED)
+    def test_the_average_of_batchnorm(self, name: str) -> None:
+        """Running figures too."""
+        average = WeightAveragePlan(decay=0.2)
+        for engine in ("resident", "graphs"):
+            agree(dataclasses.replace(MLP, architecture=NORMALIZED[name], weight_average=average), engine, 1e-8)
 
     @pytest.mark.parametrize("batch_size", [1, 5, 44, 100])
     def test_every_way_that_the_last_batch_can_end(self, batch_size: int) -> None:

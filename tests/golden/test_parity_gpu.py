@@ -9,7 +9,15 @@ import torch
 
 from tests.unit.training.tiny import CONVNET, DATASET, every_state, nothing, timeless, tiny_data
 from worker.training.checkpoints import State, decode, encode
-from worker.training.plan import AugmentPlan, MlpPlan, OptimizerPlan, Precision, SchedulePlan, TrainingPlan
+from worker.training.plan import (
+    AugmentPlan,
+    MlpPlan,
+    OptimizerPlan,
+    Precision,
+    SchedulePlan,
+    TrainingPlan,
+    WeightAveragePlan,
+)
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.trainer import train
 
@@ -22,6 +30,7 @@ PLANS = {
     "nesterov": dataclasses.replace(MLP, optimizer=OptimizerPlan(lr=0.02, momentum=0.9, nesterov=True)),
     "adamw": dataclasses.replace(MLP, optimizer=OptimizerPlan("adamw", lr=0.001), schedule=SchedulePlan("one_cycle")),
     "convnet": dataclasses.replace(MLP, architecture=CONVNET, batch_size=7, augment=(AugmentPlan("crop"),)),
+    "average": dataclasses.replace(MLP, architecture=CONVNET, batch_size=7, weight_average=WeightAveragePlan()),
 }
 TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 0.02}
 

@@ -180,6 +180,18 @@ class EarlyStoppingPlan:
 
 
 @dataclass(frozen=True)
+class WeightAveragePlan:
+    """An exponential moving average of the weights; see `averaging.MovingAverage`."""
+
+    kind: Literal["ema"] = "ema"
+    decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        require(self.kind == "ema", f"unknown weight average {self.kind!r}")
+        require(0 <= self.decay < 1, "the decay of an average lies in [0, 1)")
+
+
+@dataclass(frozen=True)
 class TrainingPlan:
     """Everything that decides a run's result on one device. `threads` is part of it: it changes rounding."""
 
@@ -195,6 +207,7 @@ class TrainingPlan:
     schedule: SchedulePlan = SchedulePlan()
     augment: tuple[AugmentPlan, ...] = ()
     early_stopping: EarlyStoppingPlan | None = None
+    weight_average: WeightAveragePlan | None = None
     engine: str = "auto"
     threads: int = 1
 
@@ -224,16 +237,15 @@ def plan_from_spec(document: Mapping[str, Any]) -> TrainingPlan:
 
 def _plan(document: Mapping[str, Any]) -> TrainingPlan:
     training = dict(document["training"])
-    require(training.pop("weight_average", None) is None, "weight averaging is not built into this worker")
     training.pop("loss", None)  # follows from the architecture's output
-    early_stopping = training.pop("early_stopping", None)
     return TrainingPlan(
         dataset=_frozen(DatasetPlan, document["dataset"]),
         architecture=_architecture(document["architecture"]),
         optimizer=_frozen(OptimizerPlan, training.pop("optimizer")),
         schedule=_frozen(SchedulePlan, training.pop("schedule")),
         augment=tuple(_frozen(AugmentPlan, step) for step in training.pop("augment")),
-        early_stopping=None if early_stopping is None else _frozen(EarlyStoppingPlan, early_stopping),
+        early_stopping=_frozen_or_none(EarlyStoppingPlan, training.pop("early_stopping", None)),
+        weight_average=_frozen_or_none(WeightAveragePlan, training.pop("weight_average", None)),
         threads=document.get("resources", {}).get("threads", 1),
         **training,
     )
@@ -257,6 +269,10 @@ def _layer(fields: Mapping[str, Any]) -> LayerPlan:
 
 def _frozen(plan: type[P], fields: Mapping[str, Any]) -> P:
     return plan(**{name: _hashable(value) for name, value in fields.items()})
+
+
+def _frozen_or_none(plan: type[P], fields: Mapping[str, Any] | None) -> P | None:
+    return None if fields is None else _frozen(plan, fields)
 
 
 def _hashable(value: Any) -> Any:

@@ -54,6 +54,7 @@ def test_labels_and_defaults_change_nothing(same: dict[str, Any]) -> None:
         {"training": {"augment": [{"kind": "flip"}]}},
         {"training": {"augment": [{"kind": "cutout"}]}},
         {"training": {"schedule": {"kind": "one_cycle"}}},
+        {"training": {"weight_average": {"kind": "ema"}}},
         {"architecture": {"output": "logits"}},
         {"dataset": {"classes": ["bird", "airplane"]}},
         {"dataset": "synthetic"},

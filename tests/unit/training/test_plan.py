@@ -21,6 +21,7 @@ from worker.training.plan import (
     OptimizerPlan,
     SchedulePlan,
     TrainingPlan,
+    WeightAveragePlan,
     plan_from_spec,
 )
 
@@ -96,6 +97,7 @@ def test_the_rest_of_a_spec_is_read() -> None:
                 "training": {
                     "augment": [{"kind": "flip"}, {"kind": "crop", "padding": 2}, {"kind": "cutout", "size": 5}],
                     "early_stopping": {"monitor": "val_accuracy", "patience": 4, "min_delta": 0.5},
+                    "weight_average": {"kind": "ema", "decay": 0.9},
                     "precision": "bf16",
                     "seed": 11,
                     "shuffle": False,
@@ -110,6 +112,7 @@ def test_the_rest_of_a_spec_is_read() -> None:
     assert plan.architecture.output == "softmax"
     assert plan.augment == (AugmentPlan("flip"), AugmentPlan("crop", padding=2), AugmentPlan("cutout", size=5))
     assert plan.early_stopping == EarlyStoppingPlan("val_accuracy", 4, 0.5)
+    assert plan.weight_average == WeightAveragePlan(decay=0.9)
     assert (plan.precision, plan.seed, plan.shuffle, plan.threads) == ("bf16", 11, False, 2)
 
 
@@ -139,7 +142,7 @@ def test_a_plan_is_hashable() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"training": {"weight_average": {"kind": "ema"}}},
+        {"training": {"weight_average": {"kind": "swa"}}},
         {"training": {"nonsense": 1}},
         {"architecture": {"kind": "torchvision"}},
         {"architecture": {"kind": "mlp"}},
@@ -202,6 +205,8 @@ def test_a_plan_out_of_range_cannot_be_made(fields: dict[str, Any]) -> None:
         (AugmentPlan, {"kind": "crop", "padding_mode": "wrap"}),
         (AugmentPlan, {"kind": "cutout", "size": 0}),
         (EarlyStoppingPlan, {"monitor": "weather"}),
+        (WeightAveragePlan, {"decay": 1.0}),
+        (WeightAveragePlan, {"kind": "swa"}),
         (EarlyStoppingPlan, {"patience": 0}),
         (EarlyStoppingPlan, {"min_delta": -1.0}),
     ],
@@ -219,7 +224,8 @@ def test_the_digest_names_the_run_and_not_the_engine() -> None:
     others = [
         tiny_plan(seed=1),
         tiny_plan(threads=2),
+        tiny_plan(weight_average=WeightAveragePlan()),
         tiny_plan(architecture=MlpPlan((9,))),
         tiny_plan(dataset=dataclasses.replace(DATASET, train_per_class=4)),
     ]
-    assert len({plan.digest, *(other.digest for other in others)}) == 5
+    assert len({plan.digest, *(other.digest for other in others)}) == 6

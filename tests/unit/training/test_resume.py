@@ -22,6 +22,7 @@ from worker.training.plan import (
     Precision,
     SchedulePlan,
     TrainingPlan,
+    WeightAveragePlan,
 )
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.trainer import train
@@ -89,9 +90,10 @@ def test_killed_at_a_random_batch(optimizer: str, schedule: str, precision: Prec
         assert same_results(again.result, clean.result), f"from {state.epoch}, {state.batches}"
 
 
-def test_every_single_boundary() -> None:
+@pytest.mark.parametrize("average", [None, WeightAveragePlan(decay=0.4)], ids=str)
+def test_every_single_boundary(average: WeightAveragePlan | None) -> None:
     """From each step and each batch of validation of a run, the last one included."""
-    plan, states = rich_plan(optimizer=OPTIMIZERS["adam"]), list[State]()
+    plan, states = rich_plan(optimizer=OPTIMIZERS["adam"], weight_average=average), list[State]()
     clean = Recording(plan, DATA, checkpoints=every_state(states))
     assert len(states) == BOUNDARIES
     for state in states:

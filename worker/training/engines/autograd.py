@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from worker.training.averaging import average_of
 from worker.training.devices import precision
 from worker.training.engines.blocks import recorded_batches
 from worker.training.engines.optimizer import Optimizer, Rate
@@ -25,13 +26,15 @@ class AutogradProgram:
     """
 
     def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
-        self._plan, self._device, self._network, self._recorded = plan, device, network, recorded
+        self._plan, self._device, self._trained, self._recorded = plan, device, network, recorded
         self.batches = recorded_batches(plan) if recorded else 1
         self._channels_last = _channels_last(plan)
         if self._channels_last:
             network.to(memory_format=torch.channels_last)
         if device.type == "cpu" and plan.precision != "bf16":
             quicken(network)
+        self._average = average_of(plan.weight_average, network, recorded=recorded)
+        self.network = self._average.network
         self._optimizer = Optimizer(plan.optimizer, network.parameters())
 
     def rows(self, images: Tensor) -> Tensor:
@@ -48,7 +51,7 @@ class AutogradProgram:
 
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
-        self._network.train()
+        self._trained.train()
         size = self._plan.batch_size
         batches = zip(
             torch.split(self.images(rows), size),
@@ -61,27 +64,29 @@ class AutogradProgram:
 
     def predict(self, rows: Tensor) -> Tensor:
         """See `Program`."""
-        self._network.eval()
+        self.network.eval()
         with torch.no_grad(), precision(self._plan, self._device):
-            scores: Tensor = self._network(self.images(rows))
+            scores: Tensor = self.network(self.images(rows))
         return scores.float()
 
     def state(self) -> dict[str, Any]:
         """See `Program`."""
-        return self._optimizer.state()
+        return {"optimizer": self._optimizer.state(), "average": self._average.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """See `Program`."""
-        self._optimizer.restore(state)
+        self._optimizer.restore(state["optimizer"])
+        self._average.restore(state["average"])
 
     def _step(self, images: Tensor, labels: Tensor, rate: Rate) -> tuple[Tensor, Tensor]:
         with precision(self._plan, self._device):
-            scores = self._network(images)
+            scores = self._trained(images)
             loss = mean_loss(scores, labels, self._plan.label_smoothing)
         self._optimizer.set_learning_rate(rate)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
+        self._average.update()
         return loss.detach(), (scores.detach().argmax(1) == labels).sum()
 
 

@@ -22,7 +22,10 @@ class Engine(Protocol):
 
     name: ClassVar[str]
     network: nn.Module
-    """Up to date whenever `boundary` is called and when `run_epoch` returns."""
+    """What is validated and kept: the trained network, or its average where the plan has one.
+
+    Up to date whenever `boundary` is called and when `run_epoch` returns.
+    """
 
     @staticmethod
     def fits(plan: TrainingPlan, device: torch.device) -> bool:

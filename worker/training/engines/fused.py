@@ -24,7 +24,13 @@ class FusedProgram:
     blocks are there to be recorded, they change after every batch.
     """
 
+    @staticmethod
+    def fits(plan: TrainingPlan) -> bool:
+        """Whether it can take the plan's steps. An average would read in each step what changes once in a block."""
+        return is_fully_connected(plan) and plan.weight_average is None
+
     def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
+        self.network = network
         weight = next(network.parameters())
         self._batch_size, self._device, self._recorded = plan.batch_size, device, recorded
         self._dtype = torch.bfloat16 if plan.precision == "bf16" else weight.dtype
@@ -114,7 +120,7 @@ class FusedEngine(ResidentLoop):
     @staticmethod
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
         """See `Engine.fits`."""
-        return device.type == "cpu" and is_fully_connected(plan)
+        return device.type == "cpu" and FusedProgram.fits(plan)
 
     @staticmethod
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:

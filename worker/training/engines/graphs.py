@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from worker.training.engines.autograd import AutogradProgram
 from worker.training.engines.fused import FusedProgram
-from worker.training.engines.layers import is_fully_connected
 from worker.training.engines.program import Program, ResidentLoop
 from worker.training.plan import TrainingPlan
 
@@ -122,7 +121,7 @@ class RecordedProgram:
     """A program whose blocks are recorded."""
 
     def __init__(self, program: Program, recorder: Recorder) -> None:
-        self.batches = program.batches
+        self.batches, self.network = program.batches, program.network
         self.rows, self.images, self.rates = program.rows, program.images, program.rates
         self.state, self.restore = program.state, program.restore
         self._train_on = Recorded(program.train_on, recorder)
@@ -153,5 +152,5 @@ class GraphsEngine(ResidentLoop):
     @staticmethod
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
         """See `ResidentLoop.program`."""
-        kind = FusedProgram if is_fully_connected(plan) else AutogradProgram
+        kind = FusedProgram if FusedProgram.fits(plan) else AutogradProgram
         return RecordedProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder)

@@ -20,6 +20,8 @@ class Program(Protocol):
 
     batches: int
     """In a block, at most."""
+    network: nn.Module
+    """What `predict` uses: the trained one, or its average."""
 
     def rows(self, images: Tensor) -> Tensor:
         """The form in which this program wants normalised images (N, C, H, W); rows of it go with labels."""
@@ -58,8 +60,9 @@ class ResidentLoop:
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
         self._plan = plan
-        self.network: nn.Module = fresh_network(plan, data).to(device)
-        self._program = self.program(plan, self.network, device)
+        self._trained = fresh_network(plan, data).to(device)
+        self._program = self.program(plan, self._trained, device)
+        self.network: nn.Module = self._program.network
         self._training = ResidentTraining(plan, data, device, self._program.rows)
         self._validation = ResidentValidation(plan, data, device, self._program.rows)
 
@@ -96,13 +99,13 @@ class ResidentLoop:
     def state(self) -> dict[str, Any]:
         """Network, the program's own, and the order."""
         return {
-            "network": self.network.state_dict(),
+            "network": self._trained.state_dict(),
             "program": self._program.state(),
             "order": self._training.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Network, the program's own, and the order."""
-        self.network.load_state_dict(state["network"])
+        self._trained.load_state_dict(state["network"])
         self._program.restore(state["program"])
         self._training.restore(state["order"])

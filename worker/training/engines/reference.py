@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from worker.training.averaging import average_of
 from worker.training.datasets import LoadedDataset
 from worker.training.devices import precision
 from worker.training.evaluation import predict
@@ -32,23 +33,26 @@ class ReferenceEngine:
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
         self._plan, self._data, self._device = plan, data, device
-        self.network: nn.Module = fresh_network(plan, data).to(device)
-        self._optimizer = build_optimizer(plan.optimizer, self.network.parameters())
+        self._trained = fresh_network(plan, data).to(device)
+        self._average = average_of(plan.weight_average, self._trained)
+        self.network: nn.Module = self._average.network
+        self._optimizer = build_optimizer(plan.optimizer, self._trained.parameters())
         self._loader = Loader(plan, data, device)
 
     def run_epoch(self, tally: Tally, rates: Sequence[float], boundary: Callable[[], None]) -> None:
         """See `Engine.run_epoch`."""
-        self.network.train()
+        self._trained.train()
         for host_images, host_labels in self._loader.epoch(first=tally.batches):
             images = host_images.to(self._device, non_blocking=True)
             labels = host_labels.to(self._device, non_blocking=True)
             with precision(self._plan, self._device):
-                scores = self.network(images)
+                scores = self._trained(images)
                 loss = mean_loss(scores, labels, self._plan.label_smoothing)
             set_learning_rate(self._optimizer, rates[tally.batches])
             self._optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
+            self._average.update()
             tally.add(loss, scores, labels)
             boundary()
 
@@ -63,15 +67,17 @@ class ReferenceEngine:
         return images.to(self._device), split.labels[:size].to(self._device)
 
     def state(self) -> dict[str, Any]:
-        """Network, optimizer and loader."""
+        """Network, average, optimizer and loader."""
         return {
-            "network": self.network.state_dict(),
+            "network": self._trained.state_dict(),
+            "average": self._average.state(),
             "optimizer": self._optimizer.state_dict(),
             "loader": self._loader.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Network, optimizer and loader."""
-        self.network.load_state_dict(state["network"])
+        """Network, average, optimizer and loader."""
+        self._trained.load_state_dict(state["network"])
+        self._average.restore(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._loader.restore(state["loader"])

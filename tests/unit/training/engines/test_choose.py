@@ -12,7 +12,7 @@ from shared.spec.training import Training
 from tests.unit.training.tiny import CONVNET, CPU, tiny_plan
 from worker.training import engines
 from worker.training.errors import InvalidPlan
-from worker.training.plan import LayerPlan, LayersPlan
+from worker.training.plan import LayerPlan, LayersPlan, WeightAveragePlan
 
 CUDA = torch.device("cuda")
 CHAIN = LayersPlan((LayerPlan("flatten"), LayerPlan("linear", (("out_features", 2),)), LayerPlan("tanh")))
@@ -27,6 +27,11 @@ ON_PIXELS = LayersPlan((LayerPlan("linear", (("out_features", 2),)), LayerPlan("
 def test_auto_takes_the_fastest_that_fits(architecture: LayersPlan, name: str) -> None:
     """Fully connected networks are fused; everything else keeps its data resident."""
     assert engines.choose("auto", tiny_plan(architecture=architecture), CPU).name == name
+
+
+def test_an_average_is_not_fused() -> None:
+    """It needs every step's weights."""
+    assert engines.choose("auto", tiny_plan(weight_average=WeightAveragePlan()), CPU).name == "resident"
 
 
 def test_a_name_is_taken_at_its_word() -> None:

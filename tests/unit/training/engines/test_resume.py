@@ -33,6 +33,7 @@ from worker.training.plan import (
     Precision,
     SchedulePlan,
     TrainingPlan,
+    WeightAveragePlan,
 )
 from worker.training.tally import Tally
 
@@ -69,9 +70,14 @@ PLANS = {
     "adam": dataclasses.replace(MLP, optimizer=OptimizerPlan("adam", lr=0.001), precision="bf16"),
     "dropout": dataclasses.replace(MLP, architecture=DROPPING, augment=(AugmentPlan("flip"), AugmentPlan("crop"))),
     "whitening": dataclasses.replace(MLP, architecture=WHITENING),
+    "average": dataclasses.replace(MLP, optimizer=OptimizerPlan("adamw", lr=0.001), weight_average=WeightAveragePlan()),
     "residual": dataclasses.replace(MLP, architecture=SKIPPING, batch_size=11),
     "convnet": dataclasses.replace(
-        MLP, architecture=CONVNET, batch_size=11, augment=(REFLECTED, AugmentPlan("cutout"))
+        MLP,
+        architecture=CONVNET,
+        batch_size=11,
+        augment=(REFLECTED, AugmentPlan("cutout")),
+        weight_average=WeightAveragePlan(decay=0.2),
     ),
 }
 CASES = [
