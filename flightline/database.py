@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import migrations
-from shared.broker import Broker
-from shared.db import Database
+from flightline.errors import StackError
+from shared.broker import ACCEPTED_MEANWHILE, Broker
+from shared.db import TRY_AGAIN, Database
+from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.reconciler import Report, sweep
 from shared.settings import Settings
 from shared.storage import Storage
@@ -14,11 +19,12 @@ def migrate(settings: Settings) -> str:
     """Create or upgrade the schema; return the database's URL without its password.
 
     Raises:
-        DatabaseUnavailable: the database does not answer.
+        StackError, DatabaseUnavailable: the database does not answer.
     """
     database = Database(settings.sqlalchemy_url)
     try:
-        migrations.upgrade(database)
+        with _advised(settings):
+            migrations.upgrade(database)
     finally:
         database.dispose()
     return safe_url(settings)
@@ -35,14 +41,41 @@ def migrate_and_sweep(settings: Settings, broker_url: str) -> Report:
     """Migrate, then put right what the last stack left: attempts of processes that are gone, jobs not in Redis.
 
     Raises:
-        DatabaseUnavailable, QueueUnavailable: one of the two does not answer.
+        StackError, DatabaseUnavailable: the database or Redis does not answer.
         ConfigurationError, StorageError: artifacts cannot be kept where FLIGHTLINE_ARTIFACTS_URL says.
     """
     Storage(settings.storage_url).check()
     migrate(settings)
     database, broker = Database(settings.sqlalchemy_url), Broker(broker_url)
     try:
-        return sweep(database, broker)
+        with _advised(settings):
+            return sweep(database, broker)
     finally:
         broker.close()
         database.dispose()
+
+
+def fold(settings: Settings) -> None:
+    """At the very end: leave one database file in the home, not a write-ahead log of some megabytes beside it."""
+    database = Database(settings.sqlalchemy_url)
+    try:
+        database.fold()
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def _advised(settings: Settings) -> Iterator[None]:
+    """Say of a server that is away what whoever starts a stack can do, not what whoever sends a request can."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        said = error.detail.removesuffix(TRY_AGAIN)
+        if said == error.detail or settings.sqlalchemy_url.startswith("sqlite"):
+            raise
+        advice = "Start that server, or correct FLIGHTLINE_DATABASE_URL; without it, a SQLite file in the home is used."
+        raise StackError(said + advice) from error
+    except QueueUnavailable as error:
+        said = error.detail.removesuffix(ACCEPTED_MEANWHILE)
+        advice = "Start that server, or correct FLIGHTLINE_REDIS_URL; without it, the stack starts a Redis of its own."
+        raise StackError(said + advice) from error

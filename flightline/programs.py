@@ -49,6 +49,14 @@ class Layout:
         """Redis' URL, the embedded one's socket unless it runs elsewhere."""
         return self.redis_url or socket_url(socket_path(self.home))
 
+    @property
+    def summary(self) -> str:
+        """What is started, in words."""
+        number = len(self.devices)
+        embedded = ["Redis"] if self.redis_url is None else []
+        workers = f"{number or 'no'} worker{'' if number == 1 else 's'}"
+        return f"{', '.join([*embedded, 'database', 'API'])} and {workers}"
+
     def environment(self) -> dict[str, str]:
         """What every program gets: this process's environment and all that was decided here."""
         decided = {

@@ -46,15 +46,23 @@ class Stack:
     Args:
         layout: what to run; a port of 0 is replaced by a free one.
         prepare: brings the database up to date and sweeps it, given Redis' URL.
+        tidy: what is left to do once everything that was started after `prepare` has stopped.
         reporter: is told what happens.
         stops: the stop requests so far.
     """
 
     def __init__(
-        self, layout: Layout, prepare: Callable[[str], object], reporter: Reporter, stops: StopRequests
+        self,
+        layout: Layout,
+        prepare: Callable[[str], object],
+        tidy: Callable[[], object],
+        reporter: Reporter,
+        stops: StopRequests,
     ) -> None:
         self.layout = layout
         self._prepare = prepare
+        self._tidy = tidy
+        self._prepared = False
         self._reporter = reporter
         self._stops = stops
         self._supervisor = Supervisor(reporter.line, stops)
@@ -86,11 +94,12 @@ class Stack:
 
     def _start(self) -> None:
         self.layout.logs.mkdir(parents=True, exist_ok=True)
-        self._reporter.line("stack", f"starting Redis, database, API and {len(self.layout.devices)} workers …")
+        self._reporter.line("stack", f"starting {self.layout.summary} …")
         self._tail = LogTail({name: self.layout.logs / f"{name}.log" for name in self._program_names()})
         if self.layout.redis_url is None:
             self._start_redis()
         self._prepare(self.layout.broker_url)
+        self._prepared = True
         self._supervisor.start([self.layout.api(), *self.layout.workers()])
         self._note()
         self._reporter.ready(self, self._wait_ready())
@@ -170,7 +179,15 @@ class Stack:
         for group in (["api"], workers, ["redis"]):
             self._supervisor.stop(group, max(map(self.layout.stop_seconds, group), default=0.0))
         self._show_log()
+        if self._prepared:
+            self._tidy_up()
         clear_state(self.layout.home)
+
+    def _tidy_up(self) -> None:
+        try:
+            self._tidy()
+        except FlightlineError as error:  # nothing is lost by it
+            self._reporter.line("stack", error.detail)
 
 
 def _is_ready(client: Client) -> bool:

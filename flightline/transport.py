@@ -9,20 +9,27 @@ from typing import Any
 
 import httpx
 
-from flightline.errors import AnswerLost, ApiError, NotReachable, api_error
+from flightline.errors import AnswerLost, ApiError, NotReachable, UsageError, api_error
 from flightline.home import running_url
 
 DEFAULT_URL = "http://127.0.0.1:8470"
+LARGEST_PORT = 65535
 
 
 def default_url() -> str:
-    """Where the service is: `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else host and port."""
+    """Where the service is: `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else host and port.
+
+    Raises:
+        UsageError: `FLIGHTLINE_PORT` is no port.
+    """
     if url := os.environ.get("FLIGHTLINE_URL"):
         return url
     if url := running_url():
         return url
-    host, port = os.environ.get("FLIGHTLINE_HOST"), os.environ.get("FLIGHTLINE_PORT")
-    return service_url(host or "127.0.0.1", int(port)) if port and port.isdigit() else DEFAULT_URL
+    host, port = os.environ.get("FLIGHTLINE_HOST") or "127.0.0.1", os.environ.get("FLIGHTLINE_PORT") or "8470"
+    if not (port.isascii() and port.isdigit() and int(port) <= LARGEST_PORT):
+        raise UsageError(f"FLIGHTLINE_PORT must be a whole number from 0 to {LARGEST_PORT}, not {port[:40]!r}.")
+    return service_url(host, int(port))
 
 
 def service_url(host: str, port: int) -> str:

@@ -21,6 +21,8 @@ TASK_NAME = "flightline.train"
 PRIORITIES = 10
 SENTINEL_KEY = "flightline:sentinel"
 """A key that is in Redis for as long as its data is: when it is missing, every message is."""
+ACCEPTED_MEANWHILE = "Jobs are accepted all the same and queued once it is back."
+"""The end of the messages about a Redis that is away."""
 _PENDING = b"pending"
 
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's own, between a queue's name and its priority
@@ -188,6 +190,4 @@ def queue_keys(queue: Queue) -> list[str]:
 
 
 def _unavailable(error: Exception) -> QueueUnavailable:
-    return QueueUnavailable(
-        f"Redis does not answer ({error}). Jobs are accepted all the same and queued once it is back."
-    )
+    return QueueUnavailable(f"Redis does not answer ({error}). {ACCEPTED_MEANWHILE}")

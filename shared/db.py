@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+TRY_AGAIN = "Nothing was changed; try again in a moment."
+"""The end of the messages about a database that is away."""
 _WRITE_TRIES = 3
 _BUSY_TIMEOUT_MS = 10_000
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
@@ -114,6 +116,23 @@ class Database:
         with self.read() as connection:
             connection.execute(text("SELECT 1 FROM jobs LIMIT 1"))
 
+    def fold(self) -> None:
+        """Take what stands in SQLite's write-ahead log into the file itself, at the very end; the log is empty then.
+
+        Raises:
+            DatabaseUnavailable: it cannot be done; nothing is lost, and the next start reads the log.
+        """
+        if not self.is_sqlite:
+            return
+        with self._translated():
+            connection = self.engine.raw_connection()  # outside of a transaction, where alone it can be done
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(f"The write-ahead log stays beside {self._url.database} ({error}).") from error
+        finally:
+            connection.close()
+
     def dispose(self) -> None:
         """Close this process' connections."""
         if self._engine is not None and self._pid == os.getpid():
@@ -129,17 +148,17 @@ class Database:
         try:
             yield
         except PoolTimeout as error:
-            message = "Every connection to the database is in use. Nothing was changed; try again in a moment."
+            message = f"Every connection to the database is in use. {TRY_AGAIN}"
             raise DatabaseUnavailable(message) from error
         except (OperationalError, ProgrammingError) as error:
             conflict = _is_conflict(error) and time.monotonic() - began <= _SLOW_SECONDS
             self._healthy_since = self._healthy_since if conflict else None
-            raise _explain(error) from error
+            raise _explain(error, self._url) from error
         except DBAPIError as error:
             if not (error.connection_invalidated or _is_broken_file(error)):
                 raise
             self._healthy_since = None
-            raise _explain(error) from error
+            raise _explain(error, self._url) from error
         else:
             now = time.monotonic()
             if self._healthy_since is None or now - began > _SLOW_SECONDS:
@@ -154,16 +173,28 @@ def _is_conflict(error: BaseException | None) -> bool:
     return getattr(original, "sqlstate", None) in _RETRYABLE_SQLSTATES
 
 
-def _explain(error: DBAPIError) -> DatabaseUnavailable:
+def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
     reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     undefined = getattr(error.orig, "sqlstate", None) in _UNDEFINED_SQLSTATES
     if undefined or any(words in reason for words in _UNDEFINED_WORDS):
         return DatabaseUnavailable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")
     if _is_broken_file(error):
-        return DatabaseUnavailable(f"FLIGHTLINE_DATABASE_URL names a file that SQLite cannot use ({reason}).")
+        return DatabaseUnavailable(
+            f"The database file {url.database} is damaged, or no SQLite database ({reason}). Move it away, put a good "
+            "copy there, or name another one in FLIGHTLINE_DATABASE_URL."
+        )
+    if _is_closed_file(error):
+        return DatabaseUnavailable(
+            f"The database file {url.database} cannot be opened or written ({reason}). Check folder and permissions."
+        )
     if isinstance(error, ProgrammingError):
         raise error
-    return DatabaseUnavailable(f"The database does not answer ({reason}). Nothing was changed; try again in a moment.")
+    return DatabaseUnavailable(f"The database does not answer ({reason}). {TRY_AGAIN}")
+
+
+def _is_closed_file(error: DBAPIError) -> bool:
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 
 
 def _is_broken_file(error: DBAPIError) -> bool:

@@ -68,7 +68,14 @@ class Storage:
             StorageError: it cannot be written to.
         """
         probe = f"probe-{uuid.uuid4().hex}"
-        self.put(probe, b"")
+        try:
+            self.put(probe, b"")
+        except StorageError as error:
+            reason = _reason(error.__cause__ or error)
+            raise StorageError(
+                f"Artifacts cannot be written to {self._root} ({reason}): free or add space there, check its "
+                "permissions, or name another place in FLIGHTLINE_ARTIFACTS_URL."
+            ) from error
         self.delete([probe])
 
     def open(self, path: str) -> IO[bytes]:
@@ -122,5 +129,5 @@ class Storage:
         return f"{self._root.rstrip('/')}/{path}"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

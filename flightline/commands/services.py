@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +43,7 @@ def up(
     """
     _require("local", "celery", "gunicorn", "torch")
     from flightline.announcing import JsonReporter, TextReporter
-    from flightline.database import migrate_and_sweep
+    from flightline.database import fold, migrate_and_sweep
     from flightline.stack import Stack
     from flightline.stopping import stop_requests
 
@@ -50,7 +51,8 @@ def up(
     layout = _layout(settings, workers)
     reporter = JsonReporter() if json else TextReporter()
     with stop_requests() as stops:
-        Stack(layout, lambda broker_url: migrate_and_sweep(settings, broker_url), reporter, stops).run()
+        prepare, tidy = partial(migrate_and_sweep, settings), partial(fold, settings)
+        Stack(layout, prepare, tidy, reporter, stops).run()
 
 
 def _layout(settings: Settings, workers: str | None) -> Layout:

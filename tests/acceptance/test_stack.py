@@ -178,6 +178,7 @@ def test_ctrl_c_leaves_nothing_and_the_next_up_goes_on(stack: Stack) -> None:
     assert processes_of(home) == {}
     assert not (home / "stack.json").exists()
     assert _half_written(home) == []
+    assert list(home.glob("flightline.db*")) == [home / "flightline.db"]
 
     with closing(Stack(home)) as second:
         reached = second.client.job(running.id).progress.epoch

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from flightline import ApiError, Client, Conflict, InvalidRequest, Job, NotFound, NotReachable, Unavailable
-from flightline.errors import ChecksumMismatch
+from flightline.errors import ChecksumMismatch, UsageError
 from flightline.home import born, write_state
 from flightline.transport import default_url, service_url
 from tests.http_service import FakeService, problem
@@ -251,6 +251,16 @@ def test_where_the_service_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert default_url() == "http://127.0.0.1:9000"
     monkeypatch.setenv("FLIGHTLINE_URL", "http://elsewhere")
     assert Client().base_url == "http://elsewhere"
+
+
+@pytest.mark.parametrize("port", ["xx", "-1", "65536", "8470.0", "²"])
+def test_a_port_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: str) -> None:
+    """Falling back to the usual port in silence would talk to another service."""
+    monkeypatch.delenv("FLIGHTLINE_URL", raising=False)
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("FLIGHTLINE_PORT", port)
+    with pytest.raises(UsageError, match=f"FLIGHTLINE_PORT must be a whole number from 0 to 65535, not '{port}'"):
+        Client()
 
 
 @pytest.mark.parametrize(
