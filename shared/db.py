@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -124,14 +124,11 @@ class Database:
         """
         if not self.is_sqlite:
             return
-        with self._translated():
-            connection = self.engine.raw_connection()  # outside of a transaction, where alone it can be done
         try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with closing(self.engine.raw_connection()) as connection:  # in no transaction: only so can it be done
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise DatabaseUnavailable(f"The write-ahead log stays beside {self._url.database} ({error}).") from error
-        finally:
-            connection.close()
 
     def dispose(self) -> None:
         """Close this process' connections."""
