@@ -9,6 +9,7 @@ import time
 from shared.errors import DatabaseUnavailable
 from shared.settings import Settings
 from shared.workers import Identity
+from worker import memory
 from worker.devices import Device
 from worker.stop import StopFlag
 from worker.vitals import Vitals
@@ -78,7 +79,10 @@ class Child:
         if not self._stop.is_set():
             from worker import task
 
+            began = time.monotonic()
             task.run(self._context, job_id, priority)
+            if time.monotonic() - began > memory.LONG_SECONDS:
+                memory.give_back()
         elif not self._stop.failed:
             # Celery may hand out one more message while it shuts down; whoever is left may have it at once. A worker
             # that could not start has nothing to publish with: the reconciler finds the job.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.fakes import FakeBroker
 from tests.servers import wait_until
 from tests.unit.worker.conftest import FlakyDatabase
 from worker import child as child_module
+from worker import memory
 from worker.child import Child
 from worker.context import Context
 from worker.delivery import LateRequest
@@ -131,6 +133,40 @@ class TestChild:
         context.vitals.ready()
         self._child(context).run("0192", 5)
         assert context.vitals.idle
+
+    @pytest.mark.parametrize("long_seconds, given_back", [(-1.0, 1), (1000.0, 0)], ids=["long", "short"])
+    def test_memory_is_given_back_after_a_long_job(
+        self, context: Context, monkeypatch: pytest.MonkeyPatch, long_seconds: float, given_back: int
+    ) -> None:
+        """Short ones in a row would pay for it again and again."""
+        from worker import task
+
+        calls: list[bool] = []
+        monkeypatch.setattr(task, "run", lambda *_: None)
+        monkeypatch.setattr(memory, "LONG_SECONDS", long_seconds)
+        monkeypatch.setattr(memory, "give_back", lambda: calls.append(True))
+        self._child(context).run("0192", 5)
+        assert len(calls) == given_back
+
+
+@pytest.mark.skipif(not platform.libc_ver()[0], reason="the C library is not glibc")
+def test_memory_is_given_back() -> None:
+    """What lies free below something that is still in use, too."""
+    code = """
+from pathlib import Path
+from worker.memory import give_back
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+empty = resident()
+blocks = [b"x" * (100_000 + n) for n in range(1000)]
+full = resident()
+del blocks[:-1]
+give_back()
+assert resident() - empty < (full - empty) / 4, (empty, full, resident())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 class TestLoader:
