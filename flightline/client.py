@@ -162,7 +162,12 @@ class Client:
         Args:
             id: the job.
             name: the artifact's `name`.
-            to: a file or a folder; default the current folder.
+            to: a file in a folder that is there, or a folder; default the current folder. A file that is there is
+                replaced.
+
+        Raises:
+            ChecksumMismatch: it did not arrive whole; nothing is left behind.
+            UsageError: there is no such folder.
         """
         artifact = next((item for item in self.artifacts(id) if item.name == name), None)
         with self._transport.stream(f"{_job(id)}/artifacts/{quote(name)}") as response:

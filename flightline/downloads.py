@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from flightline.errors import ChecksumMismatch
+from flightline.errors import ChecksumMismatch, UsageError
 
 
 def save(chunks: Iterable[bytes], name: str, to: Path, sha256: str | None) -> Path:
@@ -15,8 +15,11 @@ def save(chunks: Iterable[bytes], name: str, to: Path, sha256: str | None) -> Pa
 
     Raises:
         ChecksumMismatch: the bytes do not have this sha256; nothing is left behind.
+        UsageError: the folder of the file is not there.
     """
     target = to / PurePosixPath(name).name if to.is_dir() else to
+    if not target.parent.is_dir():
+        raise UsageError(f"{name} cannot be written to {str(target)!r}: there is no folder {str(target.parent)!r}.")
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         digest = _write(chunks, draft)

@@ -14,7 +14,7 @@ from flightline.arguments import find_job
 from flightline.client import Client
 from flightline.commands.options import JobId, Json
 from flightline.console import err, out, print_json, print_table
-from flightline.errors import NotFound
+from flightline.errors import NotFound, UsageError
 from flightline.records import Job
 from flightline.render import CLASS_HEADERS, NOTHING, class_rows, confusion_rows, job_facts
 
@@ -127,8 +127,7 @@ def download(
         artifacts = [item for item in client.artifacts(job_id) if name in {None, item.name}]
         if not artifacts and name is not None:
             raise NotFound(404, {"detail": f"Job {job_id} has no artifact {name!r}.", "code": "not_found"})
-        to.mkdir(parents=True, exist_ok=True)
-        saved = [client.download(job_id, item.name, to) for item in artifacts]
+        saved = [_save(client, job_id, item.name, to) for item in artifacts]
     if json:
         print_json({"items": [item.raw for item in artifacts], "next_cursor": None})
     else:
@@ -136,3 +135,13 @@ def download(
             out().print(str(path), markup=False)
         if not saved:
             err().print(f"Job {job_id} has left no artifacts.", markup=False)
+
+
+def _save(client: Client, id: str, name: str, to: Path) -> Path:
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"{str(to)!r} is a file; --to takes a folder.")
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        return client.download(id, name, to)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be written to the folder {str(to)!r}: {error.strerror or error}.") from error

@@ -113,7 +113,7 @@ def test_dry_run(run: Run, service: FakeService) -> None:
     """A dry run shows the cost of each layer; with --json the service's answer."""
     outcome = run("submit", "--preset", "x", "--dry-run")
     assert "linear  3072  2    6,146" in outcome.out
-    assert "161.2 GFLOP an epoch. Nothing was submitted." in outcome.out
+    assert "14.9 MB of weights, 161.2 GFLOP an epoch. Nothing was submitted." in outcome.out
     assert run("submit", "--preset", "x", "--dry-run", "--json").json["cost"]["layers"][0]["parameters"] == 6146
     assert not service.jobs
 
@@ -260,16 +260,6 @@ def test_priority(run: Run, service: FakeService) -> None:
     assert run("priority", "last", "1").code == 3
 
 
-def test_download(run: Run, service: FakeService, tmp_path: Path) -> None:
-    """All artifacts, or one, into a folder; a wrong name is refused."""
-    service.add()
-    assert run("download", "last", "--to", str(tmp_path)).code == 3  # the sum of the service's JSON is wrong
-    service.files = {}
-    assert run("download", "last", "--to", str(tmp_path)).out == ""
-    outcome = run("download", "last", "other")
-    assert (outcome.code, "has no artifact 'other'" in outcome.err) == (3, True)
-
-
 @pytest.mark.parametrize(
     "command, text",
     [
@@ -316,14 +306,6 @@ def test_a_plain_installation_names_the_extra(run: Run, monkeypatch: pytest.Monk
     monkeypatch.setattr("flightline.commands.services.find_spec", lambda _: None)
     outcome = run(*command)
     assert (outcome.code, "pip install 'flightline[" in outcome.err) == (5, True)
-
-
-def test_a_folder_that_cannot_be_written(run: Run, service: FakeService, tmp_path: Path) -> None:
-    """What the system refuses is a message with the place, not a traceback."""
-    service.add()
-    (tmp_path / "file").write_text("")
-    outcome = run("download", "last", "--to", str(tmp_path / "file" / "folder"))
-    assert (outcome.code, "Not a directory" in outcome.err) == (5, True)
 
 
 def test_migrate(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
