@@ -46,6 +46,15 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def scaled(value: float, unit: str) -> str:
+    """An amount with the prefix that fits: 488 B, 24.6 kB, 15.0 MB, 161.2 GFLOP."""
+    for prefix in ("", "k", "M", "G", "T"):
+        if round(value, 1 if prefix else 0) < 1000:
+            return f"{value:.1f} {prefix}{unit}" if prefix else f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} P{unit}"
+
+
 def age(moment: str | None) -> str:
     """How long ago an ISO 8601 moment was."""
     if moment is None:

@@ -14,7 +14,7 @@ from flightline.documents import Document
 from flightline.errors import UsageError
 from flightline.progress import ending, follow_jobs
 from flightline.records import Check, Job
-from flightline.render import count, title
+from flightline.render import count, scaled, title
 
 
 def register(app: typer.Typer) -> None:
@@ -116,8 +116,8 @@ def _show_check(check: Check, json: bool) -> None:
     print_table(["LAYER", "IN", "OUT", "PARAMETERS"], rows, "No layers.")
     cost = check.cost
     out().print(
-        f"{count(cost.parameters)} parameters, {cost.weight_bytes / 1e6:.1f} MB of weights, "
-        f"{cost.flops_per_epoch / 1e9:.1f} GFLOP an epoch. Nothing was submitted."
+        f"{count(cost.parameters)} parameters, {scaled(cost.weight_bytes, 'B')} of weights, "
+        f"{scaled(cost.flops_per_epoch, 'FLOP')} an epoch. Nothing was submitted."
     )
     for warning in check.warnings:
         err().print(f"Warning: {warning}", markup=False)

@@ -45,6 +45,27 @@ def test_percent(value: float | None, text: str) -> None:
     assert render.percent(value) == text
 
 
+@pytest.mark.parametrize(
+    "value,text",
+    [
+        (0, "0 B"),
+        (488, "488 B"),
+        (999.9, "1.0 kB"),
+        (24584, "24.6 kB"),
+        (999_949, "999.9 kB"),
+        (999_960, "1.0 MB"),
+        (14_949_896, "14.9 MB"),
+        (8e8, "800.0 MB"),
+        (161_233_920_000, "161.2 GB"),
+        (5e15, "5.0 PB"),
+        (2.5e18, "2,500.0 PB"),
+    ],
+)
+def test_amounts_have_the_prefix_that_fits(value: float, text: str) -> None:
+    """Small networks weigh kilobytes, not 0.0 MB."""
+    assert render.scaled(value, "B") == text
+
+
 def running(**fields: Any) -> Job:
     """A running job."""
     return Job(FakeService().add(**fields))
