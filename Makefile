@@ -78,6 +78,10 @@ format: install ## put the code into the formatter's form
 bench: install ## the benchmarks: figures, not tests
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
+.PHONY: networks
+networks: install ## count the parameters and FLOPs of torchvision's networks again
+	$(BIN)/python -m worker.training.torchvision_counts shared/spec/torchvision_counts.py
+
 .PHONY: locks
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-header --annotation-style line pyproject.toml

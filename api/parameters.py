@@ -45,7 +45,7 @@ class JobsQuery(QueryModel):
     device: Device | None = Field(
         None, description="Ran last on this kind of device (`cpu`, `cuda`) or this one (`cuda:1`)."
     )
-    architecture_kind: Text | None = Field(None, description="Such as `mlp` or `layers`.")
+    architecture_kind: Text | None = Field(None, description="`mlp`, `layers` or `torchvision`.")
     preset: Text | None = Field(None, description="Submitted from this preset.")
     tag: Text | None = Field(None, description="Has this tag.")
     name: Text | None = Field(None, description="Has exactly this name.")

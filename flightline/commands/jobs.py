@@ -30,7 +30,7 @@ def list_jobs(
         list[str] | None, typer.Option(help="queued, running, succeeded, failed or cancelled; may be repeated.")
     ] = None,
     device: Annotated[Text, typer.Option(help="any, cpu or cuda, as asked for.")] = None,
-    architecture_kind: Annotated[Text, typer.Option("--kind", help="The architecture's kind: mlp, layers.")] = None,
+    architecture_kind: Annotated[Text, typer.Option("--kind", help="Architecture: mlp, layers, torchvision.")] = None,
     preset: Annotated[Text, typer.Option(help="Submitted from this preset.")] = None,
     tag: Annotated[Text, typer.Option(help="With this tag.")] = None,
     name: Annotated[Text, typer.Option(help="With exactly this name.")] = None,

@@ -34,7 +34,31 @@ class Layers(Part):
     """What the network ends in; the loss follows from it."""
 
 
-Architecture = Annotated[Mlp | Layers, Field(discriminator="kind")]
+NetworkName = Literal[
+    "densenet121",
+    "efficientnet_b0",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "regnet_y_400mf",
+    "resnet18",
+    "resnet34",
+    "shufflenet_v2_x1_0",
+    "squeezenet1_1",
+    "vgg11_bn",
+]
+
+
+class Torchvision(Part):
+    """One of torchvision's networks, with random weights, fitted to small images."""
+
+    kind: Literal["torchvision"]
+    network: NetworkName
+    """torchvision's name for it. Its first convolution is 3 × 3 with a stride of 1, without the max pool after it."""
+    output: Output = "log_softmax"
+    """What the network ends in; the loss follows from it."""
+
+
+Architecture = Annotated[Mlp | Layers | Torchvision, Field(discriminator="kind")]
 
 
 def row_of_layers(architecture: Mlp | Layers, classes: int) -> list[tuple[str, Layer]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from shared.spec.architecture import Layers, row_of_layers
+from shared.spec.architecture import Layers, Mlp, Torchvision, row_of_layers
 from shared.spec.caps import Caps
 from shared.spec.catalog import DATASETS, DatasetInfo
 from shared.spec.costs import Cost, LayerMisfit, network_cost
@@ -15,6 +15,8 @@ from shared.spec.phrases import show
 from shared.spec.pointers import Token
 from shared.spec.rules import Finding
 from shared.spec.shapes import written
+from shared.spec.torchvision import torchvision_cost
+from shared.spec.torchvision_counts import INPUT_SHAPE
 
 
 def samples_per_epoch(spec: JobSpec, info: DatasetInfo) -> int:
@@ -27,20 +29,37 @@ def cost_or_findings(spec: JobSpec, caps: Caps) -> Cost | list[Finding]:
 
     The data set must be a known one.
     """
-    findings = list(_list_findings(spec.architecture, caps)) if isinstance(spec.architecture, Layers) else []
-    if findings:
-        return findings
     info = DATASETS[spec.dataset.name]
     classes = len(spec.dataset.classes)
     samples = samples_per_epoch(spec, info)
-    row = row_of_layers(spec.architecture, classes)
-    try:
-        cost = network_cost(row, info.input_shape, samples)
-    except LayerMisfit as misfit:
-        return [(_path(misfit.pointer), f"{_called(misfit.pointer, misfit.kind)} {misfit.reason}.")]
+    if isinstance(spec.architecture, Torchvision):
+        cost = _torchvision_cost(spec.architecture, info, classes, samples)
+    else:
+        cost = _row_cost(spec.architecture, info, classes, samples, caps)
+    if not isinstance(cost, Cost):
+        return cost
     findings = [*_end_findings(cost, classes), *_size_findings(spec, cost, samples, caps)]
     findings += _batch_norm_findings(spec, cost, samples)
     return findings or cost
+
+
+def _row_cost(
+    architecture: Mlp | Layers, info: DatasetInfo, classes: int, samples: int, caps: Caps
+) -> Cost | list[Finding]:
+    findings = list(_list_findings(architecture, caps)) if isinstance(architecture, Layers) else []
+    if findings:
+        return findings
+    try:
+        return network_cost(row_of_layers(architecture, classes), info.input_shape, samples)
+    except LayerMisfit as misfit:
+        return [(_path(misfit.pointer), f"{_called(misfit.pointer, misfit.kind)} {misfit.reason}.")]
+
+
+def _torchvision_cost(architecture: Torchvision, info: DatasetInfo, classes: int, samples: int) -> Cost | list[Finding]:
+    if info.input_shape == INPUT_SHAPE:
+        return torchvision_cost(architecture.network, classes, samples)
+    takes = f"takes images of {written(INPUT_SHAPE)}, and those of {info.name} are {written(info.input_shape)}"
+    return [(["architecture", "network"], f'{architecture.network} {takes}: describe a network of the kind "layers".')]
 
 
 def _list_findings(architecture: Layers, caps: Caps) -> Iterator[Finding]:
@@ -85,8 +104,9 @@ def _size_findings(spec: JobSpec, cost: Cost, samples: int, caps: Caps) -> Itera
     ):
         if sum(shares) > most:
             share, layer = max(zip(shares, cost.layers, strict=True), key=lambda pair: pair[0])
-            asked = f"The network needs {_number(sum(shares))} {what}, {_number(share)} of them for this {layer.kind}"
-            yield _path(layer.pointer), f"{asked} layer; at most {most:,} are allowed (FLIGHTLINE_{setting})."
+            part = f", {_number(share)} of them for this {layer.kind} layer" if len(shares) > 1 else ""
+            asked = f"The network needs {_number(sum(shares))} {what}{part}"
+            yield _path(layer.pointer), f"{asked}; at most {most:,} are allowed (FLIGHTLINE_{setting})."
             return
 
 

@@ -33,7 +33,7 @@ class Submission:
         config_hash: the same without the seed.
         cost: parameters, FLOPs, bytes.
         queue: any, cpu or cuda.
-        architecture_kind: mlp or layers.
+        architecture_kind: mlp, layers or torchvision.
     """
 
     spec: JobSpec

@@ -11,7 +11,8 @@ from worker.training.datasets import LoadedDataset
 from worker.training.errors import InvalidPlan
 from worker.training.loader import normalizer
 from worker.training.modules import Residual, Scale
-from worker.training.plan import LayerPlan, LayersPlan, MlpPlan, TrainingPlan
+from worker.training.plan import LayerPlan, LayersPlan, MlpPlan, TorchvisionPlan, TrainingPlan
+from worker.training.torchvision_networks import torchvision_network
 from worker.training.whitening import Whitening, spread
 
 Shape = tuple[int, ...]
@@ -49,15 +50,18 @@ def fresh_network(plan: TrainingPlan, data: LoadedDataset) -> nn.Module:
     return network
 
 
-def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Sequential:
+def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Module:
     """The plan's network on the CPU, fp32: images (N, *input_shape) in, scores (N, classes) out.
 
     Layers are made in order, and nothing else draws from the global generator: seed it right before the call.
     Raises `InvalidPlan` where the layers do not fit together.
     """
+    classes = len(plan.dataset.classes)
+    if isinstance(plan.architecture, TorchvisionPlan):
+        return torchvision_network(plan.architecture.network, classes)
     if isinstance(plan.architecture, MlpPlan):
-        return _mlp(plan.architecture, _size(input_shape), len(plan.dataset.classes))
-    return _layers(plan.architecture, input_shape, len(plan.dataset.classes))
+        return _mlp(plan.architecture, _size(input_shape), classes)
+    return _layers(plan.architecture, input_shape, classes)
 
 
 def output_layer(plan: TrainingPlan) -> nn.Module:

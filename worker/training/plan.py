@@ -96,7 +96,18 @@ class LayersPlan:
         require_choice(self.output, Output, "output")
 
 
-ArchitecturePlan: TypeAlias = MlpPlan | LayersPlan
+@dataclass(frozen=True)
+class TorchvisionPlan:
+    """One of `torchvision_networks.NAMES`."""
+
+    network: str
+    output: Output = "log_softmax"
+
+    def __post_init__(self) -> None:
+        require_choice(self.output, Output, "output")
+
+
+ArchitecturePlan: TypeAlias = MlpPlan | LayersPlan | TorchvisionPlan
 
 
 @dataclass(frozen=True)
@@ -257,6 +268,8 @@ def _architecture(fields: Mapping[str, Any]) -> ArchitecturePlan:
         return _frozen(MlpPlan, options)
     if fields["kind"] == "layers":
         return LayersPlan(**{**options, "layers": tuple(_layer(layer) for layer in options["layers"])})
+    if fields["kind"] == "torchvision":
+        return _frozen(TorchvisionPlan, options)
     raise InvalidPlan(f"unknown kind of architecture {fields['kind']!r}")
 
 

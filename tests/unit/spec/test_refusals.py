@@ -1,12 +1,13 @@
 """What is refused: where the error points, and what it says."""
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 
 from shared.errors import InvalidSpec
-from shared.spec import Caps, parse_spec, parse_submission
+from shared.spec import DATASETS, Caps, parse_spec, parse_submission
 
 PRESET: dict[str, Any] = {"preset": "notebook-tapered"}
 FLATTEN: dict[str, Any] = {"kind": "flatten"}
@@ -28,6 +29,11 @@ def residual(*layers: dict[str, Any], **options: Any) -> dict[str, Any]:
     return {"kind": "residual", "layers": list(layers), **options}
 
 
+def vision(name: str) -> dict[str, Any]:
+    """A network of torchvision's."""
+    return {"kind": "torchvision", "network": name}
+
+
 def training(**fields: Any) -> dict[str, Any]:
     """The preset with another recipe."""
     return {**PRESET, "training": fields}
@@ -45,7 +51,13 @@ FIELDS = [
     ({}, "", ["no architecture", "preset"]),
     ({"architecture": None}, "/architecture", ["an object", "null"]),
     ({"architecture": "notebook"}, "/architecture", ["notebook-tapered"]),
-    ({"architecture": {"kind": "cnn"}}, "/architecture", ['"cnn"', "mlp or layers"]),
+    ({"architecture": {"kind": "cnn"}}, "/architecture", ['"cnn"', "mlp, layers or torchvision"]),
+    ({"architecture": {"kind": "torchvision"}}, "/architecture", ['"network" is missing']),
+    ({"architecture": vision("resnet-18")}, "/architecture/network", ['"resnet18"?', '"vgg11_bn"', '"mobilenet_v2"']),
+    ({"architecture": vision("googlenet")}, "/architecture/network", ["googlenet", '"densenet121", "efficientnet_b0"']),
+    ({"architecture": {**vision("resnet18"), "output": "odds"}}, "/architecture/output", ['"logits"']),
+    ({"architecture": vision("resnet18"), "training": {"engine": "fused"}}, "/training/engine", ["fully connected"]),
+    (network(conv(), FLATTEN, TO_CLASSES, training={"engine": "fused"}), "/training/engine", ['"auto"']),
     ({"architecture": {"hidden": [5]}}, "/architecture", ['"kind" is missing']),
     ({"architecture": {"kind": "mlp"}}, "/architecture", ['"hidden" is missing']),
     ({"architecture": {"kind": "mlp", "hidden": [64, "32"]}}, "/architecture/hidden/1", ["whole number", '"32"']),
@@ -256,6 +268,23 @@ def test_what_a_short_form_or_preset_stands_for_is_blamed_on_it() -> None:
         with pytest.raises(InvalidSpec) as caught:
             parse_spec(document, Caps(max_parameters=10))
         assert [error.pointer for error in caught.value.errors] == [pointer]
+def test_a_torchvision_network_has_the_same_caps() -> None:
+    """Its figures are those of the table, and the error does not speak of layers that nobody listed."""
+    with pytest.raises(InvalidSpec) as caught:
+        parse_spec({"architecture": vision("vgg11_bn")}, Caps(max_parameters=1_000_000))
+    assert [error.pointer for error in caught.value.errors] == ["/architecture/network"]
+    assert caught.value.errors[0].detail.startswith("The network needs 9,227,010 parameters; at most 1,000,000")
+
+
+def test_a_torchvision_network_wants_images_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table, and the stems, are made for 3 × 32 × 32."""
+    grey = dataclasses.replace(DATASETS["synthetic"], input_shape=(1, 28, 28))
+    monkeypatch.setattr("shared.spec.networks.DATASETS", {"synthetic": grey})
+    error = refusal({"architecture": vision("resnet18"), "dataset": "synthetic"})
+    assert [problem.pointer for problem in error.errors] == ["/architecture/network"]
+    assert "takes images of 3 × 32 × 32, and those of synthetic are 1 × 28 × 28" in error.detail
+
+
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 9, 9999])

@@ -67,6 +67,25 @@ def test_the_tapered_network_costs_what_it_should() -> None:
     assert sum(layer.flops for layer in cost.layers) == cost.flops_per_epoch
 
 
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_a_torchvision_network_costs_what_it_should(classes: int) -> None:
+    """ResNet-18 for CIFAR: 11,168,832 parameters and 513 for each class; one entry stands for all its layers."""
+    names = list(DATASETS["cifar10"].classes[:classes])
+    submission = submit({"architecture": {"kind": "torchvision", "network": "resnet18"}, "dataset": {"classes": names}})
+    assert submission.architecture_kind == "torchvision"
+    assert submission.cost.parameters == 11_168_832 + 513 * classes
+    (whole,) = submission.cost.layers
+    assert (whole.kind, whole.output_shape, whole.flops) == ("resnet18", (classes,), submission.cost.flops_per_epoch)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 999])
+def test_a_torchvision_network_trains_on_a_last_batch_of_one(batch_size: int) -> None:
+    """None of them has a BatchNorm over one pixel; a test of the worker trains each on one image."""
+    architecture = {"kind": "torchvision", "network": "mobilenet_v2"}
+    document = {"architecture": architecture, "training": {"batch_size": batch_size}}
+    assert submit({**document, "dataset": {"train_per_class": 500}}).cost.parameters == 2_226_434
+
+
 def test_a_subset_of_the_images_costs_less() -> None:
     """FLOPs count the images that the job trains on."""
     cost = submit({"preset": "notebook-tapered", "dataset": {"train_per_class": 320}}).cost

@@ -20,6 +20,13 @@ def layers(*names: str | LayerPlan) -> TrainingPlan:
     return tiny_plan(architecture=LayersPlan(tuple(LayerPlan(n) if isinstance(n, str) else n for n in names)))
 
 
+def built(plan: TrainingPlan) -> nn.Sequential:
+    """The plan's network, which is a row of layers."""
+    network = build_network(plan)
+    assert isinstance(network, nn.Sequential)
+    return network
+
+
 def linear(features: int) -> LayerPlan:
     """A linear layer."""
     return LayerPlan("linear", (("out_features", features),))
@@ -27,14 +34,14 @@ def linear(features: int) -> LayerPlan:
 
 def test_the_tapered_network_has_the_notebooks_parameters() -> None:
     """3,737,474, as the notebook counts them."""
-    network = build_network(tiny_plan(architecture=TAPERED))
+    network = built(tiny_plan(architecture=TAPERED))
     assert [p.numel() for p in network.parameters()] == [3145728, 1024, 524288, 512, 65536, 128, 256, 2]
     assert sum(p.numel() for p in network.parameters()) == 3_737_474
 
 
 def test_an_mlps_weights_load_into_a_plain_sequential() -> None:
     """Weights are named as in the Sequential that one writes by hand, and mean the same there."""
-    network = build_network(tiny_plan(architecture=MlpPlan((16,))))
+    network = built(tiny_plan(architecture=MlpPlan((16,))))
     by_hand = nn.Sequential(nn.Linear(3072, 16), nn.Tanh(), nn.Linear(16, 2), nn.LogSoftmax(dim=1))
     by_hand.load_state_dict(network.state_dict())
     images = torch.rand(5, 3, 32, 32)
@@ -45,7 +52,7 @@ def test_an_mlps_weights_load_into_a_plain_sequential() -> None:
 def test_initial_weights_are_those_of_building_by_hand_after_seeding() -> None:
     """Nothing but the layers, in order, draws from the global generator."""
     torch.manual_seed(3)
-    network = build_network(tiny_plan(architecture=MlpPlan((16, 4))))
+    network = built(tiny_plan(architecture=MlpPlan((16, 4))))
     torch.manual_seed(3)
     by_hand = nn.Sequential(nn.Linear(3072, 16), nn.Tanh(), nn.Linear(16, 4), nn.Tanh(), nn.Linear(4, 2))
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), by_hand.parameters(), strict=True))
@@ -53,7 +60,7 @@ def test_initial_weights_are_those_of_building_by_hand_after_seeding() -> None:
 
 def test_layers_are_built_as_listed() -> None:
     """Each kind of layer becomes its module, with the sizes that its input has."""
-    network = build_network(tiny_plan(architecture=CONVNET))
+    network = built(tiny_plan(architecture=CONVNET))
     kinds = [nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.Flatten, nn.Dropout, nn.Linear]
     assert [type(module) for module in network] == kinds
     assert network(torch.rand(3, 3, 32, 32)).shape == (3, 2)
@@ -71,7 +78,7 @@ def test_options_of_layers_are_passed_on() -> None:
         "flatten",
         LayerPlan("linear", (("out_features", 2), ("bias", False))),
     )
-    network = build_network(plan)
+    network = built(plan)
     made = network[0]
     assert isinstance(made, nn.Conv2d)
     assert (made.dilation, made.groups, made.kernel_size) == ((2, 2), 3, (3, 3))
@@ -83,20 +90,20 @@ def test_options_of_layers_are_passed_on() -> None:
 
 def test_batchnorm_is_by_its_input() -> None:
     """After flattening, BatchNorm normalises features."""
-    network = build_network(layers("flatten", linear(7), "batchnorm", linear(2)))
+    network = built(layers("flatten", linear(7), "batchnorm", linear(2)))
     assert isinstance(network[2], nn.BatchNorm1d)
     assert network[2].num_features == 7
 
 
 def test_batchnorm_has_the_momentum_asked_for() -> None:
     """And torch's own where none is."""
-    network = build_network(layers("batchnorm", LayerPlan("batchnorm", (("momentum", 0.6),)), "flatten", linear(2)))
+    network = built(layers("batchnorm", LayerPlan("batchnorm", (("momentum", 0.6),)), "flatten", linear(2)))
     assert [norm.momentum for norm in network.modules() if isinstance(norm, nn.BatchNorm2d)] == [0.1, 0.6]
 
 
 def test_scale_multiplies() -> None:
     """By its factor, and has nothing to learn."""
-    network = build_network(layers("flatten", linear(2), LayerPlan("scale", (("factor", 0.125),))))
+    network = built(layers("flatten", linear(2), LayerPlan("scale", (("factor", 0.125),))))
     images = torch.rand(5, 3, 32, 32)
     assert isinstance(network[2], Scale)
     assert torch.equal(network(images), network[:2](images) / 8)
@@ -109,7 +116,7 @@ def test_a_residual_block_adds_its_shortcut() -> None:
     inner = (LayerPlan("conv2d", (("kernel_size", 3), ("out_channels", 4), ("padding", 1))), LayerPlan("tanh"))
     beside = (LayerPlan("conv2d", (("bias", False), ("kernel_size", 1), ("out_channels", 4))),)
     block = LayerPlan("residual", (("layers", inner), ("shortcut", beside)))
-    network = build_network(layers(block, "flatten", linear(2)))
+    network = built(layers(block, "flatten", linear(2)))
     made = network[0]
     images = torch.rand(5, 3, 32, 32)
     assert isinstance(made, Residual)
@@ -120,13 +127,13 @@ def test_a_residual_block_adds_its_shortcut() -> None:
 
 def test_an_empty_shortcut_is_the_identity() -> None:
     """What goes in is added to what the layers make of it."""
-    network = build_network(layers(LayerPlan("residual", (("layers", (LayerPlan("relu"),)),)), "flatten", linear(2)))
+    network = built(layers(LayerPlan("residual", (("layers", (LayerPlan("relu"),)),)), "flatten", linear(2)))
     assert torch.equal(network[0](torch.ones(1, 3, 32, 32)), 2 * torch.ones(1, 3, 32, 32))
 
 
 def test_building_leaves_batchnorm_untouched() -> None:
     """Finding shapes is not a batch: running means start at zero."""
-    network = build_network(tiny_plan(architecture=CONVNET))
+    network = built(tiny_plan(architecture=CONVNET))
     assert network.state_dict()["1.running_mean"].abs().sum() == 0
     assert network.state_dict()["1.num_batches_tracked"] == 0
 

@@ -20,6 +20,7 @@ from worker.training.plan import (
     MlpPlan,
     OptimizerPlan,
     SchedulePlan,
+    TorchvisionPlan,
     TrainingPlan,
     WeightAveragePlan,
     plan_from_spec,
@@ -133,6 +134,12 @@ def test_residual_blocks_are_read() -> None:
     assert len({plan([]).digest, plan(inner).digest, plan(inner[:1]).digest}) == 3
 
 
+def test_torchvision_networks_are_read() -> None:
+    """By name, with their output."""
+    architecture = {"kind": "torchvision", "network": "resnet18", "output": "logits"}
+    assert plan_from_spec(stored({"architecture": architecture})).architecture == TorchvisionPlan("resnet18", "logits")
+
+
 def test_a_plan_is_hashable() -> None:
     """Lists of the document become tuples, so that a plan can be a key."""
     document = stored({"preset": "notebook-linear", "training": {"augment": [{"kind": "flip"}]}})
@@ -145,6 +152,7 @@ def test_a_plan_is_hashable() -> None:
         {"training": {"weight_average": {"kind": "swa"}}},
         {"training": {"nonsense": 1}},
         {"architecture": {"kind": "torchvision"}},
+        {"architecture": {"kind": "transformer"}},
         {"architecture": {"kind": "mlp"}},
     ],
 )
@@ -184,6 +192,7 @@ def test_a_plan_out_of_range_cannot_be_made(fields: dict[str, Any]) -> None:
         (MlpPlan, {"hidden": (0,)}),
         (MlpPlan, {"hidden": (), "output": "odds"}),
         (LayersPlan, {"layers": ()}),
+        (TorchvisionPlan, {"network": "resnet18", "output": "odds"}),
         (OptimizerPlan, {"kind": "lion"}),
         (OptimizerPlan, {"lr": 0.0}),
         (OptimizerPlan, {"lr": float("nan")}),

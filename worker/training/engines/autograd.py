@@ -16,7 +16,8 @@ from worker.training.engines.program import Program, ResidentLoop
 from worker.training.engines.quick_linear import quicken
 from worker.training.engines.updates import each_rate, rates_for
 from worker.training.losses import mean_loss
-from worker.training.plan import LayerPlan, LayersPlan, TrainingPlan
+from worker.training.plan import LayerPlan, LayersPlan, TorchvisionPlan, TrainingPlan
+from worker.training.torchvision_networks import DROPOUT_ON_IMAGES
 
 
 class AutogradProgram:
@@ -109,6 +110,8 @@ class ResidentEngine(ResidentLoop):
 
 def _channels_last(plan: TrainingPlan) -> bool:
     """For what convolves, unless dropout works on images: it would draw in that order too."""
+    if isinstance(plan.architecture, TorchvisionPlan):
+        return plan.architecture.network not in DROPOUT_ON_IMAGES
     if not isinstance(plan.architecture, LayersPlan):
         return False
     kinds = _kinds_on_images(plan.architecture.layers)

@@ -107,9 +107,9 @@ class Layer:
 
 def is_fully_connected(plan: TrainingPlan) -> bool:
     """Whether `layers_of` takes the plan's network: one flattening, then linear layers and elementwise functions."""
-    if isinstance(plan.architecture, MlpPlan):
-        return True
-    return _is_chain(plan.architecture)
+    if isinstance(plan.architecture, LayersPlan):
+        return _is_chain(plan.architecture)
+    return isinstance(plan.architecture, MlpPlan)
 
 
 def _is_chain(plan: LayersPlan) -> bool:

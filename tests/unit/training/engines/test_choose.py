@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import get_args
+import json
+from contextlib import nullcontext
+from typing import Any, get_args
 
 import pytest
 import torch
 
+from shared.errors import InvalidSpec
+from shared.spec import Caps, parse_spec
 from shared.spec.training import Training
 from tests.unit.training.tiny import CONVNET, CPU, tiny_plan
 from worker.training import engines
 from worker.training.errors import InvalidPlan
-from worker.training.plan import LayerPlan, LayersPlan, WeightAveragePlan
+from worker.training.plan import LayerPlan, LayersPlan, WeightAveragePlan, plan_from_spec
 
 CUDA = torch.device("cuda")
 CHAIN = LayersPlan((LayerPlan("flatten"), LayerPlan("linear", (("out_features", 2),)), LayerPlan("tanh")))
@@ -47,6 +51,24 @@ def test_an_engine_that_does_not_fit_is_refused() -> None:
         engines.choose("fused", tiny_plan(architecture=CONVNET), CPU)
     with pytest.raises(InvalidPlan, match="auto takes one that can"):
         engines.choose("fused", tiny_plan(), CUDA)
+
+
+@pytest.mark.parametrize(
+    "layers, fits",
+    [
+        ([{"kind": "flatten"}, {"kind": "linear", "out_features": 2}, {"kind": "tanh"}, {"kind": "dropout"}], True),
+        ([{"kind": "tanh"}, {"kind": "flatten"}, {"kind": "linear", "out_features": 2}], False),
+        ([{"kind": "flatten"}, {"kind": "linear", "out_features": 2}, {"kind": "batchnorm"}], False),
+        ([{"kind": "flatten"}, {"kind": "linear", "out_features": 2}, {"kind": "scale", "factor": 2.0}], False),
+    ],
+)
+def test_a_submission_is_told_what_the_fused_engine_takes(layers: list[dict[str, Any]], fits: bool) -> None:
+    """The spec refuses it for exactly those networks that the engine does not take."""
+    document = {"architecture": {"kind": "layers", "layers": layers}}
+    stored = json.loads(json.dumps(parse_spec(document, Caps()).document))
+    assert engines.ENGINES["fused"].fits(plan_from_spec(stored), CPU) == fits
+    with nullcontext() if fits else pytest.raises(InvalidSpec, match="fully connected"):
+        parse_spec({**document, "training": {"engine": "fused"}}, Caps())
 
 
 def test_an_unknown_name_is_refused() -> None:
