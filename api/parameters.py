@@ -32,6 +32,15 @@ Device = Annotated[str, AfterValidator(_device), Field(json_schema_extra={"patte
 Accuracy = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
+def _line_cursor(value: str) -> str:
+    if not (value.isascii() and value.isdigit() and len(value) < 11 and int(value) <= MAX_NUMBER):
+        raise ValueError("must be the next_cursor of a page")
+    return value
+
+
+LineCursor = Annotated[str, AfterValidator(_line_cursor), Field(json_schema_extra={"pattern": "^[0-9]{1,9}$"})]
+
+
 class SubmitQuery(QueryModel):
     """How a submission is handled."""
 
@@ -79,8 +88,16 @@ class EventsQuery(QueryModel):
 class LogQuery(QueryModel):
     """Which log lines."""
 
-    after: int = Field(0, ge=0, le=MAX_NUMBER, description="Only lines with a larger number.")
-    limit: int = Field(2000, ge=1, le=10_000, description="Most lines in the answer.")
+    after: int = Field(
+        0, ge=0, le=MAX_NUMBER, description="Only lines with a larger number, such as the last one read."
+    )
+    cursor: LineCursor | None = Field(None, description="`next_cursor` of the page before.")
+    limit: int = Field(2000, ge=1, le=10_000, description="Most lines on a page.")
+
+    @property
+    def last_read(self) -> int:
+        """The line after which the page begins."""
+        return max(self.after, int(self.cursor or 0))
 
 
 class EvaluationQuery(QueryModel):

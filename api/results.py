@@ -54,8 +54,14 @@ def read_evaluation(services: Services, query: EvaluationQuery, job_id: str) -> 
 
 @routes.get("/v1/jobs/<job_id>/log", query=LogQuery, answers={200: LogPage}, raises=(JobNotFound,))
 def read_log(services: Services, query: LogQuery, job_id: str) -> Reply:
-    """Read a job's log lines, oldest first."""
-    return _all(queries.log(services.db, job_id, after=query.after, limit=query.limit))
+    """Read a job's log lines, oldest first.
+
+    `next_cursor` is null where no further line has been written yet; `after` with the number of the last line goes on
+    from there while the job runs.
+    """
+    lines = queries.log(services.db, job_id, after=query.last_read, limit=query.limit + 1)
+    page = lines[: query.limit]
+    return Reply({"items": page, "next_cursor": str(page[-1]["line"]) if len(lines) > len(page) else None})
 
 
 @routes.get("/v1/jobs/<job_id>/artifacts", answers={200: ArtifactPage}, raises=(JobNotFound,))
