@@ -6,9 +6,11 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from shared.spec.architecture import Architecture, Layers, Mlp
 from shared.spec.caps import Caps
 from shared.spec.catalog import DATASETS, DatasetInfo
 from shared.spec.job import JobSpec
+from shared.spec.layers import Activation, Dropout, Flatten, Linear
 from shared.spec.phrases import did_you_mean, listed, show
 from shared.spec.pointers import Token
 from shared.spec.training import Cosine, Sgd
@@ -79,13 +81,39 @@ def training_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
     if training.loss not in {"auto", LOSS_OF_OUTPUT[output]}:
         why = f"clashes with the output {show(output)}, which takes {show(LOSS_OF_OUTPUT[output])}"
         yield ["training", "loss"], f'The loss {show(training.loss)} {why}; "auto" is always right.'
-    if training.engine == "graphs" and spec.resources.device != "cuda":
-        yield ["training", "engine"], 'The engine "graphs" needs resources.device "cuda"; "auto" fits every device.'
+    misfit = engine_misfit(spec)
+    if misfit is not None:
+        yield ["training", "engine"], f"The engine {show(training.engine)} {misfit}."
     yield from _optimizer_findings(spec)
     kinds = [augmentation.kind for augmentation in training.augment]
     for index, kind in enumerate(kinds):
         if kind in kinds[:index]:
             yield ["training", "augment", index], f"{kind} is listed twice."
+
+
+def engine_misfit(spec: JobSpec) -> str | None:
+    """Why the engine that was asked for by name cannot run this job; None if it can. As each engine's own `fits`."""
+    engine, device = spec.training.engine, spec.resources.device
+    if engine == "graphs" and device != "cuda":
+        return 'needs resources.device "cuda"; "auto" fits every device'
+    if engine != "fused":
+        return None
+    if device == "cuda":
+        return 'runs on a CPU alone; "auto" fits every device'
+    if spec.training.weight_average is not None:
+        return 'does not average weights; "auto" takes one that does'
+    if not _is_fully_connected(spec.architecture):
+        chain = "flatten, then linear layers with activations and dropout"
+        return f'takes fully connected networks alone, an mlp or {chain}; "auto" fits every network'
+    return None
+
+
+def _is_fully_connected(architecture: Architecture) -> bool:
+    if not isinstance(architecture, Layers):
+        return isinstance(architecture, Mlp)
+    first, second = (*architecture.layers[:2], None, None)[:2]
+    begins = isinstance(first, Flatten) and isinstance(second, Linear)
+    return begins and all(isinstance(layer, Linear | Flatten | Dropout | Activation) for layer in architecture.layers)
 
 
 def _optimizer_findings(spec: JobSpec) -> Iterator[Finding]:

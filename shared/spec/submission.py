@@ -92,9 +92,15 @@ def _submission(spec: JobSpec, expanded: Expanded, caps: Caps) -> Submission:
         spec_hash=spec_hash(spec),
         config_hash=config_hash(spec),
         cost=cost,
-        queue=spec.resources.device,
+        queue=_queue(spec),
         architecture_kind=spec.architecture.kind,
     )
+
+
+def _queue(spec: JobSpec) -> str:
+    """That of the device, or of the one that the engine needs where any would do."""
+    device = spec.resources.device
+    return "cpu" if device == "any" and spec.training.engine == "fused" else device
 
 
 def _at_places(findings: Iterable[Finding], expanded: Expanded) -> Iterable[FieldError]:

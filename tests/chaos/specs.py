@@ -19,13 +19,16 @@ _SCHEDULES: list[dict[str, Any]] = [
     {"kind": "constant"},
     {"kind": "step", "step_epochs": 3, "gamma": 0.5},
     {"kind": "cosine"},
+    {"kind": "one_cycle"},
 ]
 _AUGMENTATIONS: list[list[dict[str, Any]]] = [
     [],
     [{"kind": "flip"}],
     [{"kind": "flip"}, {"kind": "crop", "padding": 2}],
+    [{"kind": "crop", "padding_mode": "reflect"}, {"kind": "cutout"}],
 ]
 _STOPPING: list[dict[str, Any] | None] = [None, None, {"monitor": "val_loss", "patience": 3, "min_delta": 0.0}]
+_AVERAGES: list[dict[str, Any] | None] = [None, None, {"kind": "ema", "decay": 0.95}]
 
 
 def palette(dice: Random, jobs: int) -> list[dict[str, Any]]:
@@ -47,6 +50,7 @@ def _spec(dice: Random, number: int) -> dict[str, Any]:
             "schedule": dice.choice(_SCHEDULES),
             "augment": dice.choice(_AUGMENTATIONS),
             "early_stopping": dice.choice(_STOPPING),
+            "weight_average": dice.choice(_AVERAGES),
             "precision": dice.choice(["fp32", "fp32", "bf16"]),
         },
         "limits": {"max_attempts": MAX_ATTEMPTS, "timeout_seconds": 3600},

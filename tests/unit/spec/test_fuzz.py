@@ -39,9 +39,10 @@ WHOLE = parse_spec(
         },
         "training": {
             "optimizer": {"kind": "adam"},
-            "schedule": {"kind": "step"},
-            "augment": [{"kind": "flip"}, {"kind": "crop"}],
+            "schedule": {"kind": "one_cycle"},
+            "augment": [{"kind": "flip"}, {"kind": "crop"}, {"kind": "cutout"}],
             "early_stopping": {},
+            "weight_average": {"kind": "ema"},
         },
     },
     Caps(),

@@ -94,6 +94,12 @@ FIELDS = [
     (training(precision="fp16"), "/training/precision", ["fp32", "bf16"]),
     (training(shuffle="yes"), "/training/shuffle", ["true or false"]),
     (training(label_smoothing=1), "/training/label_smoothing", ["from 0 and below 1"]),
+    (
+        training(engine="fused", weight_average={"kind": "ema"}),
+        "/training/engine",
+        ['"fused"', "average", '"auto"'],
+    ),
+    ({**training(engine="fused"), "resources": {"device": "cuda"}}, "/training/engine", ["CPU", '"auto"']),
     (training(weight_average={"kind": "swa"}), "/training/weight_average/kind", ['"ema"']),
     (training(weight_average={"kind": "ema", "decay": 1}), "/training/weight_average/decay", ["from 0 and below 1"]),
     (training(weight_average={"decay": 0.9}), "/training/weight_average", ['"kind"', "missing"]),
@@ -149,11 +155,11 @@ SHAPES = [
     (network({"kind": "batchnorm", "momentum": 0}), "/0/momentum", ["above 0 and at most 1"]),
     (network({"kind": "scale"}), "/0", ['"factor"', "missing"]),
     (network({"kind": "scale", "factor": -1.0}), "/0/factor", ["above 0"]),
-    (network(residual()), "/0/layers", ["at least one layer"]),
-    (network({"kind": "residual"}), "/0", ['"layers"', "missing"]),
     (network({"kind": "whitening", "kernel_size": 9}), "/0/kernel_size", ["from 1 to 8"]),
     (network(conv(), {"kind": "whitening", "kernel_size": 2}), "/1", ["Layer 1 (whitening)", "can only be the first"]),
     (network(residual({"kind": "whitening", "kernel_size": 2})), "/0/layers/0", ["inside a residual block"]),
+    (network(residual()), "/0/layers", ["at least one layer"]),
+    (network({"kind": "residual"}), "/0", ['"layers"', "missing"]),
     (network(residual(conv(), short=[])), "/0/short", ['"shortcut"?']),
     (network(residual({"kind": "conv", "out_channels": 3})), "/0/layers/0", ['"conv2d"?']),
     (network(residual(conv(), shortcut=[{"kind": "linear", "units": 3}])), "/0/shortcut/0/units", ["no field"]),
@@ -262,12 +268,6 @@ def test_wide_images_are_refused_before_they_fill_the_memory() -> None:
     assert "FLIGHTLINE_MAX" in error.detail
 
 
-def test_what_a_short_form_or_preset_stands_for_is_blamed_on_it() -> None:
-    """An error in what was not sent points at the name that stands for it."""
-    for document, pointer in (({"architecture": "notebook-linear"}, "/architecture"), (PRESET, "/preset")):
-        with pytest.raises(InvalidSpec) as caught:
-            parse_spec(document, Caps(max_parameters=10))
-        assert [error.pointer for error in caught.value.errors] == [pointer]
 def test_a_torchvision_network_has_the_same_caps() -> None:
     """Its figures are those of the table, and the error does not speak of layers that nobody listed."""
     with pytest.raises(InvalidSpec) as caught:
@@ -285,6 +285,12 @@ def test_a_torchvision_network_wants_images_of_its_size(monkeypatch: pytest.Monk
     assert "takes images of 3 × 32 × 32, and those of synthetic are 1 × 28 × 28" in error.detail
 
 
+def test_what_a_short_form_or_preset_stands_for_is_blamed_on_it() -> None:
+    """An error in what was not sent points at the name that stands for it."""
+    for document, pointer in (({"architecture": "notebook-linear"}, "/architecture"), (PRESET, "/preset")):
+        with pytest.raises(InvalidSpec) as caught:
+            parse_spec(document, Caps(max_parameters=10))
+        assert [error.pointer for error in caught.value.errors] == [pointer]
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 9, 9999])
@@ -337,3 +343,9 @@ def test_cuda_graphs_want_a_cuda_device() -> None:
 
     assert [error.pointer for error in refused.value.errors] == ["/training/engine"]
     assert parse_spec(document | {"resources": {"device": "cuda"}}, Caps()).queue == "cuda"
+
+
+def test_the_fused_engine_waits_for_a_cpu() -> None:
+    """Where any device would do, a GPU's worker does not take the job, which it could not run."""
+    assert parse_spec(training(engine="fused"), Caps()).queue == "cpu"
+    assert parse_spec(training(engine="resident"), Caps()).queue == "any"

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from contextlib import nullcontext
 from typing import Any, get_args
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from shared.errors import InvalidSpec
-from shared.spec import Caps, parse_spec
+from shared.spec import JobSpec
+from shared.spec.layers import ActivationName
+from shared.spec.rules import engine_misfit
 from shared.spec.training import Training
 from tests.unit.training.tiny import CONVNET, CPU, tiny_plan
 from worker.training import engines
+from worker.training.engines.fused import FusedEngine
 from worker.training.errors import InvalidPlan
 from worker.training.plan import LayerPlan, LayersPlan, WeightAveragePlan, plan_from_spec
 
 CUDA = torch.device("cuda")
 CHAIN = LayersPlan((LayerPlan("flatten"), LayerPlan("linear", (("out_features", 2),)), LayerPlan("tanh")))
 ON_PIXELS = LayersPlan((LayerPlan("linear", (("out_features", 2),)), LayerPlan("flatten")))
+LAYERS: list[dict[str, Any]] = [
+    {"kind": "linear", "out_features": 3},
+    {"kind": "conv2d", "out_channels": 3, "kernel_size": 1},
+    {"kind": "maxpool2d", "kernel_size": 1},
+    {"kind": "avgpool2d", "kernel_size": 1},
+    {"kind": "batchnorm"},
+    {"kind": "dropout"},
+    {"kind": "scale", "factor": 0.5},
+    {"kind": "residual", "layers": [{"kind": "relu"}]},
+    *({"kind": kind} for kind in ("flatten", *get_args(ActivationName))),
+]
+STARTS: list[list[dict[str, Any]]] = [
+    [],
+    [{"kind": "flatten"}, {"kind": "linear", "out_features": 2}],
+    [{"kind": "whitening", "kernel_size": 2}],
+]
+OTHERS: list[dict[str, Any]] = [{"kind": "mlp", "hidden": [3]}, {"kind": "torchvision", "network": "resnet18"}]
 
 
 @pytest.mark.parametrize(
@@ -53,22 +72,22 @@ def test_an_engine_that_does_not_fit_is_refused() -> None:
         engines.choose("fused", tiny_plan(), CUDA)
 
 
-@pytest.mark.parametrize(
-    "layers, fits",
-    [
-        ([{"kind": "flatten"}, {"kind": "linear", "out_features": 2}, {"kind": "tanh"}, {"kind": "dropout"}], True),
-        ([{"kind": "tanh"}, {"kind": "flatten"}, {"kind": "linear", "out_features": 2}], False),
-        ([{"kind": "flatten"}, {"kind": "linear", "out_features": 2}, {"kind": "batchnorm"}], False),
-        ([{"kind": "flatten"}, {"kind": "linear", "out_features": 2}, {"kind": "scale", "factor": 2.0}], False),
-    ],
+@settings(max_examples=300)
+@given(
+    st.sampled_from(STARTS),
+    st.lists(st.sampled_from(LAYERS), min_size=1, max_size=5),
+    st.sampled_from([None, {"kind": "ema"}]),
+    st.sampled_from(["cpu", "cuda"]),
 )
-def test_a_submission_is_told_what_the_fused_engine_takes(layers: list[dict[str, Any]], fits: bool) -> None:
-    """The spec refuses it for exactly those networks that the engine does not take."""
-    document = {"architecture": {"kind": "layers", "layers": layers}}
-    stored = json.loads(json.dumps(parse_spec(document, Caps()).document))
-    assert engines.ENGINES["fused"].fits(plan_from_spec(stored), CPU) == fits
-    with nullcontext() if fits else pytest.raises(InvalidSpec, match="fully connected"):
-        parse_spec({**document, "training": {"engine": "fused"}}, Caps())
+def test_what_cannot_be_fused_is_refused_when_it_is_submitted(
+    start: list[dict[str, Any]], layers: list[dict[str, Any]], average: dict[str, Any] | None, device: str
+) -> None:
+    """By a rule that agrees with the engine's own, whatever the layers, in any order, the average and the device."""
+    recipe = {"training": {"engine": "fused", "weight_average": average}, "resources": {"device": device}}
+    for architecture in ({"kind": "layers", "layers": [*start, *layers]}, *OTHERS):
+        spec = JobSpec.model_validate({"architecture": architecture, **recipe})
+        plan = plan_from_spec(spec.model_dump(mode="json"))
+        assert (engine_misfit(spec) is None) == FusedEngine.fits(plan, torch.device(device))
 
 
 def test_an_unknown_name_is_refused() -> None:
