@@ -12,23 +12,41 @@ from types import MappingProxyType
 
 _bound: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("bound", default=MappingProxyType({}))
 
+OURS = ("api", "flightline", "migrations", "shared", "worker")
+_LOST_CONNECTION = {"ConnectionError", "TimeoutError", "OperationalError"}
+"""What Redis, kombu and Python call a server that is away; this module must not load them for it."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class FieldFormatter(logging.Formatter):
-    """``2026-01-31T12:00:00.000Z INFO claimed job=0192… attempt=1``, then the traceback, if there is one."""
+    """``2026-01-31T12:00:00.000Z INFO claimed job=0192… attempt=1``, then the traceback, if there is one.
+
+    A library's traceback of a connection that broke becomes a field: where in the library it was noticed tells nobody
+    anything.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """One line an event."""
         instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{instant} {record.levelname} {text_of(record, _bound.get())}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        if _is_lost_connection(record):
+            return f"{line} error={_text(record.exc_info[1])}"
+        return f"{line}\n{self.formatException(record.exc_info)}"
+
+
+def _is_lost_connection(record: logging.LogRecord) -> bool:
+    if record.name.partition(".")[0] in OURS or not record.exc_info or record.exc_info[0] is None:
+        return False
+    return any(kind.__name__ in _LOST_CONNECTION for kind in record.exc_info[0].__mro__)
 
 
 def text_of(record: logging.LogRecord, bound: Mapping[str, object] = MappingProxyType({})) -> str:
     """The event's name, followed by what is bound and by its own fields."""
     extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    return record.getMessage() + "".join(f" {name}={_text(value)}" for name, value in {**bound, **extra}.items())
+    message = " ".join(record.getMessage().split())  # libraries' messages may have several lines
+    return message + "".join(f" {name}={_text(value)}" for name, value in {**bound, **extra}.items())
 
 
 def _text(value: object) -> str:
@@ -53,5 +71,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    for package in ("api", "flightline", "migrations", "shared", "worker"):
+    for package in OURS:
         logging.getLogger(package).setLevel(level)

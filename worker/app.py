@@ -80,6 +80,8 @@ def _connect(child: Child, parent: Parent) -> None:
 
 
 def _consume(consumer: object, parent: Parent) -> None:
+    # Once more: Celery has set filters of its own as it started, and would explain a default that is set here.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     LateRequest.consumer = consumer
     parent.start()
 

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import redis
+from kombu.exceptions import OperationalError
 
 from shared import logs
 
@@ -24,7 +26,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     yield stream
     root.handlers[:] = handlers
     root.setLevel(level)
-    for package in ("api", "flightline", "migrations", "shared", "worker"):
+    for package in logs.OURS:
         logging.getLogger(package).setLevel(logging.NOTSET)
 
 
@@ -72,3 +74,19 @@ def test_a_traceback_follows(written: io.StringIO) -> None:
     first, *traceback = written.getvalue().splitlines()
     assert first.endswith("ERROR crashed job=1")
     assert traceback[-1].startswith("ValueError: invalid literal")
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionRefusedError("refused"), redis.TimeoutError("slow"), OperationalError("x")]
+)
+def test_a_librarys_lost_connection_is_one_line(written: io.StringIO, error: Exception) -> None:
+    """It says why; ours, and a library's other faults, keep their tracebacks."""
+    kombu, ours = logging.getLogger("kombu"), logging.getLogger("worker")
+    kombu.critical("Couldn't ack 1,\nreason: lost\n", exc_info=error)
+    assert written.getvalue().endswith(f" CRITICAL Couldn't ack 1, reason: lost error={error}\n")
+    assert written.getvalue().count("\n") == 1
+
+    ours.error("parent_failed", exc_info=error)
+    assert written.getvalue().splitlines()[-1].endswith(f"{type(error).__name__}: {error}")
+    kombu.error("odd", exc_info=ValueError("why"))
+    assert written.getvalue().splitlines()[-1] == "ValueError: why"
