@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-LONG_SECONDS = 1.0
+LONG_SECONDS = 5.0
 """A job that took so long is worth it: the next one pays some milliseconds for its memory again."""
 
 
