@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, Programm
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import ConfigurationError, DatabaseUnavailable
-from shared.forks import ForkGate
+from shared.forks import GATE
 from shared.text import clean_all
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Database:
         self._inherited: Engine | None = None
         self._pid = 0
         self._healthy_since: float | None = None
-        self._gate = ForkGate(self._before_fork)
+        GATE.close_before(self)
 
     @property
     def engine(self) -> Engine:
@@ -75,7 +75,7 @@ class Database:
             DatabaseUnavailable: the database does not answer, or holds no tables yet.
         """
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        with self._gate.inside(), self._translated(), self._connect(**options) as connection:
+        with GATE.inside(), self._translated(), self._connect(**options) as connection:
             yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -88,7 +88,7 @@ class Database:
         """
         for remaining in reversed(range(_WRITE_TRIES)):
             try:
-                with self._gate.inside(), self._translated():
+                with GATE.inside(), self._translated():
                     return self._write_once(work)
             except DatabaseUnavailable as error:
                 if not remaining or not _is_conflict(error.__cause__):
@@ -135,7 +135,8 @@ class Database:
         if self._engine is not None and self._pid == os.getpid():
             self._engine.dispose()
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
+        """Close SQLite's connections: not even idle ones may cross a fork."""
         if self.is_sqlite:
             self.dispose()
 

@@ -2,7 +2,8 @@
 
 SQLite keeps its locks in the process' memory. A child that is forked while another thread of the parent is inside a
 transaction inherits locks that nobody will ever release, and finds the database locked for ever; even idle connections
-must not cross a fork (https://sqlite.org/howtocorrupt.html, 2.6).
+must not cross a fork (https://sqlite.org/howtocorrupt.html, 2.6). Other libraries' locks are copied in the same way, so
+whoever is at work in a process that forks says so: `with GATE.inside()`.
 """
 
 from __future__ import annotations
@@ -12,25 +13,37 @@ import os
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
-_WAIT_SECONDS = 30.0
+_WAIT_SECONDS = 300.0
+"""To publish a hundred thousand jobs takes a minute; but a server that stands still must not hold one up for ever."""
+
+
+class Closable(Protocol):
+    """What has something that must not cross a fork."""
+
+    def before_fork(self) -> None:
+        """Close it. Nobody is inside the gate."""
 
 
 class ForkGate:
     """Lets a fork wait until no other thread is inside, and lets nobody in until it has happened.
 
-    Args:
-        close: called right before the fork, when nobody is inside.
+    There is one for the whole process: with several, a thread inside one would wait at another that a fork shut, and
+    the fork for that thread.
     """
 
-    def __init__(self, close: Callable[[], None]) -> None:
-        self._close = close
+    def __init__(self) -> None:
+        self._closed_before: weakref.WeakSet[Closable] = weakref.WeakSet()
         self._reset()
-        _gates.add(self)
+
+    def close_before(self, one: Closable) -> None:
+        """Call `one.before_fork` right before each fork, for as long as there is such a thing."""
+        self._closed_before.add(one)
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -53,8 +66,9 @@ class ForkGate:
         self._changed.acquire()
         self._closing = True
         if not self._changed.wait_for(self._alone, _WAIT_SECONDS):
-            logger.warning("fork_inside_transaction", extra={"waited_seconds": _WAIT_SECONDS})
-        self._close()
+            logger.warning("fork_amid_work", extra={"waited_seconds": _WAIT_SECONDS})
+        for one in list(self._closed_before):
+            one.before_fork()
 
     def _is_open(self) -> bool:
         return not self._closing
@@ -78,22 +92,6 @@ class ForkGate:
         self._reset()
 
 
-_gates: weakref.WeakSet[ForkGate] = weakref.WeakSet()
-_shut: list[ForkGate] = []
-
-
-def _before() -> None:
-    for gate in list(_gates):
-        gate.shut()
-        _shut.append(gate)
-
-
-def _after(end: Callable[[ForkGate], None]) -> Callable[[], None]:
-    def after() -> None:
-        while _shut:
-            end(_shut.pop())
-
-    return after
-
-
-os.register_at_fork(before=_before, after_in_parent=_after(ForkGate.open), after_in_child=_after(ForkGate.forget))
+GATE = ForkGate()
+"""The process' own."""
+os.register_at_fork(before=GATE.shut, after_in_parent=GATE.open, after_in_child=GATE.forget)

@@ -14,6 +14,7 @@ from shared.broker import Broker
 from shared.db import Database
 from shared.ending import Ending
 from shared.errors import DatabaseUnavailable
+from shared.forks import GATE
 from shared.publishing import publish_many
 from shared.reconciler import Reconciler
 from shared.settings import Settings
@@ -50,12 +51,6 @@ class Parent:
         self._closed = threading.Event()
         self._listed = False
         self._reported = 0.0
-        # Celery forks a new child whenever one dies. Held while a thread is inside the database's or Redis' library,
-        # so that the fork never copies one of their locks while it is taken.
-        self._quiet = threading.Lock()
-        os.register_at_fork(
-            before=self._quiet.acquire, after_in_parent=self._quiet.release, after_in_child=self._quiet.release
-        )
         self._db = Database(settings.sqlalchemy_url)
         self._broker = Broker(settings.broker_url)
         self._reconciler = Reconciler(self._db, self._broker, settings.lease_seconds)
@@ -101,7 +96,8 @@ class Parent:
         while not self._closed.is_set():
             self._watch.wait(self._settings.reconcile_seconds, self._closed)
             try:
-                with self._quiet:
+                # Celery forks a new child whenever one dies: never while a lock of Redis' library is taken.
+                with GATE.inside():
                     self._look_after()
             except DatabaseUnavailable as error:
                 self._watch.reprieve()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import threading
+import weakref
+
+import pytest
 
 from shared.forks import ForkGate
 from tests.servers import wait_until
 
 
 class Watched(ForkGate):
-    """A gate that notes when it is closed."""
+    """A gate that notes when it closes what must not cross a fork."""
 
     def __init__(self) -> None:
-        super().__init__(self.note)
+        super().__init__()
         self.closed = 0
+        self.close_before(self)
 
-    def note(self) -> None:
+    def before_fork(self) -> None:
         """Called right before the fork."""
         self.closed += 1
 
@@ -89,6 +93,30 @@ def test_the_child_begins_anew() -> None:
 
     gate.forget()
 
-    gate.shut()
-    gate.open()
+    pretend_to_fork(gate)
     assert gate.closed == 1
+
+
+def test_what_is_gone_is_not_closed() -> None:
+    """The gate keeps nothing alive."""
+    gate, other = ForkGate(), Watched()
+    gate.close_before(other)
+    pretend_to_fork(gate)
+    assert other.closed == 1
+
+    gone = weakref.ref(other)
+    del other
+    assert gone() is None
+    pretend_to_fork(gate)
+
+
+def test_a_wait_ends(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that stands still holds a fork up for long, but not for ever."""
+    monkeypatch.setattr("shared.forks._WAIT_SECONDS", 0.01)
+    gate = Watched()
+    gate._threads[1] = 1
+
+    pretend_to_fork(gate)
+
+    assert gate.closed == 1
+    assert "fork_amid_work" in caplog.text

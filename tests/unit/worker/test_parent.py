@@ -13,9 +13,11 @@ from collections.abc import Iterator
 import pytest
 
 from shared import queries, workers
+from shared.forks import GATE
 from shared.status import WorkerState
 from tests import factories
 from tests.fakes import FakeBroker
+from tests.servers import wait_until
 from tests.unit.worker.conftest import FlakyDatabase
 from worker.context import Context
 from worker.liveness import Liveness
@@ -138,9 +140,8 @@ class TestChildWatch:
 
 class TestParent:
     @pytest.fixture
-    def parent(self, context: Context, monkeypatch: pytest.MonkeyPatch) -> Parent:
+    def parent(self, context: Context) -> Parent:
         """One whose threads do not run; Redis is a list."""
-        monkeypatch.setattr(os, "register_at_fork", lambda **_: None)
         assert isinstance(context.stop, StopFlag)
         parent = Parent(context.settings, context.identity, context.stop, context.vitals)
         parent._db.dispose()
@@ -148,6 +149,35 @@ class TestParent:
         parent._broker = parent._reconciler._broker = context.broker
         parent._reconciler._db = context.db
         return parent
+
+    def test_a_fork_waits_for_the_end_of_a_pass(self, parent: Parent, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No lock of the database's or Redis' library is copied while it is taken."""
+        begun, go_on = threading.Event(), threading.Event()
+        order: list[str] = []
+
+        def look_after() -> None:
+            begun.set()
+            go_on.wait()
+            order.append("pass")
+            parent._closed.set()
+
+        monkeypatch.setattr(parent, "_look_after", look_after)
+        monkeypatch.setattr(parent._watch, "wait", lambda *_: None)
+
+        def fork() -> None:
+            GATE.shut()
+            order.append("fork")
+            GATE.open()
+
+        threads = [threading.Thread(target=parent._run), threading.Thread(target=fork)]
+        threads[0].start()
+        begun.wait()
+        threads[1].start()
+        wait_until(lambda: GATE._closing, "the fork's wait")
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        assert order == ["pass", "fork"]
 
     def test_what_a_dead_child_was_at_is_queued_and_published(
         self, parent: Parent, context: Context, db: FlakyDatabase
