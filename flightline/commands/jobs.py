@@ -29,7 +29,7 @@ def list_jobs(
     status: Annotated[
         list[str] | None, typer.Option(help="queued, running, succeeded, failed or cancelled; may be repeated.")
     ] = None,
-    device: Annotated[Text, typer.Option(help="any, cpu or cuda, as asked for.")] = None,
+    device: Annotated[Text, typer.Option(help="Ran last on this: cpu, cuda, or one GPU such as cuda:1.")] = None,
     architecture_kind: Annotated[Text, typer.Option("--kind", help="Architecture: mlp, layers, torchvision.")] = None,
     preset: Annotated[Text, typer.Option(help="Submitted from this preset.")] = None,
     tag: Annotated[Text, typer.Option(help="With this tag.")] = None,
