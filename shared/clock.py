@@ -54,6 +54,9 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         return value.astimezone(dt.UTC)
 
 
+_UTC = UtcDateTime()  # made once: SQLAlchemy looks at every new one closely
+
+
 def database_now(connection: Connection) -> ColumnElement[dt.datetime]:
     """The current instant as an SQL expression, by the database's clock.
 
@@ -70,12 +73,12 @@ def database_now_plus(connection: Connection, seconds: float) -> ColumnElement[d
 def _now(dialect: str, modifier: str, seconds: float) -> ColumnElement[dt.datetime]:
     if dialect == "sqlite":
         text = _SQLITE_NOW.replace("'now'", f"'now', '{modifier}'")
-        return literal_column(text, UtcDateTime())
-    now = func.clock_timestamp(type_=UtcDateTime())
+        return literal_column(text, _UTC)
+    now = func.clock_timestamp(type_=_UTC)
     if not seconds:
         return now
     interval: ColumnElement[dt.timedelta] = literal_column(f"interval '{seconds:.3f} seconds'")
-    return cast(now + interval, UtcDateTime())
+    return cast(now + interval, _UTC)
 
 
 def isoformat(value: dt.datetime | None) -> str | None:

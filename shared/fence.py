@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
+def _table(kind: type[Any]) -> Any:
+    """The bare table of a class: with the class, SQLAlchemy goes through its object mapper for every statement."""
+    return kind.__table__
+
+
+_ADVANCE = update(_table(Job)).returning(*_table(Job).columns)
+
+
 def advance(
     connection: Connection, job_id: str, *guards: ColumnElement[bool], events: int = 1, **values: object
 ) -> Row[Any] | None:
@@ -29,12 +37,7 @@ def advance(
         The job's row after the write, whose `event_seq` is the last number taken; None when a guard did not hold: then
         write nothing.
     """
-    statement = (
-        update(Job)
-        .where(Job.id == job_id, *guards)
-        .values(event_seq=Job.event_seq + events, **values)
-        .returning(*Job.__table__.columns)
-    )
+    statement = _ADVANCE.where(Job.id == job_id, *guards).values(event_seq=Job.event_seq + events, **values)
     return connection.execute(statement).one_or_none()
 
 
@@ -46,7 +49,8 @@ def mine(attempt: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Mapping[str, object]) -> None:
     """Write the event that `seq` was taken for."""
     now = clock.database_now(connection)
-    connection.execute(insert(JobEvent).values(job_id=job_id, seq=seq, kind=kind, data=dict(data), created_at=now))
+    values = {"job_id": job_id, "seq": seq, "kind": kind, "data": dict(data), "created_at": now}
+    connection.execute(insert(_table(JobEvent)).values(values))
 
 
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
@@ -57,7 +61,7 @@ def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, *
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:
     """Write how an attempt ended."""
     connection.execute(
-        update(Attempt)
+        update(_table(Attempt))
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
         .values(finished_at=clock.database_now(connection), **values)
     )
@@ -68,4 +72,4 @@ def insert_rows(
 ) -> None:
     """Insert rows, if there are any, in one statement; what all of them have alike may be an SQL expression."""
     if rows:
-        connection.execute(insert(table).values(**alike), [dict(row) for row in rows])
+        connection.execute(insert(_table(table)).values(**alike), [dict(row) for row in rows])

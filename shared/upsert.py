@@ -23,7 +23,7 @@ def upsert(
     All rows must have the same columns. Returns the number of rows written.
     """
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
+    statement = dialect.insert(table.__table__)
     keys = [column.name for column in table.__table__.primary_key.columns]
     columns = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     condition = None if where is None else where(statement.excluded)
