@@ -74,9 +74,11 @@ format: install ## put the code into the formatter's form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+ONLY ?=
+ROUNDS ?= 5
 .PHONY: bench
-bench: install ## the benchmarks: figures, not tests
-	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+bench: install ## figures of this machine beside those of others, in one table (ONLY="jobs memory", ROUNDS=5)
+	$(BIN)/python -m benchmarks $(ONLY) --rounds $(ROUNDS)
 
 .PHONY: networks
 networks: install ## count the parameters and FLOPs of torchvision's networks again

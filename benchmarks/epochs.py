@@ -1,36 +1,27 @@
-"""An epoch by each engine against the notebook's plain loop, in turn: prints a table of ratios, and saves it as JSON.
-
-    python benchmarks/epochs.py                                     everything: about a quarter of an hour
-    python benchmarks/epochs.py --only tapered --threads 1 --rounds 9   some of it, more exactly
+"""An epoch by the engine that `auto` takes beside one of the notebook's plain loop.
 
 The notebook's loop: fp32, a DataLoader over a list of normalised tensors, `zero_grad`, `backward`, `step`. Real images
-where the data directory has them (FLIGHTLINE_DATA_DIR, ../shared/data), else drawn ones. `of the bound` says how
-near an epoch comes to its matrix products alone, at the rate of a large product measured in the same rounds, in CPU
-time. `validation` is what validating and keeping the best weights add to an epoch.
+where the data directory has them (FLIGHTLINE_DATA_DIR), else drawn ones.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import count
 from math import prod
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from benchmarks import paired
+from benchmarks.images import real_or_drawn
+from benchmarks.lines import Line
 from tests.golden import notebook
 from worker.training import engines
-from worker.training.datasets import LoadedDataset, load
+from worker.training.datasets import LoadedDataset
 from worker.training.engines.products import linear
-from worker.training.errors import DatasetUnavailable
 from worker.training.networks import build_network
 from worker.training.plan import DatasetPlan, LayerPlan, LayersPlan, MlpPlan, Precision, TrainingPlan
 from worker.training.results import EpochResult
@@ -40,6 +31,9 @@ from worker.training.trainer import train
 CPU = torch.device("cpu")
 CLASSES = ("airplane", "bird")
 NOTEBOOK, PRODUCTS = "notebook", "products"
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+SPEED = {"fp32": 1.35, "bf16": 2.2}
+VALIDATION_PERCENT = 5.0
 CONVOLUTIONS = tuple(
     layer
     for channels in (16, 32)
@@ -59,89 +53,59 @@ _PRODUCT, _REPEATED = (512, 3072, 1024), 10  # rows, inputs, outputs; times
 _PRODUCT_FLOPS = 2 * prod(_PRODUCT) * _REPEATED
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of the table."""
-
-    network: str
-    threads: int
-    engine: str
-    precision: str
-    seconds: float
-    speed: float
-    cpu_speed: float
-    of_the_bound: float | None
-    validation_share: float
-
-
-def main() -> None:
-    """Measure what the command line asks for."""
-    options = _options()
-    data = _data(options.images)
+def lines(rounds: int) -> Iterator[Line]:
+    """Every network with one thread and with two."""
+    data = real_or_drawn(CLASSES)
     samples = notebook.samples(data.train.images, data.train.labels)
-    print(f"{data.name} ({data.source}), {len(data.train)} images, medians of {options.rounds} rounds")
-    print(
-        f"{'network':10}{'threads':>8}  {'engine':11}{'precision':10}{'s/epoch':>8}{'speed':>7}{'by CPU time':>13}",
-        end="",
-    )
-    print(f"{'of the bound':>14}{'validation':>12}")
-    lines = []
-    for network in options.only or ARCHITECTURES:
-        for threads in options.threads:
+    for network in ARCHITECTURES:
+        for threads in (1, 2):
             torch.set_num_threads(threads)
-            for line in _measure(network, threads, data, samples, options.rounds):
-                lines.append(asdict(line))
-                _print(line)
-    print(f"saved in {paired.save('epochs', lines)}")
+            yield from _of_network(network, threads, data, samples, rounds)
+    torch.set_num_threads(1)
 
 
-def _measure(network: str, threads: int, data: LoadedDataset, samples: notebook.Samples, rounds: int) -> Iterator[Line]:
+def _of_network(
+    network: str, threads: int, data: LoadedDataset, samples: notebook.Samples, rounds: int
+) -> Iterator[Line]:
     plan = TrainingPlan(DatasetPlan(data.name, data.classes), ARCHITECTURES[network], epochs=2, threads=threads)
+    plans = {precision: replace(plan, precision=precision) for precision in PRECISIONS}
     works: dict[str, Callable[[], object]] = {NOTEBOOK: _notebook(plan, samples)}
-    candidates = list(_candidates(plan))
-    for name, candidate in candidates:
-        works[name] = _engine(candidate, data)
-    for precision in ("fp32", "bf16"):
+    for precision, candidate in plans.items():
+        works[precision] = _engine(candidate, data)
         works[f"{PRODUCTS} {precision}"] = _product(precision)
     timings = paired.in_turn(works, rounds)
-    yield _line(network, plan, NOTEBOOK, timings, data)
-    for name, candidate in candidates:
-        yield _line(network, candidate, name, timings, data)
+    for precision, candidate in plans.items():
+        yield _line(network, candidate, timings)
+        if network != "convnet":
+            yield _of_the_bound(network, candidate, timings, data)
+        if threads == 1:
+            share = 100 * _validation_share(candidate, data)
+            yield Line(f"  {network}, {precision}: validation, bookkeeping", "%", share, at_most=VALIDATION_PERCENT)
 
 
-def _candidates(plan: TrainingPlan) -> Iterator[tuple[str, TrainingPlan]]:
-    """The reference and the engine that `auto` takes, in both precisions."""
-    for precision in ("fp32", "bf16"):
-        for engine in ("reference", engines.choose("auto", plan, CPU).name):
-            name = f"{engine} {precision}"
-            yield name, replace(plan, engine=engine, precision=precision)
-
-
-def _line(network: str, plan: TrainingPlan, name: str, timings: paired.Timings, data: LoadedDataset) -> Line:
-    is_notebook = name == NOTEBOOK
-    products = paired.seconds(timings, f"{PRODUCTS} {plan.precision}", "cpu")
-    bound = _flops(plan, data) / _PRODUCT_FLOPS * products if network != "convnet" else None
+def _line(network: str, plan: TrainingPlan, timings: paired.Timings) -> Line:
+    name = plan.precision
+    count = "one thread" if plan.threads == 1 else f"{plan.threads} threads"
+    engine = engines.choose("auto", plan, CPU).name
+    aimed = plan.threads == 1 and network != "convnet"
     return Line(
-        network=network,
-        threads=plan.threads,
-        engine=NOTEBOOK if is_notebook else plan.engine,
-        precision=plan.precision,
-        seconds=paired.seconds(timings, name),
-        speed=paired.speed(timings, name, NOTEBOOK),
-        cpu_speed=paired.speed(timings, name, NOTEBOOK, "cpu"),
-        of_the_bound=None if bound is None else bound / paired.seconds(timings, name, "cpu"),
-        validation_share=0.0 if is_notebook else _validation_share(plan, data),
+        f"epoch, {network}, {count}, {name} ({engine}); the notebook's loop",
+        "s",
+        paired.seconds(timings, name),
+        paired.seconds(timings, NOTEBOOK),
+        ratio=paired.speed(timings, name, NOTEBOOK),
+        at_least=SPEED[name] if aimed else None,
+        values=[timing.wall for timing in timings[name]],
+        cpu_ratio=paired.speed(timings, name, NOTEBOOK, "cpu"),
     )
 
 
-def _print(line: Line) -> None:
-    bound = "" if line.of_the_bound is None else f"{line.of_the_bound:.0%}"
-    validation = "" if line.engine == NOTEBOOK else f"{line.validation_share:.1%}"
-    print(
-        f"{line.network:10}{line.threads:8}  {line.engine:11}{line.precision:10}{line.seconds:8.2f}{line.speed:7.2f}",
-        end="",
-    )
-    print(f"{line.cpu_speed:13.2f}{bound:>14}{validation:>12}", flush=True)
+def _of_the_bound(network: str, plan: TrainingPlan, timings: paired.Timings, data: LoadedDataset) -> Line:
+    """How much of an epoch its matrix products would take alone, at the rate of a large one; in processor time."""
+    products = paired.seconds(timings, f"{PRODUCTS} {plan.precision}", "cpu")
+    bound = _flops(plan, data) / _PRODUCT_FLOPS * products
+    share = 100 * bound / paired.seconds(timings, plan.precision, "cpu")
+    return Line(f"  {network}, {plan.threads} thread(s), {plan.precision}: of it, matrix products", "%", share)
 
 
 def _notebook(plan: TrainingPlan, samples: notebook.Samples) -> Callable[[], None]:
@@ -201,27 +165,3 @@ def _validation_share(plan: TrainingPlan, data: LoadedDataset) -> float:
     train(plan, data, CPU, on_epoch=epochs.append, check=lambda: None)
     training = len(data.train) / epochs[-1].samples_per_second
     return epochs[-1].seconds / training - 1
-
-
-def _data(images: int) -> LoadedDataset:
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    data_dir = Path(os.environ.get("FLIGHTLINE_DATA_DIR", beside))
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            return load(DatasetPlan("cifar10", CLASSES, train_per_class=images // 2), data_dir, Path(cache))
-        except DatasetUnavailable as error:
-            print(f"{error} Taking drawn images.", file=sys.stderr)
-            return load(DatasetPlan("synthetic", CLASSES, train_per_class=images // 2), data_dir, Path(cache))
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--images", type=int, default=10_000, help="of the training split")
-    parser.add_argument("--only", action="append", choices=list(ARCHITECTURES), help="this network; may be repeated")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
@@ -56,12 +50,3 @@ def speed(timings: Timings, name: str, base: str, clock: str = "wall") -> float:
 def seconds(timings: Timings, name: str, clock: str = "wall") -> float:
     """The median."""
     return statistics.median(timing.by(clock) for timing in timings[name])
-
-
-def save(name: str, figures: Any) -> Path:
-    """Write them, and where they were taken, to results/NAME.json."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    machine = {"machine": platform.machine(), "python": platform.python_version(), "taken_at_unix": time.time()}
-    path.write_text(json.dumps({**machine, "figures": figures}, indent=2) + "\n")
-    return path

@@ -1,27 +1,24 @@
 """Whether jobs learn what the notebook's loop learns: prints a table of both, for the notebook's three networks.
 
-    python benchmarks/parity.py                                   two epochs of each: losses must agree to 1e-4
-    python benchmarks/parity.py --epochs 100 --only notebook-tapered    accuracy must agree to half a point
+    python -m benchmarks.parity                                   two epochs of each: losses must agree to 1e-4
+    python -m benchmarks.parity --epochs 100 --only notebook-tapered    accuracy must agree to half a point
 
-Real images where the data directory has them (FLIGHTLINE_DATA_DIR, ../shared/data), else drawn ones. One thread.
+Real images where the data directory has them (FLIGHTLINE_DATA_DIR), else drawn ones. One thread.
 Exits with 1 where they do not agree.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 
+from benchmarks.images import real_or_drawn
 from tests.golden import notebook
-from worker.training.datasets import LoadedDataset, load
+from worker.training.datasets import LoadedDataset
 from worker.training.engines import ENGINES
-from worker.training.errors import DatasetUnavailable
 from worker.training.plan import DatasetPlan, MlpPlan, TrainingPlan
 from worker.training.results import EpochResult
 from worker.training.trainer import train
@@ -42,7 +39,7 @@ def main() -> int:
     """Run what the command line asks for."""
     options = _options()
     torch.set_num_threads(1)
-    data = _data()
+    data = real_or_drawn(CLASSES)
     print(f"{data.name} ({data.source}), {len(data.train)} + {len(data.val)} images, seed {options.seed}, one thread")
     names = options.only or list(ARCHITECTURES)
     agreements = [_compare(name, data, options) for name in names]
@@ -95,17 +92,6 @@ def _flightline(name: str, data: LoadedDataset, options: argparse.Namespace) -> 
 def _progress(name: str, whose: str, epoch: E) -> E:
     print(f"{name} {whose} {epoch}", file=sys.stderr, flush=True)
     return epoch
-
-
-def _data() -> LoadedDataset:
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    data_dir = Path(os.environ.get("FLIGHTLINE_DATA_DIR", beside))
-    with tempfile.TemporaryDirectory() as cache:
-        try:
-            return load(DatasetPlan("cifar10", CLASSES), data_dir, Path(cache))
-        except DatasetUnavailable as error:
-            print(f"{error} Taking drawn images.", file=sys.stderr)
-            return load(DatasetPlan("synthetic", CLASSES), data_dir, Path(cache))
 
 
 def _options() -> argparse.Namespace:

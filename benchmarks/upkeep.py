@@ -1,52 +1,37 @@
-"""What keeping a job safe costs while it trains: heartbeats, checkpoints, epoch rows and log lines.
-
-    python benchmarks/upkeep.py [--pairs 5] [--epochs 20]
-
-Trains the tapered network as a worker does and by a plain call, in turn, with the default settings and one thread.
-Prints, for each pair, the difference in the epochs' seconds, which also holds whatever else the machine did; and what
-was spent inside the upkeep itself, as a share of the epochs' seconds. Saves both in benchmarks/results/.
-"""
+"""What keeping a job safe costs while it trains: heartbeats, checkpoints, epoch rows and log lines."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import shutil
-import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-for _name in [name for name in os.environ if name.startswith("FLIGHTLINE_")]:
-    del os.environ[_name]  # the defaults are measured
-os.environ["OMP_NUM_THREADS"] = "1"
+import torch
 
-import torch  # noqa: E402 -- only now: it reads the environment
+import migrations
+from benchmarks.lines import Line, median
+from shared import jobs, queries
+from shared.settings import Settings
+from shared.spec import Caps, Submission, parse_spec
+from shared.workers import Identity
+from worker import task
+from worker.context import Context
+from worker.devices import resolve
+from worker.lease import Lease
+from worker.recorder import Recorder
+from worker.stop import StopFlag
+from worker.training.checkpoints import Checkpointing
+from worker.training.datasets import load
+from worker.training.plan import plan_from_spec
+from worker.training.trainer import train
+from worker.vitals import Vitals
 
-import migrations  # noqa: E402
-from shared import jobs, queries  # noqa: E402
-from shared.settings import Settings  # noqa: E402
-from shared.spec import Caps, Submission, parse_spec  # noqa: E402
-from shared.workers import Identity  # noqa: E402
-from worker import task  # noqa: E402
-from worker.context import Context  # noqa: E402
-from worker.devices import resolve  # noqa: E402
-from worker.lease import Lease  # noqa: E402
-from worker.recorder import Recorder  # noqa: E402
-from worker.stop import StopFlag  # noqa: E402
-from worker.training.checkpoints import Checkpointing  # noqa: E402
-from worker.training.datasets import load  # noqa: E402
-from worker.training.plan import plan_from_spec  # noqa: E402
-from worker.training.trainer import train  # noqa: E402
-from worker.vitals import Vitals  # noqa: E402
-
-RESULTS = Path(__file__).parent / "results"
-TARGET = 0.02
+EPOCHS = 30  # long enough for a checkpoint
+TARGET_PERCENT = 2.0
 PARTS = (
     (Lease, "_beat", time.thread_time),  # beside the loop: what it takes from it is processor time
     (Recorder, "flush_if_due", time.perf_counter),
@@ -81,13 +66,13 @@ def _counted(
     return counted
 
 
-def as_a_worker(context: Context, submission: Submission) -> tuple[float, dict[str, float]]:
+def as_a_worker(context: Context, submission: Submission) -> tuple[float, float]:
     """Seconds of all epochs, and the seconds of upkeep in them."""
     job_id = jobs.submit(context.db, submission)
     with measured() as spent:
-        task.run(context, job_id)
+        task.run(context, job_id, submission.spec.priority)
     assert queries.job(context.db, job_id)["status"] == "succeeded"
-    return sum(queries.epochs(context.db, job_id)["seconds"]), dict(spent)
+    return sum(queries.epochs(context.db, job_id)["seconds"]), sum(spent.values())
 
 
 def plainly(context: Context, submission: Submission) -> float:
@@ -115,35 +100,18 @@ def worker_parts() -> Iterator[Context]:
         shutil.rmtree(folder)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure, print, save."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=20)
-    options = parser.parse_args(arguments)
-    document = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": options.epochs}}
+def lines(rounds: int) -> Iterator[Line]:
+    """As a worker and plainly, in half as many turns. The difference also holds whatever else the machine did."""
+    document = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": EPOCHS}}
     submission = parse_spec(document, Caps())
     differences, shares = [], []
-    print(
-        f"load average {os.getloadavg()[0]:.1f}\n| pair | plain | worker | difference | upkeep | of it |\n|{'---|' * 6}"
-    )
     with worker_parts() as context:
         plainly(context, parse_spec(document | {"training": {"epochs": 1}}, Caps()))  # loads the data
-        for pair in range(options.pairs):
-            plain = plainly(context, submission) if pair % 2 else 0.0
+        for number in range(max(2, rounds // 2)):
+            plain = plainly(context, submission) if number % 2 else 0.0
             kept, spent = as_a_worker(context, submission)
             plain = plain or plainly(context, submission)
-            differences.append(kept / plain - 1)
-            shares.append(sum(spent.values()) / kept)
-            parts = ", ".join(f"{name} {1000 * seconds:.0f} ms" for name, seconds in spent.items())
-            row = f"{plain:.2f} s | {kept:.2f} s | {differences[-1]:+.1%} | {shares[-1]:.2%}"
-            print(f"| {pair + 1} | {row} | {parts} |", flush=True)
-    print(f"\nmedian difference {statistics.median(differences):+.2%}, upkeep {statistics.median(shares):.2%}", end="")
-    print(f" (to stay under {TARGET:.0%}); load average {os.getloadavg()[0]:.1f}")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "upkeep.json").write_text(json.dumps({"differences": differences, "shares": shares}, indent=1))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+            differences.append(100 * (kept / plain - 1))
+            shares.append(100 * spent / kept)
+    yield median("upkeep of a job, timed inside it, of its epochs", "%", shares, at_most=TARGET_PERCENT)
+    yield median("epochs of a job beside those of a plain call: longer by", "%", differences)

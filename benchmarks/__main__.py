@@ -1,0 +1,63 @@
+"""Figures of this machine, beside those of others where there are others: one table, saved as JSON.
+
+    python -m benchmarks                       everything: about a quarter of an hour on two idle cores
+    python -m benchmarks jobs memory           some of it
+    python -m benchmarks epochs --rounds 9     more exactly
+
+Whatever is compared is measured in turn, and the medians are shown. Somebody else's work on the machine spoils all of
+it: look at the load average before and after.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+
+from benchmarks.lines import Line, save, table
+from benchmarks.service import measure_the_defaults
+
+GROUPS = {
+    "jobs": "a warm job's overhead, and jobs per second, beside plain Celery (and RQ and Ray Tune, if installed)",
+    "scaling": "two workers beside one",
+    "memory": "of each process",
+    "api": "answers of the API to one client",
+    "upkeep": "what keeping a job safe takes of its time",
+    "epochs": "an epoch beside the notebook's loop",
+    "accuracy": "how well the convnet preset learns, over five seeds (a quarter of an hour; only where asked for)",
+    "delivery": "how quickly the service gets over what happens to it (ten minutes; only where asked for)",
+}
+SLOW = ("accuracy", "delivery")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what is asked for."""
+    names = "\n".join(f"  {name:10}{what}" for name, what in GROUPS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=f"{__doc__}\ngroups:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("groups", nargs="*", choices=[*GROUPS, "all"], default="all", help="all: all but the slow ones")
+    parser.add_argument("--rounds", type=int, default=5, help="of whatever is measured in turn (default 5)")
+    options = parser.parse_args(arguments)
+    everything = "all" in options.groups
+    chosen = [name for name in GROUPS if name not in SLOW] if everything else options.groups
+    measure_the_defaults()
+    print(f"load average {os.getloadavg()[0]:.1f} at the start\n")
+    lines = list(table(_measured(chosen, options.rounds)))
+    path = save("all" if everything else "-".join(chosen), lines)
+    missed = sum(line.met is False for line in lines)
+    print(f"\nload average {os.getloadavg()[0]:.1f} at the end; {missed} targets missed; saved in {path}")
+    return 0
+
+
+def _measured(groups: Sequence[str], rounds: int) -> Iterator[Line]:
+    for name in groups:
+        yield from import_module(f"benchmarks.{name}").lines(rounds)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

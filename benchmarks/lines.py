@@ -1,0 +1,95 @@
+"""What every benchmark gives: lines of one shape, which make one table and one file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+_HEAD = f"{'what':68}{'ours':>12}{'theirs':>12}{'ratio':>8}{'target':>9}  met"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure, by itself or beside somebody else's.
+
+    Attributes:
+        what: was measured.
+        unit: of `ours` and `theirs`.
+        ours: the median.
+        theirs: the other's median, where there is another.
+        ratio: the median of the rounds' ratios, more being better for us.
+        at_least: what the ratio is to reach, or `ours` where there is none.
+        at_most: what it is to stay under.
+        values: every measured value of `ours`.
+        cpu_ratio: `ratio` by processor time, where both ran in this process: a busy machine does not disturb it.
+    """
+
+    what: str
+    unit: str
+    ours: float
+    theirs: float | None = None
+    ratio: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    values: Sequence[float] = ()
+    cpu_ratio: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None where there is none."""
+        value = self.ours if self.ratio is None else self.ratio
+        if self.at_least is not None:
+            return value >= self.at_least
+        return None if self.at_most is None else value <= self.at_most
+
+    def __str__(self) -> str:
+        """A row of the table."""
+        ours, theirs = _shown(self.ours, self.unit), _shown(self.theirs, self.unit)
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        sign, target = ("≥", self.at_least) if self.at_least is not None else ("≤", self.at_most)
+        aim = "" if target is None else f"{sign} {target:g}"
+        met = {True: "yes", False: "NO", None: ""}[self.met]
+        return f"{self.what:68}{ours:>12}{theirs:>12}{ratio:>8}{aim:>9}  {met}".rstrip()
+
+
+def median(what: str, unit: str, values: Sequence[float], *, at_most: float | None = None) -> Line:
+    """The line of values that stand by themselves."""
+    return Line(what, unit, statistics.median(values), at_most=at_most, values=values)
+
+
+def table(lines: Iterable[Line]) -> Iterator[Line]:
+    """Print each line as it comes, and pass it on."""
+    print(_HEAD, flush=True)
+    for line in lines:
+        print(line, flush=True)
+        yield line
+
+
+def save(name: str, lines: Iterable[Line]) -> Path:
+    """Write them, and where they were taken, to results/NAME.json."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    about = {
+        "machine": platform.machine(),
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+        "taken_at_unix": time.time(),
+        "load_average": os.getloadavg(),
+    }
+    figures = [{**asdict(line), "met": line.met} for line in lines]
+    path.write_text(json.dumps({**about, "figures": figures}, indent=1) + "\n")
+    return path
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:.{digits}f} {unit}"

@@ -1,0 +1,188 @@
+"""Who runs the tiny job: Flightline, and others over the same training function, one worker each."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks import tiny
+from benchmarks.service import TINY, Service
+from flightline.processes import Child, Program
+from flightline.programs import python_environment
+from tests.servers import start_redis
+
+_PATIENCE = 120.0
+
+
+class Runner(Protocol):
+    """Somebody who runs jobs."""
+
+    name: str
+
+    def overhead(self) -> float:
+        """Seconds from asking for a job to having its result, less those of its epochs."""
+
+    def burst(self, jobs: int) -> None:
+        """Ask for so many jobs at once, and wait for all."""
+
+
+class Flightline:
+    """Over HTTP, as users do."""
+
+    name = "Flightline"
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def overhead(self) -> float:
+        """See `Runner`: until GET shows the result."""
+        began = time.perf_counter()
+        job_id = self._service.submit(TINY)
+        self._service.finished(job_id)
+        return time.perf_counter() - began - self._service.seconds(job_id)
+
+    def burst(self, jobs: int) -> None:
+        """See `Runner`. Looks seldom enough not to be in the way."""
+        for job_id in [self._service.submit(TINY) for _ in range(jobs)]:
+            self._service.finished(job_id, pause_seconds=0.02)
+
+
+class Queued:
+    """A queue that gives something to wait for.
+
+    Args:
+        name: whose.
+        enqueue: asks for a job; what it returns waits for the job's result.
+    """
+
+    def __init__(self, name: str, enqueue: Callable[[], Callable[[], float]]) -> None:
+        self.name = name
+        self._enqueue = enqueue
+
+    def overhead(self) -> float:
+        """See `Runner`."""
+        began = time.perf_counter()
+        trained = self._enqueue()()
+        return time.perf_counter() - began - trained
+
+    def burst(self, jobs: int) -> None:
+        """See `Runner`."""
+        for wait in [self._enqueue() for _ in range(jobs)]:
+            wait()
+
+
+class RayTune:
+    """Trials of Ray Tune, one at a time: it has no queue that somebody could ask for one more job."""
+
+    name = "Ray Tune"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def overhead(self) -> float:
+        """See `Runner`."""
+        began = time.perf_counter()
+        (trained,) = self._fit(1)
+        return time.perf_counter() - began - trained
+
+    def burst(self, jobs: int) -> None:
+        """See `Runner`."""
+        assert len(self._fit(jobs)) == jobs
+
+    def _fit(self, trials: int) -> list[float]:
+        tune: Any = import_module("ray.tune")
+        settings = tune.TuneConfig(num_samples=trials, max_concurrent_trials=1)
+        kept = tune.RunConfig(storage_path=str(self._folder), verbose=0)
+        results = tune.Tuner(lambda _: {"trained": tiny.run()}, tune_config=settings, run_config=kept).fit()
+        return [result.metrics["trained"] for result in results]
+
+
+def others() -> Iterator[Callable[[], AbstractContextManager[Runner]]]:
+    """Those that are installed here."""
+    yield plain_celery
+    if importlib.util.find_spec("rq"):
+        yield rq
+    if importlib.util.find_spec("ray"):
+        yield ray_tune
+
+
+@contextmanager
+def plain_celery() -> Iterator[Runner]:
+    """Late acknowledgement, prefork, results in Redis."""
+    with _redis() as (url, folder):
+        os.environ["BENCHMARK_REDIS_URL"] = url.replace("unix://", "redis+socket://")
+        app: Any = import_module("benchmarks.plain_celery").app
+        options = ("worker", "--pool=prefork", "--concurrency=1", "--loglevel=WARNING")
+        with _running(folder, "-m", "celery", "-A", "benchmarks.plain_celery", *options):
+            queue = Queued("plain Celery", lambda: _later(app.send_task("tiny")))
+            queue.overhead()
+            yield queue
+
+
+def _later(result: Any) -> Callable[[], float]:
+    return lambda: float(result.get(timeout=_PATIENCE))
+
+
+@contextmanager
+def rq() -> Iterator[Runner]:
+    """Its SimpleWorker: the usual one would load torch anew for every job."""
+    redis: Any = import_module("redis")
+    with _redis() as (url, folder):
+        jobs: Any = import_module("rq").Queue(connection=redis.Redis.from_url(url))
+        command = ("-c", "from rq.cli import main; main()", "worker", "--worker-class", "rq.SimpleWorker")
+        with _running(folder, *command, "--url", url, "--quiet"):
+            queue = Queued("RQ", lambda: _result(jobs.enqueue(tiny.run)))
+            queue.overhead()
+            yield queue
+
+
+def _result(job: Any) -> Callable[[], float]:
+    return lambda: float(job.latest_result(timeout=_PATIENCE).return_value)
+
+
+@contextmanager
+def ray_tune() -> Iterator[Runner]:
+    """A Ray of its own."""
+    ray: Any = import_module("ray")
+    with tempfile.TemporaryDirectory(prefix="fl-bench-") as folder:
+        environment = {name: value for name, value in _environment(Path(folder)).items() if name not in os.environ}
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": environment})
+        try:
+            yield RayTune(Path(folder))
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _redis() -> Iterator[tuple[str, Path]]:
+    """A Redis of its own, and a folder for its worker."""
+    server = start_redis()
+    folder = Path(tempfile.mkdtemp(prefix="fl-bench-"))
+    try:
+        yield server.url, folder
+    finally:
+        server.remove()
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _running(folder: Path, *arguments: str) -> Iterator[None]:
+    worker = Child(Program("worker", (sys.executable, *arguments), _environment(folder), folder / "log"))
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.kill()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {**python_environment(), "FLIGHTLINE_HOME": str(folder)}

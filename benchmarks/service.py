@@ -1,0 +1,158 @@
+"""The service that is measured: real API, workers, Redis and SQLite, the default settings, as `flightline up` has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import migrations
+from benchmarks.connection import Connection
+from flightline import redis_server
+from flightline.ports import free_port
+from flightline.processes import Child
+from flightline.programs import Layout
+from shared.broker import Broker
+from shared.db import Database
+from shared.settings import Settings
+
+WAIT_SECONDS = 120.0
+WORKER = "worker"
+TINY: dict[str, Any] = {
+    "preset": "notebook-tapered",
+    "dataset": {"name": "synthetic", "train_per_class": 320, "val_per_class": 100},
+    "training": {"epochs": 1},
+}
+"""The smallest job that is measured: 640 images, one epoch."""
+
+
+class Service:
+    """One service in a folder of its own.
+
+    Args:
+        folder: for its home, which holds logs, database and artifacts.
+        workers: how many; all on the CPU.
+        module: what runs as a worker.
+    """
+
+    def __init__(self, folder: Path, workers: int, module: str = WORKER) -> None:
+        home = folder / "home"
+        self.settings = Settings(home=home, port=free_port("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.settings.port}"
+        grace = self.settings.stop_grace_seconds
+        layout = Layout(home, "127.0.0.1", self.settings.port, ("cpu",) * workers, None, grace)
+        self.logs = layout.logs
+        self.redis, self.api = Child(layout.redis()), Child(layout.api())
+        self.workers = {program.name: Child(_running(program, module)) for program in layout.workers()}
+        self.db = Database(self.settings.sqlalchemy_url)
+        self.broker = Broker(self.settings.broker_url)
+
+    def start(self) -> None:
+        """Bring everything up, and wait until it waits for work."""
+        self.logs.mkdir(parents=True)
+        migrations.upgrade(self.db)
+        redis_server.prepare(self.settings.home_dir)
+        for child in (self.redis, self.api, *self.workers.values()):
+            child.start()
+        self.wait(lambda: self.logged("api", "Booting worker"))
+        self.wait(lambda: all(self.logged(name, "worker_ready") for name in self.workers))
+        self.http = Connection(self.settings.port)
+
+    def stop_worker(self, name: str) -> None:
+        """Stop one worker in good order."""
+        child = self.workers.pop(name)
+        child.terminate()
+        self.wait(lambda: child.exited() is not None)
+
+    def logged(self, name: str, text: str) -> bool:
+        """Whether a program's log holds this text."""
+        path = self.logs / f"{name}.log"
+        return path.exists() and text in path.read_text(errors="replace")
+
+    def wait(self, condition: Callable[[], object], pause_seconds: float = 0.005) -> None:
+        """Until it is so; what has died meanwhile is started again, as `flightline up` does."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"waited too long; the logs are in {self.logs}"
+            self._look()
+            time.sleep(pause_seconds)
+
+    def _look(self) -> None:
+        for child in (self.api, *self.workers.values()):
+            if child.exited() is not None:
+                child.deaths = 0
+                child.postpone()
+            elif child.due():
+                child.start()
+
+    def submit(self, document: object) -> str:
+        """POST a job."""
+        answer = self.http.post("/v1/jobs", document)
+        assert answer.status == 201, answer.body
+        return str(answer.json()["id"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """GET a job."""
+        document: dict[str, Any] = self.http.get(f"/v1/jobs/{job_id}").json()
+        return document
+
+    def finished(self, job_id: str, pause_seconds: float = 0.001) -> dict[str, Any]:
+        """GET a job until it has succeeded; returns it."""
+        found: dict[str, Any] = {}
+
+        def there() -> bool:
+            found.update(self.job(job_id))
+            assert found["status"] not in ("failed", "cancelled"), found["error"]
+            return bool(found["status"] == "succeeded")
+
+        self.wait(there, pause_seconds)
+        assert found["result"] is not None
+        return found
+
+    def seconds(self, job_id: str) -> float:
+        """Of all epochs of a job, training and validation."""
+        return float(sum(self.http.get(f"/v1/jobs/{job_id}/epochs").json()["seconds"]))
+
+    def remove(self) -> None:
+        """End everything, however it stands."""
+        for child in (self.api, *self.workers.values(), self.redis):
+            child.kill()
+        self.broker.close()
+        self.db.dispose()
+
+
+def _running(program: Any, module: str) -> Any:
+    command = tuple(module if part == WORKER else part for part in program.command)
+    return replace(program, command=command)
+
+
+@contextmanager
+def service(workers: int, module: str = WORKER, warm_up: object = TINY) -> Iterator[Service]:
+    """A service whose workers have loaded everything; removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="fl-bench-", dir="/tmp"))
+    made = Service(folder, workers, module)
+    try:
+        made.start()
+        for job_id in [made.submit(warm_up) for _ in range(4 * workers)]:
+            made.finished(job_id)
+        yield made
+    except BaseException:
+        print(f"Logs and database are in {folder}.", file=sys.stderr)
+        raise
+    finally:
+        made.remove()
+    shutil.rmtree(folder)
+
+
+def measure_the_defaults() -> None:
+    """Forget settings of the environment but for the data directory, and let nothing use threads of its own."""
+    for name in [name for name in os.environ if name.startswith("FLIGHTLINE_") and name != "FLIGHTLINE_DATA_DIR"]:
+        del os.environ[name]
+    os.environ["OMP_NUM_THREADS"] = "1"

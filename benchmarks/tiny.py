@@ -1,0 +1,31 @@
+"""The tiny job as a plain function, for whoever runs it without Flightline around it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from benchmarks.service import TINY
+from shared.settings import Settings
+from shared.spec import Caps, parse_spec
+
+
+def run() -> float:
+    """Train and evaluate it, the data being kept in the process. Returns the seconds of its epochs."""
+    import torch  # noqa: PLC0415 -- as in our workers, only in the process that trains
+
+    from worker.training.datasets import load  # noqa: PLC0415
+    from worker.training.trainer import train  # noqa: PLC0415
+
+    plan, settings = _plan(), Settings()
+    data = load(plan.dataset, settings.datasets_dir, settings.cache_dir)
+    seconds: list[float] = []
+    train(plan, data, torch.device("cpu"), on_epoch=lambda epoch: seconds.append(epoch.seconds), check=lambda: None)
+    return sum(seconds)
+
+
+@lru_cache
+def _plan() -> Any:
+    from worker.training.plan import plan_from_spec  # noqa: PLC0415
+
+    return plan_from_spec(parse_spec(TINY, Caps()).document)
