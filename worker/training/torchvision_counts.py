@@ -36,7 +36,10 @@ COUNTS: Mapping[str, Mapping[str, tuple[int, int]]] = MappingProxyType(
 
 
 def counts(network: nn.Module) -> dict[str, int]:
-    """All figures of one network; FLOPs as in `shared/spec/costs.py`, so the first layer's images get no gradient."""
+    """All figures of one network; FLOPs as in `shared/spec/costs.py`, so the first layer's images get no gradient.
+
+    Needs shapes alone: the network's values are thrown away.
+    """
     forward: list[int] = []
     given: list[int] = []
 
@@ -47,7 +50,7 @@ def counts(network: nn.Module) -> dict[str, int]:
 
     hooks = [leaf.register_forward_hook(note) for leaf in network.modules() if not list(leaf.children())]
     with torch.no_grad():
-        network.eval()(torch.zeros(1, *IMAGE))
+        network.to("meta").eval()(torch.zeros(1, *IMAGE, device="meta"))
     for hook in hooks:
         hook.remove()
     return {
