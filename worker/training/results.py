@@ -47,7 +47,7 @@ class TrainingResult:
     Attributes:
         epochs: those run; fewer than planned if `stopped_early`.
         best_epoch: the first with the highest validation accuracy.
-        weights: parameters and buffers by name, on the CPU. Where the last epoch was the best, both are the same object.
+        weights: parameters and buffers by name, on the CPU; where the last epoch was the best, both are one object.
         evaluations: over the whole validation split.
         logits: validation scores (N, classes) fp32, in the split's order.
         engine: name of the engine.

@@ -7,6 +7,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -204,12 +205,12 @@ def test_streams_leave_threads_for_requests(environment: dict[str, str], service
     with (
         served(environment, tmp_path / "full.log") as server,
         httpx.Client() as client,
+        ExitStack() as streams,  # without it, each would be closed as soon as nobody holds it
     ):
         refused: list[httpx.Response] = []
         opened: list[httpx.Response] = []
         while not refused and len(opened) < 20:
-            context = client.stream("GET", f"{server.url}/v1/jobs/{job_id}/events", timeout=30)
-            response = context.__enter__()  # kept open on purpose; the client closes them all
+            response = streams.enter_context(client.stream("GET", f"{server.url}/v1/jobs/{job_id}/events", timeout=30))
             (refused if response.status_code == 503 else opened).append(response)
 
         assert refused[0].headers["Retry-After"]
