@@ -244,6 +244,8 @@ def _log(connection: Connection, claim: Claim, lines: Sequence[tuple[str, str]],
 
 def best_before(db: Database, job_id: str, epoch: int) -> dict[str, Any]:
     """`best_val_accuracy` and `best_epoch` of the epochs before this one, the earliest of equals; {} for the first."""
+    if epoch == 1:
+        return {}
     columns = (Epoch.val_accuracy.label("best_val_accuracy"), Epoch.epoch.label("best_epoch"))
     earlier = select(*columns).where(Epoch.job_id == job_id, Epoch.epoch < epoch)
     with db.read() as connection:

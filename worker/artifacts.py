@@ -6,6 +6,7 @@ Where the best epoch is the last one, its weights are one file under both names.
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from safetensors.torch import save
@@ -34,15 +35,18 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
     files["logits.safetensors"] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
-    kept: dict[int, Stored] = {}
-    try:
+    writing: dict[int, Future[Stored]] = {}
+    with ThreadPoolExecutor(len(files)) as beside:  # all of them wait for the disk together
         for name, tensors in files.items():
-            if id(tensors) not in kept:
-                kept[id(tensors)] = storage.put(f"{claim.job_id}/{claim.attempt}/{name}", save(tensors))
+            if id(tensors) not in writing:
+                path = f"{claim.job_id}/{claim.attempt}/{name}"
+                writing[id(tensors)] = beside.submit(storage.put, path, save(tensors))
+    try:
+        stored = {key: future.result() for key, future in writing.items()}
     except StorageError:
-        storage.delete(stored.path for stored in kept.values())
+        storage.delete(future.result().path for future in writing.values() if future.exception() is None)
         raise
-    return [{"name": name, **dataclasses.asdict(kept[id(tensors)])} for name, tensors in files.items()]
+    return [{"name": name, **dataclasses.asdict(stored[id(tensors)])} for name, tensors in files.items()]
 
 
 def evaluation_rows(result: TrainingResult) -> list[dict[str, Any]]:
