@@ -51,9 +51,9 @@ class Flightline:
         return time.perf_counter() - began - self._service.seconds(job_id)
 
     def burst(self, jobs: int) -> None:
-        """See `Runner`. Looks seldom enough not to be in the way."""
-        for job_id in [self._service.submit(TINY) for _ in range(jobs)]:
-            self._service.finished(job_id, pause_seconds=0.02)
+        """See `Runner`. Looks for the last job first, and seldom enough not to be in the way."""
+        for job_id in reversed([self._service.submit(TINY) for _ in range(jobs)]):
+            self._service.finished(job_id, pause_seconds=0.05)
 
 
 class Queued:
