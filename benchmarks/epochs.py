@@ -18,12 +18,13 @@ from torch.utils.data import DataLoader
 from benchmarks import paired
 from benchmarks.images import real_or_drawn
 from benchmarks.lines import Line
+from shared.spec import Caps, parse_spec
 from tests.golden import notebook
 from worker.training import engines
 from worker.training.datasets import LoadedDataset
 from worker.training.engines.products import linear
-from worker.training.networks import build_network
-from worker.training.plan import DatasetPlan, LayerPlan, LayersPlan, MlpPlan, Precision, TrainingPlan
+from worker.training.networks import build_network, fresh_network
+from worker.training.plan import ArchitecturePlan, DatasetPlan, MlpPlan, Precision, TrainingPlan, plan_from_spec
 from worker.training.results import EpochResult
 from worker.training.tally import Tally
 from worker.training.trainer import train
@@ -34,20 +35,10 @@ NOTEBOOK, PRODUCTS = "notebook", "products"
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 SPEED = {"fp32": 1.35, "bf16": 2.2}
 VALIDATION_PERCENT = 5.0
-CONVOLUTIONS = tuple(
-    layer
-    for channels in (16, 32)
-    for layer in (
-        LayerPlan("conv2d", (("kernel_size", 3), ("out_channels", channels), ("padding", 1))),
-        LayerPlan("batchnorm"),
-        LayerPlan("relu"),
-        LayerPlan("maxpool2d", (("kernel_size", 2),)),
-    )
-)
-ARCHITECTURES: dict[str, MlpPlan | LayersPlan] = {
+ARCHITECTURES: dict[str, ArchitecturePlan] = {
     "linear": MlpPlan((512,)),
     "tapered": MlpPlan((1024, 512, 128)),
-    "convnet": LayersPlan((*CONVOLUTIONS, LayerPlan("flatten"), LayerPlan("linear", (("out_features", 2),)))),
+    "convnet": plan_from_spec(parse_spec({"preset": "convnet"}, Caps()).document).architecture,
 }
 _PRODUCT, _REPEATED = (512, 3072, 1024), 10  # rows, inputs, outputs; times
 _PRODUCT_FLOPS = 2 * prod(_PRODUCT) * _REPEATED
@@ -69,7 +60,7 @@ def _of_network(
 ) -> Iterator[Line]:
     plan = TrainingPlan(DatasetPlan(data.name, data.classes), ARCHITECTURES[network], epochs=2, threads=threads)
     plans = {precision: replace(plan, precision=precision) for precision in PRECISIONS}
-    works: dict[str, Callable[[], object]] = {NOTEBOOK: _notebook(plan, samples)}
+    works: dict[str, Callable[[], object]] = {NOTEBOOK: _notebook(plan, data, samples)}
     for precision, candidate in plans.items():
         works[precision] = _engine(candidate, data)
         works[f"{PRODUCTS} {precision}"] = _product(precision)
@@ -108,12 +99,11 @@ def _of_the_bound(network: str, plan: TrainingPlan, timings: paired.Timings, dat
     return Line(f"  {network}, {plan.threads} thread(s), {plan.precision}: of it, matrix products", "%", share)
 
 
-def _notebook(plan: TrainingPlan, samples: notebook.Samples) -> Callable[[], None]:
+def _notebook(plan: TrainingPlan, data: LoadedDataset, samples: notebook.Samples) -> Callable[[], None]:
     """One more epoch with each call."""
     order = torch.Generator().manual_seed(plan.seed)
     loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(samples, batch_size=64, shuffle=True, generator=order)  # type: ignore[arg-type]
-    torch.manual_seed(plan.seed)
-    network = nn.Sequential(build_network(plan), nn.LogSoftmax(dim=1))
+    network = nn.Sequential(fresh_network(plan, data), nn.LogSoftmax(dim=1))
     optimizer, loss_function = torch.optim.SGD(network.parameters(), lr=plan.optimizer.lr), nn.NLLLoss()
 
     def epoch() -> None:
