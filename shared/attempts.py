@@ -180,9 +180,9 @@ def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]],
 
 
 def _record_epochs(
-    connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any]
+    connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], **also: object
 ) -> bool:
-    if advance(connection, claim.job_id, *mine(claim.attempt), events=0) is None:
+    if advance(connection, claim.job_id, *mine(claim.attempt), events=0, **also) is None:
         return False
     rows = _unwritten(connection, claim, rows)
     if not rows:
@@ -284,13 +284,12 @@ def succeed(
     """
 
     def work(connection: Connection) -> bool:
-        if not _record_epochs(connection, claim, epochs, best):
+        if not _record_epochs(connection, claim, epochs, best, exact=exact):
             return _ended_as(connection, claim, Outcome.SUCCEEDED)
         now = clock.database_now(connection)
-        connection.execute(update(Job).where(Job.id == claim.job_id).values(exact=exact))
-        last = select(Job.epoch).where(Job.id == claim.job_id).scalar_subquery()
-        # An earlier attempt may have gone further than this one, which stopped early.
-        connection.execute(delete(Epoch).where(Epoch.job_id == claim.job_id, Epoch.epoch > last))
+        if claim.attempt > 1:  # an earlier attempt may have gone further than this one, which stopped early
+            last = select(Job.epoch).where(Job.id == claim.job_id).scalar_subquery()
+            connection.execute(delete(Epoch).where(Epoch.job_id == claim.job_id, Epoch.epoch > last))
         insert_rows(connection, Evaluation, evaluations, job_id=claim.job_id)
         insert_rows(connection, Artifact, artifacts, job_id=claim.job_id, created_at=now)
         _log(connection, claim, lines, keep_lines)

@@ -40,8 +40,8 @@ class Storage:
             message = f"FLIGHTLINE_ARTIFACTS_URL cannot be opened: {error}"
             raise ConfigurationError(message) from error
 
-    def put(self, path: str, content: bytes) -> Stored:
-        """Keep `content` under `path`, replacing what was there.
+    def put(self, path: str, *parts: bytes | memoryview) -> Stored:
+        """Keep a file of these parts under `path`, replacing what was there.
 
         Raises:
             StorageError: it could not be written (a full disk, no permission, an unreachable bucket); nothing is left
@@ -52,14 +52,14 @@ class Storage:
         try:
             self._fs.makedirs(self._fs._parent(target), exist_ok=True)  # noqa: SLF001 -- fsspec's way to name the folder
             with ThreadPoolExecutor(1) as beside:  # the one waits for the disk, the other for the processor
-                digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
-                self._write(temporary, content)
+                digest = beside.submit(_sha256, parts)
+                self._write(temporary, parts)
             self._fs.mv(temporary, target)
         except Exception as error:  # remote file systems raise what their libraries raise
             self._remove(temporary)
             reason = f"{path} could not be written to the artifact storage ({_reason(error)})"
             raise StorageError(f"{reason}: free or add space there, or check its permissions.") from error
-        return Stored(path, digest.result(), len(content))
+        return Stored(path, digest.result(), sum(map(len, parts)))
 
     def check(self) -> None:
         """Write and delete a small file, so that a place that cannot be written to is noticed before a job is trained.
@@ -110,9 +110,10 @@ class Storage:
             message = f"{prefix} could not be deleted from the artifact storage ({_reason(error)})."
             raise StorageError(message) from error
 
-    def _write(self, target: str, content: bytes) -> None:
+    def _write(self, target: str, parts: Iterable[bytes | memoryview]) -> None:
         with self._fs.open(target, "wb", block_size=_CHUNK_BYTES) as file:
-            file.write(content)
+            for part in parts:
+                file.write(part)
             if isinstance(self._fs, LocalFileSystem):
                 file.flush()
                 os.fsync(file.fileno())  # before the rename: a power cut must not leave an empty file under the name
@@ -128,6 +129,13 @@ class Storage:
             message = f"{path!r} is no path below the artifact storage."
             raise StorageError(message)
         return f"{self._root.rstrip('/')}/{path}"
+
+
+def _sha256(parts: Iterable[bytes | memoryview]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def _forget(descriptor: int) -> None:

@@ -9,11 +9,10 @@ import dataclasses
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from safetensors.torch import save
-
 from shared.attempts import Claim
 from shared.errors import StorageError
 from shared.storage import Storage, Stored
+from worker.tensors import safetensors
 from worker.training.evaluation import Evaluation
 from worker.training.results import TrainingResult
 
@@ -40,7 +39,7 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
         for name, tensors in files.items():
             if id(tensors) not in writing:
                 path = f"{claim.job_id}/{claim.attempt}/{name}"
-                writing[id(tensors)] = beside.submit(storage.put, path, save(tensors))
+                writing[id(tensors)] = beside.submit(storage.put, path, *safetensors(tensors))
     try:
         stored = {key: future.result() for key, future in writing.items()}
     except StorageError:

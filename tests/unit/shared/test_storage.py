@@ -42,7 +42,8 @@ class TestPut:
 
     def test_a_second_one_takes_the_firsts_place(self, storage: Storage, tmp_path: Path) -> None:
         """Without anything left of it."""
-        storage.put("a", b"first, and longer")
+        storage.put("a", b"first, ", memoryview(b"and longer"))
+        assert storage.read("a") == b"first, and longer"
         storage.put("a", b"second")
 
         assert storage.read("a") == b"second"
@@ -67,8 +68,8 @@ class TestPut:
         storage.put("job/best", b"before")
         write = storage._write
 
-        def fail(target: str, content: bytes) -> None:
-            write(target, content[:5])
+        def fail(target: str, parts: tuple[bytes]) -> None:
+            write(target, [parts[0][:5]])
             raise OSError(code, os.strerror(code))
 
         monkeypatch.setattr(storage, "_write", fail)
@@ -96,9 +97,9 @@ class TestPut:
         """The real thing: /dev/full takes nothing."""
         full = Storage(str(tmp_path))
 
-        def to_the_full_device(_target: str, content: bytes) -> None:
+        def to_the_full_device(_target: str, parts: tuple[bytes]) -> None:
             with Path("/dev/full").open("wb", buffering=0) as file:
-                file.write(content)
+                file.write(parts[0])
 
         monkeypatch.setattr(full, "_write", to_the_full_device)
         with pytest.raises(StorageError, match="No space left on device"):

@@ -89,10 +89,10 @@ class TestArtifacts:
         """What had been written is deleted, and makes room for others."""
         put = storage.put
 
-        def full(path: str, content: bytes) -> Any:
+        def full(path: str, *parts: bytes) -> Any:
             if "logits" in path:
                 raise StorageError("No space left on device: free or add space.")
-            return put(path, content)
+            return put(path, *parts)
 
         monkeypatch.setattr(storage, "put", full)
         with pytest.raises(StorageError, match="free or add space"):
