@@ -20,7 +20,7 @@ from flightline.processes import Child, Program
 from flightline.programs import python_environment
 from tests.servers import start_redis
 
-_PATIENCE = 120.0
+_PATIENCE = 120
 
 
 class Runner(Protocol):

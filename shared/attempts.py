@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from shared import clock
 from shared.ending import Ending, end_attempt
-from shared.fence import add_event, add_status_event, advance, insert_rows, mine
+from shared.fence import add_event, add_status_event, advance, insert_rows, mine, table_of
 from shared.status import JobStatus, Outcome
 from shared.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
 from shared.upsert import upsert
@@ -105,7 +105,7 @@ def _claim(
     if job is None:
         return None
     attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
-    connection.execute(insert(Attempt).values(job_id=job_id, attempt=job.attempt, **attempt))
+    connection.execute(insert(table_of(Attempt)).values(job_id=job_id, attempt=job.attempt, **attempt))
     add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
     return Claim(
         job_id=job.id,
@@ -152,7 +152,7 @@ def record_environment(
         if job is None:
             return False
         connection.execute(
-            update(Attempt)
+            update(table_of(Attempt))
             .where(Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt)
             .values(environment=dict(environment), resumed_from_epoch=resumed_from_epoch)
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Row, select, update
 
 from shared import clock
-from shared.fence import add_status_event, advance, close_attempt, mine
+from shared.fence import add_status_event, advance, close_attempt, mine, table_of
 from shared.status import JobStatus, Outcome
 from shared.tables import Attempt, Job
 
@@ -66,7 +66,9 @@ def end_attempt(
     )
     values = _queued_again(connection, job) if status == JobStatus.QUEUED else _finished(connection, ending, status)
     seconds = job.running_seconds + _seconds_running(connection, job_id, attempt)
-    connection.execute(update(Job).where(Job.id == job_id).values(status=status, running_seconds=seconds, **values))
+    connection.execute(
+        update(table_of(Job)).where(Job.id == job_id).values(status=status, running_seconds=seconds, **values)
+    )
     error = {"error_code": ending.code, "error_detail": ending.detail}
     close_attempt(connection, job_id, attempt, {"outcome": ending.outcome, **error})
     reason = {"outcome": ending.outcome, "error": ending.code and {"code": ending.code, "detail": ending.detail}}

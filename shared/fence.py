@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 
-def _table(kind: type[Any]) -> Any:
+def table_of(kind: type[Any]) -> Any:
     """The bare table of a class: with the class, SQLAlchemy goes through its object mapper for every statement."""
     return kind.__table__
 
 
-_ADVANCE = update(_table(Job)).returning(*_table(Job).columns)
+_ADVANCE = update(table_of(Job)).returning(*table_of(Job).columns)
 
 
 def advance(
@@ -50,7 +50,7 @@ def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Ma
     """Write the event that `seq` was taken for."""
     now = clock.database_now(connection)
     values = {"job_id": job_id, "seq": seq, "kind": kind, "data": dict(data), "created_at": now}
-    connection.execute(insert(_table(JobEvent)).values(values))
+    connection.execute(insert(table_of(JobEvent)).values(values))
 
 
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
@@ -61,7 +61,7 @@ def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, *
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:
     """Write how an attempt ended."""
     connection.execute(
-        update(_table(Attempt))
+        update(table_of(Attempt))
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
         .values(finished_at=clock.database_now(connection), **values)
     )
@@ -72,4 +72,4 @@ def insert_rows(
 ) -> None:
     """Insert rows, if there are any, in one statement; what all of them have alike may be an SQL expression."""
     if rows:
-        connection.execute(insert(_table(table)).values(**alike), [dict(row) for row in rows])
+        connection.execute(insert(table_of(table)).values(**alike), [dict(row) for row in rows])

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select, update
 
 from shared import clock, idempotency
 from shared.errors import IllegalTransition, JobNotFound
-from shared.fence import add_event, add_status_event, advance, insert_rows
+from shared.fence import add_event, add_status_event, advance, insert_rows, table_of
 from shared.spec import parse_spec
 from shared.status import FINISHED, JobStatus
 from shared.tables import Artifact, Job, JobTag
@@ -78,7 +78,7 @@ def submit_once(
 def _insert(connection: Connection, values: dict[str, Any], tags: Sequence[str]) -> str:
     job_id = str(uuid6.uuid7())
     now = clock.database_now(connection)
-    connection.execute(insert(Job).values(id=job_id, created_at=now, queued_at=now, **values))
+    connection.execute(insert(table_of(Job)).values(id=job_id, created_at=now, queued_at=now, **values))
     insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for tag in tags])
     add_event(connection, job_id, 1, "status", {"status": JobStatus.QUEUED, "attempt": 0})
     return job_id
