@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from benchmarks.lines import Line
 from benchmarks.processes import Memory, children, memory
-from benchmarks.scaling import JOB
 from benchmarks.service import service
 
+JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 8}}
+"""Long enough for the child to give what it freed back afterwards (`worker.memory`)."""
 PARENT_MIB, CHILD_MIB = 90.0, 700.0
 
 
