@@ -17,6 +17,8 @@ SHORT_FORMS: Mapping[str, Mapping[str, object]] = {
 }
 """What a text stands for, by the field that it stands in."""
 _EMPTY: Mapping[str, object] = {}
+_USUAL_CLASSES = 2
+"""Of a job that names none."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ def expand(sent: Mapping[str, object]) -> Expanded:
             document[field] = forms[value]
         else:
             problems.append(FieldError(f"/{field}", _unknown(f"short form of {field}", value, list(forms))))
-    return Expanded(sent, _with_optimizer_kind(document), preset if isinstance(preset, str) else None, tuple(problems))
+    document = _with_optimizer_kind(_with_last_features(document))
+    return Expanded(sent, document, preset if isinstance(preset, str) else None, tuple(problems))
 
 
 def _over(base: object, value: object) -> object:
@@ -81,6 +84,28 @@ def _over(base: object, value: object) -> object:
     if any(tag in value and value[tag] != base.get(tag, value[tag]) for tag in ("kind", "name")):
         return value
     return {**base, **{key: _over(base.get(key), inner) for key, inner in value.items()}}
+
+
+def _with_last_features(document: dict[str, object]) -> dict[str, object]:
+    """The last linear layer of `layers` gives one feature for each class where it does not say how many."""
+    architecture = document.get("architecture")
+    layers = architecture.get("layers") if isinstance(architecture, Mapping) else None
+    if not isinstance(architecture, Mapping) or not isinstance(layers, Sequence) or isinstance(layers, str):
+        return document
+    linear = [
+        index for index, layer in enumerate(layers) if isinstance(layer, Mapping) and layer.get("kind") == "linear"
+    ]
+    if linear and "out_features" not in layers[linear[-1]]:
+        filled = list(layers)
+        filled[linear[-1]] = {**layers[linear[-1]], "out_features": _count_of_classes(document)}
+        return {**document, "architecture": {**architecture, "layers": filled}}
+    return document
+
+
+def _count_of_classes(document: Mapping[str, object]) -> int:
+    dataset = document.get("dataset")
+    classes = dataset.get("classes") if isinstance(dataset, Mapping) else None
+    return len(classes) if isinstance(classes, list | tuple) and classes else _USUAL_CLASSES
 
 
 def _with_optimizer_kind(document: dict[str, object]) -> dict[str, object]:

@@ -16,7 +16,7 @@ class Linear(Part):
 
     kind: Literal["linear"]
     out_features: Size
-    """Features that come out."""
+    """Features that come out. The network's last linear layer may leave it out: then there is one for each class."""
     bias: bool = True
     """Whether a learned constant is added."""
 

@@ -60,7 +60,7 @@ def _convnet() -> Preset:
         *body,
         {"kind": "maxpool2d", "kernel_size": 3},
         {"kind": "flatten"},
-        {"kind": "linear", "out_features": 2, "bias": False},
+        {"kind": "linear", "bias": False},  # one feature for each class, whichever they are
         {"kind": "scale", "factor": 0.125},
     ]
     schedule = {"kind": "one_cycle", "pct_start": 0.25, "anneal_strategy": "linear", "div_factor": 10.0}

@@ -156,6 +156,19 @@ def test_an_optimizer_without_a_kind_is_sgd() -> None:
     assert optimizer["optimizer"] == {**DESIGN_EXAMPLE["training"]["optimizer"], "lr": 1.0}
 
 
+def test_the_last_linear_layer_may_leave_the_number_of_classes_to_the_data_set() -> None:
+    """So a preset's network fits any classes; what is stored says the number, and another linear layer must too."""
+    four = {"classes": ["cat", "dog", "frog", "horse"]}
+    submission = submit({"preset": "convnet", "dataset": four})
+    *_, linear, scale = section(submission, "architecture")["layers"]
+    assert (linear["out_features"], scale["kind"]) == (4, "scale")
+    layers = [{"kind": "flatten"}, {"kind": "linear", "out_features": 8}, {"kind": "linear"}]
+    assert submit({"architecture": {"kind": "layers", "layers": layers}}).cost.layers[-1].output_shape == (2,)
+    layers[1], layers[2] = layers[2], layers[1]
+    with pytest.raises(InvalidSpec, match="out_features"):
+        submit({"architecture": {"kind": "layers", "layers": layers}})
+
+
 def test_the_number_of_classes_sets_the_last_layer() -> None:
     """The input shape and the number of classes come from the data set."""
     submission = submit({"architecture": {"kind": "mlp", "hidden": []}, "dataset": {"classes": [*_classes()]}})
