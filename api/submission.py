@@ -30,6 +30,36 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "training": {"epochs": 10, "optimizer": {"kind": "adam", "lr": 0.001}},
         },
     },
+    "layers": {
+        "summary": "A network layer by layer, with a residual block",
+        "value": {
+            "architecture": {
+                "kind": "layers",
+                "layers": [
+                    {"kind": "conv2d", "out_channels": 16, "kernel_size": 3, "padding": 1},
+                    {"kind": "relu"},
+                    {
+                        "kind": "residual",
+                        "layers": [
+                            {"kind": "conv2d", "out_channels": 32, "kernel_size": 3, "stride": 2, "padding": 1},
+                            {"kind": "batchnorm"},
+                        ],
+                        "shortcut": [{"kind": "conv2d", "out_channels": 32, "kernel_size": 1, "stride": 2}],
+                    },
+                    {"kind": "relu"},
+                    {"kind": "avgpool2d", "kernel_size": 16},
+                    {"kind": "flatten"},
+                    {"kind": "linear", "out_features": 2},
+                ],
+                "output": "logits",
+            },
+            "training": {"epochs": 5, "optimizer": {"kind": "adam"}},
+        },
+    },
+    "convnet": {
+        "summary": "The convolutional preset, on three classes",
+        "value": {"preset": "convnet", "dataset": {"classes": ["airplane", "bird", "ship"]}},
+    },
 }
 
 
@@ -46,6 +76,7 @@ class SubmissionBody:
         """Its JSON schema and those that it points at, by name."""
         schema = JobSpec.model_json_schema(ref_template=reference_to("{model}")["$ref"])
         named: dict[str, Any] = schema.pop("$defs")
+        named["Linear"]["required"].remove("out_features")  # the last one may leave it out
         properties = schema["properties"]
         properties["dataset"] = _or_name(properties["dataset"], sorted(SHORT_DATASETS))
         properties["architecture"] = _or_name(properties["architecture"], list(PRESETS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
@@ -24,6 +24,7 @@ class Place:
         path: the way there; without the union tags that pydantic puts into its locations.
         fields: names of the fields of the object that the place is in.
         kinds: of the object at the place, where it may be one of several.
+        rivals: where the object that the place is in may be one of several kinds, each kind and its fields.
         bounds: smallest and largest value, as words, where it is a number with a range.
         root: what the document as a whole is.
     """
@@ -32,6 +33,7 @@ class Place:
     fields: tuple[str, ...]
     kinds: tuple[str, ...]
     bounds: str | None
+    rivals: Mapping[str, tuple[str, ...]]
     root: type[BaseModel] = JobSpec
 
 
@@ -40,22 +42,30 @@ def place(location: Sequence[Token], root: type[BaseModel] = JobSpec) -> Place:
     annotation: Any = root
     path: list[Token] = []
     fields: tuple[str, ...] = ()
+    rivals: dict[str, tuple[str, ...]] = {}
+    chosen: dict[str, tuple[str, ...]] = {}
     for token in location:
         members = _members(annotation)
         if len(members) > 1:
+            chosen = {kind: tuple(member.model_fields) for kind, member in members}
             annotation = next((member for kind, member in members if kind == token), None)
             continue
         model = _model(annotation)
-        fields = tuple(model.model_fields) if model else fields
+        if model:
+            rivals, chosen = chosen, {}
+            fields = tuple(model.model_fields)
         annotation = _inner(annotation, token)
         path.append(token)
-    return Place(tuple(path), fields, tuple(kind for kind, _ in _members(annotation)), _bounds(annotation), root)
+    kinds = tuple(kind for kind, _ in _members(annotation))
+    if root is JobSpec and len(path) == 1:
+        fields = ("preset", *fields)  # which is written out before the rest is checked
+    return Place(tuple(path), fields, kinds, _bounds(annotation), rivals, root)
 
 
 @cache
 def homes() -> dict[str, str]:
     """Field names that stand in one place only, and that place: what was put elsewhere is asked to move there."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {"preset": {"/preset"}}
     for name, where in _names(JobSpec, ""):
         found.setdefault(name, set()).add(where)
     return {name: where.pop() for name, where in found.items() if len(where) == 1}
@@ -112,14 +122,21 @@ def _bounds(annotation: Any) -> str | None:
     for bound in _metadata(annotation):
         match bound:
             case Ge(ge=value):
-                low = f"from {value:,}"
+                low = f"from {_plain(value)}"
             case Gt(gt=value):
-                low = f"above {value:,}"
+                low = f"above {_plain(value)}"
             case Le(le=value):
-                high = f"to {value:,}" if low and low.startswith("from") else f"at most {value:,}"
+                high = f"to {_plain(value)}" if low and low.startswith("from") else f"at most {_plain(value)}"
             case Lt(lt=value):
-                high = f"below {value:,}"
+                high = f"below {_plain(value)}"
+    if low and high is None and low.startswith("from"):
+        return f"{low.removeprefix('from ')} or more"
     return " and ".join(word for word in (low, high) if word).replace(" and to ", " to ") or None
+
+
+def _plain(value: Any) -> str:
+    """A bound as people write it: 1,000,000,000, whether the type says 1e9 or not."""
+    return f"{int(value):,}" if value == int(value) else f"{value:,}"
 
 
 def _metadata(annotation: Any) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from shared.spec.job import JobSpec
 from shared.spec.layers import Activation, Dropout, Flatten, Linear
 from shared.spec.phrases import did_you_mean, listed, show
 from shared.spec.pointers import Token
-from shared.spec.training import Cosine, Sgd
+from shared.spec.training import Cosine, Cutout, Sgd
 
 Finding: TypeAlias = tuple[Sequence[Token], str]
 """A path into the expanded document, and a sentence."""
@@ -81,31 +81,40 @@ def training_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
     if training.loss not in {"auto", LOSS_OF_OUTPUT[output]}:
         why = f"clashes with the output {show(output)}, which takes {show(LOSS_OF_OUTPUT[output])}"
         yield ["training", "loss"], f'The loss {show(training.loss)} {why}; "auto" is always right.'
-    misfit = engine_misfit(spec)
-    if misfit is not None:
-        yield ["training", "engine"], f"The engine {show(training.engine)} {misfit}."
+    misfits = engine_misfits(spec)
+    if misfits:
+        what = f"The engine {show(training.engine)} {', and '.join(misfits)}"
+        yield ["training", "engine"], f'{what}; "auto" takes one that fits.'
     yield from _optimizer_findings(spec)
-    kinds = [augmentation.kind for augmentation in training.augment]
-    for index, kind in enumerate(kinds):
-        if kind in kinds[:index]:
-            yield ["training", "augment", index], f"{kind} is listed twice."
+    yield from _augmentation_findings(spec)
 
 
-def engine_misfit(spec: JobSpec) -> str | None:
-    """Why the engine that was asked for by name cannot run this job; None if it can. As each engine's own `fits`."""
+def _augmentation_findings(spec: JobSpec) -> Iterator[Finding]:
+    info = DATASETS.get(spec.dataset.name)
+    kinds = [augmentation.kind for augmentation in spec.training.augment]
+    for index, augmentation in enumerate(spec.training.augment):
+        if augmentation.kind in kinds[:index]:
+            yield ["training", "augment", index], f"{augmentation.kind} is listed twice."
+        if info is not None and isinstance(augmentation, Cutout) and augmentation.size > min(info.input_shape[1:]):
+            why = f"as the images of {info.name} are no larger, not {show(augmentation.size)}"
+            most = min(info.input_shape[1:])
+            yield ["training", "augment", index, "size"], f"size must be from 1 to {most}, {why}."
+
+
+def engine_misfits(spec: JobSpec) -> list[str]:
+    """Why the engine that was asked for by name cannot run this job; nothing if it can. As each engine's own `fits`."""
     engine, device = spec.training.engine, spec.resources.device
     if engine == "graphs" and device != "cuda":
-        return 'needs resources.device "cuda"; "auto" fits every device'
+        return ['needs resources.device "cuda"']
     if engine != "fused":
-        return None
-    if device == "cuda":
-        return 'runs on a CPU alone; "auto" fits every device'
-    if spec.training.weight_average is not None:
-        return 'does not average weights; "auto" takes one that does'
-    if not _is_fully_connected(spec.architecture):
-        chain = "flatten, then linear layers with activations and dropout"
-        return f'takes fully connected networks alone, an mlp or {chain}; "auto" fits every network'
-    return None
+        return []
+    chain = "an mlp, or flatten, then linear layers with activations and dropout"
+    reasons = {
+        "runs on a CPU alone": device == "cuda",
+        "does not average weights": spec.training.weight_average is not None,
+        f"takes fully connected networks alone ({chain})": not _is_fully_connected(spec.architecture),
+    }
+    return [reason for reason, holds in reasons.items() if holds]
 
 
 def _is_fully_connected(architecture: Architecture) -> bool:

@@ -28,11 +28,6 @@ def sift(document: object, caps: Caps) -> list[FieldError]:
     Found are objects with a key given twice, lists and objects that are too long, nesting that is too deep, text
     that is not Unicode or holds a NUL (PostgreSQL keeps neither), and values that JSON does not have.
     """
-    longest: dict[Path, tuple[int, str]] = {
-        ("architecture", "layers"): (caps.max_layers, " (FLIGHTLINE_MAX_LAYERS)"),
-        ("architecture", "hidden"): (caps.max_layers, " (FLIGHTLINE_MAX_LAYERS)"),
-        ("tags",): (caps.max_tags, ""),
-    }
     problems: list[FieldError] = []
     waiting: list[tuple[Path, object]] = [((), document)]
     seen, most = 0, MAX_VALUES + VALUES_PER_LAYER * caps.max_layers
@@ -41,11 +36,18 @@ def sift(document: object, caps: Caps) -> list[FieldError]:
         seen += 1
         if seen > most:
             return [FieldError("", f"More than {most:,} values; no job needs that many.")]
-        found = list(_problems(path, value, longest.get(path, (MAX_ENTRIES, ""))))
+        found = list(_problems(path, value, _longest(path, caps)))
         problems += found
         if not found:
             waiting += reversed([((*path, token), inner) for token, inner in _children(value)])
     return problems
+
+
+def _longest(path: Path, caps: Caps) -> tuple[int, str]:
+    """How many entries a list at this place may have, and the setting that says so."""
+    if path[:1] == ("architecture",) and path[-1] in {"layers", "shortcut", "hidden"}:
+        return caps.max_layers, " (FLIGHTLINE_MAX_LAYERS)"
+    return (caps.max_tags, " (FLIGHTLINE_MAX_TAGS)") if path == ("tags",) else (MAX_ENTRIES, "")
 
 
 def _children(value: object) -> Iterator[tuple[Token, object]]:

@@ -115,8 +115,8 @@ class Cutout(Part):
     """Makes a square in each image black, its centre anywhere in the image (DeVries and Taylor, 2017)."""
 
     kind: Literal["cutout"]
-    size: Annotated[int, Field(ge=1, le=64)] = 8
-    """Pixels of each side of the square, of which what lies outside the image is lost."""
+    size: Annotated[int, Field(ge=1)] = 8
+    """Pixels of each side of the square, at most the image's; what of it lies outside the image is lost."""
 
 
 class EarlyStopping(Part):

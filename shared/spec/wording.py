@@ -41,6 +41,10 @@ def word(finding: ErrorDetails, where: Place) -> str:
     return _WORDS.get(finding["type"], _other)(finding, where)
 
 
+_ENTRIES = {"layers": "layer", "shortcut": "layer", "augment": "augmentation"}
+"""What one entry of a list is called."""
+
+
 def _name(where: Place) -> str:
     name = ""
     for token in where.path:
@@ -60,8 +64,12 @@ def _missing(_: ErrorDetails, where: Place) -> str:
 def _unknown_field(_: ErrorDetails, where: Place) -> str:
     name = str(where.path[-1])
     likely = closest(name, where.fields)
-    if where.root is JobSpec and name in homes() and not (likely and likely.lower() == name.lower()):
-        hint = f"It belongs in {homes()[name]}."
+    home = homes().get(name) if where.root is JobSpec else None
+    kinds = [kind for kind, fields in where.rivals.items() if name in fields]
+    if home not in {None, pointer(where.path)} and not (likely and likely.lower() == name.lower()):
+        hint = f"It belongs in {home}."
+    elif kinds:
+        hint = f"It belongs to the kind {listed(kinds)}."
     elif likely:
         hint = f"Did you mean {show(likely)}?"
     else:
@@ -75,7 +83,8 @@ def _unknown_kind(finding: ErrorDetails, where: Place) -> str:
     if kind in ("residual", "whitening") and "conv2d" in where.kinds:  # layers, but not all
         return f"A {kind} layer cannot stand inside a residual block; it belongs in /architecture/layers."
     hint = did_you_mean(kind, where.kinds)
-    return f"There is no {_name(where)} of kind {show(kind)}.{hint} Known: {listed(where.kinds)}."
+    what = _ENTRIES.get(str(where.path[-2]), _name(where)) if isinstance(where.path[-1], int) else _name(where)
+    return f"There is no {what} of kind {show(kind)}.{hint} Known: {listed(where.kinds)}."
 
 
 def _no_kind(_: ErrorDetails, where: Place) -> str:
@@ -88,7 +97,8 @@ def _out_of_range(finding: ErrorDetails, where: Place) -> str:
 
 def _not_a(what: str) -> Callable[[ErrorDetails, Place], str]:
     def word(finding: ErrorDetails, where: Place) -> str:
-        bounds = f" {where.bounds}" if where.bounds else ""
+        comma = "," if where.bounds and where.bounds.endswith("or more") else ""
+        bounds = f"{comma} {where.bounds}" if where.bounds else ""
         return f"{_name(where)} must be {what}{bounds}, not {show(finding['input'])}."
 
     return word

@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.app import create_app
 from shared.settings import Settings
-from shared.spec import PRESETS
+from shared.spec import PRESETS, Caps, parse_spec
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,8 @@ def test_the_examples_and_presets_are_submissions(document: dict[str, Any]) -> N
     """What the reference shows is what the schema allows, short forms included."""
     body = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
     submissions = [example["value"] for example in body["examples"].values()]
+    for example in submissions:
+        parse_spec(example, Caps())
     submissions += [{"preset": name} for name in PRESETS]
     submissions += [{"architecture": name, "dataset": "synthetic"} for name in PRESETS]
     submissions += [preset.document for preset in PRESETS.values()]

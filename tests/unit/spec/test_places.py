@@ -31,7 +31,7 @@ def test_bounds_are_read_from_the_types() -> None:
     assert place(("training", "optimizer", "sgd", "lr")).bounds == "above 0 and at most 1,000"
     assert place(("training", "optimizer", "adam", "betas", 1)).bounds == "from 0 and below 1"
     assert place(("priority",)).bounds == "from 0 to 9"
-    assert place(("dataset", "train_per_class")).bounds == "from 1"
+    assert place(("dataset", "train_per_class")).bounds == "1 or more"
     assert place(("name",)).bounds is None
 
 
@@ -39,6 +39,7 @@ def test_fields_put_in_the_wrong_place_have_a_home() -> None:
     """A field name that stands in one place only is known with that place; one in many is not."""
     assert homes()["momentum"] == "/training/optimizer/momentum"
     assert homes()["threads"] == "/resources/threads"
+    assert homes()["preset"] == "/preset"
     assert "kind" not in homes()
     assert "name" not in homes()
 

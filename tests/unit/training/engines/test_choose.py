@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.spec import JobSpec
 from shared.spec.layers import ActivationName
-from shared.spec.rules import engine_misfit
+from shared.spec.rules import engine_misfits
 from shared.spec.training import Training
 from tests.unit.training.tiny import CONVNET, CPU, tiny_plan
 from worker.training import engines
@@ -87,7 +87,7 @@ def test_what_cannot_be_fused_is_refused_when_it_is_submitted(
     for architecture in ({"kind": "layers", "layers": [*start, *layers]}, *OTHERS):
         spec = JobSpec.model_validate({"architecture": architecture, **recipe})
         plan = plan_from_spec(spec.model_dump(mode="json"))
-        assert (engine_misfit(spec) is None) == FusedEngine.fits(plan, torch.device(device))
+        assert (not engine_misfits(spec)) == FusedEngine.fits(plan, torch.device(device))
 
 
 def test_an_unknown_name_is_refused() -> None:
