@@ -45,8 +45,17 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:
-    """Print rows under headers, unshortened without a terminal; where there are none, `empty` on standard error."""
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str, *, wrapped: str | None = None
+) -> None:
+    """Print rows under headers, unshortened without a terminal; where there are none, `empty` on standard error.
+
+    Args:
+        headers: one a column.
+        rows: cells, as many as headers.
+        empty: what to say of no rows.
+        wrapped: the column that gives way on a narrow terminal, over several lines; by default all do, cut short.
+    """
     if not rows:
         err().print(empty, markup=False)
         return
@@ -55,7 +64,10 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty:
     if not console.is_terminal:
         console.print(_aligned([list(headers), *([cell.plain for cell in row] for row in cells)]), markup=False)
         return
-    table = Table(*headers, box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        gives_way = wrapped in {None, header}
+        table.add_column(header, no_wrap=not gives_way, overflow="fold" if wrapped == header else "ellipsis")
     for row in cells:
         table.add_row(*row)
     Console(highlight=False).print(table)
@@ -72,8 +84,8 @@ def print_error(error: FlightlineError) -> None:
     console = err()
     console.print(Text.assemble(("Error: ", "bold red"), error.detail))
     for item in error.errors:
-        if item.pointer in error.detail and item.detail in error.detail:
-            continue  # said already, where there is only one
+        if item.pointer.removeprefix("/") in error.detail and item.detail in error.detail:
+            continue  # said already, where there is only one; a parameter stands in it by its name
         console.print(Text.assemble("  ", (item.pointer or "(the whole)", "bold"), ": ", item.detail))
     if isinstance(error, ApiError) and not error.errors:
         console.print(Text(f"  ({error.code}, HTTP {error.status})", "dim"))

@@ -263,6 +263,7 @@ class Artifact(Record):
     path: str
     sha256: str
     bytes: int
+    created_at: str
 
 
 class Worker(Record):

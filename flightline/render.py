@@ -12,6 +12,7 @@ from flightline.records import Evaluation, Job, Queue, Worker
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
 NOTHING = "–"
+NAMED_CLASSES = 4
 
 JOB_HEADERS = ("ID", "NAME", "STATUS", "EPOCH", "VAL ACC", "BEST", "DEVICE", "AGE")
 WORKER_HEADERS = ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT")
@@ -55,11 +56,20 @@ def scaled(value: float, unit: str) -> str:
     return f"{value:,.1f} P{unit}"
 
 
-def age(moment: str | None) -> str:
+def age(since: str | None) -> str:
     """How long ago an ISO 8601 moment was."""
-    if moment is None:
-        return NOTHING
-    return duration((dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(moment)).total_seconds())
+    return NOTHING if since is None else duration(span(since, None))
+
+
+def span(start: str, end: str | None) -> float:
+    """The seconds between two ISO 8601 moments, or up to now."""
+    until = dt.datetime.fromisoformat(end) if end else dt.datetime.now(dt.UTC)
+    return (until - dt.datetime.fromisoformat(start)).total_seconds()
+
+
+def moment(text: str) -> str:
+    """An ISO 8601 moment without its year and fractions: ``01-31 12:00:01``, in UTC."""
+    return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%m-%d %H:%M:%S}"
 
 
 def sparkline(values: Sequence[float | None], width: int = 24) -> str:
@@ -99,14 +109,20 @@ def job_row(job: Job, *, short: bool) -> list[object]:
     ]
 
 
-def worker_row(worker: Worker) -> list[object]:
+def classes(names: Sequence[str]) -> str:
+    """Some classes by name, many by their number."""
+    return ", ".join(names) if len(names) <= NAMED_CLASSES else f"{len(names)} classes"
+
+
+def worker_row(worker: Worker, *, short: bool) -> list[object]:
     """One line of the workers' list."""
-    held = sorted({str(dataset.get("name")) for dataset in worker.datasets})
+    held = sorted({f"{one.get('name')} ({classes(one.get('classes', ()))})" for one in worker.datasets})
+    job_id = worker.job_id or NOTHING
     return [
         worker.id,
         worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device,
         Text(worker.state, "green" if worker.live else "red"),
-        worker.job_id or NOTHING,
+        job_id[-8:] if short else job_id,
         ", ".join(held) or NOTHING,
         f"{age(worker.last_heartbeat_at)} ago",
     ]
@@ -143,7 +159,8 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
         ("parameters", count(job.cost.parameters)),
         ("device", job.device or NOTHING),
         ("worker", job.worker or NOTHING),
-        ("engine", f"{job.engine or NOTHING}{'' if job.exact else ' (not exactly repeatable)'}"),
+        ("engine", job.engine or NOTHING),
+        ("exact", "yes" if job.exact else "no: run again, its figures may differ in their last digits"),
         ("attempts", job.attempts),
         ("created", job.created_at),
         ("started", job.started_at or NOTHING),

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.http_answers import ATTEMPT, CATALOG, CREATED, EVALUATION, layer_cost
+
 Answer = tuple[int, Any]
 """A status, and JSON, bytes or the frames of a stream."""
 
@@ -43,6 +45,7 @@ class FakeService:
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._next: dict[str, int] = {}
+        self.layers = [layer_cost("/architecture/hidden/0", "linear", [3072], [2], 6146)]
         self.files = {"best.safetensors": b"weights"}
         self.sha256 = "9f4fe1d4b4b3d8ab8ee9ed2a1e1e2a8bbd5e0a3f8c5e2f7ad7c6f2d8e4a7b6c0"
 
@@ -125,8 +128,7 @@ class FakeService:
         if "architecture" not in document and "preset" not in document:
             return problem(422, "invalid_spec", "The spec is not valid.", ("/architecture", "is required"))
         if query.get("dry_run") == "true":
-            layer = {"kind": "linear", "input_shape": [3072], "output_shape": [2], "parameters": 6146}
-            cost = self.add()["cost"] | {"layers": [layer]}
+            cost = self.add()["cost"] | {"layers": self.layers}
             self.jobs.popitem()
             return 200, {
                 "spec": document,
@@ -215,9 +217,8 @@ class FakeService:
         if part == "evaluation":
             return 200, EVALUATION
         if part == "log":
-            lines: list[dict[str, Any]] = [
-                {"line": n, "attempt": 1, "level": "INFO", "message": f"line {n}", "created_at": ""} for n in (1, 2, 3)
-            ]
+            fields = {"attempt": 1, "level": "INFO", "created_at": CREATED}
+            lines: list[dict[str, Any]] = [{"line": n, "message": f"line {n}"} | fields for n in (1, 2, 3)]
             return 200, {"items": [line for line in lines if line["line"] > after][:2], "next_cursor": None}
         return self._files(part)
 
@@ -247,17 +248,11 @@ class FakeService:
 
     def _files(self, part: str) -> Answer:
         if part == "artifacts":
-            files = [{"name": name, "path": name, "sha256": self.sha256, "bytes": 7} for name in self.files]
+            fields = {"sha256": self.sha256, "bytes": 7, "created_at": CREATED}
+            files = [{"name": name, "path": name} | fields for name in self.files]
             return 200, {"items": files, "next_cursor": None}
         if part == "attempts":
-            attempt = {
-                "attempt": 1,
-                "worker": "w",
-                "device": "cpu",
-                "outcome": "failed",
-                "error": {"code": "x", "detail": "y"},
-            }
-            return 200, {"items": [attempt], "next_cursor": None}
+            return 200, {"items": [ATTEMPT], "next_cursor": None}
         name = part.removeprefix("artifacts/")
         return (200, self.files[name]) if name in self.files else problem(404, "not_found", "No such file.")
 
@@ -270,53 +265,6 @@ def problem(status: int, code: str, detail: str, *errors: tuple[str, str]) -> An
     """A problem document."""
     listed = [{"pointer": pointer, "detail": text} for pointer, text in errors]
     return status, {"type": "about:blank", "status": status, "code": code, "detail": detail, "errors": listed}
-
-
-def _listed(*items: dict[str, Any]) -> dict[str, Any]:
-    return {"items": list(items), "next_cursor": None}
-
-
-_FIGURES = {"precision": 0.8, "recall": 0.9, "f1": 0.85, "support": 1000}
-EVALUATION = {
-    "weights": "best",
-    "epoch": 2,
-    "accuracy": 0.85,
-    "loss": 0.4,
-    "classes": ["airplane", "bird"],
-    "confusion_matrix": [[900, 100], [200, 800]],
-    "per_class": [{"class": "airplane"} | _FIGURES, {"class": "bird"} | _FIGURES],
-}
-CATALOG: dict[str, Any] = {
-    "/readyz": {"status": "ready"},
-    "/v1/workers": _listed(
-        {
-            "id": "host-1:cpu:1",
-            "host": "host-1",
-            "pid": 1,
-            "device": "cpu",
-            "device_kind": "cpu",
-            "device_name": None,
-            "versions": {},
-            "datasets": [{"name": "cifar10", "classes": ["airplane", "bird"]}],
-            "state": "idle",
-            "job_id": None,
-            "started_at": "2026-01-31T12:00:00.000Z",
-            "last_heartbeat_at": "2026-01-31T12:00:00.000Z",
-        }
-    ),
-    "/v1/queues": _listed({"name": "flightline.any", "depth": 2, "oldest_age_seconds": 61.0, "messages": None}),
-    "/v1/presets": _listed(
-        {"name": "notebook-linear", "title": "Two layers", "note": "", "spec": {}, "cost": {"parameters": 1574402}}
-    ),
-    "/v1/datasets": _listed(
-        {
-            "name": "cifar10",
-            "classes": ["airplane", "bird"],
-            "held": [{"classes": ["airplane", "bird"], "workers": ["w"]}],
-        },
-        {"name": "synthetic", "classes": ["airplane", "bird"], "held": []},
-    ),
-}
 
 
 def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import typer
 
 from flightline.client import Client
 from flightline.commands.options import Json
-from flightline.console import print_json, print_table
+from flightline.console import out, print_json, print_table
 from flightline.records import Dataset, Preset
-from flightline.render import NOTHING, QUEUE_HEADERS, WORKER_HEADERS, count, queue_row, worker_row
+from flightline.render import NOTHING, QUEUE_HEADERS, WORKER_HEADERS, classes, count, queue_row, worker_row
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +24,8 @@ def register(app: typer.Typer) -> None:
 def workers(json: Json = False) -> None:
     """List the workers: device, state, job, the data they hold."""
     with Client() as client:
-        _show(client.workers(), json, WORKER_HEADERS, worker_row, "No workers. Start one: `flightline worker`.")
+        row = partial(worker_row, short=out().is_terminal)
+        _show(client.workers(), json, WORKER_HEADERS, row, "No workers. Start one: `flightline worker`.")
 
 
 def queues(json: Json = False) -> None:
@@ -58,5 +60,15 @@ def _preset_row(preset: Preset) -> list[object]:
 
 
 def _dataset_row(dataset: Dataset) -> list[object]:
-    held = sorted({worker for one in dataset.held for worker in one["workers"]})
-    return [dataset.name, ", ".join(dataset.classes), ", ".join(held) or NOTHING]
+    return [dataset.name, ", ".join(dataset.classes), "; ".join(_holders(dataset)) or NOTHING]
+
+
+def _holders(dataset: Dataset) -> list[str]:
+    """Who holds all of it, and who which part: several copies of one part are one entry."""
+    holders: dict[tuple[str, ...], set[str]] = {}
+    for one in dataset.held:
+        holders.setdefault(tuple(one["classes"]), set()).update(one["workers"])
+    return [
+        f"{', '.join(sorted(workers))}{'' if set(part) == set(dataset.classes) else f' ({classes(part)})'}"
+        for part, workers in holders.items()
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,8 +16,18 @@ from flightline.client import Client
 from flightline.commands.options import JobId, Json
 from flightline.console import err, out, print_json, print_table
 from flightline.errors import NotFound, UsageError
-from flightline.records import Job
-from flightline.render import CLASS_HEADERS, NOTHING, class_rows, confusion_rows, job_facts
+from flightline.parts import (
+    ARTIFACT_HEADERS,
+    ATTEMPT_HEADERS,
+    EPOCH_HEADERS,
+    LOG_HEADERS,
+    artifact_row,
+    attempt_notes,
+    attempt_row,
+    epoch_rows,
+    log_row,
+)
+from flightline.render import CLASS_HEADERS, class_rows, confusion_rows, job_facts
 
 
 class Part(StrEnum):
@@ -55,12 +66,16 @@ def show(
         chosen: Literal["best", "last"] = "last" if weights is Weights.last else "best"
         if json:
             print_json(_document(client, job_id, part, chosen))
-        elif part is Part.job:
-            _show_job(client, client.job(job_id), chosen)
-        elif part is Part.evaluation:
-            _show_evaluation(client, job_id, chosen)
         else:
-            _show_rows(_document(client, job_id, part, chosen), part)
+            shows: dict[Part, Callable[[Client, str], None]] = {
+                Part.job: partial(_show_job, weights=chosen),
+                Part.epochs: _show_epochs,
+                Part.evaluation: partial(_show_evaluation, weights=chosen),
+                Part.attempts: _show_attempts,
+                Part.log: _show_log,
+                Part.artifacts: _show_artifacts,
+            }
+            shows[part](client, job_id)
 
 
 def _document(client: Client, id: str, part: Part, weights: Literal["best", "last"]) -> Any:  # JSON
@@ -78,7 +93,8 @@ def _document(client: Client, id: str, part: Part, weights: Literal["best", "las
     return reads[part]()
 
 
-def _show_job(client: Client, job: Job, weights: Literal["best", "last"]) -> None:
+def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None:
+    job = client.job(id)
     for label, value in job_facts(job):
         out().print(Text.assemble((f"{label:<11} ", "dim"), value if isinstance(value, Text) else str(value)))
     if job.succeeded:
@@ -97,22 +113,25 @@ def _show_evaluation(client: Client, id: str, weights: Literal["best", "last"]) 
     print_table(headers, rows, "No classes.")
 
 
-def _show_rows(document: Any, part: Part) -> None:
-    """Columns or lists of objects as one table, without what is nested."""
-    if part is Part.epochs:
-        columns = {key: column for key, column in document.items() if isinstance(column, list)}
-        headers, rows = list(columns), [[_cell(value) for value in row] for row in zip(*columns.values(), strict=True)]
-    else:
-        items = document["items"]
-        headers = [key for key, value in items[0].items() if not isinstance(value, dict)] if items else []
-        rows = [[_cell(item.get(key)) for key in headers] for item in items]
-    print_table([header.upper().replace("_", " ") for header in headers], rows, f"No {part.value} yet.")
+def _show_epochs(client: Client, id: str) -> None:
+    print_table(EPOCH_HEADERS, epoch_rows(client.epochs(id)), "No epochs.")
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return NOTHING
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+def _show_attempts(client: Client, id: str) -> None:
+    attempts = client.attempts(id)
+    print_table(ATTEMPT_HEADERS, [attempt_row(one) for one in attempts], "No attempts.", wrapped="WORKER")
+    for note in (note for attempt in attempts for note in attempt_notes(attempt)):
+        out().print(note, markup=False)
+
+
+def _show_log(client: Client, id: str) -> None:
+    print_table(LOG_HEADERS, [log_row(line) for line in client.log(id)], "No log.", wrapped="MESSAGE")
+
+
+def _show_artifacts(client: Client, id: str) -> None:
+    short = out().is_terminal
+    rows = [artifact_row(one, short=short) for one in client.artifacts(id)]
+    print_table(ARTIFACT_HEADERS, rows, "No artifacts.", wrapped="NAME")
 
 
 def download(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,8 @@ from flightline.errors import UsageError
 from flightline.progress import ending, follow_jobs
 from flightline.records import Check, Job
 from flightline.render import count, scaled, title
+
+Layer = dict[str, Any]
 
 
 def register(app: typer.Typer) -> None:
@@ -109,10 +111,7 @@ def _show_check(check: Check, json: bool) -> None:
     if json:
         print_json(check.raw)
         return
-    rows = [
-        [layer["kind"], _shape(layer["input_shape"]), _shape(layer["output_shape"]), count(layer["parameters"])]
-        for layer in check.raw["cost"].get("layers", [])
-    ]
+    rows = [_layer_row(layer) for layer in _blocks_first(check.raw["cost"].get("layers", []))]
     print_table(["LAYER", "IN", "OUT", "PARAMETERS"], rows, "No layers.")
     cost = check.cost
     out().print(
@@ -121,6 +120,29 @@ def _show_check(check: Check, json: bool) -> None:
     )
     for warning in check.warnings:
         err().print(f"Warning: {warning}", markup=False)
+
+
+def _layer_row(layer: Layer) -> list[object]:
+    shapes = [_shape(layer["input_shape"]), _shape(layer["output_shape"])]
+    return [_place(layer) + layer["kind"], *shapes, count(layer["parameters"])]
+
+
+def _blocks_first(layers: list[Layer]) -> list[Layer]:
+    """The layers with each residual block above what it is the sum of; the service tells it after them."""
+    numbers = {layer["pointer"]: number for number, layer in enumerate(layers)}
+
+    def place(layer: Layer) -> tuple[int, int]:
+        number = numbers[layer["pointer"]]
+        block = numbers.get(layer["pointer"].rsplit("/", 2)[0], number)
+        return block, -1 if layer["kind"] == "residual" else number
+
+    return sorted(layers, key=place)
+
+
+def _place(layer: Layer) -> str:
+    """Where in a residual block a layer stands; empty for one that is in none."""
+    _, _, inside = layer["pointer"].removeprefix("/architecture/layers/").partition("/")
+    return f"  {inside.replace('/', '.')} " if "/" in inside else ""
 
 
 def _shape(shape: list[int]) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from flightline.following import Following
-from tests.http_service import EVALUATION, FakeService, problem
+from tests.http_answers import CATALOG, EVALUATION, layer_cost
+from tests.http_service import FakeService, problem
 from tests.unit.flightline.conftest import Run
 
 
@@ -101,6 +102,31 @@ def test_refused_spec_shows_pointers(run: Run, service: FakeService) -> None:
     assert outcome.err == "Error: Two things.\n  /a: is wrong\n  /b: too\n"
 
 
+def test_a_refusal_of_one_thing_is_said_once(run: Run, service: FakeService) -> None:
+    """The message has it already, with its place: a parameter's name, or a pointer."""
+    for pointer, place in (("/status", "status"), ("/a/b", "(at /a/b)")):
+        detail = f"{place} must be another"
+        service.refuse["GET /v1/jobs"] = problem(422, "invalid_query", f"{detail}.", (pointer, detail))
+        assert run("jobs", "--status", "done").err == f"Error: {detail}.\n"
+
+
+def test_show_says_whether_a_job_can_be_repeated_exactly(run: Run, service: FakeService) -> None:
+    """Either way."""
+    assert "exact       yes\n" in run("show", service.add()["id"]).out
+    assert "exact       no: run again, its figures may" in run("show", service.add(exact=False)["id"]).out
+
+
+def test_datasets_names_the_classes_where_not_all_are_held(
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers with the same part are one entry; one that has all of it stands by itself."""
+    parts = [(["a", "b"], ["w1"]), (["a", "b", "c"], ["w2"]), (["a", "b"], ["w0"])]
+    held = [{"classes": classes, "workers": workers} for classes, workers in parts]
+    items = [{"name": "letters", "classes": ["a", "b", "c"], "held": held}]
+    monkeypatch.setitem(CATALOG, "/v1/datasets", {"items": items, "next_cursor": None})
+    assert "letters   a, b, c  w0, w1 (a, b); w2\n" in run("datasets").out
+
+
 def test_no_service(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a service the exit code is 4 and the message says how to start one."""
     monkeypatch.setenv("FLIGHTLINE_URL", "http://127.0.0.1:9")
@@ -116,6 +142,28 @@ def test_dry_run(run: Run, service: FakeService) -> None:
     assert "14.9 MB of weights, 161.2 GFLOP an epoch. Nothing was submitted." in outcome.out
     assert run("submit", "--preset", "x", "--dry-run", "--json").json["cost"]["layers"][0]["parameters"] == 6146
     assert not service.jobs
+
+
+def test_dry_run_shows_what_a_residual_block_is_made_of(run: Run, service: FakeService) -> None:
+    """The block, the sum of two rows of layers, stands above them, and each says in which row it is."""
+    block = "/architecture/layers/1"
+    service.layers = [
+        layer_cost("/architecture/layers/0", "conv2d", [3, 8, 8], [4, 8, 8], 112),
+        layer_cost(f"{block}/layers/0", "conv2d", [4, 8, 8], [8, 8, 8], 296),
+        layer_cost(f"{block}/layers/1", "relu", [8, 8, 8], [8, 8, 8], 0),
+        layer_cost(f"{block}/shortcut/0", "conv2d", [4, 8, 8], [8, 8, 8], 40),
+        layer_cost(block, "residual", [4, 8, 8], [8, 8, 8], 0),
+        layer_cost("/architecture/layers/2", "flatten", [8, 8, 8], [512], 0),
+    ]
+    rows = [line[:20].rstrip() for line in run("submit", "--preset", "x", "--dry-run").out.splitlines()]
+    assert rows[1:7] == [
+        "conv2d",
+        "residual",
+        "  layers.0 conv2d",
+        "  layers.1 relu",
+        "  shortcut.0 conv2d",
+        "flatten",
+    ]
 
 
 def test_watch_prints_a_line_an_epoch(run: Run, service: FakeService) -> None:
@@ -263,7 +311,7 @@ def test_priority(run: Run, service: FakeService) -> None:
 @pytest.mark.parametrize(
     "command, text",
     [
-        ("workers", "host-1:cpu:1  cpu     idle   –    cifar10"),
+        ("workers", "host-1:cpu:1  cpu     idle   –    cifar10 (airplane, bird)  "),
         ("queues", "flightline.any  2        1:01    Redis is down"),
         ("presets", "notebook-linear  1,574,402   Two layers"),
         ("datasets", "cifar10    airplane, bird  w"),

@@ -173,7 +173,7 @@ def test_evaluation_and_attempts_are_nested_records(client: Client, service: Fak
     """Nested objects and lists of them have attributes too."""
     job_id = service.add()["id"]
     assert [one.recall for one in client.evaluation(job_id).per_class] == [0.9, 0.9]
-    assert client.attempts(job_id)[0].raw["error"]["code"] == "x"
+    assert client.attempts(job_id)[0].raw["error"]["code"] == "non_finite_loss"
     client.evaluation(job_id, "last")
     assert service.requests[-1][1].endswith("/evaluation?weights=last")
 

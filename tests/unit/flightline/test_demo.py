@@ -12,7 +12,8 @@ import pytest
 
 import flightline.demo
 from flightline.following import Following
-from tests.http_service import CATALOG, FakeService
+from tests.http_answers import CATALOG
+from tests.http_service import FakeService
 from tests.unit.flightline.conftest import Run
 
 
