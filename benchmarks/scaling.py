@@ -8,8 +8,8 @@ from benchmarks import paired
 from benchmarks.lines import Line
 from benchmarks.service import Service, service
 
-JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 1}}
-JOBS_PER_WORKER = 4
+JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 2}}
+JOBS_PER_WORKER = 3
 TARGET = 1.9
 
 
