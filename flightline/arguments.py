@@ -75,19 +75,28 @@ def _value(text: str) -> object:
 
 
 def _set(target: Any, path: Sequence[str], value: object, setting: str) -> None:  # JSON
-    for step in path[:-1]:
-        target = target.setdefault(step, {}) if isinstance(target, dict) else target[_index(target, step, setting)]
-    if isinstance(target, dict):
-        target[path[-1]] = value
-    else:
-        target[_index(target, path[-1], setting)] = value
+    for length in range(1, len(path)):
+        key = _key(target, path[:length], setting)
+        target = target.setdefault(key, {}) if isinstance(target, dict) else target[key]
+    target[_key(target, path, setting)] = value
 
 
-def _index(target: object, step: str, setting: str) -> int:
-    if isinstance(target, list) and step.isdigit() and int(step) < len(target):
-        return int(step)
-    what = f"a list of {len(target)}" if isinstance(target, list) else f"the value {json.dumps(target)}"
-    raise UsageError(f"--set {setting!r}: {step!r} does not fit into {what}.")
+def _key(target: object, path: Sequence[str], setting: str) -> str | int:
+    """The last step of `path` as it is used in `target`: a field's name, or a number into a list."""
+    step = path[-1]
+    number = int(step) if step.isdecimal() else None
+    if isinstance(target, dict) and (number is None or len(path) == 1):  # below the job no field is called by a number
+        return step
+    if isinstance(target, list) and number is not None and number < len(target):
+        return number
+    raise UsageError(f"--set {setting!r}: {step!r} does not fit into {_misfit(target, path)}.")
+
+
+def _misfit(target: object, path: Sequence[str]) -> str:
+    if not isinstance(target, dict | list):
+        return f"the value {json.dumps(target)}"
+    what = f"a list of {len(target)}" if isinstance(target, list) else "a list that the job does not give"
+    return f"{what}. A list is set whole: --set '{'.'.join(path[:-1])}=[…]'; its entries can be changed by number"
 
 
 def find_job(client: Client, text: str) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
-from uuid import uuid4
 
 import httpx
 
-from flightline.documents import encoded, job_document
+from flightline.documents import encoded, job_document, key_header
 from flightline.downloads import save
 from flightline.patience import surely
 from flightline.records import (
@@ -86,7 +86,7 @@ class Client:
         """Submit a spec, or a preset by name; `overrides` are merged in (``training={"epochs": 20}``, ``name="try"``).
 
         An answer that is lost on its way is asked for again for some seconds, under the key that the job was sent with:
-        that makes no second job.
+        that makes no second job. So is a service that has answered this client before and is being restarted.
 
         Args:
             spec: the job's document, or a preset's name.
@@ -95,10 +95,9 @@ class Client:
 
         Raises:
             InvalidRequest: the spec cannot be trained; `errors` say why and where.
+            UsageError: this is no spec, or no key.
         """
-        body = encoded(job_document(spec, overrides))
-        headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
-        return Job(surely(lambda: self._transport.call("POST", "/v1/jobs", content=body, headers=headers)))
+        return self._submit("/v1/jobs", encoded(job_document(spec, overrides)), idempotency_key)
 
     def check(self, spec: Mapping[str, Any] | str, **overrides: Any) -> Check:
         """Check a spec and work out its cost without submitting it; raises as `submit` does."""
@@ -181,9 +180,9 @@ class Client:
         """
         return Job(self._transport.call("POST", f"{_job(id)}/cancel"))
 
-    def retry(self, id: str) -> Job:
-        """Submit the same spec again as a new job, linked by `retry_of`."""
-        return Job(self._transport.call("POST", f"{_job(id)}/retry"))
+    def retry(self, id: str, *, idempotency_key: str | None = None) -> Job:
+        """Submit the same spec again as a new job, linked by `retry_of`; a lost answer is asked for as in `submit`."""
+        return self._submit(f"{_job(id)}/retry", None, idempotency_key)
 
     def delete(self, id: str) -> None:
         """Delete a finished job with its artifacts. Raises `Conflict` for one that is queued or running."""
@@ -249,6 +248,11 @@ class Client:
         """What the service says about its database and Redis. Raises `Unavailable` when one is missing."""
         answer: dict[str, Any] = self._transport.get("/readyz")
         return answer
+
+    def _submit(self, path: str, body: bytes | None, key: str | None) -> Job:
+        headers = key_header(key)
+        send = partial(self._transport.call, "POST", path, content=body, headers=headers)
+        return Job(surely(send, met=self._transport.met))
 
     def _list(self, kind: type[R], path: str, **params: object) -> list[R]:
         return [kind(item) for item in self._transport.get(path, **params)["items"]]

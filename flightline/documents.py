@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
+
+from flightline.errors import UsageError
 
 Document = dict[str, Any]
 
+KEY = re.compile(r"[!-~]{1,255}")
+
+
+def key_header(key: object) -> dict[str, str]:
+    """The header that lets a request be sent again without a second job: under a key of the caller's, or a new one.
+
+    Raises:
+        UsageError: it is no key.
+    """
+    if key is None:
+        return {"Idempotency-Key": uuid4().hex}
+    if not (isinstance(key, str) and KEY.fullmatch(key)):
+        raise UsageError(f"An idempotency_key is text of 1 to 255 ASCII characters without spaces, not {key!r:.60}.")
+    return {"Idempotency-Key": key}
+
 
 def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) -> Document:
-    """The document to submit: a spec, or a preset's name, with `overrides` merged in, as `merged` has it."""
+    """The document to submit: a spec, or a preset's name, with `overrides` merged in, as `merged` has it.
+
+    Raises:
+        UsageError: the spec is neither.
+    """
+    if not isinstance(spec, str | Mapping):
+        raise UsageError(
+            f'A job is an object such as {{"preset": "notebook-tapered"}}, or a preset\'s name, not {spec!r:.60}.'
+        )
     start: Document = {"preset": spec} if isinstance(spec, str) else dict(spec)
     for field in (field for field, value in overrides.items() if isinstance(value, Mapping)):
         write_out(start, field)

@@ -55,10 +55,10 @@ def patiently(read: Callable[..., T], *arguments: object) -> T:
             patience.pause(error)
 
 
-def surely(send: Callable[[], T]) -> T:
+def surely(send: Callable[[], T], *, met: bool) -> T:
     """What `send` returns, which can be sent again without harm: again while nobody knows whether it arrived.
 
-    A service that is not there at all from the start is not waited for; it may never come.
+    A service that is not there from the start may never come; it is waited for only by who has `met` it before.
     """
     patience = Patience(SENDING_SECONDS)
     doubtful = False
@@ -67,6 +67,13 @@ def surely(send: Callable[[], T]) -> T:
             return send()
         except FlightlineError as error:
             doubtful = doubtful or isinstance(error, AnswerLost | Unavailable)
-            if not (doubtful and (isinstance(error, AWAY) or error.code == IN_PROGRESS)):
+            if not _may_pass(error, doubtful=doubtful, met=met):
                 raise
             patience.pause(error)
+
+
+def _may_pass(error: FlightlineError, *, doubtful: bool, met: bool) -> bool:
+    """Whether the same may be answered otherwise soon. A key in use is this call's own only where one was lost."""
+    if isinstance(error, AWAY):
+        return doubtful or met
+    return doubtful and error.code == IN_PROGRESS

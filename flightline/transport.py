@@ -45,11 +45,15 @@ class Transport:
         base_url: the service's address without ``/v1``.
         timeout: seconds for one answer.
         http: another httpx transport, for tests.
+
+    Attributes:
+        met: whether anything has been answered yet.
     """
 
     def __init__(self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None) -> None:
         self.base_url = base_url.rstrip("/")
         self.timeout = timeout
+        self.met = False
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
         # No limit of connections: each event stream holds one for as long as its job runs.
         with self._translated():
@@ -88,6 +92,7 @@ class Transport:
         headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
         with self._translated():
             response = self._http.request(method, path, params=_query(params), content=content, headers=headers)
+        self.met = True
         return _read(response)
 
     @contextmanager
@@ -103,6 +108,7 @@ class Transport:
         """
         timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
         with self._translated(), self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
+            self.met = True
             if response.is_error:
                 response.read()
                 _read(response)

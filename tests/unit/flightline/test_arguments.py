@@ -41,6 +41,16 @@ def test_settings_that_fit_nowhere(setting: str) -> None:
         apply_settings({"layers": [{}, {}], "name": "x"}, [setting])
 
 
+@pytest.mark.parametrize(
+    "document", [{"preset": "convnet"}, {"training": {"epochs": 2}}, {"training": {"augment": []}}]
+)
+def test_a_setting_in_a_list_that_is_not_there(document: dict[str, object]) -> None:
+    """Lists are sent whole: the message says so, and shows how."""
+    with pytest.raises(UsageError) as caught:
+        apply_settings(document, ["training.augment.0.kind=flip"])
+    assert "A list is set whole: --set 'training.augment=[…]'" in caught.value.detail
+
+
 def test_merged_replaces_what_is_no_object() -> None:
     """Objects are merged; lists and plain values are replaced whole."""
     assert merged({"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"c": [3]}, "d": {"e": 2}}) == {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 
-from flightline import Client, FlightlineError, NotReachable, Unavailable, patience
-from flightline.errors import AnswerLost
+from flightline import Client, Conflict, FlightlineError, NotReachable, Unavailable, patience
+from flightline.errors import AnswerLost, UsageError
 from tests.http_service import FakeService
 
 JOB = FakeService().add(name="mine")
@@ -94,6 +95,60 @@ def test_a_plain_no_is_taken_at_once(make: Make, answer: Answer, kind: type[Exce
     with pytest.raises(kind):
         client.submit("notebook-linear")
     assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("before", [[NOBODY], [NOBODY, LOST, NOBODY]])
+def test_a_service_that_was_there_is_waited_for(make: Make, before: list[Answer]) -> None:
+    """A refused connection then means that it is restarted; nothing has arrived yet."""
+    client, service = make(CREATED, *before, CREATED)
+    client.job("x")
+
+    assert client.submit("notebook-linear").name == "mine"
+
+    assert len(service.requests) == len(before) + 2
+
+
+def test_a_key_in_use_is_no_restart(make: Make) -> None:
+    """Whoever else submits under that key is not waited for, by a client that knows the service either."""
+    client, service = make(CREATED, IN_PROGRESS)
+    client.job("x")
+
+    with pytest.raises(Conflict):
+        client.submit("notebook-linear", idempotency_key="mine")
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("before", [[LOST], [DOWN, NOBODY], [LOST, IN_PROGRESS]])
+def test_a_doubtful_retry_is_sent_again_under_its_key(make: Make, before: list[Answer]) -> None:
+    """A retry makes a job as well."""
+    client, service = make(*before, CREATED, CREATED)
+
+    assert client.retry("x").name == "mine"
+    client.retry("x", idempotency_key="mine")
+
+    *first, other = service.keys
+    assert (len(first), len(set(first)), other) == (len(before) + 1, 1, "mine")
+
+
+@pytest.mark.parametrize("key", ["", "two words", "ü", "x" * 256, 5, b"mine"])
+def test_a_key_that_is_none_is_refused(make: Make, key: Any) -> None:
+    """Before anything is sent, in words about the key."""
+    client, service = make()
+
+    for send in (client.submit, client.retry):
+        with pytest.raises(UsageError, match="An idempotency_key is text of 1 to 255 ASCII characters without spaces"):
+            send("notebook-linear", idempotency_key=key)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("spec", [None, 5, ["notebook-linear"]])
+def test_what_is_no_job_is_refused(make: Make, spec: Any) -> None:
+    """Before anything is sent, in words about the job."""
+    client, _ = make()
+
+    for send in (client.submit, client.check):
+        with pytest.raises(UsageError, match=r"A job is an object .* or a preset's name, not"):
+            send(spec)
 
 
 @pytest.mark.parametrize("answer, kind", [(LOST, AnswerLost), (DOWN, Unavailable)])
