@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import asdict
-from hashlib import sha256
 from typing import Any
-
-from flask import request
 
 from api.operations import Reply, Routes
 from api.pagination import decode_cursor, encode_cursor
@@ -22,7 +18,6 @@ from shared.errors import (
     IdempotencyKeyInUse,
     IdempotencyKeyReused,
     IllegalTransition,
-    InvalidQuery,
     InvalidSpec,
     JobNotFound,
     StorageError,
@@ -32,7 +27,6 @@ from shared.spec import Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
-_KEY = re.compile(r"[!-~]{1,255}")
 
 
 @routes.post(
@@ -52,7 +46,7 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
 
     Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
     """
-    key = _submission_key(body)
+    key = IDEMPOTENCY_KEY.read()
     submission = parse_submission(body, services.settings.caps)
     warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
     if query.dry_run:
@@ -60,19 +54,11 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     if key is None:
         job_id, new = jobs.submit(services.db, submission, warnings=warnings), True
     else:
-        job_id, new = jobs.submit_once(services.db, submission, key, warnings=warnings)
+        once = SubmissionKey.of_submission(key, submission)
+        job_id, new = jobs.submit_once(services.db, submission, once, warnings=warnings)
     job = _published(services, job_id) if new else queries.job(services.db, job_id)
     job["cost"] = asdict(submission.cost)
     return _created(job)
-
-
-def _submission_key(body: bytes) -> SubmissionKey | None:
-    text = request.headers.get(IDEMPOTENCY_KEY.name)
-    if text is None:
-        return None
-    if not _KEY.fullmatch(text):
-        raise InvalidQuery("The header Idempotency-Key must be 1 to 255 characters of ASCII without spaces.")
-    return SubmissionKey(text, sha256(body).hexdigest())
 
 
 @routes.get("/v1/jobs", query=JobsQuery, answers={200: JobPage})
@@ -100,7 +86,10 @@ def change_job(services: Services, job_id: str, body: bytes) -> Reply:
 
 @routes.delete("/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition))
 def delete_job(services: Services, job_id: str) -> Reply:
-    """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first."""
+    """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first.
+
+    The `Idempotency-Key` that it was made with is free again.
+    """
     jobs.delete(services.db, job_id)
     _delete_artifacts(services, job_id)
     return Reply(None)
@@ -117,10 +106,22 @@ def cancel_job(services: Services, job_id: str) -> Reply:
     return Reply(queries.job(services.db, job_id), 200 if done else 202)
 
 
-@routes.post("/v1/jobs/<job_id>/retry", answers={201: Job}, raises=(JobNotFound, IllegalTransition, InvalidSpec))
+@routes.post(
+    "/v1/jobs/<job_id>/retry",
+    answers={201: Job},
+    raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    headers=(IDEMPOTENCY_KEY,),
+)
 def retry_job(services: Services, job_id: str) -> Reply:
-    """Submit the same spec again as a new job, linked to this one by `retry_of`."""
-    return _created(_published(services, jobs.retry(services.db, job_id, services.settings.caps)))
+    """Submit the same spec again as a new job, linked to this one by `retry_of`.
+
+    With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
+    """
+    key, caps = IDEMPOTENCY_KEY.read(), services.settings.caps
+    if key is None:
+        return _created(_published(services, jobs.retry(services.db, job_id, caps)))
+    new_id, new = jobs.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id))
+    return _created(_published(services, new_id) if new else queries.job(services.db, new_id))
 
 
 def _published(services: Services, job_id: str) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from api.components import answer_schemas, merged, query_parameters, reference_t
 from api.errors import MEDIA_TYPE, Forbidden, Problem
 from api.operations import Described, Operation
 from api.security import SAFE_METHODS
-from shared.errors import BadRequest, FlightlineError, InvalidQuery, PayloadTooLarge, UnsupportedMediaType
+from shared.errors import (
+    BadRequest,
+    FlightlineError,
+    InvalidHeader,
+    InvalidQuery,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+from shared.spec.decoding import MalformedJson
 
 TAGS = {
     "jobs": "Submit, list, read, cancel, retry and delete jobs.",
@@ -58,8 +66,10 @@ def describe(operations: Iterable[Operation], version: str) -> dict[str, Any]:
 def errors_of(operation: Operation) -> tuple[type[FlightlineError], ...]:
     """Every error that the operation may answer, its own and those of all its kind."""
     common: list[type[FlightlineError]] = [InvalidQuery]
+    if operation.headers:
+        common.append(InvalidHeader)
     if operation.body is not None:
-        common += [BadRequest, PayloadTooLarge, UnsupportedMediaType]
+        common += [BadRequest, MalformedJson, PayloadTooLarge, UnsupportedMediaType]
     if operation.method not in SAFE_METHODS:
         common.append(Forbidden)
     return tuple(dict.fromkeys((*operation.raises, *common)))

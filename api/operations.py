@@ -13,6 +13,7 @@ An endpoint is a plain function of what it asked for::
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -23,7 +24,7 @@ from pydantic import BaseModel
 
 from api.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
-from shared.errors import FlightlineError
+from shared.errors import FlightlineError, InvalidHeader
 
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
@@ -65,12 +66,25 @@ class Header:
     """A request header that an operation reads."""
 
     name: str
+    form: str
+    """What its value must be, as words."""
     description: str
     schema: Mapping[str, object]
 
     def describe(self) -> dict[str, Any]:
         """Its OpenAPI parameter object."""
         return {"name": self.name, "in": "header", "description": self.description, "schema": dict(self.schema)}
+
+    def read(self) -> str | None:
+        """What the current request sends; None when it does not.
+
+        Raises:
+            InvalidHeader: it is not of the schema's form.
+        """
+        text = request.headers.get(self.name)
+        if text is not None and not re.fullmatch(str(self.schema["pattern"]).strip("^$"), text):
+            raise InvalidHeader(f"The header {self.name} must be {self.form}.")
+        return text
 
 
 @dataclass(frozen=True)

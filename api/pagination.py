@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, Vali
 from api.parsing import Instant
 from shared.errors import FieldError, InvalidQuery
 from shared.listing import Key
+from shared.spec.phrases import summary
 
 Sort = Literal[
     "created_at",
@@ -65,5 +66,5 @@ def decode_cursor(sort: Sort, cursor: str | None) -> Key | None:
 
 
 def _refuse(detail: str) -> NoReturn:
-    sentence = f"The cursor {detail}."
-    raise InvalidQuery(sentence, (FieldError("/cursor", sentence),))
+    problem = FieldError("/cursor", f"The cursor {detail}.")
+    raise InvalidQuery(summary([problem]), (problem,))

@@ -108,12 +108,15 @@ class EvaluationQuery(QueryModel):
 
 LAST_EVENT_ID = Header(
     "Last-Event-ID",
+    "the id of an event of this job, a whole number",
     "The id of the last event that came, as browsers send it: as `after`, whichever is larger.",
-    {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    {"type": "string", "pattern": "^[0-9]{0,18}$"},
 )
 IDEMPOTENCY_KEY = Header(
     "Idempotency-Key",
-    "Any text that is new for each job. A submission that is sent again with its key and the same body, within 24 "
-    "hours, makes no second job: the answer is the first one's job as it is now.",
+    "1 to 255 characters of ASCII without spaces",
+    "1 to 255 characters of ASCII without spaces, new for each job. A request that is sent again with its key within "
+    "24 hours makes no second job: the answer is the first one's job as it is now. It must ask for the same, in "
+    "whatever order or form. Deleting the job frees its key.",
     {"type": "string", "pattern": "^[!-~]{1,255}$"},
 )

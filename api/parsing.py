@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from shared.errors import BadRequest, FieldError, InvalidQuery, JobNotFound, PayloadTooLarge, UnsupportedMediaType
-from shared.spec.phrases import did_you_mean, listed, show
+from shared.spec.phrases import did_you_mean, listed, show, summary
 from shared.spec.places import place
 from shared.spec.pointers import pointer
 from shared.spec.wording import word
@@ -71,7 +71,7 @@ def parse_query(model: type[Query], parameters: MultiDict[str, str]) -> Query:
             return model.model_validate(values)
         except ValidationError as error:
             errors = _field_errors(model, error)
-    raise InvalidQuery(" ".join(one.detail for one in errors), tuple(errors))
+    raise InvalidQuery(summary(errors), tuple(errors))
 
 
 def read_json_body(request: Request, max_bytes: int) -> bytes:

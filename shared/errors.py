@@ -4,6 +4,7 @@ FlightlineError                 code, http_status, retryable
 ├ BadRequest                400
 ├ InvalidSpec               422
 ├ InvalidQuery              422
+├ InvalidHeader             422
 ├ JobNotFound               404
 ├ NotFound                  404
 ├ IllegalTransition         409
@@ -74,6 +75,13 @@ class InvalidQuery(FlightlineError):
     http_status = 422
 
 
+class InvalidHeader(FlightlineError):
+    """A request header that means nothing here."""
+
+    code = "invalid_header"
+    http_status = 422
+
+
 class NotFound(FlightlineError):
     """There is no such thing."""
 
@@ -106,7 +114,7 @@ class IdempotencyKeyInUse(FlightlineError):
 
 
 class IdempotencyKeyReused(FlightlineError):
-    """The key was sent before with another body."""
+    """The key was sent before, with a request for something else."""
 
     code = "idempotency_key_reused"
     http_status = 422

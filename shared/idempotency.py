@@ -1,13 +1,15 @@
-"""A submission that is sent again, because its answer was lost, makes no second job: the sender's key tells.
+"""A submission or retry that is sent again, because its answer was lost, makes no second job: the sender's key tells.
 
 The key is written in the job's own transaction, so it stands exactly when the job does.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
+import rfc8785
 from sqlalchemy import delete, func, insert, literal, select, text
 from sqlalchemy.exc import OperationalError
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from shared.db import Database
+    from shared.spec import Submission
 
 KEEP_SECONDS = 24 * 3600.0
 WAIT_SECONDS = 2.0
@@ -32,7 +35,7 @@ class SubmissionKey:
 
     Attributes:
         key: the sender's own, new for each job.
-        body_sha256: of the document that was sent, in hexadecimal.
+        body_sha256: of what is asked for, in hexadecimal; the same however the body words it.
         owner: whose key it is: two people may choose the same.
     """
 
@@ -40,12 +43,27 @@ class SubmissionKey:
     body_sha256: str
     owner: str = ""
 
+    @classmethod
+    def of_submission(cls, key: str, submission: Submission) -> Self:
+        """The key of a job that is described. Defaults are left out, so one that is added later changes nothing."""
+        spec = submission.spec.model_dump(mode="json", exclude_defaults=True)
+        return cls(key, _sha256({"preset": submission.preset, "spec": spec}))
+
+    @classmethod
+    def of_retry(cls, key: str, job_id: str) -> Self:
+        """The key of a job that is another one's repetition."""
+        return cls(key, _sha256({"retry_of": job_id}))
+
+
+def _sha256(content: dict[str, Any]) -> str:
+    return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+
 
 def first_job(connection: Connection, key: SubmissionKey) -> str | None:
     """The job that the key stands for; None for a new key, which is then this transaction's until it ends.
 
     Raises:
-        IdempotencyKeyReused: it stands for another document.
+        IdempotencyKeyReused: it stands for something else.
         IdempotencyKeyInUse: another transaction has it, and takes long.
     """
     _keep_others_out(connection, key)
@@ -61,7 +79,7 @@ def first_job(connection: Connection, key: SubmissionKey) -> str | None:
         return None
     if row.body_sha256 != key.body_sha256:
         raise IdempotencyKeyReused(
-            f"The Idempotency-Key {key.key!r} was sent before, with another body: that made job {row.job_id}. "
+            f"The Idempotency-Key {key.key!r} was sent before, for something else: that made job {row.job_id}. "
             "Send a new key with each job."
         )
     return str(row.job_id)
@@ -95,5 +113,5 @@ def _keep_others_out(connection: Connection, key: SubmissionKey) -> None:
         if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
             raise
         raise IdempotencyKeyInUse(
-            f"The first submission with the Idempotency-Key {key.key!r} is still in progress. Send it again soon."
+            f"The first request with the Idempotency-Key {key.key!r} is still in progress. Send it again soon."
         ) from error

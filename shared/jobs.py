@@ -59,16 +59,19 @@ def submit_once(
         The job's id, and whether it is new.
 
     Raises:
-        IdempotencyKeyReused: the key was sent with another document.
-        IdempotencyKeyInUse: its first submission is in progress and takes long.
+        IdempotencyKeyReused: the key was sent for something else.
+        IdempotencyKeyInUse: its first request is in progress and takes long.
     """
     values = _columns(submission) | {"warnings": list(warnings), "owner": owner}
+    return _insert_once(db, key, values, submission.spec.tags)
 
+
+def _insert_once(db: Database, key: SubmissionKey, values: dict[str, Any], tags: Sequence[str]) -> tuple[str, bool]:
     def work(connection: Connection) -> tuple[str, bool]:
         first = idempotency.first_job(connection, key)
         if first is not None:
             return first, False
-        job_id = _insert(connection, values, submission.spec.tags)
+        job_id = _insert(connection, values, tags)
         idempotency.record(connection, key, job_id)
         return job_id, True
 
@@ -163,6 +166,26 @@ def retry(db: Database, job_id: str, caps: Caps) -> str:
         IllegalTransition: it is still queued or running.
         InvalidSpec: the spec is over a limit that has been lowered since.
     """
+    values, tags = _repetition(db, job_id, caps)
+    return db.write(lambda connection: _insert(connection, values, tags))
+
+
+def retry_once(db: Database, job_id: str, caps: Caps, key: SubmissionKey) -> tuple[str, bool]:
+    """As `retry`; but where the key was sent before, nothing is written and the job is the one that it made then.
+
+    Returns:
+        The job's id, and whether it is new.
+
+    Raises:
+        JobNotFound, IllegalTransition, InvalidSpec: as `retry`.
+        IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
+    """
+    values, tags = _repetition(db, job_id, caps)
+    return _insert_once(db, key, values, tags)
+
+
+def _repetition(db: Database, job_id: str, caps: Caps) -> tuple[dict[str, Any], Sequence[str]]:
+    """The columns and tags of a finished job's repetition."""
     with db.read() as connection:
         job = _job(connection, job_id)
     if job.status not in FINISHED:
@@ -175,7 +198,7 @@ def retry(db: Database, job_id: str, caps: Caps) -> str:
         "owner": job.owner,
         "retry_of": job_id,
     }
-    return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
+    return values, submission.spec.tags
 
 
 def delete(db: Database, job_id: str) -> list[str]:

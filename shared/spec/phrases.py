@@ -6,6 +6,8 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from shared.errors import FieldError
+
 
 def show(value: object) -> str:
     """A value in a few characters of ASCII, however large or odd it is."""
@@ -20,6 +22,15 @@ def show(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10_000:
         return f"{value:,}"
     return json.dumps(value) if value is None or isinstance(value, bool | int | float) else type(value).__name__
+
+
+def summary(problems: Sequence[FieldError]) -> str:
+    """One or more problems in a sentence: the first one and its place, and how many there are beside it."""
+    first = problems[0]
+    where = f" (at {first.pointer})" if first.pointer else ""
+    more = len(problems) - 1
+    also = f" And {more} more problem{'s' if more > 1 else ''}." if more else ""
+    return f"{first.detail}{where}{also}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from shared.spec.expanding import Expanded, expand
 from shared.spec.hashing import config_hash, spec_hash
 from shared.spec.job import JobSpec
 from shared.spec.networks import cost_or_findings
-from shared.spec.phrases import show
+from shared.spec.phrases import show, summary
 from shared.spec.rules import Finding, dataset_findings, label_findings, training_findings
 from shared.spec.sifting import MAX_PROBLEMS, sift
 from shared.spec.wording import describe
@@ -108,9 +108,5 @@ def _at_places(findings: Iterable[Finding], expanded: Expanded) -> Iterable[Fiel
 
 
 def refusal(problems: list[FieldError]) -> InvalidSpec:
-    """The error for one or more problems: its message is the first one, and how many there are beside it."""
-    first = problems[0]
-    where = f" (at {first.pointer})" if first.pointer else ""
-    more = len(problems) - 1
-    also = f" And {more} more problem{'s' if more > 1 else ''}." if more else ""
-    return InvalidSpec(f"{first.detail}{where}{also}", tuple(problems[:MAX_PROBLEMS]))
+    """The error for one or more problems, with as many of them as a person would read."""
+    return InvalidSpec(summary(problems), tuple(problems[:MAX_PROBLEMS]))

@@ -252,4 +252,15 @@ def test_a_wrong_last_event_id_is_explained(server: Server, services: Services, 
     response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": value})
 
     assert response.status_code == 422
+    assert response.json()["code"] == "invalid_header"
     assert "Last-Event-ID" in response.json()["detail"]
+
+
+def test_an_empty_last_event_id_is_the_beginning(server: Server, services: Services) -> None:
+    """As a reader sends it that has seen nothing yet."""
+    job_id = factories.submit(services.db)
+    jobs.cancel(services.db, job_id)
+
+    response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": ""})
+
+    assert response.text.count("event: status") == 2

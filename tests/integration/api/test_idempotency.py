@@ -58,6 +58,56 @@ def test_another_body_is_refused(client: FlaskClient, services: Services) -> Non
     assert len(jobs(services)) == 1
 
 
+@pytest.mark.parametrize(
+    "same",
+    [
+        b'{"architecture": {"hidden": [4],\n "kind": "mlp"}}',
+        b'{"architecture": {"kind": "mlp", "hidden": [4], "activation": "tanh"}, "dataset": "cifar2"}',
+        b'{"architecture": {"kind": "mlp", "hidden": [4]}, "training": {"optimizer": {"lr": 1e-2}}, "preset": null}',
+    ],
+)
+def test_another_way_to_say_the_same_is_a_repeat(client: FlaskClient, services: Services, same: bytes) -> None:
+    """What a body asks for counts, not the order of its keys or the defaults that it spells out."""
+    first = post(client, "a")
+    second = post(client, "a", same)
+
+    assert second.status_code == 201
+    assert second.headers["Location"] == first.headers["Location"]
+    assert len(jobs(services)) == 1
+
+
+def test_a_preset_is_part_of_what_is_asked_for(client: FlaskClient) -> None:
+    """The job is found under it."""
+    assert post(client, "a", b'{"preset": "notebook-linear"}').status_code == 201
+    assert post(client, "a", b'{"architecture": "notebook-linear"}').status_code == 422
+
+
+def retry(client: FlaskClient, path: str, key: str) -> TestResponse:
+    """Retry with a key."""
+    return client.post(f"{path}/retry", headers={"Idempotency-Key": key})
+
+
+def test_a_retry_that_is_sent_again_makes_one_job(
+    client: FlaskClient, services: Services, run: Callable[..., attempts.Claim]
+) -> None:
+    """201 and the job that it made; a new key makes another, and a key of something else is refused."""
+    paths = [post(client, key).headers["Location"] for key in ("a", "b")]
+    for path in paths:
+        client.post(f"{path}/cancel")
+    first, second = retry(client, paths[0], "r"), retry(client, paths[0], "r")
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert second.headers["Location"] == first.headers["Location"]
+    assert second.json is not None
+    run(second.json["id"], 0.7)
+    assert (retry(client, paths[0], "r").json or {})["status"] == "running"
+    assert retry(client, paths[1], "r").status_code == 422
+    assert post(client, "r").status_code == 422
+    assert len(jobs(services)) == 3
+    assert retry(client, paths[0], "s").headers["Location"] != first.headers["Location"]
+    assert retry(client, paths[0], "a b").status_code == 422
+
+
 def test_only_what_was_stored_has_a_key(client: FlaskClient, services: Services) -> None:
     """A check, and a refused job, leave the key free."""
     assert post(client, "a", query="?dry_run=true").status_code == 200
@@ -73,5 +123,6 @@ def test_a_key_is_plain_text(client: FlaskClient, services: Services, key: str) 
 
     assert response.status_code == 422
     assert response.json is not None
+    assert response.json["code"] == "invalid_header"
     assert "Idempotency-Key" in response.json["detail"]
     assert jobs(services) == []

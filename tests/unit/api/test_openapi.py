@@ -73,6 +73,19 @@ def test_every_operation_says_what_it_is(document: dict[str, Any]) -> None:
     assert len(set(names)) == len(names)
 
 
+def test_what_a_body_or_header_may_be_refused_for_is_said(document: dict[str, Any]) -> None:
+    """Each with its code: a program reads that."""
+    paths = document["paths"]
+    submit, change = paths["/v1/jobs"]["post"], paths["/v1/jobs/{job_id}"]["patch"]
+    retry, stream = paths["/v1/jobs/{job_id}/retry"]["post"], paths["/v1/jobs/{job_id}/events"]["get"]
+
+    assert all("`malformed_json`" in operation["responses"]["422"]["description"] for operation in (submit, change))
+    for operation in (submit, retry, stream):
+        assert "`invalid_header`" in operation["responses"]["422"]["description"]
+    assert "`idempotency_key_reused`" in retry["responses"]["422"]["description"]
+    assert "`idempotency_key_in_use`" in retry["responses"]["409"]["description"]
+
+
 def test_schema_names_are_plain(document: dict[str, Any]) -> None:
     """No module paths, brackets or hashes: people and generators read them."""
     assert all(re.fullmatch(r"[A-Z][A-Za-z0-9]*", name) for name in document["components"]["schemas"])

@@ -62,7 +62,7 @@ def test_a_misspelt_parameter_is_named_with_what_was_meant() -> None:
     assert [(one.pointer, one.detail) for one in error.errors] == [
         ("/limti", 'There is no parameter "limti". Did you mean "limit"?'),
     ]
-    assert error.detail == error.errors[0].detail
+    assert error.detail == f"{error.errors[0].detail} (at {error.errors[0].pointer})"
 
 
 def test_an_unknown_parameter_far_from_any_lists_those_that_there_are() -> None:
