@@ -41,7 +41,9 @@ def main(arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("groups", nargs="*", choices=[*GROUPS, "all"], default="all", help="all: all but the slow ones")
-    parser.add_argument("--rounds", type=int, default=5, help="of whatever is measured in turn (default 5)")
+    parser.add_argument(
+        "--rounds", type=_rounds, default=5, help="how often whatever is compared is measured in turn (default 5)"
+    )
     options = parser.parse_args(arguments)
     everything = "all" in options.groups
     chosen = [name for name in GROUPS if name not in SLOW] if everything else options.groups
@@ -52,6 +54,12 @@ def main(arguments: Sequence[str]) -> int:
     missed = sum(line.met is False for line in lines)
     print(f"\nload average {os.getloadavg()[0]:.1f} at the end; {missed} targets missed; saved in {path}")
     return 0
+
+
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+    return int(text)
 
 
 def _measured(groups: Sequence[str], rounds: int) -> Iterator[Line]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         NotFound,
         NotReachable,
         Unavailable,
+        UsageError,
     )
     from flightline.records import Epoch, Epochs, Evaluation, Event, Job
 
@@ -36,6 +37,7 @@ __all__ = [
     "NotFound",
     "NotReachable",
     "Unavailable",
+    "UsageError",
 ]
 _RECORDS = {"Epoch", "Epochs", "Evaluation", "Event", "Job"}
 

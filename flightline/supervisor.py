@@ -72,7 +72,9 @@ class Supervisor:
                 break
             time.sleep(LOOK_SECONDS)
         for child in waiting:
-            self._say(child.program.name, "did not stop in time and is killed")
+            hurried = self._stops.count > 1
+            why = "is killed: a stop was asked for again" if hurried else "did not stop in time and is killed"
+            self._say(child.program.name, why)
             child.kill()
 
     def names(self) -> list[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from flightline.programs import Layout
     from shared.settings import Settings
 
+DEFAULT_WORKERS = "every GPU and one on the CPU; without a GPU one a core, at most 4"
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -28,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def up(
     workers: Annotated[
-        str | None, typer.Option(help="cpu=2, cuda=all, cpu=1,cuda=2 or none; default: every GPU and one CPU worker.")
+        str | None, typer.Option(help=f"cpu=2, cuda=all, cpu=1,cuda=2 or none; default: {DEFAULT_WORKERS}.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; default FLIGHTLINE_HOST, 127.0.0.1.")] = None,
     port: Annotated[
@@ -43,13 +45,15 @@ def up(
     """
     _require("local", "celery", "gunicorn", "torch")
     from flightline.announcing import JsonReporter, TextReporter
-    from flightline.database import fold, migrate_and_sweep
-    from flightline.stack import Stack
-    from flightline.stopping import stop_requests
 
     settings = load_settings(host=host, port=port)
     layout = _layout(settings, workers)
     reporter = JsonReporter() if json else TextReporter()
+    reporter.line("stack", "loading …")
+    from flightline.database import fold, migrate_and_sweep  # takes a while to load
+    from flightline.stack import Stack
+    from flightline.stopping import stop_requests
+
     with stop_requests() as stops:
         prepare, tidy = partial(migrate_and_sweep, settings), partial(fold, settings)
         Stack(layout, prepare, tidy, reporter, stops).run()

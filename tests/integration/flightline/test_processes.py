@@ -160,9 +160,9 @@ def test_stop_waits_then_kills(make: Make, supervisor: Supervisor, said: list[st
 
 
 def test_a_second_request_hurries(
-    make: Make, supervisor: Supervisor, stops: StopRequests, monkeypatch: pytest.MonkeyPatch
+    make: Make, supervisor: Supervisor, said: list[str], stops: StopRequests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second Ctrl-C cuts the grace short, the third ends it."""
+    """The second Ctrl-C cuts the grace short, the third ends it; what is killed then was not too slow."""
     monkeypatch.setattr("flightline.supervisor.HURRIED_SECONDS", 0.0)
     program = make(STUBBORN)
     supervisor.start([program])
@@ -170,6 +170,7 @@ def test_a_second_request_hurries(
     stops.count = 2
     supervisor.stop(["program"], 3600.0)
     assert supervisor.names() == []
+    assert said == ["program: is killed: a stop was asked for again"]
 
 
 def test_stop_signals_are_counted() -> None:

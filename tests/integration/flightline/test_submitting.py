@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -30,16 +30,39 @@ class Losing(httpx.BaseTransport):
         return response
 
 
-def test_a_lost_answer_makes_no_second_job(settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The service had stored the job: the client asks again, and is told of that one."""
+@pytest.fixture
+def services(settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """What an API works with, over a database of its own; its client asks again without a pause."""
     monkeypatch.setattr("flightline.patience.RETRY_SECONDS", 0.0)
-    services = Services.build(settings())
+    built = Services.build(settings())
+    yield built
+    built.broker.close()
+    built.db.dispose()
+
+
+def stored(services: Services) -> list[str]:
+    """The ids of all jobs."""
+    return [str(job["id"]) for job in listing.jobs(services.db, listing.JobFilter()).items]
+
+
+def test_a_lost_answer_makes_no_second_job(services: Services) -> None:
+    """The service had stored the job: the client asks again, and is told of that one."""
     transport = Losing(httpx.WSGITransport(create_app(services=services)))
 
     with Client("http://service", transport=transport) as client:
         job = client.submit("notebook-linear", name="once")
 
-    stored = listing.jobs(services.db, listing.JobFilter()).items
-    assert (transport.lost, [one["id"] for one in stored], job.name) == (1, [job.id], "once")
-    services.broker.close()
-    services.db.dispose()
+    assert (transport.lost, stored(services), job.name) == (1, [job.id], "once")
+
+
+def test_a_lost_answer_makes_no_second_retry(services: Services) -> None:
+    """The same of a job that is submitted again."""
+    application = httpx.WSGITransport(create_app(services=services))
+    with Client("http://service", transport=application) as client:
+        first = client.submit("notebook-linear")
+    transport = Losing(application)
+
+    with Client("http://service", transport=transport) as client:
+        job = client.retry(first.id)
+
+    assert (transport.lost, sorted(stored(services)), job.retry_of) == (1, sorted([first.id, job.id]), first.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def refusal(run: Run, *command: str) -> str:
     assert "Traceback" not in outcome.err
     assert "secret" not in outcome.err
     return outcome.err
+
+
+def test_it_says_something_before_it_loads_anything_slow(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever waits knows for what, on standard error where standard output is to be read by a program."""
+    monkeypatch.setitem(sys.modules, "flightline.database", None)
+    with pytest.raises(ImportError):
+        run("up", "--json")
+    assert capsys.readouterr().err == "stack: loading …\n"
 
 
 def test_a_redis_that_is_away(run: Run, home: Path) -> None:
