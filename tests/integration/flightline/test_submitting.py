@@ -59,7 +59,7 @@ def test_a_lost_answer_makes_no_second_retry(services: Services) -> None:
     """The same of a job that is submitted again."""
     application = httpx.WSGITransport(create_app(services=services))
     with Client("http://service", transport=application) as client:
-        first = client.submit("notebook-linear")
+        first = client.cancel(client.submit("notebook-linear").id)
     transport = Losing(application)
 
     with Client("http://service", transport=transport) as client:
