@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
@@ -63,6 +63,15 @@ class Heartbeat:
     """What a renewed lease tells."""
 
     cancel_requested: bool
+
+
+class Line(NamedTuple):
+    """A line of a job's log."""
+
+    level: str
+    message: str
+    seconds_ago: float = 0.0
+    """How long before its writing it was said."""
 
 
 def claim(
@@ -136,28 +145,31 @@ def record_environment(
     *,
     engine: str,
     exact: bool,
-    resumed_from_epoch: int | None,
+    first_epoch: int | None,
+    from_checkpoint: bool = True,
 ) -> bool:
-    """Say on what the attempt runs and, when another one ran epochs before, with which epoch it goes on.
+    """Say on what the attempt runs and, when another one ran before, with which epoch it begins (None: no other did).
 
-    To be called before the attempt's first epoch. False when the job is no longer ours.
+    `from_checkpoint` says whether it goes on there, or starts over as it has no checkpoint that fits. To be called
+    before the attempt's first epoch. False when the job is no longer ours.
     """
+    resumed_from = first_epoch if from_checkpoint else None
 
     def work(connection: Connection) -> bool:
         # Progress goes back to the epochs that stand, so that nobody sees a job wait at an epoch that is run again.
-        epoch = Job.epoch if resumed_from_epoch is None else resumed_from_epoch - 1
+        epoch = Job.epoch if first_epoch is None else first_epoch - 1
         values = {"engine": engine, "exact": exact, "epoch": epoch}
-        events = int(resumed_from_epoch is not None)
+        events = int(first_epoch is not None)
         job = advance(connection, claim.job_id, *mine(claim.attempt), events=events, **values)
         if job is None:
             return False
         connection.execute(
             update(table_of(Attempt))
             .where(Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt)
-            .values(environment=dict(environment), resumed_from_epoch=resumed_from_epoch)
+            .values(environment=dict(environment), resumed_from_epoch=resumed_from)
         )
-        if resumed_from_epoch is not None:
-            data = {"attempt": claim.attempt, "from_epoch": resumed_from_epoch}
+        if first_epoch is not None:
+            data = {"attempt": claim.attempt, "from_epoch": first_epoch}
             add_event(connection, claim.job_id, job.event_seq, "resumed", data)
         return True
 
@@ -219,8 +231,8 @@ def record_checkpoint(db: Database, claim: Claim, checkpoint: Mapping[str, objec
     return db.write(work)
 
 
-def log(db: Database, claim: Claim, lines: Sequence[tuple[str, str]], *, keep: int) -> bool:
-    """Add lines (level, message) to the job's log and drop all but the newest `keep`. False when no longer ours."""
+def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool:
+    """Add lines to the job's log and drop all but the newest `keep`. False when no longer ours."""
 
     def work(connection: Connection) -> bool:
         if advance(connection, claim.job_id, *mine(claim.attempt), events=0) is None:
@@ -231,13 +243,15 @@ def log(db: Database, claim: Claim, lines: Sequence[tuple[str, str]], *, keep: i
     return db.write(work)
 
 
-def _log(connection: Connection, claim: Claim, lines: Sequence[tuple[str, str]], keep: int) -> None:
-    written = connection.scalar(select(func.max(JobLog.line)).where(JobLog.job_id == claim.job_id)) or 0
-    now = clock.database_now(connection)
-    rows = [
-        {"line": line, "level": level, "message": message} for line, (level, message) in enumerate(lines, written + 1)
-    ]
-    insert_rows(connection, JobLog, rows, job_id=claim.job_id, attempt=claim.attempt, created_at=now)
+def _log(connection: Connection, claim: Claim, lines: Sequence[Line], keep: int) -> None:
+    newest = select(func.max(JobLog.line), clock.database_now(connection)).where(JobLog.job_id == claim.job_id)
+    last, now = connection.execute(newest).one()
+    written = last or 0
+    rows = []
+    for number, line in enumerate(lines, written + 1):
+        said = now - dt.timedelta(seconds=line.seconds_ago)
+        rows.append({"line": number, "level": line.level, "message": line.message, "created_at": said})
+    insert_rows(connection, JobLog, rows, job_id=claim.job_id, attempt=claim.attempt)
     if (oldest := written + len(lines) - keep) > 0:
         connection.execute(delete(JobLog).where(JobLog.job_id == claim.job_id, JobLog.line <= oldest))
 
@@ -262,7 +276,7 @@ def succeed(
     exact: bool,
     evaluations: Sequence[Mapping[str, Any]],
     artifacts: Sequence[Mapping[str, Any]],
-    lines: Sequence[tuple[str, str]] = (),
+    lines: Sequence[Line] = (),
     keep_lines: int = 1,
 ) -> bool:
     """Write the last epochs and log lines, the evaluations and the artifacts, and finish the job, all or nothing.

@@ -141,7 +141,8 @@ class Attempt:
                     about,
                     engine=engine,
                     exact=exact and (state is None or bool(state.content["exact"])),
-                    resumed_from_epoch=first if self._claim.attempt > 1 else None,
+                    first_epoch=first if self._claim.attempt > 1 else None,
+                    from_checkpoint=state is not None,
                 ),
             )
         )

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from shared import attempts, logs
-from shared.attempts import Claim
+from shared.attempts import Claim, Line
 from shared.db import Database
 from shared.errors import DatabaseUnavailable
 from worker.training.errors import LeaseLost
@@ -32,7 +32,7 @@ class Recorder:
         self._claim = claim
         self._log_lines = log_lines
         self._epochs: list[dict[str, Any]] = []
-        self._lines: list[tuple[str, str]] = []
+        self._lines: list[tuple[float, str, str]] = []
         self._written = time.monotonic()
         self.best: dict[str, Any] = {}
         """`best_val_accuracy` and `best_epoch` as of the latest epoch."""
@@ -45,7 +45,7 @@ class Recorder:
 
     def add_line(self, level: str, message: str) -> None:
         """Take a line for the job's log."""
-        self._lines.append((level, message))
+        self._lines.append((time.monotonic(), level, message))
 
     def flush_if_due(self) -> None:
         """Write, when there is something and the last write is a while ago. The database's absence costs only delay."""
@@ -70,7 +70,7 @@ class Recorder:
 
     def _flush_lines(self) -> None:
         if self._lines:
-            lines = list(self._lines)  # the thread that loads data may add one meanwhile
+            lines = self.take_lines()  # the thread that loads data may add one meanwhile
             self._require(attempts.log(self._db, self._claim, lines, keep=self._log_lines))
             del self._lines[: len(lines)]
 
@@ -78,9 +78,10 @@ class Recorder:
         """The epochs that wait, to be written together with the job's end."""
         return list(self._epochs)
 
-    def take_lines(self) -> list[tuple[str, str]]:
+    def take_lines(self) -> list[Line]:
         """The log lines that wait, for the same."""
-        return list(self._lines)
+        now = time.monotonic()
+        return [Line(level, message, now - said) for said, level, message in list(self._lines)]
 
     @staticmethod
     def _require(ours: bool) -> None:

@@ -162,7 +162,7 @@ def test_a_resumed_attempt_says_so_before_its_epochs(server: Server, services: S
     record(services, first, 1, 2)
     end(services, first, Outcome.RELEASED)
     second = factories.claim(services.db, first.job_id)
-    assert attempts.record_environment(services.db, second, {}, engine="reference", exact=True, resumed_from_epoch=2)
+    assert attempts.record_environment(services.db, second, {}, engine="reference", exact=True, first_epoch=2)
     record(services, second, 2, 3)
     end(services, second, Outcome.CANCELLED)
 

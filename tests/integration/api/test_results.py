@@ -55,7 +55,12 @@ def test_log_lines_come_in_order(get: Json, submit: Submit, run: Act, services: 
     """Oldest first, a part of them with `after` and `limit`."""
     job_id = submit()["id"]
     claim = run(job_id)
-    attempts.log(services.db, claim, [("INFO", "one"), ("INFO", "two"), ("INFO", "three")], keep=10)
+    attempts.log(
+        services.db,
+        claim,
+        [attempts.Line("INFO", "one"), attempts.Line("INFO", "two"), attempts.Line("INFO", "three")],
+        keep=10,
+    )
 
     def messages(query: str = "") -> list[str]:
         return [line["message"] for line in get(f"/v1/jobs/{job_id}/log{query}")["items"]]
@@ -70,7 +75,7 @@ def test_log_pages_lead_to_the_end(get: Json, submit: Submit, run: Act, services
     """`next_cursor` leads to every line once; at the end it is null, and `after` goes on once there is more."""
     job_id = submit()["id"]
     claim = run(job_id)
-    attempts.log(services.db, claim, [("INFO", str(number)) for number in range(5)], keep=10)
+    attempts.log(services.db, claim, [attempts.Line("INFO", str(number)) for number in range(5)], keep=10)
     whole = get(f"/v1/jobs/{job_id}/log")
     pages = [get(f"/v1/jobs/{job_id}/log?limit=2")]
     while pages[-1]["next_cursor"] is not None:
@@ -78,7 +83,7 @@ def test_log_pages_lead_to_the_end(get: Json, submit: Submit, run: Act, services
 
     assert [line for page in pages for line in page["items"]] == whole["items"]
     assert whole["next_cursor"] is None
-    attempts.log(services.db, claim, [("INFO", "more")], keep=10)
+    attempts.log(services.db, claim, [attempts.Line("INFO", "more")], keep=10)
     later = get(f"/v1/jobs/{job_id}/log?after={whole['items'][-1]['line']}")
     assert [line["message"] for line in later["items"]] == ["more"]
     assert get(f"/v1/jobs/{job_id}/log?cursor=x", 422)["errors"][0]["pointer"] == "/cursor"

@@ -93,7 +93,7 @@ class TestSteps:
         migrations.upgrade(empty_database)
         fresh = schema(empty_database.engine)
         claim = factories.running(empty_database, tags=["a"])
-        attempts.log(empty_database, claim, [("INFO", "hello")], keep=10)
+        attempts.log(empty_database, claim, [attempts.Line("INFO", "hello")], keep=10)
         factories.succeed(empty_database, claim)
 
         migrations.downgrade(empty_database, "base")

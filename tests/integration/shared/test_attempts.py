@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from shared import attempts, jobs, queries
+from shared import attempts, events, jobs, queries
 from shared.attempts import Claim
 from shared.clock import database_now_plus
 from shared.db import Database
@@ -180,7 +180,7 @@ class TestRecord:
         attempts.end(database, claim, RELEASED)
         again = factories.claim(database, claim.job_id)
 
-        attempts.record_environment(database, again, {}, engine="reference", exact=True, resumed_from_epoch=2)
+        attempts.record_environment(database, again, {}, engine="reference", exact=True, first_epoch=2)
         attempts.record_epochs(database, again, [epoch_row(2, val_loss=9.0)], best())
 
         columns = queries.epochs(database, claim.job_id)
@@ -193,7 +193,7 @@ class TestRecord:
         claim = factories.running(database)
         environment = {"torch": "2.15.0", "threads": 1, "gpu": None, "flags": ["a"]}
 
-        told = {"engine": "reference", "exact": False, "resumed_from_epoch": None}
+        told = {"engine": "reference", "exact": False, "first_epoch": None}
         assert attempts.record_environment(database, claim, environment, **told)  # type: ignore[arg-type]
 
         job, [attempt] = queries.job(database, claim.job_id), queries.attempts(database, claim.job_id)
@@ -215,7 +215,7 @@ class TestRecord:
         claim = factories.running(database)
 
         for first in (1, 4, 7):
-            lines = [("INFO", f"line {number}") for number in range(first, first + 3)]
+            lines = [attempts.Line("INFO", f"line {number}") for number in range(first, first + 3)]
             assert attempts.log(database, claim, lines, keep=4)
 
         kept = queries.log(database, claim.job_id)
@@ -228,8 +228,8 @@ class TestRecord:
         claim = factories.running(database)
         readable = text.replace("\x00", "\ufffd").replace("\ud800", "\ufffd\ufffd\ufffd")
 
-        attempts.log(database, claim, [("ERROR", text)], keep=5)
-        attempts.record_environment(database, claim, {"x": text}, engine="e", exact=True, resumed_from_epoch=None)
+        attempts.log(database, claim, [attempts.Line("ERROR", text)], keep=5)
+        attempts.record_environment(database, claim, {"x": text}, engine="e", exact=True, first_epoch=None)
         attempts.end(database, claim, Ending(Outcome.FAILED, "internal_error", text))
 
         assert queries.log(database, claim.job_id)[0]["message"] == readable
@@ -267,9 +267,13 @@ class TestSucceed:
     def test_the_last_lines_come_with_it(self, database: Database) -> None:
         """After those that were written before, and like them the newest are kept; once, however often it is tried."""
         claim = factories.running(database)
-        attempts.log(database, claim, [("INFO", "first"), ("INFO", "second")], keep=3)
+        attempts.log(database, claim, [attempts.Line("INFO", "first"), attempts.Line("INFO", "second")], keep=3)
         ending: dict[str, Any] = {"epochs": [factories.epoch_row(1)], "best": best(), "exact": True}
-        ending |= {"evaluations": [], "artifacts": [], "lines": [("INFO", "third"), ("INFO", "fourth")]}
+        ending |= {
+            "evaluations": [],
+            "artifacts": [],
+            "lines": [attempts.Line("INFO", "third"), attempts.Line("INFO", "fourth")],
+        }
 
         assert attempts.succeed(database, claim, **ending, keep_lines=3)
         assert attempts.succeed(database, claim, **ending, keep_lines=3)
@@ -370,5 +374,19 @@ def test_progress_goes_back_to_the_epochs_that_stand(database: Database) -> None
     attempts.end(database, first, Ending(Outcome.RELEASED))
     second = factories.claim(database, first.job_id)
 
-    assert attempts.record_environment(database, second, {}, engine="e", exact=True, resumed_from_epoch=2)
+    assert attempts.record_environment(database, second, {}, engine="e", exact=True, first_epoch=2)
     assert queries.job(database, first.job_id)["progress"]["epoch"] == 1
+    assert queries.attempts(database, first.job_id)[1]["resumed_from_epoch"] == 2
+
+
+def test_an_attempt_that_starts_over_has_resumed_nothing(database: Database) -> None:
+    """Its epochs come again from the first, which readers are told; but there was no checkpoint."""
+    first = factories.running(database)
+    attempts.end(database, first, Ending(Outcome.LOST))
+    second = factories.claim(database, first.job_id)
+    told = {"engine": "e", "exact": True, "first_epoch": 1, "from_checkpoint": False}
+
+    assert attempts.record_environment(database, second, {}, **told)  # type: ignore[arg-type]
+    assert queries.attempts(database, first.job_id)[1]["resumed_from_epoch"] is None
+    found, _ = events.read(database, first.job_id, after=0)
+    assert found[-1].data.items() >= {"attempt": 2, "from_epoch": 1}.items()

@@ -18,13 +18,13 @@ from tests.factories import BROKEN, LOST, RELEASED, best, epoch_rows
 STALE: dict[str, tuple[Callable[[Database, Claim], object], object]] = {
     "heartbeat": (lambda db, claim: attempts.heartbeat(db, claim, 60), None),
     "environment": (
-        lambda db, claim: attempts.record_environment(db, claim, {}, engine="x", exact=False, resumed_from_epoch=1),
+        lambda db, claim: attempts.record_environment(db, claim, {}, engine="x", exact=False, first_epoch=1),
         False,
     ),
     "epochs": (lambda db, claim: attempts.record_epochs(db, claim, epoch_rows(1, 9), best()), False),
     "no epochs": (lambda db, claim: attempts.record_epochs(db, claim, [], {}), False),
     "checkpoint": (lambda db, claim: attempts.record_checkpoint(db, claim, {"path": "stale"}), False),
-    "log": (lambda db, claim: attempts.log(db, claim, [("INFO", "stale")], keep=1), False),
+    "log": (lambda db, claim: attempts.log(db, claim, [attempts.Line("INFO", "stale")], keep=1), False),
     "succeed": (
         lambda db, claim: attempts.succeed(
             db,

@@ -153,7 +153,7 @@ class TestDelete:
         """And the paths of its files come back, for whoever deletes those."""
         job_id = factories.submit(database, tags=["a", "b"])
         claim = factories.claim(database, job_id)
-        attempts.log(database, claim, [("INFO", "hello")], keep=10)
+        attempts.log(database, claim, [attempts.Line("INFO", "hello")], keep=10)
         factories.succeed(database, claim)
 
         assert jobs.delete(database, job_id) == ["somewhere/best.safetensors"]

@@ -53,7 +53,7 @@ def test_a_resumed_attempt_says_so_before_its_epochs(database: Database) -> None
     seen = newest(database, claim.job_id)
     attempts.end(database, claim, RELEASED)
     again = factories.claim(database, claim.job_id)
-    attempts.record_environment(database, again, {}, engine="reference", exact=True, resumed_from_epoch=3)
+    attempts.record_environment(database, again, {}, engine="reference", exact=True, first_epoch=3)
     attempts.record_epochs(database, again, factories.epoch_rows(3, 4), best())
 
     found, _ = events.read(database, claim.job_id, after=seen)

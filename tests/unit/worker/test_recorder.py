@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import logging
 
 import pytest
@@ -119,6 +120,18 @@ def test_only_the_newest_lines_are_kept(recorder: Recorder, db: FlakyDatabase, c
         recorder.add_line("INFO", f"line {number}")
     recorder.flush()
     assert [line["message"] for line in queries.log(db, claim.job_id)] == ["line 2", "line 3", "line 4"]
+
+
+def test_a_line_has_the_time_when_it_was_said(
+    recorder: Recorder, db: FlakyDatabase, claim: Claim, clock: Clock
+) -> None:
+    """Not that of its writing, which may have to wait for the database; by the database's clock."""
+    recorder.add_line("INFO", "loading")
+    clock.now += 7
+    recorder.add_line("INFO", "loaded")
+    recorder.flush()
+    first, second = (dt.datetime.fromisoformat(line["created_at"]) for line in queries.log(db, claim.job_id))
+    assert dt.timedelta(seconds=6.9) < second - first < dt.timedelta(seconds=7.1)
 
 
 def test_the_training_codes_events_become_lines_with_their_fields(
