@@ -17,7 +17,7 @@ from shared.db import Database
 from shared.errors import DatabaseUnavailable, JobNotFound, ServiceUnavailable
 from shared.events import Event
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05
 """How late an event may be."""
 KEEP_ALIVE_SECONDS = 15.0
 """Proxies close connections on which nothing passes; and only a write shows that the reader has gone."""
