@@ -89,14 +89,18 @@ def _key(target: object, path: Sequence[str], setting: str) -> str | int:
         return step
     if isinstance(target, list) and number is not None and number < len(target):
         return number
-    raise UsageError(f"--set {setting!r}: {step!r} does not fit into {_misfit(target, path)}.")
+    raise UsageError(f"--set {setting!r}: {_misfit(target, path)}")
 
 
 def _misfit(target: object, path: Sequence[str]) -> str:
+    """Why the last step of `path` leads nowhere in `target`, and what would."""
     if not isinstance(target, dict | list):
-        return f"the value {json.dumps(target)}"
-    what = f"a list of {len(target)}" if isinstance(target, list) else "a list that the job does not give"
-    return f"{what}. A list is set whole: --set '{'.'.join(path[:-1])}=[…]'; its entries can be changed by number"
+        return f"{path[-1]!r} does not fit into the value {json.dumps(target)}."
+    name = ".".join(path[:-1])
+    whole = f"A list is set whole: --set '{name}=[…]'."
+    if isinstance(target, list):
+        return f"{path[-1]!r} does not fit into a list of {len(target)}. {whole}"
+    return f"there is no list at {name} in this job (a preset's own is not changed item by item). {whole}"
 
 
 def find_job(client: Client, text: str) -> str:
