@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from api.openapi import TAGS, describe
 from api.operations import Operation
+from shared.spec.phrases import plain
 
 _CODE = re.compile(r"`([^`]+)`")
 
@@ -85,4 +86,4 @@ def _bounds(schema: dict[str, Any]) -> list[str]:
         "minLength": "length ≥",
         "maxLength": "length ≤",
     }
-    return [f"{word} {schema[name]}" for name, word in words.items() if name in schema]
+    return [f"{word} {plain(schema[name])}" for name, word in words.items() if name in schema]

@@ -73,38 +73,46 @@ class Result(Answer):
 class Failure(Answer):
     """Why a job or an attempt did not succeed."""
 
-    code: str
-    detail: str | None
+    code: str = Field(description="Stable, for programs.")
+    detail: str | None = Field(description="For people.")
 
 
 class Job(Answer):
     """What was asked for and what became of it."""
 
-    id: str
-    name: str | None
-    tags: list[str]
-    preset: str | None
-    status: JobStatus
-    cancel_requested: bool
-    priority: int
+    id: str = Field(description="A UUID; a later job's is larger.")
+    name: str | None = Field(description="As it was submitted.")
+    tags: list[str] = Field(description="As they were submitted.")
+    preset: str | None = Field(description="The preset that it was submitted from.")
+    status: JobStatus = Field(description="The last three are for good.")
+    cancel_requested: bool = Field(description="Whether somebody has asked for its end.")
+    priority: int = Field(description="0–9, 9 the most urgent.")
     spec: dict[str, JsonValue] = Field(description="The whole spec, with every default.")
-    spec_hash: str
+    spec_hash: str = Field(description="The same for all jobs that ask for the same training.")
     config_hash: str = Field(description="As `spec_hash`, but the same for every seed.")
-    cost: Cost
-    warnings: list[str]
-    progress: Progress
+    cost: Cost = Field(description="What its network costs.")
+    warnings: list[str] = Field(
+        description="What was worth knowing when it was submitted, such as that no live worker held its data."
+    )
+    progress: Progress = Field(description="How far the latest attempt is.")
     result: Result | None = Field(description="Null until the first epoch has ended.")
-    device: str | None
-    engine: str | None
-    worker: str | None
-    attempts: int
-    exact: bool
-    error: Failure | None
-    retry_of: str | None
-    created_at: AwareDatetime
-    queued_at: AwareDatetime
-    started_at: AwareDatetime | None
-    finished_at: AwareDatetime | None
+    device: str | None = Field(description="The one that the latest attempt runs or ran on, such as `cpu` or `cuda:0`.")
+    engine: str | None = Field(
+        description="What runs or ran the latest attempt's loop: `reference`, `fused`, `resident` or `graphs`; what "
+        "was asked for is in the spec."
+    )
+    worker: str | None = Field(description="Who has the job, or had it last.")
+    attempts: int = Field(description="Tries so far, with the one that runs.")
+    exact: bool = Field(
+        description="Whether another run on the same kind of device, engine, threads, torch and data gives the same "
+        "bits; false once that cannot be promised."
+    )
+    error: Failure | None = Field(description="Why it failed; null unless it has.")
+    retry_of: str | None = Field(description="The job whose spec this one repeats.")
+    created_at: AwareDatetime = Field(description="When it was submitted.")
+    queued_at: AwareDatetime = Field(description="When it was queued last: a lost or released job is queued again.")
+    started_at: AwareDatetime | None = Field(description="When its first attempt began.")
+    finished_at: AwareDatetime | None = Field(description="When it succeeded, failed or was cancelled.")
 
 
 class SubmittedJob(Job):
@@ -132,31 +140,38 @@ class JobPage(Page[Job]):
 class EpochColumns(Answer):
     """Epochs as columns of equal length."""
 
-    epoch: list[int]
+    epoch: list[int] = Field(description="Numbered from 1.")
     attempt: list[int] = Field(description="The attempt that ran each.")
     seq: list[int] = Field(description="Its number among the job's events.")
-    train_loss: list[float]
-    train_accuracy: list[float]
-    last_batch_loss: list[float]
-    val_loss: list[float]
-    val_accuracy: list[float]
-    lr: list[float]
-    seconds: list[float]
-    samples_per_second: list[float]
+    train_loss: list[float] = Field(description="Mean over the training samples, while the weights changed.")
+    train_accuracy: list[float] = Field(description="Share of them that was right, likewise.")
+    last_batch_loss: list[float] = Field(description="Mean over the epoch's last batch.")
+    val_loss: list[float] = Field(description="Mean over the validation split, after the epoch.")
+    val_accuracy: list[float] = Field(description="Share of it that is right.")
+    lr: list[float] = Field(description="Learning rate of the epoch's last step.")
+    seconds: list[float] = Field(description="Training and validation together, over all attempts at this epoch.")
+    samples_per_second: list[float] = Field(
+        description="Training samples over the time of training alone, without validation."
+    )
 
 
 class Attempt(Answer):
     """One worker's try at a job."""
 
-    attempt: int
-    worker: str
-    device: str
+    attempt: int = Field(description="Numbered from 1.")
+    worker: str = Field(description="Whose.")
+    device: str = Field(description="Such as `cpu` or `cuda:0`.")
     outcome: Outcome | None = Field(description="Null while it runs.")
-    environment: dict[str, JsonValue] | None
-    resumed_from_epoch: int | None
-    error: Failure | None
-    started_at: AwareDatetime
-    finished_at: AwareDatetime | None
+    environment: dict[str, JsonValue] | None = Field(
+        description="What decides the bits of its result: device, engine, threads, versions, data; null until they "
+        "are loaded."
+    )
+    resumed_from_epoch: int | None = Field(
+        description="The epoch in which it went on from a checkpoint; null where it began with the first one."
+    )
+    error: Failure | None = Field(description="Why it ended so; null where there is nothing to say.")
+    started_at: AwareDatetime = Field(description="When the job was claimed.")
+    finished_at: AwareDatetime | None = Field(description="Null while it runs.")
 
 
 class AttemptPage(Page[Attempt]):
@@ -188,11 +203,11 @@ class Evaluation(Answer):
 class LogLine(Answer):
     """A line of a job's log."""
 
-    line: int
-    attempt: int
-    level: str
-    message: str
-    created_at: AwareDatetime
+    line: int = Field(description="Numbered from 1; the oldest are dropped.")
+    attempt: int = Field(description="The attempt that said it.")
+    level: str = Field(description="`INFO`, `WARNING` or `ERROR`.")
+    message: str = Field(description="What was said.")
+    created_at: AwareDatetime = Field(description="When it was said.")
 
 
 class LogPage(Page[LogLine]):
@@ -202,11 +217,11 @@ class LogPage(Page[LogLine]):
 class Artifact(Answer):
     """A kept output."""
 
-    name: str
-    path: str
-    sha256: str
-    bytes: int
-    created_at: AwareDatetime
+    name: str = Field(description="What it is downloaded by.")
+    path: str = Field(description="Its file in the storage; two names may share one.")
+    sha256: str = Field(description="Of its content, in hexadecimal.")
+    bytes: int = Field(description="Its size.")
+    created_at: AwareDatetime = Field(description="When the job ended.")
 
 
 class ArtifactPage(Page[Artifact]):

@@ -266,7 +266,8 @@ def warnings_for(db: Database, submission: Submission, *, silent_seconds: float)
     if any(_holds(worker, wanted) for worker in fitting):
         return []
     name, classes = wanted["name"], ", ".join(wanted["classes"])
-    return [f"No live worker that could take this job holds the data set {name} with the classes {classes}."]
+    missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
+    return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
 
 
 def _holds(worker: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from shared.errors import FieldError
 
@@ -31,6 +32,11 @@ def summary(problems: Sequence[FieldError]) -> str:
     more = len(problems) - 1
     also = f" And {more} more problem{'s' if more > 1 else ''}." if more else ""
     return f"{first.detail}{where}{also}"
+
+
+def plain(number: Any) -> str:
+    """A number as people write it: 1,000,000,000, whether a type says 1e9 or not."""
+    return f"{int(number):,}" if number == int(number) else f"{number:,}"
 
 
 def listed(names: Sequence[str]) -> str:

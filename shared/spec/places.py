@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from shared.spec.job import JobSpec
+from shared.spec.phrases import plain
 from shared.spec.pointers import Token
 
 
@@ -122,21 +123,16 @@ def _bounds(annotation: Any) -> str | None:
     for bound in _metadata(annotation):
         match bound:
             case Ge(ge=value):
-                low = f"from {_plain(value)}"
+                low = f"from {plain(value)}"
             case Gt(gt=value):
-                low = f"above {_plain(value)}"
+                low = f"above {plain(value)}"
             case Le(le=value):
-                high = f"to {_plain(value)}" if low and low.startswith("from") else f"at most {_plain(value)}"
+                high = f"to {plain(value)}" if low and low.startswith("from") else f"at most {plain(value)}"
             case Lt(lt=value):
-                high = f"below {_plain(value)}"
+                high = f"below {plain(value)}"
     if low and high is None and low.startswith("from"):
         return f"{low.removeprefix('from ')} or more"
     return " and ".join(word for word in (low, high) if word).replace(" and to ", " to ") or None
-
-
-def _plain(value: Any) -> str:
-    """A bound as people write it: 1,000,000,000, whether the type says 1e9 or not."""
-    return f"{int(value):,}" if value == int(value) else f"{value:,}"
 
 
 def _metadata(annotation: Any) -> Iterator[Any]:

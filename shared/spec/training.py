@@ -171,4 +171,6 @@ class Training(Part):
     weight_average: MovingAverage | None = None
     """What is validated and kept instead of the last step's weights; null keeps those."""
     engine: Literal["auto", "reference", "fused", "resident", "graphs"] = "auto"
-    """Which implementation of the same loop runs it; auto takes the fastest that fits."""
+    """Which implementation of the same loop runs it. `reference`: plain PyTorch. `fused`: without autograd, for fully
+    connected networks without a weight_average on a CPU. `resident`: with the data on the device. `graphs`: whole steps
+    as CUDA graphs. `auto`: the fastest that fits and is proven, which leaves graphs alone."""

@@ -86,6 +86,22 @@ def test_what_a_body_or_header_may_be_refused_for_is_said(document: dict[str, An
     assert "`idempotency_key_in_use`" in retry["responses"]["409"]["description"]
 
 
+@pytest.mark.parametrize("name", ["Artifact", "Attempt", "EpochColumns", "Failure", "Job", "LogLine"])
+def test_every_field_of_a_job_says_what_it_is(document: dict[str, Any], name: str) -> None:
+    """And of what it leaves behind."""
+    properties = document["components"]["schemas"][name]["properties"]
+
+    assert [field for field, about in properties.items() if not about.get("description")] == []
+
+
+def test_numbers_are_written_for_people(client: FlaskClient) -> None:
+    """A bound that a type states as 1e9 is a whole number."""
+    page = client.get("/docs").text
+
+    assert "≤ 1,000,000,000" in page
+    assert not re.search(r"[≤≥<>] [0-9,]+[.]0\b", page)
+
+
 def test_schema_names_are_plain(document: dict[str, Any]) -> None:
     """No module paths, brackets or hashes: people and generators read them."""
     assert all(re.fullmatch(r"[A-Z][A-Za-z0-9]*", name) for name in document["components"]["schemas"])
