@@ -8,23 +8,31 @@ from benchmarks import paired
 from benchmarks.lines import Line
 from benchmarks.service import Service, service
 
-JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 2}}
-JOBS_PER_WORKER = 3
+JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 6}}
+_WARM_UP = {**JOB, "training": {"epochs": 1}}
+WORKERS = 2
+JOBS_PER_WORKER = 2
 TARGET = 1.9
 
 
 def lines(rounds: int) -> Iterator[Line]:
-    """The same number of jobs for each worker, in turn; the workers of the other service are idle meanwhile."""
-    with service(1, warm_up=JOB) as one, service(2, warm_up=JOB) as two:
-        works = {"one": lambda: _burst(one, JOBS_PER_WORKER), "two": lambda: _burst(two, 2 * JOBS_PER_WORKER)}
+    """Jobs one after the other, which keep one worker busy, and as many for each worker at once; in turn."""
+    with service(WORKERS, warm_up=_WARM_UP) as made:
+        works = {
+            "one": lambda: _in_a_row(made, JOBS_PER_WORKER),
+            "two": lambda: _at_once(made, WORKERS * JOBS_PER_WORKER),
+        }
         timings = paired.in_turn(works, rounds)
-    ratios = 2 * paired.speed(timings, "two", "one")
-    per_second = {
-        name: jobs * JOBS_PER_WORKER / paired.seconds(timings, name) for name, jobs in (("one", 1), ("two", 2))
-    }
-    yield Line("jobs per second, two workers; one worker", "/s", per_second["two"], per_second["one"], ratios, TARGET)
+    one, two = (JOBS_PER_WORKER / paired.seconds(timings, name) for name in ("one", "two"))
+    ratio = WORKERS * paired.speed(timings, "two", "one")
+    yield Line("jobs per second, two workers; one worker", "/s", WORKERS * two, one, ratio, TARGET)
 
 
-def _burst(made: Service, jobs: int) -> None:
+def _in_a_row(made: Service, jobs: int) -> None:
+    for _ in range(jobs):
+        made.finished(made.submit(JOB), pause_seconds=0.05)
+
+
+def _at_once(made: Service, jobs: int) -> None:
     for job_id in [made.submit(JOB) for _ in range(jobs)]:
-        made.finished(job_id, pause_seconds=0.1)
+        made.finished(job_id, pause_seconds=0.05)
