@@ -6,6 +6,7 @@ import math
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,6 +134,8 @@ def _judge(stack: Stack, records: list[JobRecord], traffic: Traffic, injector: I
     """Every violation, each with its job's id."""
     known = {record.job.id: record for record in records}
     yield from (f"job {job_id} was accepted and is not there" for job_id in traffic.told.accepted.keys() - known.keys())
+    names = Counter(record.job.name for record in records)
+    yield from (f"the submission {name} made {count} jobs" for name, count in names.items() if count > 1)
     clean_runs = CleanRuns(stack.settings)
     for record in records:
         clean = clean_runs.of(record.job.spec)

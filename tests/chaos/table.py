@@ -87,9 +87,8 @@ class Outcomes:
         told = traffic.told
         attempts = [one for record in records for one in record.attempts]
         self.figures["attempts resumed from a checkpoint"] = sum((one.resumed_from_epoch or 0) > 1 for one in attempts)
-        self.figures["submissions answered with 503"] = told.refused
+        self.figures["submissions answered with 503 or 409"] = told.refused
         self.figures["submissions whose answer was lost"] = told.unanswered
-        self.figures["jobs that came of those twice"] = len(records) - len(told.accepted)
         self.figures["cancels"] = len(told.cancels)
         self.figures["priorities changed"] = told.priorities
         self.figures["event streams followed"] = len(traffic.followers)

@@ -30,7 +30,7 @@ class Told:
 
     Attributes:
         accepted: ids answered with 201, with their names.
-        refused: submissions answered with 503, which were sent again.
+        refused: submissions answered with 503 or 409, which were sent again.
         unanswered: those whose answer never came, which were sent again too.
         cancels: by job, the status of the answer to its cancel: 200, 202 or 409.
         priorities: changes made.
@@ -105,10 +105,11 @@ class Traffic:
             self._plan(job_id)
 
     def _submit(self, spec: dict[str, Any]) -> str | None:
-        """Send it until it is answered with 201; None once the run is over."""
+        """Send it, under one key, until it is answered with 201; None once the run is over."""
+        key = {"Idempotency-Key": spec["name"]}
         while not self._closed.is_set():
             try:
-                response = self._client.post("/v1/jobs", json=spec)
+                response = self._client.post("/v1/jobs", json=spec, headers=key)
             except httpx.ConnectError:
                 pass  # nothing was sent
             except httpx.HTTPError:
@@ -116,7 +117,7 @@ class Traffic:
             else:
                 if response.status_code == 201:
                     return str(response.json()["id"])
-                if response.status_code != 503:
+                if response.status_code not in (409, 503):  # 409: the first request is still in progress
                     self.told.surprises.append(f"POST /v1/jobs gave {response.status_code}: {response.text[:300]}")
                 self.told.refused += 1
             self._closed.wait(_RETRY_SECONDS)
