@@ -181,3 +181,28 @@ def settings(tmp_path: Path, sqlite_url: str, redis_url: str) -> SettingsFactory
         return Settings.model_validate(places | overrides)
 
     return make
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for torch, which rounding depends on, and afterwards as many as before."""
+    import torch  # here: most tests do without
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everything in float64: networks by torch's default, images by converting them."""
+    import torch
+
+    from worker.training.loader import Normalizer
+
+    normalize = Normalizer.__call__
+    monkeypatch.setattr(Normalizer, "__call__", lambda self, images: normalize(self, images).double())
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
@@ -57,7 +58,7 @@ def wait_until(condition: Callable[[], object], what: str = "the condition", sec
         time.sleep(0.01)
 
 
-class Server:
+class Server(ABC):
     """A child process that can be killed, frozen and started again over the same folder."""
 
     farewell = signal.SIGKILL
@@ -67,13 +68,13 @@ class Server:
         self._owner = owner or (os.getuid(), os.getgid())
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
         """What to run, an absolute path first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers(self) -> bool:
         """Whether it serves."""
-        raise NotImplementedError
 
     def start(self) -> Self:
         """Run it, and wait until it answers."""

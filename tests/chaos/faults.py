@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import threading
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -21,7 +22,7 @@ _LEASE = float(str(SETTINGS["lease_seconds"]))
 _COPIES = 3
 
 
-class Kind:
+class Kind(ABC):
     """One fault. `begin` once, and `end` after `lasts_seconds`, from the main thread."""
 
     name: ClassVar[str]
@@ -33,19 +34,19 @@ class Kind:
     def __init__(self, stack: Stack, watch: Watch, choice: float) -> None:
         self.stack, self.watch, self.choice = stack, watch, choice
 
+    @abstractmethod
     def part(self) -> str | None:
         """What it hurts, which no other fault may hurt at the same time; None when there is nothing to hurt now."""
-        raise NotImplementedError
 
     def hits(self) -> list[Running]:
         """The running attempts that it may cost."""
         return self.watch.running
 
+    @abstractmethod
     def begin(self) -> None:
         """Do it."""
-        raise NotImplementedError
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027 -- most need nothing put right
         """Put it right."""
 
 

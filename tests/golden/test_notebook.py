@@ -33,12 +33,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> LoadedDataset:
     return load(DatasetPlan("synthetic", classes, train_per_class=TRAIN, val_per_class=VAL), ROOT, cache)
 
 
-@pytest.fixture
-def one_thread() -> None:
-    """The notebook's side, on as many threads as the job."""
-    torch.set_num_threads(1)
-
-
 @pytest.mark.parametrize("preset", notebook.NETWORKS)
 @pytest.mark.usefixtures("one_thread")
 def test_a_preset_learns_as_the_notebook_does(preset: str, data: LoadedDataset) -> None:

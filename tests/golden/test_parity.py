@@ -7,7 +7,6 @@ what rounding alone may do.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from tests.unit.training.engines.recorders import Computing
 from tests.unit.training.tiny import CPU, DATASET, Recording, tiny_data
 from worker.training import engines
 from worker.training.engines.graphs import GraphsEngine
-from worker.training.loader import Normalizer
 from worker.training.plan import (
     ArchitecturePlan,
     AugmentPlan,
@@ -31,6 +29,8 @@ from worker.training.plan import (
     WeightAveragePlan,
 )
 from worker.training.tally import Tally
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 DATA = tiny_data(train=22, val=10)  # batches of 8 leave a last one of 4
 MLP = TrainingPlan(DATASET, MlpPlan((64, 16)), epochs=2, batch_size=8)  # wide enough for blocks of four batches
@@ -140,30 +140,11 @@ NORMALIZED: dict[str, ArchitecturePlan] = {
 }
 
 
-@pytest.fixture
-def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Everything in float64: networks by torch's default, images by converting them."""
-    normalize = Normalizer.__call__
-    monkeypatch.setattr(Normalizer, "__call__", lambda self, images: normalize(self, images).double())
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
 @pytest.fixture(autouse=True)
 def graphs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything of that engine but CUDA's recorder runs on a CPU too, and is under test there."""
     monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
     monkeypatch.setattr(GraphsEngine, "recorder", Computing())
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Rounding, and the time of such small products, depend on threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def both(plan: TrainingPlan, engine: str) -> tuple[Recording, Recording]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from functools import partial
 from typing import get_args
 
@@ -18,7 +17,6 @@ from shared.spec.torchvision_counts import COUNTS
 from tests.unit.training.tiny import CPU, Recording, tiny_data, tiny_plan
 from worker.training import engines
 from worker.training.errors import InvalidPlan
-from worker.training.loader import Normalizer
 from worker.training.networks import build_network, fresh_network
 from worker.training.plan import OptimizerPlan, TorchvisionPlan
 from worker.training.torchvision_counts import counts_by_class, table
@@ -27,16 +25,6 @@ from worker.training.torchvision_networks import NAMES, torchvision_network
 GROUPED = {"efficientnet_b0", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf", "shufflenet_v2_x1_0"}
 DATA = tiny_data(train=2, val=1)
 PLAN = tiny_plan(architecture=TorchvisionPlan("resnet18"), epochs=1, batch_size=2)
-
-
-@pytest.fixture
-def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Everything in float64: networks by torch's default, images by converting them."""
-    normalize = Normalizer.__call__
-    monkeypatch.setattr(Normalizer, "__call__", lambda self, images: normalize(self, images).double())
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def flops(network: nn.Module, images: torch.Tensor, *, backward: bool) -> int:

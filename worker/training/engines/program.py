@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -50,7 +51,7 @@ class Program(Protocol):
         """Go on from there; the network has been restored before."""
 
 
-class ResidentLoop:
+class ResidentLoop(ABC):
     """Runs a program over splits that are on the device and normalised once; a boundary after each block.
 
     A subclass names itself and its program. On a GPU nothing is read back before the epoch's end.
@@ -67,9 +68,9 @@ class ResidentLoop:
         self._validation = ResidentValidation(plan, data, device, self._program.rows)
 
     @staticmethod
+    @abstractmethod
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
         """The program of the plan's network, which is on the device."""
-        raise NotImplementedError
 
     def run_epoch(self, tally: Tally, rates: Sequence[float], boundary: Callable[[], None]) -> None:
         """See `Engine.run_epoch`."""
