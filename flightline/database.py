@@ -11,6 +11,7 @@ from shared.broker import ACCEPTED_MEANWHILE, Broker
 from shared.db import TRY_AGAIN, Database
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.reconciler import Report, sweep
+from shared.redis_url import checked
 from shared.settings import Settings
 from shared.storage import Storage
 
@@ -28,6 +29,31 @@ def migrate(settings: Settings) -> str:
     finally:
         database.dispose()
     return safe_url(settings)
+
+
+def check(settings: Settings) -> str | None:
+    """Look at what a process is about to connect to, before it starts.
+
+    Returns:
+        A warning where a later release has upgraded the schema already; None otherwise, also where the database does
+        not answer: the process waits for it.
+
+    Raises:
+        ConfigurationError: FLIGHTLINE_DATABASE_URL or FLIGHTLINE_REDIS_URL cannot work, or the schema is unknown.
+    """
+    checked(settings.broker_url)
+    database = Database(settings.sqlalchemy_url)
+    try:
+        revision = migrations.current(database)
+    except DatabaseUnavailable:
+        return None
+    finally:
+        database.dispose()
+    if revision is None or migrations.is_known(revision):
+        return None
+    if not migrations.is_newer(revision):
+        raise migrations.unknown(revision)
+    return f"A later release made the database's schema ({revision}). This release works with it; upgrade this one too."
 
 
 def safe_url(settings: Settings) -> str:

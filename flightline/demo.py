@@ -23,6 +23,7 @@ from flightline.programs import flightline_command, python_environment
 from flightline.progress import follow_jobs
 from flightline.records import Job
 from flightline.render import count, duration, loss, percent
+from shared.paths import expanded
 
 # The longest first, so that two workers end together.
 PRESETS = ("notebook-tapered", "notebook-tapered-logits", "notebook-linear")
@@ -40,7 +41,7 @@ def run_demo(epochs: int, workers: str | None) -> None:
         StackError: it does not start.
         SystemExit: a job did not succeed, or it was interrupted.
     """
-    home = Path(os.environ.get("FLIGHTLINE_HOME") or ".flightline-demo").expanduser().absolute()
+    home = expanded(Path(os.environ.get("FLIGHTLINE_HOME") or ".flightline-demo"), "FLIGHTLINE_HOME")
     try:
         with _stack(home, workers) as url, Client(url) as client:
             jobs = _train(client, epochs)
@@ -115,7 +116,7 @@ def _stack(home: Path, workers: str | None) -> Iterator[str]:
 
 def _data_dir(home: Path) -> dict[str, str]:
     """The user's own data where the demo has none: its home is not the one that they filled."""
-    own = Path("~/.flightline/datasets").expanduser()
+    own = Path(os.path.expanduser("~")) / ".flightline" / "datasets"  # noqa: PTH111 -- the other raises without a home
     if os.environ.get("FLIGHTLINE_DATA_DIR") or (home / "datasets").is_dir() or not own.is_dir():
         return {}
     return {"FLIGHTLINE_DATA_DIR": str(own)}

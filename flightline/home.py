@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from shared.paths import expanded
+
 STATE_FILE = "stack.json"
 
 
 def home_dir() -> Path:
     """`FLIGHTLINE_HOME` as an absolute path, without reading the other settings."""
-    return Path(os.environ.get("FLIGHTLINE_HOME") or "~/.flightline").expanduser().absolute()
+    return expanded(Path(os.environ.get("FLIGHTLINE_HOME") or "~/.flightline"), "FLIGHTLINE_HOME")
 
 
 def running_url(home: Path | None = None) -> str | None:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from shared.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -24,9 +28,42 @@ def upgrade(db: Database, revision: str = "head") -> None:
 
     Raises:
         DatabaseUnavailable: the database does not answer.
+        ConfigurationError: the database's revision is none of this release.
     """
+    found = current(db)
+    if not is_known(found):
+        raise unknown(found)
     with _one_at_a_time:
         db.write(lambda connection: command.upgrade(_config(connection), revision))
+
+
+def current(db: Database) -> str | None:
+    """The schema's revision, such as ``0001``; None where there are no tables yet.
+
+    Raises:
+        DatabaseUnavailable: the database does not answer.
+    """
+    with db.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_known(revision: str | None) -> bool:
+    """Whether this release has a migration to this revision."""
+    return revision is None or revision in _revisions()
+
+
+def is_newer(revision: str) -> bool:
+    """Whether a later release made this schema. Every release works with the schema of the one after it."""
+    return revision.isdecimal() and revision > max(_revisions())
+
+
+def unknown(revision: str | None) -> ConfigurationError:
+    """The refusal of a database whose schema is at a revision that this release does not have."""
+    return ConfigurationError(
+        f"The database that FLIGHTLINE_DATABASE_URL names has the schema {revision!r}, which this release does not "
+        f"know (its newest is {max(_revisions())!r}): a later release, or another program, made it. Use the release "
+        "that made it, or name another database."
+    )
 
 
 def downgrade(db: Database, revision: str) -> None:
@@ -35,8 +72,17 @@ def downgrade(db: Database, revision: str) -> None:
         db.write(lambda connection: command.downgrade(_config(connection), revision))
 
 
+def _revisions() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_bare_config()).walk_revisions()}
+
+
 def _config(connection: Connection) -> Config:
+    config = _bare_config()
+    config.attributes["connection"] = connection
+    return config
+
+
+def _bare_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.attributes["connection"] = connection
     return config

@@ -11,7 +11,8 @@ import redis
 from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
 
-from shared.errors import ConfigurationError, QueueUnavailable
+from shared.errors import QueueUnavailable
+from shared.redis_url import checked, kombu_url
 from shared.status import Queue
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _DAYS = 86_400
 def celery_config(redis_url: str) -> dict[str, Any]:
     """Celery's settings, alike for those who publish and those who consume; docs/delivery.md says why."""
     return {
-        "broker_url": _kombu_url(redis_url),
+        "broker_url": kombu_url(checked(redis_url)),
         "broker_connection_timeout": 3,
         "broker_connection_retry_on_startup": True,
         "broker_transport_options": {
@@ -65,15 +66,6 @@ def celery_config(redis_url: str) -> dict[str, Any]:
         "worker_proc_alive_timeout": 120,
         "timezone": "UTC",
     }
-
-
-def _kombu_url(redis_url: str) -> str:
-    """Kombu's spelling of a URL: it calls a unix socket ``redis+socket``."""
-    scheme, separator, rest = redis_url.partition("://")
-    if not separator or scheme not in ("redis", "rediss", "unix"):
-        message = f"FLIGHTLINE_REDIS_URL must be a redis://, rediss:// or unix:// URL, not {scheme!r}."
-        raise ConfigurationError(message)
-    return f"redis+socket://{rest}" if scheme == "unix" else redis_url
 
 
 class Broker:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.errors import ConfigurationError, DatabaseUnavailable
+from shared import database_url
+from shared.errors import DatabaseUnavailable
 from shared.forks import GATE
 from shared.text import clean_all
 
@@ -46,7 +47,7 @@ class Database:
     """A database by its SQLAlchemy URL. Safe to share between threads, and to carry over a fork."""
 
     def __init__(self, url: str) -> None:
-        self._url = _parse(url)
+        self._url = database_url.parsed(url)
         self._engine: Engine | None = None
         self._inherited: Engine | None = None
         self._pid = 0
@@ -197,24 +198,6 @@ def _is_closed_file(error: DBAPIError) -> bool:
 
 def _is_broken_file(error: DBAPIError) -> bool:
     return type(error.orig) is sqlite3.DatabaseError  # not one of its subclasses: damaged, or something else
-
-
-def _parse(url: str) -> URL:
-    example = "such as sqlite:////path/file.db or postgresql://user@host/name"
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(f"FLIGHTLINE_DATABASE_URL is not a database URL {example}.") from error
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    backend = parsed.drivername.partition("+")[0]
-    if backend == "sqlite" and parsed.database and parsed.database != ":memory:":
-        return parsed.set(database=str(Path(parsed.database).expanduser()))
-    if backend != "postgresql":
-        raise ConfigurationError(
-            f"FLIGHTLINE_DATABASE_URL must name a SQLite file or a PostgreSQL database, {example}."
-        )
-    return parsed
 
 
 def _make_engine(url: URL) -> Engine:

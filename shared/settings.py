@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.paths import expanded
 from shared.redis_socket import socket_path, socket_url
 from shared.spec.caps import Caps
 
@@ -88,12 +89,14 @@ class Settings(BaseSettings):
     @property
     def home_dir(self) -> Path:
         """The home as an absolute path."""
-        return self.home.expanduser().absolute()
+        return expanded(self.home, "FLIGHTLINE_HOME")
 
     @property
     def datasets_dir(self) -> Path:
         """The data directory as an absolute path."""
-        return self.home_dir / "datasets" if self.data_dir == Path() else self.data_dir.expanduser().absolute()
+        if self.data_dir == Path():
+            return self.home_dir / "datasets"
+        return expanded(self.data_dir, "FLIGHTLINE_DATA_DIR")
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -12,7 +12,7 @@ import typer
 
 from flightline.arguments import load_settings
 from flightline.commands.options import Json
-from flightline.console import out, print_json
+from flightline.console import err, out, print_json
 from flightline.errors import StackError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def up(
     What dies is started again. Ctrl-C stops in order: jobs that run are released and go on at the next start.
     State, logs and results lie in FLIGHTLINE_HOME.
     """
-    _require("local", "celery", "gunicorn", "torch")
+    require("local", "celery", "gunicorn", "torch")
     from flightline.announcing import JsonReporter, TextReporter
 
     settings = load_settings(host=host, port=port)
@@ -78,26 +78,29 @@ def worker(
     device: Annotated[str, typer.Option(help="cpu, cuda:N, cuda:all, or auto: every GPU, else the CPU.")] = "auto",
 ) -> None:
     """Run a worker, in the foreground."""
-    _require("worker", "celery", "torch")
+    require("worker", "celery", "torch")
     _become("worker", "--device", device)
 
 
 def api() -> None:
     """Run the API, in the foreground."""
-    _require("api", "flask", "gunicorn")
+    require("api", "flask", "gunicorn")
     _become("gunicorn", "--config", "python:api.gunicorn_conf", "api.wsgi:app")
 
 
 def _become(*module_and_arguments: str) -> None:
     """Replace this process by another Python program, so that signals and memory are that program's own."""
+    from flightline.database import check
     from flightline.programs import python_environment
 
-    load_settings()  # a wrong one is named here, before anything starts
+    warning = check(load_settings())  # a wrong setting is named here, in one line, before anything starts
+    if warning:
+        err().print(f"Warning: {warning}", markup=False)
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], python_environment())  # noqa: S606 - a list, no shell
 
 
-def _require(extra: str, *modules: str) -> None:
+def require(extra: str, *modules: str) -> None:
     """Raise `StackError` where this installation is the client alone; says which extra is missing."""
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
@@ -107,7 +110,7 @@ def _require(extra: str, *modules: str) -> None:
 
 def migrate(json: Json = False) -> None:
     """Create the database's tables or bring them up to date."""
-    _require("api", "alembic", "sqlalchemy")
+    require("api", "alembic", "sqlalchemy")
     from flightline.database import migrate as bring_up_to_date
 
     settings = load_settings()

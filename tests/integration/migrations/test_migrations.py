@@ -15,6 +15,7 @@ from sqlalchemy import Engine, inspect, text
 import migrations
 from shared import attempts, jobs, queries
 from shared.db import Database
+from shared.errors import ConfigurationError
 from shared.tables import Base
 from tests import factories
 from tests.concurrency import together
@@ -146,3 +147,28 @@ class TestSteps:
         with pytest.raises(KeyError):
             empty_database.write(work)
         assert inspect(empty_database.engine).get_table_names() == []
+
+
+class TestRevisions:
+    @pytest.mark.parametrize("revision,newer", [("9999", True), ("bogus", False)])
+    def test_a_schema_of_another_release_is_refused(self, empty_database: Database, revision: str, newer: bool) -> None:
+        """In one line that names the setting, before anything is changed."""
+        migrations.upgrade(empty_database)
+        _set_revision(empty_database, revision)
+
+        with pytest.raises(ConfigurationError, match="FLIGHTLINE_DATABASE_URL names has the schema"):
+            migrations.upgrade(empty_database)
+
+        assert migrations.current(empty_database) == revision
+        assert (migrations.is_known(revision), migrations.is_newer(revision)) == (False, newer)
+
+    def test_an_empty_database_is_known(self, empty_database: Database) -> None:
+        """Before the first migration there is no revision."""
+        assert migrations.current(empty_database) is None
+        assert migrations.is_known(None)
+
+
+def _set_revision(db: Database, revision: str) -> None:
+    db.write(
+        lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": revision})
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -91,3 +94,54 @@ def test_artifacts_that_cannot_be_kept(run: Run, home: Path, monkeypatch: pytest
 def test_what_is_started_is_counted(devices: tuple[str, ...], redis_url: str | None, summary: str) -> None:
     """In words that fit the number."""
     assert Layout(Path("/home"), "127.0.0.1", 1, devices, redis_url, 1.0).summary == summary
+
+
+@pytest.mark.parametrize("command", ["worker", "api", "migrate", "up"])
+@pytest.mark.parametrize(
+    "setting,value",
+    [
+        ("FLIGHTLINE_DATABASE_URL", "postgresql+psycopgx://me:secret@127.0.0.1:9/x"),
+        ("FLIGHTLINE_DATABASE_URL", "postgresql://me:secret@127.0.0.1:9/x?sslmod=require"),
+        ("FLIGHTLINE_REDIS_URL", "redis://:sec/ret@127.0.0.1:9/0"),
+    ],
+)
+def test_a_url_that_cannot_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, setting: str, value: str
+) -> None:
+    """One line that names the setting and repeats no secret, before anything starts."""
+    if (command, setting) == ("migrate", "FLIGHTLINE_REDIS_URL"):
+        return  # it needs no Redis
+    monkeypatch.setenv(setting, value)
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("it was started"))
+    outcome = run(command)
+    lines = [line for line in outcome.err.splitlines() if line != "stack: loading …"]
+    assert " ".join(lines).startswith(f"Error: {setting} ")
+    assert "Traceback" not in outcome.err
+    assert "sec" not in outcome.err
+
+
+@pytest.mark.parametrize("command", ["worker", "api", "migrate", "up"])
+def test_an_unknown_schema(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """Of another program, say: nothing starts on it."""
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("it was started"))
+    _migrated(run, home, "bogus")
+    outcome = run(command)
+    assert "has the schema 'bogus', which this release does not know" in " ".join(outcome.err.split())
+
+
+def test_a_worker_starts_on_the_schema_of_the_next_release(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In mid-upgrade the old workers go on, also those that are started again; it says so."""
+    monkeypatch.setattr(os, "execve", lambda *_: sys.exit(77))
+    _migrated(run, home, "9999")
+    outcome = run("worker")
+    assert "Warning: A later release made the database's schema (9999)." in outcome.err
+    assert outcome.code == 77
+
+
+def _migrated(run: Run, home: Path, revision: str) -> None:
+    assert run("migrate").code == 0
+    with closing(sqlite3.connect(home / "flightline.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+        connection.commit()

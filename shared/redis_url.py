@@ -1,0 +1,60 @@
+"""FLIGHTLINE_REDIS_URL, checked before anybody connects. No message repeats any part of it: it may hold a password."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import redis
+
+from shared.errors import ConfigurationError
+
+_FORM = "It reads redis://:PASSWORD@HOST:6379/0; in a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25."
+
+
+def checked(url: str) -> str:
+    """The URL itself.
+
+    Raises:
+        ConfigurationError: no server could be reached by it, whatever runs there: another scheme, a port or database
+            that is no number, an option that redis-py does not have, a password that is not percent-encoded.
+    """
+    scheme, separator, _rest = url.partition("://")
+    if not separator or scheme not in ("redis", "rediss", "unix"):
+        message = "FLIGHTLINE_REDIS_URL must begin with redis://, rediss:// or unix://."
+        raise ConfigurationError(message)
+    fault = _fault(url)
+    if fault:
+        message = f"FLIGHTLINE_REDIS_URL {fault}. {_FORM}"
+        raise ConfigurationError(message)
+    return url
+
+
+def kombu_url(url: str) -> str:
+    """Kombu's spelling of a checked URL: it calls a unix socket ``redis+socket``."""
+    return f"redis+socket://{url.removeprefix('unix://')}" if url.startswith("unix://") else url
+
+
+def _fault(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "has a port that is not a number from 1 to 65535, or a password that is not percent-encoded"
+    if parts.fragment:
+        return "has a # in it"
+    if parts.scheme == "unix":
+        return "" if parts.path else "names no socket"
+    if not parts.hostname or port == 0:
+        return "names no host, or a port that is not a number from 1 to 65535"
+    database = parts.path.strip("/")
+    if database and not database.isdecimal():
+        return "names a database that is not a number"
+    return _option_fault(url)
+
+
+def _option_fault(url: str) -> str:
+    try:
+        redis.ConnectionPool.from_url(url).make_connection()  # connects to nothing yet
+    except (TypeError, ValueError, redis.RedisError):
+        return "has an option after the ? that redis-py does not know, or a value that the option does not take"
+    return ""
