@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flightline.commands import catalog, jobs, results, services, submitting
+from flightline.commands import backups, catalog, jobs, results, services, submitting
 from flightline.console import EXIT_CODES, INTERRUPTED, STACK_FAILED, exit_code, print_error
 from flightline.errors import FlightlineError, StackError
 
@@ -47,7 +47,7 @@ def flightline(
         os.environ["FLIGHTLINE_URL"] = url
 
 
-for module in (services, submitting, jobs, results, catalog):
+for module in (services, backups, submitting, jobs, results, catalog):
     module.register(app)
 
 

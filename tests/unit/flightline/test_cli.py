@@ -335,7 +335,7 @@ def test_help_lists_every_command_and_the_exit_codes(run: Run) -> None:
     """--help names all commands and what the exit codes mean."""
     out = " ".join(run("--help").out.split())
     commands = (
-        "up worker api migrate demo submit watch retry jobs priority cancel delete show download "
+        "up worker api migrate demo backup restore submit watch retry jobs priority cancel delete show download "
         "workers queues presets datasets"
     )
     assert all(f"│ {command} " in out for command in commands.split())
@@ -348,7 +348,7 @@ def test_version(run: Run) -> None:
     assert (outcome.code, bool(outcome.out.strip())) == (0, True)
 
 
-@pytest.mark.parametrize("command", [["up"], ["worker"], ["api"], ["migrate"]])
+@pytest.mark.parametrize("command", [["up"], ["worker"], ["api"], ["migrate"], ["backup", "x"], ["restore", "x"]])
 def test_a_plain_installation_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     """Where only the client is installed, the service's commands say what to install."""
     monkeypatch.setattr("flightline.commands.services.find_spec", lambda _: None)
@@ -378,3 +378,15 @@ def test_worker_and_api_become_their_program(
     _, arguments, environment = ran[0]
     assert arguments[1 : len(module) + 2] == ["-m", *module]
     assert (environment["FLIGHTLINE_HOME"], environment["PYTHONSAFEPATH"]) == (str(tmp_path), "1")
+
+
+def test_backup_and_restore(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Into one file, and out of it into another home; both say how much it was."""
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path / "old"))
+    assert run("migrate").code == 0
+    target = str(tmp_path / "all.tar")
+    assert "Backed up to" in run("backup", target).out
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path / "new"))
+    assert run("restore", target, "--json").json["jobs"] == 0
+    assert "--replace" in run("restore", target).err
+    assert ": 0 jobs, 0 files of artifacts." in " ".join(run("restore", target, "--replace").out.split())

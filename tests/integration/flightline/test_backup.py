@@ -1,0 +1,270 @@
+"""`backup` and `restore` over real databases: one moment of a running service, in one file, and back again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import migrations
+from flightline.backup import backup, restore
+from flightline.errors import AlreadyRunning, StackError, UsageError
+from flightline.homelock import home_lock
+from shared import attempts
+from shared.db import Database
+from shared.settings import Settings
+from tests import factories
+
+Home = Callable[[str], Settings]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Settings over a home of this name, with a database in it unless it is called `new`."""
+
+    def make(name: str) -> Settings:
+        settings = Settings(home=tmp_path / name)
+        if name != "new":
+            settings.home_dir.mkdir()
+            with closing_database(settings) as db:
+                migrations.upgrade(db)
+        return settings
+
+    return make
+
+
+@contextmanager
+def closing_database(settings: Settings) -> Iterator[Database]:
+    """The database of some settings, for as long as a block."""
+    db = Database(settings.sqlalchemy_url)
+    try:
+        yield db
+    finally:
+        db.dispose()
+
+
+def file_of(settings: Settings, suffix: str = "") -> Path:
+    """The database's file, or one beside it."""
+    return settings.home_dir / f"flightline.db{suffix}"
+
+
+def add_jobs(settings: Settings, count: int) -> list[str]:
+    """So many queued jobs, all published; their ids."""
+    with closing_database(settings) as db:
+        ids = [factories.submit(db) for _ in range(count)]
+        db.write(lambda connection: connection.exec_driver_sql("UPDATE jobs SET published_at = queued_at"))
+        return ids
+
+
+def add_checkpoint(settings: Settings) -> str:
+    """A running job with a checkpoint in the storage; returns the checkpoint's path."""
+    with closing_database(settings) as db:
+        claim = factories.running(db)
+        path = f"{claim.job_id}/checkpoints/1-1-0.pt"
+        assert attempts.record_checkpoint(db, claim, {"entries": [{"path": path}]})
+    file = Path(settings.storage_url) / path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"state")
+    return path
+
+
+def ids_in(settings: Settings) -> set[str]:
+    """The ids of all jobs."""
+    with closing_database(settings) as db, db.read() as connection:
+        return {row[0] for row in connection.exec_driver_sql("SELECT id FROM jobs")}
+
+
+def test_a_backup_of_a_stopped_service_comes_back(home: Home, tmp_path: Path) -> None:
+    """Into a new home: rows, checkpoints; queued jobs count as not in Redis."""
+    old, new = home("old"), home("new")
+    ids, path = add_jobs(old, 3), add_checkpoint(old)
+
+    about = backup(old, tmp_path / "all.tar.gz")
+    assert (about.jobs, about.files, about.missing) == (4, 1, 0)
+    assert restore(new, tmp_path / "all.tar.gz", replace=False) == about
+
+    assert ids_in(new) == ids_in(old) > set(ids)
+    assert (Path(new.storage_url) / path).read_bytes() == b"state"
+    with closing_database(new) as db, db.read() as connection:
+        assert connection.exec_driver_sql(
+            "SELECT count(*) FROM jobs WHERE status = 'queued' AND published_at IS NULL"
+        ).scalar_one() == len(ids)
+    assert list(new.home_dir.glob(".flightline-restore-*")) == list(tmp_path.glob(".*")) == []
+
+
+def test_what_stands_in_the_write_ahead_log_is_in_the_backup(home: Home, tmp_path: Path) -> None:
+    """A copy of the file alone would lack it."""
+    old, new = home("old"), home("new")
+    with closing(sqlite3.connect(file_of(old))) as holder:  # an open connection keeps the log beside the file
+        holder.execute("SELECT count(*) FROM jobs").fetchall()
+        ids = add_jobs(old, 2)
+        assert file_of(old, "-wal").stat().st_size > 0
+        backup(old, tmp_path / "all.tar")
+    restore(new, tmp_path / "all.tar", replace=False)
+
+    assert ids_in(new) == set(ids)
+
+
+@pytest.fixture
+def writing() -> Iterator[Callable[[Settings], None]]:
+    """Starts a thread that submits jobs until the test ends."""
+    stop, threads = threading.Event(), list[threading.Thread]()
+
+    def start(settings: Settings) -> None:
+        def work() -> None:
+            while not stop.is_set():
+                add_jobs(settings, 1)
+
+        threads.append(threading.Thread(target=work))
+        threads[0].start()
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_backup_of_a_running_service_is_one_moment(
+    home: Home, tmp_path: Path, writing: Callable[[Settings], None]
+) -> None:
+    """While jobs are submitted: every job in it is whole, with its events."""
+    old, new = home("old"), home("new")
+    before = set(add_jobs(old, 5))
+    writing(old)
+    about = backup(old, tmp_path / "all.tar")
+    restore(new, tmp_path / "all.tar", replace=False)
+
+    restored = ids_in(new)
+    assert before <= restored
+    assert about.jobs == len(restored)
+    with closing_database(new) as db, db.read() as connection:
+        without = "SELECT count(*) FROM jobs WHERE id NOT IN (SELECT job_id FROM job_events)"
+        assert connection.exec_driver_sql(without).scalar_one() == 0
+
+
+def test_a_database_that_is_there_is_moved_aside_with_its_log(home: Home, tmp_path: Path) -> None:
+    """The old log, left beside the new file, would overrule it. Nothing of the old one is lost."""
+    old, other = home("old"), home("other")
+    ids = set(add_jobs(old, 2))
+    backup(old, tmp_path / "all.tar")
+    with closing(sqlite3.connect(file_of(other))) as holder:
+        holder.execute("SELECT count(*) FROM jobs").fetchall()
+        others = set(add_jobs(other, 1))
+        with pytest.raises(UsageError, match="--replace moves it aside"):
+            restore(other, tmp_path / "all.tar", replace=False)
+        assert ids_in(other) == others
+        restore(other, tmp_path / "all.tar", replace=True)
+
+    assert ids_in(other) == ids
+    (aside,) = [
+        path for path in other.home_dir.glob("flightline.db.replaced-*") if not path.name.endswith(("-wal", "-shm"))
+    ]
+    with closing(sqlite3.connect(aside)) as connection:
+        assert {row[0] for row in connection.execute("SELECT id FROM jobs")} == others
+
+
+def test_a_running_home_is_left_alone(home: Home, tmp_path: Path) -> None:
+    """Its workers would go on writing into the file that was moved."""
+    old, other = home("old"), home("other")
+    backup(old, tmp_path / "all.tar")
+    with home_lock(other.home_dir), pytest.raises(AlreadyRunning):
+        restore(other, tmp_path / "all.tar", replace=True)
+
+
+def test_an_artifact_that_is_gone_is_counted(home: Home, tmp_path: Path) -> None:
+    """Its job was deleted, or its checkpoint replaced, while the backup was taken."""
+    old = home("old")
+    (Path(old.storage_url) / add_checkpoint(old)).unlink()
+    about = backup(old, tmp_path / "all.tar")
+    assert (about.files, about.missing) == (0, 1)
+
+
+def test_an_existing_file_is_not_overwritten(home: Home, tmp_path: Path) -> None:
+    """Nor is a draft left where the backup cannot be written."""
+    old, target = home("old"), tmp_path / "all.tar"
+    target.write_text("mine")
+    with pytest.raises(UsageError, match="exists"):
+        backup(old, target)
+    with pytest.raises(StackError, match="could not be written"):
+        backup(old, tmp_path / "nowhere" / "all.tar")
+    assert target.read_text() == "mine"
+
+
+def test_there_is_nothing_to_back_up(home: Home, tmp_path: Path) -> None:
+    """No database is made by asking for its backup."""
+    new = home("new")
+    with pytest.raises(StackError, match="nothing to back up"):
+        backup(new, tmp_path / "all.tar")
+    assert not new.home_dir.exists()
+
+
+def archive(path: Path, *members: tuple[str, bytes]) -> Path:
+    """A tar file of these members."""
+    with tarfile.open(path, "w") as tar:
+        for name, content in members:
+            file = path.with_suffix(".member")
+            file.write_bytes(content)
+            tar.add(file, name)
+    return path
+
+
+def about(**fields: object) -> bytes:
+    """A `backup.json`."""
+    whole = {"format": 1, "schema": "0001", "taken_at": "", "jobs": 0, "files": 0, "missing": 0}
+    return json.dumps(whole | fields).encode()
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [],
+        [("backup.json", b"{")],
+        [("backup.json", b"{}")],
+        [("backup.json", about())],
+        [("backup.json", about(schema="9999")), ("flightline.db", b"")],
+        [("backup.json", about(format=2)), ("flightline.db", b"")],
+        [("../outside", b"x"), ("backup.json", about())],
+    ],
+)
+def test_what_is_no_backup_of_this_release_changes_nothing(
+    home: Home, tmp_path: Path, members: list[tuple[str, bytes]]
+) -> None:
+    """Another archive, one of a later release, one that would write elsewhere."""
+    old = home("old")
+    ids = set(add_jobs(old, 1))
+    with pytest.raises(UsageError, match=r"all\.tar "):
+        restore(old, archive(tmp_path / "all.tar", *members), replace=True)
+    assert ids_in(old) == ids
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_broken_off_or_missing_backup_changes_nothing(home: Home, tmp_path: Path) -> None:
+    """Cut in the middle, or with a database that is none."""
+    old, whole = home("old"), tmp_path / "all.tar"
+    ids = set(add_jobs(old, 1))
+    backup(old, whole)
+    (tmp_path / "cut.tar").write_bytes(whole.read_bytes()[:20_000])
+    for name in ("cut.tar", "none.tar"):
+        with pytest.raises(UsageError, match="is not a backup"):
+            restore(old, tmp_path / name, replace=True)
+    damaged = archive(tmp_path / "bad.tar", ("backup.json", about()), ("flightline.db", b"no database" * 1000))
+    with pytest.raises(StackError, match="could not be restored"):
+        restore(old, damaged, replace=True)
+    assert ids_in(old) == ids
+
+
+def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
+    """Which are named, without the password."""
+    settings = Settings(home=tmp_path, database_url="postgresql://me:secret@h/x")
+    calls = (partial(backup, settings, tmp_path / "x"), partial(restore, settings, tmp_path / "x", replace=True))
+    for call in calls:
+        with pytest.raises(UsageError, match="pg_dump") as refused:
+            call()
+        assert "secret" not in refused.value.detail
