@@ -1,4 +1,4 @@
-# Flightline. Plain `make` lists the targets. Nothing has to be there first but Python 3.11 or 3.12 and make.
+# Flightline. Plain `make` lists the targets. Nothing has to be there first but Python 3.11, 3.12, 3.13 or 3.14 and make.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,8 +11,10 @@ BIN := $(VENV)/bin
 EPOCHS ?= 20
 ARGS ?=
 # cpu takes torch's small CPU builds; what was chosen once holds until said otherwise (TORCH_BACKEND=default).
-TORCH_BACKEND ?= $(or $(patsubst $(VENV)/.installed-%,%,$(firstword $(wildcard $(VENV)/.installed-*))),default)
-STAMP := $(VENV)/.installed-$(TORCH_BACKEND)
+TORCH_BACKEND ?= $(or $(patsubst $(VENV)/.run-%,%,$(firstword $(wildcard $(VENV)/.run-*))),default)
+# What is installed: all that running needs (.run-), and the tools of developers beside it (.tools-).
+RUN := $(VENV)/.run-$(TORCH_BACKEND)
+TOOLS := $(VENV)/.tools-$(TORCH_BACKEND)
 # Images: what FLIGHTLINE_DATA_DIR says, else `datasets` here, else `shared/data` beside the checkout, else the home's own folder.
 FOUND_DATA := $(abspath $(firstword $(wildcard datasets ../shared/data)))
 export FLIGHTLINE_DATA_DIR ?= $(FOUND_DATA)
@@ -25,14 +27,25 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
-install: $(STAMP) ## virtual environment and everything in it (TORCH_BACKEND=cpu: torch's small CPU builds)
+install: $(RUN) ## virtual environment with all that running needs (TORCH_BACKEND=cpu: torch's small CPU builds)
 
-$(STAMP): pyproject.toml locks/dev.lock deploy/install deploy/find-python
-	rm -f $(VENV)/.installed-*
+.PHONY: tools
+tools: $(TOOLS) ## the same, and what tests and linters need
+
+define INSTALL # a lock
+	rm -f $(VENV)/.run-* $(VENV)/.tools-*
 	[ -x $(BIN)/python ] || "$$(deploy/find-python)" -m venv $(VENV)
-	TORCH_BACKEND=$(TORCH_BACKEND) deploy/install $(BIN)/python locks/dev.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraint locks/dev.lock --editable .
-	touch $@
+	TORCH_BACKEND=$(TORCH_BACKEND) deploy/install $(BIN)/python $(1)
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --build-constraint locks/dev.lock --editable .
+endef
+
+$(RUN): pyproject.toml locks/local.lock deploy/install deploy/find-python
+	$(call INSTALL,locks/local.lock)
+	touch $(RUN)
+
+$(TOOLS): pyproject.toml locks/dev.lock deploy/install deploy/find-python
+	$(call INSTALL,locks/dev.lock)
+	touch $(RUN) $(TOOLS)
 
 .PHONY: demo
 demo: install ## the stack up, the notebook's three networks trained, a table of results (EPOCHS=20)
@@ -43,7 +56,7 @@ up: install ## API, workers, Redis and database on this machine, until Ctrl-C
 	$(BIN)/flightline up
 
 .PHONY: test
-test: install ## the whole test suite (ARGS="tests/unit -n0" for a part)
+test: tools ## the whole test suite (ARGS="tests/unit -n0" for a part)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 SEED ?= 0
@@ -51,15 +64,15 @@ JOBS ?= 50
 FAULTS ?= 25
 DATABASE ?= both
 .PHONY: chaos
-chaos: install ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both)
+chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --database $(DATABASE)
 
 .PHONY: coverage
-coverage: install ## the test suite with branch coverage
+coverage: tools ## the test suite with branch coverage
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 .PHONY: lint
-lint: install ## style, types, layers, compose file, Dockerfile
+lint: tools ## style, types, layers, compose file, Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -70,28 +83,28 @@ lint: install ## style, types, layers, compose file, Dockerfile
 	if docker compose version >/dev/null 2>&1; then docker compose --profile gpu config --quiet; fi
 
 .PHONY: format
-format: install ## put the code into the formatter's form
+format: tools ## put the code into the formatter's form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 ONLY ?=
 ROUNDS ?= 5
 .PHONY: bench
-bench: install ## figures of this machine beside those of others, in one table (ONLY="jobs memory", ROUNDS=5)
+bench: tools ## figures of this machine beside those of others, in one table (ONLY="jobs memory", ROUNDS=5)
 	$(BIN)/python -m benchmarks $(ONLY) --rounds $(ROUNDS)
 
 .PHONY: networks
-networks: install ## count the parameters and FLOPs of torchvision's networks again
+networks: tools ## count the parameters and FLOPs of torchvision's networks again
 	$(BIN)/python -m worker.training.torchvision_counts shared/spec/torchvision_counts.py
 
 .PHONY: locks
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-header --annotation-style line pyproject.toml
-locks: ## choose the newest versions again (UPGRADE= keeps those that still fit)
+locks: tools ## choose the newest versions again (UPGRADE= keeps those that still fit)
 	$(COMPILE) $(UPGRADE) --all-extras --output-file locks/dev.lock
-	rm -f locks/api.lock locks/worker.lock
-	$(COMPILE) --extra api --constraint locks/dev.lock --output-file locks/api.lock
-	$(COMPILE) --extra worker --constraint locks/dev.lock --output-file locks/worker.lock
+	rm -f locks/api.lock locks/local.lock locks/worker.lock
+	for extra in api local worker; do \
+	  $(COMPILE) --extra $$extra --constraint locks/dev.lock --output-file locks/$$extra.lock; done
 UPGRADE ?= --upgrade
 
 .PHONY: clean

