@@ -1,7 +1,7 @@
 # Two images from one file: `docker build --target api .` and `docker build --target worker .`
 # TORCH_BACKEND=cpu builds a worker image without CUDA, a tenth in size.
 
-FROM python:3.12-slim-bookworm AS base
+FROM python:3.13-slim-bookworm AS base
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 FLIGHTLINE_HOME=/var/lib/flightline
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/flightline flightline \
     && install --directory --owner=flightline --group=flightline /var/lib/flightline
