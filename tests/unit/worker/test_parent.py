@@ -16,9 +16,8 @@ from shared import queries, workers
 from shared.forks import GATE
 from shared.status import WorkerState
 from tests import factories
-from tests.fakes import FakeBroker
+from tests.fakes import FakeBroker, FlakyDatabase
 from tests.servers import wait_until
-from tests.unit.worker.conftest import FlakyDatabase
 from worker.context import Context
 from worker.liveness import Liveness
 from worker.parent import Parent
