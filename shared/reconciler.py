@@ -228,11 +228,12 @@ def sweep(db: Database, broker: Broker) -> Report:
         DatabaseUnavailable, QueueUnavailable: one of the two does not answer.
     """
     expired = 0
-    for worker in workers.known_in(db, pid_namespace()):
-        if born(worker.pid) != worker.pid_born:
-            detail = f"Worker {worker.id} was gone when the stack started again."
-            expired += len(attempts.lose(db, worker.id, Ending(Outcome.LOST, "worker_lost", detail, retryable=True)))
-            workers.leave(db, worker.id)
+    for process in workers.known_in(db, pid_namespace()):
+        if born(process.pid) != process.born:
+            detail = f"Worker {process.worker} was gone when the stack started again."
+            ending = Ending(Outcome.LOST, "worker_lost", detail, retryable=True)
+            expired += len(attempts.lose(db, process.worker, ending))
+            workers.leave(db, process.worker)
     lost_everything = broker.has_lost_everything()
     ids = _waiting(db) if lost_everything else _waiting(db, Job.published_at.is_(None))
     published = _publish_in_batches(db, broker, ids)

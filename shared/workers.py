@@ -20,7 +20,7 @@ from shared.upsert import upsert
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from shared.db import Database
 
@@ -55,6 +55,14 @@ class LastReport(NamedTuple):
 
     worker: str
     at: dt.datetime
+
+
+class KnownProcess(NamedTuple):
+    """A worker's process, which may have ended; its id may be another one's by now."""
+
+    worker: str
+    pid: int
+    born: str
 
 
 def register(
@@ -112,8 +120,8 @@ def forget(db: Database, reports: Sequence[LastReport]) -> None:
         db.write(work)
 
 
-def known_in(db: Database, pid_namespace: str | None) -> Sequence[Row[Any]]:
-    """The `id`, `pid` and `pid_born` of every worker that runs, or ran, where process ids mean the same.
+def known_in(db: Database, pid_namespace: str | None) -> list[KnownProcess]:
+    """The process of every worker that runs, or ran, where process ids mean the same.
 
     None of those that did not say so, such as workers of the release before, and none where that is not known.
     """
@@ -122,4 +130,4 @@ def known_in(db: Database, pid_namespace: str | None) -> Sequence[Row[Any]]:
     columns = (Worker.id, Worker.pid, Worker.pid_born)
     there = (Worker.pid_namespace == pid_namespace, Worker.pid_born.is_not(None))
     with db.read() as connection:
-        return connection.execute(select(*columns).where(*there)).all()
+        return [KnownProcess(*row) for row in connection.execute(select(*columns).where(*there))]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from shared import attempts, queries
 from shared.db import Database
@@ -128,7 +128,7 @@ class TestTurnAndHealth:
         """Once its turn has run out."""
         factories.running(database, lease_seconds=LEASE)
         past = {"expires_at": factories.EPOCH}
-        database.write(lambda connection: connection.execute(Lock.__table__.update().values(past)))
+        database.write(lambda connection: connection.execute(update(Lock).values(past)))
 
         assert other.passes(LEASE + 2.0) == 1
         assert not judge.has_turn
