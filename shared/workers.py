@@ -130,4 +130,5 @@ def known_in(db: Database, pid_namespace: str | None) -> list[KnownProcess]:
     columns = (Worker.id, Worker.pid, Worker.pid_born)
     there = (Worker.pid_namespace == pid_namespace, Worker.pid_born.is_not(None))
     with db.read() as connection:
-        return [KnownProcess(*row) for row in connection.execute(select(*columns).where(*there))]
+        rows = connection.execute(select(*columns).where(*there))
+        return [KnownProcess(row.id, row.pid, row.pid_born) for row in rows]

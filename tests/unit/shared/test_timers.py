@@ -61,7 +61,7 @@ class TestDeadline:
         """Nobody could have been heard in it."""
         deadline = Deadline(3.0, longest_look=1.0)
         clock.now += 1000.0
-        assert not any(self._looks(deadline, clock, 2))
+        assert not any(self._looks(deadline, clock, 3))
         assert self._looks(deadline, clock, 1) == [True]
 
     @staticmethod
