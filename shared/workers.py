@@ -33,7 +33,7 @@ class Identity:
     """One worker: a process pinned to one device."""
 
     id: str
-    """``host:device:pid:tag``, such as ``gpu-box:cuda:0:4711:9f3a2c``: hosts may share a name, and ids come again."""
+    """``host-tag:device:pid``, such as ``gpu-box-9f3a2c:cuda:0:4711``: hosts may share a name, pids come again."""
     host: str
     pid: int
     device: str
@@ -46,7 +46,7 @@ class Identity:
     def of_this_process(cls, device: str, device_kind: str) -> Self:
         """That of the worker which this process is."""
         host, pid = socket.gethostname(), os.getpid()
-        worker_id = f"{host}:{device}:{pid}:{uuid.uuid4().hex[:6]}"
+        worker_id = f"{host}-{uuid.uuid4().hex[:6]}:{device}:{pid}"
         return cls(worker_id, host, pid, device, device_kind, pid_namespace(), born(pid))
 
 
