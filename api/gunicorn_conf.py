@@ -36,5 +36,5 @@ def post_worker_init(worker: Any) -> None:
     logs.configure(services.settings.log_level)
     # A stream would hold a stop up until gunicorn's patience ends.
     services.streams.serving = lambda: bool(worker.alive)
-    reconciler = Reconciler(services.db, services.broker, services.settings.lease_seconds)
+    reconciler = Reconciler.build(services.settings, services.broker)
     reconciler.start(services.settings.reconcile_seconds)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.paths import expanded
+from shared.processes import born
 
 STATE_FILE = "stack.json"
 
@@ -43,15 +44,3 @@ def write_state(home: Path, state: dict[str, Any]) -> None:
 def clear_state(home: Path) -> None:
     """Say that no stack runs in this home."""
     (home / STATE_FILE).unlink(missing_ok=True)
-
-
-def born(pid: int) -> str | None:
-    """When a process started, in the kernel's ticks: with the id it names one process for good.
-
-    None where there is no such process, or no /proc to ask.
-    """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    return text.rpartition(")")[2].split()[19]

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flightline.errors import AlreadyRunning, StackError
-from flightline.home import born, read_state
+from flightline.home import read_state
+from shared.processes import born
 
 LOCK_FILE = "stack.lock"
 LOOK_SECONDS = 0.1

@@ -11,7 +11,7 @@ from typing import Protocol
 from flightline import redis_server
 from flightline.client import Client
 from flightline.errors import FlightlineError, StackError
-from flightline.home import born, clear_state, write_state
+from flightline.home import clear_state, write_state
 from flightline.homelock import end_leftovers, home_lock
 from flightline.logtail import LogTail, last_lines
 from flightline.ports import free_port
@@ -20,6 +20,7 @@ from flightline.records import Worker
 from flightline.stopping import StopRequests
 from flightline.supervisor import LOOK_SECONDS, Supervisor
 from flightline.transport import service_url
+from shared.processes import born
 from shared.redis_socket import socket_path
 
 REDIS_SECONDS = 60.0  # a large append-only file takes a while to load

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from flightline.errors import StackError
-from flightline.home import born
 from flightline.logtail import last_lines
 from flightline.processes import Child, Program, rotate
 from flightline.stopping import StopRequests
+from shared.processes import born
 
 LOOK_SECONDS = 0.1
 HURRIED_SECONDS = 2.0

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from shared import clock
 from shared.ending import Ending, end_attempt
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from shared.db import Database
+    from shared.timers import Moment
 
 logger = logging.getLogger(__name__)
 
@@ -329,14 +329,14 @@ def end(db: Database, claim: Claim, ending: Ending) -> JobStatus | None:
     return db.write(work)
 
 
-def lose(db: Database, worker: str, ending: Ending, *, died_at: float | None = None) -> list[str]:
+def lose(db: Database, worker: str, ending: Ending, *, died_at: Moment | None = None) -> list[str]:
     """End the running attempts of a worker whose process is seen to have died.
 
     Args:
         db: the database.
         worker: whose.
         ending: how: lost, or released when it was killed because it had to stop.
-        died_at: when it died (monotonic); attempts begun since then are its successor's.
+        died_at: when it died; attempts begun since then are its successor's.
 
     Returns:
         The ids of jobs queued again.
@@ -345,7 +345,7 @@ def lose(db: Database, worker: str, ending: Ending, *, died_at: float | None = N
     def work(connection: Connection) -> list[str]:
         # The lock first: the time between the two clocks' readings must not be spent waiting for it.
         now = connection.execute(select(clock.database_now(connection))).scalar_one()
-        elapsed = 0.0 if died_at is None else time.monotonic() - died_at
+        elapsed = 0.0 if died_at is None else died_at.elapsed()
         before = now - dt.timedelta(seconds=elapsed - _NEXT_CHILD_SECONDS)
         rows = connection.execute(
             select(Job.id, Job.attempt)
@@ -355,31 +355,6 @@ def lose(db: Database, worker: str, ending: Ending, *, died_at: float | None = N
         return [row.id for row in rows if end_attempt(connection, row.id, row.attempt, ending) == JobStatus.QUEUED]
 
     return db.write(work)
-
-
-def expire(db: Database, limit: int = 100) -> list[str]:
-    """End attempts whose lease ran out. Returns the ids of jobs queued again."""
-
-    def work(connection: Connection) -> list[str]:
-        now = clock.database_now(connection)
-        late = or_(Job.lease_expires_at.is_(None), Job.lease_expires_at < now)
-        rows = connection.execute(
-            select(Job.id, Job.attempt, Job.worker)
-            .where(Job.status == JobStatus.RUNNING, late)
-            .order_by(Job.lease_expires_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)  # who holds the row is alive, and waiting would hold up all the others
-        ).all()
-        return [row.id for row in rows if _expire_one(connection, row.id, row.attempt, row.worker) == JobStatus.QUEUED]
-
-    return db.write(work)
-
-
-def _expire_one(connection: Connection, job_id: str, attempt: int, worker: str) -> JobStatus | None:
-    detail = f"Worker {worker} stopped renewing its lease: its machine, its network or its process is gone."
-    ending = Ending(Outcome.LOST, "lease_expired", detail, retryable=True)
-    late = Job.lease_expires_at < clock.database_now(connection)
-    return end_attempt(connection, job_id, attempt, ending, or_(Job.lease_expires_at.is_(None), late))
 
 
 def _ended_as(connection: Connection, claim: Claim, outcome: Outcome) -> bool:

@@ -12,6 +12,7 @@ from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
 
 from shared.errors import QueueUnavailable
+from shared.forks import GATE
 from shared.redis_url import checked, kombu_url
 from shared.status import Queue
 
@@ -69,7 +70,10 @@ def celery_config(redis_url: str) -> dict[str, Any]:
 
 
 class Broker:
-    """The publishing side. Safe to share between threads; the connections are made on first use."""
+    """The publishing side. Safe to share between threads; the connections are made on first use.
+
+    No fork happens while a lock of Redis' or Celery's library is taken.
+    """
 
     def __init__(self, redis_url: str) -> None:
         self._app = Celery("flightline", set_as_current=False)
@@ -91,6 +95,7 @@ class Broker:
         """
         self.enqueue_many([(job_id, queue, priority)])
 
+    @GATE.inside()
     def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
         """Put several jobs' messages into Redis, in this order, over one connection."""
         try:
@@ -107,6 +112,7 @@ class Broker:
         except (redis.RedisError, KombuError, OperationalError, OSError) as error:
             raise _unavailable(error) from error
 
+    @GATE.inside()
     def ping(self) -> None:
         """Raise `QueueUnavailable` unless Redis answers."""
         try:
@@ -114,6 +120,7 @@ class Broker:
         except (redis.RedisError, OSError) as error:
             raise _unavailable(error) from error
 
+    @GATE.inside()
     def depths(self) -> dict[Queue, int] | None:
         """How many messages wait in each queue; None when Redis does not answer."""
         try:
@@ -126,6 +133,7 @@ class Broker:
             return None
         return {queue: sum(lengths[i * PRIORITIES : (i + 1) * PRIORITIES]) for i, queue in enumerate(Queue)}
 
+    @GATE.inside()
     def plant_sentinel(self) -> bool:
         """Put the sentinel key into Redis. Returns whether it was missing: then Redis has lost everything.
 
@@ -137,6 +145,7 @@ class Broker:
         except (redis.RedisError, OSError) as error:
             raise _unavailable(error) from error
 
+    @GATE.inside()
     def has_lost_everything(self) -> bool:
         """Whether the sentinel is missing, or what was lost with it is not all published again yet.
 
@@ -153,6 +162,7 @@ class Broker:
         except (redis.RedisError, OSError) as error:
             raise _unavailable(error) from error
 
+    @GATE.inside()
     def confirm_republished(self) -> None:
         """Note that every queued job's message is in Redis again, unless it lost everything once more meanwhile.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import DateTime, Dialect, String, cast, func, literal_column
+from sqlalchemy import DateTime, Dialect, String, cast, func, literal_column, or_
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, SQLColumnExpression
     from sqlalchemy.types import TypeEngine
 
 _SQLITE_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
@@ -62,17 +62,26 @@ def database_now(connection: Connection) -> ColumnElement[dt.datetime]:
 
     ``clock_timestamp()`` rather than ``now()`` on PostgreSQL, which stands still inside a transaction.
     """
-    return _now(connection.dialect.name, "0 seconds", 0.0)
+    return database_now_plus(connection, 0.0)
 
 
 def database_now_plus(connection: Connection, seconds: float) -> ColumnElement[dt.datetime]:
     """The database's instant `seconds` from now (negative: ago), as an SQL expression."""
-    return _now(connection.dialect.name, f"{seconds:+.3f} seconds", seconds)
+    return _now_plus(connection.dialect.name, seconds)
 
 
-def _now(dialect: str, modifier: str, seconds: float) -> ColumnElement[dt.datetime]:
+def long_ago(connection: Connection, column: SQLColumnExpression[Any], seconds: float) -> ColumnElement[bool]:
+    """Whether a recorded instant is more than `seconds` ago, or was before the database's clock was set back.
+
+    Of an instant that lies ahead by more than the seconds nothing is known but that it is none of the last ones.
+    """
+    before, after = database_now_plus(connection, -seconds), database_now_plus(connection, seconds)
+    return or_(column < before, column > after)
+
+
+def _now_plus(dialect: str, seconds: float) -> ColumnElement[dt.datetime]:
     if dialect == "sqlite":
-        text = _SQLITE_NOW.replace("'now'", f"'now', '{modifier}'")
+        text = _SQLITE_NOW.replace("'now'", f"'now', '{seconds:+.3f} seconds'")
         return literal_column(text, _UTC)
     now = func.clock_timestamp(type_=_UTC)
     if not seconds:

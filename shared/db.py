@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -37,8 +37,6 @@ _BUSY_TIMEOUT_MS = 10_000
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 _UNDEFINED_SQLSTATES = {"42P01", "42703"}  # table, column
 _UNDEFINED_WORDS = ("no such table", "no such column", "has no column named")
-_SLOW_SECONDS = 2.0
-"""An answer that took longer, such as one of a frozen server or behind a held lock, was an outage as well."""
 # A process that is frozen inside a transaction would hold its job's row for ever: PostgreSQL ends that transaction.
 _ABANDONED = "SET idle_in_transaction_session_timeout = '10s'"
 
@@ -51,17 +49,19 @@ class Database:
         self._engine: Engine | None = None
         self._inherited: Engine | None = None
         self._pid = 0
-        self._healthy_since: float | None = None
+        self._making = threading.Lock()
         GATE.close_before(self)
 
     @property
     def engine(self) -> Engine:
         """The engine of this process alone: a connection must never be shared over a fork."""
-        if self._engine is None or self._pid != os.getpid():
-            # The parent's engine is kept, unused: closing what it left open would end the parent's connections too.
-            self._inherited = self._engine
-            self._engine, self._pid, self._healthy_since = _make_engine(self._url), os.getpid(), None
-        return self._engine
+        # Inside the gate, so that no child inherits the lock taken.
+        with GATE.inside(), self._making:
+            if self._engine is None or self._pid != os.getpid():
+                # The parent's engine is kept, unused: closing what it left open would end the parent's connections too.
+                self._inherited = self._engine
+                self._engine, self._pid = _make_engine(self._url), os.getpid()
+            return self._engine
 
     @property
     def is_sqlite(self) -> bool:
@@ -105,13 +105,6 @@ class Database:
             connection.commit()
             return result
 
-    def healthy_for(self, seconds: float) -> bool:
-        """Whether this process has been in touch with the database for so long, without failure or delay in between.
-
-        Only then may it judge that others are late: after an outage everybody is.
-        """
-        return self._healthy_since is not None and time.monotonic() - self._healthy_since >= seconds
-
     def ping(self) -> None:
         """Raise `DatabaseUnavailable` unless the database answers and holds the tables."""
         with self.read() as connection:
@@ -143,25 +136,17 @@ class Database:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        began = time.monotonic()
         try:
             yield
         except PoolTimeout as error:
             message = f"Every connection to the database is in use. {TRY_AGAIN}"
             raise DatabaseUnavailable(message) from error
         except (OperationalError, ProgrammingError) as error:
-            conflict = _is_conflict(error) and time.monotonic() - began <= _SLOW_SECONDS
-            self._healthy_since = self._healthy_since if conflict else None
             raise _explain(error, self._url) from error
         except DBAPIError as error:
             if not (error.connection_invalidated or _is_broken_file(error)):
                 raise
-            self._healthy_since = None
             raise _explain(error, self._url) from error
-        else:
-            now = time.monotonic()
-            if self._healthy_since is None or now - began > _SLOW_SECONDS:
-                self._healthy_since = now
 
 
 def _is_conflict(error: BaseException | None) -> bool:

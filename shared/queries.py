@@ -207,7 +207,8 @@ def workers(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
 
 
 def _worker_document(row: Row[Any], silent_seconds: float) -> dict[str, Any]:
-    silent = (row.now - row.last_heartbeat_at).total_seconds() > silent_seconds
+    # A report that lies ahead is from before the clock was set back; who lives has reported since.
+    silent = abs((row.now - row.last_heartbeat_at).total_seconds()) > silent_seconds
     names = ("id", "host", "pid", "device", "device_kind", "device_name", "versions", "datasets")
     return {
         **{name: getattr(row, name) for name in names},

@@ -11,28 +11,32 @@ import logging
 import os
 import socket
 import threading
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import func, select
 
-from shared import attempts, clock, idempotency, workers
+from shared import attempts, clock, idempotency, leases, workers
 from shared.broker import PRIORITIES
+from shared.db import Database
 from shared.ending import Ending
 from shared.errors import DatabaseUnavailable, QueueUnavailable
+from shared.leases import LeaseWatch
+from shared.processes import born, pid_namespace
 from shared.publishing import publish_many
 from shared.status import JobStatus, Outcome, Queue
-from shared.tables import Attempt, Job, Lock
-from shared.upsert import upsert
+from shared.tables import Attempt, Job
+from shared.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement
 
     from shared.broker import Broker
-    from shared.db import Database
+    from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +45,9 @@ SETTLE_SECONDS = 5.0
 """A job published or queued more recently may simply be on its way."""
 UNPUBLISHED_SECONDS = 2.0
 """A job queued more recently is most likely being published by whoever queued it."""
-_LOCK = "reconciler"
-_LOCK_SECONDS = 10.0
+_LOOKS_PER_LEASE = 4
+_MOST_EXPIRED = 100
+"""Attempts ended in one pass."""
 
 
 @dataclass(frozen=True)
@@ -56,36 +61,54 @@ class Report:
 class Reconciler:
     """One process' turn-taking reconciler.
 
+    There are two turns. To judge leases is only for a process that is healthy itself, and it gives that turn up as soon
+    as it is not. To publish is for anybody: a message too many harms nobody.
+
     Args:
-        db: the database.
+        db: a database that serves nothing else in this process.
         broker: Redis.
-        lease_seconds: an attempt is only ended after this process itself has seen the database for so long: after an
-            outage every lease looks expired, and the workers deserve the chance to renew theirs.
+        lease_seconds: how long a claim holds without a heartbeat.
+        now: a clock in seconds that stands still while the machine sleeps.
     """
 
-    def __init__(self, db: Database, broker: Broker, lease_seconds: float) -> None:
+    def __init__(
+        self, db: Database, broker: Broker, lease_seconds: float, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._db = db
         self._broker = broker
-        self._lease_seconds = lease_seconds
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
+        self._longest_pause = lease_seconds / _LOOKS_PER_LEASE
+        self._watch = LeaseWatch(db, lease_seconds, now)
+        holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._judging = Turn(db, "leases", holder)
+        self._publishing = Turn(db, "reconciler", holder)
+
+    @classmethod
+    def build(cls, settings: Settings, broker: Broker) -> Self:
+        """One of these settings, on a database of its own: what else this process asks for must not hold it up."""
+        return cls(Database(settings.sqlalchemy_url), broker, settings.lease_seconds)
 
     def run_once(self) -> Report | None:
-        """One pass; None when another process has the turn, or when the database or Redis does not answer."""
+        """One pass; None when other processes have both turns, or when the database or Redis does not answer."""
         try:
-            if not self._take_turn():
-                return None
-            expired = self._expire()
-            published = self._publish_missing()
-        except (DatabaseUnavailable, QueueUnavailable) as error:
+            expired = self._judge()
+            published = self._publish_missing() if self._publishing.take() else None
+        except DatabaseUnavailable as error:
+            self._watch.health.fail()
             logger.warning("reconcile_failed", extra={"reason": str(error)})
             return None
-        if expired or published:
-            logger.info("reconciled", extra={"expired": expired, "published": published})
-        return Report(expired, published)
+        except QueueUnavailable as error:
+            logger.warning("reconcile_failed", extra={"reason": str(error)})
+            return None
+        if expired is None and published is None:
+            return None
+        report = Report(expired or 0, published or 0)
+        if report != Report():
+            logger.info("reconciled", extra=asdict(report))
+        return report
 
     def run_until(self, stop: Callable[[float], bool], interval_seconds: float) -> None:
-        """Pass after pass, until `stop(interval_seconds)`, which waits that long, says so."""
-        while not stop(interval_seconds):
+        """Pass after pass, until `stop(seconds)`, which waits that long, says so."""
+        while not stop(min(interval_seconds, self._longest_pause)):
             try:
                 self.run_once()
             except Exception:
@@ -100,22 +123,17 @@ class Reconciler:
         ).start()
         return stop
 
-    def _take_turn(self) -> bool:
-        def work(connection: Connection) -> bool:
-            row = {"name": _LOCK, "holder": self._holder}
-            expiry = connection.scalar(select(clock.database_now_plus(connection, _LOCK_SECONDS)))
-            now = clock.database_now(connection)
-            free = (Lock.holder == self._holder) | (Lock.expires_at < now)
-            return upsert(connection, Lock, [row | {"expires_at": expiry}], where=lambda _new: free) > 0
-
-        return self._db.write(work)
-
-    def _expire(self) -> int:
-        if not self._db.healthy_for(self._lease_seconds):
-            return 0
-        workers.forget_silent(self._db)
+    def _judge(self) -> int | None:
+        """End the attempts whose leases have run out; None where this process may not, or another one does."""
+        overdue = self._watch.look()
+        if not self._watch.healthy:
+            self._judging.give_up()
+            return None
+        if not self._judging.take():
+            return None
+        workers.forget(self._db, overdue.reports)
         idempotency.forget_old(self._db)
-        queued = attempts.expire(self._db)
+        queued = leases.expire(self._db, overdue.leases[:_MOST_EXPIRED])
         publish_many(self._db, self._broker, queued)
         return len(queued)
 
@@ -136,13 +154,13 @@ class Reconciler:
 
     def _publish(self, ids: Sequence[str]) -> int:
         """Publish these; returns how many it came to. The turn is renewed on the way: 100,000 take a minute."""
-        return _publish_in_batches(self._db, self._broker, ids, go_on=self._take_turn)
+        return _publish_in_batches(self._db, self._broker, ids, go_on=self._publishing.take)
 
     def _publish_unpublished(self) -> int:
         """A publish that failed, or that a crash prevented."""
         with self._db.read() as connection:
-            settled = clock.database_now_plus(connection, -UNPUBLISHED_SECONDS)
-        return self._publish_where(Job.published_at.is_(None), Job.queued_at < settled)
+            settled = clock.long_ago(connection, Job.queued_at, UNPUBLISHED_SECONDS)
+        return self._publish_where(Job.published_at.is_(None), settled)
 
     def _publish_overtaken(self) -> int:
         """A message is gone when its queue has given out a younger one of its priority, or a less urgent one."""
@@ -178,8 +196,8 @@ class Reconciler:
         if not empty:
             return 0
         with self._db.read() as connection:
-            settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
-        return self._publish_where(Job.queue.in_(empty), Job.published_at < settled)
+            settled = clock.long_ago(connection, Job.published_at, SETTLE_SECONDS)
+        return self._publish_where(Job.queue.in_(empty), settled)
 
 
 def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
@@ -202,32 +220,23 @@ def _publish_in_batches(
 def sweep(db: Database, broker: Broker) -> Report:
     """Put right what the last stack on this machine left, when the next one starts.
 
-    Attempts of this host's workers whose process is gone are ended at once, without waiting for their leases; queued
-    jobs that have no message are published: all of them when Redis has lost everything.
+    Attempts of workers that are known to be gone are ended at once, without waiting for their leases: those that ran
+    where this process runs. Of a host that only has the same name nothing is known. Queued jobs that have no message
+    are published: all of them when Redis has lost everything.
 
     Raises:
         DatabaseUnavailable, QueueUnavailable: one of the two does not answer.
     """
     expired = 0
-    for worker_id, pid in workers.known_on(db, socket.gethostname()):
-        if not _is_worker(pid):
-            detail = f"Worker {worker_id} was gone when the stack started again."
-            expired += len(attempts.lose(db, worker_id, Ending(Outcome.LOST, "worker_lost", detail, retryable=True)))
-            workers.leave(db, worker_id)
+    for process in workers.known_in(db, pid_namespace()):
+        if born(process.pid) != process.born:
+            detail = f"Worker {process.worker} was gone when the stack started again."
+            ending = Ending(Outcome.LOST, "worker_lost", detail, retryable=True)
+            expired += len(attempts.lose(db, process.worker, ending))
+            workers.leave(db, process.worker)
     lost_everything = broker.has_lost_everything()
     ids = _waiting(db) if lost_everything else _waiting(db, Job.published_at.is_(None))
     published = _publish_in_batches(db, broker, ids)
     if lost_everything and published == len(ids):
         broker.confirm_republished()
     return Report(expired, published)
-
-
-def _is_worker(pid: int) -> bool:
-    """Whether a process of this machine is alive and a worker (the number may be another process' by now)."""
-    try:
-        if Path("/proc/self").exists():
-            return b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        os.kill(pid, 0)  # where there is no /proc: alive is all that can be known
-    except OSError:
-        return False
-    return True

@@ -212,6 +212,8 @@ class Worker(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     host: Mapped[str]
     pid: Mapped[int]
+    pid_namespace: Mapped[str | None]
+    pid_born: Mapped[str | None]
     device: Mapped[str]
     device_kind: Mapped[str]
     device_name: Mapped[str | None]
@@ -242,3 +244,7 @@ class Lock(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     holder: Mapped[str]
     expires_at: Mapped[dt.datetime]
+
+
+# Here rather than at the first statement: a child that is forked in the middle of it would inherit its lock taken.
+Base.registry.configure()

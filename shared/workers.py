@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
+import socket
+import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sqlalchemy import delete, select, update
 
 from shared import clock
+from shared.processes import born, pid_namespace
 from shared.status import WorkerState
 from shared.tables import Worker
 from shared.upsert import upsert
@@ -28,11 +33,36 @@ class Identity:
     """One worker: a process pinned to one device."""
 
     id: str
-    """``host:device:pid``, such as ``gpu-box:cuda:0:4711``."""
+    """``host-tag:device:pid``, such as ``gpu-box-9f3a2c:cuda:0:4711``: hosts may share a name, pids come again."""
     host: str
     pid: int
     device: str
     device_kind: str
+    pid_namespace: str | None = None
+    pid_born: str | None = None
+    """These two as in `shared.processes`: with the pid they name one process among those of all machines."""
+
+    @classmethod
+    def of_this_process(cls, device: str, device_kind: str) -> Self:
+        """That of the worker which this process is."""
+        host, pid = socket.gethostname(), os.getpid()
+        worker_id = f"{host}-{uuid.uuid4().hex[:6]}:{device}:{pid}"
+        return cls(worker_id, host, pid, device, device_kind, pid_namespace(), born(pid))
+
+
+class LastReport(NamedTuple):
+    """When a worker reported last."""
+
+    worker: str
+    at: dt.datetime
+
+
+class KnownProcess(NamedTuple):
+    """A worker's process, which may have ended; its id may be another one's by now."""
+
+    worker: str
+    pid: int
+    born: str
 
 
 def register(
@@ -71,18 +101,34 @@ def leave(db: Database, worker_id: str) -> None:
     db.write(lambda connection: connection.execute(delete(Worker).where(Worker.id == worker_id)))
 
 
-def forget_silent(db: Database) -> None:
-    """Take workers off the list that have been silent for `FORGET_SECONDS`."""
+def silent(connection: Connection) -> list[LastReport]:
+    """The last reports of workers that are older than `FORGET_SECONDS` by the database's clock."""
+    long_ago = clock.database_now_plus(connection, -FORGET_SECONDS)
+    rows = connection.execute(select(Worker.id, Worker.last_heartbeat_at).where(Worker.last_heartbeat_at < long_ago))
+    return [LastReport(*row) for row in rows]
+
+
+def forget(db: Database, reports: Sequence[LastReport]) -> None:
+    """Take workers off the list, unless they have reported since."""
 
     def work(connection: Connection) -> None:
-        long_ago = clock.database_now_plus(connection, -FORGET_SECONDS)
-        connection.execute(delete(Worker).where(Worker.last_heartbeat_at < long_ago))
+        for report in reports:
+            same = Worker.last_heartbeat_at == report.at
+            connection.execute(delete(Worker).where(Worker.id == report.worker, same))
 
-    db.write(work)
+    if reports:
+        db.write(work)
 
 
-def known_on(db: Database, host: str) -> list[tuple[str, int]]:
-    """The (id, pid) of every worker that this host is said to run."""
+def known_in(db: Database, pid_namespace: str | None) -> list[KnownProcess]:
+    """The process of every worker that runs, or ran, where process ids mean the same.
+
+    None of those that did not say so, such as workers of the release before, and none where that is not known.
+    """
+    if pid_namespace is None:
+        return []
+    columns = (Worker.id, Worker.pid, Worker.pid_born)
+    there = (Worker.pid_namespace == pid_namespace, Worker.pid_born.is_not(None))
     with db.read() as connection:
-        rows = connection.execute(select(Worker.id, Worker.pid).where(Worker.host == host))
-        return [(row.id, row.pid) for row in rows]
+        rows = connection.execute(select(*columns).where(*there))
+        return [KnownProcess(row.id, row.pid, row.pid_born) for row in rows]

@@ -17,6 +17,7 @@ from typing import TypeVar
 import pytest
 
 import migrations
+from shared import clock
 from shared.broker import Broker
 from shared.db import Database
 from shared.settings import Settings
@@ -26,6 +27,7 @@ from tests.servers import Missing, PostgresServer, RedisServer, start_postgres, 
 
 S = TypeVar("S", RedisServer, PostgresServer)
 SettingsFactory = Callable[..., Settings]
+Jump = Callable[[float], None]
 
 BACKENDS = ("sqlite", "postgresql")
 
@@ -133,6 +135,15 @@ def empty_database_url(request: pytest.FixtureRequest, quick_dir: Path) -> Itera
 def database(database_url: str) -> Iterator[Database]:
     """A fresh, migrated database of each kind."""
     yield from _disposed(Database(database_url))
+
+
+@pytest.fixture
+def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
+    """Has the databases' clock jump ahead by so many seconds (negative: back), for this process."""
+    ahead = [0.0]
+    now_plus = clock._now_plus
+    monkeypatch.setattr(clock, "_now_plus", lambda dialect, seconds: now_plus(dialect, seconds + sum(ahead)))
+    return ahead.append
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import uuid6
-from sqlalchemy import insert
+from sqlalchemy import Update, insert, update
 
-from shared import attempts, jobs
+from shared import attempts, jobs, leases
 from shared.attempts import Claim, Claimant
 from shared.db import Database
 from shared.ending import Ending
+from shared.leases import HeldLease
 from shared.spec import Caps, Submission, parse_spec
 from shared.status import Outcome
 from shared.tables import Base, Job, JobTag
@@ -48,6 +49,22 @@ def claim(db: Database, job_id: str, worker: str = "host:cpu:1", lease_seconds: 
 def running(db: Database, worker: str = "host:cpu:1", lease_seconds: float = LEASE_SECONDS, **document: Any) -> Claim:
     """The claim of a new job."""
     return claim(db, submit(db, **document), worker, lease_seconds)
+
+
+def overdue(db: Database) -> list[HeldLease]:
+    """The leases that have run out by the database's clock, the longest first."""
+    with db.read() as connection:
+        return [lease for lease, left in leases.held(connection).items() if left <= 0]
+
+
+def expire(db: Database) -> list[str]:
+    """End the attempts whose leases have run out by the database's clock; returns the ids of jobs queued again."""
+    return leases.expire(db, overdue(db))
+
+
+def queued_long_ago(job_id: str) -> Update:
+    """The statement after which a job has been waiting for years."""
+    return update(Job).where(Job.id == job_id).values(queued_at=EPOCH)
 
 
 def epoch_row(epoch: int, **values: float) -> dict[str, Any]:

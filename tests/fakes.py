@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from shared.broker import Broker
-from shared.errors import QueueUnavailable
+from shared.db import Database
+from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.status import Queue
+
+T = TypeVar("T")
 
 
 class FakeBroker(Broker):
@@ -71,3 +78,30 @@ class FakeBroker(Broker):
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+class FlakyDatabase(Database):
+    """A real database that can be away, and that can lose its answers: it commits, and the caller never hears of it."""
+
+    away = False
+    answers_lost = 0
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """As the real one, unless it is away."""
+        self._require()
+        with super().read() as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """As the real one, unless it is away."""
+        self._require()
+        result = super().write(work)
+        if self.answers_lost:
+            self.answers_lost -= 1
+            raise DatabaseUnavailable("The answer was lost.")
+        return result
+
+    def _require(self) -> None:
+        if self.away:
+            raise DatabaseUnavailable("It is away.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import warnings
 from typing import Any
 
@@ -31,17 +30,15 @@ def run_worker(settings: Settings, device: Device) -> int:
     """
     logs.configure(settings.log_level)
     os.dup2(2, 1)  # Celery says a word of its own on standard output when it stops; a worker's output is its log
-    host = socket.gethostname()
-    worker_id = f"{host}:{device.name}:{os.getpid()}"
-    identity = Identity(worker_id, host, os.getpid(), device.name, device.kind)
+    identity = Identity.of_this_process(device.name, device.kind)
     stop = StopFlag()
     vitals = Vitals()
     child = Child(settings, device, identity, stop, vitals)
-    parent = Parent(settings, identity, stop, vitals)
+    parent = Parent.build(settings, identity, stop, vitals)
     app = make_app(settings, child)
     _connect(child, parent)
     worker: Any = app.Worker(
-        hostname=worker_id,
+        hostname=identity.id,
         queues=[Queue.ANY.celery_name, Queue(device.kind).celery_name],
         concurrency=1,
         pool="prefork",

@@ -2,7 +2,7 @@
 
 The loop calls `check` at every step boundary. The thread renews only while those calls keep coming, so a hung loop
 loses its job instead of showing as *running* for ever; and a worker that was paused, or cut off from the database,
-waits at its next step until it knows that the job is still its own.
+waits at its next step until it knows that the job is still its own. So does one whose machine slept.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from shared.attempts import Claim
 from shared.db import Database
 from shared.errors import DatabaseUnavailable
 from shared.settings import Settings
+from shared.timers import Moment
 from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, StopRequested, TimedOut
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ class Lease:
         self._stop = stop
         self._hung = hung
         self._pulse = pulse
-        self._started = self._renewed = self._moved = time.monotonic()
+        self._started = self._moved = time.monotonic()
+        self._renewed = Moment.now()
         self._steps = self._steps_seen = 0
         self._reason: type[JobInterrupted] | None = None
         self._closed = threading.Event()
@@ -113,7 +115,7 @@ class Lease:
 
     @property
     def _fenced(self) -> bool:
-        return time.monotonic() - self._renewed > FENCE_FRACTION * self._settings.lease_seconds
+        return self._renewed.age() > FENCE_FRACTION * self._settings.lease_seconds
 
     def _beat_until_closed(self) -> None:
         while not (self.lost or self._closed.wait(self._settings.heartbeat_seconds)):
@@ -129,7 +131,7 @@ class Lease:
                 logger.exception("heartbeat_crashed", extra={"job": self._claim.job_id})
 
     def _beat(self) -> None:
-        asked = time.monotonic()
+        asked = Moment.now()
         try:
             beat = attempts.heartbeat(self._db, self._claim, self._settings.lease_seconds)
         except DatabaseUnavailable as error:
@@ -139,7 +141,7 @@ class Lease:
             self._reason = LeaseLost
             return
         self._renewed = asked
-        running = self._claim.running_seconds + (asked - self._started)
+        running = self._claim.running_seconds + (asked.awake - self._started)
         if beat.cancel_requested:
             self._reason = CancelRequested
         elif running > self._claim.timeout_seconds:

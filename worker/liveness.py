@@ -7,24 +7,28 @@ alone: its lease decides.
 
 from __future__ import annotations
 
+from shared.timers import Deadline
 from worker.vitals import Vitals
+
+LOOK_SECONDS = 0.5
+"""How often `reason_to_exit` is to be asked for."""
 
 
 class Liveness:
-    """Counts ticks, not seconds: a process that was paused must not take its own pause for the others' silence.
+    """What an idle worker has been missing, and for how long.
 
     Args:
         vitals: what the child tells.
-        patience_ticks: ticks in a row with the same sign before it counts.
+        seconds: how long the same sign must last before it counts.
     """
 
-    def __init__(self, vitals: Vitals, patience_ticks: float) -> None:
+    def __init__(self, vitals: Vitals, seconds: float) -> None:
         self._vitals = vitals
-        self._patience = patience_ticks
+        self._silence = Deadline(seconds, 2 * LOOK_SECONDS)
+        self._neglect = Deadline(seconds, 2 * LOOK_SECONDS)
         self._answered = False
         self._waiting = 0
         self._taken = 0
-        self._silent = self._passed_over = 0
 
     def database_answered(self) -> None:
         """The database has just answered."""
@@ -34,16 +38,16 @@ class Liveness:
         """So many messages lie in this worker's queues."""
         self._waiting = count
 
-    def tick(self) -> str | None:
-        """Count; what to say before exiting, if it has come to that."""
-        working = self._vitals.working
-        self._silent = 0 if working or self._answered else self._silent + 1
-        self._answered = False
+    def reason_to_exit(self) -> str | None:
+        """Look; what to say before exiting, if it has come to that."""
+        if self._vitals.working or self._answered:
+            self._silence.restart()
         passed_over = self._waiting and self._vitals.idle and self._vitals.taken == self._taken
-        self._passed_over = self._passed_over + 1 if passed_over else 0
-        self._taken = self._vitals.taken
-        if self._silent > self._patience:
+        if not passed_over:
+            self._neglect.restart()
+        self._answered, self._taken = False, self._vitals.taken
+        if self._silence.is_over():
             return "The database has not answered this idle worker for long."
-        if self._passed_over > self._patience:
+        if self._neglect.is_over():
             return "Messages wait in Redis and are not delivered to this idle worker: its connection is dead."
         return None

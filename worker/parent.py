@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import threading
 import time
 from contextlib import suppress
+from typing import Self
 
 from shared import attempts, workers
 from shared.broker import Broker
 from shared.db import Database
 from shared.ending import Ending
 from shared.errors import DatabaseUnavailable
-from shared.forks import GATE
 from shared.publishing import publish_many
 from shared.reconciler import Reconciler
 from shared.settings import Settings
 from shared.status import Outcome, Queue, WorkerState
+from shared.timers import Deadline, Moment
 from shared.workers import Identity
-from worker.liveness import Liveness
+from worker.liveness import LOOK_SECONDS, Liveness
 from worker.stop import StopFlag
 from worker.vitals import Vitals
 from worker.watcher import ChildWatch
@@ -30,38 +32,74 @@ logger = logging.getLogger(__name__)
 STUCK_LEASES = 2.0
 """A child at work that has shown no sign of life for so many leases is killed: its job is somebody else's by then."""
 _AFTER_KILL_SECONDS = 5.0
-_TICK_SECONDS = 0.5
 
 
 class Parent:
-    """Two threads beside Celery's own: one looks after everything, the other notices when that one gets no answer.
+    """Threads beside Celery's own, so that none waits for what another one waits for.
+
+    One looks after the worker, one notices its child's death, one reconciles, and one notices when the worker is cut
+    off.
 
     Args:
         settings: the worker's settings.
         identity: who the worker is.
         stop: the stop flag, shared with the child.
-        vitals: what the child tells.
+        db: the database.
+        broker: Redis.
+        reconciler: this process' own.
+        watch: sees to the child.
+        liveness: tells when the worker is cut off.
     """
 
-    def __init__(self, settings: Settings, identity: Identity, stop: StopFlag, vitals: Vitals) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        identity: Identity,
+        stop: StopFlag,
+        *,
+        db: Database,
+        broker: Broker,
+        reconciler: Reconciler,
+        watch: ChildWatch,
+        liveness: Liveness,
+    ) -> None:
         self._settings = settings
         self._identity = identity
         self._stop = stop
+        self._db = db
+        self._broker = broker
+        self._reconciler = reconciler
+        self._watch = watch
+        self._liveness = liveness
         self._stopping = threading.Event()
         self._closed = threading.Event()
         self._listed = False
-        self._reported = 0.0
-        self._db = Database(settings.sqlalchemy_url)
-        self._broker = Broker(settings.broker_url)
-        self._reconciler = Reconciler(self._db, self._broker, settings.lease_seconds)
-        self._watch = ChildWatch(vitals, STUCK_LEASES * settings.lease_seconds / settings.reconcile_seconds)
-        self._liveness = Liveness(vitals, settings.cut_off_seconds / _TICK_SECONDS)
-        self._threads = [
-            threading.Thread(target=work, name=name, daemon=True)
-            for name, work in (("parent", self._run), ("liveness", self._run_liveness))
-        ]
+        self._reported = -math.inf
+        work = {
+            "parent": self._run,
+            "deaths": self._watch_deaths,
+            "reconciler": self._reconcile,
+            "liveness": self._run_liveness,
+        }
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in work.items()]
         self.exit_code = 0
         """What the process is to exit with once it has stopped in good order."""
+
+    @classmethod
+    def build(cls, settings: Settings, identity: Identity, stop: StopFlag, vitals: Vitals) -> Self:
+        """One of the real parts of these settings; `vitals` is what the child tells."""
+        broker = Broker(settings.broker_url)
+        stuck = Deadline(STUCK_LEASES * settings.lease_seconds, longest_look=2 * settings.reconcile_seconds)
+        return cls(
+            settings,
+            identity,
+            stop,
+            db=Database(settings.sqlalchemy_url),
+            broker=broker,
+            reconciler=Reconciler.build(settings, broker),
+            watch=ChildWatch(vitals, stuck),
+            liveness=Liveness(vitals, settings.cut_off_seconds),
+        )
 
     def start(self) -> None:
         """Begin, once Celery has forked the child."""
@@ -93,12 +131,9 @@ class Parent:
             workers.leave(self._db, self._identity.id)
 
     def _run(self) -> None:
-        while not self._closed.is_set():
-            self._watch.wait(self._settings.reconcile_seconds, self._closed)
+        while not self._closed.wait(self._settings.reconcile_seconds):
             try:
-                # Celery forks a new child whenever one dies: never while a lock of Redis' library is taken.
-                with GATE.inside():
-                    self._look_after()
+                self._look_after()
             except DatabaseUnavailable as error:
                 self._watch.reprieve()
                 logger.warning("parent_waits_for_database", extra={"reason": str(error)})
@@ -108,19 +143,31 @@ class Parent:
     def _look_after(self) -> None:
         if self._stop.is_set() and not self._stopping.is_set():
             self._shut_down(int(self._stop.failed))
-        self._lose()
         self._report()
         self._liveness.database_answered()
         self._watch.kill_if_stuck()
         depths = self._broker.depths() or {}
         self._liveness.messages_wait(depths.get(Queue.ANY, 0) + depths.get(Queue(self._identity.device_kind), 0))
-        self._reconciler.run_once()
 
-    def _lose(self) -> None:
-        """End what a dead child was at; once more in the next pass when the database does not answer."""
-        died_at = self._watch.died_at
-        if died_at is None:
-            return
+    def _watch_deaths(self) -> None:
+        """End what each dead child was at, at once; again and again where the database does not answer."""
+        died_at: Moment | None = None
+        while not self._closed.is_set():
+            patience = math.inf if died_at is None else self._settings.reconcile_seconds
+            died_at = self._watch.wait_for_death(self._closed, patience) or died_at
+            if died_at is None:
+                continue
+            try:
+                self._lose(died_at)
+                died_at = None
+            except DatabaseUnavailable as error:
+                logger.warning("death_waits_for_database", extra={"reason": str(error)})
+            except Exception:
+                # The lease runs out; the thread must not die of it.
+                logger.exception("death_not_recorded")
+                died_at = None
+
+    def _lose(self, died_at: Moment) -> None:
         ending = Ending(
             Outcome.LOST,
             "worker_lost",
@@ -130,10 +177,9 @@ class Parent:
         if self._stopping.is_set():
             ending = Ending(Outcome.RELEASED, detail=f"Worker {self._identity.id} was stopped before it could save.")
         queued = attempts.lose(self._db, self._identity.id, ending, died_at=died_at)
-        self._watch.died_at = None
-        publish_many(self._db, self._broker, queued)
         if not self._stopping.is_set():
             logger.warning("child_died", extra={"queued_again": len(queued)})
+        publish_many(self._db, self._broker, queued)  # the reconciler does it where that fails
 
     def _report(self) -> None:
         now = time.monotonic()
@@ -148,9 +194,12 @@ class Parent:
             self._shut_down(1)
         self._listed = listed
 
+    def _reconcile(self) -> None:
+        self._reconciler.run_until(self._closed.wait, self._settings.reconcile_seconds)
+
     def _run_liveness(self) -> None:
-        while not self._closed.wait(_TICK_SECONDS):
-            reason = self._liveness.tick()
+        while not self._closed.wait(LOOK_SECONDS):
+            reason = self._liveness.reason_to_exit()
             if reason and not self._stopping.is_set():
                 logger.error("worker_cut_off", extra={"reason": reason})
                 self._shut_down(1)
@@ -164,6 +213,6 @@ class Parent:
     def _end_all(self) -> None:
         logger.warning("stop_grace_over", extra={"seconds": self._settings.stop_grace_seconds})
         self._watch.kill()
-        # Time for the other thread to release the child's job, and for Celery to end by itself.
+        # Time for the thread that sees deaths to release the child's job, and for Celery to end by itself.
         time.sleep(_AFTER_KILL_SECONDS)
         os._exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import signal
@@ -10,11 +11,13 @@ import threading
 import time
 from contextlib import suppress
 
+from shared.timers import Deadline, Moment
 from worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
 
-_NEXT_CHILD_SECONDS = 0.1
+_LOOK_SECONDS = 0.25
+"""How often the next child is looked for, and whether the watch is to end."""
 
 
 class ChildWatch:
@@ -22,27 +25,26 @@ class ChildWatch:
 
     Args:
         vitals: what the child tells.
-        patience_passes: calls of `kill_if_stuck` without a sign of life after which a working child is killed.
+        deadline: how long a child at work may show no sign of life.
     """
 
-    def __init__(self, vitals: Vitals, patience_passes: float) -> None:
+    def __init__(self, vitals: Vitals, deadline: Deadline) -> None:
         self._vitals = vitals
-        self._patience = patience_passes
+        self._deadline = deadline
         self._dead = 0
-        self._beats = self._still = 0
-        self.died_at: float | None = None
-        """When (monotonic) the last child died, until whoever deals with it sets this to None."""
+        self._beats = 0
 
-    def wait(self, seconds: float, closed: threading.Event) -> None:
-        """Return after `seconds`, or as soon as a child has died or `closed` is set."""
-        deadline = time.monotonic() + seconds
-        while self._vitals.pid in {0, self._dead}:
-            # No child yet, or one that is dead already: Celery is about to fork the next.
-            if closed.wait(_NEXT_CHILD_SECONDS) or time.monotonic() > deadline:
-                return
-        pid = self._vitals.pid
-        if _ends(pid, max(0.0, deadline - time.monotonic())):
-            self._dead, self.died_at = pid, time.monotonic()
+    def wait_for_death(self, closed: threading.Event, seconds: float = math.inf) -> Moment | None:
+        """Return as soon as a child has died, with when that was; None after `seconds`, or once `closed` is set."""
+        until = time.monotonic() + seconds
+        while not closed.is_set() and (left := until - time.monotonic()) > 0:
+            pid = self._vitals.pid
+            if pid in {0, self._dead}:  # no child yet, or Celery is about to fork the next
+                closed.wait(min(left, _LOOK_SECONDS))
+            elif _ends(pid, min(left, _LOOK_SECONDS)):
+                self._dead = pid
+                return Moment.now()
+        return None
 
     def kill(self) -> None:
         """Kill the child, if it lives."""
@@ -57,16 +59,15 @@ class ChildWatch:
         """
         if not self._vitals.working or self._vitals.beats != self._beats:
             self.reprieve()
-            return
-        self._still += 1
-        if self._still > self._patience:
+        elif self._deadline.is_over():
             logger.error("child_stuck", extra={"pid": self._vitals.pid})
             self.reprieve()
             self.kill()
 
     def reprieve(self) -> None:
         """Count anew how long the child has been standing still."""
-        self._beats, self._still = self._vitals.beats, 0
+        self._beats = self._vitals.beats
+        self._deadline.restart()
 
 
 def _ends(pid: int, seconds: float) -> bool:

@@ -14,11 +14,11 @@ import pytest
 
 from flightline import tether
 from flightline.errors import StackError
-from flightline.home import born
 from flightline.processes import LARGEST_LOG_BYTES, Child, Program, rotate
 from flightline.programs import python_environment
 from flightline.stopping import StopRequests, stop_requests
 from flightline.supervisor import Supervisor
+from shared.processes import born
 
 Make = Callable[..., Program]
 

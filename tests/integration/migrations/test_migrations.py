@@ -13,9 +13,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 import migrations
-from shared import attempts, jobs, queries
+from shared import attempts, jobs, queries, workers
 from shared.db import Database
 from shared.errors import ConfigurationError
+from shared.processes import pid_namespace
 from shared.tables import Base
 from tests import factories
 from tests.concurrency import together
@@ -103,6 +104,26 @@ class TestSteps:
         migrations.upgrade(empty_database)
         assert schema(empty_database.engine) == fresh
         factories.succeed(empty_database, factories.running(empty_database))
+
+    def test_workers_of_the_release_before(self, empty_database: Database) -> None:
+        """They stay where they are, up and down, and go on registering beside this release."""
+        old = {"id": "a:cpu:1", "host": "a", "pid": 1, "device": "cpu", "device_kind": "cpu", "state": "idle"}
+        old |= {"versions": "{}", "datasets": "[]", "started_at": "2026-01-01 00:00:00.000"}
+        old |= {"last_heartbeat_at": old["started_at"]}
+        named = ", ".join(old), ", ".join(f":{name}" for name in old)
+        insert = text(f"INSERT INTO workers ({named[0]}) VALUES ({named[1]})")
+        migrations.upgrade(empty_database, "0001")
+        empty_database.write(lambda connection: connection.execute(insert, old))
+
+        migrations.upgrade(empty_database)
+        empty_database.write(lambda connection: connection.execute(insert, old | {"id": "a:cpu:2"}))
+        listed = queries.workers(empty_database, silent_seconds=60)
+        assert [worker["id"] for worker in listed] == ["a:cpu:1", "a:cpu:2"]
+        assert workers.known_in(empty_database, pid_namespace()) == []
+
+        migrations.downgrade(empty_database, "0001")
+        with empty_database.read() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM workers")) == 2
 
     def test_upgrading_again_changes_nothing(self, database: Database) -> None:
         """Each start of the stack does it."""

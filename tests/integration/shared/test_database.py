@@ -6,17 +6,17 @@ import os
 import signal
 import sqlite3
 import threading
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import URL, Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 import migrations
+import shared.db
 from shared import attempts, clock, jobs, queries
 from shared.db import Database
 from shared.errors import ConfigurationError, DatabaseUnavailable
@@ -256,18 +256,14 @@ class TestOutages:
         migrations.upgrade(db)
         claim = factories.running(db)
         db.ping()
-        assert db.healthy_for(0)
 
         own_server.kill(signal.SIGQUIT)
         for call in (db.ping, lambda: factories.submit(db), lambda: attempts.heartbeat(db, claim, 30)):
             with pytest.raises(DatabaseUnavailable, match="does not answer"):
                 call()
-        assert not db.healthy_for(0)
 
         own_server.start()
         assert attempts.heartbeat(db, claim, 30) is not None
-        assert db.healthy_for(0)
-        assert not db.healthy_for(3600)
         db.dispose()
 
     def test_a_connection_that_breaks_in_a_transaction(self, postgres_database: Database) -> None:
@@ -318,7 +314,7 @@ class TestOutages:
     def test_a_lock_that_is_held_for_too_long(
         self, sqlite_database: Database, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A frozen writer is an outage for the others; this process' own health is not in doubt."""
+        """A frozen writer is an outage for the others."""
         monkeypatch.setattr("shared.db._BUSY_TIMEOUT_MS", 20)
         sqlite_database.ping()
         other = Database(sqlite_url)
@@ -328,7 +324,7 @@ class TestOutages:
             _lock(holder, "a")
             with pytest.raises(DatabaseUnavailable, match="locked"):
                 other.write(lambda connection: _lock(connection, "b"))
-        assert other.healthy_for(0)
+        other.write(lambda connection: _lock(connection, "b"))
         other.dispose()
 
     def test_a_frozen_transaction_is_ended(self, postgres_database: Database) -> None:
@@ -374,23 +370,22 @@ class TestUrls:
 
         assert (tmp_path / "new" / "place" / "x.db").is_file()
 
-    def test_many_threads_at_once_make_one_engine_work(self, database_url: str) -> None:
-        """The first use may be by all of them."""
+    def test_many_threads_at_once_make_one_engine_work(
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first use may be by all of them: one makes the engine, the others wait for it."""
+        make, pause = shared.db._make_engine, threading.Event()
+        engines: list[Engine] = []
+
+        def make_slowly(url: URL) -> Engine:
+            pause.wait(0.2)  # so that all others find none yet
+            engines.append(make(url))
+            return engines[-1]
+
+        monkeypatch.setattr(shared.db, "_make_engine", make_slowly)
         db = Database(database_url)
 
         together(*[db.ping] * 16)
 
+        assert engines == [db.engine]
         db.dispose()
-
-
-def test_health_is_counted_from_the_first_answer(database_url: str) -> None:
-    """A process that has just begun cannot judge who is late."""
-    db = Database(database_url)
-    assert not db.healthy_for(0)
-
-    began = time.monotonic()
-    db.ping()
-
-    assert db.healthy_for(0)
-    assert not db.healthy_for(time.monotonic() - began + 60)
-    db.dispose()

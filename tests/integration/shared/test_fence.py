@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
 
-from shared import attempts, jobs, queries
+from shared import attempts, jobs, leases, queries
 from shared.attempts import Claim
 from shared.db import Database
 from shared.tables import Job
+from shared.timers import Moment
 from tests import factories
 from tests.factories import BROKEN, LOST, RELEASED, best, epoch_rows
 
@@ -70,8 +71,8 @@ class TestLeases:
         late = factories.running(database, lease_seconds=-1)
         punctual = factories.running(database)
 
-        assert attempts.expire(database) == [late.job_id]
-        assert attempts.expire(database) == []
+        assert factories.expire(database) == [late.job_id]
+        assert factories.expire(database) == []
 
         [attempt] = queries.attempts(database, late.job_id)
         assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "lease_expired")
@@ -82,7 +83,7 @@ class TestLeases:
         """There is nothing to publish."""
         claim = factories.running(database, lease_seconds=-1, limits={"max_attempts": 1})
 
-        assert attempts.expire(database) == []
+        assert factories.expire(database) == []
         assert queries.job(database, claim.job_id)["status"] == "failed"
 
     def test_a_beat_just_in_time_keeps_the_job(self, database: Database) -> None:
@@ -90,14 +91,16 @@ class TestLeases:
         claim = factories.running(database, lease_seconds=-1)
 
         assert attempts.heartbeat(database, claim, 30) is not None
-        assert attempts.expire(database) == []
+        assert factories.expire(database) == []
 
-    def test_at_most_so_many_at_once(self, database: Database) -> None:
-        """The oldest first; the rest follows with the next pass."""
-        late = [factories.running(database, lease_seconds=-60 + n).job_id for n in range(5)]
+    def test_a_lease_that_was_renewed_after_the_look_holds(self, database: Database) -> None:
+        """However late its owner is: the judge ends what it has seen, and nothing newer."""
+        claim = factories.running(database, lease_seconds=-1)
+        seen = factories.overdue(database)
+        assert attempts.heartbeat(database, claim, -0.5) is not None
 
-        assert attempts.expire(database, limit=3) == late[:3]
-        assert attempts.expire(database, limit=3) == late[3:]
+        assert leases.expire(database, seen) == []
+        assert queries.job(database, claim.job_id)["status"] == "running"
 
     def test_a_row_that_is_being_written_holds_up_no_other(self, postgres_database: Database) -> None:
         """Its writer is alive; the next pass sees what it wrote."""
@@ -106,9 +109,9 @@ class TestLeases:
 
         with postgres_database.engine.begin() as writer:
             writer.execute(update(Job).where(Job.id == busy.job_id).values(exact=False))
-            assert attempts.expire(postgres_database) == [late.job_id]
+            assert factories.expire(postgres_database) == [late.job_id]
 
-        assert attempts.expire(postgres_database) == [busy.job_id]
+        assert factories.expire(postgres_database) == [busy.job_id]
 
     def test_a_dead_workers_attempts_are_lost_at_once(self, database: Database) -> None:
         """Without waiting for the lease, and no other's."""
@@ -123,6 +126,17 @@ class TestLeases:
         """A child's death may be dealt with late, when the next child of the same worker is at work already."""
         claim = factories.running(database)
 
-        assert attempts.lose(database, claim.job_id, LOST, died_at=time.monotonic() - 60) == []
-        assert attempts.lose(database, "host:cpu:1", LOST, died_at=time.monotonic() - 60) == []
-        assert attempts.lose(database, "host:cpu:1", LOST, died_at=time.monotonic()) == [claim.job_id]
+        now = Moment.now()
+        earlier = replace(now, awake=now.awake - 60, since_boot=now.since_boot - 60)
+
+        assert attempts.lose(database, claim.job_id, LOST, died_at=earlier) == []
+        assert attempts.lose(database, "host:cpu:1", LOST, died_at=earlier) == []
+        assert attempts.lose(database, "host:cpu:1", LOST, died_at=now) == [claim.job_id]
+
+    def test_nor_are_they_when_the_machine_slept_meanwhile(self, database: Database) -> None:
+        """How long ago the death was is counted with the time asleep, in which the clock that counts the rest stood."""
+        factories.running(database)
+        now = Moment.now()
+
+        asleep = replace(now, since_boot=now.since_boot - 60)
+        assert attempts.lose(database, "host:cpu:1", LOST, died_at=asleep) == []

@@ -117,7 +117,7 @@ class OneJob(RuleBasedStateMachine):
         """The lease runs out."""
         mine = update(Job).where(Job.id == self.job_id)
         self.db.write(lambda connection: connection.execute(mine.values(lease_expires_at=factories.EPOCH)))
-        queued = attempts.expire(self.db)
+        queued = factories.expire(self.db)
         self._ended(LOST)
         assert queued == ([self.job_id] if self.status == "queued" else [])
 

@@ -14,6 +14,7 @@ from shared.db import Database
 from shared.tables import Worker
 from shared.workers import Identity
 from tests import factories
+from tests.conftest import Jump
 from tests.factories import best, epoch_row, epoch_rows
 from tests.fakes import FakeBroker
 
@@ -28,6 +29,11 @@ def register(db: Database, name: str, device: str = "cpu", datasets: tuple[Datas
     identity = Identity(name, "box", 7, device, device.partition(":")[0])
     workers.register(db, identity, device_name=None, versions={"torch": "2.15.0"}, datasets=datasets)
     return name
+
+
+def names(db: Database) -> set[str]:
+    """The workers on this list."""
+    return {worker["id"] for worker in queries.workers(db, silent_seconds=SILENT)}
 
 
 def silence(db: Database, name: str) -> None:
@@ -139,11 +145,35 @@ class TestWorkers:
         silence(database, "silent")
 
         workers.leave(database, "left")
-        assert {name for name, _pid in workers.known_on(database, "box")} == {"silent", "live"}
-        workers.forget_silent(database)
+        assert names(database) == {"silent", "live"}
+        with database.read() as connection:
+            silent = workers.silent(connection)
+        assert [report.worker for report in silent] == ["silent"]
+        workers.forget(database, silent)
+        assert names(database) == {"live"}
 
-        assert workers.known_on(database, "box") == [("live", 7)]
-        assert workers.known_on(database, "elsewhere") == []
+    def test_one_that_reports_after_all_is_not_forgotten(self, database: Database) -> None:
+        """Its machine slept for more than an hour, say, and so did the process that was about to forget it."""
+        register(database, "silent")
+        silence(database, "silent")
+        with database.read() as connection:
+            silent = workers.silent(connection)
+        workers.report(database, "silent", state="idle")
+
+        workers.forget(database, silent)
+        assert names(database) == {"silent"}
+
+    def test_a_report_from_before_the_clock_was_set_back_is_no_sign_of_life(
+        self, database: Database, jump: Jump
+    ) -> None:
+        """It lies ahead of everything that a live worker reports."""
+        register(database, "dead")
+        register(database, "live")
+        jump(-3600.0)
+        workers.report(database, "live")
+
+        states = {worker["id"]: worker["state"] for worker in queries.workers(database, silent_seconds=SILENT)}
+        assert states == {"dead": "gone", "live": "idle"}
 
 
 class TestDatasets:

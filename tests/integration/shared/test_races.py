@@ -90,7 +90,7 @@ def test_success_and_expiry_at_once(database: Database, round_: int) -> None:
         told = {"epochs": [], "best": {}, "evaluations": [], "artifacts": [factories.artifact()], "exact": True}
         succeeded.append(attempts.succeed(database, claim, **told))  # type: ignore[arg-type]
 
-    together(succeed, lambda: attempts.expire(database))
+    together(succeed, lambda: factories.expire(database))
 
     outcome = queries.attempts(database, claim.job_id)[0]["outcome"]
     status = queries.job(database, claim.job_id)["status"]

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from sqlalchemy import Connection, delete, select, update
 from shared import attempts, jobs, queries, reconciler, workers
 from shared.broker import SENTINEL_KEY, Broker
 from shared.db import Database
+from shared.processes import born, pid_namespace
 from shared.publishing import publish, publish_many
 from shared.reconciler import Reconciler, Report, sweep
 from shared.status import Queue
@@ -24,6 +27,7 @@ from shared.tables import Job, Lock
 from shared.workers import Identity
 from tests import factories
 from tests.concurrency import together
+from tests.conftest import Jump
 from tests.factories import RELEASED
 from tests.fakes import FakeBroker
 from tests.integration.shared.messages import messages, published
@@ -42,12 +46,6 @@ def age(db: Database) -> None:
             connection.execute(update(Job).where(Job.id == row.id).values(values))
 
     db.write(work)
-
-
-@pytest.fixture
-def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if this process had been in touch with the database for long enough to judge others."""
-    monkeypatch.setattr(Database, "healthy_for", lambda _self, _seconds: True)
 
 
 class TestRules:
@@ -221,7 +219,6 @@ class TestRules:
         fake_broker.down = False
         assert self.passes(database, fake_broker) == Report(published=1)
 
-    @pytest.mark.usefixtures("healthy")
     def test_expired_attempts_are_published_at_once(
         self, database: Database, planted: Broker, redis_server: RedisServer
     ) -> None:
@@ -229,29 +226,42 @@ class TestRules:
         late = factories.running(database, lease_seconds=-1)
         factories.running(database)
 
-        assert self.passes(database, planted) == Report(expired=1)
+        assert self.passes(database, planted, lease_seconds=0.0) == Report(expired=1)
 
         assert messages(redis_server) == [late.job_id]
 
-    @pytest.mark.usefixtures("healthy")
     def test_expired_attempts_end_also_while_redis_is_down(self, database: Database, fake_broker: FakeBroker) -> None:
         """The database alone decides; the message follows."""
         late = factories.running(database, lease_seconds=-1)
         fake_broker.down = True
 
-        Reconciler(database, fake_broker, LEASE).run_once()
+        Reconciler(database, fake_broker, 0.0).run_once()
 
         assert queries.job(database, late.job_id)["status"] == "queued"
 
-    def test_a_process_that_was_cut_off_judges_nobody(self, database: Database, planted: Broker) -> None:
-        """After an outage every lease looks expired: the workers get the chance to renew theirs first."""
-        late = factories.running(database, lease_seconds=-1)
-        assert not database.healthy_for(LEASE)
+    def test_the_many_attempts_of_a_host_end_over_several_passes(
+        self, database: Database, planted: Broker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The oldest first; the rest follows with the next pass."""
+        monkeypatch.setattr(reconciler, "_MOST_EXPIRED", 3)
+        late = [factories.running(database, lease_seconds=-60 + n).job_id for n in range(5)]
 
-        assert self.passes(database, planted) == Report()
-        assert queries.job(database, late.job_id)["status"] == "running"
+        assert self.passes(database, planted, lease_seconds=0.0) == Report(expired=3)
+        assert [queries.job(database, job_id)["status"] for job_id in late] == ["queued"] * 3 + ["running"] * 2
+        assert self.passes(database, planted, lease_seconds=0.0) == Report(expired=2)
 
-        assert self.passes(database, planted, lease_seconds=0.0) == Report(expired=1)
+    @pytest.mark.parametrize("lost", ["its message", "its publication"])
+    def test_a_clock_that_was_set_back(
+        self, database: Database, planted: Broker, redis_server: RedisServer, lost: str, jump: Jump
+    ) -> None:
+        """What lies ahead happened before that, and is not on its way any more."""
+        job_id = factories.submit(database)
+        if lost == "its message":
+            jobs.mark_published(database, [job_id])
+        jump(-3600.0)
+
+        assert self.passes(database, planted) == Report(published=1)
+        assert messages(redis_server) == [job_id]
 
 
 class TestTurns:
@@ -279,6 +289,16 @@ class TestTurns:
         together(*[lambda: reports.append(Reconciler(database, fake_broker, LEASE).run_once())] * 8)
 
         assert sum(report is not None for report in reports) == 1
+
+    def test_of_two_hosts_that_share_a_name_and_process_ids_one_has_the_turn(
+        self, database: Database, fake_broker: FakeBroker
+    ) -> None:
+        """The holder's name says more than those."""
+        with ThreadPoolExecutor(1) as elsewhere:
+            first = Reconciler(database, fake_broker, LEASE)
+            assert first.run_once() is not None
+            del first
+            assert elsewhere.submit(Reconciler(database, fake_broker, LEASE).run_once).result() is None
 
     def test_the_database_down_is_no_error(self, empty_database: Database, fake_broker: FakeBroker) -> None:
         """The timer goes on."""
@@ -315,36 +335,72 @@ class TestTurns:
 class TestSweep:
     @pytest.fixture
     def live(self) -> Iterator[int]:
-        """The process id of something that looks like a worker."""
-        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "worker"])
+        """The process id of something that lives."""
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         yield process.pid
         process.kill()
         process.wait()
 
-    def register(self, db: Database, name: str, pid: int, host: str | None = None) -> str:
-        identity = Identity(name, host or socket.gethostname(), pid, "cpu", "cpu")
-        workers.register(db, identity, device_name=None, versions={}, datasets=[])
-        return name
+    def runs(self, db: Database, name: str, pid: int, **changes: Any) -> str:
+        """The id of a job that a worker of this name and process has."""
+        identity = Identity(name, socket.gethostname(), pid, "cpu", "cpu", pid_namespace(), born(pid) or "long ago")
+        workers.register(db, replace(identity, **changes), device_name=None, versions={}, datasets=[])
+        return factories.running(db, name).job_id
 
     def test_attempts_of_dead_workers_end_at_once(
         self, database: Database, broker: Broker, redis_server: RedisServer, live: int
     ) -> None:
-        """Only of this machine's, and only where the process is gone; its number may be another program's by now."""
-        dead = factories.running(database, self.register(database, "dead", 2**22 + 1))
-        other = factories.running(database, self.register(database, "reused", os.getppid()))
-        alive = factories.running(database, self.register(database, "alive", live))
-        away = factories.running(database, self.register(database, "away", 2**22 + 1, host="elsewhere"))
+        """Where the process is gone, though its number may be another program's by now."""
+        dead = self.runs(database, "dead", 2**22 + 1)
+        reused = self.runs(database, "reused", live, pid_born="1")
+        alive = self.runs(database, "alive", live)
 
-        report = sweep(database, broker)
+        assert sweep(database, broker).expired == 2
 
-        statuses = {claim.job_id: queries.job(database, claim.job_id)["status"] for claim in (dead, other, alive, away)}
-        assert statuses[dead.job_id] == "queued"
-        assert (statuses[alive.job_id], statuses[away.job_id]) == ("running", "running")
-        assert dead.job_id in messages(redis_server)
-        assert report.expired in (1, 2)  # the parent of a test run may well be called a worker
-        listed = {worker["id"] for worker in queries.workers(database, silent_seconds=60)}
-        assert "dead" not in listed
-        assert {"alive", "away"} <= listed
+        statuses = [queries.job(database, job_id)["status"] for job_id in (dead, reused, alive)]
+        assert statuses == ["queued", "queued", "running"]
+        assert set(messages(redis_server)) == {dead, reused}
+        assert [worker["id"] for worker in queries.workers(database, silent_seconds=60)] == ["alive"]
+
+    def test_hosts_that_share_a_name_leave_each_other_alone(self, database: Database, broker: Broker) -> None:
+        """Containers of one machine, clones of another one, or this machine before it was started again: who knows."""
+        boot, _, namespace = str(pid_namespace()).partition(" ")
+        others = [
+            self.runs(database, "container", 2**22 + 1, pid_namespace=f"{boot} pid:[1]"),
+            self.runs(database, "clone", 2**22 + 1, pid_namespace=f"another-boot {namespace}"),
+        ]
+
+        assert sweep(database, broker).expired == 0
+        assert {queries.job(database, job_id)["status"] for job_id in others} == {"running"}
+        assert len(queries.workers(database, silent_seconds=60)) == 2
+
+    @pytest.mark.parametrize("pid", ["gone", "alive"])
+    def test_workers_of_the_release_before_are_left_to_their_leases(
+        self, database: Database, broker: Broker, live: int, pid: str
+    ) -> None:
+        """They do not say where their process ids mean what."""
+        nothing: dict[str, Any] = {"pid_namespace": None, "pid_born": None}
+        job_id = self.runs(database, "old", live if pid == "alive" else 2**22 + 1, **nothing)
+
+        assert sweep(database, broker).expired == 0
+        assert queries.job(database, job_id)["status"] == "running"
+
+    def test_a_platform_that_knows_no_namespaces_ends_nobody(
+        self, database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Least of all other platforms' workers."""
+        monkeypatch.setattr(reconciler, "pid_namespace", lambda: None)
+        job_id = self.runs(database, "strange", 2**22 + 1, pid_namespace=None)
+
+        assert sweep(database, broker).expired == 0
+        assert queries.job(database, job_id)["status"] == "running"
+
+    def test_two_workers_with_all_alike_have_two_ids(self) -> None:
+        """Two containers may share host name, device and process id: the attempts of one are not the other's."""
+        one, other = (Identity.of_this_process("cpu", "cpu") for _ in range(2))
+
+        assert one.id != other.id
+        assert (one.pid, one.pid_namespace, one.pid_born) == (os.getpid(), pid_namespace(), born(os.getpid()))
 
     def test_all_queued_jobs_are_published_in_order(
         self, database: Database, broker: Broker, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import runpy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from api.app import create_app
+from api.services import Services
+from shared import logs
+from shared.reconciler import Reconciler
+from tests.conftest import SettingsFactory
 
 
 @pytest.fixture
@@ -35,3 +42,20 @@ def test_the_settings_decide(configuration: Any) -> None:
 
     assert read["bind"] == "[::]:9000"
     assert (read["workers"], read["threads"]) == (3, 16)
+
+
+def test_the_reconciler_has_a_database_of_its_own(
+    configuration: Any, settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What requests ask of theirs, and how long that takes, says nothing of how healthy the reconciler is."""
+    started: list[Reconciler] = []
+    monkeypatch.setattr(Reconciler, "start", lambda reconciler, _interval: started.append(reconciler))
+    monkeypatch.setattr(logs, "configure", lambda _level: None)
+    app = create_app(settings())
+    services: Services = app.extensions["flightline"]
+
+    configuration()["post_worker_init"](SimpleNamespace(wsgi=app, alive=True))
+
+    [reconciler] = started
+    assert reconciler._db is not services.db
+    assert reconciler._watch._db is reconciler._db

@@ -13,8 +13,9 @@ import pytest
 
 from flightline import ApiError, Client, Conflict, InvalidRequest, Job, NotFound, NotReachable, Unavailable
 from flightline.errors import ChecksumMismatch, UsageError
-from flightline.home import born, write_state
+from flightline.home import write_state
 from flightline.transport import default_url, service_url
+from shared.processes import born
 from tests.http_service import FakeService, problem
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from flightline.errors import AlreadyRunning, StackError
-from flightline.home import born, clear_state, read_state, write_state
+from flightline.home import clear_state, read_state, write_state
 from flightline.homelock import end_leftovers, home_lock
+from shared.processes import born
 
 
 @pytest.fixture

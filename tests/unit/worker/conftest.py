@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection
 
-from shared.db import Database
-from shared.errors import DatabaseUnavailable
 from shared.settings import Settings
 from shared.storage import Storage
 from shared.workers import Identity
-from tests.fakes import FakeBroker
+from tests.clocks import Clock
+from tests.fakes import FakeBroker, FlakyDatabase
 from worker.context import Context
 from worker.devices import Device
 from worker.loading import Loader
@@ -26,55 +22,11 @@ from worker.vitals import Vitals
 T = TypeVar("T")
 
 
-class FlakyDatabase(Database):
-    """A real database that can be away, and that can lose its answers: it commits, and the caller never hears of it."""
-
-    away = False
-    answers_lost = 0
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """As the real one, unless it is away."""
-        self._require()
-        with super().read() as connection:
-            yield connection
-
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """As the real one, unless it is away."""
-        self._require()
-        result = super().write(work)
-        if self.answers_lost:
-            self.answers_lost -= 1
-            raise DatabaseUnavailable("The answer was lost.")
-        return result
-
-    def _require(self) -> None:
-        if self.away:
-            raise DatabaseUnavailable("It is away.")
-
-
-class Clock:
-    """Stands in for a module's `time`."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.naps = 0
-
-    def monotonic(self) -> float:
-        """As late as the test says."""
-        return self.now
-
-    def sleep(self, _seconds: float) -> None:
-        """Counts, and takes next to no time."""
-        self.naps += 1
-        time.sleep(0.001)
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Time for the lease and the recorder."""
+    """Time for the lease, the recorder and every deadline."""
     clock = Clock()
-    for module in ("worker.lease", "worker.recorder"):
+    for module in ("worker.lease", "worker.recorder", "shared.timers"):
         monkeypatch.setattr(f"{module}.time", clock)
     return clock
 

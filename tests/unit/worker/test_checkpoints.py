@@ -15,7 +15,7 @@ from shared.errors import StorageError
 from shared.status import Outcome
 from shared.storage import Storage
 from tests import factories
-from tests.unit.worker.conftest import FlakyDatabase
+from tests.fakes import FlakyDatabase
 from worker import checkpoints
 from worker.checkpoints import CheckpointStore
 from worker.training.checkpoints import State

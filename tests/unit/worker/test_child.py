@@ -14,9 +14,8 @@ import pytest
 
 from shared import queries
 from tests import factories
-from tests.fakes import FakeBroker
+from tests.fakes import FakeBroker, FlakyDatabase
 from tests.servers import wait_until
-from tests.unit.worker.conftest import FlakyDatabase
 from worker import child as child_module
 from worker import memory
 from worker.child import Child

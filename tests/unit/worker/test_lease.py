@@ -12,9 +12,11 @@ from shared.attempts import Claim
 from shared.ending import Ending
 from shared.settings import Settings
 from shared.status import Outcome
+from shared.timers import Moment
 from tests import factories
+from tests.clocks import Clock
+from tests.fakes import FlakyDatabase
 from tests.servers import wait_until
-from tests.unit.worker.conftest import Clock, FlakyDatabase
 from worker.lease import FENCE_FRACTION, Lease
 from worker.stop import StopFlag
 from worker.training.errors import CancelRequested, LeaseLost, StopRequested, TimedOut
@@ -138,13 +140,52 @@ class TestCutOff:
             parts.lease.check()
 
 
+class TestSleep:
+    @pytest.mark.parametrize("pause", ["asleep", "set_by_hand"])
+    def test_the_loop_waits_after_a_sleep_for_the_word_that_the_job_is_its_own(
+        self, parts: Parts, clock: Clock, pause: str
+    ) -> None:
+        """The clock that stands still in it says nothing of it; a virtual machine's sleep is seen on its wall clock."""
+        setattr(clock, pause, 60.0)
+        released = _check_in_a_thread(parts.lease)
+        wait_until(lambda: clock.naps, "the loop waiting")
+        assert not released.is_set()
+        parts.lease._beat()
+        assert released.wait(30.0)
+
+    def test_a_job_that_was_taken_meanwhile_ends_before_another_step(self, parts: Parts, clock: Clock) -> None:
+        """By a judge that was awake."""
+        clock.asleep = 60.0
+        parts.lose()
+        parts.lease._beat()
+        with pytest.raises(LeaseLost):
+            parts.lease.check()
+
+    def test_a_clock_that_is_set_back_changes_nothing(self, parts: Parts, clock: Clock) -> None:
+        """The others go on."""
+        clock.set_by_hand = -3600.0
+        parts.lease.check()
+        clock.now += 13.0
+        released = _check_in_a_thread(parts.lease)
+        wait_until(lambda: clock.naps, "the loop waiting")
+        assert not released.is_set()
+        parts.lease._beat()
+        assert released.wait(30.0)
+
+    def test_time_asleep_is_no_running_time(self, parts: Parts, clock: Clock) -> None:
+        """Nothing was computed in it."""
+        clock.asleep = 1000.0
+        parts.lease._beat()
+        parts.lease.check()
+
+
 class TestHung:
     def test_a_loop_without_steps_is_hung_after_stall_seconds(self, parts: Parts, clock: Clock) -> None:
         """Every step starts the count anew."""
         parts.lease.check()
         for elapsed, stalled in ((0.0, False), (299.0, False), (302.0, True)):
             clock.now = 1000.0 + elapsed
-            parts.lease._renewed = clock.now
+            parts.lease._renewed = Moment.now()
             assert parts.lease._stalled() is stalled
         parts.lease.check()
         assert not parts.lease._stalled()
@@ -153,7 +194,7 @@ class TestHung:
         """Before the first step it has `setup_seconds`."""
         for elapsed, stalled in ((599.0, False), (601.0, True)):
             clock.now = 1000.0 + elapsed
-            parts.lease._renewed = clock.now
+            parts.lease._renewed = Moment.now()
             assert parts.lease._stalled() is stalled
 
     def test_a_loop_that_waits_for_the_database_is_not_hung(self, parts: Parts, clock: Clock) -> None:
@@ -161,9 +202,9 @@ class TestHung:
         parts.lease.check()
         clock.now += 1000.0
         assert not parts.lease._stalled()
-        parts.lease._renewed = clock.now
+        parts.lease._renewed = Moment.now()
         clock.now += 299.0
-        parts.lease._renewed = clock.now
+        parts.lease._renewed = Moment.now()
         assert not parts.lease._stalled()
 
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
+import queue
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
-from shared import queries, workers
+from shared import attempts, queries, workers
+from shared.broker import Broker
 from shared.forks import GATE
+from shared.reconciler import Reconciler
 from shared.status import WorkerState
+from shared.timers import Deadline, Moment
 from tests import factories
-from tests.fakes import FakeBroker
+from tests.clocks import Clock
+from tests.fakes import FakeBroker, FlakyDatabase
 from tests.servers import wait_until
-from tests.unit.worker.conftest import FlakyDatabase
 from worker.context import Context
 from worker.liveness import Liveness
 from worker.parent import Parent
@@ -37,139 +45,221 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 class TestLiveness:
-    def test_a_silent_database_is_noticed_after_some_ticks(self) -> None:
-        """Each answer starts the count anew."""
-        liveness = Liveness(Vitals(), patience_ticks=2)
-        assert [liveness.tick() for _ in range(2)] == [None, None]
-        liveness.database_answered()
-        assert [liveness.tick() for _ in range(3)] == [None, None, None]
-        assert "database" in str(liveness.tick())
+    """Looks are a second apart here; each counts in full."""
 
-    def test_a_message_that_is_not_delivered_is_noticed(self) -> None:
+    def test_a_silent_database_is_noticed_after_a_while(self, clock: Clock) -> None:
+        """Each answer starts the count anew."""
+        liveness = Liveness(Vitals(), seconds=2.0)
+        assert looks(liveness, clock, 2) == [None, None]
+        liveness.database_answered()
+        assert looks(liveness, clock, 2) == [None, None]
+        assert "database" in str(looks(liveness, clock, 2)[-1])
+
+    def test_a_message_that_is_not_delivered_is_noticed(self, clock: Clock) -> None:
         """It lies there while the child is idle and takes nothing."""
         vitals = Vitals()
         vitals.ready()
-        assert "Redis" in str(self._ticks(vitals, 3)[-1])
+        assert "Redis" in str(self._looks(vitals, clock, 4)[-1])
 
     @pytest.mark.parametrize("why", ["not ready", "nothing waits", "takes others", "at work"])
-    def test_a_worker_that_is_not_passed_over_is_left_alone(self, why: str) -> None:
+    def test_a_worker_that_is_not_passed_over_is_left_alone(self, clock: Clock, why: str) -> None:
         """Messages may wait for others, or behind others."""
         vitals = Vitals()
         if why != "not ready":
             vitals.ready()
         if why == "at work":
             with vitals.at_work():
-                assert set(self._ticks(vitals, 5)) == {None}
+                assert set(self._looks(vitals, clock, 5)) == {None}
             return
-        ticks = self._ticks(vitals, 5, waiting=int(why != "nothing waits"), take=why == "takes others")
-        assert set(ticks) == {None}
+        found = self._looks(vitals, clock, 5, waiting=int(why != "nothing waits"), take=why == "takes others")
+        assert set(found) == {None}
 
-    def test_a_worker_that_trains_is_left_alone_without_the_database(self) -> None:
+    def test_a_worker_that_trains_is_left_alone_without_the_database(self, clock: Clock) -> None:
         """Its lease decides: a database that comes back within a minute costs no running job."""
         vitals = Vitals()
-        liveness = Liveness(vitals, patience_ticks=2)
+        liveness = Liveness(vitals, seconds=2.0)
         with vitals.at_work():
-            assert {liveness.tick() for _ in range(10)} == {None}
+            assert set(looks(liveness, clock, 10)) == {None}
+
+    def test_a_pause_of_its_own_is_not_the_databases_silence(self, clock: Clock) -> None:
+        """It was stopped for an hour, and nobody could have answered it."""
+        liveness = Liveness(Vitals(), seconds=3.0)
+        clock.now += 3600.0
+        assert set(looks(liveness, clock, 2)) == {None}
 
     @staticmethod
-    def _ticks(vitals: Vitals, count: int, *, waiting: int = 1, take: bool = False) -> list[str | None]:
-        liveness, ticks = Liveness(vitals, patience_ticks=2), []
+    def _looks(vitals: Vitals, clock: Clock, count: int, *, waiting: int = 1, take: bool = False) -> list[str | None]:
+        liveness, found = Liveness(vitals, seconds=2.0), []
         for _ in range(count):
             liveness.database_answered()
             liveness.messages_wait(waiting)
             if take:
                 with vitals.at_work():
                     pass
-            ticks.append(liveness.tick())
-        return ticks
+            found += looks(liveness, clock, 1)
+        return found
+
+
+def looks(liveness: Liveness, clock: Clock, count: int) -> list[str | None]:
+    """What it says, second by second."""
+    found = []
+    for _ in range(count):
+        clock.now += 1.0
+        found.append(liveness.reason_to_exit())
+    return found
 
 
 class TestChildWatch:
-    def test_a_death_is_seen_at_once(self, process: subprocess.Popen[bytes]) -> None:
+    @pytest.fixture
+    def vitals(self, process: subprocess.Popen[bytes]) -> Vitals:
+        """Of a child that lives."""
+        vitals = Vitals()
+        vitals.born(process.pid)
+        return vitals
+
+    @pytest.fixture
+    def watch(self, vitals: Vitals) -> ChildWatch:
+        """With two seconds' patience; a look counts for one at most."""
+        return ChildWatch(vitals, Deadline(2.0, longest_look=1.0))
+
+    def test_a_death_is_seen_at_once(self, watch: ChildWatch, process: subprocess.Popen[bytes]) -> None:
         """However long the wait is meant to be."""
-        vitals = Vitals()
-        vitals.born(process.pid)
-        watch = ChildWatch(vitals, 3)
         threading.Timer(0.01, process.kill).start()
-        watch.wait(1000.0, threading.Event())
-        assert watch.died_at is not None
-        assert watch.died_at <= time.monotonic()
+        died_at = watch.wait_for_death(threading.Event())
+        assert died_at is not None
+        assert died_at.awake <= time.monotonic()
 
-    def test_a_child_that_lives_is_waited_for_no_longer_than_told(self, process: subprocess.Popen[bytes]) -> None:
-        """Then other things have their turn."""
-        vitals = Vitals()
-        vitals.born(process.pid)
-        watch = ChildWatch(vitals, 3)
-        watch.wait(0.01, threading.Event())
-        assert watch.died_at is None
+    @pytest.mark.parametrize("end", ["in time", "closed"])
+    def test_a_child_that_lives_is_waited_for_no_longer_than_told(self, watch: ChildWatch, end: str) -> None:
+        """Nor once the watch is closed."""
+        closed = threading.Event()
+        if end == "closed":
+            threading.Timer(0.01, closed.set).start()
+        assert watch.wait_for_death(closed, math.inf if end == "closed" else 0.01) is None
 
-    def test_a_death_is_told_once(self, process: subprocess.Popen[bytes]) -> None:
-        """Until there is another child; closing ends the wait for that."""
-        vitals, closed = Vitals(), threading.Event()
-        vitals.born(process.pid)
+    def test_a_death_is_told_once(self, watch: ChildWatch, process: subprocess.Popen[bytes]) -> None:
+        """Until there is another child."""
         process.kill()
         process.wait()
-        watch = ChildWatch(vitals, 3)
-        watch.wait(1.0, closed)
-        watch.died_at = None
-        closed.set()
-        watch.wait(1000.0, closed)
-        assert watch.died_at is None
+        assert watch.wait_for_death(threading.Event()) is not None
+        assert watch.wait_for_death(threading.Event(), 0.01) is None
         watch.kill()  # of a process id that is somebody else's by now
 
-    def test_a_working_child_without_a_sign_of_life_is_killed(self, process: subprocess.Popen[bytes]) -> None:
+    def test_a_working_child_without_a_sign_of_life_is_killed(
+        self, watch: ChildWatch, vitals: Vitals, process: subprocess.Popen[bytes], clock: Clock
+    ) -> None:
         """Beats and reprieves start the count anew; an idle child has none to give."""
-        vitals = Vitals()
-        vitals.born(process.pid)
-        watch = ChildWatch(vitals, 2)
-        for _ in range(5):
-            watch.kill_if_stuck()
+
+        def look(times: int) -> None:
+            for _ in range(times):
+                clock.now += 1.0
+                watch.kill_if_stuck()
+
+        look(5)
         with vitals.at_work():
             for _ in range(5):
                 vitals.beat()
-                watch.kill_if_stuck()
-            for _ in range(2):
-                watch.kill_if_stuck()
+                look(1)
+            look(2)
             watch.reprieve()
-            for _ in range(2):
-                watch.kill_if_stuck()
+            clock.now += 1000.0  # a pause of the parent, which counts as one look
+            look(2)
             assert process.poll() is None
-            watch.kill_if_stuck()
+            look(1)
         assert process.wait(30) == -signal.SIGKILL
+
+
+class Deaths(ChildWatch):
+    """A watch that sees the deaths that a test tells it of."""
+
+    def __init__(self, vitals: Vitals) -> None:
+        super().__init__(vitals, Deadline(1000.0, longest_look=1.0))
+        self.waits: list[float] = []
+        self._coming: queue.SimpleQueue[Callable[[], Moment | None]] = queue.SimpleQueue()
+
+    def come(self, *deaths: Moment | None, then: Callable[[], object] = lambda: None) -> None:
+        """What its next waits find, None for nothing; what happens in the one after these."""
+        for death in deaths:
+            self._coming.put(partial(_found, death))
+        self._coming.put(partial(_found, None, then))
+
+    def close(self, parent: Parent) -> None:
+        """Close the parent in the wait after those."""
+        self._coming.put(partial(_found, None, parent._closed.set))
+
+    def wait_for_death(self, closed: threading.Event, seconds: float = math.inf) -> Moment | None:
+        """The next that the test has said."""
+        self.waits.append(seconds)
+        while not closed.is_set():
+            try:
+                return self._coming.get(timeout=0.01)()
+            except queue.Empty:
+                continue
+        return None
+
+
+def _found(death: Moment | None, then: Callable[[], object] = lambda: None) -> Moment | None:
+    then()
+    return death
 
 
 class TestParent:
     @pytest.fixture
-    def parent(self, context: Context) -> Parent:
+    def deaths(self, context: Context) -> Deaths:
+        """What the parent's watch sees."""
+        return Deaths(context.vitals)
+
+    @pytest.fixture
+    def parent(self, context: Context, deaths: Deaths) -> Parent:
         """One whose threads do not run; Redis is a list."""
         assert isinstance(context.stop, StopFlag)
-        parent = Parent(context.settings, context.identity, context.stop, context.vitals)
-        parent._db.dispose()
-        parent._db = context.db
-        parent._broker = parent._reconciler._broker = context.broker
-        parent._reconciler._db = context.db
-        return parent
+        return Parent(
+            context.settings.model_copy(update={"reconcile_seconds": 0.01}),
+            context.identity,
+            context.stop,
+            db=context.db,
+            broker=context.broker,
+            reconciler=Reconciler(context.db, context.broker, context.settings.lease_seconds),
+            watch=deaths,
+            liveness=Liveness(context.vitals, seconds=1.0),
+        )
 
-    def test_a_fork_waits_for_the_end_of_a_pass(self, parent: Parent, monkeypatch: pytest.MonkeyPatch) -> None:
-        """No lock of the database's or Redis' library is copied while it is taken."""
+    def test_the_real_parts(self, context: Context) -> None:
+        """The reconciler has a database to itself, and a fork closes that one, too."""
+        assert isinstance(context.stop, StopFlag)
+        parent = Parent.build(context.settings, context.identity, context.stop, context.vitals)
+        own = parent._reconciler._db
+        assert own is not parent._db
+        for db in (parent._db, own):
+            db.ping()
+        GATE.shut()
+        GATE.open()
+        assert [db.engine.pool.checkedin() for db in (parent._db, own)] == [0, 0]  # type: ignore[attr-defined]
+
+    def test_a_fork_waits_for_redis_in_the_middle_of_a_pass(
+        self, parent: Parent, context: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No lock of Redis' library is copied while it is taken; the rest of the pass comes after the fork."""
         begun, go_on = threading.Event(), threading.Event()
         order: list[str] = []
+        broker = Broker("unix:///none")
 
-        def look_after() -> None:
+        def execute(_pipeline: object) -> list[int]:
             begun.set()
             go_on.wait()
-            order.append("pass")
-            parent._closed.set()
+            order.append("Redis")
+            return [0] * 30
 
-        monkeypatch.setattr(parent, "_look_after", look_after)
-        monkeypatch.setattr(parent._watch, "wait", lambda *_: None)
+        monkeypatch.setattr("redis.client.Pipeline.execute", execute)
+        parent._broker = broker
+        monkeypatch.setattr(parent._liveness, "messages_wait", lambda _: order.append("pass"))
 
         def fork() -> None:
             GATE.shut()
             order.append("fork")
             GATE.open()
 
-        threads = [threading.Thread(target=parent._run), threading.Thread(target=fork)]
+        threads = [threading.Thread(target=parent._look_after), threading.Thread(target=fork)]
         threads[0].start()
         begun.wait()
         threads[1].start()
@@ -177,34 +267,77 @@ class TestParent:
         go_on.set()
         for thread in threads:
             thread.join()
-        assert order == ["pass", "fork"]
+        assert set(order) == {"Redis", "fork", "pass"}
+        assert order[0] == "Redis"
+        broker.close()
 
     def test_what_a_dead_child_was_at_is_queued_and_published(
-        self, parent: Parent, context: Context, db: FlakyDatabase
+        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase
     ) -> None:
-        """In the next pass, too, where the database was away in the first."""
+        """As soon as the database is back, where it was away at first; the watch goes on meanwhile."""
         job_id = factories.running(db, context.identity.id).job_id
         other = factories.running(db, "another").job_id
-        context.broker.plant_sentinel()
-        parent._watch.died_at = time.monotonic()
         db.away = True
-        with pytest.raises(Exception, match="away"):
-            parent._look_after()
-        db.away = False
-        parent._look_after()
+        deaths.come(Moment.now(), None, None, then=lambda: setattr(db, "away", False))
+        deaths.close(parent)
+        parent._watch_deaths()
         (attempt,) = queries.attempts(db, job_id)
         assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "worker_lost")
         assert queries.job(db, other)["status"] == "running"
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id]
+        assert deaths.waits == [math.inf, 0.01, 0.01, 0.01, math.inf]
+
+    def test_a_death_is_dealt_with_while_the_reconciler_is_busy(
+        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Publishing ten thousand jobs again takes seconds, a database that stands still holds it up for longer."""
+        job_id = factories.running(db, context.identity.id).job_id
+        busy, go_on = threading.Event(), threading.Event()
+
+        def pass_slowly() -> None:
+            busy.set()
+            go_on.wait()
+
+        monkeypatch.setattr(parent._reconciler, "run_once", pass_slowly)
+        parent.start()
+        try:
+            assert busy.wait(30.0)
+            deaths.come(Moment.now())
+            wait_until(lambda: queries.job(db, job_id)["status"] == "queued", "the job being queued again")
+            assert not go_on.is_set()
+        finally:
+            parent._closed.set()
+            go_on.set()
+            for thread in parent._threads:
+                thread.join()
+
+    def test_a_bug_does_not_end_the_watch(
+        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The next death may be dealt with."""
+        job_id = factories.running(db, context.identity.id).job_id
+        crashes = [KeyError("a bug")]
+        lose = attempts.lose
+
+        def crash_once(*arguments: Any, **options: Any) -> list[str]:
+            if crashes:
+                raise crashes.pop()
+            return lose(*arguments, **options)
+
+        monkeypatch.setattr(attempts, "lose", crash_once)
+        deaths.come(Moment.now(), Moment.now())
+        deaths.close(parent)
+        parent._watch_deaths()
+        assert queries.job(db, job_id)["status"] == "queued"
 
     def test_a_job_that_the_next_child_has_claimed_since_is_not_lost(
         self, parent: Parent, context: Context, db: FlakyDatabase
     ) -> None:
         """The death may be dealt with late."""
         job_id = factories.running(db, context.identity.id).job_id
-        parent._watch.died_at = time.monotonic() - 60.0
-        parent._look_after()
+        now = Moment.now()
+        parent._lose(replace(now, awake=now.awake - 60.0, since_boot=now.since_boot - 60.0))
         assert queries.job(db, job_id)["status"] == "running"
 
     def test_a_child_that_was_killed_because_it_had_to_stop_has_released_its_job(
@@ -215,8 +348,7 @@ class TestParent:
         job_id = factories.running(db, context.identity.id).job_id
         parent.stop()
         assert context.stop.is_set()
-        parent._watch.died_at = time.monotonic()
-        parent._look_after()
+        parent._lose(Moment.now())
         assert [attempt["outcome"] for attempt in queries.attempts(db, job_id)] == ["released"]
         assert queries.job(db, job_id)["status"] == "queued"
 
@@ -251,20 +383,19 @@ class TestParent:
         assert parent.exit_code == 1
 
     def test_a_worker_that_is_passed_over_exits_for_its_supervisor(
-        self, parent: Parent, context: Context, db: FlakyDatabase, sigterms: list[int]
+        self, parent: Parent, context: Context, clock: Clock
     ) -> None:
         """Messages of its own queues count, those of others do not."""
         context.vitals.ready()
-        parent._liveness = Liveness(context.vitals, patience_ticks=1)
         context.broker.enqueue("0192", "cuda", 5)
         for _ in range(4):
             parent._look_after()
-            assert parent._liveness.tick() is None
+            assert looks(parent._liveness, clock, 1) == [None]
         context.broker.enqueue("0193", "cpu", 5)
         reasons = []
         for _ in range(3):
             parent._look_after()
-            reasons.append(parent._liveness.tick())
+            reasons += looks(parent._liveness, clock, 1)
         assert "not delivered" in str(reasons[-1])
 
     def test_it_leaves_the_list_at_its_end(self, parent: Parent, context: Context, db: FlakyDatabase) -> None:

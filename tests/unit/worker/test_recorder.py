@@ -14,7 +14,8 @@ from shared.ending import Ending
 from shared.errors import DatabaseUnavailable
 from shared.status import Outcome
 from tests import factories
-from tests.unit.worker.conftest import Clock, FlakyDatabase
+from tests.clocks import Clock
+from tests.fakes import FlakyDatabase
 from worker.recorder import WRITE_SECONDS, JobLogHandler, Recorder
 from worker.training.errors import LeaseLost
 from worker.training.results import EpochResult

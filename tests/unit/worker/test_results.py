@@ -16,8 +16,7 @@ from shared.attempts import Claim
 from shared.errors import StorageError
 from shared.storage import Storage
 from tests import factories
-from tests.fakes import FakeBroker
-from tests.unit.worker.conftest import FlakyDatabase
+from tests.fakes import FakeBroker, FlakyDatabase
 from worker import artifacts
 from worker.context import Context
 from worker.training.datasets import Statistics

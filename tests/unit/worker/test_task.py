@@ -15,8 +15,7 @@ from shared.ending import Ending
 from shared.errors import DatabaseUnavailable, StorageError
 from shared.status import JobStatus, Outcome
 from tests import factories
-from tests.fakes import FakeBroker
-from tests.unit.worker.conftest import FlakyDatabase
+from tests.fakes import FakeBroker, FlakyDatabase
 from worker import attempt as attempt_module
 from worker import task
 from worker.attempt import Attempt, insist

@@ -1,0 +1,47 @@
+"""What tells one process from every other one, wherever and whenever it runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NAMESPACE = Path("/proc/self/ns/pid")
+
+
+@cache
+def pid_namespace() -> str | None:
+    """Where process ids mean what they mean to this process: one boot of one machine, and there one container.
+
+    None where that cannot be known. Hosts may share a name; two of these are never equal.
+    """
+    try:
+        return f"{_BOOT.read_text().strip()} {os.readlink(_NAMESPACE)}"  # noqa: PTH115 -- it names no file
+    except OSError:
+        return _output("sysctl", "-n", "kern.bootsessionuuid")  # macOS, which has no namespaces
+
+
+def born(pid: int) -> str | None:
+    """When a process started: together with its id and `pid_namespace` that names one process for good.
+
+    None where there is no such process, where it has ended and only waits for its parent to notice, or where nobody
+    can be asked.
+    """
+    if not _NAMESPACE.parent.exists():
+        return _output("ps", "-o", "lstart=", "-p", str(pid))
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def _output(*command: str) -> str | None:
+    alike = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C", "TZ": "UTC"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=alike, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
