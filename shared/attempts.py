@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import delete, func, insert, or_, select, update
 
 from shared import clock
-from shared.ending import Ending, end_attempt
+from shared.ending import Ending, due, end_attempt
 from shared.fence import add_event, add_status_event, advance, insert_rows, mine, table_of
 from shared.status import JobStatus, Outcome
 from shared.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
@@ -87,8 +87,8 @@ def claim(
         priority: that of the message; one that was sent before the priority changed counts for nothing.
 
     Returns:
-        None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, or it is for
-        another kind of device or has another message.
+        None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, it waits for its
+        next attempt's time, or it is for another kind of device or has another message.
     """
     return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds, priority))
 
@@ -103,12 +103,14 @@ def _claim(
         Job.status == JobStatus.QUEUED,
         Job.queue.in_(("any", claimant.device_kind)),
         Job.priority == (Job.priority if priority is None else priority),
+        due(connection),
         status=JobStatus.RUNNING,
         attempt=Job.attempt + 1,
         worker=claimant.worker,
         device=claimant.device,
         device_kind=claimant.device_kind,
         lease_expires_at=clock.database_now_plus(connection, lease_seconds),
+        not_before=None,
         started_at=func.coalesce(Job.started_at, now, type_=Job.started_at.type),
     )
     if job is None:
@@ -312,8 +314,14 @@ def succeed(
     return db.write(work)
 
 
-def end(db: Database, claim: Claim, ending: Ending) -> JobStatus | None:
+def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.0) -> JobStatus | None:
     """End the attempt otherwise: failed, released, cancelled or timed out.
+
+    Args:
+        db: the database.
+        claim: whose.
+        ending: how.
+        retry_seconds: the first delay between a failed attempt and the next one; none unless told otherwise.
 
     Returns:
         The status that the job has now; None when it was no longer ours. Called again after a commit whose answer was
@@ -321,7 +329,7 @@ def end(db: Database, claim: Claim, ending: Ending) -> JobStatus | None:
     """
 
     def work(connection: Connection) -> JobStatus | None:
-        status = end_attempt(connection, claim.job_id, claim.attempt, ending)
+        status = end_attempt(connection, claim.job_id, claim.attempt, ending, retry_seconds=retry_seconds)
         if status is None and _ended_as(connection, claim, ending.outcome):
             return JobStatus(connection.execute(select(Job.status).where(Job.id == claim.job_id)).scalar_one())
         return status

@@ -141,6 +141,7 @@ def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "reques
         "cancel_requested": True,
         "finished_at": now,
         "checkpoint": None,
+        "not_before": None,
     }
     job = advance(connection, job_id, Job.status == JobStatus.QUEUED, **cancelled)
     if job is not None:
