@@ -20,11 +20,12 @@ _one_at_a_time = threading.Lock()
 
 
 def upgrade(db: Database, revision: str = "head") -> None:
-    """Bring the database's schema to `revision`; nothing happens where it already is.
+    """Bring the database's schema to `revision`; nothing happens where it already is. Makes SQLite's file.
 
     Raises:
         DatabaseUnavailable: the database does not answer.
     """
+    db.create()
     with _one_at_a_time:
         db.write(lambda connection: command.upgrade(_config(connection), revision))
 

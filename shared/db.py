@@ -20,6 +20,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared.database_file import DatabaseFile, FileMoved
 from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.forks import GATE
 from shared.text import clean_all
@@ -51,6 +52,7 @@ class Database:
         self._inherited: Engine | None = None
         self._pid = 0
         self._healthy_since: float | None = None
+        self._file = DatabaseFile(str(self._url.database)) if self.is_sqlite else None
         GATE.close_before(self)
 
     @property
@@ -60,6 +62,8 @@ class Database:
             # The parent's engine is kept, unused: closing what it left open would end the parent's connections too.
             self._inherited = self._engine
             self._engine, self._pid, self._healthy_since = _make_engine(self._url), os.getpid(), None
+            if self._file is not None:
+                self._file.watch(self._engine)
         return self._engine
 
     @property
@@ -95,14 +99,46 @@ class Database:
                     raise
         raise AssertionError
 
-    def _connect(self, **options: Any) -> Connection:
-        return self.engine.connect().execution_options(**options)
+    @contextmanager
+    def _connect(self, **options: Any) -> Iterator[Connection]:
+        connection = self.engine.connect()
+        try:
+            if not self._is_current(connection):
+                connection.close()
+                self.dispose()
+                connection = self.engine.connect()
+            yield connection.execution_options(**options)
+        finally:
+            connection.close()
+
+    def _is_current(self, connection: Connection) -> bool:
+        """Whether the connection is to the file at the database's path; False where another has taken its place."""
+        try:
+            return self._file is None or self._file.check(connection)
+        except FileMoved as error:
+            raise OperationalError("stat", None, error) from error
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
         with self._connect(flightline_write=True) as connection:
             result = work(connection)
             connection.commit()
+            if not self._is_current(connection):
+                raise OperationalError("commit", None, FileMoved("The database was replaced in the middle of a write."))
             return result
+
+    def create(self) -> None:
+        """Make the file of an SQLite database where there is none: only who then makes the tables may do it.
+
+        Raises:
+            DatabaseUnavailable: it cannot be made.
+        """
+        try:
+            if self._file is not None:
+                self._file.create()
+        except OSError as error:
+            raise DatabaseUnavailable(
+                f"The database file {self._url.database} cannot be made ({error.strerror}). Check its folder."
+            ) from error
 
     def healthy_for(self, seconds: float) -> bool:
         """Whether this process has been in touch with the database for so long, without failure or delay in between.
@@ -173,6 +209,8 @@ def _is_conflict(error: BaseException | None) -> bool:
 
 def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
     reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    if isinstance(error.orig, FileMoved):
+        return DatabaseUnavailable(reason)
     undefined = getattr(error.orig, "sqlstate", None) in _UNDEFINED_SQLSTATES
     if undefined or any(words in reason for words in _UNDEFINED_WORDS):
         return DatabaseUnavailable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")
@@ -220,7 +258,6 @@ def _parse(url: str) -> URL:
 def _make_engine(url: URL) -> Engine:
     options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if url.get_backend_name() == "sqlite":
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
             url, pool_size=8, max_overflow=64, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, **options
         )
