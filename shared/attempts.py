@@ -49,6 +49,7 @@ class Claim:
 
     job_id: str
     attempt: int
+    worker: str
     spec: dict[str, Any]
     running_seconds: float
     """Running time of the earlier attempts, which `timeout_seconds` counts too."""
@@ -121,6 +122,7 @@ def _claim(
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
+        worker=job.worker,
         spec=job.spec,
         running_seconds=job.running_seconds,
         timeout_seconds=job.timeout_seconds,
@@ -130,11 +132,15 @@ def _claim(
 
 
 def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | None:
-    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours."""
+    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours.
+
+    In a database that was put back to an earlier state another worker may have an attempt of our number.
+    """
 
     def work(connection: Connection) -> Heartbeat | None:
         expiry = clock.database_now_plus(connection, lease_seconds)
-        job = advance(connection, claim.job_id, *mine(claim.attempt), events=0, lease_expires_at=expiry)
+        ours = (*mine(claim.attempt), Job.worker == claim.worker)
+        job = advance(connection, claim.job_id, *ours, events=0, lease_expires_at=expiry)
         return None if job is None else Heartbeat(cancel_requested=job.cancel_requested)
 
     return db.write(work)
@@ -317,11 +323,7 @@ def succeed(
 def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.0) -> JobStatus | None:
     """End the attempt otherwise: failed, released, cancelled or timed out.
 
-    Args:
-        db: the database.
-        claim: whose.
-        ending: how.
-        retry_seconds: the first delay between a failed attempt and the next one; none unless told otherwise.
+    `retry_seconds` is the first delay between a failed attempt and the next one; see `ending.retry_delay_seconds`.
 
     Returns:
         The status that the job has now; None when it was no longer ours. Called again after a commit whose answer was

@@ -187,6 +187,23 @@ class TestReplaced:
         new = factories.submit(sqlite_database)
         assert queries.job(other, new)["status"] == "queued"
 
+    def test_another_worker_has_an_attempt_of_the_same_number_there(
+        self, sqlite_database: Database, path: Path
+    ) -> None:
+        """The one that claimed the job in the database of before notices with its next heartbeat."""
+        job_id = factories.submit(sqlite_database)
+        copy = backup(path)
+        before = factories.claim(sqlite_database, job_id, "host:cpu:1")
+        for one in (path, *log_of(path)):
+            one.unlink()
+        copy.rename(path)
+
+        now = factories.claim(sqlite_database, job_id, "host:cpu:2")
+
+        assert now.attempt == before.attempt
+        assert attempts.heartbeat(sqlite_database, before, 30) is None
+        assert attempts.heartbeat(sqlite_database, now, 30) is not None
+
     def test_beside_the_log_of_the_one_before(self, sqlite_database: Database, other: Database, path: Path) -> None:
         """SQLite would take that log for the new file's: it is not opened until the log is gone."""
         kept = factories.submit(sqlite_database)
