@@ -195,7 +195,7 @@ def _write_back(connection: Connection) -> bool:
 
 def _uri(path: str) -> str:
     """The name by which SQLite opens a file that is there, and makes none."""
-    return f"file:{urllib.parse.quote(path)}?mode=rw"
+    return f"file:{urllib.parse.quote(os.fsencode(path))}?mode=rw"
 
 
 def _unfit(path: str) -> str | None:
