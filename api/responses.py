@@ -92,7 +92,8 @@ class Job(Answer):
     config_hash: str = Field(description="As `spec_hash`, but the same for every seed.")
     cost: Cost = Field(description="What its network costs.")
     warnings: list[str] = Field(
-        description="What was worth knowing when it was submitted, such as that no live worker held its data."
+        description="What was worth knowing when it was submitted, such as that no live worker held its data; "
+        "and, while it waits for another attempt after a failed one, that it does."
     )
     progress: Progress = Field(description="How far the latest attempt is.")
     result: Result | None = Field(description="Null until the first epoch has ended.")
@@ -111,6 +112,9 @@ class Job(Answer):
     retry_of: str | None = Field(description="The job whose spec this one repeats.")
     created_at: AwareDatetime = Field(description="When it was submitted.")
     queued_at: AwareDatetime = Field(description="When it was queued last: a lost or released job is queued again.")
+    not_before: AwareDatetime | None = Field(
+        description="When a queued job whose last attempt failed is tried again, at the earliest; null: at once."
+    )
     started_at: AwareDatetime | None = Field(description="When its first attempt began.")
     finished_at: AwareDatetime | None = Field(description="When it succeeded, failed or was cancelled.")
 
@@ -254,7 +258,9 @@ class Queue(Answer):
 
     name: str
     depth: int = Field(description="Jobs that wait, by the database.")
-    oldest_age_seconds: float | None
+    oldest_age_seconds: float | None = Field(
+        description="For how long the oldest of them could have been running; null where there is none that could."
+    )
     messages: int | None = Field(description="Messages in Redis; null when Redis does not answer.")
 
 

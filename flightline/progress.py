@@ -151,4 +151,4 @@ def ending(job: Job) -> str:
     if job.succeeded and job.result is not None:
         best = f"best {percent(job.result.best_val_accuracy)} after epoch {job.result.best_epoch}"
         return f"succeeded: accuracy {percent(job.result.val_accuracy)}, {best}"
-    return job.status
+    return status(job).plain

@@ -123,6 +123,7 @@ class Job(Record):
     retry_of: str | None
     created_at: str
     queued_at: str | None
+    not_before: str | None
     started_at: str | None
     finished_at: str | None
 

@@ -89,9 +89,21 @@ def title(job: Job) -> str:
 
 
 def status(job: Job) -> Text:
-    """The status in its colour; a running job that is to be cancelled says so."""
+    """The status in its colour; a running job that is to be cancelled says so, and a queued one that is to wait."""
     pending = job.cancel_requested and not job.finished
-    return Text("cancelling" if pending else job.status, COLOURS.get(job.status, ""))
+    wait = next_attempt(job)
+    text = "cancelling" if pending else f"{job.status}, {wait}" if wait else job.status
+    return Text(text, COLOURS.get(job.status, ""))
+
+
+def next_attempt(job: Job) -> str:
+    """When a job whose last attempt failed is tried again: ``retry in 50 s``; empty when it waits for no instant.
+
+    Services of earlier releases do not say.
+    """
+    instant = job.raw.get("not_before")
+    seconds = -span(instant, None) if instant else 0.0
+    return f"retry in {duration(seconds)}" if seconds > 0 else ""
 
 
 def job_row(job: Job, *, short: bool) -> list[object]:

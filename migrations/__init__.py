@@ -24,12 +24,13 @@ _one_at_a_time = threading.Lock()
 
 
 def upgrade(db: Database, revision: str = "head") -> None:
-    """Bring the database's schema to `revision`; nothing happens where it already is.
+    """Bring the database's schema to `revision`; nothing happens where it already is. Makes SQLite's file.
 
     Raises:
         DatabaseUnavailable: the database does not answer.
         ConfigurationError: the database's revision is none of this release.
     """
+    db.create()
     found = current(db)
     if not is_known(found):
         raise unknown(found)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import delete, func, insert, select, update
 
 from shared import clock
-from shared.ending import Ending, end_attempt
+from shared.ending import Ending, due, end_attempt
 from shared.fence import add_event, add_status_event, advance, insert_rows, mine, table_of
 from shared.status import JobStatus, Outcome
 from shared.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
@@ -49,6 +49,7 @@ class Claim:
 
     job_id: str
     attempt: int
+    worker: str
     spec: dict[str, Any]
     running_seconds: float
     """Running time of the earlier attempts, which `timeout_seconds` counts too."""
@@ -87,8 +88,8 @@ def claim(
         priority: that of the message; one that was sent before the priority changed counts for nothing.
 
     Returns:
-        None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, or it is for
-        another kind of device or has another message.
+        None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, it waits for its
+        next attempt's time, or it is for another kind of device or has another message.
     """
     return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds, priority))
 
@@ -103,12 +104,14 @@ def _claim(
         Job.status == JobStatus.QUEUED,
         Job.queue.in_(("any", claimant.device_kind)),
         Job.priority == (Job.priority if priority is None else priority),
+        due(connection),
         status=JobStatus.RUNNING,
         attempt=Job.attempt + 1,
         worker=claimant.worker,
         device=claimant.device,
         device_kind=claimant.device_kind,
         lease_expires_at=clock.database_now_plus(connection, lease_seconds),
+        not_before=None,
         started_at=func.coalesce(Job.started_at, now, type_=Job.started_at.type),
     )
     if job is None:
@@ -119,6 +122,7 @@ def _claim(
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
+        worker=job.worker,
         spec=job.spec,
         running_seconds=job.running_seconds,
         timeout_seconds=job.timeout_seconds,
@@ -128,11 +132,15 @@ def _claim(
 
 
 def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | None:
-    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours."""
+    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours.
+
+    In a database that was put back to an earlier state another worker may have an attempt of our number.
+    """
 
     def work(connection: Connection) -> Heartbeat | None:
         expiry = clock.database_now_plus(connection, lease_seconds)
-        job = advance(connection, claim.job_id, *mine(claim.attempt), events=0, lease_expires_at=expiry)
+        ours = (*mine(claim.attempt), Job.worker == claim.worker)
+        job = advance(connection, claim.job_id, *ours, events=0, lease_expires_at=expiry)
         return None if job is None else Heartbeat(cancel_requested=job.cancel_requested)
 
     return db.write(work)
@@ -312,8 +320,10 @@ def succeed(
     return db.write(work)
 
 
-def end(db: Database, claim: Claim, ending: Ending) -> JobStatus | None:
+def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.0) -> JobStatus | None:
     """End the attempt otherwise: failed, released, cancelled or timed out.
+
+    `retry_seconds` is the first delay between a failed attempt and the next one; see `ending.retry_delay_seconds`.
 
     Returns:
         The status that the job has now; None when it was no longer ours. Called again after a commit whose answer was
@@ -321,7 +331,7 @@ def end(db: Database, claim: Claim, ending: Ending) -> JobStatus | None:
     """
 
     def work(connection: Connection) -> JobStatus | None:
-        status = end_attempt(connection, claim.job_id, claim.attempt, ending)
+        status = end_attempt(connection, claim.job_id, claim.attempt, ending, retry_seconds=retry_seconds)
         if status is None and _ended_as(connection, claim, ending.outcome):
             return JobStatus(connection.execute(select(Job.status).where(Job.id == claim.job_id)).scalar_one())
         return status

@@ -12,7 +12,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -21,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared import database_url
+from shared.database_file import DatabaseFile, FileMoved
 from shared.errors import DatabaseUnavailable
 from shared.forks import GATE
 from shared.text import clean_all
@@ -50,6 +50,7 @@ class Database:
         self._inherited: Engine | None = None
         self._pid = 0
         self._making = threading.Lock()
+        self._file = DatabaseFile(str(self._url.database)) if self.is_sqlite else None
         GATE.close_before(self)
 
     @property
@@ -61,6 +62,8 @@ class Database:
                 # The parent's engine is kept, unused: closing what it left open would end the parent's connections too.
                 self._inherited = self._engine
                 self._engine, self._pid = _make_engine(self._url), os.getpid()
+                if self._file is not None:
+                    self._file.watch(self._engine)
             return self._engine
 
     @property
@@ -96,14 +99,46 @@ class Database:
                     raise
         raise AssertionError
 
-    def _connect(self, **options: Any) -> Connection:
-        return self.engine.connect().execution_options(**options)
+    @contextmanager
+    def _connect(self, **options: Any) -> Iterator[Connection]:
+        connection = self.engine.connect()
+        try:
+            if not self._is_current(connection):
+                connection.close()
+                self.dispose()
+                connection = self.engine.connect()
+            yield connection.execution_options(**options)
+        finally:
+            connection.close()
+
+    def _is_current(self, connection: Connection) -> bool:
+        """Whether the connection is to the file at the database's path; False where another has taken its place."""
+        try:
+            return self._file is None or self._file.check(connection)
+        except FileMoved as error:
+            raise OperationalError("stat", None, error) from error
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
         with self._connect(flightline_write=True) as connection:
             result = work(connection)
             connection.commit()
+            if not self._is_current(connection):
+                raise OperationalError("commit", None, FileMoved("The database was replaced in the middle of a write."))
             return result
+
+    def create(self) -> None:
+        """Make the file of an SQLite database where there is none: only who then makes the tables may do it.
+
+        Raises:
+            DatabaseUnavailable: it cannot be made.
+        """
+        try:
+            if self._file is not None:
+                self._file.create()
+        except OSError as error:
+            raise DatabaseUnavailable(
+                f"The database file {self._url.database} cannot be made ({error.strerror}). Check its folder."
+            ) from error
 
     def ping(self) -> None:
         """Raise `DatabaseUnavailable` unless the database answers and holds the tables."""
@@ -159,6 +194,8 @@ def _is_conflict(error: BaseException | None) -> bool:
 
 def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
     reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    if isinstance(error.orig, FileMoved):
+        return DatabaseUnavailable(reason)
     undefined = getattr(error.orig, "sqlstate", None) in _UNDEFINED_SQLSTATES
     if undefined or any(words in reason for words in _UNDEFINED_WORDS):
         return DatabaseUnavailable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")
@@ -188,7 +225,6 @@ def _is_broken_file(error: DBAPIError) -> bool:
 def _make_engine(url: URL) -> Engine:
     options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
     if url.get_backend_name() == "sqlite":
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(
             url, pool_size=8, max_overflow=64, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, **options
         )

@@ -1,11 +1,11 @@
-"""How an attempt ends and what becomes of its job: the whole policy of retries, in one place."""
+"""How an attempt ends, what becomes of its job, and when that is tried again: the whole policy of retries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, or_, select, update
 
 from shared import clock
 from shared.fence import add_status_event, advance, close_attempt, mine, table_of
@@ -14,6 +14,11 @@ from shared.tables import Attempt, Job
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+LONGEST_DELAY_SECONDS = 600.0
+"""The most that a job waits for its next attempt, unless the first delay is set to more."""
+_DELAY_FACTOR = 6.0
+_MOST_STEPS = 20  # far beyond the longest delay, and far below what a float holds
 
 
 @dataclass(frozen=True)
@@ -48,10 +53,45 @@ def next_status(ending: Ending, *, failures: int, max_attempts: int, cancel_requ
     return JobStatus.QUEUED
 
 
+def retry_delay_seconds(ending: Ending, *, failures: int, retry_seconds: float) -> float:
+    """How long a job that is queued again waits for its next attempt.
+
+    A failure that may pass needs time to do so: a broken card would use up every attempt within seconds. A lost attempt
+    died with its process, and a released one was stopped on purpose: neither says anything against trying at once.
+
+    Args:
+        ending: how the attempt ended.
+        failures: as for `next_status`, at least 1 for a failed attempt.
+        retry_seconds: the first delay; each further failure makes it `_DELAY_FACTOR` times as long.
+    """
+    if ending.outcome != Outcome.FAILED:
+        return 0.0
+    growth = _DELAY_FACTOR ** min(failures - 1, _MOST_STEPS)
+    return min(retry_seconds * growth, max(retry_seconds, LONGEST_DELAY_SECONDS))
+
+
+def due(connection: Connection) -> ColumnElement[bool]:
+    """The condition that a queued job may be tried now."""
+    return or_(Job.not_before.is_(None), Job.not_before <= clock.database_now(connection))
+
+
 def end_attempt(
-    connection: Connection, job_id: str, attempt: int, ending: Ending, *guards: ColumnElement[bool]
+    connection: Connection,
+    job_id: str,
+    attempt: int,
+    ending: Ending,
+    *guards: ColumnElement[bool],
+    retry_seconds: float = 0.0,
 ) -> JobStatus | None:
     """End the running attempt of a job and give the job its next status, fenced.
+
+    Args:
+        connection: of a transaction that writes.
+        job_id: whose attempt.
+        attempt: its number.
+        ending: how it ended.
+        guards: what must hold beside.
+        retry_seconds: as for `retry_delay_seconds`.
 
     Returns:
         The next status; None when that attempt was no longer the running one or a guard did not hold.
@@ -64,26 +104,35 @@ def end_attempt(
     status = next_status(
         ending, failures=job.failures, max_attempts=job.max_attempts, cancel_requested=job.cancel_requested
     )
-    values = _queued_again(connection, job) if status == JobStatus.QUEUED else _finished(connection, ending, status)
+    delay = retry_delay_seconds(ending, failures=job.failures, retry_seconds=retry_seconds)
+    again = status == JobStatus.QUEUED
+    values = _queued_again(connection, job, delay) if again else _finished(connection, ending, status)
     seconds = job.running_seconds + _seconds_running(connection, job_id, attempt)
     connection.execute(
         update(table_of(Job)).where(Job.id == job_id).values(status=status, running_seconds=seconds, **values)
     )
     error = {"error_code": ending.code, "error_detail": ending.detail}
     close_attempt(connection, job_id, attempt, {"outcome": ending.outcome, **error})
-    reason = {"outcome": ending.outcome, "error": ending.code and {"code": ending.code, "detail": ending.detail}}
+    reason: dict[str, object] = {
+        "outcome": ending.outcome,
+        "error": ending.code and {"code": ending.code, "detail": ending.detail},
+    }
+    if again:
+        reason["not_before"] = clock.isoformat(values["not_before"])
     add_status_event(connection, job, status, **reason)
     return status
 
 
-def _queued_again(connection: Connection, job: Row[Any]) -> dict[str, object]:
+def _queued_again(connection: Connection, job: Row[Any], delay_seconds: float) -> dict[str, Any]:
     # A checkpoint binds the job to the kind of device it was made on: another kind would give other numbers.
     queue = job.device_kind if job.checkpoint else job.queue
-    return {"queued_at": clock.database_now(connection), "published_at": None, "worker": None, "queue": queue}
+    later = select(clock.database_now_plus(connection, delay_seconds))
+    values = {"queue": queue, "worker": None, "queued_at": clock.database_now(connection), "published_at": None}
+    return values | {"not_before": connection.scalar(later) if delay_seconds else None}
 
 
-def _finished(connection: Connection, ending: Ending, status: JobStatus) -> dict[str, object]:
-    values: dict[str, object] = {"finished_at": clock.database_now(connection), "checkpoint": None}
+def _finished(connection: Connection, ending: Ending, status: JobStatus) -> dict[str, Any]:
+    values: dict[str, Any] = {"finished_at": clock.database_now(connection), "checkpoint": None, "not_before": None}
     if status == JobStatus.FAILED:
         values |= {"error_code": ending.code, "error_detail": ending.detail}
     return values

@@ -19,13 +19,16 @@ from shared.status import FINISHED, JobStatus
 from shared.tables import Artifact, Job, JobTag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Row
 
     from shared.db import Database
     from shared.idempotency import SubmissionKey
     from shared.spec import Caps, Submission
+
+    _NewJob = tuple[dict[str, Any], Sequence[str]]
+    """A new job's columns but its id and times, and its tags."""
 
 
 def submit(
@@ -63,15 +66,17 @@ def submit_once(
         IdempotencyKeyInUse: its first request is in progress and takes long.
     """
     values = _columns(submission) | {"warnings": list(warnings), "owner": owner}
-    return _insert_once(db, key, values, submission.spec.tags)
+    return _insert_once(db, key, lambda _connection: (values, submission.spec.tags))
 
 
-def _insert_once(db: Database, key: SubmissionKey, values: dict[str, Any], tags: Sequence[str]) -> tuple[str, bool]:
+def _insert_once(db: Database, key: SubmissionKey, describe: Callable[[Connection], _NewJob]) -> tuple[str, bool]:
+    """Insert the job that `describe` gives, unless the key stands for one: then nothing else is looked at."""
+
     def work(connection: Connection) -> tuple[str, bool]:
         first = idempotency.first_job(connection, key)
         if first is not None:
             return first, False
-        job_id = _insert(connection, values, tags)
+        job_id = _insert(connection, *describe(connection))
         idempotency.record(connection, key, job_id)
         return job_id, True
 
@@ -136,6 +141,7 @@ def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "reques
         "cancel_requested": True,
         "finished_at": now,
         "checkpoint": None,
+        "not_before": None,
     }
     job = advance(connection, job_id, Job.status == JobStatus.QUEUED, **cancelled)
     if job is not None:
@@ -166,12 +172,13 @@ def retry(db: Database, job_id: str, caps: Caps) -> str:
         IllegalTransition: it is still queued or running.
         InvalidSpec: the spec is over a limit that has been lowered since.
     """
-    values, tags = _repetition(db, job_id, caps)
-    return db.write(lambda connection: _insert(connection, values, tags))
+    return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps)))
 
 
 def retry_once(db: Database, job_id: str, caps: Caps, key: SubmissionKey) -> tuple[str, bool]:
     """As `retry`; but where the key was sent before, nothing is written and the job is the one that it made then.
+
+    That holds whatever became of the original meanwhile, even where it has been deleted.
 
     Returns:
         The job's id, and whether it is new.
@@ -180,14 +187,12 @@ def retry_once(db: Database, job_id: str, caps: Caps, key: SubmissionKey) -> tup
         JobNotFound, IllegalTransition, InvalidSpec: as `retry`.
         IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
     """
-    values, tags = _repetition(db, job_id, caps)
-    return _insert_once(db, key, values, tags)
+    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps))
 
 
-def _repetition(db: Database, job_id: str, caps: Caps) -> tuple[dict[str, Any], Sequence[str]]:
+def _repetition(connection: Connection, job_id: str, caps: Caps) -> _NewJob:
     """The columns and tags of a finished job's repetition."""
-    with db.read() as connection:
-        job = _job(connection, job_id)
+    job = _job(connection, job_id)
     if job.status not in FINISHED:
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
         raise IllegalTransition(message)

@@ -15,6 +15,9 @@ _bound: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("b
 OURS = ("api", "flightline", "migrations", "shared", "worker")
 _LOST_CONNECTION = {"ConnectionError", "TimeoutError", "OperationalError"}
 """What Redis, kombu and Python call a server that is away; this module must not load them for it."""
+QUIET_SECONDS = 60.0
+"""How long a warning is not said again."""
+_MOST_REMEMBERED = 100
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -34,6 +37,38 @@ class FieldFormatter(logging.Formatter):
         if _is_lost_connection(record):
             return f"{line} error={_text(record.exc_info[1])}"
         return f"{line}\n{self.formatException(record.exc_info)}"
+
+
+class Repetitions(logging.Filter):
+    """Drops a warning that says what was said less than `QUIET_SECONDS` ago, word for word.
+
+    An outage is met once a second by every thread that waits for its end; one line tells it, and another each minute
+    that it lasts, with the number of those left out as `repeated`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it."""
+        if record.levelno < logging.WARNING or record.exc_info:
+            return True
+        text = f"{record.levelname} {text_of(record, _bound.get())}"
+        said, left_out = self._said.get(text, (-QUIET_SECONDS, 0))
+        if record.created - said < QUIET_SECONDS:
+            self._said[text] = said, left_out + 1
+            return False
+        if left_out:
+            record.repeated = left_out
+        self._forget(record.created)
+        self._said[text] = record.created, 0
+        return True
+
+    def _forget(self, now: float) -> None:
+        """Keep what may be repeated soon; a line that names a job is hardly ever said again."""
+        if len(self._said) >= _MOST_REMEMBERED:
+            self._said = {text: entry for text, entry in self._said.copy().items() if now - entry[0] < QUIET_SECONDS}
 
 
 def _is_lost_connection(record: logging.LogRecord) -> bool:
@@ -68,6 +103,7 @@ def configure(level: str) -> None:
     """Log to standard error from `level` on; libraries only from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FieldFormatter())
+    handler.addFilter(Repetitions())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from shared import jobs
+from shared.ending import due
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.status import JobStatus
 from shared.tables import Job
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def publish(db: Database, broker: Broker, job_id: str) -> bool:
-    """Publish a queued job's message, after the transaction that queued it.
+    """Publish a queued job's message, after the transaction that queued it; none where its next attempt is not due.
 
     Returns:
         False when Redis does not answer, or the database any more: the job is found and published later.
@@ -35,15 +36,15 @@ def publish(db: Database, broker: Broker, job_id: str) -> bool:
 
 
 def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:
-    """Publish those jobs that are queued, the most urgent and oldest first. False when Redis does not answer."""
+    """Publish those jobs that may be tried now, the most urgent and oldest first. False when Redis does not answer."""
     if not job_ids:  # SQLite would look through every queued job for none of them
         return True
-    statement = (
-        select(Job.id, Job.queue, Job.priority)
-        .where(Job.id.in_(job_ids), Job.status == JobStatus.QUEUED)
-        .order_by(Job.priority.desc(), Job.queued_at, Job.id)
-    )
     with db.read() as connection:
+        statement = (
+            select(Job.id, Job.queue, Job.priority)
+            .where(Job.id.in_(job_ids), Job.status == JobStatus.QUEUED, due(connection))
+            .order_by(Job.priority.desc(), Job.queued_at, Job.id)
+        )
         messages = [(row.id, row.queue, row.priority) for row in connection.execute(statement)]
     if not messages:
         return True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from shared import clock
 from shared.clock import isoformat
+from shared.ending import due
 from shared.errors import JobNotFound
 from shared.status import JobStatus, Queue, WorkerState
 from shared.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
@@ -72,7 +73,7 @@ def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
             "flops_per_epoch": row.flops_per_epoch,
             "weight_bytes": row.weight_bytes,
         },
-        "warnings": row.warnings,
+        "warnings": [*row.warnings, *_waiting(row)],
         "progress": _progress(row),
         "result": _result(row),
         "device": row.device,
@@ -84,9 +85,22 @@ def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
         "retry_of": row.retry_of,
         "created_at": isoformat(row.created_at),
         "queued_at": isoformat(row.queued_at),
+        "not_before": _next_attempt(row),
         "started_at": isoformat(row.started_at),
         "finished_at": isoformat(row.finished_at),
     }
+
+
+def _next_attempt(row: Row[Any]) -> str | None:
+    """The instant before which a queued job is not tried again; None where that is not what it waits for."""
+    return isoformat(row.not_before) if row.status == JobStatus.QUEUED else None
+
+
+def _waiting(row: Row[Any]) -> list[str]:
+    """What to know of a job whose attempt failed and that waits for the next one."""
+    if (instant := _next_attempt(row)) is None:
+        return []
+    return [f"Attempt {row.attempt} failed for a reason that may pass; the next one starts at {instant} or later."]
 
 
 def _progress(row: Row[Any]) -> dict[str, Any]:
@@ -227,17 +241,21 @@ def _worker_state(row: Row[Any], *, silent: bool) -> WorkerState:
 
 
 def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
-    """Each queue: jobs that wait, seconds that the oldest has, messages in Redis (null when that is down)."""
+    """Each queue: jobs that wait, seconds that the oldest has, messages in Redis (null when that is down).
+
+    A job whose next attempt is not due yet is one that waits, but not the oldest: no worker could have taken it.
+    """
     messages = broker.depths()
     with db.read() as connection:
-        columns = (Job.queue, func.count().label("depth"), func.min(Job.queued_at).label("oldest"))
+        since = case((due(connection), func.coalesce(Job.not_before, Job.queued_at, type_=Job.queued_at.type)))
+        columns = (Job.queue, func.count().label("depth"), func.min(since).label("oldest"))
         queued = select(*columns).where(Job.status == JobStatus.QUEUED).group_by(Job.queue)
         waiting = {row.queue: row for row in connection.execute(queued)}
         now = connection.execute(select(clock.database_now(connection))).scalar_one()
     items = []
     for queue in Queue:
         row = waiting.get(queue.value)
-        age = None if row is None else round((now - row.oldest).total_seconds(), 3)
+        age = None if row is None or row.oldest is None else round((now - row.oldest).total_seconds(), 3)
         depth = 0 if row is None else row.depth
         document = {"name": queue.celery_name, "depth": depth, "oldest_age_seconds": age}
         items.append(document | {"messages": None if messages is None else messages[queue]})

@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from shared import attempts, clock, idempotency, leases, workers
 from shared.broker import PRIORITIES
 from shared.db import Database
-from shared.ending import Ending
+from shared.ending import Ending, due
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.leases import LeaseWatch
 from shared.processes import born, pid_namespace
@@ -157,10 +157,12 @@ class Reconciler:
         return _publish_in_batches(self._db, self._broker, ids, go_on=self._publishing.take)
 
     def _publish_unpublished(self) -> int:
-        """A publish that failed, or that a crash prevented."""
+        """A publish that failed, or that a crash prevented; a retry that is due, also where its message came early."""
         with self._db.read() as connection:
             settled = clock.long_ago(connection, Job.queued_at, UNPUBLISHED_SECONDS)
-        return self._publish_where(Job.published_at.is_(None), settled)
+            now = clock.database_now(connection)
+        unpublished = self._publish_where(Job.published_at.is_(None), settled)
+        return unpublished + self._publish_where(Job.not_before <= now, Job.published_at < Job.not_before)
 
     def _publish_overtaken(self) -> int:
         """A message is gone when its queue has given out a younger one of its priority, or a less urgent one."""
@@ -201,9 +203,9 @@ class Reconciler:
 
 
 def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
-    """The ids of the queued jobs that match, the most urgent and oldest first."""
-    queued = select(Job.id).where(Job.status == JobStatus.QUEUED, *conditions)
+    """The ids of the queued jobs that match and may be tried now, the most urgent and oldest first."""
     with db.read() as connection:
+        queued = select(Job.id).where(Job.status == JobStatus.QUEUED, due(connection), *conditions)
         return list(connection.scalars(queued.order_by(Job.priority.desc(), Job.queued_at, Job.id)))
 
 

@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(15.0, ge=1.0, description="How long a worker's claim holds without a heartbeat.")
     heartbeat_seconds: float = Field(1.0, ge=0.1, description="How often a worker renews it and looks for a cancel.")
     reconcile_seconds: float = Field(1.0, ge=0.1, description="How often lost and unpublished jobs are looked for.")
+    retry_seconds: float = Field(
+        10.0,
+        ge=0.0,
+        le=86_400.0,
+        description="Wait between a failed attempt and the next; six times as long after each further one.",
+    )
     stall_seconds: float = Field(300.0, ge=1.0, description="A training loop without progress for this long is lost.")
     setup_seconds: float = Field(600.0, ge=1.0, description="The same before the first batch (decoding, downloading).")
     cut_off_seconds: float = Field(

@@ -89,6 +89,8 @@ class Job(Base):
 
     created_at: Mapped[dt.datetime]
     queued_at: Mapped[dt.datetime]
+    not_before: Mapped[dt.datetime | None]
+    """No claim before this instant; a message that was sent before it counts for nothing. Null: at once."""
     published_at: Mapped[dt.datetime | None]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
@@ -105,6 +107,7 @@ class Job(Base):
         Index("ix_jobs_published", "status", "queue", "priority", "published_at"),
         Index("ix_jobs_unpublished", "status", "published_at"),
         Index("ix_jobs_lease", "status", "lease_expires_at"),
+        Index("ix_jobs_not_before", "status", "not_before"),
     )
 
 

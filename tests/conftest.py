@@ -123,6 +123,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def empty_database_url(request: pytest.FixtureRequest, quick_dir: Path) -> Iterator[str]:
     """The URL of a database of each kind that holds no tables."""
     if request.param == "sqlite":
+        (quick_dir / "empty.db").touch()
         yield f"sqlite:///{quick_dir / 'empty.db'}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")

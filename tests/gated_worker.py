@@ -1,7 +1,8 @@
 """`python -m tests.gated_worker`: the real worker, which files in the folder `GATES` can hold, kill and break.
 
-A file's name says what happens as long as it lies there; `hold`, `die`, `hang` and `freeze` hold the number of steps
-(calls of `check`) that the attempt takes first. What has happened is said by a file `<name>.reached`.
+A file's name says what happens as long as it lies there; `hold`, `die`, `hang`, `freeze` and `full` (the device's
+memory is) hold the number of steps (calls of `check`) that the attempt takes first. What has happened is said by a file
+`<name>.reached`.
 """
 
 from __future__ import annotations
@@ -55,6 +56,11 @@ def _gate(steps: int) -> None:
     """Before each step."""
     if _due("die", steps):
         os.kill(os.getpid(), signal.SIGKILL)
+    if _due("full", steps):
+        _reached("full")
+        from worker.training.errors import OutOfDeviceMemory
+
+        raise OutOfDeviceMemory("The device has no memory left; take a smaller batch.")
     if _due("freeze", steps):
         _reached("freeze")
         ctypes.PyDLL(None).sleep(1000)  # keeps the interpreter's lock: no thread of this process runs any more

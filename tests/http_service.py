@@ -76,6 +76,7 @@ class FakeService:
             "retry_of": None,
             "created_at": "2026-01-31T12:00:00.000Z",
             "queued_at": "2026-01-31T12:00:00.000Z",
+            "not_before": None,
             "started_at": "2026-01-31T12:00:01.000Z",
             "finished_at": None,
         } | fields

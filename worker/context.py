@@ -64,12 +64,7 @@ class Context:
 
     def register(self) -> None:
         """Report this worker: its device, its versions, the data sets that it finds."""
-        from worker.training.datasets import survey
-
-        self.datasets = [
-            {**dataclasses.asdict(held), "mean": None, "std": None, "fingerprint": None}
-            for held in survey(self.settings.datasets_dir, self.settings.allow_download)
-        ]
+        self.datasets = self._survey()
         workers.register(
             self.db,
             self.identity,
@@ -86,14 +81,39 @@ class Context:
             logger.warning("give_back_failed", extra={"job": job_id, "reason": str(error)})
 
     def report_loaded(self, loaded: Statistics) -> None:
-        """Add what is known of a data set now that it has been decoded. A report that goes missing harms nobody."""
+        """Report what is known of a data set now that it has been decoded: of each set, what was loaded last.
+
+        Beside it stands what the survey found of the set, for a job often asks for a part of it. A report that goes
+        missing harms nobody.
+        """
         if any(known["fingerprint"] == loaded.fingerprint for known in self.datasets):
             return
-        self.datasets.append(dataclasses.asdict(loaded))
+        entry = dataclasses.asdict(loaded)
+        if not any(_covers(known, entry) for known in self.datasets):  # the set came after the survey
+            self.datasets = self._survey() + [known for known in self.datasets if known["fingerprint"]]
+        others = [known for known in self.datasets if not (known["fingerprint"] and _same_set(known, entry))]
+        self.datasets = [*others, entry]
         try:
             workers.report(self.db, self.identity.id, datasets=self.datasets)
         except DatabaseUnavailable as error:
             logger.warning("report_failed", extra={"reason": str(error)})
+
+    def _survey(self) -> list[dict[str, Any]]:
+        """An entry for each data set that this machine holds; what only decoding tells is left open."""
+        from worker.training.datasets import survey
+
+        held = survey(self.settings.datasets_dir, self.settings.allow_download)
+        return [{**dataclasses.asdict(one), "mean": None, "std": None, "fingerprint": None} for one in held]
+
+
+def _same_set(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool((one["name"], one["source"]) == (other["name"], other["source"]))
+
+
+def _covers(surveyed: dict[str, Any], loaded: dict[str, Any]) -> bool:
+    """Whether the survey's entry is of the set that was loaded, with all of its classes."""
+    same = not surveyed["fingerprint"] and _same_set(surveyed, loaded)
+    return same and set(loaded["classes"]) <= set(surveyed["classes"])
 
 
 def _version(package: str) -> str:

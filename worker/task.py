@@ -81,16 +81,16 @@ def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
 
 def _end(context: Context, claim: Claim, lease: Lease, recorder: Recorder, reason: BaseException) -> None:
     """Record why the attempt did not succeed; where the job is to be tried again, publish it."""
-    ending = ending_of(reason, claim)
+    ending, retry_seconds = ending_of(reason, claim), context.settings.retry_seconds
     recorder.add_line("INFO" if ending.code is None else "ERROR", ending.detail or f"Attempt {ending.outcome}")
     insist(lease, recorder.flush)
-    status = insist(lease, lambda: attempts.end(context.db, claim, ending))
+    status = insist(lease, lambda: attempts.end(context.db, claim, ending, retry_seconds=retry_seconds))
     logger.info("ended", extra={"outcome": ending.outcome, "status": status, "code": ending.code})
     _close(context, claim, status)
 
 
 def _close(context: Context, claim: Claim, status: JobStatus | None) -> None:
-    """Publish a job that is queued again; throw away what a finished one needs no more."""
+    """Publish a job that is queued again and need not wait; throw away what a finished one needs no more."""
     if status == JobStatus.QUEUED:
         context.give_back(claim.job_id)
     elif status in FINISHED:

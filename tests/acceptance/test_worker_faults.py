@@ -11,6 +11,7 @@ import pytest
 
 from shared.settings import Settings
 from shared.status import Queue
+from tests import factories
 from tests.acceptance.conftest import QUICK
 from tests.processes import PATIENCE, WorkerProcess
 from tests.servers import PostgresServer, RedisServer, start_postgres, start_redis, wait_until
@@ -46,6 +47,29 @@ def _held(service: Service, *workers: WorkerProcess) -> str:
     wait_until(lambda: service.job(job_id)["worker"], "the job being claimed", PATIENCE)
     service.holder(job_id).gates.wait("hold")
     return job_id
+
+
+class TestFailure:
+    def test_what_failed_is_tried_again_after_a_while(self, service: Service) -> None:
+        """Not by the same worker at once, which another job has meanwhile; when it is due, from its checkpoint."""
+        worker = service.worker(retry_seconds=600.0)
+        worker.gates.shut("full", MID_EPOCH)
+        worker.start()
+        job_id = service.submit()
+        service.wait_for_attempt(job_id, 1)
+        service.wait_for_outcome(job_id)
+        worker.gates.open("full")
+        other = service.submit(training={"epochs": 1})
+        service.wait(other, "succeeded")
+        assert service.outcomes(job_id) == ["failed"]
+        service.set(job_id, not_before=factories.EPOCH)
+        job = service.wait(job_id, "succeeded")
+
+        first, second = service.attempts(job_id)
+        assert (first["outcome"], first["error"]["code"]) == ("failed", "out_of_device_memory")
+        assert second["resumed_from_epoch"] == 3
+        assert (job["failures"], job["not_before"]) == (1, None)
+        service.assert_equal_to_a_clean_run(job_id)
 
 
 class TestStop:

@@ -108,6 +108,20 @@ def test_a_retry_that_is_sent_again_makes_one_job(
     assert retry(client, paths[0], "a b").status_code == 422
 
 
+def test_a_retry_that_is_sent_again_after_the_original_is_gone(client: FlaskClient, services: Services) -> None:
+    """The key decides before the original is looked for: 201 and the job that it made, not 404."""
+    path = post(client, "a").headers["Location"]
+    client.post(f"{path}/cancel")
+    first = retry(client, path, "r")
+    assert client.delete(path).status_code == 204
+
+    second = retry(client, path, "r")
+
+    assert (second.status_code, second.headers.get("Location")) == (201, first.headers["Location"])
+    assert len(jobs(services)) == 1
+    assert retry(client, path, "s").status_code == 404
+
+
 def test_only_what_was_stored_has_a_key(client: FlaskClient, services: Services) -> None:
     """A check, and a refused job, leave the key free."""
     assert post(client, "a", query="?dry_run=true").status_code == 200

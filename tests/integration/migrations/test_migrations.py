@@ -10,12 +10,12 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text
 
 import migrations
 from shared import attempts, jobs, queries, workers
 from shared.db import Database
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.processes import pid_namespace
 from shared.tables import Base
 from tests import factories
@@ -89,6 +89,13 @@ class TestSchema:
         assert all(revision.module.downgrade for revision in script.walk_revisions())
 
 
+def _counts(db: Database) -> dict[str, int]:
+    """How many rows each table holds."""
+    with db.read() as connection:
+        tables = Base.metadata.sorted_tables
+        return {table.name: len(connection.execute(select(*table.primary_key)).all()) for table in tables}
+
+
 class TestSteps:
     def test_up_down_and_up_again_with_rows(self, empty_database: Database) -> None:
         """Nothing is left in the way."""
@@ -124,6 +131,24 @@ class TestSteps:
         migrations.downgrade(empty_database, "0001")
         with empty_database.read() as connection:
             assert connection.scalar(text("SELECT count(*) FROM workers")) == 2
+
+    def test_the_step_of_not_before_back_and_forth_keeps_every_row(self, empty_database: Database) -> None:
+        """Also those that point at a job: SQLite must not rebuild a table for a column."""
+        migrations.upgrade(empty_database)
+        waiting = factories.running(empty_database, tags=["a"])
+        attempts.end(empty_database, waiting, factories.FLAKY, retry_seconds=600)
+        factories.succeed(empty_database, factories.running(empty_database))
+        before = _counts(empty_database)
+
+        migrations.downgrade(empty_database, "0002")
+        assert _counts(empty_database) == before
+        with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
+            attempts.claim(empty_database, waiting.job_id, factories.claimant(), 30)
+
+        migrations.upgrade(empty_database)
+        assert _counts(empty_database) == before
+        assert queries.job(empty_database, waiting.job_id)["not_before"] is None
+        factories.succeed(empty_database, factories.claim(empty_database, waiting.job_id))
 
     def test_upgrading_again_changes_nothing(self, database: Database) -> None:
         """Each start of the stack does it."""

@@ -6,6 +6,7 @@ Hypothesis chooses what workers and people do; the model says what each call mus
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +16,7 @@ from sqlalchemy import select, update
 
 from shared import attempts, events, jobs, queries
 from shared.attempts import Claim
+from shared.clock import isoformat
 from shared.db import Database
 from shared.ending import Ending
 from shared.errors import IllegalTransition
@@ -24,7 +26,8 @@ from tests import factories
 from tests.factories import BROKEN, CANCELLED, FLAKY, LOST, RELEASED, TIMED_OUT
 from tests.integration.shared.sequences import newest, sequence
 
-MAX_ATTEMPTS = 2
+MAX_ATTEMPTS = 3
+RETRY_SECONDS = 600.0
 ENDINGS = st.sampled_from([LOST, FLAKY, RELEASED, BROKEN, TIMED_OUT, CANCELLED])
 
 
@@ -40,6 +43,7 @@ class OneJob(RuleBasedStateMachine):
         self.claims: list[Claim] = []
         self.failures = 0
         self.cancel_requested = False
+        self.waits = False
         self.epochs: dict[int, int] = {}  # epoch: attempt
         self.finished_row: object = None
 
@@ -53,9 +57,9 @@ class OneJob(RuleBasedStateMachine):
 
     @rule()
     def claim(self) -> None:
-        """Somebody takes it, if it is queued."""
+        """Somebody takes it, if it is queued and need not wait."""
         claim = attempts.claim(self.db, self.job_id, factories.claimant(self._worker(len(self.claims) + 1)), 30)
-        assert (claim is not None) == (self.status == "queued")
+        assert (claim is not None) == (self.status == "queued" and not self.waits)
         if claim is not None:
             assert claim.attempt == len(self.claims) + 1
             self.claims.append(claim)
@@ -104,7 +108,7 @@ class OneJob(RuleBasedStateMachine):
         """However."""
         claim = data.draw(st.sampled_from(self.claims))
         mine = claim is self.owner
-        answer = attempts.end(self.db, claim, ending)
+        answer = attempts.end(self.db, claim, ending, retry_seconds=RETRY_SECONDS)
         if mine:
             self._ended(ending)
             assert answer == self.status
@@ -141,6 +145,15 @@ class OneJob(RuleBasedStateMachine):
             self.status = "cancelled"
         else:
             self.status = "failed" if counted and self.failures >= MAX_ATTEMPTS else "queued"
+        self.waits = self.status == "queued" and ending is FLAKY
+
+    @precondition(lambda self: self.waits)
+    @rule()
+    def wait(self) -> None:
+        """Until the next attempt is due."""
+        mine = update(Job).where(Job.id == self.job_id)
+        self.db.write(lambda connection: connection.execute(mine.values(not_before=factories.EPOCH)))
+        self.waits = False
 
     @rule()
     def cancel(self) -> None:
@@ -151,7 +164,7 @@ class OneJob(RuleBasedStateMachine):
             return
         assert jobs.cancel(self.db, self.job_id) == ("requested" if self.status == "running" else "cancelled")
         if self.status == "queued":
-            self.status = "cancelled"
+            self.status, self.waits = "cancelled", False
         self.cancel_requested |= self.status == "running"
 
     @rule(priority=st.integers(0, 9))
@@ -164,7 +177,9 @@ class OneJob(RuleBasedStateMachine):
     @invariant()
     def it_stands_where_the_model_says(self) -> None:
         """And its attempts do."""
-        assert queries.job(self.db, self.job_id)["status"] == self.status
+        job = queries.job(self.db, self.job_id)
+        assert job["status"] == self.status
+        assert not self.waits or job["not_before"] > isoformat(dt.datetime.now(dt.UTC))
         told = queries.attempts(self.db, self.job_id)
         assert [attempt["attempt"] for attempt in told] == [claim.attempt for claim in self.claims]
         unfinished = [attempt["attempt"] for attempt in told if attempt["outcome"] is None]

@@ -234,6 +234,19 @@ class TestQueues:
         assert listed["flightline.cpu"]["oldest_age_seconds"] is None
         assert 0 <= listed["flightline.any"]["oldest_age_seconds"] < 60
 
+    def test_the_oldest_is_one_that_could_run(self, database: Database, broker: Broker) -> None:
+        """A job that waits for its next attempt counts, but no worker could have taken it."""
+        claim = factories.running(database)
+        attempts.end(database, claim, factories.FLAKY, retry_seconds=600)
+        factories.running(database)
+
+        assert queries.queues(database, broker)[0] == {
+            "name": "flightline.any",
+            "depth": 1,
+            "oldest_age_seconds": None,
+            "messages": 0,
+        }
+
     def test_redis_down(self, database: Database, fake_broker: FakeBroker) -> None:
         """The depths are known all the same."""
         factories.submit(database)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
+import re
 from typing import Any
 
 import pytest
@@ -93,6 +95,19 @@ def test_view_shows_where_a_job_stands() -> None:
     text = drawn(view)
     for part in ("mine", "running", "12/100", "█▁", "VAL LOSS", "0.4400", "VAL ACC", "81.0 %", "2:11 left"):
         assert part in text
+
+
+def test_a_job_that_waits_for_its_next_attempt() -> None:
+    """Its status says for how long; one that is due, or of a service that does not say, is simply queued."""
+    later, past = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=sign * 55) for sign in (1, -1))
+    waiting = running(name="mine", status="queued", not_before=later.isoformat())
+    due = running(status="queued", not_before=past.isoformat())
+    old = Job({key: value for key, value in due.raw.items() if key != "not_before"})
+
+    assert re.fullmatch(r"queued, retry in 5\d s", render.status(waiting).plain)
+    assert re.fullmatch(r"queued, retry in 5\d s", str(dict(render.job_facts(waiting))["status"]))
+    assert re.fullmatch(r"mine  queued, retry in 5\d s", JobsView([running(id=waiting.id)]).add(Update(waiting))[0])
+    assert [render.status(job).plain for job in (due, old)] == ["queued", "queued"]
 
 
 def test_view_goes_back_with_a_resumed_attempt() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.ending import Ending, next_status
+from shared.ending import LONGEST_DELAY_SECONDS, Ending, next_status, retry_delay_seconds
 from shared.status import FINISHED, JobStatus, Outcome, Queue
 from shared.text import clean, clean_all
 
@@ -34,6 +34,22 @@ def test_the_next_status(outcome: Outcome, retryable: bool, spent: bool, cancel:
     ending = Ending(outcome, retryable=retryable)
 
     assert next_status(ending, failures=3, max_attempts=3 if spent else 4, cancel_requested=cancel) == status
+
+
+def test_each_failure_is_waited_for_longer() -> None:
+    """Six times as long after each, up to ten minutes, or the first delay where that is set to more."""
+    failed = Ending(Outcome.FAILED, retryable=True)
+
+    delays = [retry_delay_seconds(failed, failures=n, retry_seconds=10.0) for n in (1, 2, 3, 4, 1000)]
+    assert delays == [10.0, 60.0, 360.0, LONGEST_DELAY_SECONDS, LONGEST_DELAY_SECONDS]
+    assert [retry_delay_seconds(failed, failures=n, retry_seconds=3600.0) for n in (1, 2)] == [3600.0] * 2
+    assert retry_delay_seconds(failed, failures=5, retry_seconds=0.0) == 0.0
+
+
+@pytest.mark.parametrize("outcome", [Outcome.LOST, Outcome.RELEASED])
+def test_what_says_nothing_against_the_job_is_tried_again_at_once(outcome: Outcome) -> None:
+    """A killed worker's job, and one that a worker gave back."""
+    assert retry_delay_seconds(Ending(outcome, retryable=True), failures=2, retry_seconds=10.0) == 0.0
 
 
 def test_finished_is_finished() -> None:

@@ -90,3 +90,37 @@ def test_a_librarys_lost_connection_is_one_line(written: io.StringIO, error: Exc
     assert written.getvalue().splitlines()[-1].endswith(f"{type(error).__name__}: {error}")
     kombu.error("odd", exc_info=ValueError("why"))
     assert written.getvalue().splitlines()[-1] == "ValueError: why"
+
+
+def test_a_warning_that_repeats_itself(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said again after a minute, with how often it was left out; others, errors and news are not held back."""
+    logger = logging.getLogger("shared.x")
+    now = 1000.0
+    monkeypatch.setattr("logging.time.time", lambda: now)
+    monkeypatch.setattr("logging.time.time_ns", lambda: int(now * 1e9), raising=False)
+    for second in range(62):
+        now = 1000.0 + second
+        logger.warning("reconcile_failed", extra={"reason": "down"})
+        if second < 2:
+            logger.warning("claim_failed", extra={"job": second, "reason": "down"})
+            logger.info("claim_refused", extra={"job": "1"})
+
+    events = [line.split(" ", 2)[2] for line in written.getvalue().splitlines()]
+    assert events == [
+        "reconcile_failed reason=down",
+        "claim_failed job=0 reason=down",
+        "claim_refused job=1",
+        "claim_failed job=1 reason=down",
+        "claim_refused job=1",
+        "reconcile_failed reason=down repeated=59",
+    ]
+
+
+def test_what_is_remembered_of_warnings_does_not_grow(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker says a great many in a year."""
+    filtered = logs.Repetitions()
+    for number in range(1000):
+        record = logging.makeLogRecord({"levelno": logging.WARNING, "msg": str(number), "created": number * 1000.0})
+        assert filtered.filter(record)
+
+    assert len(filtered._said) <= 101

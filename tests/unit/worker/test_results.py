@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load
 
 from shared import queries
@@ -106,6 +107,20 @@ class TestArtifacts:
         assert last["confusion_matrix"] == ((0, 1), (0, 1))
 
 
+def _loaded(**values: Any) -> Statistics:
+    """What is known of a decoded data set, the drawn one unless told otherwise."""
+    classes = values.pop("classes", ("airplane", "bird"))
+    known: dict[str, Any] = {"name": "synthetic", "source": "drawn", "fingerprint": "f" * 64, **values}
+    counts = dict.fromkeys(classes, (2, 1))
+    return Statistics(classes=classes, counts=counts, mean=(0.5,) * 3, std=(0.2,) * 3, **known)
+
+
+def _reported(db: FlakyDatabase) -> list[dict[str, Any]]:
+    """The data sets of the one worker that there is."""
+    (worker,) = queries.workers(db, silent_seconds=60)
+    return list(worker["datasets"])
+
+
 class TestContext:
     def test_a_worker_reports_what_it_holds(self, context: Context, db: FlakyDatabase) -> None:
         """Versions, the device, and the data sets that it finds, without decoding them."""
@@ -118,22 +133,43 @@ class TestContext:
     def test_a_decoded_data_set_is_reported_once(self, context: Context, db: FlakyDatabase) -> None:
         """With its fingerprint, means and deviations. A report that goes missing harms nobody."""
         context.register()
-        before = len(context.datasets)
-        known = {field.name: None for field in dataclasses.fields(Statistics)}
-        loaded = Statistics(**{**known, "name": "cifar10", "fingerprint": "f" * 64})  # type: ignore[arg-type]
+        before = context.datasets
+        loaded = _loaded(fingerprint="f" * 64)
         db.away = True
         context.report_loaded(loaded)
         db.away = False
         context.report_loaded(loaded)
-        assert len(context.datasets) == before + 1
-        context.report_loaded(dataclasses.replace(loaded, fingerprint="e" * 64))
-        with db.read() as connection:
-            from sqlalchemy import select
+        context.report_loaded(_loaded(name="cifar10", source="folder", fingerprint="d" * 64))
 
-            from shared.tables import Worker
+        assert [held["fingerprint"] for held in context.datasets[len(before) :]] == ["f" * 64, "d" * 64]
+        assert _reported(db) == json.loads(json.dumps(context.datasets))
 
-            datasets = connection.scalars(select(Worker.datasets)).one()
-        assert [held["fingerprint"] for held in datasets[before:]] == ["f" * 64, "e" * 64]
+    def test_of_each_data_set_the_latest_part_is_reported(self, context: Context, db: FlakyDatabase) -> None:
+        """A sweep over classes or sizes adds no entry a job, and what the set holds as a whole stays known."""
+        context.register()
+        surveyed = context.datasets
+        other = _loaded(name="cifar10", source="folder", fingerprint="d" * 64)
+        context.report_loaded(other)
+        for number in range(10):
+            context.report_loaded(_loaded(classes=("ship", "truck"), fingerprint=f"{number:064}"))
+
+        fingerprints = [held["fingerprint"] for held in _reported(db)]
+        assert fingerprints == [*[None] * len(surveyed), "d" * 64, f"{9:064}"]
+        whole = factories.submission(dataset="synthetic")
+        assert queries.warnings_for(db, whole, silent_seconds=60) == []
+
+    def test_a_data_set_that_came_after_the_survey(self, context: Context, db: FlakyDatabase) -> None:
+        """It is surveyed then: the whole of it is reported, not just the classes of the latest job."""
+        context.register()
+        for split in ("train", "val"):
+            for name in ("airplane", "bird", "ship"):
+                folder = context.settings.datasets_dir / "cifar10" / split / name
+                folder.mkdir(parents=True)
+                Image.new("RGB", (32, 32)).save(folder / "1.png")
+        context.report_loaded(_loaded(name="cifar10", source="folder", classes=("airplane", "bird")))
+
+        held = [(one["fingerprint"], one["classes"]) for one in _reported(db) if one["source"] == "folder"]
+        assert held == [(None, ["airplane", "bird", "ship"]), ("f" * 64, ["airplane", "bird"])]
 
     def test_giving_back_survives_a_missing_database_and_a_missing_redis(
         self, context: Context, db: FlakyDatabase

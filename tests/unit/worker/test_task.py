@@ -150,6 +150,22 @@ class TestRun:
         assert [message[0] for message in context.broker.messages] == [job_id] * messages
         assert _is_kept(context, checkpoint) == bool(messages)
 
+    def test_what_failed_waits_before_it_is_tried_again(
+        self, context: Context, db: FlakyDatabase, script: Script
+    ) -> None:
+        """As long as the setting says: no message yet, and one that comes all the same is dropped."""
+        script.then = OutOfDeviceMemory("full")
+        for seconds, messages in ((0.0, 1), (600.0, 0)):
+            context.settings = context.settings.model_copy(update={"retry_seconds": seconds})
+            job_id = factories.submit(db)
+            task.run(context, job_id, 5)
+            assert isinstance(context.broker, FakeBroker)
+            assert [message[0] for message in context.broker.messages].count(job_id) == messages
+            assert (queries.job(db, job_id)["not_before"] is None) == bool(messages)
+
+        task.run(context, job_id, 5)
+        assert queries.job(db, job_id)["attempts"] == 1
+
     def test_a_lost_job_is_left_alone(self, context: Context, db: FlakyDatabase, script: Script) -> None:
         """Not a row changes after the loss, and nothing escapes."""
         job_id = factories.submit(db)
@@ -182,10 +198,10 @@ class TestRun:
         script.then = StopRequested()
         real = attempts.end
 
-        def end(*arguments: Any) -> JobStatus | None:
+        def end(*arguments: Any, **named: Any) -> JobStatus | None:
             monkeypatch.setattr(attempts, "end", real)
             db.answers_lost = 1
-            return real(*arguments)
+            return real(*arguments, **named)
 
         monkeypatch.setattr(attempts, "end", end)
         task.run(context, job_id, 5)

@@ -1,0 +1,57 @@
+"""The database's file is taken away under a running stack, and brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flightline.errors import Unavailable
+from tests.acceptance.test_stack import ENDLESS, TINY, Stack, until
+
+FEW = 8
+"""Two API processes, a worker's parent and its child say what they see; a line a second would soon be more."""
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A stack of the test's own."""
+    running = Stack(tmp_path / "home")
+    yield running
+    running.close()
+
+
+def reason(stack: Stack) -> str:
+    """Why the service is not ready; empty while it is."""
+    try:
+        stack.client.ready()
+    except Unavailable as error:
+        return str(error)
+    return ""
+
+
+def test_the_file_is_away_for_a_while(stack: Stack) -> None:
+    """Nothing is accepted and no file is made; the running job waits, and goes on in the same attempt afterwards."""
+    database = stack.home / "flightline.db"
+    job = stack.client.submit(TINY, training={"epochs": ENDLESS, "batch_size": 4})
+    until(lambda: stack.client.job(job.id).progress.epoch > 1)
+
+    elsewhere = database.rename(stack.home / "elsewhere.db")
+    until(lambda: f"{database} is gone" in reason(stack))
+    with pytest.raises(Unavailable, match="is gone"):
+        stack.client.job(job.id)
+    until(lambda: "heartbeat_failed" in stack.log.read_text())
+    assert not database.exists()
+
+    elsewhere.rename(database)
+    until(lambda: not reason(stack))
+    reached = stack.client.job(job.id).progress.epoch
+    until(lambda: stack.client.job(job.id).progress.epoch > reached)
+    assert stack.client.job(job.id).attempts == 1
+    stack.client.cancel(job.id)
+    assert stack.client.wait(job.id).status == "cancelled"
+    assert stack.client.wait(stack.client.submit(TINY).id).succeeded
+    log = stack.log.read_text()
+    assert log.count("database_file_moved") <= FEW
+    assert log.count("reconcile_failed") <= FEW
