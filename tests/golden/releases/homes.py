@@ -180,7 +180,7 @@ def _without_traces(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
 def _dump(server: PostgresServer, database: str) -> str:
     """All of a database as SQL that PostgreSQL's other versions and other clients than psql take."""
     binary = find_postgres(server.folder, (os.getuid(), os.getgid())) / "pg_dump"
-    command = [binary, "--inserts", "--no-owner", "--no-privileges", "--dbname", server.url(database)]
+    command = [str(binary), "--inserts", "--no-owner", "--no-privileges", "--dbname", server.url(database)]
     dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     left_out = ("SET ", "SELECT pg_catalog.set_config", "\\", "--")
     return "\n".join(line for line in dump.splitlines() if line and not line.startswith(left_out)) + "\n"
@@ -197,4 +197,4 @@ def unpacked(archive: Path, folder: Path) -> Iterator[Path]:
 def load_dump(home: Path, url: str) -> None:
     """Fill an empty PostgreSQL database with a home's dump."""
     with psycopg.connect(url) as connection:
-        connection.execute((home / DUMP).read_text())  # type: ignore[arg-type]
+        connection.execute((home / DUMP).read_text())
