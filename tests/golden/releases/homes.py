@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,12 +185,11 @@ def _dump(server: PostgresServer, database: str) -> str:
     return "\n".join(line for line in dump.splitlines() if line and not line.startswith(left_out)) + "\n"
 
 
-@contextlib.contextmanager
-def unpacked(archive: Path, folder: Path) -> Iterator[Path]:
+def unpacked(archive: Path, folder: Path) -> Path:
     """The home of an archive, below a folder."""
     with tarfile.open(archive) as file:
         file.extractall(folder, filter="data")
-    yield folder / "home"
+    return folder / "home"
 
 
 def load_dump(home: Path, url: str) -> None:
