@@ -50,6 +50,7 @@ class Claim:
     job_id: str
     attempt: int
     spec: dict[str, Any]
+    spec_hash: str
     running_seconds: float
     """Running time of the earlier attempts, which `timeout_seconds` counts too."""
     timeout_seconds: float
@@ -120,6 +121,7 @@ def _claim(
         job_id=job.id,
         attempt=job.attempt,
         spec=job.spec,
+        spec_hash=job.spec_hash,
         running_seconds=job.running_seconds,
         timeout_seconds=job.timeout_seconds,
         checkpoint=job.checkpoint,

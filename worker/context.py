@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 from shared import publishing, workers
@@ -19,6 +18,7 @@ from worker.devices import Device
 from worker.lease import Flag
 from worker.loading import Loader
 from worker.training.datasets import Statistics
+from worker.versions import installed
 from worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Context:
             self.db,
             self.identity,
             device_name=_device_name(self.device),
-            versions={name: _version(name) for name in ("flightline", "torch", "torchvision", "celery")},
+            versions={name: installed(name) for name in ("flightline", "torch", "torchvision", "celery")},
             datasets=self.datasets,
         )
 
@@ -91,13 +91,6 @@ class Context:
             workers.report(self.db, self.identity.id, datasets=self.datasets)
         except DatabaseUnavailable as error:
             logger.warning("report_failed", extra={"reason": str(error)})
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _device_name(device: Device) -> str | None:

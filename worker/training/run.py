@@ -14,6 +14,7 @@ from worker.training.datasets import LoadedDataset
 from worker.training.devices import Environment, deterministic, environment, precision
 from worker.training.errors import CheckpointUnreadable, NonFiniteLoss
 from worker.training.evaluation import evaluate, mean_cross_entropy
+from worker.training.loader import inputs_of
 from worker.training.plan import TrainingPlan, require
 from worker.training.results import EpochResult, TrainingResult, Weights
 from worker.training.schedules import learning_rates
@@ -72,6 +73,7 @@ class Run:
             weights={"best": self._best.weights, "last": self._last_weights()},
             evaluations={name: evaluate(scores, labels, classes) for name, scores in logits.items()},
             logits=logits,
+            inputs=inputs_of(self._plan, self._data),
             engine=self._engine.name,
             exact=self._exact,
             environment=self._environment,
