@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
+from safetensors import safe_open
 from sqlalchemy import Connection, text, update
 
 import migrations
@@ -128,6 +129,18 @@ def test_the_job_that_ran_goes_on_from_its_checkpoint(upgraded: Upgraded) -> Non
     standing = sum(epoch < second.resumed_from_epoch for epoch in before["epoch"])
     assert standing
     assert_holds({k: v[:standing] for k, v in epochs.items()}, {k: v[:standing] for k, v in before.items()})
+
+
+def test_weights_made_after_the_upgrade_say_what_they_are(upgraded: Upgraded, tmp_path: Path) -> None:
+    """Those of the job that was resumed, whose spec the release had stored."""
+    client, job_id = upgraded.stack.client, upgraded.told["running"]
+    job = client.wait(job_id)
+    with safe_open(client.download(job_id, "best.safetensors", tmp_path), "pt") as file:
+        about = file.metadata()
+    assert (about["job_id"], about["attempt"], about["spec_hash"]) == (job_id, "2", job.spec_hash)
+    assert json.loads(about["spec"]) == job.raw["spec"]
+    assert job.result is not None
+    assert json.loads(about["val_accuracy"]) == job.result.best_val_accuracy
 
 
 def test_the_job_that_waited_is_trained(upgraded: Upgraded) -> None:
