@@ -31,8 +31,8 @@ class Upgraded:
 
     stack: homes.Stack
     database_url: str
-    told: dict[str, Any]
-    """What the release's own API told of it."""
+    before: dict[str, Any]
+    """Answers of the release's own API."""
 
 
 @pytest.fixture(scope="module", params=HOMES, ids=lambda path: f"{path.parent.name}-{path.name.partition('.')[0]}")
@@ -45,10 +45,10 @@ def upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         url = server.create(f"release_{request.param.parent.name}")
         homes.load_dump(home, url)
         settings = {"database_url": url}
-    told = json.loads((home / homes.ANSWERS).read_text())
-    _turn_its_clock(url, told["running"])
+    before = json.loads((home / homes.ANSWERS).read_text())
+    _turn_its_clock(url, before["running"])
     stack = homes.Stack(home, **settings)
-    yield Upgraded(stack, url, told)
+    yield Upgraded(stack, url, before)
     stack.close()
 
 
@@ -66,7 +66,7 @@ def _turn_its_clock(url: str, running: str) -> None:
 
 
 def assert_holds(now: Any, before: Any, where: str = "") -> None:
-    """Whatever was told is told still; a later release may tell more."""
+    """Whatever stood in an answer stands in it still; a later release may add to it."""
     if isinstance(before, dict):
         assert before.keys() <= now.keys(), where
         for name, value in before.items():
@@ -88,22 +88,22 @@ def test_the_schema_is_todays(upgraded: Upgraded) -> None:
     assert revision == ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
 
 
-def test_what_had_ended_is_told_as_before(upgraded: Upgraded) -> None:
+def test_what_had_ended_is_answered_as_before(upgraded: Upgraded) -> None:
     """Jobs, epochs, evaluations, attempts, log, artifacts and events; and they are listed among all others."""
-    jobs = upgraded.told["jobs"]
-    assert {told[""]["status"] for told in jobs.values()} == {"succeeded", "failed", "cancelled"}
+    jobs = upgraded.before["jobs"]
+    assert {answers[""]["status"] for answers in jobs.values()} == {"succeeded", "failed", "cancelled"}
     listed = {job.id: job.raw for job in upgraded.stack.client.jobs()}
-    for job_id, told in jobs.items():
-        assert_holds(upgraded.stack.told(job_id), told, job_id)
-        assert_holds(listed[job_id], {name: value for name, value in told[""].items() if name in listed[job_id]})
-    assert listed.keys() >= {*jobs, upgraded.told["queued"], upgraded.told["running"]}
+    for job_id, answers in jobs.items():
+        assert_holds(upgraded.stack.answers(job_id), answers, job_id)
+        assert_holds(listed[job_id], {name: value for name, value in answers[""].items() if name in listed[job_id]})
+    assert listed.keys() >= {*jobs, upgraded.before["queued"], upgraded.before["running"]}
 
 
 def test_artifacts_are_whole(upgraded: Upgraded, tmp_path: Path) -> None:
     """The command that downloads them finds the sha256 of then."""
     found = 0
-    for job_id, told in upgraded.told["jobs"].items():
-        for artifact in told["/artifacts"]["items"]:
+    for job_id, answers in upgraded.before["jobs"].items():
+        for artifact in answers["/artifacts"]["items"]:
             path = upgraded.stack.client.download(job_id, artifact["name"], tmp_path)
             assert hashlib.sha256(path.read_bytes()).hexdigest() == artifact["sha256"]
             found += 1
@@ -112,19 +112,19 @@ def test_artifacts_are_whole(upgraded: Upgraded, tmp_path: Path) -> None:
 
 def test_a_key_still_stands_for_its_job(upgraded: Upgraded) -> None:
     """What was sent before the upgrade and is sent again makes no second job."""
-    assert upgraded.stack.client.submit(homes.KEYED, idempotency_key=homes.KEY).id == upgraded.told["keyed"]
+    assert upgraded.stack.client.submit(homes.KEYED, idempotency_key=homes.KEY).id == upgraded.before["keyed"]
 
 
 def test_the_job_that_ran_goes_on_from_its_checkpoint(upgraded: Upgraded) -> None:
     """Its second attempt begins where the last checkpoint was, and the epochs before that stand."""
-    client, job_id = upgraded.stack.client, upgraded.told["running"]
+    client, job_id = upgraded.stack.client, upgraded.before["running"]
     ended = client.wait(job_id)
     assert (ended.status, ended.attempts) == ("succeeded", 2)
     first, second = client.attempts(job_id)
     assert (first.outcome, second.outcome) == ("lost", "succeeded")
     assert second.resumed_from_epoch is not None
     assert second.resumed_from_epoch > 1
-    epochs, before = client.epochs(job_id).raw, upgraded.told["epochs"]
+    epochs, before = client.epochs(job_id).raw, upgraded.before["epochs"]
     assert epochs["epoch"] == list(range(1, homes.LONG["training"]["epochs"] + 1))
     standing = sum(epoch < second.resumed_from_epoch for epoch in before["epoch"])
     assert standing
@@ -133,7 +133,7 @@ def test_the_job_that_ran_goes_on_from_its_checkpoint(upgraded: Upgraded) -> Non
 
 def test_weights_made_after_the_upgrade_say_what_they_are(upgraded: Upgraded, tmp_path: Path) -> None:
     """Those of the job that was resumed, whose spec the release had stored."""
-    client, job_id = upgraded.stack.client, upgraded.told["running"]
+    client, job_id = upgraded.stack.client, upgraded.before["running"]
     job = client.wait(job_id)
     with safe_open(client.download(job_id, "best.safetensors", tmp_path), "pt") as file:
         about = file.metadata()
@@ -145,7 +145,7 @@ def test_weights_made_after_the_upgrade_say_what_they_are(upgraded: Upgraded, tm
 
 def test_the_job_that_waited_is_trained(upgraded: Upgraded) -> None:
     """Its message was Redis', or is sent again."""
-    ended = upgraded.stack.client.wait(upgraded.told["queued"])
+    ended = upgraded.stack.client.wait(upgraded.before["queued"])
     assert (ended.status, ended.attempts) == ("succeeded", 1)
 
 

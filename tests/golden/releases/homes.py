@@ -26,7 +26,7 @@ from tests.processes import PATIENCE
 from tests.servers import PostgresServer, find_postgres, start_postgres, wait_until
 
 ANSWERS = "answers.json"
-"""In a home: what the API said while it was made."""
+"""In a home: the answers of the API while it was made."""
 DUMP = "flightline.sql"
 """In the home of a stack on PostgreSQL: its database."""
 KEY = "a-key-of-the-nightly-run"
@@ -84,13 +84,13 @@ class Stack:
         """What the API answers."""
         return httpx.get(f"{self.client.base_url}{path}", timeout=PATIENCE).raise_for_status().json()
 
-    def told(self, job_id: str) -> dict[str, Any]:
-        """All that the API tells about a job that has ended, by what was asked; None where it has nothing."""
-        answers = {}
+    def answers(self, job_id: str) -> dict[str, Any]:
+        """All answers of the API about a job that has ended, by what was asked; it has no evaluation of some."""
+        found = {}
         for part in PARTS:
             with contextlib.suppress(httpx.HTTPStatusError):
-                answers[part] = self.get(f"/v1/jobs/{job_id}{part}")
-        return {**answers, "/events": [event.raw for event in self.client.events(job_id)]}
+                found[part] = self.get(f"/v1/jobs/{job_id}{part}")
+        return {**found, "/events": [event.raw for event in self.client.events(job_id)]}
 
     def kill(self) -> None:
         """As a power cut does: nothing of it has the time to stop."""
@@ -111,7 +111,11 @@ class Stack:
 
 
 def fill(stack: Stack) -> dict[str, Any]:
-    """Give the stack a job of every status, the last two while one runs; what it told, and the ids of those two."""
+    """Give the stack a job of every status; one runs when this returns, and one waits for it.
+
+    Returns:
+        The API's answers about those that have ended, and the ids of the other two.
+    """
     client = stack.client
     ended = [
         client.submit(document("layers")),
@@ -128,7 +132,7 @@ def fill(stack: Stack) -> dict[str, Any]:
     folder = stack.home / "artifacts" / running.id / "checkpoints"
     wait_until(lambda: len(list(folder.glob("*.ckpt"))) > 1, "two checkpoints, of which one is recorded", PATIENCE)
     return {
-        "jobs": {job.id: stack.told(job.id) for job in ended},
+        "jobs": {job.id: stack.answers(job.id) for job in ended},
         "keyed": ended[2].id,
         "queued": queued.id,
         "running": running.id,

@@ -113,7 +113,7 @@ def test_no_normalisation_only_scales() -> None:
 
 
 @pytest.mark.parametrize("normalize", ["published", "computed", "none"])
-def test_the_inputs_told_are_those_that_were_used(normalize: Normalization) -> None:
+def test_the_recorded_inputs_are_those_used(normalize: Normalization) -> None:
     """Whoever scales images by them gets the very bits, a channel without deviation included."""
     flat = dataclasses.replace(DATA, std=(0.0, *DATA.std[1:]))
     plan = tiny_plan(dataset=dataclasses.replace(DATASET, normalize=normalize))
