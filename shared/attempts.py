@@ -51,6 +51,7 @@ class Claim:
     attempt: int
     worker: str
     spec: dict[str, Any]
+    spec_hash: str
     running_seconds: float
     """Running time of the earlier attempts, which `timeout_seconds` counts too."""
     timeout_seconds: float
@@ -124,6 +125,7 @@ def _claim(
         attempt=job.attempt,
         worker=job.worker,
         spec=job.spec,
+        spec_hash=job.spec_hash,
         running_seconds=job.running_seconds,
         timeout_seconds=job.timeout_seconds,
         checkpoint=job.checkpoint,

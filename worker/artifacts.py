@@ -1,5 +1,7 @@
 """What a finished job keeps: weights as safetensors, and the validation scores that its figures were made of.
 
+Each file says what it is, see `worker.metadata`.
+
 Where the best epoch is the last one, its weights are one file under both names.
 """
 
@@ -12,9 +14,12 @@ from typing import Any
 from shared.attempts import Claim
 from shared.errors import StorageError
 from shared.storage import Storage, Stored
+from worker import metadata
 from worker.tensors import safetensors
 from worker.training.evaluation import Evaluation
 from worker.training.results import TrainingResult
+
+LOGITS = "logits.safetensors"
 
 
 def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: str) -> list[dict[str, Any]]:
@@ -33,13 +38,15 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
         StorageError: one could not be written; none is left.
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
-    files["logits.safetensors"] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
+    files[LOGITS] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
     writing: dict[int, Future[Stored]] = {}
     with ThreadPoolExecutor(len(files)) as beside:  # all of them wait for the disk together
         for name, tensors in files.items():
             if id(tensors) not in writing:
+                of_weights = name != LOGITS
+                about = metadata.of_weights(claim, result, tensors) if of_weights else metadata.of_logits(claim, result)
                 path = f"{claim.job_id}/{claim.attempt}/{name}"
-                writing[id(tensors)] = beside.submit(storage.put, path, *safetensors(tensors))
+                writing[id(tensors)] = beside.submit(storage.put, path, *safetensors(tensors, about))
     try:
         stored = {key: future.result() for key, future in writing.items()}
     except StorageError:
@@ -50,8 +57,7 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
 
 def evaluation_rows(result: TrainingResult) -> list[dict[str, Any]]:
     """A row of `evaluations` for the best and for the last weights, but for its job_id."""
-    epochs = {"best": result.best_epoch, "last": result.epochs}
-    return [_row(weights, epochs[weights], evaluation) for weights, evaluation in result.evaluations.items()]
+    return [_row(weights, result.epoch_of[weights], one) for weights, one in result.evaluations.items()]
 
 
 def _row(weights: str, epoch: int, evaluation: Evaluation) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from worker.context import Context
 from worker.lease import Lease
 from worker.recorder import Recorder
 from worker.training import engines
-from worker.training.checkpoints import Checkpointing, State
+from worker.training.checkpoints import Checkpointing, State, origin_of
 from worker.training.datasets import LoadedDataset, load, statistics
 from worker.training.devices import environment
 from worker.training.errors import CheckpointUnwritable, LeaseLost
@@ -124,8 +124,7 @@ class Attempt:
         """The state to go on from, once SQL knows where this attempt runs and with which epoch it begins."""
         engine = engines.choose(plan.engine, plan, self._device).name
         about = environment(plan, data.fingerprint, self._device, engine)
-        origin = {**about, "plan": plan.digest}
-        state, exact = self._store.latest(origin, lambda line: self._recorder.add_line("WARNING", line))
+        state, exact = self._store.latest(origin_of(plan, about), lambda line: self._recorder.add_line("WARNING", line))
         first = 1 if state is None else state.epoch
         if state is not None:
             self._recorder.add_line("INFO", f"Resumed in epoch {state.epoch} after {state.batches} batches")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
 from shared import publishing, workers
@@ -19,12 +18,10 @@ from worker.devices import Device
 from worker.lease import Flag
 from worker.loading import Loader
 from worker.training.datasets import Statistics
+from worker.versions import installed
 from worker.vitals import Vitals
 
 logger = logging.getLogger(__name__)
-
-_REPORTED = {"flightline": "flightline-train", "torch": "torch", "torchvision": "torchvision", "celery": "celery"}
-"""Whose versions a worker reports, and the names of their distributions."""
 
 
 @dataclasses.dataclass
@@ -69,7 +66,7 @@ class Context:
             self.db,
             self.identity,
             device_name=_device_name(self.device),
-            versions={name: _version(package) for name, package in _REPORTED.items()},
+            versions={name: installed(name) for name in ("flightline", "torch", "torchvision", "celery")},
             datasets=self.datasets,
         )
 
@@ -114,13 +111,6 @@ def _covers(surveyed: dict[str, Any], loaded: dict[str, Any]) -> bool:
     """Whether the survey's entry is of the set that was loaded, with all of its classes."""
     same = not surveyed["fingerprint"] and _same_set(surveyed, loaded)
     return same and set(loaded["classes"]) <= set(surveyed["classes"])
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _device_name(device: Device) -> str | None:

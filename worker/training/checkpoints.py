@@ -14,11 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from worker.training.devices import Environment
+from worker.training.digests import first_digest
 from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable
 from worker.training.files import write_atomically
+from worker.training.plan import TrainingPlan
 
 _MAGIC = b"flightline-checkpoint 1 "
-_MUST_MATCH = ("plan", "engine", "device", "threads", "data_fingerprint")
+_MUST_MATCH = ("plan_digest", "engine", "device", "threads", "data_fingerprint")
 _SHOULD_MATCH = ("capability", "torch", "cuda")
 
 log = logging.getLogger(__name__)
@@ -29,13 +32,13 @@ class State:
     """A run at a step boundary: resumed from here, it goes on as if nothing had happened.
 
     Attributes:
-        origin: the plan's digest and the environment it was made in.
+        origin: the plan's digest and the environment it was made in, see `origin_of`.
         epoch: the running one; every earlier one has been reported.
         batches: those of this epoch that are done.
         content: plain values and tensors, copied to the CPU.
     """
 
-    origin: dict[str, str | int]
+    origin: Environment
     epoch: int
     batches: int
     content: dict[str, Any]
@@ -82,12 +85,19 @@ def copied(tree: Any) -> Any:
     return tree
 
 
-def check_origin(state: State, origin: dict[str, str | int]) -> bool:
+def origin_of(plan: TrainingPlan, environment: Environment) -> Environment:
+    """What a state of this plan, made in this environment, says of itself: `State.origin`."""
+    return {"plan": first_digest(plan), "plan_digest": plan.digest, **environment}
+
+
+def check_origin(state: State, origin: Environment) -> bool:
     """Whether going on here gives the bits of an uninterrupted run: the same processor model and torch.
 
+    A state of the first release has a plan's digest by the rule of then alone, and is compared by that.
     Raises CheckpointUnreadable for a state of another plan, engine, kind of device, number of threads or data.
     """
-    for field in _MUST_MATCH:
+    of_the_first_release = "plan_digest" not in state.origin
+    for field in ("plan", *_MUST_MATCH[1:]) if of_the_first_release else _MUST_MATCH:
         if state.origin.get(field) != origin[field]:
             made, here = state.origin.get(field), origin[field]
             raise CheckpointUnreadable(f"This checkpoint belongs to another run: its {field} is {made}, not {here}.")

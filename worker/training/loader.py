@@ -19,6 +19,21 @@ Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What a network takes: images on a scale from 0 to 1, less `mean`, over `std`.
+
+    Attributes:
+        shape: channels, height and width.
+        mean: subtracted from each channel; zeros where images were not normalised.
+        std: what each channel was divided by; ones where images were not normalised.
+    """
+
+    shape: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Normalizer:
     """Turns uint8 images into fp32 as torchvision's `ToTensor` and `Normalize` do, to the last bit."""
 
@@ -31,13 +46,23 @@ class Normalizer:
 
 
 def normalizer(plan: TrainingPlan, data: LoadedDataset) -> Normalizer:
-    """The normalisation that the plan asks for. A channel without any deviation is only centred."""
+    """The normalisation that the plan asks for."""
     if plan.dataset.normalize == "none":
         return Normalizer(None)
-    published = plan.dataset.normalize == "published"
-    mean, std = DATASETS[data.name].published_moments if published else (data.mean, data.std)
-    std = tuple(deviation or 1.0 for deviation in std)
-    return Normalizer((torch.tensor(mean).view(-1, 1, 1), torch.tensor(std).view(-1, 1, 1)))
+    inputs = inputs_of(plan, data)
+    return Normalizer((torch.tensor(inputs.mean).view(-1, 1, 1), torch.tensor(inputs.std).view(-1, 1, 1)))
+
+
+def inputs_of(plan: TrainingPlan, data: LoadedDataset) -> Inputs:
+    """What the plan's network gets of these images. A channel without any deviation is only centred."""
+    channels = data.input_shape[0]
+    moments = {
+        "published": DATASETS[data.name].published_moments,
+        "computed": (data.mean, data.std),
+        "none": ((0.0,) * channels, (1.0,) * channels),
+    }
+    mean, std = moments[plan.dataset.normalize]
+    return Inputs(data.input_shape, mean, tuple(deviation or 1.0 for deviation in std))
 
 
 class Loader:

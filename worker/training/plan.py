@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
+from worker.training.digests import digest
 from worker.training.errors import InvalidPlan
 
 Normalization: TypeAlias = Literal["published", "computed", "none"]
@@ -72,6 +70,7 @@ class LayerPlan:
 class MlpPlan:
     """Fully connected layers of these widths, the activation after each, then one more to the classes."""
 
+    kind: ClassVar[str] = "mlp"
     hidden: tuple[int, ...]
     activation: str = "tanh"
     output: Output = "log_softmax"
@@ -85,6 +84,7 @@ class MlpPlan:
 class LayersPlan:
     """A network layer by layer; the last one gives one score per class."""
 
+    kind: ClassVar[str] = "layers"
     layers: tuple[LayerPlan, ...]
     output: Output = "log_softmax"
 
@@ -100,6 +100,7 @@ class LayersPlan:
 class TorchvisionPlan:
     """One of `torchvision_networks.NAMES`."""
 
+    kind: ClassVar[str] = "torchvision"
     network: str
     output: Output = "log_softmax"
 
@@ -232,10 +233,8 @@ class TrainingPlan:
 
     @property
     def digest(self) -> str:
-        """A sha256 of every field but the engine: equal digests ask for the same run."""
-        fields = dataclasses.asdict(self)
-        del fields["engine"]
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+        """A sha256 of all that decides the run: equal digests ask for the same one."""
+        return digest(self)
 
 
 def plan_from_spec(document: Mapping[str, Any]) -> TrainingPlan:

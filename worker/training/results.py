@@ -8,6 +8,7 @@ from torch import Tensor
 
 from worker.training.devices import Environment
 from worker.training.evaluation import Evaluation
+from worker.training.loader import Inputs
 
 Weights = dict[str, Tensor]
 """Parameters and buffers by name, on the CPU."""
@@ -50,6 +51,7 @@ class TrainingResult:
         weights: parameters and buffers by name, on the CPU; where the last epoch was the best, both are one object.
         evaluations: over the whole validation split.
         logits: validation scores (N, classes) fp32, in the split's order.
+        inputs: what the weights expect.
         engine: name of the engine.
         exact: whether a repetition in the same environment gives the same bits.
         environment: what the result depends on besides the plan.
@@ -62,8 +64,14 @@ class TrainingResult:
     weights: dict[str, Weights]
     evaluations: dict[str, Evaluation]
     logits: dict[str, Tensor]
+    inputs: Inputs
     engine: str
     exact: bool
     environment: Environment
     stopped_early: bool
     seconds: float
+
+    @property
+    def epoch_of(self) -> dict[str, int]:
+        """The epoch of the best and of the last weights."""
+        return {"best": self.best_epoch, "last": self.epochs}

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from worker.training import engines
-from worker.training.checkpoints import State, check_origin, copied
+from worker.training.checkpoints import State, check_origin, copied, origin_of
 from worker.training.datasets import LoadedDataset
-from worker.training.devices import deterministic, environment, precision
+from worker.training.devices import Environment, deterministic, environment, precision
 from worker.training.errors import CheckpointUnreadable, NonFiniteLoss
 from worker.training.evaluation import evaluate, mean_cross_entropy
+from worker.training.loader import inputs_of
 from worker.training.plan import TrainingPlan, require
 from worker.training.results import EpochResult, TrainingResult, Weights
 from worker.training.schedules import learning_rates
@@ -72,6 +73,7 @@ class Run:
             weights={"best": self._best.weights, "last": self._last_weights()},
             evaluations={name: evaluate(scores, labels, classes) for name, scores in logits.items()},
             logits=logits,
+            inputs=inputs_of(self._plan, self._data),
             engine=self._engine.name,
             exact=self._exact,
             environment=self._environment,
@@ -111,8 +113,8 @@ class Run:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointUnreadable(f"This checkpoint does not fit the run that it claims to be: {error}") from error
 
-    def _origin(self) -> dict[str, str | int]:
-        return {"plan": self._plan.digest, **self._environment}
+    def _origin(self) -> Environment:
+        return origin_of(self._plan, self._environment)
 
     def _learning_rates(self) -> list[float]:
         plan, epoch = self._plan, self._tally.epoch

@@ -19,6 +19,7 @@ from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable
 
 ORIGIN: dict[str, str | int] = {
     "plan": "p",
+    "plan_digest": "d",
     "engine": "reference",
     "device": "cpu",
     "threads": 1,
@@ -102,11 +103,20 @@ def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path, monkeypatch: 
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("field", ["plan", "engine", "device", "threads", "data_fingerprint"])
+@pytest.mark.parametrize("field", ["plan_digest", "engine", "device", "threads", "data_fingerprint"])
 def test_a_foreign_state_is_refused(field: str) -> None:
     """Another plan, engine, kind of device, number of threads or data set: refused, and the message says which."""
     with pytest.raises(CheckpointUnreadable, match=field):
         check_origin(STATE, {**ORIGIN, field: "other"})
+
+
+@pytest.mark.parametrize("field", ["plan", "engine", "device", "threads", "data_fingerprint"])
+def test_a_state_of_the_first_release_is_known_by_its_own_rule(field: str) -> None:
+    """It carries no digest of today's: what it carries has to match all the same."""
+    first = dataclasses.replace(STATE, origin={name: said for name, said in ORIGIN.items() if name != "plan_digest"})
+    assert check_origin(first, ORIGIN)
+    with pytest.raises(CheckpointUnreadable, match=field):
+        check_origin(first, {**ORIGIN, field: "other"})
 
 
 @pytest.mark.parametrize("field", ["capability", "torch", "cuda"])

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms
 
 from tests.unit.training.tiny import CPU, DATASET, tiny_data, tiny_plan
-from worker.training.loader import Loader, normalizer
-from worker.training.plan import AugmentPlan
+from worker.training.loader import Loader, inputs_of, normalizer
+from worker.training.plan import AugmentPlan, Normalization
 
 DATA = tiny_data()
 
@@ -110,3 +110,15 @@ def test_no_normalisation_only_scales() -> None:
     plan = tiny_plan(dataset=dataclasses.replace(DATASET, normalize="none"))
     ends = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)
     assert normalizer(plan, DATA)(ends).flatten().tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("normalize", ["published", "computed", "none"])
+def test_the_recorded_inputs_are_those_used(normalize: Normalization) -> None:
+    """Whoever scales images by them gets the very bits, a channel without deviation included."""
+    flat = dataclasses.replace(DATA, std=(0.0, *DATA.std[1:]))
+    plan = tiny_plan(dataset=dataclasses.replace(DATASET, normalize=normalize))
+    inputs = inputs_of(plan, flat)
+    assert inputs.shape == (3, 32, 32)
+    mean, std = (torch.tensor(figures).view(-1, 1, 1) for figures in (inputs.mean, inputs.std))
+    images = DATA.train.images[:9]
+    assert torch.equal((images / 255 - mean) / std, normalizer(plan, flat)(images))

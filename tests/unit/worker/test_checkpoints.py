@@ -23,6 +23,7 @@ from worker.training.errors import CheckpointUnwritable, LeaseLost
 
 ORIGIN: dict[str, str | int] = {
     "plan": "p",
+    "plan_digest": "d",
     "engine": "reference",
     "device": "cpu",
     "threads": 1,
@@ -96,7 +97,7 @@ def test_a_damaged_state_is_refused_for_the_one_before(
     assert "A checkpoint is not used" in notes[0]
 
 
-@pytest.mark.parametrize("field", ["plan", "engine", "device", "data_fingerprint"])
+@pytest.mark.parametrize("field", ["plan_digest", "engine", "device", "data_fingerprint"])
 def test_a_foreign_state_is_refused_and_the_run_starts_over(
     store: CheckpointStore, db: FlakyDatabase, storage: Storage, claim: Claim, field: str
 ) -> None:

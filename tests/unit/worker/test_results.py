@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load
 
 from shared import queries
@@ -22,20 +24,28 @@ from worker import artifacts
 from worker.context import Context
 from worker.training.datasets import Statistics
 from worker.training.evaluation import evaluate
+from worker.training.loader import Inputs
+from worker.training.results import TrainingResult
 
 
 @pytest.fixture
-def result() -> Any:
+def result() -> TrainingResult:
     """A run whose best epoch was not its last."""
     weights = {name: {"0.weight": torch.full((2, 3), number)} for name, number in (("best", 3.0), ("last", 5.0))}
     logits = {"best": torch.tensor([[2.0, 1.0], [0.0, 3.0]]), "last": torch.tensor([[1.0, 2.0], [0.0, 3.0]])}
     labels = torch.tensor([0, 1])
-    return SimpleNamespace(
+    return TrainingResult(
         epochs=5,
         best_epoch=3,
         weights=weights,
-        logits=logits,
         evaluations={name: evaluate(scores, labels, ("airplane", "bird")) for name, scores in logits.items()},
+        logits=logits,
+        inputs=Inputs((3, 32, 32), (0.1, 0.2, 0.3), (1.0, 0.5, 0.25)),
+        engine="reference",
+        exact=True,
+        environment={"engine": "reference", "data_fingerprint": "d" * 64},
+        stopped_early=False,
+        seconds=1.0,
     )
 
 
@@ -55,7 +65,7 @@ class TestArtifacts:
         ],
     )
     def test_the_weights_asked_for_are_kept_with_the_scores(
-        self, storage: Storage, claim: Claim, result: Any, keep: str, names: list[str]
+        self, storage: Storage, claim: Claim, result: TrainingResult, keep: str, names: list[str]
     ) -> None:
         """Each with its size and its sha256, in a folder of the attempt."""
         rows = artifacts.store(storage, claim, result, keep)
@@ -67,14 +77,14 @@ class TestArtifacts:
         scores = load(storage.read(rows[-1]["path"]))
         assert torch.equal(scores["last"], result.logits["last"])
 
-    def test_weights_come_back_as_they_were(self, storage: Storage, claim: Claim, result: Any) -> None:
+    def test_weights_come_back_as_they_were(self, storage: Storage, claim: Claim, result: TrainingResult) -> None:
         """Under their own name."""
         for row in artifacts.store(storage, claim, result, "best,last")[:2]:
             expected = result.weights[row["name"].partition(".")[0]]
             assert torch.equal(load(storage.read(row["path"]))["0.weight"], expected["0.weight"])
 
     def test_the_same_weights_are_written_once(
-        self, storage: Storage, claim: Claim, result: Any, tmp_path: Path
+        self, storage: Storage, claim: Claim, result: TrainingResult, tmp_path: Path
     ) -> None:
         """Where the best epoch was the last, both names have one file; so have scores, under names of their own."""
         result.weights["last"], result.logits["last"] = result.weights["best"], result.logits["best"]
@@ -84,7 +94,7 @@ class TestArtifacts:
         assert load(storage.read(logits["path"])).keys() == {"best", "last"}
 
     def test_a_disk_that_is_full_in_the_middle_keeps_nothing(
-        self, storage: Storage, claim: Claim, result: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, storage: Storage, claim: Claim, result: TrainingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What had been written is deleted, and makes room for others."""
         put = storage.put
@@ -99,7 +109,7 @@ class TestArtifacts:
             artifacts.store(storage, claim, result, "best,last")
         assert [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()] == []
 
-    def test_evaluations_name_the_epoch_of_their_weights(self, result: Any) -> None:
+    def test_evaluations_name_the_epoch_of_their_weights(self, result: TrainingResult) -> None:
         """The best one's and the last one's."""
         best, last = artifacts.evaluation_rows(result)
         assert (best["weights"], best["epoch"], best["accuracy"]) == ("best", 3, 1.0)
@@ -119,6 +129,43 @@ def _reported(db: FlakyDatabase) -> list[dict[str, Any]]:
     """The data sets of the one worker that there is."""
     (worker,) = queries.workers(db, silent_seconds=60)
     return list(worker["datasets"])
+
+
+class TestMetadata:
+    def test_weights_say_what_they_are(
+        self, storage: Storage, claim: Claim, result: TrainingResult, tmp_path: Path
+    ) -> None:
+        """Whose, of which epoch, how good, and what they expect; the best ones other things than the last."""
+        artifacts.store(storage, claim, result, "best,last")
+        best, last = (said_by(tmp_path, claim, name) for name in ("best", "last"))
+        assert (best["job_id"], best["attempt"], best["spec_hash"]) == (claim.job_id, "1", claim.spec_hash)
+        assert len(claim.spec_hash) == 64
+        assert json.loads(best["spec"]) == claim.spec
+        assert json.loads(best["classes"]) == ["airplane", "bird"]
+        inputs = result.inputs
+        assert json.loads(best["input_shape"]) == list(inputs.shape)
+        assert (json.loads(best["mean"]), json.loads(best["std"])) == (list(inputs.mean), list(inputs.std))
+        assert (best["weights"], best["epoch"], best["val_accuracy"]) == ("best", "3", "1.0")
+        assert (last["weights"], last["epoch"], last["val_accuracy"]) == ("last", "5", "0.5")
+        assert (best["format_version"], best["flightline_version"]) == ("1", version("flightline-train"))
+
+    def test_one_file_under_both_names_says_so(
+        self, storage: Storage, claim: Claim, result: TrainingResult, tmp_path: Path
+    ) -> None:
+        """Also where only one of the names is kept."""
+        same = {"best": result.weights["best"], "last": result.weights["best"]}
+        result = dataclasses.replace(result, weights=same, best_epoch=5)
+        for keep, name in (("best,last", "best"), ("last", "last")):
+            artifacts.store(storage, claim, result, keep)
+            said = said_by(tmp_path, claim, name)
+            assert (said["weights"], said["epoch"]) == ("best,last", "5")
+
+
+def said_by(tmp_path: Path, claim: Claim, name: str) -> dict[str, str]:
+    """The metadata of one of the files."""
+    with safe_open(tmp_path / "artifacts" / claim.job_id / "1" / f"{name}.safetensors", "pt") as file:
+        said: dict[str, str] = file.metadata()
+    return said
 
 
 class TestContext:
