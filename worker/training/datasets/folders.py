@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import torch
 
@@ -81,14 +81,13 @@ class ClassFolders:
 
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
         """A digest of every file's name, size, times and inode, and what lies beside the images."""
-        digest, ignored = hashlib.sha256(), Counter[str]()
+        lines, ignored = [], Counter[str]()
         for folder in self._folders(classes):
-            paths, others = _scan(folder)
+            names, others = _scan(folder)
             ignored += others
-            digest.update(os.fsencode(folder.relative_to(self.root)) + b"\n")
-            for path in paths:
-                digest.update(os.fsencode(path.name) + f"\0{signature(path)}\n".encode())
-        return Inventory(digest.hexdigest(), ignored)
+            lines.append(f"{folder.relative_to(self.root)}\0{len(names)}")
+            lines += [f"{name}\0{signature(f'{folder}/{name}')}" for name in names]
+        return Inventory(hashlib.sha256(os.fsencode("\0".join(lines))).hexdigest(), ignored)
 
     def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
         """Read and decode every file.
@@ -128,23 +127,24 @@ def _held_in_words(splits: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def _some_images(folder: Path) -> list[Path]:
-    images, ignored = _scan(folder)
-    if not images:
+    names, ignored = _scan(folder)
+    if not names:
         beside = f" ({in_words(ignored)})" if ignored else ""
         raise CopyIncomplete(folder, f"there are no images in this folder{beside}", "Copy the data set again.")
-    return images
+    return [folder / name for name in names]
 
 
-def _scan(folder: Path) -> tuple[list[Path], Counter[str]]:
-    """The image files of a folder in the order of their names, and how much else there is of which suffix."""
+def _scan(folder: Path) -> tuple[list[str], Counter[str]]:
+    """The names of a folder's image files, sorted, and how much else there is of which suffix."""
     images, ignored = [], Counter[str]()
     with os.scandir(folder) as entries:
         for entry in entries:
-            suffix = PurePath(entry.name).suffix.lower()
+            before, dot, after = entry.name.lower().rpartition(".")
+            suffix = dot + after if before else ""
             if entry.name.startswith(".") or entry.name.lower() in _LEFT_BY_SYSTEMS:
                 ignored[HIDDEN] += 1
             elif suffix in IMAGE_SUFFIXES:
-                images.append(folder / entry.name)
+                images.append(entry.name)
             else:
                 ignored["folder" if entry.is_dir() else shown(suffix) or "no suffix"] += 1
     return sorted(images), ignored
