@@ -120,7 +120,7 @@ def test_a_palette_becomes_its_colours(tmp_path: Path) -> None:
 def test_transparency_is_dropped(tmp_path: Path, suffix: str) -> None:
     """The colour below it is taken, of the invisible pixels too, as torchvision's loader does."""
     alpha = np.array([[0, 1, 2, 3], [128, 200, 254, 255]], dtype=np.uint8)[..., None]
-    options = {"lossless": True, "exact": True} if suffix == "webp" else {}
+    options: dict[str, Any] = {"lossless": True, "exact": True} if suffix == "webp" else {}
     Image.fromarray(np.concatenate([COLOURS, alpha], axis=2)).save(tmp_path / f"rgba.{suffix}", **options)
     assert read(tmp_path / f"rgba.{suffix}") == COLOURS.tolist()
     Image.fromarray(np.concatenate([COLOURS[..., :1], alpha], axis=2)).save(tmp_path / f"la.{suffix}", **options)
@@ -139,7 +139,8 @@ def test_cmyk_becomes_red_green_and_blue(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES - {".jpg", ".jpeg", ".pgm"}))
 def test_every_lossless_kind_gives_the_same_pixels(tmp_path: Path, suffix: str) -> None:
     """PNG, BMP, PPM, TIFF and WebP."""
-    Image.fromarray(COLOURS).save(tmp_path / f"image{suffix}", **({"lossless": True} if suffix == ".webp" else {}))
+    options: dict[str, Any] = {"lossless": True} if suffix == ".webp" else {}
+    Image.fromarray(COLOURS).save(tmp_path / f"image{suffix}", **options)
     assert read(tmp_path / f"image{suffix}") == COLOURS.tolist()
 
 
