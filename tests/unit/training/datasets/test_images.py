@@ -107,12 +107,10 @@ def test_a_palette_becomes_its_colours(tmp_path: Path) -> None:
     """Also one with transparency, by one entry or by a table of bytes, without a warning."""
     image = Image.fromarray(np.arange(8, dtype=np.uint8).reshape(2, 4), "P")
     image.putpalette(COLOURS.tobytes())
-    for name, options in {
-        "plain": {},
-        "entry": {"transparency": 3},
-        "bytes": {"transparency": bytes(range(8))},
-    }.items():
-        image.save(tmp_path / f"{name}.png", **options)
+    image.save(tmp_path / "plain.png")
+    image.save(tmp_path / "entry.png", transparency=3)
+    image.save(tmp_path / "bytes.png", transparency=bytes(range(8)))
+    for name in ("plain", "entry", "bytes"):
         assert read(tmp_path / f"{name}.png") == COLOURS.tolist()
 
 
