@@ -23,7 +23,7 @@ from shared.errors import (
     StorageError,
 )
 from shared.idempotency import SubmissionKey
-from shared.spec import Submission, parse_submission
+from shared.spec import Holdings, Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
     """
     key = IDEMPOTENCY_KEY.read()
-    submission = parse_submission(body, services.settings.caps)
+    submission = parse_submission(body, services.settings.caps, _holdings(services))
     warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
     if query.dry_run:
         return Reply(_dry_run(submission, warnings), 200)
@@ -117,11 +117,16 @@ def retry_job(services: Services, job_id: str) -> Reply:
 
     With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
     """
-    key, caps = IDEMPOTENCY_KEY.read(), services.settings.caps
+    key, caps, held = IDEMPOTENCY_KEY.read(), services.settings.caps, _holdings(services)
     if key is None:
-        return _created(_published(services, jobs.retry(services.db, job_id, caps)))
-    new_id, new = jobs.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id))
+        return _created(_published(services, jobs.retry(services.db, job_id, caps, held)))
+    new_id, new = jobs.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id), held)
     return _created(_published(services, new_id) if new else queries.job(services.db, new_id))
+
+
+def _holdings(services: Services) -> Holdings:
+    """What the live workers hold, for judging a spec."""
+    return queries.holdings(services.db, silent_seconds=services.settings.lease_seconds)
 
 
 def _published(services: Services, job_id: str) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _devices(workers: Sequence[Worker]) -> str:
 def _data(stack: Stack, workers: Sequence[Worker]) -> str:
     try:
         with Client(stack.url) as client:
-            held = [dataset.name for dataset in client.datasets() if dataset.held]
+            held = [dataset.name for dataset in client.datasets() if dataset.usable]
     except FlightlineError:
         return "unknown"
     real = [name for name in held if name != "synthetic"]

@@ -73,7 +73,7 @@ def _train(client: Client, epochs: int) -> list[Job]:
 def _choose_dataset(client: Client) -> str:
     """CIFAR-2 where a worker holds it, else the drawn set, and then it says so."""
     for dataset in client.datasets():
-        if dataset.name != "synthetic" and any(_has_both(held) for held in dataset.held):
+        if dataset.name != "synthetic" and any(_has_both(held) for held in dataset.usable):
             out().print("Data: real CIFAR-10 images, airplane and bird.", markup=False)
             return "cifar2"
     err().print(

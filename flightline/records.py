@@ -319,3 +319,8 @@ class Dataset(Record):
     name: str
     classes: list[str]
     held: list[dict[str, Any]]
+
+    @property
+    def usable(self) -> list[dict[str, Any]]:
+        """Of `held`, what a job can have: complete copies, loaded ones, and what can be downloaded."""
+        return [copy for copy in self.held if copy.get("ready", True) or copy.get("source") == "download"]

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 from shared import clock, idempotency
 from shared.errors import IllegalTransition, JobNotFound
 from shared.fence import add_event, add_status_event, advance, insert_rows, table_of
-from shared.spec import parse_spec
+from shared.spec import NOTHING_HELD, Holdings, parse_spec
 from shared.status import FINISHED, JobStatus
 from shared.tables import Artifact, Job, JobTag
 
@@ -161,7 +161,7 @@ def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "reques
     raise IllegalTransition(message)
 
 
-def retry(db: Database, job_id: str, caps: Caps) -> str:
+def retry(db: Database, job_id: str, caps: Caps, holdings: Holdings = NOTHING_HELD) -> str:
     """Submit the spec of a finished job again, as a new job that is linked to it by `retry_of`.
 
     Returns:
@@ -172,10 +172,12 @@ def retry(db: Database, job_id: str, caps: Caps) -> str:
         IllegalTransition: it is still queued or running.
         InvalidSpec: the spec is over a limit that has been lowered since.
     """
-    return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps)))
+    return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps, holdings)))
 
 
-def retry_once(db: Database, job_id: str, caps: Caps, key: SubmissionKey) -> tuple[str, bool]:
+def retry_once(
+    db: Database, job_id: str, caps: Caps, key: SubmissionKey, holdings: Holdings = NOTHING_HELD
+) -> tuple[str, bool]:
     """As `retry`; but where the key was sent before, nothing is written and the job is the one that it made then.
 
     That holds whatever became of the original meanwhile, even where it has been deleted.
@@ -187,16 +189,16 @@ def retry_once(db: Database, job_id: str, caps: Caps, key: SubmissionKey) -> tup
         JobNotFound, IllegalTransition, InvalidSpec: as `retry`.
         IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
     """
-    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps))
+    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, holdings))
 
 
-def _repetition(connection: Connection, job_id: str, caps: Caps) -> _NewJob:
+def _repetition(connection: Connection, job_id: str, caps: Caps, holdings: Holdings) -> _NewJob:
     """The columns and tags of a finished job's repetition."""
     job = _job(connection, job_id)
     if job.status not in FINISHED:
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
         raise IllegalTransition(message)
-    submission = parse_spec(job.spec, caps)
+    submission = parse_spec(job.spec, caps, holdings)
     values = _columns(submission) | {
         "preset": job.preset,
         "warnings": job.warnings,

@@ -10,11 +10,12 @@ from shared import clock
 from shared.clock import isoformat
 from shared.ending import due
 from shared.errors import JobNotFound
+from shared.spec import Copy, Holdings
 from shared.status import JobStatus, Queue, WorkerState
 from shared.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -273,6 +274,25 @@ def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
     return list(held.values())
 
 
+def holdings(db: Database, *, silent_seconds: float) -> Holdings:
+    """What a spec is judged by: the images of each class that live workers have reported and can use."""
+    with db.read() as connection:
+        since = clock.database_now_plus(connection, -silent_seconds)
+        reports = connection.scalars(select(Worker.datasets).where(Worker.last_heartbeat_at >= since)).all()
+    return Holdings(tuple(tuple(_copies(report)) for report in reports))
+
+
+def _copies(report: list[dict[str, Any]]) -> Iterator[Copy]:
+    for held in report:
+        if _is_usable(held):
+            yield Copy(held["name"], {name: (train, val) for name, (train, val) in held["counts"].items()})
+
+
+def _is_usable(held: dict[str, Any]) -> bool:
+    """Whether this is a copy as it lies there, complete or to be downloaded; not what of one a job has loaded."""
+    return bool(held.get("ready")) or held.get("source") == "download"
+
+
 def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
     """What a good submission should be told: nobody live serves its queue, or holds its data."""
     live = [w for w in workers(db, silent_seconds=silent_seconds) if w["state"] != WorkerState.GONE]
@@ -283,7 +303,7 @@ def warnings_for(db: Database, submission: Submission, *, silent_seconds: float)
         return [f"No live worker has a {submission.queue} device: the job waits until one starts."]
     wanted: Any = submission.document["dataset"]
     if any(_holds(worker, wanted) for worker in fitting):
-        return []
+        return list(_shortages(Holdings(tuple(tuple(_copies(worker["datasets"])) for worker in fitting)), submission))
     name, classes = wanted["name"], ", ".join(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
     return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
@@ -291,5 +311,19 @@ def warnings_for(db: Database, submission: Submission, *, silent_seconds: float)
 
 def _holds(worker: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return any(
-        held["name"] == wanted["name"] and set(wanted["classes"]) <= set(held["classes"]) for held in worker["datasets"]
+        held["name"] == wanted["name"] and set(wanted["classes"]) <= set(held["classes"])
+        for held in worker["datasets"]
+        if _is_usable(held) or held.get("fingerprint")
     )
+
+
+def _shortages(held: Holdings, submission: Submission) -> Iterator[str]:
+    """What to say of limits that every copy's smallest class stays below."""
+    dataset = submission.spec.dataset
+    copies = list(held.chosen(dataset))
+    for index, field in enumerate(("train_per_class", "val_per_class")):
+        asked = getattr(dataset, field)
+        most = max((min(copy.counts[name][index] for name in dataset.classes) for copy in copies), default=None)
+        if asked is not None and most is not None and most < asked:
+            where = "no live worker that could take this job has so many images of each class"
+            yield f"{field} is {asked:,}, but {where}: one has {most:,}, and the job takes those that are there."

@@ -86,7 +86,7 @@ class Context:
         if any(known["fingerprint"] == loaded.fingerprint for known in self.datasets):
             return
         entry = dataclasses.asdict(loaded)
-        if not any(_covers(known, entry) for known in self.datasets):  # the set came after the survey
+        if not any(_covers(known, entry) for known in self.datasets):  # the set came, or was mended, after the survey
             self.datasets = self._survey() + [known for known in self.datasets if known["fingerprint"]]
         others = [known for known in self.datasets if not (known["fingerprint"] and _same_set(known, entry))]
         self.datasets = [*others, entry]
@@ -108,8 +108,8 @@ def _same_set(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _covers(surveyed: dict[str, Any], loaded: dict[str, Any]) -> bool:
-    """Whether the survey's entry is of the set that was loaded, with all of its classes."""
-    same = not surveyed["fingerprint"] and _same_set(surveyed, loaded)
+    """Whether the survey's entry is of the set that was loaded, complete then, with all of its classes."""
+    same = not surveyed["fingerprint"] and surveyed["ready"] and _same_set(surveyed, loaded)
     return same and set(loaded["classes"]) <= set(surveyed["classes"])
 
 

@@ -60,15 +60,27 @@ def _preset_row(preset: Preset) -> list[object]:
 
 
 def _dataset_row(dataset: Dataset) -> list[object]:
-    return [dataset.name, ", ".join(dataset.classes), "; ".join(_holders(dataset)) or NOTHING]
+    held = "; ".join(_holders(dataset)) or NOTHING
+    return [dataset.name, ", ".join(dataset.classes), "; ".join([held, *_remarks(dataset)])]
 
 
 def _holders(dataset: Dataset) -> list[str]:
     """Who holds all of it, and who which part: several copies of one part are one entry."""
     holders: dict[tuple[str, ...], set[str]] = {}
-    for one in dataset.held:
+    for one in dataset.usable:
         holders.setdefault(tuple(one["classes"]), set()).update(one["workers"])
     return [
         f"{', '.join(sorted(workers))}{'' if set(part) == set(dataset.classes) else f' ({classes(part)})'}"
         for part, workers in holders.items()
     ]
+
+
+def _remarks(dataset: Dataset) -> list[str]:
+    """What a person would look for in vain: files that are no images by their names, and copies that lack some."""
+    remarks = {
+        f"passed over in {copy['place']}: {', '.join(f'{number:,} {suffix}' for suffix, number in others.items())}"
+        for copy in dataset.held
+        if (others := {suffix: n for suffix, n in copy.get("ignored", {}).items() if suffix != "hidden"})
+    }
+    broken = {f"incomplete: {copy['place']}" for copy in dataset.held if copy not in dataset.usable}
+    return sorted(remarks | broken)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shared.spec.architecture import Layers, Mlp, Torchvision, row_of_layers
 from shared.spec.caps import Caps
 from shared.spec.catalog import DATASETS, DatasetInfo
 from shared.spec.costs import Cost, LayerMisfit, network_cost
+from shared.spec.holdings import Holdings
 from shared.spec.job import JobSpec
 from shared.spec.layers import Residual, Whitening
 from shared.spec.phrases import show
@@ -20,11 +21,11 @@ from shared.spec.torchvision_counts import INPUT_SHAPE
 
 
 def samples_per_epoch(spec: JobSpec, info: DatasetInfo) -> int:
-    """Training images of the job."""
+    """Training images of the job by the published counts, so that equal specs have equal costs everywhere."""
     return len(spec.dataset.classes) * (spec.dataset.train_per_class or info.train_per_class)
 
 
-def cost_or_findings(spec: JobSpec, caps: Caps) -> Cost | list[Finding]:
+def cost_or_findings(spec: JobSpec, caps: Caps, holdings: Holdings) -> Cost | list[Finding]:
     """The network's cost; or, where it cannot be built or is too large, why.
 
     The data set must be a known one.
@@ -39,7 +40,7 @@ def cost_or_findings(spec: JobSpec, caps: Caps) -> Cost | list[Finding]:
     if not isinstance(cost, Cost):
         return cost
     findings = [*_end_findings(cost, classes), *_size_findings(spec, cost, samples, caps)]
-    findings += _batch_norm_findings(spec, cost, samples)
+    findings += _batch_norm_findings(spec, cost, holdings.training_images(spec.dataset, info))
     return findings or cost
 
 
@@ -110,19 +111,23 @@ def _size_findings(spec: JobSpec, cost: Cost, samples: int, caps: Caps) -> Itera
             return
 
 
-def _batch_norm_findings(spec: JobSpec, cost: Cost, samples: int) -> Iterator[Finding]:
+def _batch_norm_findings(spec: JobSpec, cost: Cost, samples: Sequence[int]) -> Iterator[Finding]:
+    """A last batch of one image in front of a batchnorm, wherever the job may run: of these numbers one will hold."""
     batch = spec.training.batch_size
-    last = samples % batch or batch
     norm = next((layer for layer in cost.layers if layer.needs_two_samples), None)
-    if norm is None or last > 1:
+    if norm is None or not all(_ends_in_one(number, batch) for number in samples):
         return
-    what = f"The last batch of an epoch would be one sample ({samples} images in batches of {show(batch)})"
+    what = f"The last batch of an epoch would be one sample ({samples[0]} images in batches of {show(batch)})"
     why = f"batchnorm after {written(norm.input_shape)} needs at least two"
     yield ["training", "batch_size"], f"{what}, and the {why}; {_other_batch_size(samples, batch)} would do."
 
 
-def _other_batch_size(samples: int, batch: int) -> int:
-    return next(size for size in itertools.count(batch + 1) if samples % size != 1)
+def _ends_in_one(samples: int, batch: int) -> bool:
+    return (samples % batch or batch) == 1
+
+
+def _other_batch_size(samples: Sequence[int], batch: int) -> int:
+    return next(size for size in itertools.count(batch + 1) if not any(_ends_in_one(each, size) for each in samples))
 
 
 def _path(pointer: str) -> list[Token]:

@@ -9,11 +9,12 @@ from typing import TypeAlias
 from shared.spec.architecture import Architecture, Layers, Mlp
 from shared.spec.caps import Caps
 from shared.spec.catalog import DATASETS, DatasetInfo
+from shared.spec.holdings import Holdings
 from shared.spec.job import JobSpec
 from shared.spec.layers import Activation, Dropout, Flatten, Linear
 from shared.spec.phrases import did_you_mean, listed, show
 from shared.spec.pointers import Token
-from shared.spec.training import Cosine, Cutout, Sgd
+from shared.spec.training import Augmentation, Cosine, Crop, Cutout, Sgd
 
 Finding: TypeAlias = tuple[Sequence[Token], str]
 """A path into the expanded document, and a sentence."""
@@ -43,15 +44,16 @@ def _text_faults(text: str, longest: int) -> Iterator[str]:
             return
 
 
-def dataset_findings(spec: JobSpec) -> Iterator[Finding]:
-    """A known data set, some of its classes, each once, and no more images than it has."""
+def dataset_findings(spec: JobSpec, holdings: Holdings) -> Iterator[Finding]:
+    """A known data set, some of its classes, each once, and no more images than it has anywhere."""
     info = DATASETS.get(spec.dataset.name)
     if info is None:
         what = f"There is no data set {show(spec.dataset.name)}.{did_you_mean(spec.dataset.name, DATASETS)}"
         yield ["dataset", "name"], f"{what} Known: {listed([*DATASETS])}."
         return
     yield from _class_findings(spec.dataset.classes, info)
-    for field, most in (("train_per_class", info.train_per_class), ("val_per_class", info.val_per_class)):
+    largest = holdings.most_per_class(spec.dataset, info)
+    for field, most in zip(("train_per_class", "val_per_class"), largest, strict=True):
         asked = getattr(spec.dataset, field)
         if asked is not None and asked > most:
             why = f"as {info.name} has no more, not {show(asked)}"
@@ -95,10 +97,20 @@ def _augmentation_findings(spec: JobSpec) -> Iterator[Finding]:
     for index, augmentation in enumerate(spec.training.augment):
         if augmentation.kind in kinds[:index]:
             yield ["training", "augment", index], f"{augmentation.kind} is listed twice."
-        if info is not None and isinstance(augmentation, Cutout) and augmentation.size > min(info.input_shape[1:]):
-            why = f"as the images of {info.name} are no larger, not {show(augmentation.size)}"
-            most = min(info.input_shape[1:])
-            yield ["training", "augment", index, "size"], f"size must be from 1 to {most}, {why}."
+        if info is not None:
+            for field, why in _misfits(augmentation, info):
+                yield ["training", "augment", index, field], why
+
+
+def _misfits(augmentation: Augmentation, info: DatasetInfo) -> Iterator[tuple[str, str]]:
+    """What of an augmentation is too large for the images."""
+    side = min(info.input_shape[1:])
+    if isinstance(augmentation, Cutout) and augmentation.size > side:
+        why = f"as the images of {info.name} are no larger, not {show(augmentation.size)}"
+        yield "size", f"size must be from 1 to {side}, {why}."
+    if isinstance(augmentation, Crop) and augmentation.padding_mode == "reflect" and augmentation.padding >= side:
+        why = f"as the images of {info.name} have no more pixels to mirror, not {show(augmentation.padding)}"
+        yield "padding", f'padding with the padding_mode "reflect" must be from 1 to {side - 1}, {why}.'
 
 
 def engine_misfits(spec: JobSpec) -> list[str]:

@@ -13,6 +13,7 @@ from shared.spec.costs import Cost
 from shared.spec.decoding import decode
 from shared.spec.expanding import Expanded, expand
 from shared.spec.hashing import config_hash, spec_hash
+from shared.spec.holdings import NOTHING_HELD, Holdings
 from shared.spec.job import JobSpec
 from shared.spec.networks import cost_or_findings
 from shared.spec.phrases import show, summary
@@ -46,25 +47,30 @@ class Submission:
     architecture_kind: str
 
 
-def parse_submission(body: bytes, caps: Caps) -> Submission:
+def parse_submission(body: bytes, caps: Caps, holdings: Holdings = NOTHING_HELD) -> Submission:
     """Reads and checks a job as it came over the wire.
+
+    Args:
+        body: UTF-8.
+        caps: the service's limits.
+        holdings: what the live workers hold: their counts go before the published ones.
 
     Raises:
         InvalidSpec: whatever is wrong with it; each of its `errors` points into what was sent.
     """
-    return _parse(decode(body), caps)
+    return _parse(decode(body), caps, holdings)
 
 
-def parse_spec(document: Mapping[str, object], caps: Caps) -> Submission:
+def parse_spec(document: Mapping[str, object], caps: Caps, holdings: Holdings = NOTHING_HELD) -> Submission:
     """Checks a job that is a document already, with or without its defaults.
 
     Raises:
         InvalidSpec: as `parse_submission`.
     """
-    return _parse(document, caps)
+    return _parse(document, caps, holdings)
 
 
-def _parse(sent: object, caps: Caps) -> Submission:
+def _parse(sent: object, caps: Caps, holdings: Holdings) -> Submission:
     if not isinstance(sent, Mapping):
         raise refusal([FieldError("", f"A job is a JSON object, not {show(sent)}.")])
     problems = sift(sent, caps)
@@ -75,13 +81,13 @@ def _parse(sent: object, caps: Caps) -> Submission:
         spec = JobSpec.model_validate(expanded.document)
     except ValidationError as error:
         raise refusal([*expanded.problems, *describe(error, expanded)]) from None
-    return _submission(spec, expanded, caps)
+    return _submission(spec, expanded, caps, holdings)
 
 
-def _submission(spec: JobSpec, expanded: Expanded, caps: Caps) -> Submission:
+def _submission(spec: JobSpec, expanded: Expanded, caps: Caps, holdings: Holdings) -> Submission:
     findings: list[Finding] = [*label_findings(spec, caps), *training_findings(spec, caps)]
-    about_data = list(dataset_findings(spec))
-    cost = about_data or cost_or_findings(spec, caps)
+    about_data = list(dataset_findings(spec, holdings))
+    cost = about_data or cost_or_findings(spec, caps, holdings)
     findings += [] if isinstance(cost, Cost) else cost
     if expanded.problems or findings or not isinstance(cost, Cost):
         raise refusal([*expanded.problems, *_at_places(findings, expanded)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -98,17 +99,19 @@ def test_a_job_is_cancelled_while_its_data_are_loaded(shared_service: Service, w
 
 
 def test_a_warm_worker_neither_loads_torch_nor_decodes_again(shared_service: Service, worker: WorkerProcess) -> None:
-    """A second job on the same images runs in the same process and needs neither the files nor the cache."""
+    """A second job on the same images runs in the same process without decoding; images that changed, it notices."""
     classes = {"name": "cifar10", "classes": ["cat", "dog"]}
     folder = _images_of(shared_service, "cat", "dog")
     first = shared_service.wait(shared_service.submit(dataset=classes), "succeeded")
-    child = worker.child
-    for path in folder.rglob("*.png"):
-        path.write_bytes(b"no image")
-    shutil.rmtree(shared_service.settings.cache_dir)
+    child, cache = worker.child, shared_service.settings.cache_dir
+    shutil.rmtree(cache)
     second = shared_service.wait(shared_service.submit(dataset=classes), "succeeded")
     assert worker.child == child
     assert second["val_loss"] == first["val_loss"]
+    assert not cache.exists()
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"no image")
+    assert shared_service.wait(shared_service.submit(dataset=classes), "failed")["error_code"] == "dataset_corrupt"
 
 
 def test_a_bad_image_fails_the_job_with_its_path_and_the_worker_lives_on(
@@ -124,6 +127,30 @@ def test_a_bad_image_fails_the_job_with_its_path_and_the_worker_lives_on(
     assert "Copy it again" in job["error_detail"]
     assert shared_service.outcomes(job_id) == ["failed"]
     shared_service.drain()
+
+
+def test_an_image_whose_name_is_not_utf_8_is_named(shared_service: Service, worker: WorkerProcess) -> None:
+    """In the job's error, and in its log what is passed over: with the odd bytes written out."""
+    folder = _images_of(shared_service, "horse", "automobile") / "train" / "horse"
+    for name in (b"caf\xe9.png", b"notes.\xe9"):
+        (folder / os.fsdecode(name)).write_bytes(b"")
+    job_id = shared_service.submit(dataset={"name": "cifar10", "classes": ["horse", "automobile"]})
+    job = shared_service.wait(job_id, "failed")
+    assert job["error_code"] == "dataset_corrupt"
+    assert r"horse/caf\xe9.png: this image cannot be read: the file is empty" in job["error_detail"]
+    assert r"files='1 .\\xe9'" in shared_service.log(job_id)
+
+
+def test_a_last_batch_of_one_fails_the_job_before_it_trains(shared_service: Service, worker: WorkerProcess) -> None:
+    """Accepted by the published counts, as no worker's were asked for; the worker says what its own come to."""
+    layers = [{"kind": "flatten"}, {"kind": "batchnorm"}, {"kind": "linear", "out_features": 2}]
+    job_id = shared_service.submit(
+        architecture={"kind": "layers", "layers": layers}, training={"batch_size": 79, "epochs": 1}
+    )
+    job = shared_service.wait(job_id, "failed")
+    assert job["error_code"] == "last_batch_too_small"
+    assert "80 training images here: in batches of 79" in job["error_detail"]
+    assert (job["epoch"], shared_service.outcomes(job_id)) == (0, ["failed"])
 
 
 def test_a_missing_data_set_fails_the_job_with_what_to_do(shared_service: Service, worker: WorkerProcess) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from worker.training.plan import AugmentPlan, PaddingMode
+from worker.training.plan import AugmentPlan, PaddingMode, require
 
 
 def augment(images: Tensor, steps: Sequence[AugmentPlan], generator: Generator) -> Tensor:
@@ -20,6 +20,14 @@ def augment(images: Tensor, steps: Sequence[AugmentPlan], generator: Generator) 
     for step in steps:
         images = apply(images, step, draw(step, len(images), generator))
     return images
+
+
+def require_fit(steps: Sequence[AugmentPlan], input_shape: Sequence[int]) -> None:
+    """Raise `InvalidPlan` where an image (C, H, W) has too few pixels to mirror in its margin."""
+    side = min(input_shape[1:])
+    for step in steps:
+        fits = step.kind != "crop" or step.padding_mode != "reflect" or step.padding < side
+        require(fits, f"crop mirrors {step.padding} pixels of images with {side} on a side: at most {side - 1} will do")
 
 
 def draw(step: AugmentPlan, count: int, generator: Generator) -> Tensor:

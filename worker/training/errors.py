@@ -1,7 +1,7 @@
 """What can go wrong while training.
 
 TrainingError                 .code (stable snake_case)   .retryable
-├ permanent: InvalidPlan, DatasetUnavailable, DatasetCorrupt, NonFiniteLoss
+├ permanent: InvalidPlan, DatasetUnavailable, DatasetCorrupt (CopyIncomplete), LastBatchTooSmall, NonFiniteLoss
 └ retryable: DeviceUnavailable, OutOfDeviceMemory, CheckpointUnreadable, CheckpointUnwritable
 JobInterrupted (BaseException: `except Exception` can't swallow it; raised by `check`, at a step boundary)
 └ StopRequested (checkpoint, then release), CancelRequested, LeaseLost (write nothing more), TimedOut
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar
+
+from worker.training.files import shown
 
 
 class TrainingError(Exception):
@@ -43,8 +45,25 @@ class DatasetCorrupt(TrainingError):
     code = "dataset_corrupt"
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
-        super().__init__(f"{path}: {problem}. {remedy}")
+        super().__init__(f"{shown(path)}: {problem}. {remedy}")
         self.path = path
+
+
+class CopyIncomplete(DatasetCorrupt):
+    """A copy of the data set lacks files, as after a download that broke off: another copy may be complete."""
+
+
+class LastBatchTooSmall(TrainingError):
+    """An epoch ends in a batch of one image, on which a batchnorm over single values cannot train."""
+
+    code = "last_batch_too_small"
+
+    def __init__(self, images: int, batch_size: int) -> None:
+        super().__init__(
+            f"The data set has {images:,} training images here: in batches of {batch_size:,} the last batch of an "
+            "epoch would be one image, and the network's batchnorm needs at least two. Choose another batch_size, or "
+            "add or remove an image."
+        )
 
 
 class NonFiniteLoss(TrainingError):

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and their names in text."""
 
 from __future__ import annotations
 
@@ -26,6 +26,24 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def shown(path: Path | str) -> str:
+    r"""The path as text that any database and any JSON can hold: a byte that is not UTF-8 is written `\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def signature(path: Path | str) -> str:
+    """Changes when the file is written to, replaced, or given another time; of a link, when what it leads to does.
+
+    The time of the inode's last change tells of a file that was overwritten and given its old time back, and the inode
+    of a link that was turned to another file.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116 - asked for thousands of files before every job
+    except OSError as error:  # the next one to read the file says more
+        return f"unreadable {error.errno}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def _sync_folder(folder: Path) -> None:

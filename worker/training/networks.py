@@ -64,6 +64,28 @@ def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Mo
     return _layers(plan.architecture, input_shape, classes)
 
 
+@torch.no_grad()
+def needs_two_samples(network: nn.Module, images: Tensor) -> bool:
+    """Whether the network cannot train on a batch of one: a batchnorm sees a single value a channel of an image.
+
+    Looks at what reaches each batchnorm of one of the `images` (N, C, H, W), without changing the network's state or
+    drawing from a generator.
+    """
+    seen: list[bool] = []
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    hooks = [
+        norm.register_forward_pre_hook(lambda _, given: seen.append(given[0][0, 0].numel() == 1)) for norm in norms
+    ]
+    training = network.training
+    try:
+        network.eval()(images[:1])
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    return any(seen)
+
+
 def output_layer(plan: TrainingPlan) -> nn.Module:
     """What comes after the scores: `nn.LogSoftmax`, `nn.Softmax`, or nothing for logits."""
     heads: dict[str, nn.Module] = {

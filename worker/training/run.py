@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from worker.training import engines
+from worker.training.augment import require_fit
 from worker.training.checkpoints import State, check_origin, copied, origin_of
 from worker.training.datasets import LoadedDataset
 from worker.training.devices import Environment, deterministic, environment, precision
-from worker.training.errors import CheckpointUnreadable, NonFiniteLoss
+from worker.training.errors import CheckpointUnreadable, LastBatchTooSmall, NonFiniteLoss
 from worker.training.evaluation import evaluate, mean_cross_entropy
 from worker.training.loader import inputs_of
+from worker.training.networks import needs_two_samples
 from worker.training.plan import TrainingPlan, require
 from worker.training.results import EpochResult, TrainingResult, Weights
 from worker.training.schedules import learning_rates
@@ -31,9 +33,11 @@ class Run:
     ) -> None:
         self._plan, self._data, self._device = plan, data, device
         require(data.classes == plan.dataset.classes, "these images are not of the plan's classes")
+        require_fit(plan.augment, data.input_shape)
         self._engine = _engine(engine, resume, plan, device)(plan, data, device)
         self._environment = environment(plan, data.fingerprint, device, self._engine.name)
         with precision(plan, device):
+            self._require_two_in_last_batch()
             self._exact = deterministic(self._engine.network, self._engine.sample_batch())
         self._best, self._early_stopping = Best(), EarlyStopping(plan.early_stopping)
         self._tally, self._stopwatch = self._new_tally(1), Stopwatch()
@@ -112,6 +116,12 @@ class Run:
             self._exact = self._exact and same_environment and content["exact"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointUnreadable(f"This checkpoint does not fit the run that it claims to be: {error}") from error
+
+    def _require_two_in_last_batch(self) -> None:
+        """Before any step: a batchnorm fails on a batch of one value a channel, which would come with the last one."""
+        images, size = len(self._data.train), self._plan.batch_size
+        if (images % size or size) == 1 and needs_two_samples(self._engine.network, self._engine.sample_batch()[0]):
+            raise LastBatchTooSmall(images, size)
 
     def _origin(self) -> Environment:
         return origin_of(self._plan, self._environment)

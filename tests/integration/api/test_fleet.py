@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from api.services import Services
@@ -53,6 +54,25 @@ def test_a_worker_that_went_silent_is_gone(get: Get, worker: str, services: Serv
 
     assert [one["state"] for one in get("/v1/workers")["items"]] == ["gone"]
     assert all(one["held"] == [] for one in get("/v1/datasets")["items"])
+
+
+def test_specs_are_judged_by_what_live_workers_hold(client: FlaskClient, services: Services) -> None:
+    """Submitting, trying and retrying: 2 × 51 images in batches of 9 leave no single one, as CIFAR-10's own would."""
+    layers = [{"kind": "flatten"}, {"kind": "batchnorm"}, {"kind": "linear"}]
+    body = {"architecture": {"kind": "layers", "layers": layers}, "training": {"batch_size": 9}}
+    for path in ("/v1/jobs", "/v1/jobs?dry_run=true"):
+        assert client.post(path, json=body).status_code == 422
+
+    counts = {"airplane": [51, 9], "bird": [51, 9]}
+    held = {"name": "cifar10", "source": "folder", "classes": [*counts], "counts": counts, "ready": True}
+    identity = workers.Identity("host:cpu:1", "host", 1, "cpu", "cpu")
+    workers.register(services.db, identity, device_name=None, versions={}, datasets=[held])
+    assert client.post("/v1/jobs?dry_run=true", json=body).status_code == 200
+    job = client.post("/v1/jobs", json=body).get_json()
+    assert job["warnings"] == []
+    client.post(f"/v1/jobs/{job['id']}/cancel")
+    for headers in ({}, {"Idempotency-Key": "again"}):
+        assert client.post(f"/v1/jobs/{job['id']}/retry", headers=headers).status_code == 201
 
 
 def test_a_live_worker_with_the_data_takes_the_warning_away(worker: str, submit: Submit) -> None:

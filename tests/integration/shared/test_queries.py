@@ -11,6 +11,7 @@ from sqlalchemy import update
 from shared import attempts, queries, workers
 from shared.broker import Broker
 from shared.db import Database
+from shared.spec import Copy
 from shared.tables import Worker
 from shared.workers import Identity
 from tests import factories
@@ -217,6 +218,62 @@ class TestDatasets:
 
         assert bool(told) == (warning is not None)
         assert all(warning in text for text in told if warning)
+
+
+COPY: Dataset = {
+    "name": "cifar10",
+    "source": "folder",
+    "classes": ["airplane", "bird"],
+    "fingerprint": None,
+    "ready": True,
+    "counts": {"airplane": [40, 9], "bird": [30, 8]},
+}
+"""As a worker reports what it found."""
+
+
+class TestHoldings:
+    def test_live_workers_copies_in_their_order(self, database: Database) -> None:
+        """Complete ones and the download; no broken one, none that a job has loaded a part of, nobody's who is gone."""
+        download = {**COPY, "source": "download", "ready": False, "counts": {"airplane": [5000, 1000]}}
+        broken = {**COPY, "source": "torchvision", "ready": False}
+        loaded = {key: value for key, value in COPY.items() if key != "ready"} | {"fingerprint": "a" * 64}
+        register(database, "a", datasets=(broken, COPY, download, loaded))
+        register(database, "b", datasets=(DRAWN,))
+        register(database, "silent", datasets=(COPY,))
+        silence(database, "silent")
+
+        held = queries.holdings(database, silent_seconds=SILENT)
+
+        assert sorted(held.workers, key=len) == [
+            (),
+            (Copy("cifar10", {"airplane": (40, 9), "bird": (30, 8)}), Copy("cifar10", {"airplane": (5000, 1000)})),
+        ]
+
+    @pytest.mark.parametrize(
+        "asked, warnings",
+        [
+            ({"train_per_class": 30, "val_per_class": 8}, []),
+            ({"train_per_class": 31}, ["train_per_class is 31, but"]),
+            ({"train_per_class": 31, "val_per_class": 9}, ["train_per_class is 31", "val_per_class is 9"]),
+        ],
+    )
+    def test_a_limit_above_what_is_there(self, database: Database, asked: dict[str, int], warnings: list[str]) -> None:
+        """A job takes the images that there are, and its submitter is warned; classes may differ in size."""
+        register(database, "a", datasets=(COPY,))
+        submission = factories.submission(dataset={"name": "cifar10", "classes": ["airplane", "bird"], **asked})
+
+        told = queries.warnings_for(database, submission, silent_seconds=SILENT)
+
+        assert len(told) == len(warnings)
+        assert all(text.startswith(warning) for text, warning in zip(told, warnings, strict=True))
+
+    def test_a_broken_copy_holds_nothing(self, database: Database) -> None:
+        """A submission is warned, as where there is none; what can be downloaded, or a job has loaded, is there."""
+        submission = factories.submission(dataset="cifar2")
+        register(database, "a", datasets=({**COPY, "ready": False},))
+        assert queries.warnings_for(database, submission, silent_seconds=SILENT)
+        register(database, "a", datasets=({**COPY, "ready": False, "source": "download"},))
+        assert queries.warnings_for(database, submission, silent_seconds=SILENT) == []
 
 
 class TestQueues:

@@ -127,6 +127,18 @@ def test_datasets_names_the_classes_where_not_all_are_held(
     assert "letters   a, b, c  w0, w1 (a, b); w2\n" in run("datasets").out
 
 
+@pytest.mark.usefixtures("service")
+def test_datasets_names_what_is_passed_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are no images by their names, and copies that lack files: of hidden files not a word."""
+    copy = {"source": "folder", "place": "/data/letters", "classes": ["a", "b"], "workers": ["w0"], "ready": True}
+    broken = {**copy, "source": "torchvision", "place": "/data/broken", "workers": ["w1"], "ready": False}
+    held = [{**copy, "ignored": {".gif": 1200, "hidden": 2}}, {**copy, "ignored": {"hidden": 2}}, broken]
+    items = [{"name": "letters", "classes": ["a", "b"], "held": held}]
+    monkeypatch.setitem(CATALOG, "/v1/datasets", {"items": items, "next_cursor": None})
+    found = "w0; incomplete: /data/broken; passed over in /data/letters: 1,200 .gif\n"
+    assert f"letters   a, b     {found}" in run("datasets").out
+
+
 def test_no_service(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a service the exit code is 4 and the message says how to start one."""
     monkeypatch.setenv("FLIGHTLINE_URL", "http://127.0.0.1:9")

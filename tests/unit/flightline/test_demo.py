@@ -53,11 +53,15 @@ def test_three_networks_on_real_images(run: Run, service: FakeService, stack: li
     assert "NO REAL IMAGES" not in outcome.err
 
 
+BROKEN = {"name": "cifar10", "classes": ["airplane", "bird"], "ready": False, "source": "torchvision"}
+
+
+@pytest.mark.parametrize("held", [[], [BROKEN]])
 def test_the_drawn_set_only_when_nothing_else_is_there(
-    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch, held: list[dict[str, Any]]
 ) -> None:
-    """Without real images the demo takes `synthetic` and says so loudly."""
-    items = [item | {"held": []} for item in CATALOG["/v1/datasets"]["items"]]
+    """Without real images, or with a broken copy alone, the demo takes `synthetic` and says so loudly."""
+    items = [item | {"held": held} for item in CATALOG["/v1/datasets"]["items"]]
     monkeypatch.setitem(CATALOG, "/v1/datasets", {"items": items, "next_cursor": None})
     outcome = run("demo", "--epochs", "1")
     assert outcome.code == 0

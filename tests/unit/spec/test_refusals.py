@@ -307,6 +307,24 @@ def test_a_torchvision_network_wants_images_of_its_size(monkeypatch: pytest.Monk
     assert "takes images of 3 × 32 × 32, and those of synthetic are 1 × 28 × 28" in error.detail
 
 
+@pytest.mark.parametrize("padding, mode, fits", [(7, "reflect", True), (8, "reflect", False), (12, "constant", True)])
+def test_a_crop_mirrors_no_more_than_there_is(
+    monkeypatch: pytest.MonkeyPatch, padding: int, mode: str, fits: bool
+) -> None:
+    """An image of 8 × 8 pixels has 7 beside its outermost one; a black margin may be of any width."""
+    small = {"synthetic": dataclasses.replace(DATASETS["synthetic"], input_shape=(3, 8, 12))}
+    for module in ("networks", "rules"):
+        monkeypatch.setattr(f"shared.spec.{module}.DATASETS", small)
+    crop = {"kind": "crop", "padding": padding, "padding_mode": mode}
+    document = {**PRESET, "dataset": "synthetic", "training": {"augment": [{"kind": "flip"}, crop]}}
+    if fits:
+        parse_spec(document, Caps())
+    else:
+        error = refusal(document)
+        assert [problem.pointer for problem in error.errors] == ["/training/augment/1/padding"]
+        assert "must be from 1 to 7, as the images of synthetic have no more pixels to mirror, not 8" in error.detail
+
+
 def test_what_a_short_form_or_preset_stands_for_is_blamed_on_it() -> None:
     """An error in what was not sent points at the name that stands for it."""
     for document, pointer in (({"architecture": "notebook-linear"}, "/architecture"), (PRESET, "/preset")):

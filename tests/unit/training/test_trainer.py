@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from typing import Any
@@ -12,13 +13,22 @@ from torch import Generator, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from tests.unit.training.tiny import Recording, raises_after, timeless, tiny_data, tiny_plan
+from tests.unit.training.tiny import CONVNET, CPU, Recording, raises_after, timeless, tiny_data, tiny_plan
 from worker.training.datasets import Split
-from worker.training.errors import CancelRequested, InvalidPlan, NonFiniteLoss
+from worker.training.errors import CancelRequested, InvalidPlan, LastBatchTooSmall, NonFiniteLoss
 from worker.training.evaluation import evaluate
 from worker.training.loader import normalizer
-from worker.training.networks import build_network
-from worker.training.plan import EarlyStoppingPlan, MlpPlan, OptimizerPlan, SchedulePlan, TrainingPlan
+from worker.training.networks import build_network, needs_two_samples
+from worker.training.plan import (
+    AugmentPlan,
+    EarlyStoppingPlan,
+    LayerPlan,
+    LayersPlan,
+    MlpPlan,
+    OptimizerPlan,
+    SchedulePlan,
+    TrainingPlan,
+)
 from worker.training.results import EpochResult
 from worker.training.schedules import learning_rates
 from worker.training.trainer import train
@@ -219,3 +229,46 @@ def test_weights_that_are_best_and_last_are_there_once() -> None:
     assert result.weights["last"] is result.weights["best"]
     later = Recording(tiny_plan(epochs=6, optimizer=OptimizerPlan(lr=0.1)), DATA).result
     assert (later.weights["last"] is later.weights["best"]) == (later.best_epoch == 6)
+
+
+FEATURES = (LayerPlan("flatten"), LayerPlan("batchnorm"), LayerPlan("linear", (("out_features", 2),)))
+POOLED = (LayerPlan("maxpool2d", (("kernel_size", 32),)), LayerPlan("batchnorm"), LayerPlan("flatten"), FEATURES[-1])
+
+
+@pytest.mark.parametrize("layers", [FEATURES, POOLED])
+@pytest.mark.parametrize("engine", ["reference", "resident"])
+@pytest.mark.parametrize("images, batch_size", [(21, 40), (48, 95), (3, 1)])
+def test_a_last_batch_of_one_is_refused_before_training(
+    layers: tuple[LayerPlan, ...], engine: str, images: int, batch_size: int
+) -> None:
+    """Where a batchnorm could not take it: permanent, with both numbers, before the first step."""
+    data = tiny_data(images)
+    if images == 21:
+        data = dataclasses.replace(data, train=Split(data.train.images[:41], data.train.labels[:41]))
+    plan = tiny_plan(architecture=LayersPlan(layers), engine=engine, batch_size=batch_size)
+    epochs: list[EpochResult] = []
+    with pytest.raises(
+        LastBatchTooSmall, match=f"{len(data.train)} training images.*batches of {batch_size}"
+    ) as caught:
+        train(plan, data, CPU, on_epoch=epochs.append, check=raises_after(1, CancelRequested()))
+    assert (caught.value.code, caught.value.retryable, epochs) == ("last_batch_too_small", False, [])
+
+
+def test_a_last_batch_of_one_is_fine_for_images() -> None:
+    """A batchnorm over more than one pixel takes it; and looking for that changes no bit of the run."""
+    plan = tiny_plan(architecture=CONVNET, batch_size=95)
+    network = build_network(plan)
+    before, state = copy.deepcopy(network.state_dict()), torch.get_rng_state()
+    assert not needs_two_samples(network, torch.rand(2, 3, 32, 32, generator=Generator()))
+    assert network.training
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert len(Recording(plan, DATA).epochs) == plan.epochs
+
+
+def test_a_margin_wider_than_the_image_is_refused() -> None:
+    """Mirroring more pixels than there are would repeat the wrong ones, or fail in the middle of an epoch."""
+    images = Split(DATA.train.images[..., :8, :8].contiguous(), DATA.train.labels)
+    plan = tiny_plan(augment=(AugmentPlan("crop", padding=8, padding_mode="reflect"),))
+    with pytest.raises(InvalidPlan, match="mirrors 8 pixels of images with 8 on a side: at most 7 will do"):
+        Recording(plan, dataclasses.replace(DATA, train=images))

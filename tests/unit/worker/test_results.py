@@ -125,6 +125,15 @@ def _loaded(**values: Any) -> Statistics:
     return Statistics(classes=classes, counts=counts, mean=(0.5,) * 3, std=(0.2,) * 3, **known)
 
 
+def _add_images(context: Context, *splits: str) -> None:
+    """Class folders with one image for each of three classes."""
+    for split in splits:
+        for name in ("airplane", "bird", "ship"):
+            folder = context.settings.datasets_dir / "cifar10" / split / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (32, 32)).save(folder / "1.png")
+
+
 def _reported(db: FlakyDatabase) -> list[dict[str, Any]]:
     """The data sets of the one worker that there is."""
     (worker,) = queries.workers(db, silent_seconds=60)
@@ -208,15 +217,21 @@ class TestContext:
     def test_a_data_set_that_came_after_the_survey(self, context: Context, db: FlakyDatabase) -> None:
         """It is surveyed then: the whole of it is reported, not just the classes of the latest job."""
         context.register()
-        for split in ("train", "val"):
-            for name in ("airplane", "bird", "ship"):
-                folder = context.settings.datasets_dir / "cifar10" / split / name
-                folder.mkdir(parents=True)
-                Image.new("RGB", (32, 32)).save(folder / "1.png")
+        _add_images(context, "train", "val")
         context.report_loaded(_loaded(name="cifar10", source="folder", classes=("airplane", "bird")))
 
         held = [(one["fingerprint"], one["classes"]) for one in _reported(db) if one["source"] == "folder"]
         assert held == [(None, ["airplane", "bird", "ship"]), ("f" * 64, ["airplane", "bird"])]
+
+    def test_a_data_set_that_was_mended_after_the_survey(self, context: Context, db: FlakyDatabase) -> None:
+        """What counts as held is the copy as it lies there now, no longer the incomplete one."""
+        _add_images(context, "train")
+        context.register()
+        assert [one["ready"] for one in _reported(db) if one["source"] == "folder"] == [False]
+        _add_images(context, "val")
+        context.report_loaded(_loaded(name="cifar10", source="folder", classes=("airplane", "bird")))
+
+        assert [one["ready"] for one in _reported(db) if one["source"] == "folder" and "ready" in one] == [True]
 
     def test_giving_back_survives_a_missing_database_and_a_missing_redis(
         self, context: Context, db: FlakyDatabase

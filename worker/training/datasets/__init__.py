@@ -1,6 +1,6 @@
 """Data sets: what this machine holds, and images as tensors, decoded once."""
 
-from worker.training.datasets.loading import find, load, survey
+from worker.training.datasets.loading import candidates, load, survey
 from worker.training.datasets.records import HeldDataset, LoadedDataset, Split, Statistics, statistics
 from worker.training.datasets.registry import DATASETS, Dataset
 
@@ -11,7 +11,7 @@ __all__ = [
     "LoadedDataset",
     "Split",
     "Statistics",
-    "find",
+    "candidates",
     "load",
     "statistics",
     "survey",

@@ -13,9 +13,14 @@ import torch
 
 from worker.training.datasets.records import Split, fingerprint
 from worker.training.datasets.sources import Source, Splits
-from worker.training.files import write_atomically
+from worker.training.errors import DatasetCorrupt
+from worker.training.files import shown, write_atomically
 
-FORMAT = 1
+FORMAT = 2
+"""Rises when equal files give other pixels; 2: 16-bit greys keep their range, and EXIF's orientation counts."""
+
+READINGS = 3
+"""How often files are read that change meanwhile."""
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +29,35 @@ def cached_decode(source: Source, classes: tuple[str, ...], cache_dir: Path) -> 
     """Both splits, from the cache if it belongs to these very files, otherwise decoded and then cached.
 
     A cache that is damaged or out of date is made anew. If it cannot be written the images are used all the same.
+    Files that change while they are read are read again. Raises DatasetCorrupt where they keep changing.
     """
     path = cache_path(source, classes, cache_dir)
-    listing = source.listing(classes)
+    listing = source.inventory(classes).listing
     splits = _read(path, listing, classes)
     if splits is None:
-        splits = source.decode(classes)
-        _write(path, source.listing(classes), classes, splits)
+        splits, listing = _steady_decode(source, classes)
+        _write(path, listing, classes, splits)
     return splits
+
+
+def _steady_decode(source: Source, classes: tuple[str, ...]) -> tuple[Splits, str]:
+    """Both splits, and the listing of the files that they were read from: the same before and after."""
+    for _ in range(READINGS):
+        before = source.inventory(classes).listing
+        failure: DatasetCorrupt | None = None
+        try:
+            splits = source.decode(classes)
+        except DatasetCorrupt as error:
+            failure = error
+        if source.inventory(classes).listing != before:
+            log.info("dataset_changed_while_read", extra={"path": source.place})
+        elif failure is not None:
+            raise failure
+        else:
+            return splits, before
+    raise DatasetCorrupt(
+        Path(source.place), "its files change while they are read", "Let whatever writes them finish, then retry."
+    )
 
 
 def cache_path(source: Source, classes: tuple[str, ...], cache_dir: Path) -> Path:
@@ -50,7 +76,7 @@ def _read(path: Path, listing: str, classes: tuple[str, ...]) -> Splits | None:
     except FileNotFoundError:
         return None
     except Exception as error:  # noqa: BLE001 - damaged files fail in many ways, and all mean: decode again
-        log.warning("dataset_cache_unreadable", extra={"path": str(path), "reason": str(error)})
+        log.warning("dataset_cache_unreadable", extra={"path": shown(path), "reason": str(error)})
         return None
     return (train, val) if intact else None
 
@@ -71,4 +97,4 @@ def _write(path: Path, listing: str, classes: tuple[str, ...], splits: Splits) -
     try:
         write_atomically(path, buffer.getbuffer())
     except OSError as error:
-        log.warning("dataset_cache_not_written", extra={"path": str(path), "reason": str(error)})
+        log.warning("dataset_cache_not_written", extra={"path": shown(path), "reason": str(error)})

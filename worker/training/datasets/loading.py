@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from worker.training.datasets.cache import cached_decode
+from worker.training.datasets.folders import HIDDEN
 from worker.training.datasets.records import HeldDataset, LoadedDataset, loaded_dataset
 from worker.training.datasets.registry import DATASETS
-from worker.training.datasets.sources import Source
-from worker.training.errors import DatasetCorrupt, DatasetUnavailable, InvalidPlan
+from worker.training.datasets.sources import Place, Source, in_words
+from worker.training.errors import CopyIncomplete, DatasetCorrupt, DatasetUnavailable, InvalidPlan
 from worker.training.plan import DatasetPlan
 
 log = logging.getLogger(__name__)
@@ -22,23 +24,27 @@ def survey(data_dir: Path, allow_download: bool = False) -> tuple[HeldDataset, .
     A folder that may not be read is left out, with a warning: a survey is for reporting, and never fails.
     """
     held = (
-        _held(dataset.name, source)
+        _held(dataset.name, place)
         for dataset in DATASETS.values()
-        for source in dataset.sources(data_dir, allow_download)
+        for place in dataset.places(data_dir, allow_download)
     )
     return tuple(one for one in held if one is not None)
 
 
 def load(plan: DatasetPlan, data_dir: Path, cache_dir: Path, allow_download: bool = False) -> LoadedDataset:
-    """The images that the plan asks for. A repeated call in one process costs a few system calls.
+    """The images that the plan asks for. A repeated call in one process costs a system call a file.
 
-    Such a call notices files that came or went, but not one that was overwritten: restart the worker after mending a
-    data set. Raises DatasetUnavailable or DatasetCorrupt, both of which say what to do.
+    A copy that turns out to lack files is passed over for the next one, with a warning. Raises DatasetUnavailable or
+    DatasetCorrupt, both of which say what to do.
     """
     try:
-        source = find(plan, data_dir, allow_download)
-        limits = plan.train_per_class, plan.val_per_class
-        return _loaded(source, source.marker(), plan.name, plan.classes, limits, cache_dir)
+        *others, last = candidates(plan, data_dir, allow_download)
+        for place in others:
+            try:
+                return _load(place, plan, cache_dir)
+            except CopyIncomplete as error:
+                log.warning("dataset_copy_passed_over", extra={"path": place.place, "reason": error.detail})
+        return _load(last, plan, cache_dir)
     except OSError as error:
         path = Path(error.filename or data_dir)
         raise DatasetCorrupt(
@@ -46,45 +52,73 @@ def load(plan: DatasetPlan, data_dir: Path, cache_dir: Path, allow_download: boo
         ) from error
 
 
-def find(plan: DatasetPlan, data_dir: Path, allow_download: bool = False) -> Source:
-    """The first source that holds all of the plan's classes. Raises DatasetUnavailable."""
+def candidates(plan: DatasetPlan, data_dir: Path, allow_download: bool = False) -> list[Place]:
+    """The places that hold all of the plan's classes, the first to be preferred. Raises DatasetUnavailable for none."""
     if plan.name not in DATASETS:
         raise InvalidPlan(f"unknown data set {plan.name!r}; known are {', '.join(DATASETS)}")
-    sources = DATASETS[plan.name].sources(data_dir, allow_download)
-    for source in sources:
-        if set(plan.classes) <= set(source.classes()):
-            return source
-    looked = "; ".join(f"{source.place} ({_holding(source)})" for source in sources)
+    places = DATASETS[plan.name].places(data_dir, allow_download)
+    holding = [place for place in places if set(plan.classes) <= set(place.classes())]
+    if holding:
+        return holding
+    looked = "; ".join(f"{place.place} ({place.holding()})" for place in places)
     raise DatasetUnavailable(
         f"The data set {plan.name} with the classes {', '.join(plan.classes)} is not on this machine. Looked in: "
         f"{looked}. Put a copy there, point FLIGHTLINE_DATA_DIR at one, or set FLIGHTLINE_ALLOW_DOWNLOAD=true."
     )
 
 
+def _load(place: Place, plan: DatasetPlan, cache_dir: Path) -> LoadedDataset:
+    source = place.source()
+    inventory = source.inventory(plan.classes)
+    _report_ignored(source, inventory.ignored)
+    limits = plan.train_per_class, plan.val_per_class
+    data = _loaded(source, inventory.listing, plan.name, plan.classes, limits, cache_dir)
+    _report_fewer(plan, data)
+    return data
+
+
 @lru_cache(maxsize=2)
 def _loaded(
     source: Source,
-    marker: str,
+    listing: str,
     name: str,
     classes: tuple[str, ...],
     limits: tuple[int | None, int | None],
     cache_dir: Path,
 ) -> LoadedDataset:
-    del marker  # part of the key: a change in the folders loads anew
+    del listing  # part of the key: a change of any file loads anew
     train, val = cached_decode(source, classes, cache_dir)
     train, val = train.first_of_each(limits[0]), val.first_of_each(limits[1])
     return loaded_dataset(name, source.kind, classes, train, val)
 
 
-def _held(name: str, source: Source) -> HeldDataset | None:
+def _report_ignored(place: Place, ignored: Mapping[str, int]) -> None:
+    """Say which files are no images by their names; of what systems leave in folders, quietly."""
+    if ignored:
+        level = logging.DEBUG if {*ignored} == {HIDDEN} else logging.WARNING
+        log.log(level, "dataset_files_ignored", extra={"path": place.place, "files": in_words(ignored)})
+
+
+def _report_fewer(plan: DatasetPlan, data: LoadedDataset) -> None:
+    """Say which classes have fewer images than the plan's limit would take."""
+    for name, asked, split in (
+        ("train_per_class", plan.train_per_class, data.train),
+        ("val_per_class", plan.val_per_class, data.val),
+    ):
+        counts = dict(zip(data.classes, split.counts(len(data.classes)), strict=True))
+        fewer = [f"{label} {count:,}" for label, count in counts.items() if asked is not None and count < asked]
+        if fewer:
+            log.warning("dataset_has_fewer_images", extra={name: asked, "there": ", ".join(fewer)})
+
+
+def _held(name: str, place: Place) -> HeldDataset | None:
     try:
-        if not source.classes():
+        classes = place.classes()
+        if not classes:
             return None
-        return HeldDataset(name, source.kind, source.place, source.classes(), source.counts(), source.ready())
+        ignored = dict(place.ignored())
+        _report_ignored(place, ignored)
+        return HeldDataset(name, place.kind, place.place, classes, place.counts(), place.ready(), ignored)
     except OSError as error:
-        log.warning("dataset_unreadable", extra={"path": source.place, "reason": str(error)})
+        log.warning("dataset_unreadable", extra={"path": place.place, "reason": error.strerror})
         return None
-
-
-def _holding(source: Source) -> str:
-    return ", ".join(source.classes()) or "nothing there"

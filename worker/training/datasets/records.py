@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
@@ -46,6 +47,7 @@ class HeldDataset:
         classes: the classes held, in the data set's own order.
         counts: for each class, its training and validation images.
         ready: whether a job can have it at once, without downloading or mending it.
+        ignored: how many files beside the images are passed over, by suffix.
     """
 
     name: str
@@ -54,6 +56,7 @@ class HeldDataset:
     classes: tuple[str, ...]
     counts: dict[str, tuple[int, int]]
     ready: bool
+    ignored: Mapping[str, int]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""Where a data set can come from: the interface, and the source that draws."""
+"""Where a data set can come from: the interfaces, and the source that draws."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from worker.training.datasets.records import Split
@@ -18,8 +19,29 @@ Counts = dict[str, tuple[int, int]]
 """Training and validation images of each class."""
 
 
-class Source(Protocol):
-    """One place that holds (some classes of) a data set. Hashable; equal sources read the same files."""
+@dataclass(frozen=True)
+class Inventory:
+    """The files that some classes of a source consist of, without their content.
+
+    Attributes:
+        listing: changes when any file comes, goes, or is written to: decides whether decoded images still hold.
+        ignored: how many files are no images by their names, by suffix.
+    """
+
+    listing: str
+    ignored: Mapping[str, int] = field(default_factory=dict)
+
+
+def in_words(ignored: Mapping[str, int], most: int = 6) -> str:
+    """Numbers of files by suffix, the largest first: `12 .gif, 1 .txt, 3 hidden`."""
+    ordered = sorted(ignored.items(), key=lambda pair: (-pair[1], pair[0]))
+    rest = sum(number for _, number in ordered[most:])
+    words = [f"{number:,} {suffix}" for suffix, number in ordered[:most]]
+    return ", ".join([*words, f"{rest:,} others"] if rest else words)
+
+
+class Place(Protocol):
+    """One place where (some classes of) a data set can be had."""
 
     @property
     def kind(self) -> str:
@@ -38,14 +60,27 @@ class Source(Protocol):
     def ready(self) -> bool:
         """Whether everything is there, as far as a look at the folders can tell."""
 
-    def marker(self) -> str:
-        """Changes when files come or go. A few system calls: asked before every job."""
+    def ignored(self) -> Mapping[str, int]:
+        """How many files beside the images are passed over, by suffix."""
 
-    def listing(self, classes: tuple[str, ...]) -> str:
-        """Changes when any file's name, size or time does: decides whether a cache on disk still holds."""
+    def holding(self) -> str:
+        """What is there and what is missing, in words."""
+
+    def source(self) -> Source:
+        """Files to read: the place itself, or what is there once they are downloaded. Raises DatasetUnavailable."""
+
+
+class Source(Place, Protocol):
+    """A place with files to read. Hashable; equal sources read the same files."""
+
+    def inventory(self, classes: tuple[str, ...]) -> Inventory:
+        """The files of these classes. Asked for before every job: one system call a file."""
 
     def decode(self, classes: tuple[str, ...]) -> Splits:
-        """Both splits, labelled in the order of `classes`. Raises DatasetCorrupt or DatasetUnavailable."""
+        """Both splits, labelled in the order of `classes`.
+
+        Raises DatasetCorrupt; of a copy that lacks files, CopyIncomplete.
+        """
 
     def __hash__(self) -> int: ...
 
@@ -69,14 +104,22 @@ class Drawn:
         """Always."""
         return True
 
-    def marker(self) -> str:
-        """The version of the drawing."""
-        return f"v{VERSION}"
+    def ignored(self) -> Mapping[str, int]:
+        """Nothing."""
+        return {}
 
-    def listing(self, classes: tuple[str, ...]) -> str:
+    def holding(self) -> str:
+        """Both classes."""
+        return ", ".join(self.classes())
+
+    def source(self) -> Drawn:
+        """Itself."""
+        return self
+
+    def inventory(self, classes: tuple[str, ...]) -> Inventory:
         """The version of the drawing."""
         del classes
-        return self.marker()
+        return Inventory(f"v{VERSION}")
 
     def decode(self, classes: tuple[str, ...]) -> Splits:
         """Draw both splits: a few seconds."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
+import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from worker.training.datasets.records import Split
-from worker.training.errors import DatasetCorrupt, DatasetUnavailable
+from worker.training.datasets.sources import Inventory
+from worker.training.errors import CopyIncomplete
+from worker.training.files import shown, signature
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 TRAIN_PER_CLASS, VAL_PER_CLASS = 5000, 1000
@@ -19,7 +23,6 @@ TRAIN_PER_CLASS, VAL_PER_CLASS = 5000, 1000
 # As in torchvision's CIFAR10, which is imported only where something is read: it takes longer to import than torch.
 FOLDER = "cifar-10-batches-py"
 BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
-URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class TorchvisionCopy:
     @property
     def place(self) -> str:
         """The folder."""
-        return str(self.folder)
+        return shown(self.folder)
 
     def classes(self) -> tuple[str, ...]:
         """All ten."""
@@ -51,92 +54,64 @@ class TorchvisionCopy:
         """Whether every batch is there."""
         return all(path.is_file() for path in self._files())
 
-    def marker(self) -> str:
-        """Sizes and times of the six batches."""
-        return self.listing(CLASSES)
+    def ignored(self) -> Mapping[str, int]:
+        """Nothing: the files to read are known by their names."""
+        return {}
 
-    def listing(self, classes: tuple[str, ...]) -> str:
-        """Sizes and times of the six batches."""
+    def holding(self) -> str:
+        """All ten classes, or nothing."""
+        return ", ".join(self.classes()) or "nothing there"
+
+    def source(self) -> TorchvisionCopy:
+        """The copy itself."""
+        return self
+
+    def inventory(self, classes: tuple[str, ...]) -> Inventory:
+        """Sizes, times and inodes of the six batches."""
         del classes
-        return str([_signature(path) for path in self._files()])
+        return Inventory(str([f"{path.name} {signature(path)}" for path in self._files()]))
+
+    def intact(self) -> bool:
+        """Whether every batch is the published one: reads them all."""
+        from torchvision.datasets import CIFAR10
+
+        try:
+            for name, md5 in [*CIFAR10.train_list, *CIFAR10.test_list]:
+                self._content(name, md5)
+        except CopyIncomplete:
+            return False
+        return True
 
     def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
-        """The images of these classes, in the file's order. Raises DatasetCorrupt for a damaged or missing batch."""
+        """The images of these classes, in the file's order. Raises CopyIncomplete for a damaged or missing batch."""
         from torchvision.datasets import CIFAR10
-        from torchvision.datasets.utils import check_integrity
 
-        published = dict([*CIFAR10.train_list, *CIFAR10.test_list])
-        for path in self._files():
-            md5 = published[path.name]
-            if not check_integrity(str(path), md5):
-                problem = "this file is damaged" if path.exists() else "this file is missing"
-                raise DatasetCorrupt(path, problem, f"Delete {self.folder} and put a fresh copy there.")
-        return self._split(classes, train=True), self._split(classes, train=False)
+        train, val = ([self._batch(*file) for file in files] for files in (CIFAR10.train_list, CIFAR10.test_list))
+        return _split(train, classes), _split(val, classes)
 
     def _files(self) -> list[Path]:
         return [self.folder / name for name in BATCHES]
 
-    def _split(self, classes: tuple[str, ...], *, train: bool) -> Split:
-        from torchvision.datasets import CIFAR10
+    def _batch(self, name: str, md5: str) -> dict[str, Any]:
+        batch: dict[str, Any] = pickle.loads(self._content(name, md5), encoding="latin1")  # noqa: S301 - as published
+        return batch
 
-        whole = CIFAR10(str(self.data_dir), train=train)
-        label_of = np.full(len(CLASSES), -1)
-        label_of[[CLASSES.index(name) for name in classes]] = np.arange(len(classes))
-        labels = label_of[np.asarray(whole.targets)]
-        images = np.ascontiguousarray(whole.data[labels >= 0].transpose(0, 3, 1, 2))
-        return Split(torch.from_numpy(images), torch.from_numpy(labels[labels >= 0]))
-
-
-@dataclass(frozen=True)
-class Download:
-    """CIFAR-10 from its home page, once, where that is allowed; then read like any torchvision copy."""
-
-    data_dir: Path
-    kind = "download"
-
-    @property
-    def place(self) -> str:
-        """Where it comes from."""
-        return URL
-
-    def classes(self) -> tuple[str, ...]:
-        """All ten."""
-        return CLASSES
-
-    def counts(self) -> dict[str, tuple[int, int]]:
-        """The published ones."""
-        return dict.fromkeys(CLASSES, (TRAIN_PER_CLASS, VAL_PER_CLASS))
-
-    def ready(self) -> bool:
-        """Not before it is downloaded; then it is a `TorchvisionCopy`."""
-        return False
-
-    def marker(self) -> str:
-        """Never changes."""
-        return self.place
-
-    def listing(self, classes: tuple[str, ...]) -> str:
-        """Never changes."""
-        del classes
-        return self.place
-
-    def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
-        """Download, unless another worker has just done so, and read. Raises DatasetUnavailable if that fails."""
-        from torchvision.datasets import CIFAR10
-
-        try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            with (self.data_dir / ".cifar10.lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                CIFAR10(str(self.data_dir), download=True)
-        except (OSError, RuntimeError) as error:
-            message = f"CIFAR-10 could not be downloaded from {self.place} to {self.data_dir}: {error}"
-            raise DatasetUnavailable(message) from error
-        return TorchvisionCopy(self.data_dir).decode(classes)
+    def _content(self, name: str, md5: str) -> bytes:
+        """The file's bytes, once they are known to be the published ones."""
+        path = self.folder / name
+        remedy = f"Delete {shown(self.folder)} and put a fresh copy there, or set FLIGHTLINE_ALLOW_DOWNLOAD=true."
+        if not path.is_file():
+            raise CopyIncomplete(path, "this file is missing", remedy)
+        content = path.read_bytes()
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+            raise CopyIncomplete(path, "this file is damaged", remedy)
+        return content
 
 
-def _signature(path: Path) -> str:
-    if not path.exists():
-        return f"{path.name} missing"
-    status = path.stat()
-    return hashlib.sha256(f"{path.name} {status.st_size} {status.st_mtime_ns}".encode()).hexdigest()
+def _split(batches: list[dict[str, Any]], classes: tuple[str, ...]) -> Split:
+    """Of the batches (N, 3072), channel by channel, the images of these classes."""
+    label_of = np.full(len(CLASSES), -1)
+    label_of[[CLASSES.index(name) for name in classes]] = np.arange(len(classes))
+    labels = label_of[np.concatenate([batch["labels"] for batch in batches])]
+    images = np.concatenate([batch["data"] for batch in batches]).reshape(-1, 3, 32, 32)[labels >= 0]
+    return Split(torch.from_numpy(images), torch.from_numpy(labels[labels >= 0]))

@@ -1,8 +1,10 @@
-"""Class folders: order, and every way in which a file can be bad."""
+"""Class folders: order, what is passed over, and every change that must be noticed."""
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from torch import Tensor
 from tests.unit.training.tiny import tiny_data
 from worker.training.datasets import load, survey
 from worker.training.datasets.folders import ClassFolders
-from worker.training.errors import DatasetCorrupt
+from worker.training.datasets.sources import in_words
+from worker.training.errors import DatasetCorrupt, DatasetUnavailable
 from worker.training.plan import DatasetPlan
 
 PLAN = DatasetPlan("cifar10", ("airplane", "bird"))
@@ -38,6 +41,11 @@ def fill(
             folder.mkdir(parents=True)
             for number in range(count):
                 save(next(pictures), folder / f"{number:04}.png")
+
+
+def field(caplog: pytest.LogCaptureFixture, name: str) -> list[object]:
+    """The values of this field in the events that have one."""
+    return [vars(record)[name] for record in caplog.records if name in vars(record)]
 
 
 @pytest.fixture
@@ -64,11 +72,50 @@ def test_a_test_folder_is_the_validation_split(tmp_path: Path) -> None:
     assert len(load(PLAN, tmp_path, tmp_path).val) == 4
 
 
-def test_other_files_are_passed_over(root: Path) -> None:
-    """Notes, hidden files and thumbnails are not images."""
-    for name in ("README.md", ".0000.png", "Thumbs.db"):
+def test_other_files_are_passed_over_and_named(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log says how many files of which suffix are no images; the survey reports the same, hidden ones too."""
+    for name in ("README.md", ".0000.png", "Thumbs.db", ".DS_Store", "a.gif", "b.GIF", "LICENSE", "0001.png.part"):
         (root / "train" / "bird" / name).write_bytes(b"no image")
-    assert len(load(PLAN, root.parent, root).train) == 8
+    (root / "val" / "airplane" / "more").mkdir()
+    with caplog.at_level(logging.INFO):
+        assert len(load(PLAN, root.parent, root).train) == 8
+    assert [record.message for record in caplog.records] == ["dataset_files_ignored"]
+    assert field(caplog, "files") == ["3 hidden, 2 .gif, 1 .md, 1 .part, 1 folder, 1 no suffix"]
+    assert field(caplog, "path") == [str(root)]
+    held = survey(root.parent)[0]
+    assert held.ignored == {"hidden": 3, ".gif": 2, ".md": 1, ".part": 1, "folder": 1, "no suffix": 1}
+
+
+def test_every_job_hears_of_other_files(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Also where the images are decoded already."""
+    (root / "val" / "bird" / "0009.gif").write_bytes(b"no image")
+    for _ in range(2):
+        load(PLAN, root.parent, root)
+    assert field(caplog, "files") == ["1 .gif", "1 .gif"]
+
+
+def test_hidden_files_are_passed_over_in_silence(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What systems leave in every folder is nobody's news."""
+    (root / "val" / "bird" / ".DS_Store").write_bytes(b"no image")
+    with caplog.at_level(logging.INFO):
+        load(PLAN, root.parent, root)
+    assert caplog.records == []
+
+
+def test_many_kinds_of_other_files_are_summed_up() -> None:
+    """The commonest six, then how many there are besides."""
+    assert in_words({f".{number}": 9 - number for number in range(8)}) == "9 .0, 8 .1, 7 .2, 6 .3, 5 .4, 4 .5, 5 others"
+
+
+def test_all_kinds_of_images_are_in_one_order(root: Path) -> None:
+    """PNG, JPEG, PPM, BMP, TIFF and WebP in any case, sorted by their names whatever their kinds."""
+    folder = root / "train" / "bird"
+    for number, suffix in enumerate(("bmp", "PPM", "pgm", "tif", "TIFF", "webp", "Jpeg", "JPG")):
+        picture = torch.full((3, 32, 32), 20 * number, dtype=torch.uint8)
+        pixels = Image.fromarray(picture.permute(1, 2, 0).numpy())
+        (pixels.convert("L") if suffix == "pgm" else pixels).save(folder / f"1{number}.{suffix}")
+    added = load(PLAN, root.parent, root).train.images[8:]
+    assert added[:, 0, 0, 0].tolist() == pytest.approx([20 * number for number in range(8)], abs=1)
 
 
 def test_jpegs_and_grey_images_are_read(root: Path) -> None:
@@ -79,74 +126,23 @@ def test_jpegs_and_grey_images_are_read(root: Path) -> None:
     assert torch.equal(grey, PICTURES[0][:1].expand(3, -1, -1))
 
 
-def cut_off(path: Path) -> None:
-    """Half a file."""
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def cut_off_jpeg(path: Path) -> None:
-    """Half a JPEG under the same name."""
-    save(PICTURES[0], path, "JPEG")
-    cut_off(path)
-
-
-def empty(path: Path) -> None:
-    """No bytes."""
-    path.write_bytes(b"")
-
-
-def text(path: Path) -> None:
-    """Something else under an image's name."""
-    path.write_text("404: not found")
-
-
-def larger(path: Path) -> None:
-    """An image of another size."""
-    save(torch.zeros(3, 32, 40, dtype=torch.uint8), path)
-
-
-def dangling(path: Path) -> None:
-    """A link to nothing."""
-    path.unlink()
-    path.symlink_to("nowhere.png")
-
-
-def directory(path: Path) -> None:
-    """A folder with an image's name."""
-    path.unlink()
-    path.mkdir()
-
-
-@pytest.mark.parametrize(
-    "spoil, problem",
-    [
-        (cut_off, "cannot be read"),
-        (cut_off_jpeg, "cannot be read"),
-        (empty, "cannot be read"),
-        (text, "cannot be read"),
-        (larger, "40 × 32 pixels, not 32 × 32"),
-        (dangling, "missing"),
-        (directory, "cannot be read"),
-    ],
-)
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_a_bad_file_is_named(root: Path, split: str, spoil: Callable[[Path], None], problem: str) -> None:
-    """A short, empty, wrong, missing or differently sized image is permanent, named, and comes with a remedy."""
+def test_a_bad_file_is_named(root: Path, split: str) -> None:
+    """A file that is no image is permanent, named, and comes with a remedy, whatever else is there."""
     path = root / split / "bird" / "0001.png"
-    spoil(path)
-    with pytest.raises(DatasetCorrupt, match=problem) as caught:
+    path.write_text("404: not found")
+    with pytest.raises(DatasetCorrupt, match="cannot be read") as caught:
         load(PLAN, root.parent, root)
     assert caught.value.path == path
-    assert str(path) in caught.value.detail
     assert "delete it" in caught.value.detail
     assert not caught.value.retryable
 
 
 def test_an_empty_class_is_named(root: Path) -> None:
-    """A folder without images is not a class without images."""
+    """A folder without images is not a class without images; what lies there instead is said."""
     for path in (root / "val" / "airplane").iterdir():
-        path.unlink()
-    with pytest.raises(DatasetCorrupt, match="no images"):
+        path.rename(path.with_suffix(".gif"))
+    with pytest.raises(DatasetCorrupt, match=r"val/airplane: there are no images in this folder \(2 \.gif\)"):
         load(PLAN, root.parent, root)
     assert not survey(root.parent)[0].ready
 
@@ -157,7 +153,7 @@ def test_a_folder_that_may_not_be_read_is_named(root: Path, monkeypatch: pytest.
     def denied(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "iterdir", denied)
+    monkeypatch.setattr(os, "scandir", denied)
     with pytest.raises(DatasetCorrupt, match="Permission denied"):
         load(PLAN, root.parent, root)
     assert [held.name for held in survey(root.parent)] == ["synthetic"]
@@ -165,7 +161,7 @@ def test_a_folder_that_may_not_be_read_is_named(root: Path, monkeypatch: pytest.
 
 def test_the_survey_counts_without_decoding(root: Path) -> None:
     """Bad images are counted like good ones: nobody looked inside."""
-    text(root / "train" / "bird" / "0001.png")
+    (root / "train" / "bird" / "0001.png").write_text("404: not found")
     held = survey(root.parent)[0]
     assert (held.name, held.source, held.place, held.ready) == ("cifar10", "folder", str(root), True)
     assert held.classes == ("airplane", "bird")
@@ -178,16 +174,117 @@ def test_a_class_needs_both_splits(root: Path) -> None:
     assert ClassFolders(root, ("airplane", "bird", "cat"), (3, 32, 32)).classes() == ("airplane", "bird")
 
 
-def test_a_file_that_changes_is_noticed(root: Path) -> None:
-    """The listing changes with a file's size or time, the marker with its coming or going."""
+@pytest.mark.parametrize(
+    "missing, found",
+    [
+        (["val"], "train has airplane, bird, but val (or test) is missing: put some images of each class into val/air"),
+        (["train"], "val has airplane, bird, but train is missing: put some images of each class into train/airplane"),
+        (["train", "val"], "no class folders there, such as train/airplane and val/airplane"),
+        (["val/bird"], "airplane; in train alone: bird"),
+    ],
+)
+def test_a_missing_split_is_named(root: Path, missing: list[str], found: str) -> None:
+    """Not "nothing there": which split is missing, and what to put where."""
+    for name in missing:
+        shutil.rmtree(root / name)
+    with pytest.raises(DatasetUnavailable) as caught:
+        load(PLAN, root.parent, root)
+    assert f"{root} ({found}" in caught.value.detail
+
+
+def test_an_empty_val_folder_does_not_hide_test(tmp_path: Path) -> None:
+    """The validation split is where the classes are."""
+    fill(tmp_path / "cifar10", val_name="test")
+    (tmp_path / "cifar10" / "val").mkdir()
+    assert len(load(PLAN, tmp_path, tmp_path).val) == 4
+
+
+def listings(root: Path) -> Callable[[], str]:
+    """The listing of the folders below the root, at each call."""
     source = ClassFolders(root, PLAN.classes, (3, 32, 32))
-    path = root / "train" / "bird" / "0001.png"
-    listings, marker = [source.listing(PLAN.classes)], source.marker()
+    return lambda: source.inventory(PLAN.classes).listing
+
+
+def overwritten(path: Path) -> None:
+    """Other content of the same size, at the old time: as an editor that keeps times, or `rsync --inplace` does."""
+    status = path.stat()
+    path.write_bytes(bytes(reversed(path.read_bytes())))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def touched(path: Path) -> None:
+    """Another time."""
     os.utime(path, ns=(1, 1))
-    listings.append(source.listing(PLAN.classes))
+
+
+def longer(path: Path) -> None:
+    """One byte more."""
     path.write_bytes(path.read_bytes() + b"x")
-    listings.append(source.listing(PLAN.classes))
-    assert len(set(listings)) == 3
-    assert source.marker() == marker
-    os.utime(path.parent, ns=(1, 1))
-    assert source.marker() != marker
+
+
+def removed(path: Path) -> None:
+    """No file."""
+    path.unlink()
+
+
+def renamed(path: Path) -> None:
+    """Another name."""
+    path.rename(path.with_name("9999.png"))
+
+
+@pytest.mark.parametrize("change", [overwritten, touched, longer, removed, renamed])
+@pytest.mark.parametrize("linked", ["file", "file behind two links", "class folder", "split"])
+def test_a_file_that_changes_is_noticed(root: Path, linked: str, change: Callable[[Path], None]) -> None:
+    """Through links too, of files and of folders: what counts is the file that is read."""
+    path = root / "train" / "bird" / "0001.png"
+    elsewhere = root.parent / "elsewhere"
+    place = {"class folder": path.parent, "split": root / "train"}.get(linked, path)
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    if linked == "file behind two links":
+        (root.parent / "between").symlink_to(elsewhere)
+        place.unlink()
+        place.symlink_to(root.parent / "between")
+    listing = listings(root)
+    before = listing()
+    assert listing() == before
+    change(path.resolve())
+    assert listing() != before
+
+
+def test_a_link_that_is_turned_elsewhere_is_noticed(root: Path) -> None:
+    """To a file that differs in nothing that a folder shows."""
+    link = root / "train" / "bird" / "0001.png"
+    one, two = root.parent / "one", root.parent / "two"
+    link.rename(one)
+    two.write_bytes(one.read_bytes())
+    os.utime(two, ns=(one.stat().st_atime_ns, one.stat().st_mtime_ns))
+    link.symlink_to(one)
+    listing = listings(root)
+    before = listing()
+    link.unlink()
+    link.symlink_to(two)
+    assert listing() != before
+
+
+def test_names_that_are_not_utf_8_are_images_too(root: Path) -> None:
+    """They are sorted, decoded, cached and counted; what is passed over is shown with its odd bytes written out."""
+    folder = root / "train" / "bird"
+    for name in (b"caf\xe9.png", b"notes.\xe9"):
+        (folder / os.fsdecode(name)).write_bytes((folder / "0000.png").read_bytes())
+    data = load(PLAN, root.parent, root)
+    assert torch.equal(data.train.images[-1], PICTURES[4])
+    assert survey(root.parent)[0].ignored == {r".\xe9": 1}
+    assert load(PLAN, root.parent, root) is data
+
+
+def test_a_data_directory_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
+    """Every text about it can be kept by a database and sent as JSON."""
+    data_dir = tmp_path / os.fsdecode(b"bilder-\xfc")
+    fill(data_dir / "cifar2")
+    assert load(PLAN, data_dir, data_dir / "cache").source == "folder"
+    held = survey(data_dir)[0]
+    assert held.place.endswith(r"bilder-\xfc/cifar2")
+    with pytest.raises(DatasetUnavailable) as caught:
+        load(DatasetPlan("cifar10", ("cat", "dog")), data_dir, tmp_path)
+    assert caught.value.detail.encode()

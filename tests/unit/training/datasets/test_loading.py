@@ -14,10 +14,12 @@ import torch
 
 from shared.spec import DATASETS as SPEC
 from tests.unit.training.datasets.test_folders import fill
-from worker.training.datasets import DATASETS, find, load, loading, survey
-from worker.training.datasets.cache import cache_path
+from worker.training.datasets import DATASETS, candidates, load, loading, survey
+from worker.training.datasets.cache import FORMAT, READINGS, cache_path
 from worker.training.datasets.folders import ClassFolders
-from worker.training.errors import DatasetUnavailable, InvalidPlan
+from worker.training.datasets.records import Split
+from worker.training.datasets.torchvision_copy import CLASSES
+from worker.training.errors import DatasetCorrupt, DatasetUnavailable, InvalidPlan
 from worker.training.plan import DatasetPlan
 
 PLAN = DatasetPlan("cifar10", ("airplane", "bird"))
@@ -42,6 +44,11 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(ClassFolders, "decode", counted)
     return done
+
+
+def folders(data_dir: Path) -> ClassFolders:
+    """Its class folders."""
+    return ClassFolders(data_dir / "cifar2", CLASSES, (3, 32, 32))
 
 
 def forget() -> None:
@@ -74,8 +81,21 @@ def test_there_is_no_silent_fallback(tmp_path: Path) -> None:
 def test_the_first_source_with_all_classes_is_taken(data_dir: Path) -> None:
     """A folder of two classes comes before one of three, unless the third is asked for."""
     fill(data_dir / "cifar10", train=1, val=1, classes=("airplane", "bird", "cat"))
-    assert find(PLAN, data_dir).place.endswith("cifar2")
-    assert find(DatasetPlan("cifar10", ("cat", "bird")), data_dir).place.endswith("cifar10")
+    assert candidates(PLAN, data_dir)[0].place.endswith("cifar2")
+    assert candidates(DatasetPlan("cifar10", ("cat", "bird")), data_dir)[0].place.endswith("cifar10")
+
+
+def test_class_folders_without_images_hide_no_others(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A copy that lacks images is passed over for a complete one, and the log says so; a bad image is no reason."""
+    fill(data_dir / "cifar10", train=3, val=1)
+    for path in (data_dir / "cifar2" / "val" / "bird").iterdir():
+        path.unlink()
+    assert len(load(PLAN, data_dir, data_dir).train) == 6
+    assert [record.message for record in caplog.records] == ["dataset_copy_passed_over"]
+    assert "cifar2/val/bird: there are no images" in vars(caplog.records[0])["reason"]
+    (data_dir / "cifar10" / "val" / "bird" / "0000.png").write_bytes(b"")
+    with pytest.raises(DatasetCorrupt, match=r"cifar10/val/bird/0000\.png"):
+        load(PLAN, data_dir, data_dir)
 
 
 def test_an_unknown_data_set_is_an_invalid_plan(tmp_path: Path) -> None:
@@ -94,15 +114,110 @@ def test_limits_take_the_first_of_each_class(data_dir: Path) -> None:
     assert some.fingerprint != whole.fingerprint
 
 
+def test_fewer_images_than_asked_for_are_said(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A class that is smaller than the limit is taken whole, and the log says how large it is, at each job."""
+    (data_dir / "cifar2" / "train" / "bird" / "0003.png").unlink()
+    for _ in range(2):
+        some = load(dataclasses.replace(PLAN, train_per_class=4, val_per_class=3), data_dir, data_dir)
+    assert some.train.counts(2) == (4, 3)
+    warnings = [
+        (vars(r).get("train_per_class"), vars(r).get("val_per_class"), vars(r)["there"]) for r in caplog.records
+    ]
+    assert warnings == [(4, None, "bird 3"), (None, 3, "airplane 2, bird 2")] * 2
+
+
 def test_a_process_decodes_once(data_dir: Path, decodings: list[str]) -> None:
-    """The second load is the same object; a new file loads anew."""
+    """The second load is the same object."""
     first = load(PLAN, data_dir, data_dir)
     assert load(PLAN, data_dir, data_dir) is first
-    folder = data_dir / "cifar2" / "train" / "bird"
+    assert len(decodings) == 1
+
+
+def added(folder: Path) -> None:
+    """One more image."""
     (folder / "0009.png").write_bytes((folder / "0000.png").read_bytes())
-    os.utime(folder, ns=(1, 1))  # file systems with coarse times would not show so quick a change
-    assert len(load(PLAN, data_dir, data_dir).train) == 9
-    assert len(decodings) == 2
+
+
+def replaced(folder: Path) -> None:
+    """Another image in place of one, with its time."""
+    status = (folder / "0001.png").stat()
+    (folder / "0001.png").write_bytes((folder / "0000.png").read_bytes())
+    os.utime(folder / "0001.png", ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [added, replaced])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_running_process_sees_changes(data_dir: Path, linked: bool, change: Callable[[Path], None]) -> None:
+    """The next job trains on what is there now, also behind links: no restart."""
+    folder = data_dir / "cifar2" / "train" / "bird"
+    if linked:
+        folder.rename(data_dir / "elsewhere")
+        folder.mkdir()
+        for path in (data_dir / "elsewhere").iterdir():
+            (folder / path.name).symlink_to(path)
+    first = load(PLAN, data_dir, data_dir)
+    change(folder)
+    assert load(PLAN, data_dir, data_dir).fingerprint != first.fingerprint
+
+
+class Changing:
+    """Class folders into which somebody else writes while they are decoded, so many times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, change: Callable[[], None], times: int) -> None:
+        self.decodings = 0
+        decode = ClassFolders.decode
+
+        def interrupted(source: ClassFolders, classes: tuple[str, ...]) -> tuple[Split, Split]:
+            self.decodings += 1
+            try:
+                return decode(source, classes)
+            finally:
+                if self.decodings <= times:
+                    change()
+
+        monkeypatch.setattr(ClassFolders, "decode", interrupted)
+
+
+def test_images_that_change_while_they_are_read_are_read_again(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the job nor the cache gets images that are not there any more."""
+    folder = data_dir / "cifar2" / "train" / "bird"
+    changing = Changing(monkeypatch, lambda: replaced(folder), times=1)
+    data = load(PLAN, data_dir, data_dir)
+    assert torch.equal(data.train.images[5], data.train.images[4])
+    assert changing.decodings == 2
+    forget()
+    assert load(PLAN, data_dir, data_dir).fingerprint == data.fingerprint
+    assert changing.decodings == 2
+
+
+def test_a_copy_that_is_still_being_written_is_awaited(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image that was half there at first is no damaged one."""
+    path = data_dir / "cifar2" / "train" / "bird" / "0002.png"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+
+    def finished() -> None:
+        path.write_bytes(whole)
+
+    Changing(monkeypatch, finished, times=1)
+    assert len(load(PLAN, data_dir, data_dir).train) == 8
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_left_out(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The images are those that are there in the end."""
+    path = data_dir / "cifar2" / "train" / "bird" / "0002.png"
+    Changing(monkeypatch, path.unlink, times=1)
+    assert len(load(PLAN, data_dir, data_dir).train) == 7
+
+
+def test_folders_that_never_come_to_rest_are_refused(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a few readings the message says what is going on."""
+    folder = data_dir / "cifar2" / "train" / "bird"
+    changing = Changing(monkeypatch, lambda: added(folder), times=99)
+    with pytest.raises(DatasetCorrupt, match="change while they are read"):
+        load(PLAN, data_dir, data_dir)
+    assert changing.decodings == READINGS
+    assert not list(data_dir.glob("decoded-*"))
 
 
 def test_a_machine_decodes_once(data_dir: Path, decodings: list[str]) -> None:
@@ -137,11 +252,16 @@ def foreign(path: Path) -> None:
     torch.save({"format": 99}, path)
 
 
-@pytest.mark.parametrize("spoil", [flipped, short, emptied, foreign])
+def older(path: Path) -> None:
+    """As an earlier release wrote it, which may hold 16-bit images in white and photographs on their side."""
+    torch.save(torch.load(path) | {"format": FORMAT - 1}, path)
+
+
+@pytest.mark.parametrize("spoil", [flipped, short, emptied, foreign, older])
 def test_an_invalid_cache_is_made_anew(data_dir: Path, decodings: list[str], spoil: Callable[[Path], None]) -> None:
     """A damaged cache costs a decoding, then there is a good one again."""
     first = load(PLAN, data_dir, data_dir)
-    path = cache_path(find(PLAN, data_dir), PLAN.classes, data_dir)
+    path = cache_path(folders(data_dir), PLAN.classes, data_dir)
     spoil(path)
     for _ in range(2):
         forget()

@@ -1,19 +1,20 @@
-"""torchvision's copy of CIFAR-10, and downloading one."""
+"""torchvision's copy of CIFAR-10."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
-from worker.training.datasets import load, survey, torchvision_copy
+from tests.unit.training.datasets.test_folders import fill
+from worker.training.datasets import download, load, survey, torchvision_copy
 from worker.training.datasets.torchvision_copy import CLASSES
-from worker.training.errors import DatasetCorrupt, DatasetUnavailable
+from worker.training.errors import DatasetCorrupt
 from worker.training.plan import DatasetPlan
 
 PLAN = DatasetPlan("cifar10", ("bird", "airplane"))
@@ -44,7 +45,7 @@ def write_copy(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_names_are_those_of_torchvision() -> None:
     """They are written down here too, so that looking for a copy does not import torchvision, which takes seconds."""
     assert [*torchvision_copy.BATCHES] == [name for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]]
-    assert (CIFAR10.base_folder, CIFAR10.url) == (torchvision_copy.FOLDER, torchvision_copy.URL)
+    assert (CIFAR10.base_folder, CIFAR10.url) == (torchvision_copy.FOLDER, download.URL)
 
 
 def test_the_files_order_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,28 +93,39 @@ def test_the_survey_reports_the_published_counts(tmp_path: Path, monkeypatch: py
     assert set(held.counts.values()) == {(5000, 1000)}
 
 
-def test_downloading_fetches_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it is allowed and nothing is there, torchvision downloads; the next load finds the copy."""
-    (downloaded := tmp_path / "elsewhere").mkdir()
-    write_copy(downloaded, monkeypatch)
-    data_dir = tmp_path / "data"
-    assert next((held.source, held.ready) for held in survey(data_dir, allow_download=True)) == ("download", False)
-
-    def download(self: Any) -> None:
-        (downloaded / "cifar-10-batches-py").rename(Path(self.root) / "cifar-10-batches-py")
-
-    monkeypatch.setattr(CIFAR10, "download", download)
-    first = load(PLAN, data_dir, tmp_path, allow_download=True)
-    assert first.source == "download"
-    assert load(PLAN, data_dir, tmp_path).fingerprint == first.fingerprint
+def test_the_names_file_is_not_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The classes' names are known: a copy without `batches.meta` is complete."""
+    (write_copy(tmp_path, monkeypatch) / "batches.meta").unlink()
+    assert len(load(PLAN, tmp_path, tmp_path).train) == 12
 
 
-def test_a_failed_download_says_from_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No network is DatasetUnavailable, with the address and the reason."""
+@pytest.mark.parametrize("left", [[], ["data_batch_1"], ["data_batch_1", "data_batch_2", "test_batch"]])
+def test_a_broken_off_copy_hides_no_complete_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, left: list[str]
+) -> None:
+    """An empty folder, some batches, or all with the last one cut off: class folders beside it are taken, and said."""
+    folder = write_copy(tmp_path, monkeypatch)
+    for path in folder.iterdir():
+        if path.name not in left:
+            path.unlink()
+        elif path.name == "test_batch":
+            path.write_bytes(path.read_bytes()[:-5])
+    fill(tmp_path / "cifar2")
+    data = load(PLAN, tmp_path, tmp_path)
+    assert (data.source, len(data.train)) == ("folder", 8)
+    assert [record.message for record in caplog.records] == ["dataset_copy_passed_over"]
+    assert vars(caplog.records[0])["path"] == str(folder)
+    assert "test_batch" in vars(caplog.records[0])["reason"] or "missing" in vars(caplog.records[0])["reason"]
 
-    def download(_: Any) -> None:
-        raise OSError("Name or service not known")
 
-    monkeypatch.setattr(CIFAR10, "download", download)
-    with pytest.raises(DatasetUnavailable, match=r"cs\.toronto\.edu.*Name or service"):
-        load(PLAN, tmp_path, tmp_path, allow_download=True)
+def test_a_batch_that_is_overwritten_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damage is found by the next job of the same process, also behind a link and at the old time."""
+    path = write_copy(tmp_path, monkeypatch) / "data_batch_1"
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    load(PLAN, tmp_path, tmp_path)
+    status = path.stat()
+    path.write_bytes(bytes(status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(DatasetCorrupt, match="damaged"):
+        load(PLAN, tmp_path, tmp_path)
