@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flightline.client import Client
+from flightline.client import WHOLE_ID, Client
 from flightline.documents import Document, write_out
 from flightline.errors import UsageError
 
 if TYPE_CHECKING:
     from shared.settings import Settings
 
-SEARCHED_JOBS = 500
-UUID_LENGTH = 36
-SHORTEST_PART = 4
+ID = re.compile(r"[0-9a-f-]{4,36}", re.ASCII)
 
 
 def read_document(source: str) -> Document:
@@ -104,28 +103,19 @@ def _misfit(target: object, path: Sequence[str]) -> str:
 
 
 def find_job(client: Client, text: str) -> str:
-    """The id that is meant: a whole id, ``last`` for the newest job, or a beginning or end that only one has.
-
-    Ids begin with the time, so the ends tell jobs of one minute apart.
+    """The whole id of the job that is meant: by its id, four or more characters of the id's end, or ``last``.
 
     Raises:
-        UsageError: none of the newest 500 jobs has it, or several do.
+        UsageError: the text is none of these.
+        NotFound: no job's id ends so.
+        Conflict: several do; lists them.
     """
     wanted = text.strip().lower()
-    if len(wanted) == UUID_LENGTH:
-        return wanted
     if wanted == "last":
         return _newest(client)
-    if len(wanted) < SHORTEST_PART:
-        raise UsageError(f"{text!r} is too short for an id; write at least {SHORTEST_PART} characters, or `last`.")
-    page = client.page(limit=SEARCHED_JOBS)["items"]
-    found = [job["id"] for job in page if job["id"].startswith(wanted) or job["id"].endswith(wanted)]
-    if not found:
-        raise UsageError(f"None of the newest {len(page)} jobs has an id that begins or ends with {text!r}.")
-    if len(found) > 1:
-        some = "".join(f"\n  {one}" for one in found[:5])
-        raise UsageError(f"{len(found)} jobs have an id that begins or ends with {text!r}; write more of it:{some}")
-    return str(found[0])
+    if not ID.fullmatch(wanted):
+        raise UsageError(f"{text!r} is no job's id. Write four or more characters of its end, or `last`.")
+    return wanted if len(wanted) == WHOLE_ID else client.job(wanted).id
 
 
 def _newest(client: Client) -> str:

@@ -79,7 +79,7 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """The job's status does not allow what was asked."""
+    """The job's status does not allow what was asked, or several jobs' ids end as was asked."""
 
     code = "conflict"
 

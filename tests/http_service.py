@@ -118,9 +118,12 @@ class FakeService:
         if url.path == "/v1/jobs":
             return self._submit(query, body) if method == "POST" else self._page(query)
         if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
-            if match[2] == "events" and match[1] in self.jobs:
-                return self._events(match[1], last_event_id)
-            return self._one(method, match[1], match[2], query, body)
+            found = [one for one in self.jobs if one.endswith(match[1])]
+            if len(found) > 1:
+                return problem(409, "ambiguous_id", f"{len(found)} jobs fit: {', '.join(found)}.")
+            if match[2] == "events" and found:
+                return self._events(found[0], last_event_id)
+            return self._one(method, found[0] if found else match[1], match[2], query, body)
         return self._catalog(url.path)
 
     def _submit(self, query: dict[str, str], body: bytes) -> Answer:

@@ -63,9 +63,10 @@ def test_submit_json_is_the_services_json(run: Run, service: FakeService) -> Non
         (["submit", "missing/file.json"], "cannot be read: No such file"),
         (["submit", "--preset", "x", "--set", "training"], "Write path=value"),
         (["submit", "--preset", "x", "--set", "preset.y=1"], "'y' does not fit into the value \"x\""),
-        (["show", "ab"], "too short for an id"),
+        (["show", "ab"], "Write four or more characters of its end, or `last`"),
+        (["delete", "a/b/c/d"], "is no job's id"),
+        (["show", "\udcff"], "is no job's id"),
         (["show", "last"], "There is no job yet"),
-        (["show", "abcdef99"], "None of the newest 0 jobs"),
         (["up", "--workers", "many"], "Write cpu=2"),
         (["jobs", "--limit", "0"], "greater than or equal to 1"),
         (["nonsense"], "No such command"),
@@ -243,15 +244,28 @@ def test_no_jobs(run: Run, service: FakeService) -> None:
     assert outcome.err.startswith("No jobs.")
 
 
-def test_ids_by_beginning_and_end(run: Run, service: FakeService) -> None:
-    """A part that only one job has is enough; one that several have lists them."""
+def test_ids_by_their_end(run: Run, service: FakeService) -> None:
+    """An end that only one job has is enough; one that several have, and a beginning, are refused by the service."""
     jobs = [service.add(name=name) for name in "ab"]
     assert run("show", jobs[0]["id"][-12:], "--json").json["name"] == "a"
     assert run("show", jobs[1]["id"].upper(), "--json").json["name"] == "b"
     assert run("show", "last", "--json").json["name"] == "b"
-    outcome = run("show", "01936f00")
-    assert outcome.code == 2
+    outcome = run("show", "cdef01")
+    assert (outcome.code, "Traceback" in outcome.err) == (3, False)
     assert all(job["id"] in outcome.err for job in jobs)
+    assert run("show", "01936f00").code == 3
+
+
+@pytest.mark.parametrize("command", ["cancel", "delete"])
+def test_what_cannot_be_taken_back_is_done_to_the_whole_id(run: Run, service: FakeService, command: str) -> None:
+    """The short one is looked up first, and the whole one is printed; one that several have does nothing."""
+    first, second, _ = [service.add(status="queued") for _ in range(3)]
+    outcome = run(command, first["id"][-10:])
+    assert (outcome.code, first["id"] in outcome.out) == (0, True)
+    assert service.requests[-1][1].startswith(f"/v1/jobs/{first['id']}")
+    before = dict(second)
+    assert run(command, "cdef01").code == 3
+    assert service.jobs[second["id"]] == before
 
 
 def test_show_has_the_figures_of_each_class(run: Run, service: FakeService) -> None:
