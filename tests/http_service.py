@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,7 @@ class FakeService:
         cut: numbers of events in whose middle the connection breaks, once each.
         end_after: numbers of events after which a stream is ended in order, once each.
         resume: a job's first attempt is lost after that epoch, and the next one goes on from the first.
+        password: the user and password without which all is refused, as a proxy in front of the service does.
         closing: set when the service stops: its streams end.
     """
 
@@ -42,6 +44,7 @@ class FakeService:
         self.cut: set[int] = set()
         self.end_after: set[int] = set()
         self.resume: int | None = None
+        self.password: tuple[str, str] | None = None
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._next: dict[str, int] = {}
@@ -103,6 +106,12 @@ class FakeService:
         figures = dict.fromkeys(EPOCH_KEYS, 1.0 / number)
         place = {"attempt": job["attempts"], "seq": len(self.history[job["id"]]) + 1}
         self.tell(job, "epoch", epoch=number, **figures, **place)
+
+    def admits(self, authorization: str | None) -> bool:
+        """Whether a request with this header may pass."""
+        if self.password is None:
+            return True
+        return authorization == f"Basic {b64encode(':'.join(self.password).encode()).decode()}"
 
     def answer(self, method: str, target: str, body: bytes, last_event_id: int = 0) -> Answer:
         """The answer to a request."""
@@ -270,6 +279,10 @@ def problem(status: int, code: str, detail: str, *errors: tuple[str, str]) -> An
     return status, {"type": "about:blank", "status": status, "code": code, "detail": detail, "errors": listed}
 
 
+def _content(document: Any) -> bytes:
+    return document if isinstance(document, bytes) else json.dumps(document).encode() * (document is not None)
+
+
 def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -280,15 +293,13 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, document = service.answer(
-                self.command, self.path, body, int(self.headers.get("Last-Event-ID") or 0)
-            )
+            after = int(self.headers.get("Last-Event-ID") or 0)
+            admitted = service.admits(self.headers.get("Authorization"))
+            status, document = service.answer(self.command, self.path, body, after) if admitted else (401, b"Who?")
             if isinstance(document, Iterator):
                 self._stream(document)
                 return
-            content = (
-                document if isinstance(document, bytes) else json.dumps(document).encode() * (document is not None)
-            )
+            content = _content(document)
             self.send_response(status)
             self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -114,8 +114,8 @@ def test_nobody_listening_says_how_to_start() -> None:
 @pytest.mark.parametrize("url", ["ftp://host", "no-address", "http://[::"])
 def test_an_address_that_is_none_is_named(url: str) -> None:
     """A base URL that means nothing is an error of ours, not of httpx."""
-    with pytest.raises(NotReachable, match=r"no address|Nothing answers"), Client(url) as client:
-        client.job("x")
+    with pytest.raises(UsageError, match=r"is not a service URL, such as http://127\.0\.0\.1:8470\."):
+        Client(url)
 
 
 def test_no_answer_in_time() -> None:
@@ -187,6 +187,13 @@ def test_what_is_no_id(id: object) -> None:
                 call(id)
         with pytest.raises(TypeError, match="A file is called by its artifact's name"):
             client.download("abcdef", id)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["\udcff", "x" * 70_000])
+def test_a_filter_that_cannot_be_sent(client: Client, value: str) -> None:
+    """Bytes of the command line that are no text, and a text that no address can hold."""
+    with pytest.raises(UsageError, match=r"is not text that can be sent|too long"):
+        next(client.jobs(tag=value))
 
 
 @pytest.mark.parametrize("id", ["", ".", ".."])
