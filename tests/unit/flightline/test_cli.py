@@ -44,7 +44,7 @@ def test_submit_a_file_with_overrides(run: Run, service: FakeService, tmp_path: 
 
 def test_submit_reads_standard_input(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` takes the job from standard input."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO('{"preset": "notebook-linear"}'))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"preset": "notebook-linear"}')))
     assert run("submit", "-").code == 0
     assert sent(service) == {"preset": "notebook-linear"}
 
