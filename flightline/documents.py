@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from flightline.errors import UsageError
+from flightline.records import Record
 
 Document = dict[str, Any]
 
@@ -34,7 +35,7 @@ def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) ->
     Raises:
         UsageError: the spec is neither.
     """
-    if not isinstance(spec, str | Mapping):
+    if isinstance(spec, Record) or not isinstance(spec, str | Mapping):
         raise UsageError(
             f'A job is an object such as {{"preset": "notebook-tapered"}}, or a preset\'s name, not {spec!r:.60}.'
         )

@@ -15,6 +15,7 @@ from flightline.render import JOB_HEADERS, job_row, title
 
 Text = str | None
 PAGE_LIMIT = 500
+NO_JOBS = "No jobs. Submit one: `flightline submit --preset notebook-tapered`."
 
 
 def register(app: typer.Typer) -> None:
@@ -68,9 +69,10 @@ def list_jobs(
     if json:
         print_json(page)
         return
+    filtered = any(value not in (None, []) for value in filters.values())
     short = out().is_terminal
     rows = [job_row(Job(item), short=short) for item in page["items"]]
-    print_table(JOB_HEADERS, rows, "No jobs. Submit one: `flightline submit --preset notebook-tapered`.")
+    print_table(JOB_HEADERS, rows, "No job matches these filters." if filtered else NO_JOBS)
 
 
 def priority(

@@ -244,6 +244,14 @@ def test_no_jobs(run: Run, service: FakeService) -> None:
     assert outcome.err.startswith("No jobs.")
 
 
+@pytest.mark.parametrize("filters", [["--tag", "nothere"], ["--status", "failed"], ["--min-val-accuracy", "0"]])
+def test_no_jobs_that_match(run: Run, service: FakeService, filters: list[str]) -> None:
+    """With filters, others may be there."""
+    service.refuse["GET /v1/jobs"] = (200, {"items": [], "next_cursor": None})
+    outcome = run("jobs", *filters)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "No job matches these filters.\n")
+
+
 def test_ids_by_their_end(run: Run, service: FakeService) -> None:
     """An end that only one job has is enough; one that several have, and a beginning, are refused by the service."""
     jobs = [service.add(name=name) for name in "ab"]
