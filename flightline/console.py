@@ -6,9 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from flightline.errors import (
@@ -20,6 +18,7 @@ from flightline.errors import (
     Unavailable,
     UsageError,
 )
+from flightline.layout import RIGID, Layout, fitted
 from shared.errors import ConfigurationError
 
 OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
@@ -45,32 +44,17 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def print_table(
-    headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str, *, wrapped: str | None = None
-) -> None:
-    """Print rows under headers, unshortened without a terminal; where there are none, `empty` on standard error.
-
-    Args:
-        headers: one a column.
-        rows: cells, as many as headers.
-        empty: what to say of no rows.
-        wrapped: the column that gives way on a narrow terminal, over several lines; by default all do, cut short.
-    """
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str, layout: Layout = RIGID) -> None:
+    """Print rows under headers, unshortened without a terminal; where there are none, `empty` on standard error."""
     if not rows:
         err().print(empty, markup=False)
         return
     console = out()
     cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
-    if not console.is_terminal:
+    if console.is_terminal:
+        console.print(fitted(headers, cells, layout, console.width), soft_wrap=False)
+    else:
         console.print(_aligned([list(headers), *([cell.plain for cell in row] for row in cells)]), markup=False)
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in headers:
-        gives_way = wrapped in {None, header}
-        table.add_column(header, no_wrap=not gives_way, overflow="fold" if wrapped == header else "ellipsis")
-    for row in cells:
-        table.add_row(*row)
-    Console(highlight=False).print(table)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

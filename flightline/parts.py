@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flightline.layout import Layout
 from flightline.records import Artifact, Attempt, Epochs, LogLine
 from flightline.render import NOTHING, duration, loss, moment, percent, scaled, span
 
@@ -11,6 +12,11 @@ EPOCH_HEADERS = ("EPOCH", "TRAIN LOSS", "TRAIN ACC", "VAL LOSS", "VAL ACC", "LR"
 ATTEMPT_HEADERS = ("ATTEMPT", "WORKER", "OUTCOME", "RESUMED", "TOOK", "ERROR")
 LOG_HEADERS = ("TIME (UTC)", "ATTEMPT", "LEVEL", "MESSAGE")
 ARTIFACT_HEADERS = ("NAME", "SIZE", "CREATED (UTC)", "SHA256")
+
+EPOCH_LAYOUT = Layout(dropped=("SECONDS", "LR", "TRAIN ACC", "TRAIN LOSS"))
+ATTEMPT_LAYOUT = Layout(wrapped=("WORKER",), dropped=("RESUMED", "TOOK", "WORKER"))
+LOG_LAYOUT = Layout(wrapped=("MESSAGE",), dropped=("ATTEMPT", "LEVEL", "TIME (UTC)"))
+ARTIFACT_LAYOUT = Layout(wrapped=("NAME",), dropped=("CREATED (UTC)", "SHA256", "SIZE"))
 
 SHORT_SUM = 12
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
+from flightline.layout import Layout
 from flightline.records import Evaluation, Job, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -17,6 +18,10 @@ NAMED_CLASSES = 4
 JOB_HEADERS = ("ID", "NAME", "STATUS", "EPOCH", "VAL ACC", "BEST", "DEVICE", "AGE")
 WORKER_HEADERS = ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT")
 QUEUE_HEADERS = ("QUEUE", "WAITING", "OLDEST", "IN REDIS")
+JOB_LAYOUT = Layout(shortened="NAME", dropped=("DEVICE", "EPOCH", "BEST", "AGE", "VAL ACC", "STATUS"))
+WORKER_LAYOUT = Layout(wrapped=("DATA",), dropped=("HEARTBEAT", "DATA", "DEVICE", "STATE"))
+QUEUE_LAYOUT = Layout(dropped=("IN REDIS", "OLDEST"))
+CLASS_LAYOUT = Layout(shortened="CLASS", dropped=("IMAGES",))
 CLASS_HEADERS = ("CLASS", "PRECISION", "RECALL", "F1", "IMAGES")
 
 

@@ -11,7 +11,7 @@ from flightline.client import Client
 from flightline.commands.options import JobId, Json
 from flightline.console import out, print_json, print_table
 from flightline.records import Job
-from flightline.render import JOB_HEADERS, job_row, title
+from flightline.render import JOB_HEADERS, JOB_LAYOUT, job_row, title
 
 Text = str | None
 PAGE_LIMIT = 500
@@ -72,7 +72,7 @@ def list_jobs(
     filtered = any(value not in (None, []) for value in filters.values())
     short = out().is_terminal
     rows = [job_row(Job(item), short=short) for item in page["items"]]
-    print_table(JOB_HEADERS, rows, "No job matches these filters." if filtered else NO_JOBS)
+    print_table(JOB_HEADERS, rows, "No job matches these filters." if filtered else NO_JOBS, JOB_LAYOUT)
 
 
 def priority(

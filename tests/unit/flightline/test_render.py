@@ -119,6 +119,17 @@ def test_view_never_wraps(width: int) -> None:
     assert max(map(len, lines)) <= width
 
 
+@pytest.mark.parametrize("width", [40, 45, 60, 70])
+def test_view_never_cuts_a_figure(width: int) -> None:
+    """What has no room is left out; status and accuracy stay."""
+    result = {"val_loss": 10.4444, "val_accuracy": 0.81}
+    progress = {"epoch": 1000, "epochs": 2000, "eta_seconds": 4000.0}
+    text = drawn(JobsView([running(name="a-long-name", result=result, progress=progress)]), width)
+    assert "running" in text
+    assert "81.0 %" in text
+    assert "…" not in text.replace("a-lo", "").split("running")[1]
+
+
 def test_view_keeps_its_bar_and_figures_in_eighty_columns() -> None:
     """A terminal of the usual width shows every figure of a job with a long name, and a bar; a wider one its losses."""
     result = {"val_loss": 0.44, "val_accuracy": 0.81}
