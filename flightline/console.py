@@ -14,6 +14,7 @@ from flightline.errors import (
     ChecksumMismatch,
     FlightlineError,
     NotReachable,
+    OutputFailed,
     StackError,
     Unavailable,
     UsageError,
@@ -21,11 +22,11 @@ from flightline.errors import (
 from flightline.layout import RIGID, Layout, fitted
 from shared.errors import ConfigurationError
 
-OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, OUTPUT_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 the job failed or was cancelled · 2 wrong usage · 3 the service refused · "
-    "4 the service does not answer · 5 the stack cannot run · 130 interrupted."
+    "4 the service does not answer · 5 the stack cannot run · 6 the output cannot be written · 130 interrupted."
 )
 
 
@@ -65,6 +66,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 
 def print_error(error: FlightlineError) -> None:
     """Say what went wrong, where, and what to do about it."""
+    if isinstance(error, OutputFailed) and error.reader_gone:
+        return
     console = err()
     console.print(Text.assemble(("Error: ", "bold red"), error.detail))
     for item in error.errors:
@@ -77,6 +80,8 @@ def print_error(error: FlightlineError) -> None:
 
 def exit_code(error: FlightlineError) -> int:
     """The exit code that stands for an error; `EXIT_CODES` lists them for people."""
+    if isinstance(error, OutputFailed):
+        return OUTPUT_FAILED
     if isinstance(error, NotReachable | Unavailable):
         return NOT_REACHABLE
     if isinstance(error, UsageError | ConfigurationError):
