@@ -15,11 +15,13 @@ from flightline.commands import catalog, jobs, results, services, submitting
 from flightline.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
 from flightline.errors import FlightlineError, StackError
 from flightline.output import Output
+from flightline.values import Commands
 
 FRAMED_HELP_WIDTH = 80
 
 app = typer.Typer(
     name="flightline",
+    cls=Commands,
     help="Train small image classifiers: start the service, submit jobs, watch them, read their results.",
     epilog=EXIT_CODES,
     no_args_is_help=True,

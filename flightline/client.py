@@ -114,7 +114,8 @@ class Client:
         """All jobs that pass the filters, newest first unless sorted, fetched page by page as they are taken.
 
         Args:
-            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy`` or ``finished_at``; a minus in front turns it.
+            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy`` or ``finished_at``; prefix with ``-`` for
+                descending.
             limit: stop after so many.
             **filters: `status` (one or several), `device`, `architecture_kind`, `preset`, `tag`, `name`,
                 `min_val_accuracy`, `min_best_val_accuracy`, `created_after`, `created_before`, `config_hash`.

@@ -24,6 +24,8 @@ from shared.errors import ConfigurationError
 
 OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, OUTPUT_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
+LABEL_WIDTH, LONGEST_ID = 12, 36
+
 EXIT_CODES = (
     "Exit codes: 0 done · 1 the job failed or was cancelled · 2 wrong usage · 3 the service refused · "
     "4 the service does not answer · 5 the stack cannot run · 6 the output cannot be written · 130 interrupted."
@@ -56,6 +58,17 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty:
         console.print(fitted(headers, cells, layout, console.width), soft_wrap=False)
     else:
         console.print(_aligned([list(headers), *([cell.plain for cell in row] for row in cells)]), markup=False)
+
+
+def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """Print labels and values; on a terminal long values go over several lines, beside their label."""
+    console = out()
+    for label, value in facts:
+        text = value if isinstance(value, Text) else Text(str(value))
+        indent = LABEL_WIDTH if console.width >= LABEL_WIDTH + LONGEST_ID else 2
+        head = Text(f"{label:<{LABEL_WIDTH - 1}} " if indent == LABEL_WIDTH else f"{label}\n  ", "dim")
+        lines = text.wrap(console, console.width - indent) if console.is_terminal else [text]
+        console.print(head + Text("\n" + " " * indent).join(lines))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:

@@ -41,7 +41,8 @@ def list_jobs(
     created_before: Annotated[Text, typer.Option(help="Such as 2026-01-31T12:00:00Z.")] = None,
     config_hash: Annotated[Text, typer.Option(help="The same but for the seed.")] = None,
     sort: Annotated[
-        str, typer.Option(help="created_at, val_accuracy, best_val_accuracy or finished_at; a minus turns it.")
+        str,
+        typer.Option(help="created_at, val_accuracy, best_val_accuracy or finished_at; prefix with - for descending."),
     ] = "-created_at",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
     json: Json = False,
@@ -90,14 +91,18 @@ def priority(
 
 
 def cancel(id: JobId, json: Json = False) -> None:
-    """Cancel a job: at once while it is queued, within a second or so while it runs."""
+    """Cancel a job: at once while it is queued, within about a second while it runs."""
     with Client() as client:
         job = client.cancel(find_job(client, id))
     if json:
         print_json(job.raw)
     else:
-        done = "cancelled" if job.status == "cancelled" else "asked to stop; it does within a second or so"
-        out().print(f"{title(job)} is {done}. Job {job.id}", markup=False)
+        done = (
+            f"{title(job)} is cancelled."
+            if job.finished
+            else f"Cancelling {title(job)}; it stops within about a second."
+        )
+        out().print(f"{done} Job {job.id}", markup=False)
 
 
 def delete(id: JobId, json: Json = False) -> None:

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.text import Text
 
 from flightline.arguments import find_job
 from flightline.client import Client
 from flightline.commands.options import JobId, Json
-from flightline.console import err, out, print_json, print_table
+from flightline.console import err, out, print_facts, print_json, print_table
 from flightline.errors import NotFound, UsageError
 from flightline.parts import (
     ARTIFACT_HEADERS,
@@ -99,8 +98,7 @@ def _document(client: Client, id: str, part: Part, weights: Literal["best", "las
 
 def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None:
     job = client.job(id)
-    for label, value in job_facts(job):
-        out().print(Text.assemble((f"{label:<11} ", "dim"), value if isinstance(value, Text) else str(value)))
+    print_facts(job_facts(job))
     if job.succeeded:
         try:
             _show_evaluation(client, job.id, weights)
