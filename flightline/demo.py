@@ -60,7 +60,7 @@ def _train(client: Client, epochs: int) -> list[Job]:
         for preset in PRESETS
     ]
     out().print(
-        f"Submitted {plural(len(jobs), 'job')} of {plural(epochs, 'epoch')} each over HTTP to {client.base_url}.",
+        f"Submitted {len(jobs)} jobs of {plural(epochs, 'epoch')} each over HTTP to {client.base_url}.",
         markup=False,
     )
     try:

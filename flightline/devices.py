@@ -6,6 +6,7 @@ import os
 import re
 
 from flightline.errors import UsageError
+from flightline.render import plural
 
 MOST_CPU_WORKERS = 4
 

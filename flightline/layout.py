@@ -46,8 +46,8 @@ def fitted(headers: Sequence[str], rows: Sequence[Sequence[Text]], layout: Layou
     for dropped in (None, *layout.dropped):
         columns.pop(dropped or "", None)
         if _least(columns, layout) <= width:
-            return _table(columns, layout, width)
-    return Group(*_records(headers, rows, width))
+            return Group(Text(), _table(columns, layout, width), Text())
+    return Group(Text(), *_records(headers, rows, width))
 
 
 def _widths(columns: dict[str, list[Text]]) -> dict[str, int]:

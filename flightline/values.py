@@ -27,7 +27,9 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            findings = getattr(error.__cause__, "errors", list)()  # pydantic's, where typer asked it
+            findings: list[dict[str, Any]] = getattr(
+                error.__cause__, "errors", list
+            )()  # pydantic's, where typer asked it
             if not findings:
                 raise
             raise UsageError(f"{_name(error.param)} {_wanted(findings[0])}, not {findings[0]['input']}.") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
 
 from flightline.following import Following
 from tests.http_answers import CATALOG, EVALUATION, layer_cost
@@ -68,7 +69,15 @@ def test_submit_json_is_the_services_json(run: Run, service: FakeService) -> Non
         (["show", "\udcff"], "is no job's id"),
         (["show", "last"], "There is no job yet"),
         (["up", "--workers", "many"], "Write cpu=2"),
-        (["jobs", "--limit", "0"], "greater than or equal to 1"),
+        (["jobs", "--limit", "0"], "--limit must be at least 1, not 0."),
+        (
+            ["show", "last", "--part", "foo"],
+            "--part must be job, epochs, evaluation, attempts, log or artifacts, not foo.",
+        ),
+        (["priority", "last", "10"], "N must be at most 9, not 10."),
+        (["priority", "last", "x"], "N must be a whole number, not x."),
+        (["jobs", "--min-val-accuracy", "good"], "--min-val-accuracy must be a number, not good."),
+        (["jobs", "--limit"], "requires an argument"),
         (["nonsense"], "No such command"),
     ],
 )
@@ -140,7 +149,7 @@ def test_dry_run(run: Run, service: FakeService) -> None:
     """A dry run shows the cost of each layer; with --json the service's answer."""
     outcome = run("submit", "--preset", "x", "--dry-run")
     assert "linear  3072  2    6,146" in outcome.out
-    assert "14.9 MB of weights, 161.2 GFLOP an epoch. Nothing was submitted." in outcome.out
+    assert "14.9 MB of weights, 161.2 GFLOP per epoch. Nothing was submitted." in outcome.out
     assert run("submit", "--preset", "x", "--dry-run", "--json").json["cost"]["layers"][0]["parameters"] == 6146
     assert not service.jobs
 
@@ -199,8 +208,52 @@ def test_watch_of_a_failed_job_exits_with_1(run: Run, service: FakeService) -> N
     """A job that failed is printed with its reason, and the exit code says so."""
     service.add(status="failed", error={"code": "non_finite_loss", "detail": "Loss is NaN in epoch 2."})
     assert run("watch", "last").code == 1
-    outcome = run("show", "last")
-    assert (outcome.code, "error       Loss is NaN in epoch 2. (non_finite_loss)" in outcome.out) == (0, True)
+
+
+FAILED: dict[str, Any] = {"status": "failed", "finished_at": "2026-01-31T12:02:01.000Z"}
+NO_DATA = {"code": "dataset_unavailable", "detail": f"Looked in {', '.join(['/some/folder/or/other'] * 12)}."}
+
+
+def test_show_of_a_failed_job_says_first_what_when_and_where(run: Run, service: FakeService) -> None:
+    """Below its status: the reason, the epoch, the moment."""
+    error = {"code": "non_finite_loss", "detail": "Loss is NaN in epoch 2."}
+    service.add(**FAILED, epoch=1, epochs=3, error=error)
+    lines = run("show", "last").out.splitlines()
+    assert lines[2:5] == [
+        "status      failed",
+        "error       Loss is NaN in epoch 2. (non_finite_loss)",
+        "failed      in epoch 2 of 3, at 2026-01-31T12:02:01.000Z, 2 m after its start",
+    ]
+
+
+def test_show_of_a_job_that_failed_before_it_trained(run: Run, service: FakeService) -> None:
+    """Nothing was computed that could be exact."""
+    service.add(**FAILED, engine=None, error=NO_DATA)
+    out = run("show", "last").out
+    assert "failed      before training began, at 2026-01-31T12:02:01.000Z" in out
+    assert "exact       –\n" in out
+    service.add(status="queued", engine=None, attempts=0)
+    assert "exact       –\n" in run("show", "last").out
+
+
+def test_show_of_a_job_that_failed_when_its_epochs_were_over(run: Run, service: FakeService) -> None:
+    """There is no epoch after the last one."""
+    service.add(**FAILED, epoch=3, epochs=3, error={"code": "storage_error", "detail": "The disk is full."})
+    assert "failed      after epoch 3 of 3, at " in run("show", "last").out
+
+
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_long_error_is_wrapped(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Between words, beside its label; a pipe gets it in one line."""
+    job = service.add(**FAILED, engine=None, error=NO_DATA)
+    assert f"{NO_DATA['detail']} (dataset_unavailable)\n" in run("show", "last").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = Text.from_ansi(run("show", "last").out).plain.splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(job["id"] in line for line in lines)
+    words = " ".join(line.strip() for line in lines)
+    assert NO_DATA["detail"] in words
 
 
 def test_ctrl_c_leaves_the_job_running(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,6 +373,13 @@ def test_cancel_retry_delete(run: Run, service: FakeService) -> None:
     assert (outcome.code, "already succeeded" in outcome.err) == (3, True)
 
 
+def test_cancel_of_a_running_job(run: Run, service: FakeService) -> None:
+    """It is asked to stop, and stops in a moment."""
+    job = service.add(name="näme ☃")
+    service.refuse[f"POST /v1/jobs/{job['id']}/cancel"] = (202, job | {"cancel_requested": True})
+    assert run("cancel", "last").out == f"Cancelling näme ☃; it stops within about a second. Job {job['id']}\n"
+
+
 def test_priority(run: Run, service: FakeService) -> None:
     """A queued job's priority is changed and said; a number out of range is wrong usage, a running job a conflict."""
     job_id = service.add(status="queued", name="mine")["id"]
@@ -334,7 +394,7 @@ def test_priority(run: Run, service: FakeService) -> None:
     "command, text",
     [
         ("workers", "host-1:cpu:1  cpu     idle   –    cifar10 (airplane, bird)  "),
-        ("queues", "flightline.any  2        1:01    Redis is down"),
+        ("queues", "flightline.any  2        1 m 1 s  Redis is down"),
         ("presets", "notebook-linear  1,574,402   Two layers"),
         ("datasets", "cifar10    airplane, bird  w"),
     ],

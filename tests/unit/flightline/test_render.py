@@ -17,7 +17,17 @@ from tests.http_service import FakeService
 
 
 @pytest.mark.parametrize(
-    "seconds,text", [(None, "–"), (0, "0 s"), (59.4, "59 s"), (131, "2:11"), (3723, "1:02:03"), (-5, "0 s")]
+    "seconds,text",
+    [
+        (None, "–"),
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (99, "1 m 39 s"),
+        (3600, "1 h"),
+        (3723, "1 h 2 m"),
+        (10**6, "11 d 13 h"),
+        (-5, "0 s"),
+    ],
 )
 def test_duration(seconds: float | None, text: str) -> None:
     """Seconds, minutes and hours each have their form."""
@@ -91,7 +101,7 @@ def test_view_shows_where_a_job_stands() -> None:
     view = JobsView([running(name="mine")])
     view.add(Update(job, (epoch_event(1, 2.0), epoch_event(2, 1.0))))
     text = drawn(view)
-    for part in ("mine", "running", "12/100", "█▁", "VAL LOSS", "0.4400", "VAL ACC", "81.0 %", "2:11 left"):
+    for part in ("mine", "running", "12/100", "█▁", "VAL LOSS", "0.4400", "VAL ACC", "81.0 %", "2 m 11 s left"):
         assert part in text
 
 
@@ -136,7 +146,7 @@ def test_view_keeps_its_bar_and_figures_in_eighty_columns() -> None:
     progress = {"epoch": 50, "epochs": 100, "eta_seconds": 4000.0}
     view = JobsView([job := running(name="notebook-tapered-logits", result=result, progress=progress)])
     view.add(Update(job, (epoch_event(1, 2.0), epoch_event(2, 1.0))))
-    for part in ("notebook-taper", "running", "50/100", "0.4400", "81.0 %", "1:06:40 left", "━━━"):
+    for part in ("notebook-taper", "running", "50/100", "0.4400", "81.0 %", "1 h 6 m left", "━━━"):
         assert part in drawn(view, 80)
     assert "█▁" in drawn(view, 100)
 
