@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
-from shared.errors import FieldError, FlightlineError, ServiceUnavailable
+from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -92,6 +92,7 @@ def problem(
 def register(app: Flask) -> None:
     """Let `app` answer every error as a problem."""
     app.register_error_handler(FlightlineError, _ours)
+    app.register_error_handler(AmbiguousJobId, _ambiguous)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -104,6 +105,10 @@ def _ours(error: FlightlineError) -> Response:
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
     return problem(error.http_status, error.code, error.detail, errors=error.errors)
+
+
+def _ambiguous(error: AmbiguousJobId) -> Response:
+    return problem(error.http_status, error.code, error.detail, jobs=error.jobs)
 
 
 def _http(error: HTTPException) -> Response:

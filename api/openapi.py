@@ -13,8 +13,10 @@ from pydantic import BaseModel
 from api.components import answer_schemas, merged, query_parameters, reference_to
 from api.errors import MEDIA_TYPE, Forbidden, Problem
 from api.operations import Described, Operation
+from api.parsing import JOB_ID
 from api.security import SAFE_METHODS
 from shared.errors import (
+    AmbiguousJobId,
     BadRequest,
     FlightlineError,
     InvalidHeader,
@@ -32,7 +34,11 @@ TAGS = {
     "health": "Whether the service works.",
 }
 PATHS = {
-    "job_id": {"description": "The job's id.", "schema": {"type": "string", "format": "uuid"}},
+    "job_id": {
+        "description": "The job's id, or four or more characters of its end. An answer to a short one says in "
+        '`Link: <…>; rel="canonical"` which job it is about; where several fit, it is 409 with their ids in `jobs`.',
+        "schema": {"type": "string", "pattern": f"^({JOB_ID})$"},
+    },
     "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
 }
 HEADERS: dict[int, dict[str, Any]] = {
@@ -66,6 +72,8 @@ def describe(operations: Iterable[Operation], version: str) -> dict[str, Any]:
 def errors_of(operation: Operation) -> tuple[type[FlightlineError], ...]:
     """Every error that the operation may answer, its own and those of all its kind."""
     common: list[type[FlightlineError]] = [InvalidQuery]
+    if operation.takes_job_id:
+        common.append(AmbiguousJobId)
     if operation.headers:
         common.append(InvalidHeader)
     if operation.body is not None:

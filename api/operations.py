@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import orjson
 from flask import Flask, Response, request
@@ -25,6 +26,7 @@ from pydantic import BaseModel
 from api.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
 from shared.errors import FlightlineError, InvalidHeader
+from shared.short_ids import whole_id
 
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
@@ -111,18 +113,26 @@ class Operation:
         """The function's docstring; its first line is the summary."""
         return inspect.getdoc(self.view) or self.name
 
+    @property
+    def takes_job_id(self) -> bool:
+        """Whether it is about one job, which may be called by an end of its id."""
+        return "<job_id>" in self.path
+
     def handle(self, services: Services, **path: str) -> Response:
         """Answer the current request. Raises what `api.errors` turns into a problem."""
         arguments: dict[str, object] = dict(path)
-        if "job_id" in path:
-            arguments["job_id"] = parse_job_id(path["job_id"])
+        if self.takes_job_id:
+            arguments["job_id"] = whole_id(services.db, parse_job_id(path["job_id"]))
         query = parse_query(self.query, request.args)
         if self.query is not NoQuery:
             arguments["query"] = query
         if self.body is not None:
             arguments["body"] = read_json_body(request, services.settings.max_body_bytes)
         reply = self.view(services, **arguments)
-        return reply if isinstance(reply, Response) else self._serialise(reply)
+        response = reply if isinstance(reply, Response) else self._serialise(reply)
+        if self.takes_job_id and arguments["job_id"] != path["job_id"].lower():
+            response.headers["Link"] = _canonical(path["job_id"], str(arguments["job_id"]))
+        return response
 
     def _serialise(self, reply: Reply) -> Response:
         status = reply.status or next(iter(self.answers))
@@ -132,6 +142,12 @@ class Operation:
             del response.headers["Content-Type"]
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _canonical(short: str, job_id: str) -> str:
+    """The header that says, by its address, which job was meant by an end of its id."""
+    address = request.path.replace(f"/{short}", f"/{job_id}", 1)
+    return f'<{quote(address)}>; rel="canonical"'
 
 
 class Routes:

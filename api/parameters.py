@@ -63,7 +63,7 @@ class JobsQuery(QueryModel):
     created_after: Instant | None = Field(None, description="Such as 2026-01-31T12:00:00Z.")
     created_before: Instant | None = Field(None, description="Such as 2026-01-31T12:00:00Z.")
     config_hash: Text | None = Field(None, description="Has this `config_hash`: the same but for the seed.")
-    sort: Sort = Field("-created_at", description="A minus sorts downwards. Jobs without the value come last.")
+    sort: Sort = Field("-created_at", description="Prefix with `-` for descending. Jobs without the value come last.")
     cursor: Cursor | None = Field(None, description="`next_cursor` of the page before, with the same `sort`.")
     limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Jobs on a page.")
 

@@ -21,7 +21,9 @@ from shared.spec.wording import word
 
 Query = TypeVar("Query", bound=BaseModel)
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+JOB_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f-]{4,35}"
+"""A UUID, or an end of one."""
+_JOB_ID = re.compile(JOB_ID, re.ASCII)
 
 
 class QueryModel(BaseModel):
@@ -53,9 +55,9 @@ Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 def parse_job_id(text: str) -> str:
-    """The id in its canonical, lower-case form. What is no UUID is no job: raises JobNotFound."""
+    """A job's id, or an end of one, in canonical, lower-case form. What is neither is no job: raises JobNotFound."""
     job_id = text.lower()
-    if not _UUID.fullmatch(job_id):
+    if not _JOB_ID.fullmatch(job_id):
         raise JobNotFound(repr(text[:80]))
     return job_id
 

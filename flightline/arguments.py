@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flightline.client import Client
+from flightline.client import WHOLE_ID, Client
 from flightline.documents import Document, write_out
 from flightline.errors import UsageError
 
 if TYPE_CHECKING:
     from shared.settings import Settings
 
-SEARCHED_JOBS = 500
-UUID_LENGTH = 36
-SHORTEST_PART = 4
+LARGEST_JOB_BYTES = 16_000_000
+ID = re.compile(r"[0-9a-f-]{4,36}", re.ASCII)
 
 
 def read_document(source: str) -> Document:
@@ -26,23 +27,46 @@ def read_document(source: str) -> Document:
     Raises:
         UsageError: it cannot be read, or is no JSON object; says where.
     """
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"The job in {source!r} cannot be read: {reason}.{_did_you_mean(source)}") from error
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise UsageError(f"{_name(source)} is not JSON: {error.msg} at {where}.") from error
+    name = "Standard input" if source == "-" else source
+    document = parsed(_read(source, name), name)
     if not isinstance(document, dict):
-        raise UsageError(f'{_name(source)} holds no JSON object. A job looks like {{"preset": "notebook-tapered"}}.')
+        raise UsageError(f'{name} holds no JSON object. A job looks like {{"preset": "notebook-tapered"}}.')
     return document
 
 
-def _name(source: str) -> str:
-    return "Standard input" if source == "-" else source
+def parsed(data: bytes, what: str) -> object:
+    """What JSON says, read as the service reads it; `what` is called so in messages.
+
+    Raises:
+        UsageError: it is no JSON, or holds what would be lost on its way (a key given twice, half a character).
+    """
+    from shared.spec.caps import Caps
+    from shared.spec.decoding import MalformedJson, decode
+    from shared.spec.phrases import summary
+    from shared.spec.sifting import sift
+
+    try:
+        document = decode(data, what)
+    except MalformedJson as error:
+        raise UsageError(error.detail) from None
+    caps = Caps(max_layers=sys.maxsize, max_tags=sys.maxsize)  # those are the service's to know
+    if problems := sift(document, caps):
+        raise UsageError(f"{what} is no job: {summary(problems)}", tuple(problems))
+    return document
+
+
+def _read(source: str, name: str) -> bytes:
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read(LARGEST_JOB_BYTES + 1) if sys.stdin else b""
+        else:
+            with Path(source).open("rb") as file:
+                data = file.read(LARGEST_JOB_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"The job in {source!r} cannot be read: {error.strerror}.{_did_you_mean(source)}") from error
+    if len(data) > LARGEST_JOB_BYTES:
+        raise UsageError(f"{name} is larger than {LARGEST_JOB_BYTES:,} bytes; no job is.")
+    return data
 
 
 def _did_you_mean(source: str) -> str:
@@ -55,7 +79,7 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
     Raises:
         UsageError: a setting has no ``=``, or goes through something that is no object or list.
     """
-    result: Document = json.loads(json.dumps(document))
+    result: Document = copy.deepcopy(document)
     for setting in settings:
         path, equals, value = setting.partition("=")
         if not equals or not path:
@@ -63,15 +87,20 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
         steps = path.split(".")
         if len(steps) > 1:
             write_out(result, steps[0])
-        _set(result, steps, _value(value), setting)
+        _set(result, steps, _value(value, setting), setting)
     return result
 
 
-def _value(text: str) -> object:
+def _value(text: str, setting: str) -> object:
+    """JSON where it can be read as such, else the text itself."""
+    from shared.spec.decoding import MalformedJson, decode
+
+    data = text.encode(errors="surrogatepass")
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        decode(data)
+    except MalformedJson:
         return text
+    return parsed(data, f"The value of --set {setting:.60}")
 
 
 def _set(target: Any, path: Sequence[str], value: object, setting: str) -> None:  # JSON
@@ -104,28 +133,19 @@ def _misfit(target: object, path: Sequence[str]) -> str:
 
 
 def find_job(client: Client, text: str) -> str:
-    """The id that is meant: a whole id, ``last`` for the newest job, or a beginning or end that only one has.
-
-    Ids begin with the time, so the ends tell jobs of one minute apart.
+    """The whole id of the job that is meant: by its id, four or more characters of the id's end, or ``last``.
 
     Raises:
-        UsageError: none of the newest 500 jobs has it, or several do.
+        UsageError: the text is none of these.
+        NotFound: no job's id ends so.
+        Conflict: several do; lists them.
     """
     wanted = text.strip().lower()
-    if len(wanted) == UUID_LENGTH:
-        return wanted
     if wanted == "last":
         return _newest(client)
-    if len(wanted) < SHORTEST_PART:
-        raise UsageError(f"{text!r} is too short for an id; write at least {SHORTEST_PART} characters, or `last`.")
-    page = client.page(limit=SEARCHED_JOBS)["items"]
-    found = [job["id"] for job in page if job["id"].startswith(wanted) or job["id"].endswith(wanted)]
-    if not found:
-        raise UsageError(f"None of the newest {len(page)} jobs has an id that begins or ends with {text!r}.")
-    if len(found) > 1:
-        some = "".join(f"\n  {one}" for one in found[:5])
-        raise UsageError(f"{len(found)} jobs have an id that begins or ends with {text!r}; write more of it:{some}")
-    return str(found[0])
+    if not ID.fullmatch(wanted):
+        raise UsageError(f"{text!r} is no job's id. Write four or more characters of its end, or `last`.")
+    return wanted if len(wanted) == WHOLE_ID else client.job(wanted).id
 
 
 def _newest(client: Client) -> str:

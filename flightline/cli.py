@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from contextlib import redirect_stdout, suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, TextIO, cast
 
 import typer
 
 from flightline.commands import backups, catalog, jobs, results, services, submitting
-from flightline.console import EXIT_CODES, INTERRUPTED, STACK_FAILED, exit_code, print_error
+from flightline.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
 from flightline.errors import FlightlineError, StackError
+from flightline.output import Output
+from flightline.values import Commands
+
+FRAMED_HELP_WIDTH = 80
 
 app = typer.Typer(
     name="flightline",
+    cls=Commands,
     help="Train small image classifiers: start the service, submit jobs, watch them, read their results.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -22,13 +29,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+MARKUP = app.rich_markup_mode
+
 
 def _show_version(wanted: bool) -> None:
     if wanted:
         try:
-            typer.echo(version("flightline-train"))
+            out().print(version("flightline-train"), markup=False)
         except PackageNotFoundError:
-            typer.echo("unknown: not installed")
+            out().print("unknown: not installed")
         raise typer.Exit
 
 
@@ -53,16 +62,39 @@ for module in (services, backups, submitting, jobs, results, catalog):
 
 def main() -> None:
     """Run the command; what users can get wrong ends in a message and an exit code, never in a traceback."""
+    # Beside their explanations in a frame, the names of options would be cut on a narrow terminal.
+    app.rich_markup_mode = MARKUP if shutil.get_terminal_size().columns >= FRAMED_HELP_WIDTH else None
+    with redirect_stdout(cast("TextIO", Output(sys.stdout))):
+        code = _ended()
+    sys.exit(code)
+
+
+def _ended() -> int:
+    """Run the command and say what went wrong; its exit code."""
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except FlightlineError as error:
+        return _told(error)
+    except OSError as error:  # a full disk, a folder that may not be written
+        return _told(StackError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _run() -> int:
     try:
         app(prog_name="flightline")
-    except FlightlineError as error:
+    except SystemExit as ended:
+        return int(ended.code or OK)
+    return OK
+
+
+def _told(error: FlightlineError) -> int:
+    with suppress(OSError):  # standard error may be full as well
         print_error(error)
-        sys.exit(exit_code(error))
-    except OSError as error:  # a full disk, a folder that may not be written
-        print_error(StackError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."))
-        sys.exit(STACK_FAILED)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    return exit_code(error)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from flightline.transport import Transport, default_url
 from flightline.watching import Update, updates
 
 PAGE = 100
+WHOLE_ID = 36
 R = TypeVar("R", bound=Record)
 
 
@@ -49,7 +50,8 @@ class Client:
 
     What comes back has JSON's keys as attributes and the JSON itself as `raw`. Every call raises `ApiError` when the
     service says no (`InvalidRequest.errors` point at each reason) and `NotReachable` when nobody answers.
-    One client may be shared by threads.
+    A job's `id` may be shortened to four or more characters of its end; where several jobs' ids end so, `Conflict`
+    lists them. One client may be shared by threads.
 
     Args:
         base_url: where the service is; default `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else
@@ -112,7 +114,8 @@ class Client:
         """All jobs that pass the filters, newest first unless sorted, fetched page by page as they are taken.
 
         Args:
-            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy`` or ``finished_at``; a minus in front turns it.
+            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy`` or ``finished_at``; prefix with ``-`` for
+                descending.
             limit: stop after so many.
             **filters: `status` (one or several), `device`, `architecture_kind`, `preset`, `tag`, `name`,
                 `min_val_accuracy`, `min_best_val_accuracy`, `created_after`, `created_before`, `config_hash`.
@@ -147,7 +150,8 @@ class Client:
 
     def log(self, id: str, after: int = 0) -> Iterator[LogLine]:
         """The job's log past line `after`, oldest first, fetched in parts as it is taken."""
-        while lines := self._list(LogLine, f"{_job(id)}/log", after=after, limit=PAGE):
+        path = f"{_job(self._whole(id))}/log"
+        while lines := self._list(LogLine, path, after=after, limit=PAGE):
             yield from lines
             after = lines[-1].line
 
@@ -168,8 +172,11 @@ class Client:
             ChecksumMismatch: it did not arrive whole; nothing is left behind.
             UsageError: there is no such folder.
         """
-        artifact = next((item for item in self.artifacts(id) if item.name == name), None)
-        with self._transport.stream(f"{_job(id)}/artifacts/{quote(name)}") as response:
+        if not isinstance(name, str):
+            raise TypeError(f"A file is called by its artifact's name, a text, not {name!r:.60}.")
+        whole = self._whole(id)
+        artifact = next((item for item in self.artifacts(whole) if item.name == name), None)
+        with self._transport.stream(f"{_job(whole)}/artifacts/{quote(name, errors='replace')}") as response:
             return save(response.iter_bytes(), name, Path(to or "."), artifact.sha256 if artifact else None)
 
     def cancel(self, id: str) -> Job:
@@ -208,11 +215,11 @@ class Client:
             wait_for_room: whether a service with as many streams as it can serve is asked again for as long, or raises
                 `Unavailable` (``too_many_streams``) at once.
         """
-        return events(self._transport, f"{_job(id)}/events", after, wait_for_room=wait_for_room)
+        return events(self._transport, f"{_job(self._whole(id))}/events", after, wait_for_room=wait_for_room)
 
     def watch(self, id: str, *, after: int = 0) -> Iterator[Update]:
         """The job with what is new about it (past event number `after`) as it happens, until it is finished."""
-        return updates(self, id, after=after)
+        return updates(self, self._whole(id), after=after)
 
     def wait(self, id: str, *, on_epoch: Callable[[Epoch], object] | None = None) -> Job:
         """Block until the job is finished and return it; `on_epoch` is called with each epoch as it comes.
@@ -220,7 +227,7 @@ class Client:
         An epoch comes again where a later attempt runs it again, from a checkpoint.
         """
         job = self.job(id)
-        for update in self.watch(id):
+        for update in self.watch(job.id):
             job = update.job
             for epoch in update.epochs if on_epoch else ():
                 on_epoch(epoch) if on_epoch else None
@@ -249,6 +256,10 @@ class Client:
         answer: dict[str, Any] = self._transport.get("/readyz")
         return answer
 
+    def _whole(self, id: str) -> str:
+        """The whole id, for calls that ask again and again: a short one may come to fit another job as well."""
+        return id if len(_text(id)) == WHOLE_ID else self.job(id).id
+
     def _submit(self, path: str, body: bytes | None, key: str | None) -> Job:
         headers = key_header(key)
         send = partial(self._transport.call, "POST", path, content=body, headers=headers)
@@ -259,4 +270,18 @@ class Client:
 
 
 def _job(id: str) -> str:
-    return f"/v1/jobs/{quote(id, safe='')}"
+    return f"/v1/jobs/{quote(_text(id), safe='', errors='replace')}"
+
+
+def _text(id: str) -> str:
+    """The id, which must be one.
+
+    Raises:
+        TypeError: it is a job, a list of ids, None, …
+        ValueError: it is empty, or a step in a path.
+    """
+    if not isinstance(id, str):
+        raise TypeError(f"A job is called by its id, a text such as job.id, one at a time, not by {id!r:.60}.")
+    if not id.strip("."):
+        raise ValueError(f"{id!r} is no job's id.")
+    return id

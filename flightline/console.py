@@ -6,9 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from flightline.errors import (
@@ -16,17 +14,21 @@ from flightline.errors import (
     ChecksumMismatch,
     FlightlineError,
     NotReachable,
+    OutputFailed,
     StackError,
     Unavailable,
     UsageError,
 )
+from flightline.layout import RIGID, Layout, fitted
 from shared.errors import ConfigurationError
 
-OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, OUTPUT_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+
+LABEL_WIDTH, LONGEST_ID = 12, 36
 
 EXIT_CODES = (
     "Exit codes: 0 done · 1 the job failed or was cancelled · 2 wrong usage · 3 the service refused · "
-    "4 the service does not answer · 5 the stack cannot run · 130 interrupted."
+    "4 the service does not answer · 5 the stack cannot run · 6 the output cannot be written · 130 interrupted."
 )
 
 
@@ -45,32 +47,28 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def print_table(
-    headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str, *, wrapped: str | None = None
-) -> None:
-    """Print rows under headers, unshortened without a terminal; where there are none, `empty` on standard error.
-
-    Args:
-        headers: one a column.
-        rows: cells, as many as headers.
-        empty: what to say of no rows.
-        wrapped: the column that gives way on a narrow terminal, over several lines; by default all do, cut short.
-    """
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str, layout: Layout = RIGID) -> None:
+    """Print rows under headers, unshortened without a terminal; where there are none, `empty` on standard error."""
     if not rows:
         err().print(empty, markup=False)
         return
     console = out()
     cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
-    if not console.is_terminal:
+    if console.is_terminal:
+        console.print(fitted(headers, cells, layout, console.width), soft_wrap=False)
+    else:
         console.print(_aligned([list(headers), *([cell.plain for cell in row] for row in cells)]), markup=False)
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for header in headers:
-        gives_way = wrapped in {None, header}
-        table.add_column(header, no_wrap=not gives_way, overflow="fold" if wrapped == header else "ellipsis")
-    for row in cells:
-        table.add_row(*row)
-    Console(highlight=False).print(table)
+
+
+def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """Print labels and values; on a terminal long values go over several lines, beside their label."""
+    console = out()
+    for label, value in facts:
+        text = value if isinstance(value, Text) else Text(str(value))
+        indent = LABEL_WIDTH if console.width >= LABEL_WIDTH + LONGEST_ID else 2
+        head = Text(f"{label:<{LABEL_WIDTH - 1}} " if indent == LABEL_WIDTH else f"{label}\n  ", "dim")
+        lines = text.wrap(console, console.width - indent) if console.is_terminal else [text]
+        console.print(head + Text("\n" + " " * indent).join(lines))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -81,6 +79,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 
 def print_error(error: FlightlineError) -> None:
     """Say what went wrong, where, and what to do about it."""
+    if isinstance(error, OutputFailed) and error.reader_gone:
+        return
     console = err()
     console.print(Text.assemble(("Error: ", "bold red"), error.detail))
     for item in error.errors:
@@ -93,6 +93,8 @@ def print_error(error: FlightlineError) -> None:
 
 def exit_code(error: FlightlineError) -> int:
     """The exit code that stands for an error; `EXIT_CODES` lists them for people."""
+    if isinstance(error, OutputFailed):
+        return OUTPUT_FAILED
     if isinstance(error, NotReachable | Unavailable):
         return NOT_REACHABLE
     if isinstance(error, UsageError | ConfigurationError):

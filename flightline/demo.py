@@ -22,7 +22,7 @@ from flightline.logtail import last_lines
 from flightline.programs import flightline_command, python_environment
 from flightline.progress import follow_jobs
 from flightline.records import Job
-from flightline.render import count, duration, loss, percent
+from flightline.render import count, duration, loss, percent, plural
 from shared.paths import expanded
 
 # The longest first, so that two workers end together.
@@ -60,7 +60,10 @@ def _train(client: Client, epochs: int) -> list[Job]:
         client.submit(preset, name=preset, tags=tags, dataset=dataset, training={"epochs": epochs})
         for preset in PRESETS
     ]
-    out().print(f"Submitted {len(jobs)} jobs of {epochs} epochs each over HTTP to {client.base_url}.", markup=False)
+    out().print(
+        f"Submitted {len(jobs)} jobs of {plural(epochs, 'epoch')} each over HTTP to {client.base_url}.",
+        markup=False,
+    )
     try:
         return follow_jobs(client, jobs, out())
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import os
 import re
 
 from flightline.errors import UsageError
+from flightline.render import plural
 
 MOST_CPU_WORKERS = 4
 
@@ -44,5 +45,7 @@ def _counts(wanted: str, gpus: int) -> dict[str, int]:
             raise UsageError(f"--workers {wanted!r} is not understood. Write cpu=2, cuda=all, cpu=1,cuda=2 or none.")
         counts[match[1]] = gpus if match[2] == "all" else int(match[2])
     if counts.get("cuda", 0) > gpus:
-        raise UsageError(f"--workers asks for {counts['cuda']} CUDA workers, and this machine shows {gpus} GPUs.")
+        raise UsageError(
+            f"--workers asks for {plural(counts['cuda'], 'CUDA worker')}; this machine has {plural(gpus, 'GPU')}."
+        )
     return counts

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from flightline.errors import UsageError
+from flightline.records import Record
 
 Document = dict[str, Any]
 
@@ -34,7 +35,7 @@ def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) ->
     Raises:
         UsageError: the spec is neither.
     """
-    if not isinstance(spec, str | Mapping):
+    if isinstance(spec, Record) or not isinstance(spec, str | Mapping):
         raise UsageError(
             f'A job is an object such as {{"preset": "notebook-tapered"}}, or a preset\'s name, not {spec!r:.60}.'
         )
@@ -74,8 +75,21 @@ def write_out(document: Document, field: str) -> None:
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:
-    """The document as JSON. NaN and infinities go as they are: the service's answer names their place."""
-    return json.dumps(document, ensure_ascii=False, default=_encodable).encode()
+    """The document as JSON. NaN and infinities go as they are: the service's answer names their place.
+
+    Raises:
+        UsageError: it holds text that is not Unicode, a number that is too long to be written, or itself.
+        TypeError: it holds what is no JSON.
+    """
+    try:
+        return json.dumps(document, ensure_ascii=False, default=_encodable).encode()
+    except UnicodeEncodeError as error:
+        around = error.object[max(0, error.start - 20) : error.end + 20]
+        raise UsageError(f"The job holds half of a surrogate pair, which is no character: …{around!r}….") from error
+    except RecursionError as error:
+        raise UsageError("The job is nested too deeply.") from error
+    except ValueError as error:
+        raise UsageError(f"The job cannot be written as JSON: {error}.") from error
 
 
 def _encodable(value: object) -> object:

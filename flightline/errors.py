@@ -10,6 +10,7 @@ FlightlineError (shared.errors)      code, retryable
 ├ NotReachable                       nobody listens at the address, or nothing came back in time
 │ └ AnswerLost                       the request may have been received, but its answer was not
 ├ UsageError                         what was asked for makes no sense here: a file, an id, an option
+├ OutputFailed                       standard output cannot be written
 └ StackError                         the stack on this machine cannot start or go on
   └ AlreadyRunning                   another stack holds this home
 """
@@ -32,6 +33,7 @@ __all__ = [
     "InvalidRequest",
     "NotFound",
     "NotReachable",
+    "OutputFailed",
     "StackError",
     "Unavailable",
     "UsageError",
@@ -79,7 +81,7 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """The job's status does not allow what was asked."""
+    """The job's status does not allow what was asked, or several jobs' ids end as was asked."""
 
     code = "conflict"
 
@@ -115,6 +117,20 @@ class UsageError(FlightlineError):
     """What was asked for makes no sense here: an unreadable file, an ambiguous id, a clashing option."""
 
     code = "usage_error"
+
+
+class OutputFailed(FlightlineError, OSError):
+    """Standard output cannot be written.
+
+    Attributes:
+        reader_gone: whether who read it has had enough (``| head``), which needs no message.
+    """
+
+    code = "output_failed"
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(f"The output cannot be written: {reason.strerror or reason}.")
+        self.reader_gone = isinstance(reason, BrokenPipeError)
 
 
 class StackError(FlightlineError):

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flightline.layout import Layout
 from flightline.records import Artifact, Attempt, Epochs, LogLine
-from flightline.render import NOTHING, duration, loss, moment, percent, scaled, span
+from flightline.render import NOTHING, duration, loss, moment, percent, plural, scaled, span
 
 EPOCH_HEADERS = ("EPOCH", "TRAIN LOSS", "TRAIN ACC", "VAL LOSS", "VAL ACC", "LR", "SECONDS")
 ATTEMPT_HEADERS = ("ATTEMPT", "WORKER", "OUTCOME", "RESUMED", "TOOK", "ERROR")
 LOG_HEADERS = ("TIME (UTC)", "ATTEMPT", "LEVEL", "MESSAGE")
 ARTIFACT_HEADERS = ("NAME", "SIZE", "CREATED (UTC)", "SHA256")
+
+EPOCH_LAYOUT = Layout(dropped=("SECONDS", "LR", "TRAIN ACC", "TRAIN LOSS"))
+ATTEMPT_LAYOUT = Layout(wrapped=("WORKER",), dropped=("RESUMED", "TOOK", "WORKER"))
+LOG_LAYOUT = Layout(wrapped=("MESSAGE",), dropped=("ATTEMPT", "LEVEL", "TIME (UTC)"))
+ARTIFACT_LAYOUT = Layout(wrapped=("NAME",), dropped=("CREATED (UTC)", "SHA256", "SIZE"))
 
 SHORT_SUM = 12
 
@@ -46,7 +52,7 @@ def attempt_row(attempt: Attempt) -> list[object]:
 def attempt_notes(attempt: Attempt) -> Iterator[str]:
     """What is too long for a table: what an attempt ran on, and why it failed."""
     if (ran := attempt.environment) is not None:
-        threads = f"{ran.get('threads')} thread{'' if ran.get('threads') == 1 else 's'}"
+        threads = plural(ran.get("threads", 0), "thread")
         data = str(ran.get("data_fingerprint"))[:SHORT_SUM]
         yield (
             f"Attempt {attempt.attempt} ran {ran.get('engine')} on {attempt.device} ({ran.get('capability')}), "

@@ -19,6 +19,8 @@ from flightline.watching import Update
 
 HEADERS = tuple(Text(name, "dim") for name in ("NAME", "STATUS", "EPOCH", "VAL LOSS", "VAL ACC", ""))
 GAP = 2
+DROPPED = (5, 3, 2)
+"""Columns that a narrow terminal does without: the time left, the loss, the epoch (the bar shows it)."""
 SHORTEST_TITLE, SHORTEST_BAR, LONGEST_BAR = 8, 6, 24
 """Columns; the bar and the sparkline, second and third, take what there is room for."""
 
@@ -79,12 +81,15 @@ class JobsView:
         """A line a job, never wider than the terminal: a live line that wraps is not drawn over, but again below."""
         rows = {job.id: self._cells(job) for job in self._jobs.values()}
         widths = [max(cell_len(cell.plain) for cell in column) for column in zip(HEADERS, *rows.values(), strict=True)]
+        shown = _shown(widths, options.max_width)
+        headers, widths = [HEADERS[number] for number in shown], [widths[number] for number in shown]
+        rows = {job_id: [cells[number] for number in shown] for job_id, cells in rows.items()}
         widths[0] = min(widths[0], max(SHORTEST_TITLE, options.max_width - _taken([*widths[1:], SHORTEST_BAR])))
         bar, spark = _room(options.max_width - _taken(widths))
         grid = Table.grid(padding=(0, GAP))
         for width in [*widths[:2], bar, *([spark] if spark else []), *widths[2:]]:
             grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
-        grid.add_row(*HEADERS[:2], *([""] * (2 if spark else 1)), *HEADERS[2:])
+        grid.add_row(*headers[:2], *([""] * (2 if spark else 1)), *headers[2:])
         for job_id, cells in rows.items():
             line = [self._sparkline(job_id, spark)] if spark else []
             grid.add_row(*cells[:2], _bar(self._jobs[job_id], bar), *line, *cells[2:])
@@ -103,6 +108,16 @@ class JobsView:
 
     def _sparkline(self, id: str, width: int) -> Text:
         return Text(sparkline([value for _, value in sorted(self._losses[id].items())], width), "cyan")
+
+
+def _shown(widths: Sequence[int], width: int) -> list[int]:
+    """The columns that a line of `width` has room for, whole, beside a short title and a bar."""
+    shown = list(range(len(widths)))
+    for dropped in DROPPED:
+        if _taken([min(widths[0], SHORTEST_TITLE), *(widths[number] for number in shown[1:]), SHORTEST_BAR]) <= width:
+            break
+        shown.remove(dropped)
+    return shown
 
 
 def _taken(widths: Sequence[int]) -> int:

@@ -1,49 +1,60 @@
 """What comes back from the service: read-only views of its JSON.
 
-Every key is an attribute and `raw` is the JSON itself, so a key that a newer service adds is there without a newer
-client. The annotations name the keys of this release.
+Every key is an attribute, of objects within objects too, and `raw` is the JSON itself: a key that a newer service adds
+is there without a newer client. The annotations name the keys of this release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self, overload
+
+from flightline.fields import Fields, known, with_attributes
 
 FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 
 
-class Record:
-    """A JSON object whose keys are attributes.
+class View:
+    """JSON whose keys are attributes, those of objects within it too; what is read once stays the same object.
 
     Attributes:
-        raw: the JSON object as the service sent it.
+        raw: the JSON as the service sent it.
     """
 
-    raw: Mapping[str, Any]
-    nested: ClassVar[Mapping[str, type[Record]]] = {}
+    raw: dict[str, Any]
+    nested: ClassVar[Mapping[str, type[View]]] = {}
+    _read: dict[str, Any]
 
-    __slots__ = ("raw",)
+    __slots__ = ("_read", "raw")
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         object.__setattr__(self, "raw", raw)
+        object.__setattr__(self, "_read", {})
 
     def __getattr__(self, key: str) -> Any:
         try:
-            value = self.raw[key]
+            return self._value(key)
         except KeyError:
-            known = ", ".join(sorted(self.raw))
-            raise AttributeError(f"This {type(self).__name__.lower()} has no {key!r}; it has {known}.") from None
-        return self._wrapped(key, value)
+            has = f"it has {known(self.raw)}"
+            raise AttributeError(f"This {type(self).__name__.lower()} has no {key!r}; {has}.") from None
+
+    def _value(self, key: str) -> Any:
+        if key not in self._read:
+            self._read[key] = self._wrapped(key, self.raw[key])
+        return self._read[key]
 
     def _wrapped(self, key: str, value: object) -> object:
         if isinstance(value, Mapping) and key in self.nested:
             return self.nested[key](value)
         if isinstance(value, list) and key in self.nested:
             return tuple(self.nested[key](item) for item in value)
-        return value
+        return with_attributes(value)
 
     def __setattr__(self, key: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is read-only.")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.raw]
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other.raw == self.raw
@@ -55,6 +66,21 @@ class Record:
 
     def __reduce__(self) -> tuple[type[Self], tuple[Mapping[str, Any]]]:
         return type(self), (self.raw,)
+
+
+class Record(View, Mapping[str, Any]):
+    """A JSON object: its keys are attributes, and items as in a dict that is read only."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        return self._value(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
 
 
 class Cost(Record):
@@ -107,7 +133,7 @@ class Job(Record):
     status: str
     cancel_requested: bool
     priority: int
-    spec: dict[str, Any]
+    spec: Fields
     spec_hash: str
     config_hash: str
     cost: Cost
@@ -143,15 +169,18 @@ class Check(Record):
 
     __slots__ = ()
     nested: ClassVar = {"cost": Cost}
-    spec: dict[str, Any]
+    spec: Fields
     spec_hash: str
     config_hash: str
     cost: Cost
     warnings: list[str]
 
 
-class Epochs(Record):
-    """The epochs of a job as columns of equal length; ``zip(epochs.epoch, epochs.train_loss)`` goes over them."""
+class Epochs(View, Sequence["Epoch"]):
+    """The epochs of a job: a sequence of `Epoch`, and columns of equal length as attributes.
+
+    ``zip(epochs.epoch, epochs.train_loss)`` goes over two columns, ``pandas.DataFrame(epochs)`` has them all.
+    """
 
     __slots__ = ()
     epoch: list[int]
@@ -165,9 +194,24 @@ class Epochs(Record):
     samples_per_second: list[float | None]
 
     def rows(self) -> list[Epoch]:
-        """The same, one record an epoch."""
-        columns = {key: column for key, column in self.raw.items() if isinstance(column, list)}
+        """One record an epoch."""
+        columns = self._columns()
         return [Epoch(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+
+    def _columns(self) -> dict[str, list[Any]]:
+        return {key: column for key, column in self.raw.items() if isinstance(column, list)}
+
+    def __iter__(self) -> Iterator[Epoch]:
+        return iter(self.rows())
+
+    @overload
+    def __getitem__(self, index: int) -> Epoch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Epoch]: ...
+    def __getitem__(self, index: int | slice) -> Epoch | list[Epoch]:
+        if isinstance(index, slice):
+            return self.rows()[index]
+        return Epoch({key: column[index] for key, column in self._columns().items()})
 
     def __len__(self) -> int:
         return len(self.raw["epoch"])
@@ -204,7 +248,7 @@ class Event(Record):
     __slots__ = ()
     seq: int
     kind: str
-    data: dict[str, Any]
+    data: Fields
 
 
 class ClassFigures(Record):
@@ -238,7 +282,7 @@ class Attempt(Record):
     worker: str
     device: str
     outcome: str | None
-    environment: dict[str, Any] | None
+    environment: Fields | None
     resumed_from_epoch: int | None
     error: Failure | None
     started_at: str
@@ -277,8 +321,8 @@ class Worker(Record):
     device: str
     device_kind: str
     device_name: str | None
-    versions: dict[str, Any]
-    datasets: list[dict[str, Any]]
+    versions: Fields
+    datasets: list[Fields]
     state: str
     job_id: str | None
     started_at: str
@@ -308,7 +352,7 @@ class Preset(Record):
     name: str
     title: str
     note: str
-    spec: dict[str, Any]
+    spec: Fields
     cost: Cost
 
 
@@ -318,9 +362,9 @@ class Dataset(Record):
     __slots__ = ()
     name: str
     classes: list[str]
-    held: list[dict[str, Any]]
+    held: list[Fields]
 
     @property
-    def usable(self) -> list[dict[str, Any]]:
+    def usable(self) -> list[Fields]:
         """Of `held`, what a job can have: complete copies, loaded ones, and what can be downloaded."""
         return [copy for copy in self.held if copy.get("ready", True) or copy.get("source") == "download"]

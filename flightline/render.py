@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rich.text import Text
 
+from flightline.layout import Layout
 from flightline.records import Evaluation, Job, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
 NOTHING = "–"
 NAMED_CLASSES = 4
+UNITS = tuple(pairwise((("d", 86400), ("h", 3600), ("m", 60), ("s", 1))))
 
 JOB_HEADERS = ("ID", "NAME", "STATUS", "EPOCH", "VAL ACC", "BEST", "DEVICE", "AGE")
 WORKER_HEADERS = ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT")
 QUEUE_HEADERS = ("QUEUE", "WAITING", "OLDEST", "IN REDIS")
+JOB_LAYOUT = Layout(shortened="NAME", dropped=("DEVICE", "EPOCH", "BEST", "AGE", "VAL ACC", "STATUS"))
+WORKER_LAYOUT = Layout(wrapped=("DATA",), dropped=("HEARTBEAT", "DATA", "DEVICE", "STATE"))
+QUEUE_LAYOUT = Layout(dropped=("IN REDIS", "OLDEST"))
+CLASS_LAYOUT = Layout(shortened="CLASS", dropped=("IMAGES",))
 CLASS_HEADERS = ("CLASS", "PRECISION", "RECALL", "F1", "IMAGES")
 
 
@@ -31,15 +38,20 @@ def loss(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as ``9 s``, ``2:11`` or ``1:02:03``."""
+    """Seconds in the two largest units that say something: ``9 s``, ``2 m 11 s``, ``3 h``, ``12 d 4 h``."""
     if seconds is None:
         return NOTHING
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    rest = max(0, round(seconds))
+    for (unit, length), (smaller, part) in UNITS:
+        if rest >= length:
+            whole, left = rest // length, rest % length // part
+            return f"{whole} {unit} {left} {smaller}" if left else f"{whole} {unit}"
+    return f"{rest} s"
+
+
+def plural(number: int, noun: str) -> str:
+    """So many of a thing: 1 epoch, 3 epochs."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def count(number: int) -> str:
@@ -162,17 +174,18 @@ def confusion_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]
 
 
 def job_facts(job: Job) -> list[tuple[str, object]]:
-    """What `show` says of a job, label and value."""
+    """What `show` says of a job, label and value; of one that failed first of all when and why."""
     facts: list[tuple[str, object]] = [
         ("job", job.id),
         ("name", title(job)),
         ("status", status(job)),
+        *_failure(job),
         ("epochs", f"{job.progress.epoch} of {job.progress.epochs}"),
         ("parameters", count(job.cost.parameters)),
         ("device", job.device or NOTHING),
         ("worker", job.worker or NOTHING),
         ("engine", job.engine or NOTHING),
-        ("exact", "yes" if job.exact else "no: run again, its figures may differ in their last digits"),
+        ("exact", _exact(job)),
         ("attempts", job.attempts),
         ("created", job.created_at),
         ("started", job.started_at or NOTHING),
@@ -181,6 +194,31 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
     if job.progress.eta_seconds is not None:
         facts.append(("left", duration(job.progress.eta_seconds)))
     return facts + _result_facts(job) + _trouble(job)
+
+
+def _failure(job: Job) -> list[tuple[str, object]]:
+    """Why, where and when a job failed."""
+    if job.error is None:
+        return []
+    facts: list[tuple[str, object]] = [("error", Text(f"{job.error.detail} ({job.error.code})", "bold red"))]
+    if job.status == "failed":
+        after = f", {duration(span(job.started_at, job.finished_at))} after its start" if job.started_at else ""
+        at = f" at {job.finished_at}" if job.finished_at else ""
+        facts.append(("failed", Text(f"{_place(job)}{at}{after}", "red")))
+    return facts
+
+
+def _place(job: Job) -> str:
+    if job.engine is None:
+        return "before training began,"
+    done, all_of_them = job.progress.epoch, job.progress.epochs
+    return f"after epoch {done} of {done}," if done == all_of_them else f"in epoch {done + 1} of {all_of_them},"
+
+
+def _exact(job: Job) -> str:
+    if job.engine is None:  # nothing was computed that could be repeated
+        return NOTHING
+    return "yes" if job.exact else "no: run again, its figures may differ in their last digits"
 
 
 def _result_facts(job: Job) -> list[tuple[str, object]]:
@@ -196,8 +234,6 @@ def _result_facts(job: Job) -> list[tuple[str, object]]:
 
 def _trouble(job: Job) -> list[tuple[str, object]]:
     facts: list[tuple[str, object]] = [("warning", warning) for warning in job.warnings]
-    if job.error is not None:
-        facts.append(("error", Text(f"{job.error.detail} ({job.error.code})", "red")))
     if job.retry_of is not None:
         facts.append(("retry of", job.retry_of))
     return facts

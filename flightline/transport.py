@@ -38,32 +38,62 @@ def service_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def split_url(text: str) -> tuple[str, tuple[str, str] | None]:
+    """A service's address as it may be printed, and the user and password that stand in it for basic authentication.
+
+    Raises:
+        UsageError: it is no address; shows it without what may be a password.
+    """
+    try:
+        url = httpx.URL(text.strip())
+    except (httpx.InvalidURL, UnicodeError):
+        url = httpx.URL()
+    public = str(url.copy_with(username=None, password=None)).rstrip("/")
+    usable = url.scheme in {"http", "https"} and url.host and (url.port or 0) <= LARGEST_PORT
+    if not usable or url.query or url.fragment or "@" in public:
+        raise UsageError(_no_address(text.strip()))
+    return public, (url.username, url.password) if url.userinfo else None
+
+
+def _no_address(text: str) -> str:
+    """What is wrong, without httpx's own error: that may hold a part of the password."""
+    before, at, host = text.rpartition("@")
+    scheme, slashes, _ = before.partition("//")
+    shown = f"{scheme}{slashes}…@{host}" if slashes else f"…@{host}" if at else text.partition("?")[0]
+    hint = " Within a password / is written %2F, ? %3F, # %23 and @ %40." if at else ""
+    return f"{shown[:200]!r} is not a service URL, such as {DEFAULT_URL}.{hint}"
+
+
 class Transport:
     """A connection pool to one service.
 
     Args:
-        base_url: the service's address without ``/v1``.
+        base_url: the service's address without ``/v1``; it may hold a user and a password.
         timeout: seconds for one answer.
         http: another httpx transport, for tests.
 
     Attributes:
+        base_url: the address without them, as messages show it.
         met: whether anything has been answered yet.
+
+    Raises:
+        UsageError: that is no address.
     """
 
     def __init__(self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url, credentials = split_url(base_url)
         self.timeout = timeout
         self.met = False
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
         # No limit of connections: each event stream holds one for as long as its job runs.
-        with self._translated():
-            self._http = httpx.Client(
-                base_url=self.base_url,
-                timeout=timeout,
-                transport=http,
-                trust_env=False,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            )
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            auth=credentials,
+            timeout=timeout,
+            transport=http,
+            trust_env=False,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -88,6 +118,7 @@ class Transport:
             ApiError: the service said no.
             NotReachable: nobody is there.
             AnswerLost: there was no answer.
+            UsageError: this cannot be sent.
         """
         headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
         with self._translated():
@@ -125,8 +156,10 @@ class Transport:
             ) from error
         except httpx.TimeoutException as error:
             raise AnswerLost(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise NotReachable(f"{self.base_url!r} is no address of a service; one is {DEFAULT_URL}.") from error
+        except httpx.InvalidURL as error:
+            raise UsageError(f"This cannot be asked of {self.base_url}: {error}.") from error
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{error.object!r:.80} is not text that can be sent: it is not Unicode.") from error
         except httpx.TransportError as error:
             raise AnswerLost(f"The connection to {self.base_url} broke: {error}.") from error
 

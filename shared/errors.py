@@ -7,6 +7,7 @@ FlightlineError                 code, http_status, retryable
 ├ InvalidHeader             422
 ├ JobNotFound               404
 ├ NotFound                  404
+├ AmbiguousJobId            409
 ├ IllegalTransition         409
 ├ IdempotencyKeyInUse       409
 ├ IdempotencyKeyReused      422
@@ -24,6 +25,7 @@ The HTTP statuses are what the API answers; a worker only reads `code` and `retr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -95,7 +97,24 @@ class JobNotFound(NotFound):
     code = "job_not_found"
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no job {job_id}. GET /v1/jobs lists those that there are.")
+        short = "of an id, four or more characters of its end will do"
+        super().__init__(f"There is no job {job_id}. GET /v1/jobs lists those that there are; {short}.")
+
+
+class AmbiguousJobId(FlightlineError):
+    """Several jobs have an id that ends so; `jobs` names them, the newest first, up to ten.
+
+    Attributes:
+        jobs: the ids.
+    """
+
+    code = "ambiguous_id"
+    http_status = 409
+
+    def __init__(self, ending: str, jobs: Sequence[str], *, more: bool) -> None:
+        many = f"More than {len(jobs)}" if more else str(len(jobs))
+        super().__init__(f"{many} jobs have an id that ends in {ending}. Write more of it: {', '.join(jobs)}.")
+        self.jobs = tuple(jobs)
 
 
 class IllegalTransition(FlightlineError):

@@ -243,7 +243,9 @@ def set_priority(db: Database, job_id: str, priority: int) -> None:
         queued = Job.status == JobStatus.QUEUED
         job = advance(connection, job_id, queued, priority=priority, published_at=None)
         if job is None:
-            message = f"Job {job_id} is {_status(connection, job_id)}; only a queued job's priority can be changed."
+            status = _status(connection, job_id)
+            now = f"has already {status}" if status in ("succeeded", "failed") else f"is {status}"
+            message = f"Job {job_id} {now}; its priority can be changed only while it is queued."
             raise IllegalTransition(message)
         add_event(connection, job_id, job.event_seq, "priority", {"priority": priority})
 

@@ -5,13 +5,28 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, String
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Function,
+    Index,
+    Integer,
+    String,
+    func,
+    literal_column,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.clock import UtcDateTime
 from shared.text import CleanText
 
 WITHOUT_ROWID = {"sqlite_with_rowid": False}
+UUID_LENGTH = 36
+ENDING_LENGTH = 4
+"""Characters of an id's end by which jobs are found: of a million jobs, about fifteen have the same."""
 
 
 class Base(DeclarativeBase):
@@ -109,6 +124,14 @@ class Job(Base):
         Index("ix_jobs_lease", "status", "lease_expires_at"),
         Index("ix_jobs_not_before", "status", "not_before"),
     )
+
+
+def id_ending() -> Function[str]:
+    """The last characters of a job's id, as the index on them has it: its number is part of the SQL, no parameter."""
+    return func.substr(Job.id, literal_column(str(UUID_LENGTH - ENDING_LENGTH + 1)), type_=String())
+
+
+Index("ix_jobs_id_ending", id_ending())
 
 
 class JobTag(Base):

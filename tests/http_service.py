@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,7 @@ class FakeService:
         cut: numbers of events in whose middle the connection breaks, once each.
         end_after: numbers of events after which a stream is ended in order, once each.
         resume: a job's first attempt is lost after that epoch, and the next one goes on from the first.
+        password: the user and password without which all is refused, as a proxy in front of the service does.
         closing: set when the service stops: its streams end.
     """
 
@@ -42,6 +44,7 @@ class FakeService:
         self.cut: set[int] = set()
         self.end_after: set[int] = set()
         self.resume: int | None = None
+        self.password: tuple[str, str] | None = None
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._next: dict[str, int] = {}
@@ -105,6 +108,12 @@ class FakeService:
         place = {"attempt": job["attempts"], "seq": len(self.history[job["id"]]) + 1}
         self.tell(job, "epoch", epoch=number, **figures, **place)
 
+    def admits(self, authorization: str | None) -> bool:
+        """Whether a request with this header may pass."""
+        if self.password is None:
+            return True
+        return authorization == f"Basic {b64encode(':'.join(self.password).encode()).decode()}"
+
     def answer(self, method: str, target: str, body: bytes, last_event_id: int = 0) -> Answer:
         """The answer to a request."""
         with self._lock:
@@ -119,9 +128,12 @@ class FakeService:
         if url.path == "/v1/jobs":
             return self._submit(query, body) if method == "POST" else self._page(query)
         if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
-            if match[2] == "events" and match[1] in self.jobs:
-                return self._events(match[1], last_event_id)
-            return self._one(method, match[1], match[2], query, body)
+            found = [one for one in self.jobs if one.endswith(match[1])]
+            if len(found) > 1:
+                return problem(409, "ambiguous_id", f"{len(found)} jobs fit: {', '.join(found)}.")
+            if match[2] == "events" and found:
+                return self._events(found[0], last_event_id)
+            return self._one(method, found[0] if found else match[1], match[2], query, body)
         return self._catalog(url.path)
 
     def _submit(self, query: dict[str, str], body: bytes) -> Answer:
@@ -268,6 +280,10 @@ def problem(status: int, code: str, detail: str, *errors: tuple[str, str]) -> An
     return status, {"type": "about:blank", "status": status, "code": code, "detail": detail, "errors": listed}
 
 
+def _content(document: Any) -> bytes:
+    return document if isinstance(document, bytes) else json.dumps(document).encode() * (document is not None)
+
+
 def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -278,15 +294,13 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, document = service.answer(
-                self.command, self.path, body, int(self.headers.get("Last-Event-ID") or 0)
-            )
+            after = int(self.headers.get("Last-Event-ID") or 0)
+            admitted = service.admits(self.headers.get("Authorization"))
+            status, document = service.answer(self.command, self.path, body, after) if admitted else (401, b"Who?")
             if isinstance(document, Iterator):
                 self._stream(document)
                 return
-            content = (
-                document if isinstance(document, bytes) else json.dumps(document).encode() * (document is not None)
-            )
+            content = _content(document)
             self.send_response(status)
             self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -11,8 +11,19 @@ import typer
 from flightline.client import Client
 from flightline.commands.options import Json
 from flightline.console import out, print_json, print_table
+from flightline.layout import Layout
 from flightline.records import Dataset, Preset
-from flightline.render import NOTHING, QUEUE_HEADERS, WORKER_HEADERS, classes, count, queue_row, worker_row
+from flightline.render import (
+    NOTHING,
+    QUEUE_HEADERS,
+    QUEUE_LAYOUT,
+    WORKER_HEADERS,
+    WORKER_LAYOUT,
+    classes,
+    count,
+    queue_row,
+    worker_row,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -25,34 +36,47 @@ def workers(json: Json = False) -> None:
     """List the workers: device, state, job, the data they hold."""
     with Client() as client:
         row = partial(worker_row, short=out().is_terminal)
-        _show(client.workers(), json, WORKER_HEADERS, row, "No workers. Start one: `flightline worker`.")
+        _show(client.workers(), json, WORKER_HEADERS, row, "No workers. Start one: `flightline worker`.", WORKER_LAYOUT)
 
 
 def queues(json: Json = False) -> None:
     """List the queues: how many jobs wait, and for how long."""
     with Client() as client:
-        _show(client.queues(), json, QUEUE_HEADERS, queue_row, "No queues.")
+        _show(client.queues(), json, QUEUE_HEADERS, queue_row, "No queues.", QUEUE_LAYOUT)
 
 
 def presets(json: Json = False) -> None:
     """List the presets: ready-made jobs to start from."""
     with Client() as client:
-        _show(client.presets(), json, ("PRESET", "PARAMETERS", "WHAT"), _preset_row, "No presets.")
+        _show(
+            client.presets(),
+            json,
+            ("PRESET", "PARAMETERS", "WHAT"),
+            _preset_row,
+            "No presets.",
+            Layout(wrapped=("WHAT",)),
+        )
 
 
 def datasets(json: Json = False) -> None:
     """List the data sets that a job can name, and the live workers that hold them."""
     with Client() as client:
-        _show(client.datasets(), json, ("DATA SET", "CLASSES", "HELD BY"), _dataset_row, "No data sets.")
+        layout = Layout(wrapped=("CLASSES", "HELD BY"), dropped=("HELD BY",))
+        _show(client.datasets(), json, ("DATA SET", "CLASSES", "HELD BY"), _dataset_row, "No data sets.", layout)
 
 
 def _show(
-    records: Sequence[Any], json: bool, headers: Sequence[str], row: Callable[[Any], list[object]], empty: str
+    records: Sequence[Any],
+    json: bool,
+    headers: Sequence[str],
+    row: Callable[[Any], list[object]],
+    empty: str,
+    layout: Layout,
 ) -> None:
     if json:
         print_json({"items": [record.raw for record in records], "next_cursor": None})
     else:
-        print_table(headers, [row(record) for record in records], empty)
+        print_table(headers, [row(record) for record in records], empty, layout)
 
 
 def _preset_row(preset: Preset) -> list[object]:

@@ -11,10 +11,11 @@ from flightline.client import Client
 from flightline.commands.options import JobId, Json
 from flightline.console import out, print_json, print_table
 from flightline.records import Job
-from flightline.render import JOB_HEADERS, job_row, title
+from flightline.render import JOB_HEADERS, JOB_LAYOUT, job_row, title
 
 Text = str | None
 PAGE_LIMIT = 500
+NO_JOBS = "No jobs. Submit one: `flightline submit --preset notebook-tapered`."
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +41,8 @@ def list_jobs(
     created_before: Annotated[Text, typer.Option(help="Such as 2026-01-31T12:00:00Z.")] = None,
     config_hash: Annotated[Text, typer.Option(help="The same but for the seed.")] = None,
     sort: Annotated[
-        str, typer.Option(help="created_at, val_accuracy, best_val_accuracy or finished_at; a minus turns it.")
+        str,
+        typer.Option(help="created_at, val_accuracy, best_val_accuracy or finished_at; prefix with - for descending."),
     ] = "-created_at",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 20,
     json: Json = False,
@@ -68,9 +70,10 @@ def list_jobs(
     if json:
         print_json(page)
         return
+    filtered = any(value not in (None, []) for value in filters.values())
     short = out().is_terminal
     rows = [job_row(Job(item), short=short) for item in page["items"]]
-    print_table(JOB_HEADERS, rows, "No jobs. Submit one: `flightline submit --preset notebook-tapered`.")
+    print_table(JOB_HEADERS, rows, "No job matches these filters." if filtered else NO_JOBS, JOB_LAYOUT)
 
 
 def priority(
@@ -88,14 +91,18 @@ def priority(
 
 
 def cancel(id: JobId, json: Json = False) -> None:
-    """Cancel a job: at once while it is queued, within a second or so while it runs."""
+    """Cancel a job: at once while it is queued, within about a second while it runs."""
     with Client() as client:
         job = client.cancel(find_job(client, id))
     if json:
         print_json(job.raw)
     else:
-        done = "cancelled" if job.status == "cancelled" else "asked to stop; it does within a second or so"
-        out().print(f"{title(job)} is {done}. Job {job.id}", markup=False)
+        done = (
+            f"{title(job)} is cancelled."
+            if job.finished
+            else f"Cancelling {title(job)}; it stops within about a second."
+        )
+        out().print(f"{done} Job {job.id}", markup=False)
 
 
 def delete(id: JobId, json: Json = False) -> None:

@@ -9,8 +9,6 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print the service's JSON and nothing else.")]
 JobId = Annotated[
     str,
-    typer.Argument(
-        metavar="ID", help="A job's id, a beginning or end that only it has, or `last`.", show_default=False
-    ),
+    typer.Argument(metavar="ID", help="A job's id, four or more characters of its end, or `last`.", show_default=False),
 ]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the job until it is finished.")]

@@ -9,25 +9,28 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.text import Text
 
 from flightline.arguments import find_job
 from flightline.client import Client
 from flightline.commands.options import JobId, Json
-from flightline.console import err, out, print_json, print_table
+from flightline.console import err, out, print_facts, print_json, print_table
 from flightline.errors import NotFound, UsageError
 from flightline.parts import (
     ARTIFACT_HEADERS,
+    ARTIFACT_LAYOUT,
     ATTEMPT_HEADERS,
+    ATTEMPT_LAYOUT,
     EPOCH_HEADERS,
+    EPOCH_LAYOUT,
     LOG_HEADERS,
+    LOG_LAYOUT,
     artifact_row,
     attempt_notes,
     attempt_row,
     epoch_rows,
     log_row,
 )
-from flightline.render import CLASS_HEADERS, class_rows, confusion_rows, job_facts
+from flightline.render import CLASS_HEADERS, CLASS_LAYOUT, class_rows, confusion_rows, job_facts
 
 
 class Part(StrEnum):
@@ -95,8 +98,7 @@ def _document(client: Client, id: str, part: Part, weights: Literal["best", "las
 
 def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None:
     job = client.job(id)
-    for label, value in job_facts(job):
-        out().print(Text.assemble((f"{label:<11} ", "dim"), value if isinstance(value, Text) else str(value)))
+    print_facts(job_facts(job))
     if job.succeeded:
         try:
             _show_evaluation(client, job.id, weights)
@@ -108,30 +110,30 @@ def _show_evaluation(client: Client, id: str, weights: Literal["best", "last"]) 
     evaluation = client.evaluation(id, weights)
     total = sum(map(sum, evaluation.confusion_matrix))
     out().print(f"\nThe {weights} weights on {total:,} validation images:")
-    print_table(CLASS_HEADERS, class_rows(evaluation), "No classes.")
+    print_table(CLASS_HEADERS, class_rows(evaluation), "No classes.", CLASS_LAYOUT)
     headers, rows = confusion_rows(evaluation)
     print_table(headers, rows, "No classes.")
 
 
 def _show_epochs(client: Client, id: str) -> None:
-    print_table(EPOCH_HEADERS, epoch_rows(client.epochs(id)), "No epochs.")
+    print_table(EPOCH_HEADERS, epoch_rows(client.epochs(id)), "No epochs.", EPOCH_LAYOUT)
 
 
 def _show_attempts(client: Client, id: str) -> None:
     attempts = client.attempts(id)
-    print_table(ATTEMPT_HEADERS, [attempt_row(one) for one in attempts], "No attempts.", wrapped="WORKER")
+    print_table(ATTEMPT_HEADERS, [attempt_row(one) for one in attempts], "No attempts.", ATTEMPT_LAYOUT)
     for note in (note for attempt in attempts for note in attempt_notes(attempt)):
         out().print(note, markup=False)
 
 
 def _show_log(client: Client, id: str) -> None:
-    print_table(LOG_HEADERS, [log_row(line) for line in client.log(id)], "No log.", wrapped="MESSAGE")
+    print_table(LOG_HEADERS, [log_row(line) for line in client.log(id)], "No log.", LOG_LAYOUT)
 
 
 def _show_artifacts(client: Client, id: str) -> None:
     short = out().is_terminal
     rows = [artifact_row(one, short=short) for one in client.artifacts(id)]
-    print_table(ARTIFACT_HEADERS, rows, "No artifacts.", wrapped="NAME")
+    print_table(ARTIFACT_HEADERS, rows, "No artifacts.", ARTIFACT_LAYOUT)
 
 
 def download(

@@ -116,7 +116,7 @@ def _show_check(check: Check, json: bool) -> None:
     cost = check.cost
     out().print(
         f"{count(cost.parameters)} parameters, {scaled(cost.weight_bytes, 'B')} of weights, "
-        f"{scaled(cost.flops_per_epoch, 'FLOP')} an epoch. Nothing was submitted."
+        f"{scaled(cost.flops_per_epoch, 'FLOP')} per epoch. Nothing was submitted."
     )
     for warning in check.warnings:
         err().print(f"Warning: {warning}", markup=False)

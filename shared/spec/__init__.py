@@ -1,14 +1,21 @@
-"""What a job is: its JSON, its checks, its cost and its names. Plain Python and pydantic; never torch."""
+"""What a job is: its JSON, its checks, its cost and its names. Plain Python and pydantic; never torch.
+
+The names are loaded once they are asked for: the command reads a job's file without waiting for pydantic.
+"""
 
 from __future__ import annotations
 
-from shared.spec.caps import Caps
-from shared.spec.catalog import DATASETS, DatasetInfo
-from shared.spec.costs import Cost, LayerCost
-from shared.spec.holdings import NOTHING_HELD, Copy, Holdings
-from shared.spec.job import JobSpec
-from shared.spec.presets import PRESETS, Preset
-from shared.spec.submission import Submission, parse_spec, parse_submission
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.spec.caps import Caps
+    from shared.spec.catalog import DATASETS, DatasetInfo
+    from shared.spec.costs import Cost, LayerCost
+    from shared.spec.holdings import NOTHING_HELD, Copy, Holdings
+    from shared.spec.job import JobSpec
+    from shared.spec.presets import PRESETS, Preset
+    from shared.spec.submission import Submission, parse_spec, parse_submission
 
 __all__ = [
     "DATASETS",
@@ -26,3 +33,26 @@ __all__ = [
     "parse_spec",
     "parse_submission",
 ]
+
+_MODULES = {
+    "DATASETS": "catalog",
+    "NOTHING_HELD": "holdings",
+    "PRESETS": "presets",
+    "Caps": "caps",
+    "Copy": "holdings",
+    "Cost": "costs",
+    "DatasetInfo": "catalog",
+    "Holdings": "holdings",
+    "JobSpec": "job",
+    "LayerCost": "costs",
+    "Preset": "presets",
+    "Submission": "submission",
+    "parse_spec": "submission",
+    "parse_submission": "submission",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

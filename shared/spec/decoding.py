@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 from shared.errors import FieldError, InvalidSpec
 
+MAX_DEPTH = 16  # a job needs six
 _INTEGER_DIGITS = 400  # past every range of a spec, and short of the length from which Python refuses to convert
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)  # texts too, so that those within them are not counted
 
 
 class MalformedJson(InvalidSpec):
@@ -22,8 +25,8 @@ class GivenTwice(dict[str, object]):
     key: str
 
 
-def decode(body: bytes) -> object:
-    """Reads JSON.
+def decode(body: bytes, what: str = "The body") -> object:
+    """Reads JSON; `what` is called so in messages.
 
     `NaN` and `Infinity` pass here, and integers of any length, as the spec's own check can then name the field
     that holds them; so do objects with a key given twice, marked as such.
@@ -31,16 +34,39 @@ def decode(body: bytes) -> object:
     Raises:
         MalformedJson: with line and column.
     """
-    if not body.strip():
-        raise _malformed("The body is empty. Send a JSON object.")
+    text = _text(body, what)
+    if not text.strip():
+        raise _malformed(f"{what} is empty. Send a JSON object.")
     try:
-        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_collect, parse_int=_integer)
-    except UnicodeDecodeError as error:
-        raise _malformed(f"The body is not UTF-8: byte {error.start} cannot be read.") from error
+        return json.loads(text, object_pairs_hook=_collect, parse_int=_integer)
     except json.JSONDecodeError as error:
-        raise _malformed(f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from error
+        raise _malformed(f"{what} is not JSON: {error.msg} ({_place(text, error.pos)}).") from error
     except RecursionError as error:
-        raise _malformed("The body is nested too deeply.") from error
+        where = _place(text, _depth_exceeded(text))
+        raise _malformed(f"{what} is nested too deeply: more than {MAX_DEPTH} levels ({where}).") from error
+
+
+def _text(body: bytes, what: str) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise _malformed(f"{what} is not UTF-8: byte {error.start} (in line {line}) cannot be read.") from error
+
+
+def _place(text: str, position: int) -> str:
+    line_start = text.rfind("\n", 0, position) + 1
+    return f"line {text.count(chr(10), 0, position) + 1}, column {position - line_start + 1}"
+
+
+def _depth_exceeded(text: str) -> int:
+    """Where the first bracket stands that opens a level too many."""
+    depth = 0
+    for bracket in _BRACKETS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket[0], 0)
+        if depth > MAX_DEPTH:
+            return bracket.start()
+    return 0
 
 
 def _malformed(detail: str) -> MalformedJson:

@@ -7,11 +7,10 @@ from typing import TypeAlias
 
 from shared.errors import FieldError
 from shared.spec.caps import Caps
-from shared.spec.decoding import GivenTwice
+from shared.spec.decoding import MAX_DEPTH, GivenTwice
 from shared.spec.phrases import show
 from shared.spec.pointers import Token, pointer
 
-MAX_DEPTH = 16  # a job needs six
 MAX_FIELDS = 64  # of one object; the largest has eleven
 MAX_ENTRIES = 100  # of a list that no cap speaks of
 MAX_KEY_LENGTH = 100

@@ -168,15 +168,18 @@ def test_a_pointer_is_escaped() -> None:
     assert refusal(NoQuery, "a/b~c=1").errors[0].pointer == "/a~1b~0c"
 
 
-def test_an_id_is_a_uuid_in_either_case() -> None:
+def test_an_id_is_a_uuid_or_an_end_of_one_in_either_case() -> None:
     """What people paste is understood, and comes back in the form that is stored."""
     given_id = "0192ABCD-0000-7000-8000-00000000000F"
 
     assert parse_job_id(given_id) == given_id.lower()
+    assert parse_job_id(given_id[-4:]) == "000f"
 
 
-@pytest.mark.parametrize("text", ["", "1", "x" * 5000, "0192abcd00007000800000000000000f", "../../etc/passwd", "\x00"])
-def test_what_is_no_uuid_is_no_job(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "1", "x" * 5000, "0192abcd-0000-7000-8000-0000000000xy", "abc", "../../etc/passwd", "\x00"]
+)
+def test_what_is_no_end_of_a_uuid_is_no_job(text: str) -> None:
     """A wrong id is a job that does not exist."""
     with pytest.raises(JobNotFound) as caught:
         parse_job_id(text)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flightline.following import Following
-from tests.http_answers import CATALOG, EVALUATION, layer_cost
+from tests.http_answers import CATALOG, layer_cost
 from tests.http_service import FakeService, problem
 from tests.unit.flightline.conftest import Run
 
@@ -44,7 +44,7 @@ def test_submit_a_file_with_overrides(run: Run, service: FakeService, tmp_path: 
 
 def test_submit_reads_standard_input(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` takes the job from standard input."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO('{"preset": "notebook-linear"}'))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"preset": "notebook-linear"}')))
     assert run("submit", "-").code == 0
     assert sent(service) == {"preset": "notebook-linear"}
 
@@ -63,11 +63,20 @@ def test_submit_json_is_the_services_json(run: Run, service: FakeService) -> Non
         (["submit", "missing/file.json"], "cannot be read: No such file"),
         (["submit", "--preset", "x", "--set", "training"], "Write path=value"),
         (["submit", "--preset", "x", "--set", "preset.y=1"], "'y' does not fit into the value \"x\""),
-        (["show", "ab"], "too short for an id"),
+        (["show", "ab"], "Write four or more characters of its end, or `last`"),
+        (["delete", "a/b/c/d"], "is no job's id"),
+        (["show", "\udcff"], "is no job's id"),
         (["show", "last"], "There is no job yet"),
-        (["show", "abcdef99"], "None of the newest 0 jobs"),
         (["up", "--workers", "many"], "Write cpu=2"),
-        (["jobs", "--limit", "0"], "greater than or equal to 1"),
+        (["jobs", "--limit", "0"], "--limit must be at least 1, not 0."),
+        (
+            ["show", "last", "--part", "foo"],
+            "--part must be job, epochs, evaluation, attempts, log or artifacts, not foo.",
+        ),
+        (["priority", "last", "10"], "N must be at most 9, not 10."),
+        (["priority", "last", "x"], "N must be a whole number, not x."),
+        (["jobs", "--min-val-accuracy", "good"], "--min-val-accuracy must be a number, not good."),
+        (["jobs", "--limit"], "requires an argument"),
         (["nonsense"], "No such command"),
     ],
 )
@@ -110,12 +119,6 @@ def test_a_refusal_of_one_thing_is_said_once(run: Run, service: FakeService) -> 
         assert run("jobs", "--status", "done").err == f"Error: {detail}.\n"
 
 
-def test_show_says_whether_a_job_can_be_repeated_exactly(run: Run, service: FakeService) -> None:
-    """Either way."""
-    assert "exact       yes\n" in run("show", service.add()["id"]).out
-    assert "exact       no: run again, its figures may" in run("show", service.add(exact=False)["id"]).out
-
-
 def test_datasets_names_the_classes_where_not_all_are_held(
     run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +154,7 @@ def test_dry_run(run: Run, service: FakeService) -> None:
     """A dry run shows the cost of each layer; with --json the service's answer."""
     outcome = run("submit", "--preset", "x", "--dry-run")
     assert "linear  3072  2    6,146" in outcome.out
-    assert "14.9 MB of weights, 161.2 GFLOP an epoch. Nothing was submitted." in outcome.out
+    assert "14.9 MB of weights, 161.2 GFLOP per epoch. Nothing was submitted." in outcome.out
     assert run("submit", "--preset", "x", "--dry-run", "--json").json["cost"]["layers"][0]["parameters"] == 6146
     assert not service.jobs
 
@@ -210,8 +213,6 @@ def test_watch_of_a_failed_job_exits_with_1(run: Run, service: FakeService) -> N
     """A job that failed is printed with its reason, and the exit code says so."""
     service.add(status="failed", error={"code": "non_finite_loss", "detail": "Loss is NaN in epoch 2."})
     assert run("watch", "last").code == 1
-    outcome = run("show", "last")
-    assert (outcome.code, "error       Loss is NaN in epoch 2. (non_finite_loss)" in outcome.out) == (0, True)
 
 
 def test_ctrl_c_leaves_the_job_running(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,45 +256,36 @@ def test_no_jobs(run: Run, service: FakeService) -> None:
     assert outcome.err.startswith("No jobs.")
 
 
-def test_ids_by_beginning_and_end(run: Run, service: FakeService) -> None:
-    """A part that only one job has is enough; one that several have lists them."""
+@pytest.mark.parametrize("filters", [["--tag", "nothere"], ["--status", "failed"], ["--min-val-accuracy", "0"]])
+def test_no_jobs_that_match(run: Run, service: FakeService, filters: list[str]) -> None:
+    """With filters, others may be there."""
+    service.refuse["GET /v1/jobs"] = (200, {"items": [], "next_cursor": None})
+    outcome = run("jobs", *filters)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "No job matches these filters.\n")
+
+
+def test_ids_by_their_end(run: Run, service: FakeService) -> None:
+    """An end that only one job has is enough; one that several have, and a beginning, are refused by the service."""
     jobs = [service.add(name=name) for name in "ab"]
     assert run("show", jobs[0]["id"][-12:], "--json").json["name"] == "a"
     assert run("show", jobs[1]["id"].upper(), "--json").json["name"] == "b"
     assert run("show", "last", "--json").json["name"] == "b"
-    outcome = run("show", "01936f00")
-    assert outcome.code == 2
+    outcome = run("show", "cdef01")
+    assert (outcome.code, "Traceback" in outcome.err) == (3, False)
     assert all(job["id"] in outcome.err for job in jobs)
+    assert run("show", "01936f00").code == 3
 
 
-def test_show_has_the_figures_of_each_class(run: Run, service: FakeService) -> None:
-    """A finished job shows its result, per-class figures and the confusion matrix."""
-    job_id = service.add(epochs=1)["id"]
-    outcome = run("show", job_id)
-    assert "validation  loss 0.6000, accuracy 81.0 %" in outcome.out
-    assert "The best weights on 2,000 validation images" in outcome.out
-    assert "bird      80.0 %     90.0 %  85.0 %  1000" in outcome.out
-    assert "airplane          900       100" in outcome.out
-    assert run("show", job_id, "--part", "evaluation", "--json").json == EVALUATION
-
-
-@pytest.mark.parametrize(
-    "part, text",
-    [("epochs", "VAL LOSS"), ("attempts", "OUTCOME"), ("log", "line 3"), ("artifacts", "best.safetensors")],
-)
-def test_show_a_part(run: Run, service: FakeService, part: str, text: str) -> None:
-    """Each part of a job as a table and as JSON."""
-    job_id = service.add(epochs=0, epoch=2)["id"]
-    assert text in run("show", job_id, "--part", part).out
-    assert run("show", job_id, "--part", part, "--json").code == 0
-
-
-def test_show_a_job_without_an_evaluation(run: Run, service: FakeService) -> None:
-    """A job whose evaluation is missing is shown without one."""
-    job = service.add(status="succeeded")
-    service.refuse[f"GET /v1/jobs/{job['id']}/evaluation"] = problem(404, "not_found", "None.")
-    outcome = run("show", job["id"])
-    assert (outcome.code, "PRECISION" in outcome.out) == (0, False)
+@pytest.mark.parametrize("command", ["cancel", "delete"])
+def test_what_cannot_be_taken_back_is_done_to_the_whole_id(run: Run, service: FakeService, command: str) -> None:
+    """The short one is looked up first, and the whole one is printed; one that several have does nothing."""
+    first, second, _ = [service.add(status="queued") for _ in range(3)]
+    outcome = run(command, first["id"][-10:])
+    assert (outcome.code, first["id"] in outcome.out) == (0, True)
+    assert service.requests[-1][1].startswith(f"/v1/jobs/{first['id']}")
+    before = dict(second)
+    assert run(command, "cdef01").code == 3
+    assert service.jobs[second["id"]] == before
 
 
 def test_cancel_retry_delete(run: Run, service: FakeService) -> None:
@@ -310,6 +302,13 @@ def test_cancel_retry_delete(run: Run, service: FakeService) -> None:
     assert (outcome.code, "already succeeded" in outcome.err) == (3, True)
 
 
+def test_cancel_of_a_running_job(run: Run, service: FakeService) -> None:
+    """It is asked to stop, and stops in a moment."""
+    job = service.add(name="näme ☃")
+    service.refuse[f"POST /v1/jobs/{job['id']}/cancel"] = (202, job | {"cancel_requested": True})
+    assert run("cancel", "last").out == f"Cancelling näme ☃; it stops within about a second. Job {job['id']}\n"
+
+
 def test_priority(run: Run, service: FakeService) -> None:
     """A queued job's priority is changed and said; a number out of range is wrong usage, a running job a conflict."""
     job_id = service.add(status="queued", name="mine")["id"]
@@ -324,7 +323,7 @@ def test_priority(run: Run, service: FakeService) -> None:
     "command, text",
     [
         ("workers", "host-1:cpu:1  cpu     idle   –    cifar10 (airplane, bird)  "),
-        ("queues", "flightline.any  2        1:01    Redis is down"),
+        ("queues", "flightline.any  2        1 m 1 s  Redis is down"),
         ("presets", "notebook-linear  1,574,402   Two layers"),
         ("datasets", "cifar10    airplane, bird  w"),
     ],

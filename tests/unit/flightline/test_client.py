@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -114,8 +115,8 @@ def test_nobody_listening_says_how_to_start() -> None:
 @pytest.mark.parametrize("url", ["ftp://host", "no-address", "http://[::"])
 def test_an_address_that_is_none_is_named(url: str) -> None:
     """A base URL that means nothing is an error of ours, not of httpx."""
-    with pytest.raises(NotReachable, match=r"no address|Nothing answers"), Client(url) as client:
-        client.job("x")
+    with pytest.raises(UsageError, match=r"is not a service URL, such as http://127\.0\.0\.1:8470\."):
+        Client(url)
 
 
 def test_no_answer_in_time() -> None:
@@ -153,6 +154,54 @@ def test_wait_calls_back_once_an_epoch(client: Client, service: FakeService) -> 
     assert ended.succeeded
     assert seen == [1, 2, 3, 4, 5]
     assert client.wait(job["id"]).succeeded
+
+
+def test_short_ids(client: Client, service: FakeService) -> None:
+    """Every call takes an end of an id; those that ask several times do so by the whole one."""
+    job = service.add(epochs=2)
+    short = job["id"][-10:]
+    assert client.job(short).id == job["id"]
+    assert client.wait(short).id == job["id"]
+    assert [event.kind for event in client.events(short)][-1] == "status"
+    assert len(list(client.log(short))) == 3
+    asked = [path for _, path, _ in service.requests if path.startswith(f"/v1/jobs/{short}")]
+    assert set(asked) == {f"/v1/jobs/{short}"}
+
+
+def test_a_short_id_that_several_have(client: Client, service: FakeService) -> None:
+    """Nothing is done to any of them."""
+    jobs = [service.add(status="queued") for _ in range(2)]
+    for act in (client.cancel, client.delete, client.wait):
+        with pytest.raises(Conflict, match=jobs[0]["id"]):
+            act("cdef01")
+    assert [job["status"] for job in service.jobs.values()] == ["queued", "queued"]
+
+
+@pytest.mark.parametrize("id", [["a"], b"abcdef", None, 7, Job({"id": "abcdef"})])
+def test_what_is_no_id(id: object) -> None:
+    """A list of ids, a job, nothing: the error says what is wanted, before anything is asked."""
+    with Client("http://127.0.0.1:9") as client:
+        calls: list[Callable[..., object]] = [client.job, client.wait, client.cancel, client.delete, client.epochs]
+        calls += [client.watch, client.events, client.artifacts, client.retry, lambda one: next(client.log(one))]
+        for call in calls:
+            with pytest.raises(TypeError, match=r"A job is called by its id, a text such as job\.id, one at a time"):
+                call(id)
+        with pytest.raises(TypeError, match="A file is called by its artifact's name"):
+            client.download("abcdef", id)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", ["\udcff", "x" * 70_000])
+def test_a_filter_that_cannot_be_sent(client: Client, value: str) -> None:
+    """Bytes of the command line that are no text, and a text that no address can hold."""
+    with pytest.raises(UsageError, match=r"is not text that can be sent|too long"):
+        next(client.jobs(tag=value))
+
+
+@pytest.mark.parametrize("id", ["", ".", ".."])
+def test_an_id_that_is_a_step_in_a_path(id: str) -> None:
+    """It would call for something else than a job."""
+    with Client("http://127.0.0.1:9") as client, pytest.raises(ValueError, match="is no job's id"):
+        client.delete(id)
 
 
 def test_epochs_as_columns_and_rows(client: Client, service: FakeService) -> None:

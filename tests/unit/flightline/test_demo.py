@@ -47,7 +47,7 @@ def test_three_networks_on_real_images(run: Run, service: FakeService, stack: li
     assert {job["preset"] for job in sent} == {"notebook-linear", "notebook-tapered", "notebook-tapered-logits"}
     assert all((job["dataset"], job["training"]) == ("cifar2", {"epochs": 2}) for job in sent)
     table = outcome.out[outcome.out.index("NETWORK") :]
-    assert "notebook-linear                 3,737,474   2       0.5000      0.6000    81.0 %      83.0 %  1:00" in table
+    assert "notebook-linear                 3,737,474   2       0.5000      0.6000    81.0 %      83.0 %  1 m" in table
     assert "about 80 %" in table
     assert "about 83 %" in table
     assert "NO REAL IMAGES" not in outcome.err

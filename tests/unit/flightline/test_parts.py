@@ -32,9 +32,9 @@ def shown(run: Run, part: str) -> str:
     "part, cells",
     [
         ("epochs", ["EPOCH", "TRAIN LOSS", "TRAIN ACC", "VAL LOSS", "VAL ACC", "LR", "SECONDS", "0.3333", "33.3 %"]),
-        ("attempts", ["ATTEMPT", "OUTCOME", "failed", "from 12", "2:11", "non_finite_loss"]),
+        ("attempts", ["ATTEMPT", "OUTCOME", "failed", "from 12", "2 m 11 s", "non_finite_loss"]),
         ("log", ["TIME (UTC)", "LEVEL", "01-31 12:00:00", "INFO", "line 3"]),
-        ("artifacts", ["NAME", "SIZE", "best.safetensors", "7 B", "01-31 12:00:00", "9f4fe1d4b4b3 "]),
+        ("artifacts", ["NAME", "SIZE", "best.safetensors", "7 B", "01-31 12:00:00", "9f4fe1d4b4b3"]),
     ],
 )
 def test_a_part_fits_eighty_columns(run: Run, service: FakeService, part: str, cells: list[str]) -> None:

@@ -19,7 +19,17 @@ from tests.http_service import FakeService
 
 
 @pytest.mark.parametrize(
-    "seconds,text", [(None, "–"), (0, "0 s"), (59.4, "59 s"), (131, "2:11"), (3723, "1:02:03"), (-5, "0 s")]
+    "seconds,text",
+    [
+        (None, "–"),
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (99, "1 m 39 s"),
+        (3600, "1 h"),
+        (3723, "1 h 2 m"),
+        (10**6, "11 d 13 h"),
+        (-5, "0 s"),
+    ],
 )
 def test_duration(seconds: float | None, text: str) -> None:
     """Seconds, minutes and hours each have their form."""
@@ -93,7 +103,7 @@ def test_view_shows_where_a_job_stands() -> None:
     view = JobsView([running(name="mine")])
     view.add(Update(job, (epoch_event(1, 2.0), epoch_event(2, 1.0))))
     text = drawn(view)
-    for part in ("mine", "running", "12/100", "█▁", "VAL LOSS", "0.4400", "VAL ACC", "81.0 %", "2:11 left"):
+    for part in ("mine", "running", "12/100", "█▁", "VAL LOSS", "0.4400", "VAL ACC", "81.0 %", "2 m 11 s left"):
         assert part in text
 
 
@@ -134,13 +144,24 @@ def test_view_never_wraps(width: int) -> None:
     assert max(map(len, lines)) <= width
 
 
+@pytest.mark.parametrize("width", [40, 45, 60, 70])
+def test_view_never_cuts_a_figure(width: int) -> None:
+    """What has no room is left out; status and accuracy stay."""
+    result = {"val_loss": 10.4444, "val_accuracy": 0.81}
+    progress = {"epoch": 1000, "epochs": 2000, "eta_seconds": 4000.0}
+    text = drawn(JobsView([running(name="a-long-name", result=result, progress=progress)]), width)
+    assert "running" in text
+    assert "81.0 %" in text
+    assert "…" not in text.replace("a-lo", "").split("running")[1]
+
+
 def test_view_keeps_its_bar_and_figures_in_eighty_columns() -> None:
     """A terminal of the usual width shows every figure of a job with a long name, and a bar; a wider one its losses."""
     result = {"val_loss": 0.44, "val_accuracy": 0.81}
     progress = {"epoch": 50, "epochs": 100, "eta_seconds": 4000.0}
     view = JobsView([job := running(name="notebook-tapered-logits", result=result, progress=progress)])
     view.add(Update(job, (epoch_event(1, 2.0), epoch_event(2, 1.0))))
-    for part in ("notebook-taper", "running", "50/100", "0.4400", "81.0 %", "1:06:40 left", "━━━"):
+    for part in ("notebook-taper", "running", "50/100", "0.4400", "81.0 %", "1 h 6 m left", "━━━"):
         assert part in drawn(view, 80)
     assert "█▁" in drawn(view, 100)
 

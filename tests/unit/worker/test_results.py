@@ -223,15 +223,15 @@ class TestContext:
         held = [(one["fingerprint"], one["classes"]) for one in _reported(db) if one["source"] == "folder"]
         assert held == [(None, ["airplane", "bird", "ship"]), ("f" * 64, ["airplane", "bird"])]
 
-    def test_a_data_set_that_was_mended_after_the_survey(self, context: Context, db: FlakyDatabase) -> None:
-        """What counts as held is the copy as it lies there now, no longer the incomplete one."""
-        _add_images(context, "train")
+    def test_a_copy_that_was_mended_after_the_survey(self, context: Context, db: FlakyDatabase) -> None:
+        """What is held is surveyed anew once a job has loaded a copy that was incomplete then."""
+        (context.settings.datasets_dir / "cifar-10-batches-py").mkdir(parents=True)
         context.register()
-        assert [one["ready"] for one in _reported(db) if one["source"] == "folder"] == [False]
-        _add_images(context, "val")
-        context.report_loaded(_loaded(name="cifar10", source="folder", classes=("airplane", "bird")))
+        assert [one["ready"] for one in _reported(db) if one["source"] == "torchvision"] == [False]
+        _add_images(context, "train", "val")
+        context.report_loaded(_loaded(name="cifar10", source="torchvision"))
 
-        assert [one["ready"] for one in _reported(db) if one["source"] == "folder" and "ready" in one] == [True]
+        assert "folder" in {one["source"] for one in _reported(db)}
 
     def test_giving_back_survives_a_missing_database_and_a_missing_redis(
         self, context: Context, db: FlakyDatabase

@@ -1,0 +1,54 @@
+"""Standard output that cannot be written: a full disk, a reader that has gone."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any, TextIO
+
+from flightline.errors import OutputFailed
+
+
+class Output:
+    """Standard output, whose failures are told from those of any other file.
+
+    Args:
+        stream: what is written to; None where standard output was closed before the program began.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text.
+
+        Raises:
+            OutputFailed: it cannot be written.
+        """
+        if self._stream is None:
+            raise OutputFailed(OSError("it is closed"))
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def flush(self) -> None:
+        """Write what is kept back.
+
+        Raises:
+            OutputFailed: it cannot be written.
+        """
+        try:
+            if self._stream is not None:
+                self._stream.flush()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> OutputFailed:
+        """The error; what is still kept back goes nowhere, or the interpreter would complain of it at its end."""
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+        return OutputFailed(error)

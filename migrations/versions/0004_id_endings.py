@@ -1,0 +1,24 @@
+"""An index on the ends of the jobs' ids, by which people call them.
+
+It is on an expression, so that the release before this one, which knows nothing of it, fills it too.
+"""
+
+from __future__ import annotations
+
+from alembic import op
+from sqlalchemy import text
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create it."""
+    op.create_index("ix_jobs_id_ending", "jobs", [text("substr(id, 33)")])
+
+
+def downgrade() -> None:
+    """Drop it."""
+    op.drop_index("ix_jobs_id_ending", "jobs")
