@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from flightline import redis_server
@@ -67,6 +68,7 @@ class Stack:
         self._stops = stops
         self._supervisor = Supervisor(reporter.line, stops)
         self._tail = LogTail({})
+        self._unnoted = False
 
     @property
     def url(self) -> str:
@@ -155,7 +157,7 @@ class Stack:
     def _step(self) -> None:
         if self._stops:
             raise Stopped
-        if self._supervisor.look():
+        if self._supervisor.look() or self._unnoted:
             self._note()
         self._show_log()
         time.sleep(LOOK_SECONDS)
@@ -165,10 +167,22 @@ class Stack:
             self._reporter.line(name, line)
 
     def _note(self) -> None:
-        """Write down address and process ids, for clients and for the next stack, should this one be killed."""
+        """Write down address and process ids, for clients and for the next stack, should this one be killed.
+
+        A home that takes nothing (a full disk) does not end what runs: it is written down as soon as there is room.
+        """
         pid = os.getpid()
         state = {"pid": pid, "born": born(pid), "url": self.url, "children": self._supervisor.pids()}
-        write_state(self.layout.home, state)
+        try:
+            write_state(self.layout.home, state)
+        except OSError as error:
+            if not self._unnoted:
+                self._reporter.line("stack", _not_noted(self.layout.home, error))
+            self._unnoted = True
+        else:
+            if self._unnoted:
+                self._reporter.line("stack", f"the home {self.layout.home} can be written to again")
+            self._unnoted = False
 
     def _stop(self) -> None:
         """API first, so that nothing new comes in; workers next, while Redis still takes what they release."""
@@ -188,6 +202,13 @@ class Stack:
             self._tidy()
         except FlightlineError as error:  # nothing is lost by it
             self._reporter.line("stack", error.detail)
+
+
+def _not_noted(home: Path, error: OSError) -> str:
+    return (
+        f"WARNING the home {home} cannot be written to ({error.strerror}); everything runs on, and what the disk "
+        "cannot keep is refused until there is room"
+    )
 
 
 def _is_ready(client: Client) -> bool:
