@@ -109,7 +109,7 @@ def _folder(home: Path) -> list[int] | None:
 
 
 def _machine() -> str:
-    """The current boot of the machine and the namespace of process ids; an id and a birth mean something there alone."""
+    """The machine's current boot and namespace of process ids: an id and a birth mean something there alone."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

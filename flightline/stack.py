@@ -113,9 +113,22 @@ class Stack:
     def _start_redis(self) -> None:
         home = self.layout.home
         redis_server.prepare(home)
+        try:
+            self._wait_redis()
+        except StackError:
+            self._supervisor.stop(["redis"], self.layout.stop_seconds("redis"))
+            aside = redis_server.set_aside_unreadable(home, last_lines(self.layout.logs / "redis.log"))
+            if aside is None:
+                raise
+            self._reporter.line(
+                "redis", f"could not read its files, which lie in {aside} now; queued jobs are sent again"
+            )
+            self._wait_redis()
+
+    def _wait_redis(self) -> None:
         self._supervisor.start([self.layout.redis()])
         self._note()
-        path = socket_path(home)
+        path = socket_path(self.layout.home)
         self._wait(lambda: redis_server.answers(path), REDIS_SECONDS, "redis", "Redis")
 
     def _wait_ready(self) -> list[Worker]:
