@@ -28,6 +28,7 @@ HTTP_CODES: Mapping[int, str] = {
     405: "method_not_allowed",
     413: "payload_too_large",
     415: "unsupported_media_type",
+    421: "misdirected_request",
 }
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,13 @@ class Forbidden(FlightlineError):
 
     code = "forbidden"
     http_status = 403
+
+
+class MisdirectedRequest(FlightlineError):
+    """The request names a host that this service does not go by."""
+
+    code = "misdirected_request"
+    http_status = 421
 
 
 class ProblemError(BaseModel):
