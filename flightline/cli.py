@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from flightline import streams
 from flightline.commands import backups, catalog, jobs, results, services, submitting
 from flightline.console import EXIT_CODES, INTERRUPTED, STACK_FAILED, exit_code, print_error
 from flightline.errors import FlightlineError, StackError
@@ -53,6 +54,7 @@ for module in (services, backups, submitting, jobs, results, catalog):
 
 def main() -> None:
     """Run the command; what users can get wrong ends in a message and an exit code, never in a traceback."""
+    streams.prepare()
     try:
         app(prog_name="flightline")
     except FlightlineError as error:

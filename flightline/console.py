@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flightline import streams
 from flightline.errors import (
     ApiError,
     ChecksumMismatch,
@@ -35,6 +36,19 @@ def out() -> Console:
     return Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
 
+class _LastingConsole(Console):
+    """A console that outlives its reader, where rich's own ends the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Write on to nobody."""
+        streams.let_go(self.file)  # type: ignore[arg-type]
+
+
+def lasting_out() -> Console:
+    """Standard output for what runs on when nobody reads it any more, as behind `flightline up | head -1`."""
+    return _LastingConsole(file=sys.stdout, highlight=False, soft_wrap=True)
+
+
 def err() -> Console:
     """The same for standard error."""
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
@@ -42,7 +56,7 @@ def err() -> Console:
 
 def print_json(document: object) -> None:
     """Print the service's JSON and nothing else."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=not streams.is_unicode(sys.stdout)) + "\n")
 
 
 def print_table(
