@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextvars
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -15,6 +16,10 @@ _bound: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("b
 OURS = ("api", "flightline", "migrations", "shared", "worker")
 _LOST_CONNECTION = {"ConnectionError", "TimeoutError", "OperationalError"}
 """What Redis, kombu and Python call a server that is away; this module must not load them for it."""
+QUIET_SECONDS = 60.0
+"""A warning that comes again after so much silence is news."""
+MOST_REPEATS = 100
+"""So many different warnings are remembered."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -54,6 +59,30 @@ def _text(value: object) -> str:
     return repr(text) if not text or any(character.isspace() for character in text) else text
 
 
+class Repeats:
+    """A filter that lets a warning through once for as long as its cause lasts.
+
+    What is tried again every second fails every second while a server is unavailable. The same warning, word for word
+    and field for field, is left out until it has not come for `QUIET_SECONDS`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one is news."""
+        if record.levelno != logging.WARNING or record.exc_info:
+            return True
+        now = self._clock()
+        self._last = {text: at for text, at in self._last.items() if now - at < QUIET_SECONDS}
+        text = f"{record.name} {text_of(record, _bound.get())}"
+        known = text in self._last
+        if known or len(self._last) < MOST_REPEATS:
+            self._last[text] = now
+        return not known
+
+
 @contextmanager
 def bound(**fields: object) -> Iterator[None]:
     """Add these fields to every event that this thread logs inside."""
@@ -68,6 +97,7 @@ def configure(level: str) -> None:
     """Log to standard error from `level` on; libraries only from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FieldFormatter())
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
