@@ -70,6 +70,9 @@ class Problem(BaseModel):
     code: str = Field(description="Stable, for programs.")
     detail: str = Field(description="For people.")
     errors: list[ProblemError]
+    retryable: bool = Field(
+        default=True, description="False with a 503 that lasts until somebody does what `detail` says."
+    )
 
 
 def problem(
@@ -108,7 +111,8 @@ def _ours(error: FlightlineError) -> Response:
     if isinstance(error, ServiceUnavailable):
         log.warning("service_unavailable", extra={"code": error.code, "detail": error.detail, "path": request.path})
         headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
-        return problem(error.http_status, error.code, error.detail, errors=error.errors, headers=headers)
+        lasting = {} if error.retryable else {"retryable": False}
+        return problem(error.http_status, error.code, error.detail, errors=error.errors, headers=headers, **lasting)
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
     return problem(error.http_status, error.code, error.detail, errors=error.errors)

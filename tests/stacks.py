@@ -14,6 +14,13 @@ from typing import Any
 
 from flightline import Client
 
+TINY = {
+    "dataset": {"name": "synthetic", "train_per_class": 64, "val_per_class": 20},
+    "architecture": {"kind": "mlp", "hidden": [16]},
+    "training": {"epochs": 2, "batch_size": 32},
+}
+"""A job of a second."""
+
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """A user's shell with a home of its own."""

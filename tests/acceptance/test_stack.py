@@ -13,13 +13,8 @@ import pytest
 
 from flightline import Job
 from flightline.patience import patiently
-from tests.stacks import Stack, flightline, processes_of, until
+from tests.stacks import TINY, Stack, flightline, processes_of, until
 
-TINY = {
-    "dataset": {"name": "synthetic", "train_per_class": 64, "val_per_class": 20},
-    "architecture": {"kind": "mlp", "hidden": [16]},
-    "training": {"epochs": 2, "batch_size": 32},
-}
 ENDLESS = 10_000
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 import migrations
 from shared import attempts, clock, jobs, queries
 from shared.db import Database
-from shared.errors import ConfigurationError, DatabaseUnavailable
+from shared.errors import ConfigurationError, DatabaseUnavailable, DatabaseUnusable
 from shared.tables import Job, Lock, Worker
 from tests import factories
 from tests.concurrency import together
@@ -292,7 +292,7 @@ class TestOutages:
     def test_no_tables_yet(self, empty_database: Database) -> None:
         """The message says what to run."""
         for call in (empty_database.ping, lambda: factories.submit(empty_database)):
-            with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
+            with pytest.raises(DatabaseUnusable, match="flightline migrate"):
                 call()
 
     def test_tables_of_an_older_release(self, database: Database) -> None:
@@ -300,13 +300,35 @@ class TestOutages:
         worker = insert(Worker).values(id="w")
         database.write(lambda connection: connection.execute(text("ALTER TABLE locks RENAME COLUMN holder TO owner")))
         try:
-            with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
+            with pytest.raises(DatabaseUnusable, match="flightline migrate"):
                 database.write(lambda connection: _lock(connection, "a"))
         finally:
             undo = text("ALTER TABLE locks RENAME COLUMN owner TO holder")
             database.write(lambda connection: connection.execute(undo))
         with pytest.raises(IntegrityError):
             database.write(lambda connection: connection.execute(worker))
+
+    def test_a_full_file(self, sqlite_database: Database) -> None:
+        """Nothing of the transaction is kept, somebody has to make room, and then it goes on."""
+        pages = sqlite_database.write(lambda connection: connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+
+        def work(connection: Connection) -> None:
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+            for number in range(5000):
+                _lock(connection, f"{number}")
+
+        with pytest.raises(DatabaseUnusable, match=r"disk of the database file .* is full.*free some space") as caught:
+            sqlite_database.write(work)
+        assert not caught.value.retryable
+        sqlite_database.dispose()
+        assert _names(sqlite_database) == []
+        sqlite_database.write(lambda connection: _lock(connection, "a"))
+
+    def test_a_full_server(self, postgres_database: Database) -> None:
+        """PostgreSQL says it by a state of its own."""
+        full = text("DO $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$")
+        with pytest.raises(DatabaseUnusable, match="disk of the database is full"):
+            postgres_database.write(lambda connection: connection.execute(full))
 
     def test_a_file_that_is_no_database(self, tmp_path: Path) -> None:
         """The message says which setting to look at."""
