@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 VENV := .venv
 BIN := $(VENV)/bin
 # What a person may set: `make demo EPOCHS=100`, `make install TORCH_BACKEND=cpu`, `make test ARGS="-k shapes"`.
-EPOCHS ?= 20
+EPOCHS = 20
 ARGS ?=
 # cpu takes torch's small CPU builds; what was chosen once holds until said otherwise (TORCH_BACKEND=default).
 TORCH_BACKEND ?= $(or $(patsubst $(VENV)/.run-%,%,$(firstword $(wildcard $(VENV)/.run-*))),default)

@@ -24,6 +24,7 @@ from flightline.transport import service_url
 from shared.redis_socket import socket_path
 
 REDIS_SECONDS = 60.0  # a large append-only file takes a while to load
+REDIS_LEAST_SECONDS = 2.0  # however often a stop is asked for
 READY_SECONDS = 180.0  # torch is loaded once a worker, and data may have to be decoded
 
 
@@ -203,8 +204,10 @@ class Stack:
         workers = [name for name in names if name not in {"api", "redis"}]
         if names:
             self._reporter.line("stack", "stopping; Ctrl-C again hurries it")
-        for group in (["api"], workers, ["redis"]):
+        for group in (["api"], workers):
             self._supervisor.stop(group, max(map(self.layout.stop_seconds, group), default=0.0))
+        # It stops within milliseconds, and kill -9 would cost the last second of what it has not written out.
+        self._supervisor.stop(["redis"], self.layout.stop_seconds("redis"), least_seconds=REDIS_LEAST_SECONDS)
         self._show_log()
         if self._prepared:
             self._tidy_up()

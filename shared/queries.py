@@ -30,8 +30,13 @@ EPOCH_COLUMNS = (
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
 
 
-def job(db: Database, job_id: str) -> dict[str, Any]:
+def job(db: Database, job_id: str, *, silent_seconds: float | None = None) -> dict[str, Any]:
     """One job, as DESIGN's job JSON.
+
+    Args:
+        db: the database.
+        job_id: the job.
+        silent_seconds: after so long without a report a worker is gone; with it, a queued job's warnings are of now.
 
     Raises:
         JobNotFound: no such job.
@@ -40,7 +45,20 @@ def job(db: Database, job_id: str) -> dict[str, Any]:
         row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id)).one_or_none()
         if row is None:
             raise JobNotFound(job_id)
-        return job_document(row, tags_of(connection, [job_id]).get(job_id, []))
+        document = job_document(row, tags_of(connection, [job_id]).get(job_id, []))
+    refresh_warnings(db, [row], [document], silent_seconds=silent_seconds)
+    return document
+
+
+def refresh_warnings(
+    db: Database, rows: Sequence[Row[Any]], documents: Sequence[dict[str, Any]], *, silent_seconds: float | None
+) -> None:
+    """Say in the documents of queued jobs what they wait for now, in place of what was said when they came."""
+    queued = [(row, document) for row, document in zip(rows, documents, strict=True) if row.status == JobStatus.QUEUED]
+    if queued and silent_seconds is not None:
+        live = _live(db, silent_seconds)
+        for row, document in queued:
+            document["warnings"] = _missing(live, row.queue, row.spec["dataset"])
 
 
 def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -72,7 +90,7 @@ def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
             "flops_per_epoch": row.flops_per_epoch,
             "weight_bytes": row.weight_bytes,
         },
-        "warnings": row.warnings,
+        "warnings": row.warnings if row.status == JobStatus.QUEUED else [],  # what has started waits for nothing
         "progress": _progress(row),
         "result": _result(row),
         "device": row.device,
@@ -256,13 +274,21 @@ def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
 
 def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
     """What a good submission should be told: nobody live serves its queue, or holds its data."""
-    live = [w for w in workers(db, silent_seconds=silent_seconds) if w["state"] != WorkerState.GONE]
-    fitting = [w for w in live if submission.queue in ("any", w["device_kind"])]
+    return _missing(_live(db, silent_seconds), submission.queue, submission.document["dataset"])
+
+
+def _live(db: Database, silent_seconds: float) -> list[dict[str, Any]]:
+    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker["state"] != WorkerState.GONE]
+
+
+def _missing(live: Sequence[dict[str, Any]], queue: str, wanted: Any) -> list[str]:
+    """What keeps a job of this queue and data set waiting, or will fail it."""
+    fitting = [worker for worker in live if queue in ("any", worker["device_kind"])]
     if not live:
-        return ["No live worker: the job waits until one starts (`flightline worker`)."]
+        starting = "`flightline up` brings its own within a minute, `flightline worker` starts one."
+        return [f"No live worker: the job waits until one starts. {starting}"]
     if not fitting:
-        return [f"No live worker has a {submission.queue} device: the job waits until one starts."]
-    wanted: Any = submission.document["dataset"]
+        return [f"No live worker has a {queue} device: the job waits until one starts."]
     if any(_holds(worker, wanted) for worker in fitting):
         return []
     name, classes = wanted["name"], ", ".join(wanted["classes"])
