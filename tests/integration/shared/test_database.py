@@ -308,28 +308,6 @@ class TestOutages:
         with pytest.raises(IntegrityError):
             database.write(lambda connection: connection.execute(worker))
 
-    def test_a_full_file(self, sqlite_database: Database) -> None:
-        """Nothing of the transaction is kept, somebody has to make room, and then it goes on."""
-        pages = sqlite_database.write(lambda connection: connection.exec_driver_sql("PRAGMA page_count").scalar_one())
-
-        def work(connection: Connection) -> None:
-            connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
-            for number in range(5000):
-                _lock(connection, f"{number}")
-
-        with pytest.raises(DatabaseUnusable, match=r"disk of the database file .* is full.*free some space") as caught:
-            sqlite_database.write(work)
-        assert not caught.value.retryable
-        sqlite_database.dispose()
-        assert _names(sqlite_database) == []
-        sqlite_database.write(lambda connection: _lock(connection, "a"))
-
-    def test_a_full_server(self, postgres_database: Database) -> None:
-        """PostgreSQL says it by a state of its own."""
-        full = text("DO $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$")
-        with pytest.raises(DatabaseUnusable, match="disk of the database is full"):
-            postgres_database.write(lambda connection: connection.execute(full))
-
     def test_a_file_that_is_no_database(self, tmp_path: Path) -> None:
         """The message says which setting to look at."""
         (tmp_path / "x.db").write_bytes(b"no database " * 1000)
