@@ -201,7 +201,7 @@ class TestOutages:
             with pytest.raises(QueueUnavailable, match="unable to persist"):
                 broker.enqueue("1", "any", 5)
             with consumer(own_redis.url) as app, app.connection_for_read() as connection:
-                outages = connection.recoverable_connection_errors
+                outages = connection.connection_errors
             with pytest.raises(outages):
                 client.rpush("key", "value")
 
