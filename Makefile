@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules
 VENV := .venv
 BIN := $(VENV)/bin
 # What a person may set: `make demo EPOCHS=100`, `make install TORCH_BACKEND=cpu`, `make test ARGS="-k shapes"`.
-EPOCHS ?= 20
+EPOCHS = 20
 ARGS ?=
 # cpu takes torch's small CPU builds; what was chosen once holds until said otherwise (TORCH_BACKEND=default).
 TORCH_BACKEND ?= $(or $(patsubst $(VENV)/.run-%,%,$(firstword $(wildcard $(VENV)/.run-*))),default)
@@ -49,11 +49,11 @@ $(TOOLS): pyproject.toml locks/dev.lock deploy/install deploy/find-python
 
 .PHONY: demo
 demo: install ## the stack up, the notebook's three networks trained, a table of results (EPOCHS=20)
-	$(BIN)/flightline demo --epochs $(EPOCHS)
+	$(BIN)/flightline demo --epochs $(EPOCHS) || [ $$? -eq 130 ]
 
 .PHONY: up
 up: install ## API, workers, Redis and database on this machine, until Ctrl-C
-	$(BIN)/flightline up
+	$(BIN)/flightline up || [ $$? -eq 130 ]
 
 .PHONY: test
 test: tools ## the whole test suite (ARGS="tests/unit -n0" for a part)

@@ -25,6 +25,6 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     operations.register(app, services, every)
     reference.register(app, every)
     errors.register(app)
-    security.register(app)
+    security.register(app, services.settings)
     app.extensions["flightline"] = services
     return app

@@ -28,6 +28,7 @@ HTTP_CODES: Mapping[int, str] = {
     405: "method_not_allowed",
     413: "payload_too_large",
     415: "unsupported_media_type",
+    421: "misdirected_request",
 }
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,13 @@ class Forbidden(FlightlineError):
 
     code = "forbidden"
     http_status = 403
+
+
+class MisdirectedRequest(FlightlineError):
+    """The request names a host that this service does not go by."""
+
+    code = "misdirected_request"
+    http_status = 421
 
 
 class ProblemError(BaseModel):
@@ -62,6 +70,9 @@ class Problem(BaseModel):
     code: str = Field(description="Stable, for programs.")
     detail: str = Field(description="For people.")
     errors: list[ProblemError]
+    retryable: bool = Field(
+        default=True, description="False with a 503 that lasts until somebody does what `detail` says."
+    )
 
 
 def problem(
@@ -101,7 +112,8 @@ def _ours(error: FlightlineError) -> Response:
     if isinstance(error, ServiceUnavailable):
         log.warning("service_unavailable", extra={"code": error.code, "detail": error.detail, "path": request.path})
         headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
-        return problem(error.http_status, error.code, error.detail, errors=error.errors, headers=headers)
+        lasting = {} if error.retryable else {"retryable": False}
+        return problem(error.http_status, error.code, error.detail, errors=error.errors, headers=headers, **lasting)
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
     return problem(error.http_status, error.code, error.detail, errors=error.errors)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api import malformed
 from api.services import Services
 from shared import logs
 from shared.reconciler import Reconciler
@@ -32,6 +33,7 @@ control_socket_disable = True
 
 def post_worker_init(worker: Any) -> None:
     """Start what an API process does beside answering, once its app is there."""
+    malformed.install()
     services: Services = worker.wsgi.extensions["flightline"]
     logs.configure(services.settings.log_level)
     # A stream would hold a stop up until gunicorn's patience ends.

@@ -56,7 +56,7 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     else:
         once = SubmissionKey.of_submission(key, submission)
         job_id, new = jobs.submit_once(services.db, submission, once, warnings=warnings)
-    job = _published(services, job_id) if new else queries.job(services.db, job_id)
+    job = _published(services, job_id) if new else _read(services, job_id)
     job["cost"] = asdict(submission.cost)
     return _created(job)
 
@@ -65,14 +65,15 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
 def list_jobs(services: Services, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
-    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit)
+    silent_seconds = services.settings.lease_seconds
+    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, silent_seconds=silent_seconds)
     return Reply({"items": page.items, "next_cursor": encode_cursor(query.sort, page.next_key)})
 
 
 @routes.get("/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
 def read_job(services: Services, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
-    return Reply(queries.job(services.db, job_id))
+    return Reply(_read(services, job_id))
 
 
 @routes.patch(
@@ -103,7 +104,7 @@ def cancel_job(services: Services, job_id: str) -> Reply:
     a cancelled job changes nothing; any other finished job answers 409.
     """
     done = jobs.cancel(services.db, job_id) == "cancelled"
-    return Reply(queries.job(services.db, job_id), 200 if done else 202)
+    return Reply(_read(services, job_id), 200 if done else 202)
 
 
 @routes.post(
@@ -121,7 +122,11 @@ def retry_job(services: Services, job_id: str) -> Reply:
     if key is None:
         return _created(_published(services, jobs.retry(services.db, job_id, caps, held)))
     new_id, new = jobs.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id), held)
-    return _created(_published(services, new_id) if new else queries.job(services.db, new_id))
+    return _created(_published(services, new_id) if new else _read(services, new_id))
+
+
+def _read(services: Services, job_id: str) -> dict[str, Any]:
+    return queries.job(services.db, job_id, silent_seconds=services.settings.lease_seconds)
 
 
 def _holdings(services: Services) -> Holdings:
@@ -132,7 +137,7 @@ def _holdings(services: Services) -> Holdings:
 def _published(services: Services, job_id: str) -> dict[str, Any]:
     """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
     publishing.publish(services.db, services.broker, job_id)
-    return queries.job(services.db, job_id)
+    return _read(services, job_id)
 
 
 def _created(job: dict[str, Any]) -> Reply:

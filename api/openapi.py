@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.components import answer_schemas, merged, query_parameters, reference_to
-from api.errors import MEDIA_TYPE, Forbidden, Problem
+from api.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem
 from api.operations import Described, Operation
 from api.parsing import JOB_ID
 from api.security import SAFE_METHODS
@@ -71,13 +71,13 @@ def describe(operations: Iterable[Operation], version: str) -> dict[str, Any]:
 
 def errors_of(operation: Operation) -> tuple[type[FlightlineError], ...]:
     """Every error that the operation may answer, its own and those of all its kind."""
-    common: list[type[FlightlineError]] = [InvalidQuery]
+    common: list[type[FlightlineError]] = [InvalidQuery, BadRequest, MisdirectedRequest]
     if operation.takes_job_id:
         common.append(AmbiguousJobId)
     if operation.headers:
         common.append(InvalidHeader)
     if operation.body is not None:
-        common += [BadRequest, MalformedJson, PayloadTooLarge, UnsupportedMediaType]
+        common += [MalformedJson, PayloadTooLarge, UnsupportedMediaType]
     if operation.method not in SAFE_METHODS:
         common.append(Forbidden)
     return tuple(dict.fromkeys((*operation.raises, *common)))

@@ -92,8 +92,8 @@ class Job(Answer):
     config_hash: str = Field(description="As `spec_hash`, but the same for every seed.")
     cost: Cost = Field(description="What its network costs.")
     warnings: list[str] = Field(
-        description="What was worth knowing when it was submitted, such as that no live worker held its data; "
-        "and, while it waits for another attempt after a failed one, that it does."
+        description="What a queued job waits for now, such as a live worker with its data, or the next attempt after a "
+        "failed one. Empty once it has started."
     )
     progress: Progress = Field(description="How far the latest attempt is.")
     result: Result | None = Field(description="Null until the first epoch has ended.")

@@ -9,32 +9,33 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
-from rich.console import Console
 from rich.text import Text
 
+from flightline.addresses import addresses_for_others
 from flightline.client import Client
+from flightline.console import lasting_out
 from flightline.errors import FlightlineError
 from flightline.records import Worker
 from flightline.stack import Stack
 
 
 class TextReporter:
-    """For people: a summary when all is ready, and a line for whatever is worth knowing."""
+    """For people: a summary when all is ready, and a line for whatever is worth knowing.
 
-    def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+    An output that nobody reads, or that takes nothing, keeps no stack from running, nor from stopping.
+    """
 
     def line(self, name: str, text: str) -> None:
-        """One line, with the time and the program's name. A terminal that is gone keeps no stack from stopping."""
+        """One line, with the time and the program's name."""
         clock = time.strftime("%H:%M:%S")
         with suppress(OSError):
-            self._console.print(Text.assemble((f"{clock} ", "dim"), (f"{name:<14} ", "bold"), text))
+            lasting_out().print(Text.assemble((f"{clock} ", "dim"), (f"{name:<14} ", "bold"), text))
 
     def ready(self, stack: Stack, workers: list[Worker]) -> None:
         """The summary."""
         with suppress(OSError):
             for label, value in _summary(stack, workers):
-                self._console.print(Text.assemble((f"{label:<12}", "bold"), value))
+                lasting_out().print(Text.assemble((f"{label:<12}", "bold"), value))
 
 
 class JsonReporter:
@@ -47,6 +48,8 @@ class JsonReporter:
 
     def ready(self, stack: Stack, workers: list[Worker]) -> None:
         """Address, home and workers."""
+        if others := addresses_for_others(stack.layout.host, stack.layout.port):
+            self.line("stack", f"WARNING {_opened(others)}")
         document = {"url": stack.url, "home": str(stack.layout.home), "workers": [worker.raw for worker in workers]}
         with suppress(OSError):
             print(json.dumps(document), flush=True)  # noqa: T201 - this is what the command prints
@@ -55,6 +58,7 @@ class JsonReporter:
 def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
     return [
         ("Flightline", f"runs at {stack.url}, API reference at {stack.url}/docs"),
+        *_open_to(stack),
         (
             "Workers",
             _devices(workers) or "none: jobs wait in the queue",
@@ -64,6 +68,19 @@ def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
         ("Try", "flightline submit --preset notebook-tapered --set training.epochs=20 --watch"),
         ("Stop", "Ctrl-C; jobs that run are released and go on at the next start"),
     ]
+
+
+def _open_to(stack: Stack) -> list[tuple[str, str]]:
+    """What listening beyond this machine opens, and where others find it."""
+    others = addresses_for_others(stack.layout.host, stack.layout.port)
+    return [("Open", _opened(others))] if others else []
+
+
+def _opened(others: Sequence[str]) -> str:
+    return (
+        f"to everyone who reaches {' or '.join(others)}: there is no password, so they can submit, cancel and delete "
+        "jobs and read all results. FLIGHTLINE_HOST=127.0.0.1 closes it"
+    )
 
 
 def _devices(workers: Sequence[Worker]) -> str:

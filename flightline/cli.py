@@ -11,6 +11,7 @@ from typing import Annotated, TextIO, cast
 
 import typer
 
+from flightline import streams
 from flightline.commands import backups, catalog, jobs, results, services, submitting
 from flightline.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
 from flightline.errors import FlightlineError, StackError
@@ -62,6 +63,7 @@ for module in (services, backups, submitting, jobs, results, catalog):
 
 def main() -> None:
     """Run the command; what users can get wrong ends in a message and an exit code, never in a traceback."""
+    streams.prepare()
     # Beside their explanations in a frame, the names of options would be cut on a narrow terminal.
     app.rich_markup_mode = MARKUP if shutil.get_terminal_size().columns >= FRAMED_HELP_WIDTH else None
     with redirect_stdout(cast("TextIO", Output(sys.stdout))):

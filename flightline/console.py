@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from flightline import streams
 from flightline.errors import (
     ApiError,
     ChecksumMismatch,
@@ -20,6 +21,7 @@ from flightline.errors import (
     UsageError,
 )
 from flightline.layout import RIGID, Layout, fitted
+from flightline.output import Output
 from shared.errors import ConfigurationError
 
 OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, OUTPUT_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
@@ -37,6 +39,20 @@ def out() -> Console:
     return Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
 
+class _LastingConsole(Console):
+    """A console that outlives its reader, where rich's own ends the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Write on to nobody."""
+        streams.let_go(self.file)  # type: ignore[arg-type]
+
+
+def lasting_out() -> Console:
+    """Standard output for what runs on when nobody reads it any more, as behind `flightline up | head -1`."""
+    file = sys.stdout.raw if isinstance(sys.stdout, Output) else sys.stdout
+    return _LastingConsole(file=file, highlight=False, soft_wrap=True)
+
+
 def err() -> Console:
     """The same for standard error."""
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
@@ -44,7 +60,7 @@ def err() -> Console:
 
 def print_json(document: object) -> None:
     """Print the service's JSON and nothing else."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=not streams.is_unicode(sys.stdout)) + "\n")
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str, layout: Layout = RIGID) -> None:

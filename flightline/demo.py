@@ -129,8 +129,15 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
     line = process.stdout.readline() if process.stdout else ""
     if not line:
         process.wait()
-        raise StackError(f"The stack did not start. {log} ends with:\n{last_lines(log)}")
+        raise StackError(_reason(log))
     return str(json.loads(line)["url"])
+
+
+def _reason(log: Path) -> str:
+    """Why the stack did not start: what it said last, or where to look."""
+    said = last_lines(log)
+    _, found, error = said.rpartition("Error: ")
+    return error.strip() if found else f"The stack did not start. {log} ends with:\n{said}"
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

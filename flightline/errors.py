@@ -66,6 +66,7 @@ class ApiError(FlightlineError):
         self.retry_after = retry_after
         # A class gives each of the service's own errors its code; here the code is in the answer.
         self.code = str(problem.get("code") or self.code)  # type: ignore[misc]
+        self.retryable = self.retryable and problem.get("retryable") is not False  # type: ignore[misc]
 
 
 class InvalidRequest(ApiError):

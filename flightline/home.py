@@ -1,16 +1,19 @@
-"""What a running stack leaves in its home for others to find."""
+"""What a running stack leaves in its home for others to find, and how a home is told from a copy of it."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from shared.paths import expanded
-from shared.processes import born
+from shared.processes import born, pid_namespace
 
 STATE_FILE = "stack.json"
+LOCK_FILE = "stack.lock"
 
 
 def home_dir() -> Path:
@@ -20,9 +23,16 @@ def home_dir() -> Path:
 
 def running_url(home: Path | None = None) -> str | None:
     """The address of the stack that runs in a home, None where none does."""
-    state = read_state(home or home_dir())
+    home = home or home_dir()
+    state = read_state(home)
     pid, url = state.get("pid"), state.get("url")
-    return url if isinstance(url, str) and isinstance(pid, int) and born(pid) == state.get("born") else None
+    alive = isinstance(pid, int) and born(pid) == state.get("born")
+    return url if isinstance(url, str) and alive and belongs(home, state) else None
+
+
+def was_started(home: Path) -> bool:
+    """Whether a stack has ever been started in this home, or in the one that it was copied from."""
+    return (home / LOCK_FILE).exists()
 
 
 def read_state(home: Path) -> dict[str, Any]:
@@ -34,13 +44,61 @@ def read_state(home: Path) -> dict[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def write_state(home: Path, state: dict[str, Any]) -> None:
-    """Replace what the stack says about itself, all or nothing."""
+def write_state(home: Path, state: Mapping[str, Any]) -> None:
+    """Replace what the stack says about itself, all or nothing. The folder and the machine are written down with it.
+
+    Raises:
+        OSError: it cannot be written, because the disk is full or the home was moved; the old state stays.
+    """
+    document = {**state, "home": _folder(home), "machine": pid_namespace()}
     draft = home / f"{STATE_FILE}.new"
-    draft.write_text(json.dumps(state, indent=1))
-    draft.replace(home / STATE_FILE)
+    try:
+        draft.write_text(json.dumps(document, indent=1))
+        draft.replace(home / STATE_FILE)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def clear_state(home: Path) -> None:
     """Say that no stack runs in this home."""
     (home / STATE_FILE).unlink(missing_ok=True)
+
+
+def belongs(home: Path, state: Mapping[str, Any]) -> bool:
+    """Whether a state is that of a stack in this very folder, on this machine since it was booted.
+
+    A copy of a home has the original's state in it, a restored home that of long ago: their process ids are other
+    people's. A folder keeps its inode when it is renamed or mounted a second time, and no copy of it has the same.
+    """
+    if "home" in state:
+        return bool(state["home"] == _folder(home) and state.get("machine") == pid_namespace())
+    # Written by release 0.1, which recorded no folder: its programs carry the home in their environment.
+    return any(_was_started_for(home, pid) for pid, _ in children(state).values())
+
+
+def children(state: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+    """The programs of a state by name, as (process id, birth): those with a readable record."""
+    recorded = state.get("children")
+    return {
+        name: (record[0], record[1])
+        for name, record in (recorded.items() if isinstance(recorded, dict) else ())
+        if isinstance(record, list) and len(record) == 2 and isinstance(record[0], int) and record[1] is not None
+    }
+
+
+def _folder(home: Path) -> list[int] | None:
+    """What the kernel calls the folder."""
+    try:
+        found = home.stat()
+    except OSError:
+        return None
+    return [found.st_dev, found.st_ino]
+
+
+def _was_started_for(home: Path, pid: int) -> bool:
+    try:
+        return f"FLIGHTLINE_HOME={home}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False

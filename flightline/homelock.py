@@ -6,15 +6,14 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flightline.errors import AlreadyRunning, StackError
-from flightline.home import read_state
+from flightline.home import LOCK_FILE, belongs, children, read_state
 from shared.processes import born
 
-LOCK_FILE = "stack.lock"
 LOOK_SECONDS = 0.1
 
 
@@ -24,21 +23,32 @@ def home_lock(home: Path) -> Iterator[None]:
 
     Raises:
         AlreadyRunning: another stack holds it.
-        StackError: the home cannot be made or written.
+        StackError: the home cannot be made or written, or shares its files with another one.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
         lock = (home / LOCK_FILE).open("a")
     except OSError as error:
         raise StackError(
-            f"The home {home} cannot be used: {error.strerror}. Set FLIGHTLINE_HOME to a folder."
+            f"The home {home} cannot be used: {error.strerror}. Set FLIGHTLINE_HOME to a folder that can be written to."
         ) from error
     with lock:
+        _refuse_shared_files(home, lock.fileno())
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise AlreadyRunning(_already_running(home)) from None
         yield
+
+
+def _refuse_shared_files(home: Path, lock: int) -> None:
+    """Refuse a copy made of hard links: SQLite and Redis write their files in place, so each would spoil the other."""
+    if os.fstat(lock).st_nlink > 1:
+        raise StackError(
+            f"The files of the home {home} are hard links that another folder holds too, such as one made by "
+            "`cp -al`: whatever is written here would be written there. Make a copy of its own with `cp -r`, start "
+            "that, and remove the linked one."
+        )
 
 
 def _already_running(home: Path) -> str:
@@ -53,24 +63,28 @@ def end_leftovers(home: Path, grace_seconds: float) -> list[str]:
     """Wait for what a killed stack left running, kill what is still there after `grace_seconds`; return their names.
 
     The leftovers were sent SIGTERM by the kernel when their stack died, so most of them are already on their way out.
+    Only what was started for this very folder is ended: a copied or restored home names the programs of another one.
+
+    Raises:
+        AlreadyRunning: their stack lives, although nobody holds the lock: its file was removed.
     """
-    children = read_state(home).get("children", {})
-    left = {name: pid for name, pid in _pids(children).items() if born(pid) == children[name][1]}
+    state = read_state(home)
+    if not belongs(home, state):
+        return []
+    if isinstance(state.get("pid"), int) and born(state["pid"]) == state.get("born") is not None:
+        raise AlreadyRunning(_already_running(home))
+    recorded = children(state)
+    left = _alive(recorded)
     names = list(left)
     deadline = time.monotonic() + grace_seconds
     while left and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
-        left = {name: pid for name, pid in left.items() if born(pid) == children[name][1]}
-    for pid in left.values():
+        left = _alive(left)
+    for pid, _ in left.values():
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
     return names
 
 
-def _pids(children: Mapping[str, object]) -> dict[str, int]:
-    """Those with a readable record: ``{"api": [pid, born]}``."""
-    return {
-        name: record[0]
-        for name, record in children.items()
-        if isinstance(record, list) and len(record) == 2 and isinstance(record[0], int) and record[1] is not None
-    }
+def _alive(programs: dict[str, tuple[int, str]]) -> dict[str, tuple[int, str]]:
+    return {name: (pid, birth) for name, (pid, birth) in programs.items() if born(pid) == birth}

@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 LARGEST_READ_BYTES = 65_536
 LONGEST_LINE = 400
+QUIET_SECONDS = 60.0  # what is said again after so long a silence is shown again
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ")
+_REDIS_HEAD = re.compile(r"^\d+:M .*? # ")
+_REASON = re.compile(r" (?:reason|detail)=('[^']*'|\"[^\"]*\")")
 _WORTH_SHOWING = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b|\bINFO (claimed|succeeded|ended)\b")
 # Role, time, and # for a warning; but these four are said at every start and stop.
 _REDIS_WARNING = re.compile(
-    r"^\d+:M .* # (?!Server initialized|WARNING Memory overcommit|User requested|Redis is now ready)"
+    r"^\d+:M .* # (?!Server initialized|WARNING Memory overcommit|User requested|\w+ is now ready)"
 )
 
 
 class LogTail:
     """Reads on from where it was made, in several files.
 
+    What all programs meet at once, such as a full disk, is shown once for as long as it is said again and again.
+
     Args:
         logs: the files, by the name to show.
+        clock: seconds that only grow.
     """
 
-    def __init__(self, logs: dict[str, Path]) -> None:
+    def __init__(self, logs: dict[str, Path], clock: Callable[[], float] = time.monotonic) -> None:
         self._logs = logs
+        self._clock = clock
+        self._shown: dict[str, float] = {}
         self._offsets = {name: _size(path) for name, path in logs.items()}
 
     def interesting(self) -> Iterator[tuple[str, str]]:
         """Name and line of whatever is new and worth showing."""
         for name in self._logs:
             for line in self._new_lines(name):
-                if is_interesting(name, line):
+                if is_interesting(name, line) and self._is_news(line):
                     yield name, _shortened(line)
+
+    def _is_news(self, line: str) -> bool:
+        """Whether nobody has said this lately: the same reason, or the same line apart from its time."""
+        now = self._clock()
+        self._shown = {text: at for text, at in self._shown.items() if now - at < QUIET_SECONDS}
+        found = _REASON.search(line)
+        text = found[1] if found else _REDIS_HEAD.sub("", _TIME.sub("", line))
+        known = text in self._shown
+        self._shown[text] = now
+        return not known
 
     def _new_lines(self, name: str) -> list[str]:
         path, offset = self._logs[name], self._offsets[name]

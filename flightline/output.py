@@ -19,6 +19,11 @@ class Output:
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
+    @property
+    def raw(self) -> TextIO | None:
+        """The stream itself, for what goes on when it cannot be written to any more."""
+        return self._stream
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 

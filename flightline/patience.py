@@ -73,7 +73,10 @@ def surely(send: Callable[[], T], *, met: bool) -> T:
 
 
 def _may_pass(error: FlightlineError, *, doubtful: bool, met: bool) -> bool:
-    """Whether the same may be answered otherwise soon. A key in use is this call's own only where one was lost."""
+    """Whether the same may be answered otherwise soon, without anybody doing something.
+
+    A key in use is this call's own only where an answer was lost.
+    """
     if isinstance(error, AWAY):
-        return doubtful or met
+        return error.retryable and (doubtful or met)
     return doubtful and error.code == IN_PROGRESS

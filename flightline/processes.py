@@ -55,6 +55,7 @@ class Child:
     def start(self) -> None:
         """Run the program in a session of its own, so that the terminal's Ctrl-C reaches the stack alone."""
         program = self.program
+        self.started = time.monotonic()
         with program.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-I", str(tether.__file__), str(os.getpid()), *program.command],
@@ -64,7 +65,6 @@ class Child:
                 env=dict(program.environment),
                 start_new_session=True,
             )
-        self.started = time.monotonic()
 
     def exited(self) -> int | None:
         """Its exit code, once, when it has ended; None while it runs or waits for its next start."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import time
@@ -17,6 +18,8 @@ from shared.redis_socket import socket_path
 
 PROBE_SECONDS = 2.0
 SHUTDOWN_SECONDS = 10.0
+_UNREADABLE = re.compile(r"append only file|AOF|RDB|loading the DB", re.IGNORECASE)
+_NO_ACCESS = re.compile(r"No space left|Permission denied|Read-only file system|Input/output error")
 
 
 def find_server() -> Path:
@@ -81,6 +84,21 @@ def prepare(home: Path) -> None:
             raise StackError(f"A Redis that nobody owns answers on {path} and does not end; end it by hand.")
         time.sleep(0.1)
     path.unlink(missing_ok=True)
+
+
+def set_aside_unreadable(home: Path, log_end: str) -> Path | None:
+    """Put a server's files aside that it could not read, going by the end of its log; return where they are now.
+
+    A home may have been copied while Redis wrote, or come from a newer Redis. Nothing is lost with these files: the
+    database holds every job, and what is queued there is sent again to a Redis that holds nothing.
+    """
+    if not _UNREADABLE.search(log_end) or _NO_ACCESS.search(log_end):
+        return None
+    aside = home / "redis.unreadable"
+    shutil.rmtree(aside, ignore_errors=True)
+    (home / "redis").replace(aside)
+    prepare(home)
+    return aside
 
 
 def answers(path: Path) -> bool:

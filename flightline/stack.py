@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 from flightline import redis_server
@@ -24,6 +25,7 @@ from shared.processes import born
 from shared.redis_socket import socket_path
 
 REDIS_SECONDS = 60.0  # a large append-only file takes a while to load
+REDIS_LEAST_SECONDS = 2.0  # however often a stop is asked for
 READY_SECONDS = 180.0  # torch is loaded once a worker, and data may have to be decoded
 
 
@@ -68,6 +70,7 @@ class Stack:
         self._stops = stops
         self._supervisor = Supervisor(reporter.line, stops)
         self._tail = LogTail({})
+        self._unnoted = False
 
     @property
     def url(self) -> str:
@@ -112,9 +115,22 @@ class Stack:
     def _start_redis(self) -> None:
         home = self.layout.home
         redis_server.prepare(home)
+        try:
+            self._wait_redis()
+        except StackError:
+            self._supervisor.stop(["redis"], self.layout.stop_seconds("redis"))
+            aside = redis_server.set_aside_unreadable(home, last_lines(self.layout.logs / "redis.log"))
+            if aside is None:
+                raise
+            self._reporter.line(
+                "redis", f"could not read its files, which lie in {aside} now; queued jobs are sent again"
+            )
+            self._wait_redis()
+
+    def _wait_redis(self) -> None:
         self._supervisor.start([self.layout.redis()])
         self._note()
-        path = socket_path(home)
+        path = socket_path(self.layout.home)
         self._wait(lambda: redis_server.answers(path), REDIS_SECONDS, "redis", "Redis")
 
     def _wait_ready(self) -> list[Worker]:
@@ -156,7 +172,7 @@ class Stack:
     def _step(self) -> None:
         if self._stops:
             raise Stopped
-        if self._supervisor.look():
+        if self._supervisor.look() or self._unnoted:
             self._note()
         self._show_log()
         time.sleep(LOOK_SECONDS)
@@ -166,10 +182,22 @@ class Stack:
             self._reporter.line(name, line)
 
     def _note(self) -> None:
-        """Write down address and process ids, for clients and for the next stack, should this one be killed."""
+        """Write down address and process ids, for clients and for the next stack, should this one be killed.
+
+        A home that takes nothing (a full disk) does not end what runs: it is written down as soon as there is room.
+        """
         pid = os.getpid()
         state = {"pid": pid, "born": born(pid), "url": self.url, "children": self._supervisor.pids()}
-        write_state(self.layout.home, state)
+        try:
+            write_state(self.layout.home, state)
+        except OSError as error:
+            if not self._unnoted:
+                self._reporter.line("stack", _not_noted(self.layout.home, error))
+            self._unnoted = True
+        else:
+            if self._unnoted:
+                self._reporter.line("stack", f"the home {self.layout.home} can be written to again")
+            self._unnoted = False
 
     def _stop(self) -> None:
         """API first, so that nothing new comes in; workers next, while Redis still takes what they release."""
@@ -177,8 +205,10 @@ class Stack:
         workers = [name for name in names if name not in {"api", "redis"}]
         if names:
             self._reporter.line("stack", "stopping; Ctrl-C again hurries it")
-        for group in (["api"], workers, ["redis"]):
+        for group in (["api"], workers):
             self._supervisor.stop(group, max(map(self.layout.stop_seconds, group), default=0.0))
+        # It stops within milliseconds, and kill -9 would cost the last second of what it has not written out.
+        self._supervisor.stop(["redis"], self.layout.stop_seconds("redis"), least_seconds=REDIS_LEAST_SECONDS)
         self._show_log()
         if self._prepared:
             self._tidy_up()
@@ -189,6 +219,13 @@ class Stack:
             self._tidy()
         except FlightlineError as error:  # nothing is lost by it
             self._reporter.line("stack", error.detail)
+
+
+def _not_noted(home: Path, error: OSError) -> str:
+    return (
+        f"WARNING the home {home} cannot be written to ({error.strerror}); everything runs on, and what the disk "
+        "cannot keep is refused until there is room"
+    )
 
 
 def _is_ready(client: Client) -> bool:

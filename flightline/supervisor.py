@@ -49,10 +49,17 @@ class Supervisor:
                 self._say(name, f"{_ending(code)}; starts again in {child.postpone():g} s")
                 changed = True
             elif child.due():
-                child.start()
-                self._say(name, "started again")
+                self._start_again(name, child)
                 changed = True
         return changed
+
+    def _start_again(self, name: str, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:  # no room for a log file, no memory for a process
+            self._say(name, f"cannot be started ({error.strerror}); tried again in {child.postpone():g} s")
+        else:
+            self._say(name, "started again")
 
     def check_start(self) -> None:
         """Raise `StackError` when a program keeps dying while the stack starts."""
@@ -61,14 +68,20 @@ class Supervisor:
                 log = child.program.log
                 raise StackError(f"{name} keeps ending while it starts. {log} ends with:\n{last_lines(log)}")
 
-    def stop(self, names: Sequence[str], seconds: float) -> None:
-        """Ask programs to stop, together, and kill those that have not after `seconds`, sooner when hurried."""
+    def stop(self, names: Sequence[str], seconds: float, *, least_seconds: float = 0.0) -> None:
+        """Ask programs to stop, together, and kill those that have not after `seconds`, sooner when hurried.
+
+        Args:
+            names: the programs.
+            seconds: how long they may take.
+            least_seconds: what they get however often a stop is asked for, such as to write out what they hold.
+        """
         waiting = [child for name in names if (child := self._children.pop(name, None)) is not None]
         for child in waiting:
             child.terminate()
         began = time.monotonic()
         while waiting := [child for child in waiting if child.pid is not None and child.exited() is None]:
-            if time.monotonic() - began >= self._allowed(seconds):
+            if time.monotonic() - began >= max(least_seconds, self._allowed(seconds)):
                 break
             time.sleep(LOOK_SECONDS)
         for child in waiting:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from flightline.errors import AnswerLost, ApiError, NotReachable, UsageError, api_error
-from flightline.home import running_url
+from flightline.home import home_dir, running_url, was_started
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 LARGEST_PORT = 65535
@@ -20,16 +20,29 @@ def default_url() -> str:
     """Where the service is: `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else host and port.
 
     Raises:
+        NotReachable: `FLIGHTLINE_HOME` names the home of a stack that does not run, and nothing names another service:
+            whoever listens on the usual port may be somebody else's, such as the stack that this home was copied from.
         UsageError: `FLIGHTLINE_PORT` is no port.
     """
     if url := os.environ.get("FLIGHTLINE_URL"):
         return url
     if url := running_url():
         return url
+    if _means_a_stopped_stack():
+        raise NotReachable(
+            f"No stack runs in {home_dir()} (FLIGHTLINE_HOME). Start it with `flightline up`, or set FLIGHTLINE_URL "
+            "(or --url) to the service that you mean."
+        )
     host, port = os.environ.get("FLIGHTLINE_HOST") or "127.0.0.1", os.environ.get("FLIGHTLINE_PORT") or "8470"
     if not (port.isascii() and port.isdigit() and int(port) <= LARGEST_PORT):
         raise UsageError(f"FLIGHTLINE_PORT must be a whole number from 0 to {LARGEST_PORT}, not {port[:40]!r}.")
     return service_url(host, int(port))
+
+
+def _means_a_stopped_stack() -> bool:
+    named = bool(os.environ.get("FLIGHTLINE_HOME"))
+    elsewhere = os.environ.get("FLIGHTLINE_HOST") or os.environ.get("FLIGHTLINE_PORT")
+    return named and not elsewhere and was_started(home_dir())
 
 
 def service_url(host: str, port: int) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 from celery import Celery
 from kombu.exceptions import KombuError, OperationalError
+from redis.connection import DefaultParser
 
 from shared.errors import QueueUnavailable
 from shared.forks import GATE
@@ -29,6 +30,16 @@ _PENDING = b"pending"
 
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's own, between a queue's name and its priority
 _DAYS = 86_400
+
+
+class RefusesWrites(redis.ConnectionError):
+    """Redis answers MISCONF: its disk is full, and it takes nothing until there is room.
+
+    To redis-py that is a wrong command, of which a worker would die. It is an outage, and passes like one.
+    """
+
+
+DefaultParser.EXCEPTION_CLASSES["MISCONF"] = RefusesWrites
 
 
 def celery_config(redis_url: str) -> dict[str, Any]:

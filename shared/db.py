@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared import database_url
 from shared.database_file import DatabaseFile, FileMoved
-from shared.errors import DatabaseUnavailable
+from shared.errors import DatabaseUnavailable, DatabaseUnusable
 from shared.forks import GATE
 from shared.text import clean_all
 
@@ -36,6 +36,7 @@ _WRITE_TRIES = 3
 _BUSY_TIMEOUT_MS = 10_000
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 _UNDEFINED_SQLSTATES = {"42P01", "42703"}  # table, column
+_DISK_FULL_SQLSTATE = "53100"
 _UNDEFINED_WORDS = ("no such table", "no such column", "has no column named")
 # A process that is frozen inside a transaction would hold its job's row for ever: PostgreSQL ends that transaction.
 _ABANDONED = "SET idle_in_transaction_session_timeout = '10s'"
@@ -198,19 +199,31 @@ def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
         return DatabaseUnavailable(reason)
     undefined = getattr(error.orig, "sqlstate", None) in _UNDEFINED_SQLSTATES
     if undefined or any(words in reason for words in _UNDEFINED_WORDS):
-        return DatabaseUnavailable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")
+        return DatabaseUnusable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")
     if _is_broken_file(error):
-        return DatabaseUnavailable(
+        return DatabaseUnusable(
             f"The database file {url.database} is damaged, or no SQLite database ({reason}). Move it away, put a good "
             "copy there, or name another one in FLIGHTLINE_DATABASE_URL."
         )
     if _is_closed_file(error):
-        return DatabaseUnavailable(
+        return DatabaseUnusable(
             f"The database file {url.database} cannot be opened or written ({reason}). Check folder and permissions."
+        )
+    if _is_full(error):
+        where = f"of the database file {url.database}" if url.get_backend_name() == "sqlite" else "of the database"
+        return DatabaseUnusable(
+            f"The disk {where} is full ({reason}). Nothing was changed; free some space there, and everything goes on."
         )
     if isinstance(error, ProgrammingError):
         raise error
     return DatabaseUnavailable(f"The database does not answer ({reason}). {TRY_AGAIN}")
+
+
+def _is_full(error: DBAPIError) -> bool:
+    if getattr(error.orig, "sqlstate", None) == _DISK_FULL_SQLSTATE:
+        return True
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE  # no room for the log's index
 
 
 def _is_closed_file(error: DBAPIError) -> bool:

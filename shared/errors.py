@@ -16,6 +16,7 @@ FlightlineError                 code, http_status, retryable
 ├ ServiceUnavailable        503
 │ ├ QueueUnavailable
 │ └ DatabaseUnavailable
+│   └ DatabaseUnusable            somebody has to do something about it
 ├ ConfigurationError        500   a setting that cannot work
 ├ StorageError              500   an artifact that cannot be written or read
 └ WorkerError               500   see worker/errors.py
@@ -170,6 +171,15 @@ class DatabaseUnavailable(ServiceUnavailable):
     """The SQL database does not answer."""
 
     code = "database_unavailable"
+
+
+class DatabaseUnusable(DatabaseUnavailable):
+    """The SQL database is there, but nothing will work until somebody does what the message says.
+
+    It holds no tables of this release, its disk is full, its file is damaged or may not be read.
+    """
+
+    retryable = False
 
 
 class ConfigurationError(FlightlineError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, exists, select, tuple_
 
 from shared.errors import InvalidQuery
-from shared.queries import JOB_COLUMNS, job_document, tags_of
+from shared.queries import JOB_COLUMNS, job_document, refresh_warnings, tags_of
 from shared.tables import Job, JobTag
 
 if TYPE_CHECKING:
@@ -47,7 +47,15 @@ class Page:
     next_key: Key | None
 
 
-def jobs(db: Database, wanted: JobFilter, sort: str = "-created_at", after: Key | None = None, limit: int = 50) -> Page:
+def jobs(
+    db: Database,
+    wanted: JobFilter,
+    sort: str = "-created_at",
+    after: Key | None = None,
+    limit: int = 50,
+    *,
+    silent_seconds: float | None = None,
+) -> Page:
     """One page of the jobs that match.
 
     Args:
@@ -56,6 +64,7 @@ def jobs(db: Database, wanted: JobFilter, sort: str = "-created_at", after: Key 
         sort: one of `SORTS`, with ``-`` in front for the largest first. Jobs that have no value come last either way.
         after: the `next_key` of the page before.
         limit: at most so many.
+        silent_seconds: after so long without a report a worker is gone; with it, queued jobs' warnings are of now.
 
     Raises:
         InvalidQuery: `sort` is none of `SORTS`, or `after` does not fit it.
@@ -65,6 +74,7 @@ def jobs(db: Database, wanted: JobFilter, sort: str = "-created_at", after: Key 
         rows = _rows(connection, _filtered(wanted), column, descending, after, limit + 1)
         tags = tags_of(connection, [row.id for row in rows[:limit]])
     items = [job_document(row, tags.get(row.id, [])) for row in rows[:limit]]
+    refresh_warnings(db, rows[:limit], items, silent_seconds=silent_seconds)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(items, None if last is None else (getattr(last, column.key), last.id))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextvars
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -16,8 +17,9 @@ OURS = ("api", "flightline", "migrations", "shared", "worker")
 _LOST_CONNECTION = {"ConnectionError", "TimeoutError", "OperationalError"}
 """What Redis, kombu and Python call a server that is away; this module must not load them for it."""
 QUIET_SECONDS = 60.0
-"""How long a warning is not said again."""
-_MOST_REMEMBERED = 100
+"""A warning that comes again after so much silence is news."""
+MOST_REPEATS = 100
+"""So many different warnings are remembered."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -39,38 +41,6 @@ class FieldFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}"
 
 
-class Repetitions(logging.Filter):
-    """Drops a warning that says what was said less than `QUIET_SECONDS` ago, word for word.
-
-    An outage is met once a second by every thread that waits for its end; one line tells it, and another each minute
-    that it lasts, with the number of those left out as `repeated`.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[str, tuple[float, int]] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to log it."""
-        if record.levelno < logging.WARNING or record.exc_info:
-            return True
-        text = f"{record.levelname} {text_of(record, _bound.get())}"
-        said, left_out = self._said.get(text, (-QUIET_SECONDS, 0))
-        if record.created - said < QUIET_SECONDS:
-            self._said[text] = said, left_out + 1
-            return False
-        if left_out:
-            record.repeated = left_out
-        self._forget(record.created)
-        self._said[text] = record.created, 0
-        return True
-
-    def _forget(self, now: float) -> None:
-        """Keep what may be repeated soon; a line that names a job is hardly ever said again."""
-        if len(self._said) >= _MOST_REMEMBERED:
-            self._said = {text: entry for text, entry in self._said.copy().items() if now - entry[0] < QUIET_SECONDS}
-
-
 def _is_lost_connection(record: logging.LogRecord) -> bool:
     if record.name.partition(".")[0] in OURS or not record.exc_info or record.exc_info[0] is None:
         return False
@@ -89,6 +59,30 @@ def _text(value: object) -> str:
     return repr(text) if not text or any(character.isspace() for character in text) else text
 
 
+class Repeats:
+    """A filter that lets a warning through once for as long as its cause lasts.
+
+    What is tried again every second fails every second while a server is unavailable. The same warning, word for word
+    and field for field, is left out until it has not come for `QUIET_SECONDS`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one is news."""
+        if record.levelno != logging.WARNING or record.exc_info:
+            return True
+        now = self._clock()
+        self._last = {text: at for text, at in self._last.items() if now - at < QUIET_SECONDS}
+        text = f"{record.name} {text_of(record, _bound.get())}"
+        known = text in self._last
+        if known or len(self._last) < MOST_REPEATS:
+            self._last[text] = now
+        return not known
+
+
 @contextmanager
 def bound(**fields: object) -> Iterator[None]:
     """Add these fields to every event that this thread logs inside."""
@@ -103,7 +97,7 @@ def configure(level: str) -> None:
     """Log to standard error from `level` on; libraries only from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FieldFormatter())
-    handler.addFilter(Repetitions())
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

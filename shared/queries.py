@@ -32,8 +32,13 @@ EPOCH_COLUMNS = (
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
 
 
-def job(db: Database, job_id: str) -> dict[str, Any]:
+def job(db: Database, job_id: str, *, silent_seconds: float | None = None) -> dict[str, Any]:
     """One job, as DESIGN's job JSON.
+
+    Args:
+        db: the database.
+        job_id: the job.
+        silent_seconds: after so long without a report a worker is gone; with it, a queued job's warnings are of now.
 
     Raises:
         JobNotFound: no such job.
@@ -42,7 +47,20 @@ def job(db: Database, job_id: str) -> dict[str, Any]:
         row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id)).one_or_none()
         if row is None:
             raise JobNotFound(job_id)
-        return job_document(row, tags_of(connection, [job_id]).get(job_id, []))
+        document = job_document(row, tags_of(connection, [job_id]).get(job_id, []))
+    refresh_warnings(db, [row], [document], silent_seconds=silent_seconds)
+    return document
+
+
+def refresh_warnings(
+    db: Database, rows: Sequence[Row[Any]], documents: Sequence[dict[str, Any]], *, silent_seconds: float | None
+) -> None:
+    """Say in the documents of queued jobs what they wait for now, in place of what was said when they came."""
+    queued = [(row, document) for row, document in zip(rows, documents, strict=True) if row.status == JobStatus.QUEUED]
+    if queued and silent_seconds is not None:
+        live = _live(db, silent_seconds)
+        for row, document in queued:
+            document["warnings"] = [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
 
 
 def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -74,7 +92,9 @@ def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
             "flops_per_epoch": row.flops_per_epoch,
             "weight_bytes": row.weight_bytes,
         },
-        "warnings": [*row.warnings, *_waiting(row)],
+        "warnings": [*row.warnings, *_waiting(row)]
+        if row.status == JobStatus.QUEUED
+        else [],  # others wait for nothing
         "progress": _progress(row),
         "result": _result(row),
         "device": row.device,
@@ -295,15 +315,23 @@ def _is_usable(held: dict[str, Any]) -> bool:
 
 def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
     """What a good submission should be told: nobody live serves its queue, or holds its data."""
-    live = [w for w in workers(db, silent_seconds=silent_seconds) if w["state"] != WorkerState.GONE]
-    fitting = [w for w in live if submission.queue in ("any", w["device_kind"])]
+    return _missing(_live(db, silent_seconds), submission.queue, submission.document["dataset"])
+
+
+def _live(db: Database, silent_seconds: float) -> list[dict[str, Any]]:
+    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker["state"] != WorkerState.GONE]
+
+
+def _missing(live: Sequence[dict[str, Any]], queue: str, wanted: Any) -> list[str]:
+    """What keeps a job of this queue and data set waiting, or will fail it."""
+    fitting = [worker for worker in live if queue in ("any", worker["device_kind"])]
     if not live:
-        return ["No live worker: the job waits until one starts (`flightline worker`)."]
+        starting = "`flightline up` brings its own within a minute, `flightline worker` starts one."
+        return [f"No live worker: the job waits until one starts. {starting}"]
     if not fitting:
-        return [f"No live worker has a {submission.queue} device: the job waits until one starts."]
-    wanted: Any = submission.document["dataset"]
+        return [f"No live worker has a {queue} device: the job waits until one starts."]
     if any(_holds(worker, wanted) for worker in fitting):
-        return list(_shortages(Holdings(tuple(tuple(_copies(worker["datasets"])) for worker in fitting)), submission))
+        return list(_shortages(Holdings(tuple(tuple(_copies(worker["datasets"])) for worker in fitting)), wanted))
     name, classes = wanted["name"], ", ".join(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
     return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
@@ -317,13 +345,13 @@ def _holds(worker: dict[str, Any], wanted: dict[str, Any]) -> bool:
     )
 
 
-def _shortages(held: Holdings, submission: Submission) -> Iterator[str]:
+def _shortages(held: Holdings, wanted: dict[str, Any]) -> Iterator[str]:
     """What to say of limits that every copy's smallest class stays below."""
-    dataset = submission.spec.dataset
-    copies = list(held.chosen(dataset))
+    classes = wanted["classes"]
+    copies = list(held.chosen(wanted["name"], classes))
     for index, field in enumerate(("train_per_class", "val_per_class")):
-        asked = getattr(dataset, field)
-        most = max((min(copy.counts[name][index] for name in dataset.classes) for copy in copies), default=None)
+        asked = wanted.get(field)
+        most = max((min(copy.counts[name][index] for name in classes) for copy in copies), default=None)
         if asked is not None and most is not None and most < asked:
             where = "no live worker that could take this job has so many images of each class"
             yield f"{field} is {asked:,}, but {where}: one has {most:,}, and the job takes those that are there."

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.hosts import read_patterns
 from shared.paths import expanded
 from shared.redis_socket import socket_path, socket_url
 from shared.spec.caps import Caps
@@ -41,6 +42,9 @@ class Settings(BaseSettings):
     )
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Further host names that the API goes by, with commas between them; `*` for every one."
+    )
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
     api_threads: int = Field(256, ge=1, le=1024, description="Threads of each API process.")
@@ -81,6 +85,11 @@ class Settings(BaseSettings):
                 super().__init__(**values)
             except ValidationError as error:
                 raise ConfigurationError(" ".join(map(_fault, error.errors(include_url=False)))) from None
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _read_hosts(cls, value: object) -> object:
+        return read_patterns(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check_lease(self) -> Self:

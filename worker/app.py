@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from typing import Any
 
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from kombu.transport.virtual import base
 
 from shared import logs
 from shared.broker import TASK_NAME, broker_priority, celery_config
@@ -29,6 +31,7 @@ def run_worker(settings: Settings, device: Device) -> int:
         The process' exit code.
     """
     logs.configure(settings.log_level)
+    silence_requeuing()
     os.dup2(2, 1)  # Celery says a word of its own on standard output when it stops; a worker's output is its log
     identity = Identity.of_this_process(device.name, device.kind)
     stop = StopFlag()
@@ -51,6 +54,11 @@ def run_worker(settings: Settings, device: Device) -> int:
     worker.start()
     parent.close()
     return int(worker.exitcode or parent.exit_code)
+
+
+def silence_requeuing() -> None:
+    """Leave out what kombu says of a message that arrives while a worker stops listening: it goes back to its queue."""
+    logging.getLogger(base.__name__).addFilter(lambda record: record.msg != base.W_NO_CONSUMERS)
 
 
 def make_app(settings: Settings, child: Child) -> Celery:

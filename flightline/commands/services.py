@@ -123,9 +123,7 @@ def migrate(json: Json = False) -> None:
 
 
 def demo(
-    epochs: Annotated[
-        int, typer.Option(envvar="EPOCHS", min=1, help="Epochs of each network; the notebook's own: 100.")
-    ] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each network; the notebook's own: 100.")] = 20,
     workers: Annotated[str | None, typer.Option(help="As for `up`.")] = None,
 ) -> None:
     """Train the notebook's three networks on a stack of its own, and compare with what the notebook reports.

@@ -32,20 +32,20 @@ class Holdings:
 
     workers: tuple[tuple[Copy, ...], ...] = ()
 
-    def chosen(self, dataset: Dataset) -> Iterator[Copy]:
+    def chosen(self, name: str, classes: Sequence[str]) -> Iterator[Copy]:
         """For each worker that holds these classes, the copy that it would take."""
         for copies in self.workers:
-            yield from [copy for copy in copies if copy.holds(dataset.name, dataset.classes)][:1]
+            yield from [copy for copy in copies if copy.holds(name, classes)][:1]
 
     def training_images(self, dataset: Dataset, info: DatasetInfo) -> Sequence[int]:
         """Images of an epoch: every number that a worker would have; where none has any, the published one."""
-        found = {copy.training_images(dataset) for copy in self.chosen(dataset)}
+        found = {copy.training_images(dataset) for copy in self.chosen(dataset.name, dataset.classes)}
         published = len(dataset.classes) * (dataset.train_per_class or info.train_per_class)
         return sorted(found) or [published]
 
     def most_per_class(self, dataset: Dataset, info: DatasetInfo) -> tuple[int, int]:
         """Training and validation images of the largest class, published or held."""
-        counts = [copy.counts[name] for copy in self.chosen(dataset) for name in dataset.classes]
+        counts = [copy.counts[name] for copy in self.chosen(dataset.name, dataset.classes) for name in dataset.classes]
         train, val = zip(*counts, (info.train_per_class, info.val_per_class), strict=True)
         return max(train), max(val)
 

@@ -5,93 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from flightline import Client, Job
+from flightline import Job
 from flightline.patience import patiently
+from tests.stacks import TINY, Stack, flightline, processes_of, until
 
-TINY = {
-    "dataset": {"name": "synthetic", "train_per_class": 64, "val_per_class": 20},
-    "architecture": {"kind": "mlp", "hidden": [16]},
-    "training": {"epochs": 2, "batch_size": 32},
-}
 ENDLESS = 10_000
-
-
-def environment(home: Path) -> dict[str, str]:
-    """A user's shell with a home of its own."""
-    return os.environ | {"FLIGHTLINE_HOME": str(home)}
-
-
-def flightline(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A `flightline` command in a home."""
-    command = [sys.executable, "-m", "flightline", *arguments]
-    return subprocess.run(command, env=environment(home), capture_output=True, text=True, check=False)
-
-
-def processes_of(home: Path) -> dict[int, str]:
-    """Every living process that was started for a home, by its environment."""
-    mark, found = f"FLIGHTLINE_HOME={home}".encode(), {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-    return found
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition; the test's own timeout ends it."""
-    while not condition():
-        time.sleep(0.05)
-
-
-class Stack:
-    """A running `flightline up` with one CPU worker, on a free port."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.log = home.with_suffix(".log")
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "flightline", "up", "--json", "--port", "0", "--workers", "cpu=1"],
-                env=environment(home),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                text=True,
-            )
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, f"The stack did not start:\n{self.log.read_text()}"
-        self.ready: dict[str, Any] = json.loads(line)
-        self.client = Client(self.ready["url"])
-
-    def child(self, name: str) -> int:
-        """The process id of one of its programs."""
-        return int(json.loads((self.home / "stack.json").read_text())["children"][name][0])
-
-    def stop(self) -> int:
-        """Ctrl-C; returns the exit code."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait()
-
-    def close(self) -> None:
-        """End it whatever it does."""
-        self.client.close()
-        if self.process.poll() is None:
-            self.stop()
-        assert self.process.stdout
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")

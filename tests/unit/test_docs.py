@@ -18,7 +18,7 @@ from shared.spec.layers import ActivationName
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SETTING_ROWS = dict(re.findall(r"^\| `(FLIGHTLINE_[A-Z_]+)` \| ([^|]+) \| [^|]+ \|$", README, re.MULTILINE))
-PLACES = {"database_url", "redis_url", "data_dir", "artifacts_url"}  # their defaults depend on the home: told in words
+PLACES = {"database_url", "redis_url", "data_dir", "artifacts_url", "allowed_hosts"}  # their defaults are told in words
 
 
 def commands(group: TyperGroup, path: str) -> Iterator[str]:

@@ -82,6 +82,29 @@ def test_a_live_worker_with_the_data_takes_the_warning_away(worker: str, submit:
     assert "cuda" in submit(dataset="synthetic", resources={"device": "cuda"})["warnings"][0]
 
 
+def test_warnings_are_about_now(
+    client: FlaskClient, get: Get, submit: Submit, services: Services, run: Callable[..., Any]
+) -> None:
+    """A queued job's vanish when a worker comes and return when it goes; one that has started waits for nothing."""
+    job = submit(dataset="synthetic")
+    path = f"/v1/jobs/{job['id']}"
+
+    def warnings() -> list[list[str]]:
+        return [get(path)["warnings"], *(one["warnings"] for one in get("/v1/jobs")["items"])]
+
+    assert all("No live worker" in texts[0] for texts in (job["warnings"], *warnings()))
+    identity = workers.Identity("late", "here", 1, "cpu", "cpu")
+    workers.register(services.db, identity, device_name=None, versions={}, datasets=[HELD])
+    assert warnings() == [[], []]
+    workers.leave(services.db, "late")
+    assert all("No live worker" in texts[0] for texts in warnings())
+
+    run(job["id"], 0.5)
+    assert warnings() == [[], []]
+    client.post(f"{path}/cancel")
+    assert warnings() == [[], []]
+
+
 def test_queues_count_what_waits(get: Get, submit: Submit) -> None:
     """By the database, and by the messages in Redis."""
     submit()

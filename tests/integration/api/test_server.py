@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,12 +13,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.servers import RedisServer, wait_until
 
+POST = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.wsgi:app"]
 
 
@@ -110,9 +113,7 @@ def raw(server: Server, request: bytes) -> bytes:
 
 def test_a_large_body_is_refused_before_it_is_sent(server: Server) -> None:
     """The announcement of 50 MB is answered, though no byte of them ever comes."""
-    head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50000000\r\n\r\n"
-
-    assert b" 413 " in raw(server, head)
+    assert b" 413 " in raw(server, POST + b"Content-Length: 50000000\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -121,9 +122,58 @@ def test_a_large_body_is_refused_before_it_is_sent(server: Server) -> None:
 )
 def test_broken_chunks_are_the_clients_fault(server: Server, body: bytes) -> None:
     """A body that is no HTTP answers 4xx, never 500."""
-    head = b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert b" 4" in raw(server, POST + b"Transfer-Encoding: chunked\r\n\r\n" + body)
 
-    assert b" 4" in raw(server, head + body)
+
+def whole(server: Server, request: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The head of the whole answer to these bytes, and its JSON."""
+    with socket.create_connection(server.address, timeout=30) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head, json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "lines, status",
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: LOCALHOST.:1", 200),
+        (b"GET /healthz HTTP/1.1\r\nHost: [::1]:8470", 200),
+        (b"GET http://127.0.0.1/healthz HTTP/1.1\r\nHost: localhost", 200),
+        (b"GET /healthz HTTP/1.0", 200),
+        (b"GET /healthz HTTP/1.1", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: evil.example", 421),
+        (b"GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost", 421),
+        (b"GET /nowhere HTTP/1.1\r\nHost: evil.example", 421),
+    ],
+)
+def test_the_names_that_it_goes_by(server: Server, lines: bytes, status: int) -> None:
+    """As they come over the wire: names and addresses, with ports, in absolute form, twice, not at all."""
+    head, _ = whole(server, lines + b"\r\n\r\n")
+
+    assert head.split()[1] == str(status).encode()
+    assert (b"application/problem+json" in head) is (status != 200)
+
+
+@pytest.mark.parametrize(
+    "lines, status",
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Name: a\x01b", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX Name: a", 400),
+        (b"GET /healthz HTTP/9", 400),
+        (b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost", 414),
+    ],
+)
+def test_what_is_no_http_is_answered_by_a_problem(server: Server, lines: bytes, status: int) -> None:
+    """gunicorn answers these before the application sees them."""
+    head, problem = whole(server, lines + b"\r\n\r\n")
+
+    assert b"Content-Type: application/problem+json" in head
+    assert b"X-Content-Type-Options: nosniff" in head
+    assert head.split()[1] == str(problem["status"]).encode() == str(status).encode()
+    assert problem["detail"]
 
 
 def test_what_is_missing_stands_in_the_log(redis_server: RedisServer, tmp_path: Path) -> None:

@@ -173,6 +173,40 @@ def test_a_second_request_hurries(
     assert said == ["program: is killed: a stop was asked for again"]
 
 
+def test_what_must_be_written_out_is_never_hurried(
+    make: Make, supervisor: Supervisor, said: list[str], stops: StopRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third Ctrl-C kills nothing that is given its time all the same, such as Redis."""
+    monkeypatch.setattr("flightline.supervisor.HURRIED_SECONDS", 0.0)
+    program = make(
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(0)); print('up', flush=True); time.sleep(60)"
+    )
+    supervisor.start([program])
+    until(lambda: "up" in program.log.read_text())
+    stops.count = 3
+    supervisor.stop(["program"], 3600.0, least_seconds=3600.0)
+    assert (supervisor.names(), said) == ([], [])
+
+
+def test_a_program_that_cannot_be_started_again_is_tried_later(
+    make: Make, supervisor: Supervisor, said: list[str]
+) -> None:
+    """No room for its log file ends neither it nor the stack for good."""
+    program = make("import time; print('up', flush=True); time.sleep(60)")
+    supervisor.start([program])
+    until(lambda: "up" in program.log.read_text())
+    program.log.unlink()
+    program.log.mkdir()
+    ((pid, _),) = supervisor.pids().values()
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: supervisor.look() and said[-1].startswith("program: cannot be started (Is a directory)"))
+    assert supervisor.pids() == {}
+
+    program.log.rmdir()
+    until(lambda: supervisor.look() and said[-1] == "program: started again")
+    assert supervisor.pids()
+
+
 def test_stop_signals_are_counted() -> None:
     """Signals are counted, not raised, and the handlers from before come back."""
     before = signal.getsignal(signal.SIGTERM)

@@ -49,7 +49,7 @@ def test_a_lost_answer_makes_no_second_job(services: Services) -> None:
     """The service had stored the job: the client asks again, and is told of that one."""
     transport = Losing(httpx.WSGITransport(create_app(services=services)))
 
-    with Client("http://service", transport=transport) as client:
+    with Client("http://localhost", transport=transport) as client:
         job = client.submit("notebook-linear", name="once")
 
     assert (transport.lost, stored(services), job.name) == (1, [job.id], "once")
@@ -58,11 +58,11 @@ def test_a_lost_answer_makes_no_second_job(services: Services) -> None:
 def test_a_lost_answer_makes_no_second_retry(services: Services) -> None:
     """The same of a job that is submitted again."""
     application = httpx.WSGITransport(create_app(services=services))
-    with Client("http://service", transport=application) as client:
+    with Client("http://localhost", transport=application) as client:
         first = client.cancel(client.submit("notebook-linear").id)
     transport = Losing(application)
 
-    with Client("http://service", transport=transport) as client:
+    with Client("http://localhost", transport=transport) as client:
         job = client.retry(first.id)
 
     assert (transport.lost, sorted(stored(services)), job.retry_of) == (1, sorted([first.id, job.id]), first.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import random
@@ -188,6 +189,27 @@ class TestOutages:
         broker.enqueue("c", "any", 5)
         assert consume(own_redis.url, [Queue.ANY], 2)[0] == "a"
         broker.close()
+
+    def test_a_disk_that_is_full(self, own_redis: RedisServer) -> None:
+        """A Redis that refuses writes is an outage to whoever publishes and to a worker, not a wrong command."""
+        with contextlib.closing(Broker(own_redis.url)) as broker, own_redis.client() as client:
+            client.config_set("save", "3600 1")
+            (own_redis.folder / "dump.rdb" / "in the way").mkdir(parents=True)
+            client.bgsave()
+            wait_until(lambda: client.info()["rdb_last_bgsave_status"] == "err", "a save that failed")
+
+            with pytest.raises(QueueUnavailable, match="unable to persist"):
+                broker.enqueue("1", "any", 5)
+            with consumer(own_redis.url) as app, app.connection_for_read() as connection:
+                outages = connection.connection_errors
+            with pytest.raises(outages):
+                client.rpush("key", "value")
+
+            (own_redis.folder / "dump.rdb" / "in the way").rmdir()
+            (own_redis.folder / "dump.rdb").rmdir()
+            client.bgsave()
+            wait_until(lambda: client.info()["rdb_last_bgsave_status"] == "ok", "a save")
+            broker.enqueue("1", "any", 5)
 
     def test_nobody_there(self) -> None:
         """The message has no password in it."""

@@ -19,7 +19,7 @@ import migrations
 import shared.db
 from shared import attempts, clock, jobs, queries
 from shared.db import Database
-from shared.errors import ConfigurationError, DatabaseUnavailable
+from shared.errors import ConfigurationError, DatabaseUnavailable, DatabaseUnusable
 from shared.tables import Job, Lock, Worker
 from tests import factories
 from tests.concurrency import together
@@ -288,7 +288,7 @@ class TestOutages:
     def test_no_tables_yet(self, empty_database: Database) -> None:
         """The message says what to run."""
         for call in (empty_database.ping, lambda: factories.submit(empty_database)):
-            with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
+            with pytest.raises(DatabaseUnusable, match="flightline migrate"):
                 call()
 
     def test_tables_of_an_older_release(self, database: Database) -> None:
@@ -296,7 +296,7 @@ class TestOutages:
         worker = insert(Worker).values(id="w")
         database.write(lambda connection: connection.execute(text("ALTER TABLE locks RENAME COLUMN holder TO owner")))
         try:
-            with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
+            with pytest.raises(DatabaseUnusable, match="flightline migrate"):
                 database.write(lambda connection: _lock(connection, "a"))
         finally:
             undo = text("ALTER TABLE locks RENAME COLUMN owner TO holder")

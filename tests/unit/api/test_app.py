@@ -70,6 +70,7 @@ def test_without_a_database_the_answer_is_503(client: FlaskClient, call: str) ->
     assert response.status_code == 503
     assert response.json is not None
     assert response.json["code"] == "database_unavailable"
+    assert response.json["retryable"] is False  # it will not pass by itself: the tables have to be made
     assert int(response.headers["Retry-After"]) > 0
 
 

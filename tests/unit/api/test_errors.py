@@ -18,6 +18,7 @@ from shared.errors import (
     InvalidSpec,
     JobNotFound,
 )
+from shared.settings import Settings
 
 RAISED: dict[str, Exception] = {
     "invalid_spec": InvalidSpec("It cannot be trained.", (FieldError("/architecture", "is missing"),)),
@@ -32,7 +33,7 @@ def client() -> FlaskClient:
     """An app whose endpoints only fail."""
     app = Flask("api")
     errors.register(app)
-    security.register(app)
+    security.register(app, Settings())
 
     @app.get("/raise/<name>")
     def fail(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import flightline.demo
+from flightline.errors import StackError
 from flightline.following import Following
 from tests.http_answers import CATALOG
 from tests.http_service import FakeService
@@ -89,8 +91,30 @@ def test_a_failed_job_fails_the_demo(run: Run, service: FakeService, monkeypatch
     assert (outcome.code, "A file is cut short." in outcome.err) == (1, True)
 
 
-def test_epochs_come_from_the_environment(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """EPOCHS=… is what `make demo` passes on."""
+def test_a_variable_called_epochs_is_somebody_elses(
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many a shell has one; `make demo` passes on what its command line says."""
     monkeypatch.setenv("EPOCHS", "3")
     assert run("demo").code == 0
-    assert submitted(service)[0]["training"] == {"epochs": 3}
+    assert submitted(service)[0]["training"] == {"epochs": 20}
+
+
+@pytest.mark.parametrize(
+    "log, reason",
+    [
+        (
+            "stack: loading …\nError: Flightline already runs in /x.\nUse it.\n",
+            "Flightline already runs in /x.\nUse it.",
+        ),
+        ("stack: loading …\nKilled\n", "The stack did not start. LOG ends with:\nstack: loading …\nKilled"),
+    ],
+)
+def test_why_a_stack_did_not_start(tmp_path: Path, log: str, reason: str) -> None:
+    """Its own error alone, where there is one; else where to look."""
+    path = tmp_path / "demo.log"
+    path.write_text(log)
+    process = subprocess.Popen(["true"], stdout=subprocess.PIPE, text=True)
+    with process, pytest.raises(StackError) as caught:
+        flightline.demo._address(process, path)
+    assert caught.value.detail == reason.replace("LOG", str(path))

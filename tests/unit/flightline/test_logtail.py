@@ -19,6 +19,7 @@ from flightline.logtail import LONGEST_LINE, LogTail, is_interesting, last_lines
         ("api", "[2026-01-31 12:00:00 +0000] [1] [INFO] Listening", False),
         ("redis", "7:M 31 Jan 2026 12:00:00.000 # Can't save in background: fork: Cannot allocate memory", True),
         ("redis", "7:M 31 Jan 2026 12:00:00.000 # Server initialized", False),
+        ("redis", "7:M 31 Jan 2026 12:00:00.000 # Valkey is now ready to exit, bye bye...", False),
         ("redis", "7:C 31 Jan 2026 12:00:00.000 # Configuration loaded", False),
         ("redis", "7:M 31 Jan 2026 12:00:00.000 * Ready to accept connections", False),
     ],
@@ -43,6 +44,30 @@ def test_tail_reads_on(tmp_path: Path) -> None:
     assert len(long) < LONGEST_LINE + 50
     log.write_text("ERROR anew\n")
     assert list(tail.interesting()) == [("api", "ERROR anew")]
+
+
+def test_what_every_program_says_is_shown_once(tmp_path: Path) -> None:
+    """One reason under whatever names, again and again: it is shown again after a silence, and another one at once."""
+    logs = {name: tmp_path / f"{name}.log" for name in ("api", "redis", "worker-cpu-0")}
+    seconds = 0.0
+    tail = LogTail(logs, lambda: seconds)
+
+    def shown() -> list[str]:
+        for name, event in (("api", "service_unavailable path=/v1/jobs"), ("worker-cpu-0", "reconcile_failed")):
+            with logs[name].open("a") as file:
+                file.write(f"2026-01-31T12:00:{seconds:06.3f}Z WARNING {event} reason='The disk is full.' path=/x\n")
+        with logs["redis"].open("a") as file:
+            file.write(f"7:M 31 Jan 2026 12:00:{seconds:06.3f} # Short write while writing to the AOF file\n")
+        return [name for name, _ in tail.interesting()]
+
+    assert shown() == ["api", "redis"]
+    seconds = 59.0
+    assert shown() == []
+    seconds = 119.0
+    assert shown() == ["api", "redis"]
+    with logs["api"].open("a") as file:
+        file.write("2026-01-31T12:00:00.000Z WARNING reconcile_failed reason='Redis does not answer.'\n")
+    assert [name for name, _ in tail.interesting()] == ["api"]
 
 
 def test_last_lines(tmp_path: Path) -> None:

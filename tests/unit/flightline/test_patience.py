@@ -6,7 +6,7 @@ import pytest
 
 from flightline import patience
 from flightline.errors import NotReachable, Unavailable, api_error
-from flightline.patience import Patience, patiently
+from flightline.patience import Patience, patiently, surely
 
 
 @pytest.fixture
@@ -60,3 +60,17 @@ def test_patiently_returns_the_answer_that_comes_in_the_end(slept: list[float]) 
     assert len(slept) == 2
     with pytest.raises(StopIteration):
         patiently(read, "it")
+
+
+def test_what_somebody_has_to_mend_is_not_waited_for(slept: list[float]) -> None:
+    """A database without tables, or on a full disk, refuses a submission until somebody does what the message says."""
+    problem = {"code": "database_unavailable", "retryable": False, "detail": "run `flightline migrate`"}
+    asked = []
+
+    def send() -> None:
+        asked.append(1)
+        raise api_error(503, problem, retry_after=2.0)
+
+    with pytest.raises(Unavailable, match="flightline migrate"):
+        surely(send, met=True)
+    assert (len(asked), slept) == (1, [])

@@ -92,35 +92,36 @@ def test_a_librarys_lost_connection_is_one_line(written: io.StringIO, error: Exc
     assert written.getvalue().splitlines()[-1] == "ValueError: why"
 
 
-def test_a_warning_that_repeats_itself(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said again after a minute, with how often it was left out; others, errors and news are not held back."""
-    logger = logging.getLogger("shared.x")
-    now = 1000.0
-    monkeypatch.setattr("logging.time.time", lambda: now)
-    monkeypatch.setattr("logging.time.time_ns", lambda: int(now * 1e9), raising=False)
-    for second in range(62):
-        now = 1000.0 + second
-        logger.warning("reconcile_failed", extra={"reason": "down"})
-        if second < 2:
-            logger.warning("claim_failed", extra={"job": second, "reason": "down"})
-            logger.info("claim_refused", extra={"job": "1"})
+def test_a_warning_that_goes_on_is_said_once(written: io.StringIO) -> None:
+    """What is tried again every second fails every second: one line, not one a second for ever."""
+    logger = logging.getLogger("shared.reconciler")
+    for _ in range(5):
+        logger.warning("reconcile_failed", extra={"reason": "run `flightline migrate`"})
+        logger.warning("reconcile_failed", extra={"reason": "another"})
+        logger.info("claimed")
+        logger.error("worker_cut_off")
 
-    events = [line.split(" ", 2)[2] for line in written.getvalue().splitlines()]
-    assert events == [
-        "reconcile_failed reason=down",
-        "claim_failed job=0 reason=down",
-        "claim_refused job=1",
-        "claim_failed job=1 reason=down",
-        "claim_refused job=1",
-        "reconcile_failed reason=down repeated=59",
+    events = [line.split(" ", 2)[1:] for line in written.getvalue().splitlines()]
+    warnings = [text for level, text in events if level == "WARNING"]
+    assert warnings == ["reconcile_failed reason='run `flightline migrate`'", "reconcile_failed reason=another"]
+    assert len(events) == 2 + 5 + 5
+
+
+def test_a_warning_that_comes_back_is_news() -> None:
+    """After a while without it; one that goes on for longer than that is not."""
+    seconds = iter([0.0, 30.0, 80.0, 130.0, 130.0 + logs.QUIET_SECONDS])
+    repeats = logs.Repeats(seconds.__next__)
+    record = logging.makeLogRecord({"name": "x", "msg": "away", "levelno": logging.WARNING})
+
+    assert [repeats.filter(record) for _ in range(5)] == [True, False, False, False, True]
+
+
+def test_different_warnings_are_all_said() -> None:
+    """However many there are; what is remembered of them stays small."""
+    repeats = logs.Repeats(lambda: 0.0)
+    records = [
+        logging.makeLogRecord({"name": "x", "msg": f"{number}", "levelno": logging.WARNING})
+        for number in range(2 * logs.MOST_REPEATS)
     ]
-
-
-def test_what_is_remembered_of_warnings_does_not_grow(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker says a great many in a year."""
-    filtered = logs.Repetitions()
-    for number in range(1000):
-        record = logging.makeLogRecord({"levelno": logging.WARNING, "msg": str(number), "created": number * 1000.0})
-        assert filtered.filter(record)
-
-    assert len(filtered._said) <= 101
+    assert all(repeats.filter(record) for record in records)
+    assert not repeats.filter(records[0])
