@@ -14,9 +14,10 @@ FlightlineError                 code, http_status, retryable
 ├ UnsupportedMediaType      415
 ├ ServiceUnavailable        503
 │ ├ QueueUnavailable
-│ └ DatabaseUnavailable
+│ ├ DatabaseUnavailable
+│ └ StorageUnavailable            waited for; nothing is lost by it
 ├ ConfigurationError        500   a setting that cannot work
-├ StorageError              500   an artifact that cannot be written or read
+├ StorageError              500   an artifact that needs somebody to act: storage full or forbidden, file missing
 └ WorkerError               500   see worker/errors.py
 
 The HTTP statuses are what the API answers; a worker only reads `code` and `retryable`.
@@ -153,6 +154,12 @@ class DatabaseUnavailable(ServiceUnavailable):
     code = "database_unavailable"
 
 
+class StorageUnavailable(ServiceUnavailable):
+    """The artifact storage does not answer: a network or server fault, throttling, a volume that is not mounted."""
+
+    code = "storage_unavailable"
+
+
 class ConfigurationError(FlightlineError):
     """A setting that cannot work; the message names the variable."""
 
@@ -160,6 +167,6 @@ class ConfigurationError(FlightlineError):
 
 
 class StorageError(FlightlineError):
-    """An artifact could not be written or read."""
+    """An artifact cannot be written or read before somebody acts: no space, no permission, no such file or bucket."""
 
     code = "storage_error"
