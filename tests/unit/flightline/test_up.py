@@ -9,7 +9,9 @@ import pytest
 
 from flightline.programs import Layout
 from shared.errors import StorageUnavailable
+from shared.reconciler import Report
 from shared.settings import Settings
+from shared.storage import Storage
 from tests.unit.flightline.conftest import Run
 
 NOWHERE = "127.0.0.1:9"
@@ -86,11 +88,11 @@ def test_storage_that_does_not_answer_keeps_nothing_from_starting(home: Path, mo
     """Jobs can be accepted and trained meanwhile; whoever starts the stack is told."""
     from flightline import database
 
-    def fail(_: database.Storage) -> None:
+    def fail(_: Storage) -> None:
         raise StorageUnavailable("The artifact storage nas does not answer (Stale file handle).")
 
-    swept, said = database.Report(3, 4), list[str]()
-    monkeypatch.setattr(database.Storage, "check", fail)
+    swept, said = Report(3, 4), list[str]()
+    monkeypatch.setattr(Storage, "check", fail)
     monkeypatch.setattr(database, "sweep", lambda *_: swept)
     settings = Settings.model_validate({"home": home})
     assert database.migrate_and_sweep(settings, "unix:///none", warn=said.append) == swept

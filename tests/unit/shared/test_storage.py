@@ -274,9 +274,13 @@ class HTTPClientError(Exception):
     """Named as botocore's, which is no OSError."""
 
 
-PASSING = [OSError(getattr(errno, code), "") for code in ("EIO", "ENOTCONN", "ESTALE", "ETIMEDOUT", "EBUSY", "ENODEV")]
+PASSING: list[Exception] = [
+    OSError(getattr(errno, code), "") for code in ("EIO", "ENOTCONN", "ESTALE", "ETIMEDOUT", "EBUSY", "ENODEV")
+]
 PASSING += [TimeoutError(), ConnectionResetError(), EOFError(), _Azure(503), _Azure(429), HTTPClientError()]
-LASTING = [OSError(getattr(errno, code), "") for code in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "ENOENT")]
+LASTING: list[Exception] = [
+    OSError(getattr(errno, code), "") for code in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "ENOENT")
+]
 LASTING += [PermissionError("no"), FileNotFoundError("no"), OSError("Forbidden"), _Azure(403), _Azure(404), _Azure(507)]
 LASTING += [TypeError("a bug"), KeyError("a bug"), ImportError("no such package")]
 
