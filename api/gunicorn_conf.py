@@ -9,6 +9,7 @@ from typing import Any
 
 from api.services import Services
 from shared import logs
+from shared.orphans import OrphanCollector
 from shared.reconciler import Reconciler
 from shared.settings import Settings
 
@@ -38,3 +39,4 @@ def post_worker_init(worker: Any) -> None:
     services.streams.serving = lambda: bool(worker.alive)
     reconciler = Reconciler(services.db, services.broker, services.settings.lease_seconds)
     reconciler.start(services.settings.reconcile_seconds)
+    OrphanCollector(services.db, services.storage).start()
