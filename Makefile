@@ -63,9 +63,10 @@ SEED ?= 0
 JOBS ?= 50
 FAULTS ?= 25
 DATABASE ?= both
+STORAGE ?= both
 .PHONY: chaos
-chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both)
-	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --database $(DATABASE)
+chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both, STORAGE=folder|s3|both)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --database $(DATABASE) --storage $(STORAGE)
 
 .PHONY: coverage
 coverage: tools ## the test suite with branch coverage

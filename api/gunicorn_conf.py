@@ -10,6 +10,7 @@ from typing import Any
 from api import malformed
 from api.services import Services
 from shared import logs
+from shared.orphans import OrphanCollector
 from shared.reconciler import Reconciler
 from shared.settings import Settings
 
@@ -40,3 +41,4 @@ def post_worker_init(worker: Any) -> None:
     services.streams.serving = lambda: bool(worker.alive)
     reconciler = Reconciler.build(services.settings, services.broker)
     reconciler.start(services.settings.reconcile_seconds)
+    OrphanCollector(services.db, services.storage).start()

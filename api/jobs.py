@@ -21,6 +21,7 @@ from shared.errors import (
     InvalidSpec,
     JobNotFound,
     StorageError,
+    StorageUnavailable,
 )
 from shared.idempotency import SubmissionKey
 from shared.spec import Holdings, Submission, parse_submission
@@ -85,14 +86,16 @@ def change_job(services: Services, job_id: str, body: bytes) -> Reply:
     return Reply(_published(services, job_id))
 
 
-@routes.delete("/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition))
+@routes.delete("/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable))
 def delete_job(services: Services, job_id: str) -> Reply:
     """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first.
 
-    The `Idempotency-Key` that it was made with is free again.
+    The `Idempotency-Key` that it was made with is free again. While the artifact storage does not answer the job stays,
+    so that no file is left that no job names: the answer is 503, and the same request succeeds later.
     """
+    if jobs.may_have_files(services.db, job_id):
+        _delete_artifacts(services, job_id)
     jobs.delete(services.db, job_id)
-    _delete_artifacts(services, job_id)
     return Reply(None)
 
 
@@ -157,7 +160,7 @@ def _dry_run(submission: Submission, warnings: list[str]) -> dict[str, Any]:
 
 
 def _delete_artifacts(services: Services, job_id: str) -> None:
-    """The job is gone already; files that cannot be removed now are only left over, so say so and go on."""
+    """Files that may not be deleted (no permission, no such bucket) are left over: say so and go on."""
     try:
         services.storage.delete_below(job_id)
     except StorageError:

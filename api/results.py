@@ -16,7 +16,7 @@ from api.responses import ArtifactPage, AttemptPage, EpochColumns, Evaluation, L
 from api.services import Services
 from api.submission import FileContent
 from shared import queries
-from shared.errors import DatabaseUnavailable, FlightlineError, JobNotFound, NotFound, StorageError
+from shared.errors import DatabaseUnavailable, FlightlineError, JobNotFound, NotFound, StorageError, StorageUnavailable
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def list_artifacts(services: Services, job_id: str) -> Reply:
 @routes.get(
     "/v1/jobs/<job_id>/artifacts/<path:name>",
     answers={200: FileContent(), 206: FileContent(), 304: None},
-    raises=(JobNotFound, NotFound, RangeNotSatisfiable),
+    raises=(JobNotFound, NotFound, RangeNotSatisfiable, StorageUnavailable),
 )
 def download_artifact(services: Services, job_id: str, name: str) -> Response:
     """Download one of a job's files by its name. Its sha256 is the ETag; a range may be asked for."""
@@ -93,9 +93,7 @@ def _download(services: Services, artifact: dict[str, Any]) -> Response:
         file = services.storage.open(artifact["path"])
     except StorageError as error:
         log.exception("artifact_missing", extra={"path": artifact["path"]})
-        raise NotFound(
-            f"The file of artifact {name!r} cannot be read: it was removed, or its storage is away."
-        ) from error
+        raise NotFound(f"The file of artifact {name!r} cannot be read: it was removed, or may not be read.") from error
     response = Response(wrap_file(request.environ, file, 1 << 16), direct_passthrough=True)
     response.mimetype = guess_type(name)[0] or "application/octet-stream"
     response.content_length = size

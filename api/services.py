@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from api.streams import Streams
+from shared import queries
 from shared.broker import Broker
 from shared.db import Database
 from shared.settings import Settings
@@ -28,4 +30,5 @@ class Services:
         db = Database(settings.sqlalchemy_url)
         # An eighth of the threads is kept for ordinary requests.
         streams = Streams(db, most=max(1, settings.api_threads * 7 // 8))
-        return cls(settings, db, Broker(settings.broker_url), Storage(settings.storage_url), streams)
+        storage = Storage(settings.storage_url, in_use=partial(queries.names_files, db))
+        return cls(settings, db, Broker(settings.broker_url), storage, streams)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import migrations
 from flightline.errors import StackError
 from shared.broker import ACCEPTED_MEANWHILE, Broker
 from shared.db import TRY_AGAIN, Database
-from shared.errors import DatabaseUnavailable, QueueUnavailable
+from shared.errors import DatabaseUnavailable, QueueUnavailable, StorageUnavailable
+from shared.queries import names_files
 from shared.reconciler import Report, sweep
 from shared.redis_url import checked
 from shared.settings import Settings
@@ -63,22 +65,34 @@ def safe_url(settings: Settings) -> str:
     return make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
 
 
-def migrate_and_sweep(settings: Settings, broker_url: str) -> Report:
+def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
     """Migrate, then put right what the last stack left: attempts of processes that are gone, jobs not in Redis.
+
+    Args:
+        settings: which database, and where artifacts are stored.
+        broker_url: Redis.
+        warn: called with what a person should know: storage that does not answer keeps nothing from starting.
 
     Raises:
         StackError, DatabaseUnavailable: the database or Redis does not answer.
         ConfigurationError, StorageError: artifacts cannot be kept where FLIGHTLINE_ARTIFACTS_URL says.
     """
-    Storage(settings.storage_url).check()
     migrate(settings)
     database, broker = Database(settings.sqlalchemy_url), Broker(broker_url)
     try:
+        _check_artifacts(settings, database, warn)
         with _advised(settings):
             return sweep(database, broker)
     finally:
         broker.close()
         database.dispose()
+
+
+def _check_artifacts(settings: Settings, database: Database, warn: Callable[[str], object]) -> None:
+    try:
+        Storage(settings.storage_url, in_use=partial(names_files, database)).check()
+    except StorageUnavailable as error:
+        warn(f"{error.detail} Until then jobs are trained, and wait with their results.")
 
 
 def fold(settings: Settings) -> None:

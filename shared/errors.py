@@ -15,10 +15,11 @@ FlightlineError                 code, http_status, retryable
 ├ UnsupportedMediaType      415
 ├ ServiceUnavailable        503
 │ ├ QueueUnavailable
-│ └ DatabaseUnavailable
-│   └ DatabaseUnusable            somebody has to do something about it
+│ ├ DatabaseUnavailable
+│ │ └ DatabaseUnusable            somebody has to do something about it
+│ └ StorageUnavailable            waited for; nothing is lost by it
 ├ ConfigurationError        500   a setting that cannot work
-├ StorageError              500   an artifact that cannot be written or read
+├ StorageError              500   an artifact that needs somebody to act: storage full or forbidden, file missing
 └ WorkerError               500   see worker/errors.py
 
 The HTTP statuses are what the API answers; a worker only reads `code` and `retryable`.
@@ -182,6 +183,12 @@ class DatabaseUnusable(DatabaseUnavailable):
     retryable = False
 
 
+class StorageUnavailable(ServiceUnavailable):
+    """The artifact storage does not answer: a network or server fault, throttling, a volume that is not mounted."""
+
+    code = "storage_unavailable"
+
+
 class ConfigurationError(FlightlineError):
     """A setting that cannot work; the message names the variable."""
 
@@ -189,6 +196,6 @@ class ConfigurationError(FlightlineError):
 
 
 class StorageError(FlightlineError):
-    """An artifact could not be written or read."""
+    """An artifact cannot be written or read before somebody acts: no space, no permission, no such file or bucket."""
 
     code = "storage_error"

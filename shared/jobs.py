@@ -16,7 +16,7 @@ from shared.errors import IllegalTransition, JobNotFound
 from shared.fence import add_event, add_status_event, advance, insert_rows, table_of
 from shared.spec import NOTHING_HELD, Holdings, parse_spec
 from shared.status import FINISHED, JobStatus
-from shared.tables import Artifact, Job, JobTag
+from shared.tables import Job, JobTag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -208,27 +208,38 @@ def _repetition(connection: Connection, job_id: str, caps: Caps, holdings: Holdi
     return values, submission.spec.tags
 
 
-def delete(db: Database, job_id: str) -> list[str]:
-    """Delete a finished job and every row about it.
-
-    Returns:
-        The storage paths of its artifacts, which the caller deletes now that nothing points at them any more.
+def may_have_files(db: Database, job_id: str) -> bool:
+    """Whether files of a finished job may lie in the storage, to be deleted before the job: its row names them.
 
     Raises:
         JobNotFound: no such job.
         IllegalTransition: it is still queued or running.
     """
-    return db.write(lambda connection: _delete(connection, job_id))
+    with db.read() as connection:
+        job = _job(connection, job_id)
+    if job.status not in FINISHED:
+        raise _undeletable(job_id, job.status)
+    return bool(job.attempt)
 
 
-def _delete(connection: Connection, job_id: str) -> list[str]:
-    paths = list(connection.scalars(select(Artifact.path).where(Artifact.job_id == job_id)))
+def delete(db: Database, job_id: str) -> None:
+    """Delete a finished job and every row about it.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it is still queued or running.
+    """
+    db.write(lambda connection: _delete(connection, job_id))
+
+
+def _delete(connection: Connection, job_id: str) -> None:
     deleted = connection.execute(sql_delete(Job).where(Job.id == job_id, Job.status.in_(FINISHED)))
     if not deleted.rowcount:
-        status = _status(connection, job_id)
-        message = f"Job {job_id} is {status}; only a finished job can be deleted. Cancel it first."
-        raise IllegalTransition(message)
-    return paths
+        raise _undeletable(job_id, _status(connection, job_id))
+
+
+def _undeletable(job_id: str, status: str) -> IllegalTransition:
+    return IllegalTransition(f"Job {job_id} is {status}; only a finished job can be deleted. Cancel it first.")
 
 
 def set_priority(db: Database, job_id: str, priority: int) -> None:

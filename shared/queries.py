@@ -225,6 +225,15 @@ def artifacts(db: Database, job_id: str) -> list[dict[str, Any]]:
         return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
 
 
+def names_files(db: Database) -> bool:
+    """Whether any row names a file of the artifact storage: an artifact, or an unfinished job's checkpoint."""
+    unfinished = Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+    checkpoint = select(Job.id).where(unfinished, Job.checkpoint.is_not(None)).limit(1)
+    with db.read() as connection:
+        found = (connection.scalar(statement) for statement in (select(Artifact.path).limit(1), checkpoint))
+        return any(one is not None for one in found)
+
+
 _running = select(Job.id).where(Job.status == JobStatus.RUNNING, Job.worker == Worker.id).limit(1).scalar_subquery()
 
 

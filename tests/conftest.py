@@ -23,6 +23,7 @@ from shared.db import Database
 from shared.settings import Settings
 from shared.tables import Base
 from tests.fakes import FakeBroker
+from tests.s3 import S3Server
 from tests.servers import Missing, PostgresServer, RedisServer, start_postgres, start_redis
 
 S = TypeVar("S", RedisServer, PostgresServer)
@@ -65,6 +66,22 @@ def redis_url(redis_server: RedisServer) -> str:
 def postgres_server() -> Iterator[PostgresServer]:
     """The run's PostgreSQL. Start one of your own (`tests.servers.start_postgres`) to kill it."""
     yield from _started(start_postgres)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """The run's S3."""
+    server = S3Server().start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty place in the run's S3, which the environment points at."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.make_bucket()
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,16 @@ Where the best epoch is the last one, its weights are one file under both names.
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent import futures
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from shared.attempts import Claim
 from shared.errors import StorageError
 from shared.storage import Storage, Stored
 from worker import metadata
+from worker.storage_access import beside
 from worker.tensors import safetensors
 from worker.training.evaluation import Evaluation
 from worker.training.results import TrainingResult
@@ -35,18 +38,18 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
         A row of `artifacts` for each file, but for its job_id and created_at.
 
     Raises:
-        StorageError: one could not be written; none is left.
+        StorageUnavailable: one could not be written now; the next try writes all of them again.
+        StorageError: one cannot be written before somebody acts; none is left.
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
     files[LOGITS] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
     writing: dict[int, Future[Stored]] = {}
-    with ThreadPoolExecutor(len(files)) as beside:  # all of them wait for the disk together
-        for name, tensors in files.items():
-            if id(tensors) not in writing:
-                of_weights = name != LOGITS
-                about = metadata.of_weights(claim, result, tensors) if of_weights else metadata.of_logits(claim, result)
-                path = f"{claim.job_id}/{claim.attempt}/{name}"
-                writing[id(tensors)] = beside.submit(storage.put, path, *safetensors(tensors, about))
+    for name, tensors in files.items():  # all of them wait for the disk together
+        if id(tensors) not in writing:
+            about = metadata.of_logits(claim, result) if name == LOGITS else metadata.of_weights(claim, result, tensors)
+            put = partial(storage.put, f"{claim.job_id}/{claim.attempt}/{name}", *safetensors(tensors, about))
+            writing[id(tensors)] = beside(put)
+    futures.wait(writing.values())
     try:
         stored = {key: future.result() for key, future in writing.items()}
     except StorageError:

@@ -17,6 +17,7 @@ from worker.checkpoints import CheckpointStore
 from worker.context import Context
 from worker.lease import Lease
 from worker.recorder import Recorder
+from worker.storage_access import StorageAccess, tidy
 from worker.training import engines
 from worker.training.checkpoints import Checkpointing, State, origin_of
 from worker.training.datasets import LoadedDataset, load, statistics
@@ -63,7 +64,8 @@ class Attempt:
         self._claim = claim
         self._lease = lease
         self._recorder = recorder
-        self._store = CheckpointStore(context.db, context.storage, claim)
+        self._access = StorageAccess(lease, recorder, context.settings.stop_grace_seconds)
+        self._store = CheckpointStore(context.db, context.storage, self._access, claim)
         self._device = torch.device(context.device.torch_name)
 
     def run(self) -> None:
@@ -149,7 +151,8 @@ class Attempt:
 
     def _finish(self, result: TrainingResult) -> None:
         context, claim, recorder = self._context, self._claim, self._recorder
-        rows = artifacts.store(context.storage, claim, result, context.settings.keep_weights)
+        keep = context.settings.keep_weights
+        rows = self._access.store(lambda: artifacts.store(context.storage, claim, result, keep))
         early = ", stopped early" if result.stopped_early else ""
         accuracy = result.evaluations["last"].accuracy
         recorder.add_line("INFO", f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}")
@@ -168,7 +171,7 @@ class Attempt:
             ),
         )
         if not recorded:
-            context.storage.delete(row["path"] for row in rows)
+            tidy(lambda: context.storage.delete(row["path"] for row in rows))
             raise LeaseLost
         checkpoints.discard(context.storage, claim.job_id)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from shared import attempts
 from shared.attempts import Claim
 from shared.db import Database
-from shared.errors import DatabaseUnavailable, StorageError
+from shared.errors import DatabaseUnavailable, StorageError, StorageUnavailable
 from shared.storage import Storage
+from worker.storage_access import StorageAccess, tidy
 from worker.training.checkpoints import State, check_origin, decode, encode
 from worker.training.devices import Environment
 from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable, LeaseLost
@@ -22,6 +24,9 @@ from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable, L
 logger = logging.getLogger(__name__)
 
 KEPT = 2
+PATIENCE_SECONDS = 30.0
+"""How long the loop waits for a state to be written, beside the time that its bytes take on a slow line."""
+SLOWEST_BYTES_PER_SECOND = 1_000_000
 
 
 def folder(job_id: str) -> str:
@@ -35,12 +40,14 @@ class CheckpointStore:
     Args:
         db: the database.
         storage: where the files go.
+        access: how it is reached while it may be unavailable.
         claim: whose.
     """
 
-    def __init__(self, db: Database, storage: Storage, claim: Claim) -> None:
+    def __init__(self, db: Database, storage: Storage, access: StorageAccess, claim: Claim) -> None:
         self._db = db
         self._storage = storage
+        self._access = access
         self._claim = claim
         self._entries: list[dict[str, Any]] = list((claim.checkpoint or {}).get("entries", []))
 
@@ -53,18 +60,22 @@ class CheckpointStore:
         """
         name = f"{self._claim.attempt}-{state.epoch}-{state.batches}"
         path = f"{folder(self._claim.job_id)}/{name}.ckpt"
+        encoded = encode(state)
         try:
-            self._storage.put(path, encode(state))
+            self._access.store_soon(
+                lambda: self._storage.put(path, encoded), PATIENCE_SECONDS + len(encoded) / SLOWEST_BYTES_PER_SECOND
+            )
             entries: list[dict[str, Any]] = [{"path": path, "epoch": state.epoch, "batches": state.batches}]
             entries += [entry for entry in self._entries if entry["path"] != path]
             kept, dropped = entries[:KEPT], entries[KEPT:]
             if not attempts.record_checkpoint(self._db, self._claim, {"entries": kept}):
-                self._storage.delete([path])
+                tidy(lambda: self._storage.delete([path]))
                 raise LeaseLost
-        except (StorageError, DatabaseUnavailable) as error:
+        except (StorageError, StorageUnavailable, DatabaseUnavailable) as error:
             raise CheckpointUnwritable(str(error)) from error
         self._entries = kept
-        self._storage.delete(entry["path"] for entry in dropped)
+        if dropped:
+            tidy(lambda: self._storage.delete(entry["path"] for entry in dropped))
 
     def latest(self, origin: Environment, note: Callable[[str], None]) -> tuple[State | None, bool]:
         """The newest state that can be read and belongs to this run, and whether going on from it is exact.
@@ -72,20 +83,28 @@ class CheckpointStore:
         Args:
             origin: what a state of this run, made here, would say of itself.
             note: told about each state that is refused.
+
+        Raises:
+            JobInterrupted: what ends the attempt while it waits for a storage that is unavailable.
         """
         for entry in self._entries:
+            path = entry["path"]
             try:
-                state = decode(self._storage.read(entry["path"]), entry["path"])
+                state = decode(self._access.fetch(partial(self._storage.read, path)), path)
                 return state, check_origin(state, origin)
             except (CheckpointUnreadable, StorageError) as error:
-                logger.warning("checkpoint_refused", extra={"path": entry["path"], "reason": str(error)})
+                logger.warning("checkpoint_refused", extra={"path": path, "reason": str(error)})
                 note(f"A checkpoint is not used: {error}")
         return None, True
 
 
 def discard(storage: Storage, job_id: str) -> None:
     """Delete a job's checkpoints, as far as that works: a leftover file is no reason to fail a job."""
-    try:
-        storage.delete_below(folder(job_id))
-    except StorageError as error:
-        logger.warning("checkpoints_not_deleted", extra={"job": job_id, "reason": str(error)})
+
+    def delete() -> None:
+        try:
+            storage.delete_below(folder(job_id))
+        except (StorageError, StorageUnavailable) as error:
+            logger.warning("checkpoints_not_deleted", extra={"job": job_id, "reason": str(error)})
+
+    tidy(delete)

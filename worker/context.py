@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from functools import partial
 from typing import Any, Self
 
-from shared import publishing, workers
+from shared import publishing, queries, workers
 from shared.attempts import Claimant
 from shared.broker import Broker
 from shared.db import Database
@@ -42,11 +43,12 @@ class Context:
     @classmethod
     def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag, vitals: Vitals) -> Self:
         """The real parts of these settings."""
+        db = Database(settings.sqlalchemy_url)
         return cls(
             settings=settings,
-            db=Database(settings.sqlalchemy_url),
+            db=db,
             broker=Broker(settings.broker_url),
-            storage=Storage(settings.storage_url),
+            storage=Storage(settings.storage_url, in_use=partial(queries.names_files, db)),
             device=device,
             identity=identity,
             stop=stop,

@@ -101,6 +101,16 @@ class Lease:
         """Look, between two pauses in something that is no step, such as loading data; raises as `check` does."""
         self._raise_if_over()
 
+    def rest(self) -> None:
+        """As `listen`, in a wait for something outside that may last for hours: it is no sign of a hung loop."""
+        self._moved = time.monotonic()
+        self._raise_if_over()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker is to stop."""
+        return self._stop.is_set()
+
     def wait(self, seconds: float) -> None:
         """Pause between two tries of something that must succeed; raises `LeaseLost` when it need not any more."""
         self._closed.wait(seconds)

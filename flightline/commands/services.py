@@ -55,7 +55,8 @@ def up(
     from flightline.stopping import stop_requests
 
     with stop_requests() as stops:
-        prepare, tidy = partial(migrate_and_sweep, settings), partial(fold, settings)
+        warn = partial(reporter.line, "artifacts")
+        prepare, tidy = partial(migrate_and_sweep, settings, warn=warn), partial(fold, settings)
         Stack(layout, prepare, tidy, reporter, stops).run()
 
 

@@ -31,17 +31,24 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--faults", type=int, default=25)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument("--storage", choices=["folder", "s3", "both"], default="both")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is removed
     logging.disable(logging.WARNING)  # what the services have to say stands in their own logs
     own_mounts()
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
-    orders = [Order(options.seed, options.jobs, options.faults, name, options.workers) for name in databases]
+    storages = ["folder", "s3"] if options.storage == "both" else [options.storage]
+    orders = [
+        Order(options.seed, options.jobs, options.faults, database, storage, options.workers)
+        for database in databases
+        for storage in storages
+    ]
     return max(_report(order) for order in orders)
 
 
 def _report(order: Order) -> int:
-    say(f"Seed {order.seed} on {order.database}: {order.jobs} jobs, {order.faults} faults, {order.workers} workers")
+    amount = f"{order.jobs} jobs, {order.faults} faults, {order.workers} workers"
+    say(f"Seed {order.seed} on {order.database} and {order.storage}: {amount}")
     began = time.monotonic()
     result = run(order)
     say("")

@@ -29,7 +29,7 @@ def _mount(*arguments: str) -> bool:
 
 
 class Disk:
-    """A file system in memory where one may be mounted (`own_mounts` first), else a folder that can be taken away.
+    """A file system in memory where one may be mounted (`own_mounts` first), else a plain folder.
 
     Args:
         folder: where it is to be seen; made by `prepare`.
@@ -37,8 +37,13 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._away = folder.with_name(f"{folder.name}.away")
+        self._elsewhere = folder.with_name(f"{folder.name}.elsewhere")
         self.mounted = False
+
+    @property
+    def url(self) -> str:
+        """For `FLIGHTLINE_ARTIFACTS_URL`."""
+        return str(self.folder)
 
     def prepare(self) -> None:
         """Make it."""
@@ -46,11 +51,7 @@ class Disk:
         self.mounted = _mount("-t", "tmpfs", "-o", f"size={_SIZE}", "chaos", str(self.folder))
 
     def fill(self) -> None:
-        """Leave no room: every write fails from now on."""
-        if not self.mounted:
-            self.folder.rename(self._away)
-            self.folder.write_text("a file where a folder should be")
-            return
+        """Leave no room: every write fails from now on. Only what is mounted can be filled."""
         for _ in range(_TRIES):  # what is written meanwhile does not fit into the new size, and refuses it
             if _mount("-o", f"remount,size={self._used()}", str(self.folder)):
                 return
@@ -59,11 +60,37 @@ class Disk:
 
     def free(self) -> None:
         """Make room again."""
+        _mount("-o", f"remount,size={_SIZE}", str(self.folder))
+
+    def begin_outage(self, choice: float) -> None:
+        """Unmount it: an empty folder is left in its place, or none where it is a plain folder and the choice is so."""
         if self.mounted:
-            _mount("-o", f"remount,size={_SIZE}", str(self.folder))
-        elif self._away.exists():
-            self.folder.unlink(missing_ok=True)
-            self._away.rename(self.folder)
+            _mount("-t", "tmpfs", "-o", "size=1m", "chaos", str(self.folder))  # over it: it is in use
+            return
+        self.folder.rename(self._elsewhere)
+        if choice < 0.5:
+            self.folder.mkdir()
+
+    def end_outage(self) -> None:
+        """Mount it again."""
+        if self.mounted:
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+            return
+        if self.folder.exists():
+            self.folder.rmdir()  # an error where somebody has written into the mount point
+        self._elsewhere.rename(self.folder)
+
+    def holds(self, path: str) -> bool:
+        """Whether this file is there now."""
+        return (self.folder / path).exists()
+
+    def damage(self, path: str, choice: float) -> None:
+        """Cut a file off, or spoil its beginning."""
+        with suppress(OSError):
+            file = self.folder / path
+            size = file.stat().st_size
+            with file.open("r+b") as content:
+                content.truncate(size // 2) if choice < 0.5 else content.write(b"\0" * 64)
 
     def keep(self) -> None:
         """Copy what would vanish with the mount to where it stays."""

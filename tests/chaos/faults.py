@@ -9,12 +9,12 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from pathlib import Path
 from typing import ClassVar
 
 import redis
 
 from shared.errors import QueueUnavailable
+from tests.chaos.disk import Disk
 from tests.chaos.stack import SETTINGS, Stack, children_of, signal_group
 from tests.chaos.watch import Running, Watch
 
@@ -29,6 +29,7 @@ class Kind(ABC):
     share: ClassVar[int] = 1
     """How often it comes in a round of all kinds."""
     databases: ClassVar[tuple[str, ...]] = ("sqlite", "postgresql")
+    storages: ClassVar[tuple[str, ...]] = ("folder", "s3")
     lasts_seconds: ClassVar[tuple[float, float]] = (0.0, 0.0)
 
     def __init__(self, stack: Stack, watch: Watch, choice: float) -> None:
@@ -139,17 +140,11 @@ class DamageCheckpoint(OnWorker):
     name = "damage the newest checkpoint"
 
     def _fits(self, running: Running) -> bool:
-        return super()._fits(running) and running.checkpoint is not None and self._path(running).exists()
-
-    def _path(self, running: Running) -> Path:
-        return self.stack.disk.folder / str(running.checkpoint)
+        return super()._fits(running) and running.checkpoint is not None and self.stack.disk.holds(running.checkpoint)
 
     def begin(self) -> None:
-        path = self._path(self.target)
-        with suppress(OSError):
-            size = path.stat().st_size
-            with path.open("r+b") as file:
-                file.truncate(size // 2) if self.choice < 0.5 else file.write(b"\0" * 64)
+        assert self.target.checkpoint is not None
+        self.stack.disk.damage(self.target.checkpoint, self.choice)
         self._signal_children(signal.SIGKILL)
 
 
@@ -309,22 +304,43 @@ class FillDisk(Kind):
     """The artifacts' disk is full for a while."""
 
     name = "fill the artifacts' disk"
+    storages = ("folder",)
     lasts_seconds = (1.0, 4.0)
 
     def part(self) -> str | None:
-        return "disk"
+        return "storage" if self.stack.disk.mounted else None
 
     def begin(self) -> None:
+        assert isinstance(self.stack.disk, Disk)
         self.began = time.time()
         self.stack.disk.fill()
 
     def end(self) -> None:
+        assert isinstance(self.stack.disk, Disk)
         self.stack.disk.free()
+
+
+class LoseStorage(Kind):
+    """The artifact storage is unavailable for a while: its volume is not mounted, its server fails or says nothing."""
+
+    name = "the storage is unavailable"
+    share = 2
+    lasts_seconds = (2.0, 12.0)
+
+    def part(self) -> str | None:
+        """Once the database names a file: before that, an empty folder is a new storage."""
+        return "storage" if self.watch.names_files else None
+
+    def begin(self) -> None:
+        self.stack.disk.begin_outage(self.choice)
+
+    def end(self) -> None:
+        self.stack.disk.end_outage()
 
 
 KINDS: tuple[type[Kind], ...] = (
     *(KillChild, KillWorker, StopWorker, FreezeWorker, FreezeChild, DamageCheckpoint),
-    *(KillRedis, FlushRedis, FreezeRedis, PublishAgain, KillApiProcess, KillApi, FillDisk),
+    *(KillRedis, FlushRedis, FreezeRedis, PublishAgain, KillApiProcess, KillApi, FillDisk, LoseStorage),
     *(KillPostgres, StopPostgres, FreezePostgres, LockSqlite),
 )
 """All of them, in the order of the table."""

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from shared import orphans
+from shared.orphans import OrphanCollector
+from shared.storage_root import MARKER
 from tests.chaos.clean import CleanRuns
 from tests.chaos.injector import Injector
 from tests.chaos.records import JobRecord, all_jobs
@@ -39,6 +42,7 @@ class Order:
     jobs: int
     faults: int
     database: str
+    storage: str
     workers: int
 
     @property
@@ -61,7 +65,7 @@ def run(order: Order) -> Result:
     """Start, hurt, wait, stop, check. Everything is removed again unless there is a violation to study."""
     folder = Path(tempfile.mkdtemp(prefix="fl-chaos-", dir="/tmp"))  # short: a socket lies in it
     result = Result(order, folder)
-    stack = Stack(folder, order.database, order.workers)
+    stack = Stack(folder, order.database, order.storage, order.workers)
     try:
         _draw_images(stack)
         stack.start()
@@ -88,7 +92,8 @@ def _draw_images(stack: Stack) -> None:
 def _play(order: Order, stack: Stack, result: Result) -> None:
     watch = Watch(stack.db)
     traffic = Traffic(stack, Random(f"{order.seed} traffic"), order.jobs)
-    injector = Injector(stack, watch, schedule(Random(f"{order.seed} faults"), order.faults, order.database))
+    faults = schedule(Random(f"{order.seed} faults"), order.faults, order.database, order.storage)
+    injector = Injector(stack, watch, faults)
     watch.start()
     traffic.start()
     try:
@@ -106,6 +111,8 @@ def _play(order: Order, stack: Stack, result: Result) -> None:
     result.violations += traffic.told.surprises
     result.violations += _judge(stack, records, traffic, injector)
     result.outcomes = Outcomes.of(records, injector, traffic, stack)
+    result.outcomes.figures["files that no row named, collected"] = _collect(stack)
+    result.violations += _left_over(stack, records)
     result.violations += result.outcomes.crashes
 
 
@@ -149,7 +156,17 @@ def _judge(stack: Stack, records: list[JobRecord], traffic: Traffic, injector: I
         yield from (f"job {record.job.id} {text}" for text in found)
     for follower in traffic.followers:
         yield from (f"job {follower.job_id}{text}" for text in stream_faults(known[follower.job_id], follower))
-    yield from (f"{path} is left half written" for path in stack.disk.folder.rglob("*.part"))
+
+
+def _collect(stack: Stack) -> int:
+    """Have what kills have left collected, as an API process does once an hour; returns how many files it was."""
+    orphans.SETTLE_SECONDS = orphans.PAUSE_SECONDS = 0.0  # everything has ended, and nobody else needs the storage
+    return OrphanCollector(stack.db, stack.storage).run_round()
+
+
+def _left_over(stack: Stack, records: list[JobRecord]) -> Iterator[str]:
+    kept = {row["path"] for record in records for row in record.artifacts} | {MARKER}
+    yield from (f"{path} belongs to nobody" for path in set(stack.storage.page("", 10**6)) - kept)
 
 
 def _cancel_faults(record: JobRecord, answer: int | None) -> Iterator[str]:

@@ -31,15 +31,16 @@ class Planned:
     choice: float
 
 
-def schedule(dice: Random, count: int, database: str) -> list[Planned]:
-    """So many faults for a service on this database (``sqlite`` or ``postgresql``)."""
-    kinds = islice(_rounds(dice, database), count)
+def schedule(dice: Random, count: int, database: str, storage: str) -> list[Planned]:
+    """So many faults for a service on this database (``sqlite`` or ``postgresql``) and storage (``folder``, ``s3``)."""
+    fitting = [kind for kind in KINDS if database in kind.databases and storage in kind.storages]
+    kinds = islice(_rounds(dice, fitting), count)
     return [_planned(dice, number, kind) for number, kind in enumerate(kinds, 1)]
 
 
-def _rounds(dice: Random, database: str) -> Iterator[type[Kind]]:
+def _rounds(dice: Random, kinds: list[type[Kind]]) -> Iterator[type[Kind]]:
     """Every kind as often as its share says, in a new order each round."""
-    deck = [kind for kind in KINDS if database in kind.databases for _ in range(kind.share)]
+    deck = [kind for kind in kinds for _ in range(kind.share)]
     while True:
         yield from dice.sample(deck, len(deck))
 

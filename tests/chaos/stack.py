@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,9 +18,11 @@ from flightline.processes import Child
 from flightline.programs import Layout
 from shared.broker import Broker
 from shared.db import Database
+from shared.queries import names_files
 from shared.redis_socket import socket_path, socket_url
 from shared.settings import Settings
 from shared.storage import Storage
+from tests.chaos.bucket import Bucket
 from tests.chaos.disk import Disk
 from tests.processes import environment
 from tests.servers import PostgresServer, start_postgres_of, wait_until
@@ -69,17 +72,24 @@ class Stack:
     Args:
         folder: for its home, which holds logs, database and artifacts.
         database: ``sqlite`` or ``postgresql``.
+        storage: ``folder`` or ``s3``.
         workers: how many; all on the CPU.
         settings: fields of `Settings`, beside the places that are decided here.
     """
 
     def __init__(
-        self, folder: Path, database: str, workers: int, settings: Mapping[str, object] = MappingProxyType(SETTINGS)
+        self,
+        folder: Path,
+        database: str,
+        storage: str,
+        workers: int,
+        settings: Mapping[str, object] = MappingProxyType(SETTINGS),
     ) -> None:
         home = folder / "home"
-        self.disk = Disk(home / "artifacts")
+        self.disk: Disk | Bucket = Disk(home / "artifacts") if storage == "folder" else Bucket(home / "artifacts.kept")
         self.postgres = start_postgres_of(DurablePostgres) if database == "postgresql" else None
         places: dict[str, object] = {"home": home, "redis_url": socket_url(socket_path(home))}
+        places["artifacts_url"] = self.disk.url
         if self.postgres is not None:
             places["database_url"] = self.postgres.create("chaos")
         self.settings = Settings.model_validate(places | dict(settings))
@@ -94,7 +104,7 @@ class Stack:
         self.workers = {program.name: Child(program) for program in layout.workers()}
         self.db = Database(self.settings.sqlalchemy_url)
         self.broker = Broker(self.settings.broker_url)
-        self.storage = Storage(self.settings.storage_url)
+        self.storage = Storage(self.settings.storage_url, in_use=partial(names_files, self.db))
         self.deaths: list[tuple[str, int]] = []
         """Who ended with which code and was started again."""
 

@@ -31,6 +31,9 @@ _TOLD = {
     "checkpoint_refused": "checkpoints refused",
     "checkpoint_not_written": "checkpoints not written",
     "write_repeated": "writes repeated",
+    "storage_unavailable": "waits for the storage",
+    "storage_answers_again": "of them until it answered",
+    "orphans_deleted": "passes that collected files which no row named",
     "heartbeat_failed": "heartbeats failed",
     "publish_failed": "publishes failed",
     "reconciled": "reconciler passes that found something",
@@ -95,9 +98,6 @@ class Outcomes:
         self.figures["their connections"] = sum(follower.connections for follower in traffic.followers)
         self.figures["their events"] = sum(len(follower.seen) for follower in traffic.followers)
         self.figures["programs started again"] = len(stack.deaths)
-        kept = {row["path"] for record in records for row in record.artifacts}
-        files = {str(path.relative_to(stack.disk.folder)) for path in stack.disk.folder.rglob("*") if path.is_file()}
-        self.figures["files that belong to nobody"] = len(files - kept)
 
     def _read_logs(self, folder: Path) -> None:
         for path in sorted(folder.glob("*.log")):

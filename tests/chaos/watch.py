@@ -34,6 +34,7 @@ class Watch:
         running: the running attempts.
         unfinished: ids of queued and running jobs, in the order of submission.
         finished: ids of the others, likewise.
+        names_files: whether a job has a checkpoint or artifacts.
     """
 
     def __init__(self, db: Database) -> None:
@@ -41,6 +42,7 @@ class Watch:
         self.running: list[Running] = []
         self.unfinished: list[str] = []
         self.finished: list[str] = []
+        self.names_files = False
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -71,6 +73,7 @@ class Watch:
         ]
         self.unfinished = [row.id for row in rows if row.status not in FINISHED]
         self.finished = [row.id for row in rows if row.status in FINISHED]
+        self.names_files = any(row.checkpoint or row.status == JobStatus.SUCCEEDED for row in rows)
 
 
 def _newest(checkpoint: dict[str, list[dict[str, str]]] | None) -> str | None:

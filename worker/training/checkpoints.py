@@ -47,16 +47,19 @@ class State:
 class Checkpointing:
     """When states are written: after so many seconds, less often where writing takes long, and when a run stops.
 
-    `save` gets a state, which is a copy, and may raise CheckpointUnwritable: then the run goes on, with a warning.
+    `save` gets a state, which is a copy, and may raise CheckpointUnwritable: then the run goes on. A warning says so,
+    once until a state is written again.
     """
 
     SHARE = 0.01  # of the time may go into saving
+    FAILING_SHARE = 0.1  # the same while it fails: an outage must not keep a long run without a state for hours
 
     def __init__(
         self, save: Callable[[State], None], every_seconds: float = 10.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._save, self._every, self._clock = save, every_seconds, clock
         self._next = clock() + every_seconds
+        self._failing = False
 
     def at_boundary(self, take: Callable[[], State]) -> None:
         """Save the state that `take` gives, if it is time."""
@@ -69,9 +72,16 @@ class Checkpointing:
         try:
             self._save(take())
         except CheckpointUnwritable as error:
-            log.warning("checkpoint_not_written", extra={"reason": str(error)})
+            if not self._failing:
+                log.warning("checkpoint_not_written", extra={"reason": str(error)})
+            self._failing = True
+        else:
+            if self._failing:
+                log.info("checkpoint_written_again")
+            self._failing = False
         ended = self._clock()
-        self._next = ended + max(self._every, (ended - began) / self.SHARE)
+        share = self.FAILING_SHARE if self._failing else self.SHARE
+        self._next = ended + max(self._every, (ended - began) / share)
 
 
 def copied(tree: Any) -> Any:

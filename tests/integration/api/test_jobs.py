@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from collections.abc import Callable
 from typing import Any
 
@@ -175,6 +176,55 @@ def test_a_deleted_job_is_gone_with_its_files(
     assert client.get(f"/v1/jobs/{job['id']}").status_code == 404
     assert client.delete(f"/v1/jobs/{job['id']}").status_code == 404
     assert not folder.exists()
+
+
+def test_a_job_is_deleted_once_its_storage_answers(
+    client: FlaskClient, services: Services, submit: Submit, finish: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """503 until then, and the job stays with its files: none is left that no job names."""
+    job = submit()
+    finish(job["id"])
+    folder = services.settings.home_dir / "artifacts" / job["id"]
+    with monkeypatch.context() as patch:
+        patch.setattr(services.storage._fs, "rm", _does_not_answer)
+        response = client.delete(f"/v1/jobs/{job['id']}")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+    assert response.json is not None
+    assert response.json["code"] == "storage_unavailable"
+    assert client.get(f"/v1/jobs/{job['id']}").status_code == 200
+    assert list(folder.rglob("*.safetensors"))
+
+    assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert not folder.exists()
+
+
+def test_a_job_without_files_is_deleted_while_its_storage_does_not_answer(
+    client: FlaskClient, services: Services, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was cancelled before it ran: there is nothing to wait for."""
+    path = f"/v1/jobs/{submit()['id']}"
+    client.post(f"{path}/cancel")
+    monkeypatch.setattr(services.storage._fs, "rm", _does_not_answer)
+    assert client.delete(path).status_code == 204
+
+
+def test_a_storage_that_forbids_deleting_keeps_no_job(
+    client: FlaskClient, services: Services, submit: Submit, finish: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are left over, and the log says so: nobody could ever delete the job otherwise."""
+    job = submit()
+    finish(job["id"])
+
+    def forbid(*_: object, **_options: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(services.storage._fs, "rm", forbid)
+    assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+
+
+def _does_not_answer(*_: object, **_options: object) -> None:
+    raise OSError(errno.ESTALE, "Stale file handle")
 
 
 @pytest.mark.parametrize("job_id", [MISSING, "nonsense", "%00", "0", "x" * 300, "..", "%ff%fe"])

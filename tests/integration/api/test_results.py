@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -143,3 +144,24 @@ def test_an_artifact_whose_file_was_removed_is_404(client: FlaskClient, services
     assert response.status_code == 404
     assert response.json is not None
     assert "removed" in response.json["detail"]
+
+
+def test_an_artifact_whose_storage_does_not_answer_is_503(
+    client: FlaskClient, services: Services, artifact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Retry-After: it is not gone, and the same request succeeds later."""
+
+    def fail(*_: object, **_options: object) -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services.storage._fs, "open", fail)
+        response = client.get(artifact)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+    assert response.json is not None
+    assert response.json["code"] == "storage_unavailable"
+    assert "does not answer" in response.json["detail"]
+    found = client.get(artifact)
+    assert found.status_code == 200
+    found.close()

@@ -150,13 +150,14 @@ class TestRetry:
 
 class TestDelete:
     def test_every_row_about_it_goes(self, database: Database) -> None:
-        """And the paths of its files come back, for whoever deletes those."""
+        """It may have files until then, which whoever deletes it deletes first."""
         job_id = factories.submit(database, tags=["a", "b"])
         claim = factories.claim(database, job_id)
         attempts.log(database, claim, [attempts.Line("INFO", "hello")], keep=10)
         factories.succeed(database, claim)
 
-        assert jobs.delete(database, job_id) == ["somewhere/best.safetensors"]
+        assert jobs.may_have_files(database, job_id)
+        jobs.delete(database, job_id)
         assert not any(factories.everything(database).values())
 
     def test_others_stay(self, database: Database) -> None:
@@ -177,8 +178,15 @@ class TestDelete:
         if claimed:
             factories.claim(database, job_id)
 
-        with pytest.raises(IllegalTransition, match="Cancel it first"):
-            jobs.delete(database, job_id)
+        for refused in (jobs.may_have_files, jobs.delete):
+            with pytest.raises(IllegalTransition, match="Cancel it first"):
+                refused(database, job_id)
+
+    def test_one_that_never_ran_has_no_files(self, database: Database) -> None:
+        """There is nothing to delete before it."""
+        job_id = factories.submit(database)
+        jobs.cancel(database, job_id)
+        assert not jobs.may_have_files(database, job_id)
 
 
 class TestPriority:
@@ -205,6 +213,7 @@ OPERATIONS: dict[str, Callable[[Database], object]] = {
     "cancel": lambda db: jobs.cancel(db, NOBODY),
     "retry": lambda db: jobs.retry(db, NOBODY, Caps()),
     "delete": lambda db: jobs.delete(db, NOBODY),
+    "may_have_files": lambda db: jobs.may_have_files(db, NOBODY),
     "set_priority": lambda db: jobs.set_priority(db, NOBODY, 1),
     "job": lambda db: queries.job(db, NOBODY),
     "epochs": lambda db: queries.epochs(db, NOBODY),

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from flightline.programs import Layout
+from shared.errors import StorageUnavailable
+from shared.reconciler import Report
+from shared.settings import Settings
+from shared.storage import Storage
 from tests.unit.flightline.conftest import Run
 
 NOWHERE = "127.0.0.1:9"
@@ -81,6 +85,22 @@ def test_artifacts_that_cannot_be_kept(run: Run, home: Path, monkeypatch: pytest
     said = refusal(run)
     assert f"Artifacts cannot be written to {home}/file (" in said
     assert "FLIGHTLINE_ARTIFACTS_URL" in said
+
+
+def test_storage_that_does_not_answer_keeps_nothing_from_starting(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs can be accepted and trained meanwhile; whoever starts the stack is told."""
+    from flightline import database
+
+    def fail(_: Storage) -> None:
+        raise StorageUnavailable("The artifact storage nas does not answer (Stale file handle).")
+
+    swept, said = Report(3, 4), list[str]()
+    monkeypatch.setattr(Storage, "check", fail)
+    monkeypatch.setattr(database, "sweep", lambda *_: swept)
+    settings = Settings.model_validate({"home": home})
+    assert database.migrate_and_sweep(settings, "unix:///none", warn=said.append) == swept
+    assert len(said) == 1
+    assert "does not answer (Stale file handle). Until then jobs are trained" in said[0]
 
 
 @pytest.mark.parametrize(

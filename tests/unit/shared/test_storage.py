@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from shared.errors import ConfigurationError, StorageError
+from shared.errors import ConfigurationError, DatabaseUnavailable, StorageError, StorageUnavailable
 from shared.storage import Storage, Stored
+from shared.storage_faults import passes
+from shared.storage_root import MARKER
 from tests.concurrency import together
 
 
@@ -23,8 +25,9 @@ def storage(tmp_path: Path) -> Storage:
 
 
 def files(tmp_path: Path) -> list[str]:
-    """Every file there is."""
-    return sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    """Every file there is, but for the storage's marker."""
+    found = (path for path in tmp_path.rglob("*") if path.is_file() and path.name != MARKER)
+    return sorted(str(path.relative_to(tmp_path)) for path in found)
 
 
 class TestPut:
@@ -88,7 +91,7 @@ class TestPut:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
         monkeypatch.setattr(storage._fs, "mv", fail)
-        with pytest.raises(StorageError):
+        with pytest.raises(StorageUnavailable):
             storage.put("a", b"x")
 
         assert files(tmp_path) == []
@@ -190,3 +193,107 @@ class TestUrls:
         """Is refused by the variable's name."""
         with pytest.raises(ConfigurationError, match="FLIGHTLINE_ARTIFACTS_URL"):
             Storage("nowhere://x")
+
+
+class TestRoot:
+    """The folder that artifacts lie in, and the empty one that an unmounted volume leaves."""
+
+    def test_a_volume_that_is_unmounted_is_not_filled_underneath(self, storage: Storage, tmp_path: Path) -> None:
+        """Nothing is written to the mount point, no file is taken for lost, and the message says what to do."""
+        storage.put("job/best", b"weights")
+        root, volume = tmp_path / "artifacts", tmp_path / "volume"
+        root.rename(volume)
+        root.mkdir()
+        for call in (lambda: storage.put("job/last", b"x"), lambda: storage.read("job/best"), storage.check):
+            with pytest.raises(StorageUnavailable, match=r"Mount the volume|Start or mount it"):
+                call()
+        assert list(root.iterdir()) == []
+        root.rmdir()
+        volume.rename(root)
+        assert storage.read("job/best") == b"weights"
+
+    @pytest.mark.parametrize("left", ["nothing", "a mount point"])
+    def test_a_process_that_starts_while_it_is_unmounted_asks_the_database(self, tmp_path: Path, left: str) -> None:
+        """Which names files, so this cannot be a new storage."""
+        root = tmp_path / "artifacts"
+        if left == "a mount point":
+            root.mkdir()
+        with pytest.raises(StorageUnavailable, match="make that folder and an empty file"):
+            Storage(str(root), in_use=lambda: True).put("a", b"x")
+        with pytest.raises(StorageUnavailable):
+            Storage(str(root), in_use=lambda: True).read("a")
+        assert not list(tmp_path.rglob("*a"))
+
+    def test_the_remedy_in_its_message_works(self, storage: Storage, tmp_path: Path) -> None:
+        """Where the files are gone for good, a person says so with an empty file."""
+        (tmp_path / "artifacts").mkdir()
+        (tmp_path / "artifacts" / MARKER).touch()
+        Storage(str(tmp_path / "artifacts"), in_use=lambda: True).put("a", b"x")
+
+    def test_a_folder_of_an_earlier_release_goes_on(self, tmp_path: Path) -> None:
+        """It has files and no marker: the next write marks it."""
+        (tmp_path / "artifacts" / "job").mkdir(parents=True)
+        (tmp_path / "artifacts" / "job" / "best").write_bytes(b"weights")
+        storage = Storage(str(tmp_path / "artifacts"), in_use=lambda: True)
+        assert storage.read("job/best") == b"weights"
+        assert not (tmp_path / "artifacts" / MARKER).exists()
+        storage.put("job/last", b"x")
+        assert (tmp_path / "artifacts" / MARKER).exists()
+
+    def test_without_the_database_an_empty_folder_is_not_judged(self, tmp_path: Path) -> None:
+        """It may be new, or not mounted: both can wait."""
+
+        def unknown() -> bool:
+            raise DatabaseUnavailable("away")
+
+        with pytest.raises(StorageUnavailable, match="database does not answer"):
+            Storage(str(tmp_path / "artifacts"), in_use=unknown).put("a", b"x")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_volume_that_goes_while_a_file_is_written(
+        self, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever the kernel says then, it is the storage that is gone."""
+        storage.put("a", b"x")
+
+        def vanish(*_: object) -> None:
+            (tmp_path / "artifacts").rename(tmp_path / "volume")
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+        monkeypatch.setattr(storage, "_write", vanish)
+        with pytest.raises(StorageUnavailable):
+            storage.put("b", b"x")
+
+
+class _Azure(Exception):
+    def __init__(self, status_code: int) -> None:
+        self.status_code = status_code
+
+
+class HTTPClientError(Exception):
+    """Named as botocore's, which is no OSError."""
+
+
+PASSING: list[Exception] = [
+    OSError(getattr(errno, code), "") for code in ("EIO", "ENOTCONN", "ESTALE", "ETIMEDOUT", "EBUSY", "ENODEV")
+]
+PASSING += [TimeoutError(), ConnectionResetError(), EOFError(), _Azure(503), _Azure(429), HTTPClientError()]
+LASTING: list[Exception] = [
+    OSError(getattr(errno, code), "") for code in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "ENOENT")
+]
+LASTING += [PermissionError("no"), FileNotFoundError("no"), OSError("Forbidden"), _Azure(403), _Azure(404), _Azure(507)]
+LASTING += [TypeError("a bug"), KeyError("a bug"), ImportError("no such package")]
+
+
+@pytest.mark.parametrize("error", PASSING, ids=repr)
+def test_faults_that_pass(error: Exception) -> None:
+    """The same call may succeed later, also where a library has wrapped the fault in an exception of its own."""
+    wrapped = OSError("Upload failed")
+    wrapped.__cause__ = error
+    assert (passes(error), passes(wrapped)) == (True, True)
+
+
+@pytest.mark.parametrize("error", LASTING, ids=repr)
+def test_faults_that_need_somebody_to_act(error: Exception) -> None:
+    """Waiting would not help, or would hide a bug."""
+    assert not passes(error)

@@ -180,3 +180,35 @@ def test_a_checkpoint_that_cannot_be_written_is_a_warning(caplog: pytest.LogCapt
     with caplog.at_level(logging.WARNING):
         Checkpointing(full).save_now(lambda: STATE)
     assert [record.message for record in caplog.records] == ["checkpoint_not_written"]
+
+
+def test_an_outage_is_two_lines_however_long_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    """One when a state cannot be written, one when one is written again."""
+    failing = [True]
+
+    def save(_: State) -> None:
+        if failing[0]:
+            raise CheckpointUnwritable("unavailable")
+
+    policy = Checkpointing(save)
+    with caplog.at_level(logging.INFO):
+        for now in (True, True, True, False, False):
+            failing[0] = now
+            policy.save_now(lambda: STATE)
+    assert [record.message for record in caplog.records] == ["checkpoint_not_written", "checkpoint_written_again"]
+
+
+def test_a_save_that_fails_slowly_is_tried_again_before_long() -> None:
+    """Given up after 30 s, it is not left alone for the 50 minutes that its share of the time would mean."""
+    clock, tries = Clock(), []
+
+    def silent(_: State) -> None:
+        tries.append(clock.now)
+        clock.now += 30
+        raise CheckpointUnwritable("no answer")
+
+    policy = Checkpointing(silent, every_seconds=10, clock=clock)
+    while clock.now < 1000:
+        clock.now += 1
+        policy.at_boundary(lambda: STATE)
+    assert {later - earlier for earlier, later in itertools.pairwise(tries)} == {330}

@@ -12,12 +12,17 @@ from shared import attempts
 from shared.attempts import Claim
 from shared.ending import Ending
 from shared.errors import StorageError
+from shared.settings import Settings
 from shared.status import Outcome
 from shared.storage import Storage
 from tests import factories
 from tests.fakes import FlakyDatabase
 from worker import checkpoints
 from worker.checkpoints import CheckpointStore
+from worker.lease import Lease
+from worker.recorder import Recorder
+from worker.stop import StopFlag
+from worker.storage_access import StorageAccess
 from worker.training.checkpoints import State
 from worker.training.errors import CheckpointUnwritable, LeaseLost
 
@@ -47,13 +52,20 @@ def claim(db: FlakyDatabase) -> Claim:
 @pytest.fixture
 def store(db: FlakyDatabase, storage: Storage, claim: Claim) -> CheckpointStore:
     """Its store."""
-    return CheckpointStore(db, storage, claim)
+    return CheckpointStore(db, storage, _access(db, claim), claim)
+
+
+def _access(db: FlakyDatabase, claim: Claim) -> StorageAccess:
+    settings = Settings.model_validate({"redis_url": "unix:///none"})
+    lease = Lease(db, claim, settings, StopFlag(), lambda: None)
+    return StorageAccess(lease, Recorder(db, claim, log_lines=5), stop_grace_seconds=1.0)
 
 
 def _next_attempt(db: FlakyDatabase, storage: Storage, claim: Claim) -> CheckpointStore:
     """The store of the attempt after `claim`."""
     attempts.end(db, claim, Ending(Outcome.RELEASED))
-    return CheckpointStore(db, storage, factories.claim(db, claim.job_id))
+    following = factories.claim(db, claim.job_id)
+    return CheckpointStore(db, storage, _access(db, following), following)
 
 
 def _files(storage: Storage, claim: Claim, tmp_path: Path) -> list[str]:

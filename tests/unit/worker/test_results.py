@@ -90,7 +90,7 @@ class TestArtifacts:
         result.weights["last"], result.logits["last"] = result.weights["best"], result.logits["best"]
         best, last, logits = artifacts.store(storage, claim, result, "best,last")
         assert last == {**best, "name": "last.safetensors"}
-        assert len([path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]) == 2
+        assert len(list((tmp_path / "artifacts").rglob("*.safetensors*"))) == 2
         assert load(storage.read(logits["path"])).keys() == {"best", "last"}
 
     def test_a_disk_that_is_full_in_the_middle_keeps_nothing(
@@ -107,7 +107,7 @@ class TestArtifacts:
         monkeypatch.setattr(storage, "put", full)
         with pytest.raises(StorageError, match="free or add space"):
             artifacts.store(storage, claim, result, "best,last")
-        assert [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()] == []
+        assert list((tmp_path / "artifacts").rglob("*.safetensors*")) == []
 
     def test_evaluations_name_the_epoch_of_their_weights(self, result: TrainingResult) -> None:
         """The best one's and the last one's."""
