@@ -28,7 +28,7 @@ from tests.clocks import Clock
 from tests.fakes import FakeBroker, FlakyDatabase
 from tests.servers import wait_until
 from worker.context import Context
-from worker.liveness import Liveness
+from worker.liveness import LOOK_SECONDS, Liveness
 from worker.parent import Parent
 from worker.stop import StopFlag
 from worker.vitals import Vitals
@@ -45,11 +45,11 @@ def process() -> Iterator[subprocess.Popen[bytes]]:
 
 
 class TestLiveness:
-    """Looks are a second apart here; each counts in full."""
+    """Looks are half a second apart, as the parent's are."""
 
     def test_a_silent_database_is_noticed_after_a_while(self, clock: Clock) -> None:
         """Each answer starts the count anew."""
-        liveness = Liveness(Vitals(), seconds=2.0)
+        liveness = Liveness(Vitals(), seconds=1.0)
         assert looks(liveness, clock, 2) == [None, None]
         liveness.database_answered()
         assert looks(liveness, clock, 2) == [None, None]
@@ -77,19 +77,19 @@ class TestLiveness:
     def test_a_worker_that_trains_is_left_alone_without_the_database(self, clock: Clock) -> None:
         """Its lease decides: a database that comes back within a minute costs no running job."""
         vitals = Vitals()
-        liveness = Liveness(vitals, seconds=2.0)
+        liveness = Liveness(vitals, seconds=1.0)
         with vitals.at_work():
             assert set(looks(liveness, clock, 10)) == {None}
 
     def test_a_pause_of_its_own_is_not_the_databases_silence(self, clock: Clock) -> None:
         """It was stopped for an hour, and nobody could have answered it."""
-        liveness = Liveness(Vitals(), seconds=3.0)
+        liveness = Liveness(Vitals(), seconds=1.5)
         clock.now += 3600.0
         assert set(looks(liveness, clock, 2)) == {None}
 
     @staticmethod
     def _looks(vitals: Vitals, clock: Clock, count: int, *, waiting: int = 1, take: bool = False) -> list[str | None]:
-        liveness, found = Liveness(vitals, seconds=2.0), []
+        liveness, found = Liveness(vitals, seconds=1.0), []
         for _ in range(count):
             liveness.database_answered()
             liveness.messages_wait(waiting)
@@ -101,10 +101,10 @@ class TestLiveness:
 
 
 def looks(liveness: Liveness, clock: Clock, count: int) -> list[str | None]:
-    """What it says, second by second."""
+    """What it says, look by look."""
     found = []
     for _ in range(count):
-        clock.now += 1.0
+        clock.now += LOOK_SECONDS
         found.append(liveness.reason_to_exit())
     return found
 
@@ -221,7 +221,7 @@ class TestParent:
             broker=context.broker,
             reconciler=Reconciler(context.db, context.broker, context.settings.lease_seconds),
             watch=deaths,
-            liveness=Liveness(context.vitals, seconds=1.0),
+            liveness=Liveness(context.vitals, seconds=0.5),
         )
 
     def test_the_real_parts(self, context: Context) -> None:
