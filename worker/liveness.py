@@ -24,8 +24,8 @@ class Liveness:
 
     def __init__(self, vitals: Vitals, seconds: float) -> None:
         self._vitals = vitals
-        self._silence = Deadline(seconds, 2 * LOOK_SECONDS)
-        self._neglect = Deadline(seconds, 2 * LOOK_SECONDS)
+        self._silence = Deadline(seconds, longest_look=LOOK_SECONDS)
+        self._neglect = Deadline(seconds, longest_look=LOOK_SECONDS)
         self._answered = False
         self._waiting = 0
         self._taken = 0

@@ -89,7 +89,7 @@ class Parent:
     def build(cls, settings: Settings, identity: Identity, stop: StopFlag, vitals: Vitals) -> Self:
         """One of the real parts of these settings; `vitals` is what the child tells."""
         broker = Broker(settings.broker_url)
-        stuck = Deadline(STUCK_LEASES * settings.lease_seconds, longest_look=2 * settings.reconcile_seconds)
+        stuck = Deadline(STUCK_LEASES * settings.lease_seconds, longest_look=settings.reconcile_seconds)
         return cls(
             settings,
             identity,
