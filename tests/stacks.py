@@ -20,6 +20,8 @@ TINY = {
     "training": {"epochs": 2, "batch_size": 32},
 }
 """A job of a second."""
+ENDLESS = 10_000
+"""Epochs: more than a test waits for."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -13,9 +13,7 @@ import pytest
 
 from flightline import Job
 from flightline.patience import patiently
-from tests.stacks import TINY, Stack, flightline, processes_of, until
-
-ENDLESS = 10_000
+from tests.stacks import ENDLESS, TINY, Stack, flightline, processes_of, until
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,10 @@ import migrations
 from shared import attempts, jobs, queries
 from shared.db import Database
 from shared.errors import DatabaseUnavailable, JobNotFound
+from shared.leases import LeaseWatch
 from shared.tables import Lock
 from tests import factories
+from tests.clocks import Clock
 from tests.concurrency import together
 
 
@@ -70,15 +72,26 @@ def assert_refused(db: Database, match: str) -> None:
 class TestGone:
     @pytest.mark.parametrize("remove", [away, os.unlink], ids=["renamed", "removed"])
     def test_nothing_is_accepted(self, sqlite_database: Database, path: Path, remove: Callable[[Path], object]) -> None:
-        """Nor is a new file made; what this process could say of others' silence is forgotten."""
+        """Nor is a new file made."""
         factories.submit(sqlite_database)
-        assert sqlite_database.healthy_for(0)
         remove(path)
 
         assert_refused(sqlite_database, f"{path} is gone: removed, renamed, or on a disk that is not mounted")
 
         assert not path.exists()
-        assert not sqlite_database.healthy_for(0)
+
+    def test_who_looks_at_leases_then_judges_nobody(self, sqlite_database: Database, path: Path) -> None:
+        """What this process could say of others' silence is forgotten."""
+        clock = Clock()
+        watch = LeaseWatch(sqlite_database, 1.0, clock)
+        watch.look()
+        assert watch.health.healthy_for(0)
+        away(path)
+
+        with pytest.raises(DatabaseUnavailable):
+            watch.look()
+
+        assert not watch.health.healthy_for(0)
 
     def test_it_comes_back(self, sqlite_database: Database, path: Path) -> None:
         """Everything goes on with the same connections, jobs and claims."""

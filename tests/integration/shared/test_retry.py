@@ -122,7 +122,7 @@ class TestWait:
         age(database)
         factories.claim(database, job_id, lease_seconds=-1)
 
-        assert attempts.expire(database) == [job_id]
+        assert factories.expire(database) == [job_id]
         assert asked(database, job_id) is not None
 
 
@@ -262,7 +262,7 @@ class TestReleaseBefore:
         database.write(lambda connection: connection.execute(insert(Attempt).values(**attempt)))
         assert queries.job(database, job_id)["not_before"] is None
 
-        assert attempts.expire(database) == [job_id]
+        assert factories.expire(database) == [job_id]
 
         assert asked(database, job_id) is not None
 

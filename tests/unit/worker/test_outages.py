@@ -12,7 +12,7 @@ import pytest
 
 from shared import queries
 from tests import factories
-from tests.unit.worker.conftest import FlakyDatabase
+from tests.fakes import FlakyDatabase
 from worker import task
 from worker.attempt import Attempt
 from worker.context import Context

@@ -14,7 +14,8 @@ from shared.errors import StorageError, StorageUnavailable
 from shared.settings import Settings
 from shared.status import Outcome
 from tests import factories
-from tests.unit.worker.conftest import Clock, FlakyDatabase
+from tests.clocks import Clock
+from tests.fakes import FlakyDatabase
 from worker import storage_access
 from worker.lease import Lease
 from worker.recorder import Recorder
