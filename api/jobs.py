@@ -24,7 +24,7 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.idempotency import SubmissionKey
-from shared.spec import Holdings, Submission, parse_submission
+from shared.spec import NOTHING_HELD, Holdings, Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -133,8 +133,11 @@ def _read(services: Services, job_id: str) -> dict[str, Any]:
 
 
 def _holdings(services: Services) -> Holdings:
-    """What the live workers hold, for judging a spec."""
-    return queries.holdings(services.db, silent_seconds=services.settings.lease_seconds)
+    """What the live workers hold, for judging a spec; a wrong one is told so without a database, too."""
+    try:
+        return queries.holdings(services.db, silent_seconds=services.settings.lease_seconds)
+    except DatabaseUnavailable:
+        return NOTHING_HELD
 
 
 def _published(services: Services, job_id: str) -> dict[str, Any]:

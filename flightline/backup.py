@@ -29,6 +29,7 @@ import migrations
 from flightline.errors import StackError, UsageError
 from flightline.homelock import home_lock
 from shared import database_url
+from shared.storage_root import MARKER
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -209,6 +210,8 @@ def _make_ready(database: Path) -> None:
 def _put_artifacts(unpacked: Path, artifacts: Path | None) -> None:
     if artifacts is None:
         return
+    artifacts.mkdir(parents=True, exist_ok=True)
+    (artifacts / MARKER).touch()  # what the backup lacks is missing from here on, and not on an unmounted volume
     for file in [path for path in unpacked.rglob("*") if path.is_file()]:
         target = artifacts / file.relative_to(unpacked)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -13,14 +13,14 @@ class Output:
     """Standard output, whose failures are told from those of any other file.
 
     Args:
-        stream: what is written to; None where standard output was closed before the program began.
+        stream: what is written to.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     @property
-    def raw(self) -> TextIO | None:
+    def raw(self) -> TextIO:
         """The stream itself, for what goes on when it cannot be written to any more."""
         return self._stream
 
@@ -33,8 +33,6 @@ class Output:
         Raises:
             OutputFailed: it cannot be written.
         """
-        if self._stream is None:
-            raise OutputFailed(OSError("it is closed"))
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -47,8 +45,7 @@ class Output:
             OutputFailed: it cannot be written.
         """
         try:
-            if self._stream is not None:
-                self._stream.flush()
+            self._stream.flush()
         except OSError as error:
             raise self._failed(error) from error
 

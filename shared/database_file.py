@@ -31,6 +31,10 @@ class FileMoved(sqlite3.OperationalError):
     """The database's file is not where it was when it was opened. The message says what to do."""
 
 
+class FileReplaced(FileMoved):
+    """Another file took the database's place in the middle of something, which may be tried again on the new one."""
+
+
 Inode = tuple[int, int]
 """Device and number: what makes a file the same as another, whatever its name."""
 
@@ -99,7 +103,8 @@ class DatabaseFile:
         connection.execute("PRAGMA schema_version").fetchone()
         opened = self._present()
         if opened.main is None or opened.main != record.info[_INFO].main:
-            self._refuse(f"The database file {self._path} was replaced while it was being opened; try again.")
+            message = f"The database file {self._path} was replaced while it was being opened. Try again."
+            raise FileReplaced(message)
         record.info[_INFO] = self._opened = opened
         self._connections += 1
         self._say(None)

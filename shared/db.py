@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared import database_url
-from shared.database_file import DatabaseFile, FileMoved
+from shared.database_file import DatabaseFile, FileMoved, FileReplaced
 from shared.errors import DatabaseUnavailable, DatabaseUnusable
 from shared.forks import GATE
 from shared.text import clean_all
@@ -124,7 +124,9 @@ class Database:
             result = work(connection)
             connection.commit()
             if not self._is_current(connection):
-                raise OperationalError("commit", None, FileMoved("The database was replaced in the middle of a write."))
+                raise OperationalError(
+                    "commit", None, FileReplaced("The database was replaced in the middle of a write.")
+                )
             return result
 
     def create(self) -> None:
@@ -196,7 +198,7 @@ def _is_conflict(error: BaseException | None) -> bool:
 def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
     reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
     if isinstance(error.orig, FileMoved):
-        return DatabaseUnavailable(reason)
+        return DatabaseUnavailable(reason) if isinstance(error.orig, FileReplaced) else DatabaseUnusable(reason)
     undefined = getattr(error.orig, "sqlstate", None) in _UNDEFINED_SQLSTATES
     if undefined or any(words in reason for words in _UNDEFINED_WORDS):
         return DatabaseUnusable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")

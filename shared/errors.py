@@ -177,7 +177,7 @@ class DatabaseUnavailable(ServiceUnavailable):
 class DatabaseUnusable(DatabaseUnavailable):
     """The SQL database is there, but nothing will work until somebody does what the message says.
 
-    It holds no tables of this release, its disk is full, its file is damaged or may not be read.
+    It holds no tables of this release, its disk is full, its file is gone, damaged or may not be read.
     """
 
     retryable = False

@@ -43,9 +43,10 @@ class LocalRoot:
             StorageUnavailable: the folder is missing or empty, and is known to have held files.
             OSError: it cannot be looked at or made.
         """
+        seen = self._seen  # before the look: another thread may be making and marking it right now
         if self._marked():
             self._seen = True
-        elif self._seen or (self._is_bare() and self._holds_files()):
+        elif seen or (self._is_bare() and self._holds_files()):
             raise StorageUnavailable(
                 f"{self._path} is not the artifact storage any more: its file {MARKER} is missing. Mount the volume "
                 f"again; where the files are gone for good, make that folder and an empty file {MARKER} in it."

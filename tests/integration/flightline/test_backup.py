@@ -20,6 +20,7 @@ from flightline.homelock import home_lock
 from shared import attempts
 from shared.db import Database
 from shared.settings import Settings
+from shared.storage_root import MARKER
 from tests import factories
 
 Home = Callable[[str], Settings]
@@ -92,6 +93,7 @@ def test_a_backup_of_a_stopped_service_comes_back(home: Home, tmp_path: Path) ->
 
     assert ids_in(new) == ids_in(old) > set(ids)
     assert (Path(new.storage_url) / path).read_bytes() == b"state"
+    assert (Path(new.storage_url) / MARKER).exists()
     with closing_database(new) as db, db.read() as connection:
         assert connection.exec_driver_sql(
             "SELECT count(*) FROM jobs WHERE status = 'queued' AND published_at IS NULL"

@@ -55,15 +55,6 @@ def test_a_reader_that_has_gone(service: FakeService) -> None:
     assert (ended.returncode, ended.stderr) == (LOST, "")
 
 
-def test_no_output_at_all(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard output was closed before the program began."""
-    monkeypatch.setattr(sys, "stdout", None)
-    monkeypatch.setattr(sys, "argv", ["flightline", "jobs", "--json"])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == LOST
-
-
 def test_a_file_of_the_stack_that_cannot_be_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is no failure of the output."""
     monkeypatch.setattr(cli.app, "registered_commands", list(cli.app.registered_commands))

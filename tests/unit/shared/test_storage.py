@@ -14,7 +14,7 @@ import pytest
 from shared.errors import ConfigurationError, DatabaseUnavailable, StorageError, StorageUnavailable
 from shared.storage import Storage, Stored
 from shared.storage_faults import passes
-from shared.storage_root import MARKER
+from shared.storage_root import MARKER, LocalRoot
 from tests.concurrency import together
 
 
@@ -297,3 +297,23 @@ def test_faults_that_pass(error: Exception) -> None:
 def test_faults_that_need_somebody_to_act(error: Exception) -> None:
     """Waiting would not help, or would hide a bug."""
     assert not passes(error)
+
+
+class TestRoot:
+    def test_two_threads_that_make_it_at_once(self, tmp_path: Path) -> None:
+        """The one that looked before the other had marked the folder does not take it for unmounted."""
+
+        class Overtaken(LocalRoot):
+            overtaken = False
+
+            def _marked(self) -> bool:
+                marked = super()._marked()
+                if not self.overtaken:
+                    self.overtaken = True
+                    self.require(writing=True)  # as another thread does, between this look and what comes of it
+                return marked
+
+        root = Overtaken(str(tmp_path / "artifacts"), lambda: False)
+        root.require(writing=True)
+
+        assert not root.lost
