@@ -1,0 +1,81 @@
+"""Proves and measures the engines of a GPU, on a machine that has Python, torch and pytest and nothing else of ours.
+
+    make gpu OUT=folder              everything: at most eight minutes
+    make gpu ONLY="tests tapered"    some parts
+    make gpu QUICK=1                 a quarter of the time for each engine
+
+Needs no installation and no virtual environment: `python3 -m benchmarks.gpu` in the checkout. Everything is written to
+the folder as it comes, so a run that is cut off leaves its figures: `records.jsonl`, `traces.jsonl`, a log of each
+part, and at the end `table.md` and `summary.txt`. Without a GPU it runs on the CPU, on fewer images, and says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.gpu import table
+from benchmarks.gpu.parts import Outcome, Part, run, summary
+from benchmarks.gpu.plans import NETWORKS
+
+TESTS = ("tests/golden/test_parity_gpu.py", "tests/unit/training/test_gpu.py")
+"""Every file that holds tests marked gpu."""
+LIMITS = {"tests": 200.0, "linear": 60.0, "tapered": 70.0, "convnet": 90.0, "trace": 60.0}
+"""Seconds: together eight minutes."""
+
+
+def parts(out: Path, *, quick: bool) -> list[Part]:
+    """Everything there is, in the order in which it matters most."""
+    here = Path(__file__).parent
+    pytest = ("-m", "pytest", "-c", str(here / "pytest.ini"), "--rootdir=.", "-m", "gpu", "-q", *TESTS)
+    options = ("--out", str(out), *(["--quick"] if quick else []))
+    commands = {
+        "tests": pytest,
+        **{network: ("-m", "benchmarks.gpu.measure", network, *options) for network in NETWORKS},
+        "trace": ("-m", "benchmarks.gpu.tracing", "tapered", "--out", str(out)),
+    }
+    order = ("tests", "tapered", "trace", "linear", "convnet")
+    return [Part(name, commands[name], LIMITS[name]) for name in order]
+
+
+def main() -> int:
+    """Run the parts that are asked for; 1 where one did not pass."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(LIMITS)}; all unless said otherwise")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu"))
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(LIMITS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(LIMITS)}")
+    out: Path = options.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("records.jsonl", "traces.jsonl"):
+        (out / name).unlink(missing_ok=True)
+    chosen = [part for part in parts(out, quick=options.quick) if part.name in (options.parts or LIMITS)]
+    outcomes = [run(part, out) for part in chosen]
+    return _conclude(outcomes, out)
+
+
+def _conclude(outcomes: list[Outcome], out: Path) -> int:
+    records = table.read(out / "records.jsonl")
+    (out / "table.md").write_text(table.markdown(records) + "\n", encoding="utf-8")
+    text = "\n".join([table.markdown(records), "", *table.verdicts(records), "", summary(outcomes), *_skipped()])
+    (out / "summary.txt").write_text(text + "\n", encoding="utf-8")
+    print(f"\n{text}\nwritten to {out}")
+    return 0 if all(outcome.verdict == "passed" for outcome in outcomes) else 1
+
+
+def _skipped() -> list[str]:
+    import torch  # noqa: PLC0415 -- the parts have it to themselves
+
+    if torch.cuda.is_available():
+        return []
+    return ["There is no GPU here: tests marked gpu and the engine graphs were skipped, and images were a tenth."]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

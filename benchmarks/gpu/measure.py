@@ -1,0 +1,165 @@
+"""Times whole runs of one network: `python -m benchmarks.gpu.measure tapered --out FOLDER`, a line of JSON for each.
+
+Every engine runs as long as its share of the time allows. Where that is less than 100 epochs, their time is estimated
+from the set-up, the first two epochs (which record) and the median of the others, and said to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.gpu import notebook
+from benchmarks.gpu.plans import NETWORKS, images, plan_of
+from worker.training import engines
+from worker.training.datasets import LoadedDataset
+from worker.training.engines.graphs import GraphsEngine
+from worker.training.errors import CancelRequested
+from worker.training.plan import Precision, TrainingPlan
+from worker.training.results import EpochResult
+from worker.training.trainer import train
+
+EPOCHS = 100
+PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")
+SECONDS = {"graphs": 12.0, "fused": 4.0, "resident": 4.0, "reference": 4.0}
+"""Of each engine's runs, at most."""
+SHARE_ON_A_CPU = 0.1
+
+Record = dict[str, Any]
+
+
+def main() -> int:
+    """Measure the network, writing each record as it comes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--quick", action="store_true", help="a quarter of the time")
+    options = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":  # as many as a plan asks for, for the notebook's loop too
+        torch.set_num_threads(1)
+    with (options.out / "records.jsonl").open("a", encoding="utf-8") as file:
+        for record in records(options.network, device, 0.25 if options.quick else 1.0):
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            print(line(record), flush=True)
+    print(f"{options.network} measured on {device_name(device)}")
+    return 0
+
+
+def records(network: str, device: torch.device, patience: float) -> Iterator[Record]:
+    """The notebook's loop, then every engine that runs here at every precision."""
+    data = images(1.0 if device.type == "cuda" else SHARE_ON_A_CPU)
+    plan = replace(plan_of(network), epochs=EPOCHS)
+    about = {"network": network, "device": device_name(device), "torch": torch.__version__, "images": len(data.train)}
+    for engine in candidates(plan, device):  # first: the process' own start, which a worker's first job pays for
+        began = time.perf_counter()
+        run(replace(plan, epochs=2), data, device, engine, 0.0)
+        yield {
+            **about,
+            "engine": engine,
+            "precision": plan.precision,
+            "first_in_process_s": time.perf_counter() - began,
+        }
+        break
+    yield {**about, **of_the_notebook(plan, data, device)}
+    for precision in PRECISIONS:
+        for engine in candidates(plan, device):
+            chosen = replace(plan, precision=precision)
+            yield {**about, **run(chosen, data, device, engine, patience * SECONDS[engine])}
+
+
+def candidates(plan: TrainingPlan, device: torch.device) -> list[str]:
+    """Every engine that can run the plan here, the fastest first."""
+    return [name for name, engine in engines.ENGINES.items() if engine.fits(plan, device)]
+
+
+def of_the_notebook(plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> Record:
+    """Four epochs, the first of which does not count."""
+    found = notebook.run(plan, data, device, 4)
+    epoch = statistics.median(found.epochs[1:])
+    figures = {"epoch_s": epoch, "hundred_epochs_s": EPOCHS * epoch + found.evaluation, "estimated": True}
+    return {"engine": "notebook", "precision": "fp32", "epochs": 4, "validation_s": found.evaluation, **figures}
+
+
+def run(plan: TrainingPlan, data: LoadedDataset, device: torch.device, engine: str, patience: float) -> Record:
+    """Train until all epochs are done, or three of them and the time is up."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+    epochs: list[EpochResult] = []
+    began = time.perf_counter()
+    ends: list[float] = []
+
+    def on_epoch(result: EpochResult) -> None:
+        epochs.append(result)
+        ends.append(time.perf_counter() - began)
+        if len(epochs) >= 3 and ends[-1] > patience:
+            raise CancelRequested
+
+    accuracy, exact = None, None
+    try:
+        result = train(plan, data, device, on_epoch=on_epoch, check=lambda: None, engine=engine)
+        accuracy, exact = result.evaluations["last"].accuracy, result.exact
+    except CancelRequested:
+        pass
+    wall = time.perf_counter() - began
+    return {
+        "engine": engine,
+        "precision": plan.precision,
+        "recorded": GraphsEngine.name == engine,
+        **_figures(epochs, ends, wall),
+        "accuracy": accuracy,
+        "exact": exact,
+        "peak_mib": _peak_mib(device),
+    }
+
+
+def _figures(epochs: list[EpochResult], ends: list[float], wall: float) -> Record:
+    setup = ends[0] - epochs[0].seconds
+    steady = statistics.median(epoch.seconds for epoch in epochs[2:] or epochs)
+    whole = len(epochs) == EPOCHS
+    estimate = setup + sum(epoch.seconds for epoch in epochs[:2]) + (EPOCHS - 2) * steady
+    training = statistics.median(10_000 / epoch.samples_per_second for epoch in epochs[2:] or epochs)
+    return {
+        "epochs": len(epochs),
+        "setup_s": setup,
+        "first_epochs_s": [epoch.seconds for epoch in epochs[:2]],
+        "epoch_s": steady,
+        "training_per_10000_s": training,
+        "hundred_epochs_s": wall if whole else estimate,
+        "estimated": not whole,
+        "slowest_epoch_s": max(epoch.seconds for epoch in epochs[2:] or epochs),
+        "train_loss": epochs[-1].train_loss,
+    }
+
+
+def _peak_mib(device: torch.device) -> float | None:
+    return torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else None
+
+
+def device_name(device: torch.device) -> str:
+    """As its maker calls it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
+def line(record: Record) -> str:
+    """A record for people."""
+    if "first_in_process_s" in record:
+        return f"{record['engine']}: two epochs, the first in this process: {record['first_in_process_s']:.2f} s"
+    estimated = "about " if record["estimated"] else ""
+    hundred = f"100 epochs {estimated}{record['hundred_epochs_s']:.2f} s, {1e3 * record['epoch_s']:.2f} ms each"
+    return f"{record['network']} {record['precision']} {record['engine']}: {hundred}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
