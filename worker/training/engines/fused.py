@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +15,10 @@ from worker.training.engines.layers import is_fully_connected, layers_of
 from worker.training.engines.objective import Objective
 from worker.training.engines.program import Program, ResidentLoop
 from worker.training.engines.updates import InPlace, rates_for, update_of
+from worker.training.evaluation import BATCH_SIZE
 from worker.training.plan import TrainingPlan
+
+Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class FusedProgram:
@@ -23,6 +27,8 @@ class FusedProgram:
     The first layer's weights change once in a block of batches where that pays (see `first_layer`); on a GPU, where
     blocks are there to be recorded, they change after every batch.
     """
+
+    predicted = BATCH_SIZE
 
     @staticmethod
     def fits(plan: TrainingPlan) -> bool:
@@ -61,7 +67,8 @@ class FusedProgram:
         self._update.begin_block(rates)
         self._first_layer.begin(rows)
         batches = list(self._batches(len(rows)))
-        scores = [self._step(number, batch, targets) for number, batch in enumerate(batches)]
+        gradients = self._gradients(targets, batches)
+        scores = [self._step(number, batch, gradients[number]) for number, batch in enumerate(batches)]
         self._first_layer.finish(len(batches))
         log_probabilities = torch.cat(scores)
         losses = self._objective.losses(log_probabilities, targets)
@@ -86,14 +93,22 @@ class FusedProgram:
         for layer in (self._first, *self._others):
             layer.refresh()
 
-    def _step(self, number: int, batch: slice, targets: Tensor) -> Tensor:
+    def _gradients(self, targets: Tensor, batches: list[slice]) -> list[Gradient]:
+        """Of each batch: what makes of its scores their log-probabilities, and the scaled gradient by the scores."""
+        scales = self._update.gradient_scales(batches)
+        if isinstance(scales, Tensor):
+            weighted = targets * -scales
+            return [partial(self._objective.weighted_gradient, weighted=weighted[batch]) for batch in batches]
+        pairs = zip(batches, scales, strict=True)
+        return [partial(self._objective.gradient, targets=targets[batch], scale=scale) for batch, scale in pairs]
+
+    def _step(self, number: int, batch: slice, gradient_of: Gradient) -> Tensor:
         """The step of the block's batch of this number: its log-probabilities, before it."""
         self._update.begin_step(number)
         outputs = self._first_layer.forward(number, batch)
         for layer in self._others:
             outputs = layer.forward(outputs)
-        scale = self._update.gradient_scale(batch.stop - batch.start)
-        log_probabilities, gradient = self._objective.gradient(outputs, targets[batch], scale)
+        log_probabilities, gradient = gradient_of(outputs)
         self._first_layer.backward(number, batch, self._backward(gradient.to(self._dtype)))
         self._update.finish()
         return log_probabilities

@@ -14,18 +14,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from worker.training.engines.autograd import AutogradProgram
+from worker.training.engines.branch import stream_beside
 from worker.training.engines.fused import FusedProgram
 from worker.training.engines.program import Program, ResidentLoop
 from worker.training.plan import TrainingPlan
 
 Tensors = tuple[Tensor, ...]
 Function = Callable[..., Tensors]
+
+_BATCHES_PREDICTED = 8
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +38,7 @@ class Recording(Protocol):
     """A function of tensors that can be played again."""
 
     def play(self, arguments: Tensors) -> Tensors:
-        """What the function gives; valid until the next time."""
+        """What the function gives; valid until the recorder's next recording is played."""
 
 
 class Recorder(Protocol):
@@ -57,7 +61,7 @@ class Recorded:
         self._can_record = True
 
     def __call__(self, *arguments: Tensor) -> Tensors:
-        """What the function gives; valid until the next call with the same shapes."""
+        """What the function gives; valid until the next call of anything that the recorder recorded."""
         shapes = tuple(argument.shape for argument in arguments)
         if shapes in self._seen and shapes not in self._recordings and self._can_record:
             self._record(shapes, arguments)
@@ -75,12 +79,17 @@ class Recorded:
 
 
 class CudaGraphs:
-    """Records by CUDA graphs."""
+    """Records by CUDA graphs, on one stream: that on which the first arguments are computed.
 
-    @staticmethod
-    def compute(function: Function, arguments: Tensors) -> Tensors:
+    The graphs of one recorder share their memory: what one gives is valid until any other is played.
+    """
+
+    def __init__(self) -> None:
+        self._pool: Any = None
+
+    def compute(self, function: Function, arguments: Tensors) -> Tensors:
         """See `Recorder`: on another stream than usual, as the first run before a recording is to be."""
-        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        here, aside = torch.cuda.current_stream(), _aside()
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
             results = function(*arguments)
@@ -91,14 +100,21 @@ class CudaGraphs:
             result.record_stream(here)
         return results
 
-    @staticmethod
-    def record(function: Function, arguments: Tensors) -> Recording:
+    def record(self, function: Function, arguments: Tensors) -> Recording:
         """See `Recorder`."""
         fixed = tuple(argument.clone() for argument in arguments)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            results = function(*fixed)
+        graph, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph, pool=self._pool, stream=_aside(), capture_error_mode="thread_local"):
+                results = function(*fixed)
+        finally:
+            torch.cuda.set_stream(here)  # where a recording fails, torch 2.11 leaves its own behind
+        self._pool = graph.pool()
         return CudaGraph(graph, fixed, results)
+
+
+def _aside() -> torch.cuda.Stream:
+    return stream_beside(torch.device("cuda", torch.cuda.current_device()), "recording")
 
 
 @dataclass(frozen=True)
@@ -122,10 +138,11 @@ class RecordedProgram:
 
     def __init__(self, program: Program, recorder: Recorder) -> None:
         self.batches, self.network = program.batches, program.network
+        self.predicted = _BATCHES_PREDICTED * program.predicted
         self.rows, self.images, self.rates = program.rows, program.images, program.rates
         self.state, self.restore = program.state, program.restore
         self._train_on = Recorded(program.train_on, recorder)
-        self._predict = Recorded(lambda rows: (program.predict(rows),), recorder)
+        self._predict = Recorded(partial(_predicted, program), recorder)
 
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
@@ -137,11 +154,16 @@ class RecordedProgram:
         return self._predict(rows)[0]
 
 
+def _predicted(program: Program, rows: Tensor) -> Tensors:
+    """Scores of several calls' rows, each call with as many as without a recording: rounding depends on it."""
+    return (torch.cat([program.predict(part) for part in torch.split(rows, program.predicted)]),)
+
+
 class GraphsEngine(ResidentLoop):
-    """Any network on a GPU; boundaries come after blocks of up to 32 batches, all of which are one graph."""
+    """Any network on a GPU; boundaries come after blocks of up to 16 batches, all of which are one graph."""
 
     name: ClassVar[str] = "graphs"
-    recorder: ClassVar[Recorder] = CudaGraphs()
+    recorder: ClassVar[Callable[[], Recorder]] = CudaGraphs
 
     @staticmethod
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
@@ -153,4 +175,4 @@ class GraphsEngine(ResidentLoop):
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
         """See `ResidentLoop.program`."""
         kind = FusedProgram if FusedProgram.fits(plan) else AutogradProgram
-        return RecordedProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder)
+        return RecordedProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder())

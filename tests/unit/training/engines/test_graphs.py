@@ -14,7 +14,7 @@ from tests.unit.training.tiny import CONVNET, CPU, Recording, timeless, tiny_dat
 from worker.training.engines.graphs import GraphsEngine, Recorded
 from worker.training.plan import OptimizerPlan, SchedulePlan, WeightAveragePlan
 
-DATA = tiny_data(train=70, val=10)  # 35 batches of 4: a block of 32 and one of 3
+DATA = tiny_data(train=70, val=10)  # 35 batches of 4: two blocks of 16 and one of 3
 
 
 def doubled(values: Tensor) -> tuple[Tensor, ...]:
@@ -65,7 +65,7 @@ def test_playing_changes_nothing(
         plan = dataclasses.replace(plan, weight_average=WeightAveragePlan(decay=0.9))
     runs = []
     for recorder in (Computing(), Refusing()):
-        monkeypatch.setattr(GraphsEngine, "recorder", recorder)
+        monkeypatch.setattr(GraphsEngine, "recorder", lambda recorder=recorder: recorder)
         runs.append(Recording(plan, DATA, engine="graphs"))
         assert ("play" in recorder.calls) == (type(recorder) is Computing)
     played, computed = runs
