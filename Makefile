@@ -82,10 +82,11 @@ bench: install ## figures of this machine beside those of others, in one table (
 
 OUT ?= benchmarks/results/gpu
 QUICK ?=
+ENGINES ?=
 PYTHON ?= python3
 .PHONY: gpu
 gpu: ## prove and time the engines of a GPU: any python3 with torch and pytest, nothing of ours (OUT=, ONLY="tests tapered", QUICK=1)
-	$(PYTHON) -m benchmarks.gpu $(ONLY) --out $(OUT) $(if $(QUICK),--quick)
+	$(PYTHON) -m benchmarks.gpu $(ONLY) --out $(OUT) $(if $(QUICK),--quick) $(if $(ENGINES),--engines $(ENGINES))
 
 .PHONY: networks
 networks: install ## count the parameters and FLOPs of torchvision's networks again

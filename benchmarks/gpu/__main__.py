@@ -3,10 +3,10 @@
     make gpu OUT=folder              everything: at most eight minutes
     make gpu ONLY="tests tapered"    some parts
     make gpu QUICK=1                 a quarter of the time for each engine
+    make gpu ENGINES=graphs          one engine beside the notebook's loop
 
 Needs no installation and no virtual environment: `python3 -m benchmarks.gpu` in the checkout. Everything is written to
-the folder as it comes, so a run that is cut off leaves its figures: `records.jsonl`, `traces.jsonl`, a log of each
-part, and at the end `table.md` and `summary.txt`. Without a GPU it runs on the CPU, on fewer images, and says so.
+the folder as it comes, so a run that is cut off leaves its figures: `records.jsonl`, a log of each part, and at the end `table.md` and `summary.txt`. Without a GPU it runs on the CPU, on fewer images, and says so.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ LIMITS = {"tests": 200.0, "linear": 60.0, "tapered": 70.0, "convnet": 90.0, "tra
 """Seconds: together eight minutes."""
 
 
-def parts(out: Path, *, quick: bool) -> list[Part]:
+def parts(out: Path, *, quick: bool = False, engines: list[str] | None = None) -> list[Part]:
     """Everything there is, in the order in which it matters most."""
     here = Path(__file__).parent
     pytest = ("-m", "pytest", "-c", str(here / "pytest.ini"), "--rootdir=.", "-m", "gpu", "-q", *TESTS)
-    options = ("--out", str(out), *(["--quick"] if quick else []))
+    only = ["--engines", *engines] if engines else []
+    options = ("--out", str(out), *(["--quick"] if quick else []), *only)
     commands = {
         "tests": pytest,
         **{network: ("-m", "benchmarks.gpu.measure", network, *options) for network in NETWORKS},
@@ -47,15 +48,19 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(LIMITS)}; all unless said otherwise")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu"))
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--engines", nargs="*", help="these alone")
     options = parser.parse_args()
     unknown = set(options.parts) - set(LIMITS)
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(LIMITS)}")
     out: Path = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("records.jsonl", "traces.jsonl"):
-        (out / name).unlink(missing_ok=True)
-    chosen = [part for part in parts(out, quick=options.quick) if part.name in (options.parts or LIMITS)]
+    (out / "records.jsonl").unlink(missing_ok=True)
+    chosen = [
+        part
+        for part in parts(out, quick=options.quick, engines=options.engines)
+        if part.name in (options.parts or LIMITS)
+    ]
     outcomes = [run(part, out) for part in chosen]
     return _conclude(outcomes, out)
 

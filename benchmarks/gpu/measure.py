@@ -43,12 +43,13 @@ def main() -> int:
     parser.add_argument("network", choices=NETWORKS)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="a quarter of the time")
+    parser.add_argument("--engines", nargs="+", default=list(engines.ENGINES))
     options = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":  # as many as a plan asks for, for the notebook's loop too
         torch.set_num_threads(1)
     with (options.out / "records.jsonl").open("a", encoding="utf-8") as file:
-        for record in records(options.network, device, 0.25 if options.quick else 1.0):
+        for record in records(options.network, device, 0.25 if options.quick else 1.0, options.engines):
             file.write(json.dumps(record) + "\n")
             file.flush()
             print(line(record), flush=True)
@@ -56,7 +57,7 @@ def main() -> int:
     return 0
 
 
-def records(network: str, device: torch.device, patience: float) -> Iterator[Record]:
+def records(network: str, device: torch.device, patience: float, chosen: list[str]) -> Iterator[Record]:
     """The notebook's loop, then every engine that runs here at every precision."""
     data = images(1.0 if device.type == "cuda" else SHARE_ON_A_CPU)
     plan = replace(plan_of(network), epochs=EPOCHS)
@@ -73,9 +74,9 @@ def records(network: str, device: torch.device, patience: float) -> Iterator[Rec
         break
     yield {**about, **of_the_notebook(plan, data, device)}
     for precision in PRECISIONS:
-        for engine in candidates(plan, device):
-            chosen = replace(plan, precision=precision)
-            yield {**about, **run(chosen, data, device, engine, patience * SECONDS[engine])}
+        for engine in (engine for engine in candidates(plan, device) if engine in chosen):
+            precise = replace(plan, precision=precision)
+            yield {**about, **run(precise, data, device, engine, patience * SECONDS[engine])}
 
 
 def candidates(plan: TrainingPlan, device: torch.device) -> list[str]:

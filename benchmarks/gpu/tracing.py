@@ -49,13 +49,14 @@ def main() -> int:
     data = images(1.0 if device.type == "cuda" else SHARE_ON_A_CPU)
     plan = replace(plan_of(options.network), epochs=WARM + WATCHED)
     engine = candidates(plan, device)[0]
-    with (options.out / "traces.jsonl").open("a", encoding="utf-8") as file:
+    with (options.out / "records.jsonl").open("a", encoding="utf-8") as file:
         for precision in options.precisions:
-            about = {"network": options.network, "engine": engine, "precision": precision}
+            about = {"traced": True, "network": options.network, "engine": engine, "precision": precision}
             found = {**about, **traced(replace(plan, precision=precision), data, device, engine)}
+            print(shown(found), flush=True)
+            del found["a_step"]
             file.write(json.dumps(found) + "\n")
             file.flush()
-            print(shown(found), flush=True)
     print(of_the_host(plan, data, device, engine))
     print(f"{options.network} traced on {device_name(device)}")
     return 0

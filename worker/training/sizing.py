@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
@@ -47,10 +48,8 @@ def _fits(plan: TrainingPlan, data: LoadedDataset, device: torch.device, engine:
             lambda: runner.run_epoch(tally, [plan.optimizer.lr] * tally.steps, _stop),
             lambda: runner.validation_scores(_stop),
         ):
-            try:
+            with suppress(_Fitted):
                 work()
-            except _Fitted:
-                pass
     except torch.OutOfMemoryError:
         return False
     return True

@@ -38,7 +38,11 @@ def test_one_step_and_one_batch_of_validation_are_tried(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     "most, advice",
-    [(16, "Batches of 10 fit there now."), (2, "Batches of 2 fit"), (0, "Not even a batch of one image fits there now")],
+    [
+        (16, "Batches of 10 fit there now."),
+        (2, "Batches of 2 fit"),
+        (0, "Not even a batch of one image fits there now"),
+    ],
 )
 def test_the_largest_half_that_fits_is_named(monkeypatch: pytest.MonkeyPatch, most: int, advice: str) -> None:
     """A half, a quarter and so on of the batch that did not fit."""

@@ -91,7 +91,9 @@ class TestUsable:
         [
             RuntimeError("The NVIDIA driver on your system is too old (found version 11040)."),
             AssertionError("Torch not compiled with CUDA enabled"),
-            torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device\nCompile with"),
+            torch.AcceleratorError(
+                "CUDA error: no kernel image is available for execution on the device\nCompile with"
+            ),
             RuntimeError("No CUDA GPUs are available"),
         ],
         ids=["driver too old", "build for the CPU", "card too old", "vanished"],

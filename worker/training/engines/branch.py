@@ -23,8 +23,8 @@ class Branch:
     On a CPU the work is done at once. Recorded in a CUDA graph, the streams become branches of it.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._stream = stream_beside(device, "branch") if device.type == "cuda" else None
+    def __init__(self, device: torch.device, name: str) -> None:
+        self._stream = stream_beside(device, name) if device.type == "cuda" else None
         self._used: list[Tensor] = []
 
     @contextmanager

@@ -48,6 +48,9 @@ class Update(Protocol):
     def finish(self) -> None:
         """All layers' gradients of this step have been given."""
 
+    def settle(self) -> None:
+        """All layers but the first will be read now: what changes beside has to be done."""
+
     def state(self) -> dict[str, Any]:
         """Everything, to go on from."""
 
@@ -89,6 +92,9 @@ class InPlace:
     def finish(self) -> None:
         """See `Update`."""
 
+    def settle(self) -> None:
+        """See `Update`: all is done at once."""
+
     def state(self) -> dict[str, Any]:
         """See `Update`: there is none."""
         return {}
@@ -100,12 +106,13 @@ class InPlace:
 class RecordedInPlace:
     """The same, with rates in a tensor: a recorded block works out anew, all at once, what depends on them.
 
-    A step's next product waits for the first layer's weight alone: all else changes beside it, until the step's end.
+    A step's next product waits for the first layer's weight alone: all else changes beside it, in two branches.
     """
 
     def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer]) -> None:
         self._weight_decay, self._first = plan.weight_decay, layers[0]
-        self._branch = Branch(layers[0].weight.device)
+        device = layers[0].weight.device
+        self._weights, self._biases = Branch(device, "weights"), Branch(device, "biases")
         self._number = 0
         self._rates = self._shrinks = torch.empty(0)
 
@@ -127,14 +134,21 @@ class RecordedInPlace:
         """See `Update`."""
         if layer is self._first:
             self._weight(layer, gradient, inputs)
-        with self._branch.beside(gradient, inputs):
-            if layer is not self._first:
+        else:
+            with self._weights.beside(gradient, inputs):
                 self._weight(layer, gradient, inputs)
+        with self._biases.beside(gradient):
             self._bias(layer, gradient)
+        if layer is self._first:
+            self.settle()
 
     def finish(self) -> None:
         """See `Update`."""
-        self._branch.join()
+
+    def settle(self) -> None:
+        """See `Update`."""
+        self._weights.join()
+        self._biases.join()
 
     def state(self) -> dict[str, Any]:
         """See `Update`: there is none."""
@@ -189,6 +203,9 @@ class ByOptimizer:
         self._optimizer.step()
         for layer in self._layers:
             layer.refresh()
+
+    def settle(self) -> None:
+        """See `Update`: all is done at once."""
 
     def state(self) -> dict[str, Any]:
         """See `Update`."""
