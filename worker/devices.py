@@ -72,7 +72,7 @@ def require_usable(device: Device) -> None:
     except (AssertionError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise NoSuchDevice(
-            f"torch {torch.__version__} cannot use {device.name} ({device.visible}): {reason} Update the NVIDIA driver, "
-            "install a torch that is built for it, or start the worker with --device cpu; a GPU that has failed may "
-            "need its machine restarted."
+            f"torch {torch.__version__} cannot use {device.name} ({device.visible}): {reason} Update the NVIDIA "
+            "driver, install a torch that is built for it, or start the worker with --device cpu; a GPU that has "
+            "failed may need its machine restarted."
         ) from error

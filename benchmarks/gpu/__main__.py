@@ -6,7 +6,8 @@
     make gpu ENGINES=graphs          one engine beside the notebook's loop
 
 Needs no installation and no virtual environment: `python3 -m benchmarks.gpu` in the checkout. Everything is written to
-the folder as it comes, so a run that is cut off leaves its figures: `records.jsonl`, a log of each part, and at the end `table.md` and `summary.txt`. Without a GPU it runs on the CPU, on fewer images, and says so.
+the folder as it comes, so a run that is cut off leaves its figures: `records.jsonl`, a log of each part, and at the end
+`table.md` and `summary.txt`. Without a GPU it runs on the CPU, on fewer images, and says so.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import torch
 
 from tests.unit.training.tiny import CONVNET, CPU, Recording, nothing, timeless, tiny_data, tiny_plan
 from worker.training.devices import settled
-from worker.training.plan import TrainingPlan
+from worker.training.plan import OptimizerPlan, TrainingPlan
 from worker.training.results import EpochResult
 from worker.training.trainer import train
 
@@ -66,3 +66,19 @@ def test_normalising_there_gives_the_same_bits() -> None:
     there = torch.cat(list(ResidentValidation(plan, DATA, CUDA, lambda images: images))).cpu()
     assert torch.equal(there, normalizer(plan, DATA)(DATA.val.images))
     assert there.device == CPU
+
+
+@pytest.mark.parametrize("engine", ["reference", "resident", "graphs"])
+def test_the_best_weights_are_those_of_the_best_epoch(engine: str) -> None:
+    """They stay on the GPU until the run's end, while it trains on."""
+    from worker.training.loader import normalizer
+    from worker.training.networks import build_network
+
+    plan = tiny_plan(epochs=8, optimizer=OptimizerPlan(lr=0.1))
+    result = train(plan, DATA, CUDA, on_epoch=nothing, check=nothing, engine=engine)
+    for name in ("best", "last"):
+        network = build_network(plan)
+        network.load_state_dict(result.weights[name])
+        scores = network.eval()(normalizer(plan, DATA)(DATA.val.images)).detach()
+        torch.testing.assert_close(result.logits[name], scores, rtol=1e-3, atol=1e-4)
+    assert all(weight.device == CPU for weight in result.weights["best"].values())

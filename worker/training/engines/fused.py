@@ -99,7 +99,7 @@ class FusedProgram:
         return EagerFirstLayer(self._first, self._update)
 
     def _means(self, losses: Tensor, batches: list[slice]) -> Tensor:
-        """The mean of each batch (k), the last of which may be short. All whole ones at once, where that is a kernel."""
+        """The mean of each batch (k), the last of which may be short. On a GPU all whole ones at once."""
         if not self._recorded:
             return torch.stack([losses[batch].mean() for batch in batches])
         whole = len(losses) // self._batch_size
