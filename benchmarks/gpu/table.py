@@ -38,7 +38,8 @@ def _rows(records: list[Record]) -> Iterator[str]:
         about = "≈ " if record["estimated"] else ""
         setup = f"{record['setup_s']:.2f}" if "setup_s" in record else ""
         peak = f"{record['peak_mib']:.0f}" if record.get("peak_mib") else ""
-        names = f"{record['network']} | {record['precision']} | {record['engine']}"
+        unrecorded = " (not recorded)" if record.get("not_recorded") else ""
+        names = f"{record['network']} | {record['precision']} | {record['engine']}{unrecorded}"
         seconds = f"{about}{record['hundred_epochs_s']:.2f}"
         yield f"| {names} | {seconds} | {ratio} | {1e3 * record['epoch_s']:.2f} | {setup} | {peak} |"
 

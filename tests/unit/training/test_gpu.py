@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.unit.training.tiny import CONVNET, CPU, Recording, nothing, timeless, tiny_data, tiny_plan
 from worker.training.devices import settled
@@ -82,3 +84,25 @@ def test_the_best_weights_are_those_of_the_best_epoch(engine: str) -> None:
         scores = network.eval()(normalizer(plan, DATA)(DATA.val.images)).detach()
         torch.testing.assert_close(result.logits[name], scores, rtol=1e-3, atol=1e-4)
     assert all(weight.device == CPU for weight in result.weights["best"].values())
+
+
+def test_a_failed_recording_leaves_the_run_going(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading from the GPU breaks a recording off; steps are launched as usual from then on, dropout's draws too."""
+    from worker.training.engines.graphs import CudaGraphs, Recorded
+
+    plan = tiny_plan(architecture=CONVNET, epochs=4)
+    record = CudaGraphs.record
+
+    def breaks(self: CudaGraphs, function: Any, arguments: Any) -> Any:
+        def reads(*tensors: Tensor) -> Any:
+            results = function(*tensors)
+            results[0].sum().item()
+            return results
+
+        return record(self, reads, arguments)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CudaGraphs, "record", breaks)
+        ours = epochs_of(plan, "graphs")
+    monkeypatch.setattr(Recorded, "_record", nothing)
+    assert ours == epochs_of(plan, "graphs")

@@ -39,7 +39,10 @@ class Branch:
         self._used += tensors
 
     def join(self) -> None:
-        """The main stream goes on when all of it is done."""
-        if self._stream is not None:
-            torch.cuda.current_stream().wait_stream(self._stream)
+        """Have the main stream go on when all of it is done.
+
+        Waits for nothing where there is none: a recording must not wait for a stream that takes no part in it.
+        """
+        if self._used:
+            torch.cuda.current_stream().wait_stream(self._stream)  # type: ignore[arg-type]
         self._used.clear()

@@ -12,7 +12,8 @@ recording fail, the run goes on without.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Protocol
@@ -52,10 +53,16 @@ class Recorder(Protocol):
 
 
 class Recorded:
-    """A function of tensors that is computed for the first arguments of each shape, then recorded, then played."""
+    """A function of tensors that is computed for the first arguments of each shape, then recorded, then played.
 
-    def __init__(self, function: Function, recorder: Recorder) -> None:
-        self._function, self._recorder = function, recorder
+    Args:
+        function: what it computes.
+        recorder: makes the recordings.
+        failed: called when one could not be made; `give_up` is to be called then.
+    """
+
+    def __init__(self, function: Function, recorder: Recorder, failed: Callable[[], None]) -> None:
+        self._function, self._recorder, self._failed = function, recorder, failed
         self._recordings: dict[tuple[torch.Size, ...], Recording] = {}
         self._seen: set[tuple[torch.Size, ...]] = set()
         self._can_record = True
@@ -70,12 +77,17 @@ class Recorded:
             return self._recordings[shapes].play(arguments)
         return self._recorder.compute(self._function, arguments)
 
+    def give_up(self) -> None:
+        """Compute from now on, whatever has been recorded."""
+        self._can_record = False
+        self._recordings.clear()
+
     def _record(self, shapes: tuple[torch.Size, ...], arguments: Tensors) -> None:
         try:
             self._recordings[shapes] = self._recorder.record(self._function, arguments)
         except RuntimeError as error:  # nothing has been computed: the same steps can be launched as usual, only slower
             log.warning("steps_not_recorded", extra={"reason": str(error)})
-            self._can_record = False
+            self._failed()
 
 
 class CudaGraphs:
@@ -103,18 +115,34 @@ class CudaGraphs:
     def record(self, function: Function, arguments: Tensors) -> Recording:
         """See `Recorder`."""
         fixed = tuple(argument.clone() for argument in arguments)
-        graph, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
-        try:
-            with torch.cuda.graph(graph, pool=self._pool, stream=_aside(), capture_error_mode="thread_local"):
-                results = function(*fixed)
-        finally:
-            torch.cuda.set_stream(here)  # where a recording fails, torch 2.11 leaves its own behind
+        graph = torch.cuda.CUDAGraph()
+        recording = torch.cuda.graph(graph, pool=self._pool, stream=_aside(), capture_error_mode="thread_local")
+        with _left_as_before(), recording:
+            results = function(*fixed)
         self._pool = graph.pool()
         return CudaGraph(graph, fixed, results)
 
 
 def _aside() -> torch.cuda.Stream:
     return stream_beside(torch.device("cuda", torch.cuda.current_device()), "recording")
+
+
+@contextmanager
+def _left_as_before() -> Iterator[None]:
+    """Where a recording fails, torch's stream is the usual one again, and its generator no part of a recording.
+
+    torch leaves both as they were in the middle of it, and nothing could be drawn any more. The generator goes on with
+    a copy of its state, which recordings made before do not know: they must not be played again.
+    """
+    here, device = torch.cuda.current_stream(), torch.cuda.current_device()
+    generator = torch.cuda.default_generators[device]
+    state = generator.clone_state()
+    try:
+        yield
+    except BaseException:
+        torch.cuda.set_stream(here)
+        generator.graphsafe_set_state(state)
+        raise
 
 
 @dataclass(frozen=True)
@@ -141,8 +169,8 @@ class RecordedProgram:
         self.predicted = _BATCHES_PREDICTED * program.predicted
         self.rows, self.images, self.rates = program.rows, program.images, program.rates
         self.state, self.restore = program.state, program.restore
-        self._train_on = Recorded(program.train_on, recorder)
-        self._predict = Recorded(partial(_predicted, program), recorder)
+        self._train_on = Recorded(program.train_on, recorder, self._give_up)
+        self._predict = Recorded(partial(_predicted, program), recorder, self._give_up)
 
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
@@ -152,6 +180,10 @@ class RecordedProgram:
     def predict(self, rows: Tensor) -> Tensor:
         """See `Program`."""
         return self._predict(rows)[0]
+
+    def _give_up(self) -> None:
+        self._train_on.give_up()
+        self._predict.give_up()
 
 
 def _predicted(program: Program, rows: Tensor) -> Tensors:

@@ -1,5 +1,4 @@
 """Matrix products on the fastest kernels that torch has for them: on a CPU those of oneDNN, where it knows the type.
-On a GPU, cuBLAS' alone or several of them side by side.
 
 torch sends fp32 products on x86 to MKL, which on processors of another make does about half of what they can: 110
 against 230 GFLOP/s on one core of an AMD EPYC with AVX-512 (64 × 3072 by 3072 × 1024). oneDNN is in the same library,
@@ -17,7 +16,6 @@ from torch.nn import functional as F
 
 _ENOUGH = 1 << 20  # multiply-adds; with fewer, setting a oneDNN kernel up costs more than it saves
 _PIECE, _MIXED_PIECE = 1 << 19, 1 << 17  # elements of a weight that are changed at a time
-_NARROW, _DEEP, _TILE, _TILES = 8, 1024, 64, 256
 FUSED = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "leaky_relu": F.leaky_relu}
 """Activations that can be applied while the product is still in registers, and what they are otherwise."""
 _OPTIONS = {"leaky_relu": [0.01]}
@@ -31,7 +29,7 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None, activatio
             inputs, weight, bias, activation or "none", options, ""
         )
         return product
-    product = _linear(inputs, weight, bias) if _divides(inputs) else F.linear(inputs, weight, bias)
+    product = _linear(inputs, weight, bias)
     return product if activation is None else FUSED[activation](product)
 
 
@@ -78,36 +76,18 @@ def _add_in_pieces(target: Tensor, products: Iterable[Tensor], alpha: float, bet
         first += len(product)
 
 
-def _divides(inputs: Tensor) -> bool:
-    """Whether products are to be divided by hand: full precision on a GPU, where cuBLAS is slow with few rows."""
-    if not inputs.is_cuda or inputs.dtype not in (torch.float32, torch.float64):
-        return False
-    return inputs.dtype == torch.float64 or torch.backends.cuda.matmul.fp32_precision == "ieee"
-
-
 def _linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """inputs · weightᵀ + bias of few rows, in forms that keep the whole GPU busy.
+    """In full precision on a GPU the bias is added afterwards: cuBLAS' products with one are slow where rows are few.
 
-    An H200 takes 52 µs for 64 × 3072 by 3072 × 1024 with a few of its processors, and 18 µs for 64 × 128 by 128 × 2.
+    An H200 takes 44 µs for 64 × 3072 by 3072 × 1024 with a bias, 20 without; 13 and 6 for 64 × 128 by 128 × 2.
     """
-    rows, features, outputs = *inputs.shape, len(weight)
-    parts = _parts(rows, features, outputs)
-    if outputs <= _NARROW and rows * features * outputs <= _ENOUGH:
-        product = (inputs[:, None] * weight).sum(-1)
-    elif parts > 1:
-        left = inputs.unflatten(1, (parts, features // parts)).transpose(0, 1)
-        right = weight.unflatten(1, (parts, features // parts)).permute(1, 2, 0)
-        product = torch.bmm(left, right).sum(0)
-    else:
+    if bias is None or not inputs.is_cuda or not _in_full_precision(inputs.dtype):
         return F.linear(inputs, weight, bias)
-    return product if bias is None else product.add_(bias)
+    return F.linear(inputs, weight).add_(bias)
 
 
-def _parts(rows: int, features: int, outputs: int) -> int:
-    """Into how many parts the features are divided: as many as make some 256 tiles of 64 × 64 outputs."""
-    tiles = -(-rows // _TILE) * -(-outputs // _TILE)
-    possible = (parts for parts in (16, 8, 4) if features % parts == 0 and features // parts >= 2 * _TILE)
-    return next((parts for parts in possible if parts * tiles <= _TILES), 1) if features >= _DEEP else 1
+def _in_full_precision(dtype: torch.dtype) -> bool:
+    return dtype == torch.float64 or (dtype == torch.float32 and torch.backends.cuda.matmul.fp32_precision == "ieee")
 
 
 @cache

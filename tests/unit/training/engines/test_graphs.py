@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from tests.unit.training.engines.recorders import Computing, Refusing
-from tests.unit.training.tiny import CONVNET, CPU, Recording, timeless, tiny_data, tiny_plan
+from tests.unit.training.tiny import CONVNET, CPU, Recording, nothing, timeless, tiny_data, tiny_plan
 from worker.training.engines.graphs import GraphsEngine, Recorded
+from worker.training.networks import fresh_network
 from worker.training.plan import OptimizerPlan, SchedulePlan, WeightAveragePlan
 
 DATA = tiny_data(train=70, val=10)  # 35 batches of 4: two blocks of 16 and one of 3
@@ -25,7 +27,7 @@ def doubled(values: Tensor) -> tuple[Tensor, ...]:
 def test_compute_then_record_then_play() -> None:
     """The first arguments are computed, the second recorded and played, all others played."""
     recorder = Computing()
-    recorded = Recorded(doubled, recorder)
+    recorded = Recorded(doubled, recorder, nothing)
     values = [recorded(torch.full((3,), float(n)))[0].tolist() for n in range(4)]
     assert values == [[0.0] * 3, [2.0] * 3, [4.0] * 3, [6.0] * 3]
     assert recorder.calls == ["compute", "record", "play", "play", "play"]
@@ -34,7 +36,7 @@ def test_compute_then_record_then_play() -> None:
 def test_every_shape_has_its_own_recording() -> None:
     """A short last block is not the recording of a full one."""
     recorder = Computing()
-    recorded = Recorded(doubled, recorder)
+    recorded = Recorded(doubled, recorder, nothing)
     for rows in (3, 2, 3, 2):
         assert recorded(torch.ones(rows))[0].shape == (rows,)
     assert recorder.calls == ["compute", "compute", "record", "play", "record", "play"]
@@ -43,12 +45,29 @@ def test_every_shape_has_its_own_recording() -> None:
 def test_what_cannot_be_recorded_is_computed(caplog: pytest.LogCaptureFixture) -> None:
     """It is said once, and never tried again."""
     recorder = Refusing()
-    recorded = Recorded(doubled, recorder)
+    failures: list[bool] = []
+    recorded = Recorded(doubled, recorder, lambda: (failures.append(True), recorded.give_up())[1])
     with caplog.at_level(logging.WARNING):
         for n in range(4):
             assert recorded(torch.full((3,), float(n)))[0].tolist() == [2.0 * n] * 3
     assert recorder.calls == ["compute", "refuse", "compute", "compute", "compute"]
     assert [record.message for record in caplog.records] == ["steps_not_recorded"]
+    assert failures == [True]
+
+
+def test_one_failed_recording_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was recorded before is computed from then on: a failed recording costs the others their generator."""
+    recorder = Computing()
+    monkeypatch.setattr(GraphsEngine, "recorder", lambda: recorder)
+    program: Any = GraphsEngine.program(tiny_plan(batch_size=4), fresh_network(tiny_plan(), DATA), CPU)
+    rows, labels, rates = torch.rand(8, 3072), torch.zeros(8, dtype=torch.int64), program.rates([0.1, 0.1])
+    for _ in range(3):
+        program.train_on(rows, labels, rates)
+    monkeypatch.setattr(recorder, "record", Refusing().record)
+    for _ in range(2):
+        program.predict(rows)
+    program.train_on(rows, labels, rates)
+    assert recorder.calls == ["compute", "record", "play", "play", "compute", "compute", "compute"]
 
 
 @pytest.mark.parametrize("averaged", [False, True])

@@ -91,23 +91,3 @@ def test_an_operator_that_is_missing_is_done_without(monkeypatch: pytest.MonkeyP
         assert torch.allclose(linear(inputs, weight, bias), F.linear(inputs, weight, bias), atol=1e-4)
     finally:
         products._onednn_has.cache_clear()
-
-
-@pytest.mark.parametrize(
-    "rows, features, outputs, parts",
-    [(64, 3072, 1024, 16), (64, 3072, 512, 16), (64, 1024, 512, 8), (64, 512, 128, 1), (500, 3072, 1024, 1)],
-)
-def test_a_gpus_product_of_few_rows_is_divided(rows: int, features: int, outputs: int, parts: int) -> None:
-    """Into parts that keep all its processors busy; large ones do so by themselves."""
-    assert products._parts(rows, features, outputs) == parts
-
-
-@pytest.mark.parametrize("shape", [(64, 128, 2), (7, 3072, 5), (64, 3072, 64), (3, 1024, 100), (8, 20, 30)])
-@pytest.mark.parametrize("with_bias", [False, True])
-def test_a_divided_product_is_the_product(shape: tuple[int, int, int], with_bias: bool) -> None:
-    """In every form, up to rounding; also of rows that are a part of something."""
-    rows, features, outputs = shape
-    inputs = torch.randn(rows + 3, features, dtype=torch.float64)[2 : 2 + rows]
-    weight = torch.randn(outputs, features, dtype=torch.float64)
-    bias = torch.randn(outputs, dtype=torch.float64) if with_bias else None
-    torch.testing.assert_close(products._linear(inputs, weight, bias), F.linear(inputs, weight, bias))
