@@ -134,14 +134,13 @@ def _left_as_before() -> Iterator[None]:
     torch leaves both as they were in the middle of it, and nothing could be drawn any more. The generator goes on with
     a copy of its state, which recordings made before do not know: they must not be played again.
     """
-    here, device = torch.cuda.current_stream(), torch.cuda.current_device()
-    generator = torch.cuda.default_generators[device]
-    state = generator.clone_state()
+    here = torch.cuda.current_stream()
     try:
         yield
     except BaseException:
         torch.cuda.set_stream(here)
-        generator.graphsafe_set_state(state)
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        generator.graphsafe_set_state(generator.clone_state())
         raise
 
 
