@@ -66,17 +66,21 @@ class CheckpointStore:
         self._entries = kept
         self._storage.delete(entry["path"] for entry in dropped)
 
-    def latest(self, origin: Environment, note: Callable[[str], None]) -> tuple[State | None, bool]:
+    def latest(
+        self, origin: Environment, note: Callable[[str], None], adopts: Callable[[str], bool] = lambda _: False
+    ) -> tuple[State | None, bool]:
         """The newest state that can be read and belongs to this run, and whether going on from it is exact.
 
         Args:
             origin: what a state of this run, made here, would say of itself.
-            note: told about each state that is refused.
+            note: notified of each state that is refused.
+            adopts: whether the run may go on with the engine of this name, which made a state, instead of its own.
         """
         for entry in self._entries:
             try:
                 state = decode(self._storage.read(entry["path"]), entry["path"])
-                return state, check_origin(state, origin)
+                engine = str(state.origin.get("engine"))
+                return state, check_origin(state, {**origin, "engine": engine} if adopts(engine) else origin)
             except (CheckpointUnreadable, StorageError) as error:
                 logger.warning("checkpoint_refused", extra={"path": entry["path"], "reason": str(error)})
                 note(f"A checkpoint is not used: {error}")

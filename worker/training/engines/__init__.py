@@ -12,7 +12,7 @@ from worker.training.engines.reference import ReferenceEngine
 from worker.training.errors import InvalidPlan
 from worker.training.plan import TrainingPlan
 
-__all__ = ["ENGINES", "Engine", "choose"]
+__all__ = ["ENGINES", "Engine", "choose", "may_go_on"]
 
 ENGINES: dict[str, type[Engine]] = {
     engine.name: engine for engine in (GraphsEngine, FusedEngine, ResidentEngine, ReferenceEngine)
@@ -37,3 +37,11 @@ def choose(asked: str, plan: TrainingPlan, device: torch.device) -> type[Engine]
     if not ENGINES[asked].fits(plan, device):
         raise InvalidPlan(f"the engine {asked} cannot run this network on {device.type}; auto takes one that can")
     return ENGINES[asked]
+
+
+def may_go_on(name: str, plan: TrainingPlan, device: torch.device) -> bool:
+    """Whether a run that the engine of this name began goes on with it: a job that names none gets the best of its day.
+
+    Without this, a release that has a faster one would start every running job over.
+    """
+    return plan.engine == "auto" and name in ENGINES and ENGINES[name].fits(plan, device)

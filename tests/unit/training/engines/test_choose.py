@@ -106,3 +106,20 @@ def test_a_spec_can_name_every_engine() -> None:
     """The names in the job's spec are those of the engines, and auto."""
     assert set(get_args(Training.model_fields["engine"].annotation)) == {"auto", *engines.ENGINES}
     assert all(dataclasses.replace(tiny_plan(), engine=name) for name in engines.ENGINES)
+
+
+@pytest.mark.parametrize(
+    "asked, name, architecture, goes_on",
+    [
+        ("auto", "resident", tiny_plan().architecture, True),
+        ("auto", "reference", CONVNET, True),
+        ("auto", "fused", CONVNET, False),
+        ("auto", "warp", tiny_plan().architecture, False),
+        ("fused", "resident", tiny_plan().architecture, False),
+    ],
+)
+def test_a_run_goes_on_with_the_engine_that_began_it(
+    asked: str, name: str, architecture: LayersPlan, goes_on: bool
+) -> None:
+    """Where the job names none, and it fits here; a job that names one keeps to that."""
+    assert engines.may_go_on(name, tiny_plan(engine=asked, architecture=architecture), CPU) is goes_on
