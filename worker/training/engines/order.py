@@ -45,7 +45,10 @@ class Order:
         # torch's own loader, so that whatever it draws besides the permutation is drawn here too. The permutation does
         # not depend on the batch size: one batch takes it all.
         self._loader: DataLoader[Any] = DataLoader(
-            positions, batch_sampler=_Whole(sampler), collate_fn=torch.from_numpy, generator=self._order
+            positions,
+            batch_sampler=_Whole(sampler),  # type: ignore[arg-type]
+            collate_fn=torch.from_numpy,
+            generator=self._order,
         )
 
     def next_epoch(self) -> Draws:

@@ -46,7 +46,12 @@ def test_what_cannot_be_recorded_is_computed(caplog: pytest.LogCaptureFixture) -
     """It is said once, and never tried again."""
     recorder = Refusing()
     failures: list[bool] = []
-    recorded = Recorded(doubled, recorder, lambda: (failures.append(True), recorded.give_up())[1])
+
+    def failed() -> None:
+        failures.append(True)
+        recorded.give_up()
+
+    recorded = Recorded(doubled, recorder, failed)
     with caplog.at_level(logging.WARNING):
         for n in range(4):
             assert recorded(torch.full((3,), float(n)))[0].tolist() == [2.0 * n] * 3
