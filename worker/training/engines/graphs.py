@@ -5,12 +5,13 @@ leave a GPU idle nine tenths of the time. A program is a function of tensors at 
 can be recorded: forward, backward, update and figures, dropout's draws included (CUDA's generator counts recorded draws
 as it counts others). Only picking a block's images, and augmenting them, is launched as usual, a few kernels a block.
 
-Not yet run on a GPU: all but `CudaGraphs` and `CudaGraph` is tested on a CPU, with a recorder that computes. Should a
-recording fail, the run goes on without.
+All but `CudaGraphs` and `CudaGraph` is tested on a CPU too, with a recorder that computes; the whole on a GPU, by `make
+gpu`. Should a recording fail, the run goes on without.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,42 +53,40 @@ class Recorder(Protocol):
         """Record it without computing anything. Raises RuntimeError where it does what cannot be recorded."""
 
 
-class Recorded:
-    """A function of tensors that is computed for the first arguments of each shape, then recorded, then played.
+class Permission:
+    """Whether anything of a program may be recorded: all of it until something cannot be.
 
-    Args:
-        function: what it computes.
-        recorder: makes the recordings.
-        failed: called when one could not be made; `give_up` is to be called then.
+    What was recorded before is not played any more then: see `CudaGraphs.record`.
     """
 
-    def __init__(self, function: Function, recorder: Recorder, failed: Callable[[], None]) -> None:
-        self._function, self._recorder, self._failed = function, recorder, failed
+    def __init__(self) -> None:
+        self.granted = True
+
+
+class Recorded:
+    """A function of tensors that is computed for the first arguments of each shape, then recorded, then played."""
+
+    def __init__(self, function: Function, recorder: Recorder, permission: Permission) -> None:
+        self._function, self._recorder, self._permission = function, recorder, permission
         self._recordings: dict[tuple[torch.Size, ...], Recording] = {}
         self._seen: set[tuple[torch.Size, ...]] = set()
-        self._can_record = True
 
     def __call__(self, *arguments: Tensor) -> Tensors:
         """What the function gives; valid until the next call of anything that the recorder recorded."""
         shapes = tuple(argument.shape for argument in arguments)
-        if shapes in self._seen and shapes not in self._recordings and self._can_record:
+        if shapes in self._seen and shapes not in self._recordings and self._permission.granted:
             self._record(shapes, arguments)
         self._seen.add(shapes)
-        if shapes in self._recordings:
+        if shapes in self._recordings and self._permission.granted:
             return self._recordings[shapes].play(arguments)
         return self._recorder.compute(self._function, arguments)
-
-    def give_up(self) -> None:
-        """Compute from now on, whatever has been recorded."""
-        self._can_record = False
-        self._recordings.clear()
 
     def _record(self, shapes: tuple[torch.Size, ...], arguments: Tensors) -> None:
         try:
             self._recordings[shapes] = self._recorder.record(self._function, arguments)
         except RuntimeError as error:  # nothing has been computed: the same steps can be launched as usual, only slower
             log.warning("steps_not_recorded", extra={"reason": str(error)})
-            self._failed()
+            self._permission.granted = False
 
 
 class CudaGraphs:
@@ -113,11 +112,11 @@ class CudaGraphs:
         return results
 
     def record(self, function: Function, arguments: Tensors) -> Recording:
-        """See `Recorder`."""
+        """See `Recorder`. Where it fails, random draws of earlier recordings are no part of the generator any more."""
         fixed = tuple(argument.clone() for argument in arguments)
         graph = torch.cuda.CUDAGraph()
         recording = torch.cuda.graph(graph, pool=self._pool, stream=_aside(), capture_error_mode="thread_local")
-        with _left_as_before(), recording:
+        with _undisturbed(), recording:
             results = function(*fixed)
         self._pool = graph.pool()
         return CudaGraph(graph, fixed, results)
@@ -128,13 +127,15 @@ def _aside() -> torch.cuda.Stream:
 
 
 @contextmanager
-def _left_as_before() -> Iterator[None]:
-    """Where a recording fails, torch's stream is the usual one again, and its generator no part of a recording.
+def _undisturbed() -> Iterator[None]:
+    """While steps are recorded: no garbage is collected, and a failure leaves torch as it was.
 
-    torch leaves both as they were in the middle of it, and nothing could be drawn any more. The generator goes on with
-    a copy of its state, which recordings made before do not know: they must not be played again.
+    The graph of an earlier run, destroyed in the middle of a recording, would break it. Where one fails, torch leaves
+    its own stream behind, and its generator as if it were still recording, so that nothing could be drawn any more: the
+    generator goes on with a copy of its state.
     """
-    here = torch.cuda.current_stream()
+    here, collecting = torch.cuda.current_stream(), gc.isenabled()
+    gc.disable()
     try:
         yield
     except BaseException:
@@ -142,6 +143,9 @@ def _left_as_before() -> Iterator[None]:
         generator = torch.cuda.default_generators[torch.cuda.current_device()]
         generator.graphsafe_set_state(generator.clone_state())
         raise
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -168,8 +172,9 @@ class RecordedProgram:
         self.predicted = _BATCHES_PREDICTED * program.predicted
         self.rows, self.images, self.rates = program.rows, program.images, program.rates
         self.state, self.restore = program.state, program.restore
-        self._train_on = Recorded(program.train_on, recorder, self._give_up)
-        self._predict = Recorded(partial(_predicted, program), recorder, self._give_up)
+        permission = Permission()
+        self._train_on = Recorded(program.train_on, recorder, permission)
+        self._predict = Recorded(partial(_predicted, program), recorder, permission)
 
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
@@ -179,10 +184,6 @@ class RecordedProgram:
     def predict(self, rows: Tensor) -> Tensor:
         """See `Program`."""
         return self._predict(rows)[0]
-
-    def _give_up(self) -> None:
-        self._train_on.give_up()
-        self._predict.give_up()
 
 
 def _predicted(program: Program, rows: Tensor) -> Tensors:
