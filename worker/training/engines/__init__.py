@@ -19,9 +19,6 @@ ENGINES: dict[str, type[Engine]] = {
 }
 """By name, the fastest first."""
 
-UNPROVEN = frozenset({GraphsEngine.name})
-"""Those that "auto" leaves alone until tests/golden/test_parity_gpu.py has passed on a real GPU."""
-
 
 def choose(asked: str, plan: TrainingPlan, device: torch.device) -> type[Engine]:
     """The engine of this name; for "auto" the fastest that fits.
@@ -30,8 +27,7 @@ def choose(asked: str, plan: TrainingPlan, device: torch.device) -> type[Engine]
     unknown name, or an engine that cannot run this plan here.
     """
     if asked == "auto":
-        proven = (engine for engine in ENGINES.values() if engine.name not in UNPROVEN)
-        return next(engine for engine in proven if engine.fits(plan, device))
+        return next(engine for engine in ENGINES.values() if engine.fits(plan, device))
     if asked not in ENGINES:
         raise InvalidPlan(f"unknown engine {asked!r}; this worker has {', '.join(ENGINES)}")
     if not ENGINES[asked].fits(plan, device):

@@ -52,6 +52,12 @@ def test_auto_takes_the_fastest_that_fits(architecture: LayersPlan, name: str) -
     assert engines.choose("auto", tiny_plan(architecture=architecture), CPU).name == name
 
 
+@pytest.mark.parametrize("architecture", [tiny_plan().architecture, CONVNET], ids=["mlp", "convnet"])
+def test_auto_takes_graphs_on_a_gpu(architecture: LayersPlan) -> None:
+    """For every network: `make gpu` has held them to the reference on one."""
+    assert engines.choose("auto", tiny_plan(architecture=architecture), CUDA).name == "graphs"
+
+
 def test_an_average_is_not_fused() -> None:
     """It needs every step's weights."""
     assert engines.choose("auto", tiny_plan(weight_average=WeightAveragePlan()), CPU).name == "resident"
