@@ -94,6 +94,14 @@ ROUNDS ?= 5
 bench: tools ## figures of this machine beside those of others, in one table (ONLY="jobs memory", ROUNDS=5)
 	$(BIN)/python -m benchmarks $(ONLY) --rounds $(ROUNDS)
 
+OUT ?= benchmarks/results/gpu
+QUICK ?=
+ENGINES ?=
+PYTHON ?= python3
+.PHONY: gpu
+gpu: ## prove and time the engines of a GPU: any python3 with torch and pytest, nothing of ours (OUT=, ONLY="tests tapered", QUICK=1)
+	$(PYTHON) -m benchmarks.gpu $(ONLY) --out $(OUT) $(if $(QUICK),--quick) $(if $(ENGINES),--engines $(ENGINES))
+
 .PHONY: networks
 networks: tools ## count the parameters and FLOPs of torchvision's networks again
 	$(BIN)/python -m worker.training.torchvision_counts shared/spec/torchvision_counts.py

@@ -126,7 +126,14 @@ class Attempt:
         """The state to go on from, once SQL knows where this attempt runs and with which epoch it begins."""
         engine = engines.choose(plan.engine, plan, self._device).name
         about = environment(plan, data.fingerprint, self._device, engine)
-        state, exact = self._store.latest(origin_of(plan, about), lambda line: self._recorder.add_line("WARNING", line))
+        state, exact = self._store.latest(
+            origin_of(plan, about),
+            lambda line: self._recorder.add_line("WARNING", line),
+            adopts=lambda name: engines.may_go_on(name, plan, self._device),
+        )
+        if state is not None:
+            engine = str(state.origin["engine"])
+            about = {**about, "engine": engine}
         first = 1 if state is None else state.epoch
         if state is not None:
             self._recorder.add_line("INFO", f"Resumed in epoch {state.epoch} after {state.batches} batches")

@@ -77,12 +77,15 @@ class CheckpointStore:
         if dropped:
             tidy(lambda: self._storage.delete(entry["path"] for entry in dropped))
 
-    def latest(self, origin: Environment, note: Callable[[str], None]) -> tuple[State | None, bool]:
+    def latest(
+        self, origin: Environment, note: Callable[[str], None], adopts: Callable[[str], bool] = lambda _: False
+    ) -> tuple[State | None, bool]:
         """The newest state that can be read and belongs to this run, and whether going on from it is exact.
 
         Args:
             origin: what a state of this run, made here, would say of itself.
-            note: told about each state that is refused.
+            note: notified of each state that is refused.
+            adopts: whether the run may go on with the engine of this name, which made a state, instead of its own.
 
         Raises:
             JobInterrupted: what ends the attempt while it waits for a storage that is unavailable.
@@ -91,7 +94,8 @@ class CheckpointStore:
             path = entry["path"]
             try:
                 state = decode(self._access.fetch(partial(self._storage.read, path)), path)
-                return state, check_origin(state, origin)
+                engine = str(state.origin.get("engine"))
+                return state, check_origin(state, {**origin, "engine": engine} if adopts(engine) else origin)
             except (CheckpointUnreadable, StorageError) as error:
                 logger.warning("checkpoint_refused", extra={"path": path, "reason": str(error)})
                 note(f"A checkpoint is not used: {error}")

@@ -10,7 +10,8 @@ from shared.errors import DatabaseUnavailable
 from shared.settings import Settings
 from shared.workers import Identity
 from worker import memory
-from worker.devices import Device
+from worker.devices import Device, require_usable
+from worker.errors import NoSuchDevice
 from worker.stop import StopFlag
 from worker.vitals import Vitals
 
@@ -42,14 +43,22 @@ class Child:
         self._vitals.born(os.getpid())
         try:
             self._build()
+        except NoSuchDevice as error:
+            self._give_up(error)
         except Exception:
             # Without torch, or with a device that is broken, the next child would fare no better.
             logger.exception("child_cannot_start", extra={"device": self._device.name})
             self._stop.fail()
 
+    def _give_up(self, error: NoSuchDevice) -> None:
+        """End the worker: whoever starts it again finds another device, or a device that works again."""
+        logger.error("device_unusable", extra={"device": self._device.name, "reason": str(error)})
+        self._stop.fail()
+
     def _build(self) -> None:
         from worker.context import Context
 
+        require_usable(self._device)
         self._context = Context.build(self._settings, self._device, self._identity, self._stop, self._vitals)
         while not self._stop.is_set():
             try:
@@ -75,12 +84,20 @@ class Child:
             # The job's lease runs out, and it is tried again; this worker goes on.
             logger.exception("task_crashed", extra={"job": job_id})
 
+    def _check_device(self) -> None:
+        """Take no other job on a GPU that failed under this one: in this process, each would fail at once."""
+        try:
+            require_usable(self._device)
+        except NoSuchDevice as error:
+            self._give_up(error)
+
     def _run(self, job_id: str, priority: int) -> None:
         if not self._stop.is_set():
             from worker import task
 
             began = time.monotonic()
             task.run(self._context, job_id, priority)
+            self._check_device()
             if time.monotonic() - began > memory.LONG_SECONDS:
                 memory.give_back()
         elif not self._stop.failed:

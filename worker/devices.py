@@ -54,3 +54,25 @@ def pin(device: Device, environment: MutableMapping[str, str] = os.environ) -> N
     environment["CUDA_VISIBLE_DEVICES"] = device.visible
     environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def require_usable(device: Device) -> None:
+    """Run one kernel on the worker's GPU, in the pinned process. Loads torch.
+
+    Raises:
+        NoSuchDevice: torch cannot: the driver is too old, torch is a build for the CPU or has no kernels for this
+            card, or the GPU has failed.
+    """
+    if device.kind == "cpu":
+        return
+    import torch
+
+    try:
+        float(torch.ones(1, device=device.torch_name).add(1))
+    except (AssertionError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise NoSuchDevice(
+            f"torch {torch.__version__} cannot use {device.name} ({device.visible}): {reason} Update the NVIDIA "
+            "driver, install a torch that is built for it, or start the worker with --device cpu; a GPU that has "
+            "failed may need its machine restarted."
+        ) from error

@@ -173,4 +173,4 @@ class Training(Part):
     engine: Literal["auto", "reference", "fused", "resident", "graphs"] = "auto"
     """Which implementation of the same loop runs it. `reference`: plain PyTorch. `fused`: without autograd, for fully
     connected networks without a weight_average on a CPU. `resident`: with the data on the device. `graphs`: whole steps
-    as CUDA graphs. `auto`: the fastest that fits and is proven, which leaves graphs alone."""
+    as CUDA graphs. `auto`: the fastest that fits, so on a GPU graphs."""

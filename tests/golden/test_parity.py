@@ -144,7 +144,7 @@ NORMALIZED: dict[str, ArchitecturePlan] = {
 def graphs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything of that engine but CUDA's recorder runs on a CPU too, and is under test there."""
     monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
-    monkeypatch.setattr(GraphsEngine, "recorder", Computing())
+    monkeypatch.setattr(GraphsEngine, "recorder", Computing)
 
 
 def both(plan: TrainingPlan, engine: str) -> tuple[Recording, Recording]:
@@ -221,6 +221,13 @@ class TestInFloat64:
         """Plain SGD with decay, whose first layer changes once in a block."""
         plan = dataclasses.replace(MLP, architecture=CHAINS[name], optimizer=OPTIMIZERS["sgd-decay"])
         agree(plan, "fused", 1e-9)
+
+    @pytest.mark.parametrize("batch_size", [5, 8, 44])
+    @pytest.mark.parametrize("name", CHAINS)
+    def test_recorded_blocks_change_nothing(self, name: str, batch_size: int) -> None:
+        """Plain SGD as a GPU's tensor cores take it, whose first layer changes once in eight batches."""
+        plan = dataclasses.replace(MLP, architecture=CHAINS[name], precision="tf32", batch_size=batch_size)
+        agree(plan, "graphs", 1e-9)
 
     @pytest.mark.parametrize("name", NORMALIZED)
     def test_batchnorm(self, name: str) -> None:

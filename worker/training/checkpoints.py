@@ -87,7 +87,7 @@ class Checkpointing:
 def copied(tree: Any) -> Any:
     """The same nest of dictionaries and lists with every tensor copied to the CPU."""
     if isinstance(tree, Tensor):
-        return tree.detach().cpu().clone()
+        return tree.detach().to("cpu", copy=True)
     if isinstance(tree, dict):
         return {key: copied(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):

@@ -103,7 +103,7 @@ def _settled_gpu(plan: TrainingPlan) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # type: ignore[attr-defined]
     before = matmul.fp32_precision, conv.fp32_precision, torch.backends.cudnn.benchmark
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    mode, fill = torch.get_deterministic_debug_mode(), torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     matmul.fp32_precision = conv.fp32_precision = "tf32" if plan.precision == "tf32" else "ieee"
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True)
@@ -113,4 +113,5 @@ def _settled_gpu(plan: TrainingPlan) -> Iterator[None]:
         yield
     finally:
         matmul.fp32_precision, conv.fp32_precision, torch.backends.cudnn.benchmark = before
-        torch.use_deterministic_algorithms(was_deterministic)
+        torch.set_deterministic_debug_mode(mode)
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]

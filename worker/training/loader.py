@@ -41,7 +41,8 @@ class Normalizer:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (N, C, H, W) on a scale from 0 to 1, less the mean, over the deviation of each channel."""
-        scaled = images.to(torch.float32).div(255)
+        # By a tensor: dividing by a number, a GPU would multiply by its reciprocal, which rounds otherwise.
+        scaled = images.to(torch.float32).div(torch.full((), 255.0, dtype=torch.float32, device=images.device))
         return scaled if self.moments is None else scaled.sub_(self.moments[0]).div_(self.moments[1])
 
 

@@ -18,9 +18,9 @@ from worker.training.evaluation import evaluate, mean_cross_entropy
 from worker.training.loader import inputs_of
 from worker.training.networks import needs_two_samples
 from worker.training.plan import TrainingPlan, require
-from worker.training.results import EpochResult, TrainingResult, Weights
+from worker.training.results import EpochResult, TrainingResult
 from worker.training.schedules import learning_rates
-from worker.training.selection import Best, EarlyStopping, copy_weights
+from worker.training.selection import Best, EarlyStopping, copy_weights, on_cpu
 from worker.training.stopwatch import Stopwatch
 from worker.training.tally import Figures, Tally
 
@@ -69,12 +69,14 @@ class Run:
         """The finished run's result."""
         assert self._best.scores is not None
         assert self._last_scores is not None
+        best = on_cpu(self._best.weights)
+        last_is_best = self._best.epoch == self._tally.epoch - 1
         logits = {"best": self._best.scores, "last": self._last_scores}
         labels, classes = self._data.val.labels, self._data.classes
         return TrainingResult(
             epochs=self._tally.epoch - 1,
             best_epoch=self._best.epoch,
-            weights={"best": self._best.weights, "last": self._last_weights()},
+            weights={"best": best, "last": best if last_is_best else copy_weights(self._engine.network)},
             evaluations={name: evaluate(scores, labels, classes) for name, scores in logits.items()},
             logits=logits,
             inputs=inputs_of(self._plan, self._data),
@@ -84,11 +86,6 @@ class Run:
             stopped_early=self._stopped_early,
             seconds=self._stopwatch.total_seconds(),
         )
-
-    def _last_weights(self) -> Weights:
-        """The best ones themselves where the last epoch was the best."""
-        last_is_best = self._best.epoch == self._tally.epoch - 1
-        return self._best.weights if last_is_best else copy_weights(self._engine.network)
 
     def state(self) -> State:
         """A copy of everything, to go on from. Only at a boundary."""

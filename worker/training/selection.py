@@ -13,14 +13,21 @@ from worker.training.results import EpochResult, Weights
 
 def copy_weights(network: nn.Module) -> Weights:
     """Parameters and buffers by name, copied to the CPU."""
-    return {
-        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, value in network.state_dict().items()
-    }
+    return on_cpu(network.state_dict(), copy=True)
+
+
+def on_cpu(weights: Weights, *, copy: bool = False) -> Weights:
+    """Weights by name on the CPU, contiguous; copied, if asked for, even where they already are."""
+    order = torch.contiguous_format
+    return {name: value.detach().to("cpu", copy=copy, memory_format=order) for name, value in weights.items()}
 
 
 class Best:
-    """The epoch with the highest validation accuracy, the earliest of equals, with its weights and scores."""
+    """The epoch with the highest validation accuracy, the earliest of equals, with its weights and scores.
+
+    The weights stay on their device: fetching megabytes from a GPU whenever an epoch is the best so far would take
+    longer than the epoch.
+    """
 
     def __init__(self) -> None:
         self.epoch = 0
@@ -32,7 +39,7 @@ class Best:
         """Keep this epoch's weights and validation scores if it is the best so far."""
         if result.val_accuracy > self.accuracy:
             self.epoch, self.accuracy = result.epoch, result.val_accuracy
-            self.weights, self.scores = copy_weights(network), scores
+            self.weights, self.scores = _kept(network.state_dict(), self.weights), scores
 
     def state(self) -> dict[str, Any]:
         """Everything, to go on from."""
@@ -41,6 +48,17 @@ class Best:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         vars(self).update(state)
+
+
+def _kept(weights: Weights, before: Weights) -> Weights:
+    """A copy of the weights, in the place of the one before where that is on the same GPU."""
+    if any(value.device.type == "cpu" for value in weights.values()):
+        return on_cpu(weights, copy=True)
+    if not before or any(value.device.type == "cpu" for value in before.values()):
+        return {name: value.detach().clone() for name, value in weights.items()}
+    with torch.no_grad():
+        torch._foreach_copy_([*before.values()], [weights[name].detach() for name in before])
+    return before
 
 
 class EarlyStopping:

@@ -54,14 +54,17 @@ class Tally:
 
     def require_finite(self, first: int = 0) -> None:
         """Raise NonFiniteLoss for the first batch from number `first` (from 0) on whose loss is not finite."""
-        for number, loss in enumerate(self._losses[first : self.batches].tolist(), start=first + 1):
+        self._require_finite(self._losses[first : self.batches].tolist(), first)
+
+    def _require_finite(self, losses: list[float], first: int) -> None:
+        for number, loss in enumerate(losses, start=first + 1):
             if not math.isfinite(loss):
                 raise NonFiniteLoss(loss, self.epoch, number)
 
     def figures(self) -> Figures:
         """The finished epoch's figures. Raises NonFiniteLoss."""
-        self.require_finite()
         losses = self._losses.tolist()
+        self._require_finite(losses, 0)
         sizes = [self._batch_size] * len(losses)
         sizes[-1] = self._samples - self._batch_size * (len(losses) - 1)
         mean = math.fsum(loss * size for loss, size in zip(losses, sizes, strict=True)) / self._samples

@@ -9,10 +9,11 @@ import torch
 from worker.training.checkpoints import Checkpointing, State
 from worker.training.datasets import LoadedDataset
 from worker.training.devices import device_errors, settled
-from worker.training.errors import StopRequested
+from worker.training.errors import OutOfDeviceMemory, StopRequested
 from worker.training.plan import TrainingPlan
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.run import Run
+from worker.training.sizing import with_size_that_fits
 
 
 def train(
@@ -43,19 +44,31 @@ def train(
         TrainingError: DeviceUnavailable, OutOfDeviceMemory, NonFiniteLoss, CheckpointUnreadable or InvalidPlan.
         JobInterrupted: what `check` raised.
     """
-    with settled(plan, device), device_errors(device):
-        run = Run(plan, data, device, engine or plan.engine, resume)
+    name = engine or plan.engine
+    with settled(plan, device):
+        try:
+            with device_errors(device):
+                return _train(Run(plan, data, device, name, resume), on_epoch, check, checkpoints)
+        except OutOfDeviceMemory as error:
+            raise with_size_that_fits(error, plan, data, device, name) from error.__cause__
 
-        def boundary() -> None:
-            try:
-                check()
-            except StopRequested:
-                if checkpoints is not None:
-                    checkpoints.save_now(run.state)
-                raise
+
+def _train(
+    run: Run,
+    on_epoch: Callable[[EpochResult], None],
+    check: Callable[[], None],
+    checkpoints: Checkpointing | None,
+) -> TrainingResult:
+    def boundary() -> None:
+        try:
+            check()
+        except StopRequested:
             if checkpoints is not None:
-                checkpoints.at_boundary(run.state)
+                checkpoints.save_now(run.state)
+            raise
+        if checkpoints is not None:
+            checkpoints.at_boundary(run.state)
 
-        while not run.finished:
-            on_epoch(run.run_epoch(boundary))
-        return run.result()
+    while not run.finished:
+        on_epoch(run.run_epoch(boundary))
+    return run.result()

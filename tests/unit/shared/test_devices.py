@@ -10,11 +10,15 @@ import pytest
 from shared import devices
 
 
+def says(monkeypatch: pytest.MonkeyPatch, listing: str, code: int = 0) -> None:
+    """A machine whose `nvidia-smi -L` gives this."""
+    told = subprocess.CompletedProcess(["nvidia-smi"], code, stdout=listing)
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_kwargs: told)
+
+
 def installed(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     """A machine with so many GPUs."""
-    listing = "".join(f"GPU {index}: NVIDIA H100 (UUID: GPU-{index})\n  MIG 1g\n" for index in range(count))
-    told = subprocess.CompletedProcess(["nvidia-smi"], 0, stdout=listing)
-    monkeypatch.setattr(subprocess, "run", lambda *_args, **_kwargs: told)
+    says(monkeypatch, "".join(f"GPU {index}: NVIDIA H100 (UUID: GPU-{index})\n" for index in range(count)))
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,8 @@ def installed(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
         (" 1 , 2 ", ("1", "2")),
         ("GPU-abc,MIG-def", ("GPU-abc", "MIG-def")),
         ("none", ()),
+        ("0,0,1", ("0", "1")),
+        ("MIG-a,MIG-b,MIG-a", ("MIG-a", "MIG-b")),
     ],
     ids=repr,
 )
@@ -61,3 +67,36 @@ def test_no_tool_to_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     for name in ("0000:01:00.0", "0000:02:00.0"):
         (tmp_path / "gpus" / name).mkdir(parents=True)
     assert devices.visible_gpus({}) == ("0", "1")
+
+
+PARTED = """\
+GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-1a2b)
+  MIG 3g.40gb     Device  0: (UUID: MIG-aaaa-1)
+  MIG 3g.40gb     Device  1: (UUID: MIG-bbbb-2)
+GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-3c4d)
+"""
+
+
+def test_every_part_of_a_divided_gpu_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, since CUDA numbers GPUs alone; a GPU that is whole has its number."""
+    says(monkeypatch, PARTED)
+    assert devices.visible_gpus({}) == ("MIG-aaaa-1", "MIG-bbbb-2", "1")
+    assert devices.visible_gpus({"CUDA_VISIBLE_DEVICES": "MIG-bbbb-2,1"}) == ("MIG-bbbb-2", "1")
+
+
+def test_a_gpu_that_has_failed_takes_no_other_along(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`nvidia-smi` ends with an error then, after listing the others; the driver's folder still shows all."""
+    monkeypatch.setattr(devices, "DRIVER_GPUS", tmp_path)
+    for name in ("0000:01:00.0", "0000:02:00.0"):
+        (tmp_path / name).mkdir()
+    lost = "Unable to determine the device handle for GPU0000:01:00.0: Unknown Error\n"
+    says(monkeypatch, f"{lost}GPU 0: NVIDIA H100 (UUID: GPU-3c4d)\n", code=255)
+    assert devices.visible_gpus({}) == ("0",)
+
+
+def test_a_driver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its folder is counted."""
+    monkeypatch.setattr(devices, "DRIVER_GPUS", tmp_path)
+    (tmp_path / "0000:01:00.0").mkdir()
+    says(monkeypatch, "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n", code=9)
+    assert devices.visible_gpus({}) == ("0",)

@@ -299,8 +299,8 @@ def test_faults_that_need_somebody_to_act(error: Exception) -> None:
     assert not passes(error)
 
 
-class TestRoot:
-    def test_two_threads_that_make_it_at_once(self, tmp_path: Path) -> None:
+class TestTwoThreads:
+    def test_they_make_one_root_at_once(self, tmp_path: Path) -> None:
         """The one that looked before the other had marked the folder does not take it for unmounted."""
 
         class Overtaken(LocalRoot):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from tests.unit.training.tiny import CPU, tiny_plan
+from worker.training import devices as devices_module
 from worker.training.devices import capability, deterministic, device_errors, environment, settled
 from worker.training.errors import DeviceUnavailable, OutOfDeviceMemory
+from worker.training.plan import Precision
 
 
 def test_threads_are_the_plans_and_then_put_back() -> None:
@@ -25,6 +32,57 @@ def test_threads_are_put_back_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), settled(tiny_plan(threads=before + 1), CPU):
         raise ZeroDivisionError
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("precision, products", [("fp32", "ieee"), ("bf16", "ieee"), ("tf32", "tf32")])
+def test_a_gpu_is_settled_and_left_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, precision: Precision, products: str
+) -> None:
+    """Deterministic kernels, cuBLAS' workspace, no trials by cuDNN, products as the precision says. No GPU is asked."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    before = gpu_settings()
+    with settled(tiny_plan(precision=precision), torch.device("cuda:0")):
+        assert gpu_settings() == (2, products, products, False, False)
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        torch.use_deterministic_algorithms(True, warn_only=True)  # as where a kernel is missing
+    assert gpu_settings() == before
+
+
+def gpu_settings() -> tuple[int, str, str, bool, bool]:
+    """Everything that decides how a GPU computes."""
+    backends: Any = torch.backends
+    return (
+        torch.get_deterministic_debug_mode(),
+        backends.cuda.matmul.fp32_precision,
+        backends.cudnn.conv.fp32_precision,
+        backends.cudnn.benchmark,
+        torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
+    )
+
+
+def test_a_kernel_that_is_missing_costs_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial allows it from then on, where torch refuses for want of a deterministic one; and only then."""
+    batch = (torch.zeros(2, 1), torch.zeros(2, dtype=torch.int64))
+    on_a_gpu = (SimpleNamespace(device=torch.device("cuda:0")), batch[1])
+    modes: list[bool] = []
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: nullcontext())
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda _, warn_only: modes.append(warn_only))
+    for message, expected in (("cumsum_cuda has no deterministic implementation", [True]), ("out of bounds", [])):
+        modes.clear()
+
+        def fail(*_: object, message: str = message) -> None:
+            raise RuntimeError(message)
+
+        monkeypatch.setattr(devices_module, "mean_loss", fail)
+        monkeypatch.setattr(devices_module, "deepcopy", lambda _: lambda images: images)
+        if expected:
+            assert not deterministic(nn.Linear(1, 1), on_a_gpu)  # type: ignore[arg-type]
+        else:
+            with pytest.raises(RuntimeError, match=message):
+                deterministic(nn.Linear(1, 1), on_a_gpu)  # type: ignore[arg-type]
+        assert modes == expected
 
 
 def test_a_gpu_that_is_not_there_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,17 +141,3 @@ def test_the_environment_says_what_rounding_depends_on() -> None:
 def test_a_cpu_is_always_deterministic() -> None:
     """No batch is tried there."""
     assert deterministic(nn.Linear(1, 1), (torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)))
-
-
-@pytest.mark.gpu
-def test_a_gpu_is_set_to_deterministic_kernels() -> None:
-    """Within a run kernels are deterministic and products are what the precision says; afterwards as before."""
-    if not torch.cuda.is_available():
-        pytest.skip("no GPU")
-    device = torch.device("cuda:0")
-    with settled(tiny_plan(precision="tf32"), device):
-        assert torch.are_deterministic_algorithms_enabled()
-        assert torch.backends.cuda.matmul.fp32_precision == "tf32"
-    with settled(tiny_plan(), device):
-        assert torch.backends.cuda.matmul.fp32_precision == "ieee"
-    assert not torch.are_deterministic_algorithms_enabled()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.unit.training.tiny import CONVNET, CPU, Recording, every_state, raises_after, timeless, tiny_data, tiny_plan
 from worker.training import devices
@@ -25,6 +26,7 @@ from worker.training.plan import (
     WeightAveragePlan,
 )
 from worker.training.results import EpochResult, TrainingResult
+from worker.training.run import Run
 from worker.training.trainer import train
 
 DATA = tiny_data()
@@ -193,3 +195,18 @@ def test_another_processor_costs_the_promise(monkeypatch: pytest.MonkeyPatch) ->
         patch.setattr(devices, "capability", lambda _: "another processor")
         assert not resumed(plan, states[0], checkpoints=every_state(elsewhere)).result.exact
         assert not resumed(plan, elsewhere[2]).result.exact
+
+
+def test_a_gpus_generator_is_part_of_a_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What dropout draws there goes on where it was. A stand-in for the GPU: its generator alone is asked for."""
+    there = torch.arange(16, dtype=torch.uint8)
+    restored: list[Tensor] = []
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: there)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: restored.append(state))
+    run = Run(tiny_plan(), DATA, CPU, "reference")
+    run._device = torch.device("cuda:0")
+    states = run._random_state()
+    assert torch.equal(states["cuda"], there)
+    assert torch.equal(states["cpu"], torch.get_rng_state())
+    run._restore_random_state(states)
+    assert torch.equal(restored[0], there)

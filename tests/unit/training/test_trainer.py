@@ -58,6 +58,7 @@ def by_hand(plan: TrainingPlan) -> tuple[list[float], nn.Module]:
     return losses, network
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_it_is_the_plain_loop() -> None:
     """Losses and weights are those of a loop written out by hand with the same seed."""
     plan = tiny_plan(seed=8)
@@ -207,20 +208,6 @@ def test_the_images_are_left_as_they_are() -> None:
     Recording(tiny_plan(), data)
     assert torch.equal(data.train.images, before.images)
     assert torch.equal(data.train.labels, before.labels)
-
-
-@pytest.mark.gpu
-def test_a_gpu_trains_the_same_network_and_resumes() -> None:
-    """On a GPU, two runs give the same bits, close to the CPU's."""
-    if not torch.cuda.is_available():
-        pytest.skip("no GPU")
-    device = torch.device("cuda:0")
-    runs: list[list[EpochResult]] = [[], []]
-    for epochs in runs:
-        train(tiny_plan(), DATA, device, on_epoch=epochs.append, check=lambda: None)
-    assert [timeless(epoch) for epoch in runs[0]] == [timeless(epoch) for epoch in runs[1]]
-    expected = Recording(tiny_plan(), DATA).epochs[-1].train_loss
-    assert runs[0][-1].train_loss == pytest.approx(expected, rel=1e-4)
 
 
 def test_weights_that_are_best_and_last_are_there_once() -> None:

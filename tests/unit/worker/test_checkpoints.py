@@ -120,6 +120,19 @@ def test_a_foreign_state_is_refused_and_the_run_starts_over(
     assert f"its {field} is" in notes[0]
 
 
+def test_a_state_of_another_engine_is_adopted_where_the_run_may(
+    store: CheckpointStore, db: FlakyDatabase, storage: Storage, claim: Claim
+) -> None:
+    """After an upgrade that takes another engine for the same job, a running one goes on with its own."""
+    store.save(_state(1))
+    origin, notes, following = {**ORIGIN, "engine": "newer"}, list[str](), _next_attempt(db, storage, claim)
+    state, exact = following.latest(origin, notes.append, adopts=lambda name: name == "reference")
+    assert state is not None
+    assert (state.origin["engine"], exact, notes) == ("reference", True, [])
+    refused, _ = following.latest(origin, notes.append, adopts=lambda _: False)
+    assert refused is None
+
+
 @pytest.mark.parametrize("field", ["torch", "capability", "cuda"])
 def test_a_state_of_another_version_or_model_is_used_and_said_to_be_inexact(
     store: CheckpointStore, db: FlakyDatabase, storage: Storage, claim: Claim, field: str

@@ -21,6 +21,8 @@ from worker import memory
 from worker.child import Child
 from worker.context import Context
 from worker.delivery import LateRequest
+from worker.devices import Device
+from worker.errors import NoSuchDevice
 from worker.loading import Loader
 from worker.stop import StopFlag
 from worker.vitals import Vitals
@@ -110,6 +112,42 @@ class TestChild:
         assert context.stop.failed
         assert not context.vitals.idle
         child.run("0192", 5)
+
+    @pytest.fixture
+    def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A GPU that torch cannot use."""
+
+        def refuse(device: Device) -> None:
+            raise NoSuchDevice(f"torch cannot use {device.name}: the driver is too old.")
+
+        monkeypatch.setattr(child_module, "require_usable", refuse)
+
+    def test_a_device_that_cannot_be_used_ends_the_worker(
+        self, context: Context, broken: None, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Before it takes a message; the log says why, in one line."""
+        self._child(context).start()
+        assert isinstance(context.stop, StopFlag)
+        assert context.stop.failed
+        assert not context.vitals.idle
+        (record,) = [record for record in caplog.records if record.message == "device_unusable"]
+        assert record.__dict__["reason"] == "torch cannot use cpu: the driver is too old."
+        assert record.exc_info is None
+
+    def test_a_device_that_fails_under_a_job_gets_no_other(
+        self, context: Context, broken: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its process could only fail them too; another worker takes them, or this one when it starts again."""
+        from worker import task
+
+        ran: list[str] = []
+        monkeypatch.setattr(task, "run", lambda _context, job_id, _priority: ran.append(job_id))
+        child = self._child(context)
+        child.run("0192", 5)
+        child.run("0193", 5)
+        assert ran == ["0192"]
+        assert isinstance(context.stop, StopFlag)
+        assert context.stop.failed
 
     def test_a_message_that_comes_after_the_stop_is_given_back(self, context: Context, db: FlakyDatabase) -> None:
         """Another worker may have it at once."""

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+import torch
 
 from tests.servers import wait_until
 from worker import devices, launch
-from worker.devices import Device, pin, resolve
+from worker.devices import Device, pin, require_usable, resolve
 from worker.errors import NoSuchDevice
 
 GPUS = ("GPU-a", "MIG-b")
@@ -78,6 +79,50 @@ class TestPin:
             environment = dict(given)
             pin(Device("cuda:0", "cuda", "0"), environment)
             assert environment["CUBLAS_WORKSPACE_CONFIG"] == given.get("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+class TestUsable:
+    """Under stand-ins for torch: what it says on machines that nobody has at hand."""
+
+    GPU = Device("cuda:1", "cuda", "MIG-b")
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("The NVIDIA driver on your system is too old (found version 11040)."),
+            AssertionError("Torch not compiled with CUDA enabled"),
+            torch.AcceleratorError(
+                "CUDA error: no kernel image is available for execution on the device\nCompile with"
+            ),
+            RuntimeError("No CUDA GPUs are available"),
+        ],
+        ids=["driver too old", "build for the CPU", "card too old", "vanished"],
+    )
+    def test_a_gpu_that_torch_cannot_use_is_said_so(self, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        """With torch's reason, in one line, and what to do."""
+
+        def fail(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(torch, "ones", fail)
+        with pytest.raises(NoSuchDevice) as raised:
+            require_usable(self.GPU)
+        message = str(raised.value)
+        assert str(error).split("\n")[0] in message
+        assert "cuda:1 (MIG-b)" in message
+        assert "driver" in message
+        assert "--device cpu" in message
+        assert "\n" not in message
+
+    def test_one_that_works_passes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A kernel ran."""
+        monkeypatch.setattr(Device, "torch_name", "cpu")
+        require_usable(self.GPU)
+
+    def test_a_cpu_needs_no_trial(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nothing is asked of torch."""
+        monkeypatch.delattr(torch, "ones")
+        require_usable(Device("cpu", "cpu", ""))
 
 
 class TestCommand:

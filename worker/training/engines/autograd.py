@@ -15,6 +15,7 @@ from worker.training.engines.optimizer import Optimizer, Rate
 from worker.training.engines.program import Program, ResidentLoop
 from worker.training.engines.quick_linear import quicken
 from worker.training.engines.updates import each_rate, rates_for
+from worker.training.evaluation import BATCH_SIZE
 from worker.training.losses import mean_loss
 from worker.training.plan import LayerPlan, LayersPlan, TorchvisionPlan, TrainingPlan
 from worker.training.torchvision_networks import DROPOUT_ON_IMAGES
@@ -25,6 +26,8 @@ class AutogradProgram:
 
     Convolutions run with the channels last, which their kernels want: one and a half times as fast on a CPU.
     """
+
+    predicted = BATCH_SIZE
 
     def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
         self._plan, self._device, self._trained, self._recorded = plan, device, network, recorded

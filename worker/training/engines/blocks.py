@@ -12,7 +12,8 @@ _ROWS = {"bf16": 384, "fp32": 256, "tf32": 256}
 """In a block, at most. The Gram matrix' share of the work grows with them, and falls with the first layer's width."""
 _FLOPS = 12e9  # a quarter of a second at 48 GFLOP/s: boundaries come no further apart
 
-_MOST_RECORDED, _ROWS_RECORDED = 32, 4096
+_MOST_RECORDED, _ROWS_RECORDED = 16, 4096  # the first of each shape are computed, forty times as slowly
+_ROWS_LAZY = 512
 _FLOPS_RECORDED = 1e12  # a quarter of a second at 4 TFLOP/s
 
 
@@ -30,6 +31,18 @@ def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]], *, 
 def recorded_batches(plan: TrainingPlan) -> int:
     """1 or more: those recorded as one piece, for any network."""
     return max(1, min(_MOST_RECORDED, _ROWS_RECORDED // plan.batch_size))
+
+
+def recorded_lazy_batches(plan: TrainingPlan, weight: Sequence[int]) -> int:
+    """1 or more: the recorded batches after which the first layer's weight (O, I) changes.
+
+    More than one for plain SGD on a GPU's tensor cores, to which products of few rows are too small. In full precision
+    the Gram matrix would cost more than it saves.
+    """
+    plain = plan.optimizer.kind == "sgd" and not plan.optimizer.momentum and not plan.optimizer.weight_decay
+    if not plain or plan.precision == "fp32":
+        return 1
+    return max(1, min(_MOST, _ROWS_LAZY // plan.batch_size, weight[1] // 2 // plan.batch_size))
 
 
 def _decays_fast(plan: TrainingPlan) -> bool:

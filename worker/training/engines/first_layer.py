@@ -116,3 +116,54 @@ class LazyFirstLayer:
         self._shrink = shrink
         for number, mixing in enumerate(self._mixing):
             mixing[:, -len(self._one) :] = self._one * shrink**number
+
+
+class RecordedLazyFirstLayer:
+    """The same where steps are recorded and weights do not decay; its bias changes with its weight.
+
+    A bias is the weight of an input that is always one, so it adds one to each entry of the Gram matrix. Products with
+    W_0 are corrected in place, in the form in which a GPU's product adds to what is there.
+
+    Args:
+        layer: the network's first.
+        rows: after so many, which are whole batches, its parameters change.
+    """
+
+    def __init__(self, layer: Layer, rows: int) -> None:
+        self._layer, self._size = layer, rows
+        self._inputs = self._block = self._mixed = self._gram = torch.empty(0)
+        self._first = 0
+
+    def begin(self, inputs: Tensor) -> None:
+        """See `FirstLayer`."""
+        self._inputs = inputs
+
+    def forward(self, number: int, rows: slice) -> Tensor:
+        """See `FirstLayer`."""
+        del number
+        if rows.start % self._size == 0:
+            self._start(rows.start)
+        first, last = rows.start - self._first, rows.stop - self._first
+        product = self._mixed[first:last]
+        if first:
+            product.addmm_(self._gram[first:last, :first], self._mixed[:first], alpha=-1)
+        return self._layer.activated_product(product)
+
+    def backward(self, number: int, rows: slice, gradient: Tensor) -> None:
+        """See `FirstLayer`."""
+        del number
+        first, last = rows.start - self._first, rows.stop - self._first
+        self._mixed[first:last] = gradient
+        if last == len(self._block):
+            self._layer.subtract_from_weight(self._mixed, self._block)
+            self._layer.subtract_from_bias(self._mixed)
+
+    def finish(self, batches: int) -> None:
+        """See `FirstLayer`: the block's last batch has changed the parameters."""
+
+    def _start(self, first: int) -> None:
+        self._first, self._block = first, self._inputs[first : first + self._size]
+        self._mixed = self._layer.biased_product(self._block)
+        self._gram = linear(self._block, self._block)
+        if self._layer.bias is not None:
+            self._gram.add_(1)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from worker.training.engines.blocks import batches_in_a_block
-from worker.training.engines.first_layer import EagerFirstLayer, FirstLayer, LazyFirstLayer
+from worker.training.engines.blocks import batches_in_a_block, recorded_lazy_batches
+from worker.training.engines.first_layer import EagerFirstLayer, FirstLayer, LazyFirstLayer, RecordedLazyFirstLayer
 from worker.training.engines.layers import is_fully_connected, layers_of
 from worker.training.engines.objective import Objective
 from worker.training.engines.program import Program, ResidentLoop
 from worker.training.engines.updates import InPlace, rates_for, update_of
+from worker.training.evaluation import BATCH_SIZE
 from worker.training.plan import TrainingPlan
+
+Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class FusedProgram:
     """Forward, backward and step are one hand-written sequence of products.
 
-    The first layer's weights change once in a block of batches where that pays (see `first_layer`); on a GPU, where
-    blocks are there to be recorded, they change after every batch.
+    The first layer's weights change once in a block of batches where that pays (see `first_layer`).
     """
+
+    predicted = BATCH_SIZE
 
     @staticmethod
     def fits(plan: TrainingPlan) -> bool:
@@ -38,9 +43,7 @@ class FusedProgram:
         self.batches = batches_in_a_block(plan, [layer.weight.shape for layer in layers], recorded=recorded)
         self._objective = Objective(len(plan.dataset.classes), plan.label_smoothing, device, weight.dtype)
         self._update = update_of(plan.optimizer, layers, recorded=recorded)
-        self._first_layer: FirstLayer = EagerFirstLayer(self._first, self._update)
-        if isinstance(self._update, InPlace) and self.batches > 1 and not recorded:
-            self._first_layer = LazyFirstLayer(self._first, self._update, plan.batch_size, self.batches)
+        self._first_layer = self._first_layer_of(plan)
 
     def rows(self, images: Tensor) -> Tensor:
         """See `Program`: flat (N, features), in the type of the products."""
@@ -61,12 +64,13 @@ class FusedProgram:
         self._update.begin_block(rates)
         self._first_layer.begin(rows)
         batches = list(self._batches(len(rows)))
-        scores = [self._step(number, batch, targets) for number, batch in enumerate(batches)]
+        gradients = self._gradients(targets, batches)
+        scores = [self._step(number, batch, gradients[number]) for number, batch in enumerate(batches)]
         self._first_layer.finish(len(batches))
+        self._update.settle()
         log_probabilities = torch.cat(scores)
         losses = self._objective.losses(log_probabilities, targets)
-        means = torch.stack([losses[batch].mean() for batch in batches])
-        return means, (log_probabilities.argmax(-1) == labels).sum()
+        return self._means(losses, batches), (log_probabilities.argmax(-1) == labels).sum()
 
     @torch.no_grad()
     def predict(self, rows: Tensor) -> Tensor:
@@ -86,14 +90,39 @@ class FusedProgram:
         for layer in (self._first, *self._others):
             layer.refresh()
 
-    def _step(self, number: int, batch: slice, targets: Tensor) -> Tensor:
+    def _first_layer_of(self, plan: TrainingPlan) -> FirstLayer:
+        if isinstance(self._update, InPlace) and self.batches > 1:
+            return LazyFirstLayer(self._first, self._update, plan.batch_size, self.batches)
+        batches = recorded_lazy_batches(plan, self._first.weight.shape) if self._recorded else 1
+        if batches > 1:
+            return RecordedLazyFirstLayer(self._first, plan.batch_size * batches)
+        return EagerFirstLayer(self._first, self._update)
+
+    def _means(self, losses: Tensor, batches: list[slice]) -> Tensor:
+        """The mean of each batch (k), the last of which may be short. On a GPU all whole ones at once."""
+        if not self._recorded:
+            return torch.stack([losses[batch].mean() for batch in batches])
+        whole = len(losses) // self._batch_size
+        means = losses[: whole * self._batch_size].view(whole, self._batch_size).mean(1)
+        return means if whole == len(batches) else torch.cat((means, losses[batches[-1]].mean()[None]))
+
+    def _gradients(self, targets: Tensor, batches: list[slice]) -> list[Gradient]:
+        """Of each batch: what makes of its scores their log-probabilities, and the scaled gradient by the scores."""
+        scales = self._update.gradient_scales(batches)
+        if isinstance(scales, Tensor):
+            weighted = targets * -scales
+            return [partial(self._objective.weighted_gradient, weighted=weighted[batch]) for batch in batches]
+        pairs = zip(batches, scales, strict=True)
+        return [partial(self._objective.gradient, targets=targets[batch], scale=scale) for batch, scale in pairs]
+
+    def _step(self, number: int, batch: slice, gradient_of: Gradient) -> Tensor:
         """The step of the block's batch of this number: its log-probabilities, before it."""
         self._update.begin_step(number)
         outputs = self._first_layer.forward(number, batch)
+        self._update.settle()
         for layer in self._others:
             outputs = layer.forward(outputs)
-        scale = self._update.gradient_scale(batch.stop - batch.start)
-        log_probabilities, gradient = self._objective.gradient(outputs, targets[batch], scale)
+        log_probabilities, gradient = gradient_of(outputs)
         self._first_layer.backward(number, batch, self._backward(gradient.to(self._dtype)))
         self._update.finish()
         return log_probabilities

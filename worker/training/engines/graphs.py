@@ -5,27 +5,33 @@ leave a GPU idle nine tenths of the time. A program is a function of tensors at 
 can be recorded: forward, backward, update and figures, dropout's draws included (CUDA's generator counts recorded draws
 as it counts others). Only picking a block's images, and augmenting them, is launched as usual, a few kernels a block.
 
-Not yet run on a GPU: all but `CudaGraphs` and `CudaGraph` is tested on a CPU, with a recorder that computes. Should a
-recording fail, the run goes on without.
+All but `CudaGraphs` and `CudaGraph` is tested on a CPU too, with a recorder that computes; the whole on a GPU, by `make
+gpu`. Should a recording fail, the run goes on without.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from worker.training.engines.autograd import AutogradProgram
+from worker.training.engines.branch import stream_beside
 from worker.training.engines.fused import FusedProgram
 from worker.training.engines.program import Program, ResidentLoop
 from worker.training.plan import TrainingPlan
 
 Tensors = tuple[Tensor, ...]
 Function = Callable[..., Tensors]
+
+_BATCHES_PREDICTED = 8
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +40,7 @@ class Recording(Protocol):
     """A function of tensors that can be played again."""
 
     def play(self, arguments: Tensors) -> Tensors:
-        """What the function gives; valid until the next time."""
+        """What the function gives; valid until the recorder's next recording is played."""
 
 
 class Recorder(Protocol):
@@ -47,22 +53,31 @@ class Recorder(Protocol):
         """Record it without computing anything. Raises RuntimeError where it does what cannot be recorded."""
 
 
+class Permission:
+    """Whether anything of a program may be recorded: all of it until something cannot be.
+
+    What was recorded before is not played any more then: see `CudaGraphs.record`.
+    """
+
+    def __init__(self) -> None:
+        self.granted = True
+
+
 class Recorded:
     """A function of tensors that is computed for the first arguments of each shape, then recorded, then played."""
 
-    def __init__(self, function: Function, recorder: Recorder) -> None:
-        self._function, self._recorder = function, recorder
+    def __init__(self, function: Function, recorder: Recorder, permission: Permission) -> None:
+        self._function, self._recorder, self._permission = function, recorder, permission
         self._recordings: dict[tuple[torch.Size, ...], Recording] = {}
         self._seen: set[tuple[torch.Size, ...]] = set()
-        self._can_record = True
 
     def __call__(self, *arguments: Tensor) -> Tensors:
-        """What the function gives; valid until the next call with the same shapes."""
+        """What the function gives; valid until the next call of anything that the recorder recorded."""
         shapes = tuple(argument.shape for argument in arguments)
-        if shapes in self._seen and shapes not in self._recordings and self._can_record:
+        if shapes in self._seen and shapes not in self._recordings and self._permission.granted:
             self._record(shapes, arguments)
         self._seen.add(shapes)
-        if shapes in self._recordings:
+        if shapes in self._recordings and self._permission.granted:
             return self._recordings[shapes].play(arguments)
         return self._recorder.compute(self._function, arguments)
 
@@ -71,16 +86,21 @@ class Recorded:
             self._recordings[shapes] = self._recorder.record(self._function, arguments)
         except RuntimeError as error:  # nothing has been computed: the same steps can be launched as usual, only slower
             log.warning("steps_not_recorded", extra={"reason": str(error)})
-            self._can_record = False
+            self._permission.granted = False
 
 
 class CudaGraphs:
-    """Records by CUDA graphs."""
+    """Records by CUDA graphs, on one stream: that on which the first arguments are computed.
 
-    @staticmethod
-    def compute(function: Function, arguments: Tensors) -> Tensors:
+    The graphs of one recorder share their memory: what one gives is valid until any other is played.
+    """
+
+    def __init__(self) -> None:
+        self._pool: Any = None
+
+    def compute(self, function: Function, arguments: Tensors) -> Tensors:
         """See `Recorder`: on another stream than usual, as the first run before a recording is to be."""
-        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        here, aside = torch.cuda.current_stream(), _aside()
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
             results = function(*arguments)
@@ -91,14 +111,41 @@ class CudaGraphs:
             result.record_stream(here)
         return results
 
-    @staticmethod
-    def record(function: Function, arguments: Tensors) -> Recording:
-        """See `Recorder`."""
+    def record(self, function: Function, arguments: Tensors) -> Recording:
+        """See `Recorder`. Where it fails, random draws of earlier recordings are no part of the generator any more."""
         fixed = tuple(argument.clone() for argument in arguments)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        recording = torch.cuda.graph(graph, pool=self._pool, stream=_aside(), capture_error_mode="thread_local")
+        with _undisturbed(), recording:
             results = function(*fixed)
+        self._pool = graph.pool()
         return CudaGraph(graph, fixed, results)
+
+
+def _aside() -> torch.cuda.Stream:
+    return stream_beside(torch.device("cuda", torch.cuda.current_device()), "recording")
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """While steps are recorded: no garbage is collected, and a failure leaves torch as it was.
+
+    The graph of an earlier run, destroyed in the middle of a recording, would break it. Where one fails, torch leaves
+    its own stream behind, and its generator as if it were still recording, so that nothing could be drawn any more: the
+    generator goes on with a copy of its state.
+    """
+    here, collecting = torch.cuda.current_stream(), gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    except BaseException:
+        torch.cuda.set_stream(here)
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        generator.graphsafe_set_state(generator.clone_state())
+        raise
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -122,10 +169,12 @@ class RecordedProgram:
 
     def __init__(self, program: Program, recorder: Recorder) -> None:
         self.batches, self.network = program.batches, program.network
+        self.predicted = _BATCHES_PREDICTED * program.predicted
         self.rows, self.images, self.rates = program.rows, program.images, program.rates
         self.state, self.restore = program.state, program.restore
-        self._train_on = Recorded(program.train_on, recorder)
-        self._predict = Recorded(lambda rows: (program.predict(rows),), recorder)
+        permission = Permission()
+        self._train_on = Recorded(program.train_on, recorder, permission)
+        self._predict = Recorded(partial(_predicted, program), recorder, permission)
 
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
@@ -137,11 +186,16 @@ class RecordedProgram:
         return self._predict(rows)[0]
 
 
+def _predicted(program: Program, rows: Tensor) -> Tensors:
+    """Scores of several calls' rows, each call with as many as without a recording: rounding depends on it."""
+    return (torch.cat([program.predict(part) for part in torch.split(rows, program.predicted)]),)
+
+
 class GraphsEngine(ResidentLoop):
-    """Any network on a GPU; boundaries come after blocks of up to 32 batches, all of which are one graph."""
+    """Any network on a GPU; boundaries come after blocks of up to 16 batches, all of which are one graph."""
 
     name: ClassVar[str] = "graphs"
-    recorder: ClassVar[Recorder] = CudaGraphs()
+    recorder: ClassVar[Callable[[], Recorder]] = CudaGraphs
 
     @staticmethod
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
@@ -153,4 +207,4 @@ class GraphsEngine(ResidentLoop):
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
         """See `ResidentLoop.program`."""
         kind = FusedProgram if FusedProgram.fits(plan) else AutogradProgram
-        return RecordedProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder)
+        return RecordedProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder())

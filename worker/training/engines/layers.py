@@ -29,6 +29,7 @@ class Layer:
         self._weight = self.weight.to(dtype)
         self._bias = None if self.bias is None else self.bias.to(dtype)
         self._after: list[Pointwise] = []
+        self._ones: dict[int, Tensor] = {}
         self.inputs: Tensor | None = None
 
     def append(self, function: Pointwise) -> None:
@@ -59,6 +60,17 @@ class Layer:
             outputs = function.forward(outputs)
         return outputs
 
+    def activated_product(self, product: Tensor) -> Tensor:
+        """The elementwise functions of inputs · weightᵀ + bias, which was computed before and will be overwritten."""
+        outputs = product
+        for function in self._after:
+            outputs = function.forward(outputs)
+        return outputs.clone() if outputs is product else outputs
+
+    def biased_product(self, inputs: Tensor) -> Tensor:
+        """inputs · weightᵀ + bias."""
+        return linear(inputs, self._weight, self._bias)
+
     def backward(self, gradient: Tensor) -> Tensor:
         """The gradient by the product (N, O), from that by the outputs."""
         for function in reversed(self._after):
@@ -83,8 +95,17 @@ class Layer:
         if self.bias is not None:
             if shrink != 1:
                 self.bias.mul_(shrink)
-            self.bias.sub_(gradient.sum(-2, dtype=self.bias.dtype))
+            if gradient.is_cuda and gradient.dtype == self.bias.dtype:
+                self.bias.addmv_(gradient.mT, self._column(len(gradient)), alpha=-1)  # one kernel instead of two
+            else:
+                self.bias.sub_(gradient.sum(-2, dtype=self.bias.dtype))
             self.refresh_bias()
+
+    def _column(self, rows: int) -> Tensor:
+        """So many ones. Kept: a recording reads them where they were when it was made."""
+        if rows not in self._ones:
+            self._ones[rows] = self.weight.new_ones(rows)
+        return self._ones[rows]
 
     def refresh(self) -> None:
         """Bring the copy of the parameters up to date."""

@@ -18,7 +18,16 @@ class Objective:
         return self._targets.index_select(0, labels)
 
     @staticmethod
-    def gradient(scores: Tensor, targets: Tensor, scale: float | Tensor) -> tuple[Tensor, Tensor]:
+    def weighted_gradient(scores: Tensor, weighted: Tensor) -> tuple[Tensor, Tensor]:
+        """The same as `gradient`, of targets that are already multiplied by minus their scales: fewer kernels."""
+        log_probabilities = torch.log_softmax(scores, -1, dtype=weighted.dtype)
+        gradient: Tensor = torch.ops.aten._log_softmax_backward_data(  # noqa: SLF001 -- autograd's own kernel
+            weighted, log_probabilities, -1, weighted.dtype
+        )
+        return log_probabilities, gradient
+
+    @staticmethod
+    def gradient(scores: Tensor, targets: Tensor, scale: float) -> tuple[Tensor, Tensor]:
         """Log-probabilities (N, classes), and the gradient of the summed losses by the scores, times `scale`."""
         log_probabilities = torch.log_softmax(scores, -1, dtype=targets.dtype)
         return log_probabilities, log_probabilities.exp().sub_(targets).mul_(scale)

@@ -41,7 +41,8 @@ class Optimizer:
 
     def set_learning_rate(self, lr: Rate) -> None:
         """From the next step on."""
-        self._lr = lr
+        # The kernels of a GPU read it as fp32, whatever the weights are.
+        self._lr = lr.float() if isinstance(lr, Tensor) and lr.is_cuda else lr
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

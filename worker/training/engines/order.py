@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
 from worker.training.augment import draw
 from worker.training.plan import TrainingPlan
+
+Indices: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,8 @@ class Order:
         # not depend on the batch size: one batch takes it all.
         self._loader: DataLoader[Any] = DataLoader(
             positions,
-            batch_sampler=BatchSampler(sampler, samples, drop_last=False),
-            collate_fn=torch.tensor,
+            batch_sampler=_Whole(sampler),  # type: ignore[arg-type]
+            collate_fn=torch.from_numpy,
             generator=self._order,
         )
 
@@ -71,7 +76,17 @@ class Order:
         return tuple(torch.cat(drawn) for drawn in zip(*batches, strict=True))
 
 
-class _Positions(Dataset[list[int]]):
+class _Whole(Sampler[Indices]):
+    """A sampler's positions as one batch, an array: taken one by one, ten thousand take longer than a GPU's epoch."""
+
+    def __init__(self, sampler: Sampler[int]) -> None:
+        self._sampler = sampler
+
+    def __iter__(self) -> Iterator[Indices]:
+        yield np.fromiter(self._sampler, np.int64)  # to its end, before which it draws once more
+
+
+class _Positions(Dataset[Indices]):
     """A data set of its own indices, asked for whole batches."""
 
     def __init__(self, samples: int) -> None:
@@ -80,5 +95,5 @@ class _Positions(Dataset[list[int]]):
     def __len__(self) -> int:
         return self._samples
 
-    def __getitems__(self, indices: list[int]) -> list[int]:
+    def __getitems__(self, indices: Indices) -> Indices:
         return indices

@@ -29,7 +29,7 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None, activatio
             inputs, weight, bias, activation or "none", options, ""
         )
         return product
-    product = F.linear(inputs, weight, bias)
+    product = _linear(inputs, weight, bias)
     return product if activation is None else FUSED[activation](product)
 
 
@@ -43,6 +43,10 @@ def add_product(
     mixed = left.dtype != target.dtype
     if not mixed and not _onednn_pays(left, right.mT):
         target.addmm_(left, right, alpha=alpha, beta=beta)
+        if copy is not None:
+            copy.copy_(target)
+    elif mixed and _adds_mixed(target.device):
+        torch.addmm(target, left, right, out_dtype=target.dtype, beta=beta, alpha=alpha, out=target)
         if copy is not None:
             copy.copy_(target)
     elif target.device.type == "cpu":
@@ -70,6 +74,33 @@ def _add_in_pieces(target: Tensor, products: Iterable[Tensor], alpha: float, bet
         if copy is not None:
             copy[first : first + len(product)].copy_(piece)
         first += len(product)
+
+
+def _linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """In full precision on a GPU the bias is added afterwards: cuBLAS' products with one are slow where rows are few.
+
+    An H200 takes 44 µs for 64 × 3072 by 3072 × 1024 with a bias, 20 without; 13 and 6 for 64 × 128 by 128 × 2.
+    """
+    if bias is None or not inputs.is_cuda or not _in_full_precision(inputs.dtype):
+        return F.linear(inputs, weight, bias)
+    return F.linear(inputs, weight).add_(bias)
+
+
+def _in_full_precision(dtype: torch.dtype) -> bool:
+    return dtype == torch.float64 or (dtype == torch.float32 and torch.backends.cuda.matmul.fp32_precision == "ieee")
+
+
+@cache
+def _adds_mixed(device: torch.device) -> bool:
+    """Whether this torch adds a product of bf16 to fp32, in place, in one kernel."""
+    if device.type != "cuda":
+        return False
+    target, ones = torch.ones(16, 16, device=device), torch.ones(16, 16, dtype=torch.bfloat16, device=device)
+    try:
+        torch.addmm(target, ones, ones, out_dtype=target.dtype, alpha=-0.5, out=target)
+    except (RuntimeError, TypeError):
+        return False
+    return bool((target == -7).all())
 
 
 def _onednn_pays(inputs: Tensor, weight: Tensor) -> bool:

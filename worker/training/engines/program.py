@@ -21,6 +21,8 @@ class Program(Protocol):
 
     batches: int
     """In a block, at most."""
+    predicted: int
+    """Rows in a call of `predict`, at most: one batch of `evaluation`, or several whole ones."""
     network: nn.Module
     """What `predict` uses: the trained one, or its average."""
 
@@ -65,7 +67,7 @@ class ResidentLoop(ABC):
         self._program = self.program(plan, self._trained, device)
         self.network: nn.Module = self._program.network
         self._training = ResidentTraining(plan, data, device, self._program.rows)
-        self._validation = ResidentValidation(plan, data, device, self._program.rows)
+        self._validation = ResidentValidation(plan, data, device, self._program.rows, self._program.predicted)
 
     @staticmethod
     @abstractmethod

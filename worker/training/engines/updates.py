@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from worker.training.engines.branch import Branch
 from worker.training.engines.layers import Layer
 from worker.training.engines.optimizer import Optimizer, Rate
 from worker.training.engines.products import linear
@@ -16,7 +17,10 @@ from worker.training.plan import OptimizerPlan
 
 def rates_for(rates: Sequence[float], device: torch.device, *, recorded: bool) -> Tensor:
     """Learning rates (k) where they are read: by the recorded steps on the device, by all others here, exactly."""
-    return torch.tensor(rates, device=device) if recorded else torch.tensor(rates, dtype=torch.float64)
+    if not recorded:
+        return torch.tensor(rates, dtype=torch.float64)
+    here = torch.tensor(rates)
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here
 
 
 def each_rate(rates: Tensor, *, recorded: bool) -> Sequence[Rate]:
@@ -33,14 +37,19 @@ class Update(Protocol):
     def begin_step(self, number: int) -> None:
         """Begin the block's step of this number (from 0)."""
 
-    def gradient_scale(self, samples: int) -> float | Tensor:
-        """What the gradient of the summed losses of so many samples is to be multiplied by."""
+    def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
+        """What the gradient of the summed losses is to be multiplied by: in each batch of this block; or, where steps
+        are recorded, for each of its rows (N, 1).
+        """
 
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         """The scaled gradient by the layer's product (N, O), and what the layer was given (N, I)."""
 
     def finish(self) -> None:
         """All layers' gradients of this step have been given."""
+
+    def settle(self) -> None:
+        """All layers but the first will be read now: what changes beside has to be done."""
 
     def state(self) -> dict[str, Any]:
         """Everything, to go on from."""
@@ -71,9 +80,9 @@ class InPlace:
         self._lr = self._rates[number]
         self.shrink = 1 - self._lr * self._weight_decay
 
-    def gradient_scale(self, samples: int) -> float | Tensor:
+    def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
         """See `Update`."""
-        return self._lr / samples
+        return [rate / _size(batch) for rate, batch in zip(self._rates, batches, strict=True)]
 
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         """See `Update`."""
@@ -82,6 +91,9 @@ class InPlace:
 
     def finish(self) -> None:
         """See `Update`."""
+
+    def settle(self) -> None:
+        """See `Update`: all is done at once."""
 
     def state(self) -> dict[str, Any]:
         """See `Update`: there is none."""
@@ -92,17 +104,21 @@ class InPlace:
 
 
 class RecordedInPlace:
-    """The same, with rates in a tensor: a recorded block works out anew, all at once, what depends on them."""
+    """The same, with rates in a tensor: a recorded block works out anew, all at once, what depends on them.
 
-    def __init__(self, plan: OptimizerPlan) -> None:
-        self._weight_decay = plan.weight_decay
+    A step's next product waits for the first layer's weight alone: all else changes beside it, in two branches.
+    """
+
+    def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer]) -> None:
+        self._weight_decay, self._first = plan.weight_decay, layers[0]
+        device = layers[0].weight.device
+        self._weights, self._biases = Branch(device, "weights"), Branch(device, "biases")
         self._number = 0
         self._rates = self._shrinks = torch.empty(0)
-        self._scales: dict[int, Tensor] = {}
 
     def begin_block(self, rates: Tensor) -> None:
         """See `Update`."""
-        self._rates, self._scales = rates, {}
+        self._rates = rates
         if self._weight_decay:
             self._shrinks = 1 - rates * self._weight_decay
 
@@ -110,22 +126,29 @@ class RecordedInPlace:
         """See `Update`."""
         self._number = number
 
-    def gradient_scale(self, samples: int) -> float | Tensor:
+    def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
         """See `Update`."""
-        if samples not in self._scales:
-            self._scales[samples] = self._rates / samples
-        return self._scales[samples][self._number]
+        return _by_row(self._rates, batches)
 
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         """See `Update`."""
-        if self._weight_decay:
-            for parameter in layer.parameters:
-                parameter.mul_(self._shrinks[self._number])
-        layer.subtract_from_weight(gradient, inputs)
-        layer.subtract_from_bias(gradient)
+        if layer is self._first:
+            self._weight(layer, gradient, inputs)
+        else:
+            with self._weights.beside(gradient, inputs):
+                self._weight(layer, gradient, inputs)
+        with self._biases.beside(gradient):
+            self._bias(layer, gradient)
+        if layer is self._first:
+            self.settle()
 
     def finish(self) -> None:
         """See `Update`."""
+
+    def settle(self) -> None:
+        """See `Update`."""
+        self._weights.join()
+        self._biases.join()
 
     def state(self) -> dict[str, Any]:
         """See `Update`: there is none."""
@@ -134,6 +157,16 @@ class RecordedInPlace:
     def restore(self, state: dict[str, Any]) -> None:
         """See `Update`."""
 
+    def _weight(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
+        if self._weight_decay:
+            layer.weight.mul_(self._shrinks[self._number])
+        layer.subtract_from_weight(gradient, inputs)
+
+    def _bias(self, layer: Layer, gradient: Tensor) -> None:
+        if self._weight_decay and layer.bias is not None:
+            layer.bias.mul_(self._shrinks[self._number])
+        layer.subtract_from_bias(gradient)
+
 
 class ByOptimizer:
     """Gradients are written down and handed to torch's optimizer."""
@@ -141,19 +174,21 @@ class ByOptimizer:
     def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -> None:
         self._layers, self._recorded = layers, recorded
         self._optimizer = Optimizer(plan, (p for layer in layers for p in layer.parameters))
-        self._rates: Sequence[Rate] = []
+        self._rates: Tensor | Sequence[float] = []
 
     def begin_block(self, rates: Tensor) -> None:
         """See `Update`."""
-        self._rates = each_rate(rates, recorded=self._recorded)
+        self._rates = rates if self._recorded else rates.tolist()
 
     def begin_step(self, number: int) -> None:
         """See `Update`."""
         self._optimizer.set_learning_rate(self._rates[number])
 
-    def gradient_scale(self, samples: int) -> float | Tensor:
+    def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
         """See `Update`."""
-        return 1 / samples
+        if isinstance(self._rates, Tensor):
+            return _by_row(torch.ones_like(self._rates), batches)
+        return [1 / _size(batch) for batch in batches]
 
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         """See `Update`."""
@@ -169,6 +204,9 @@ class ByOptimizer:
         for layer in self._layers:
             layer.refresh()
 
+    def settle(self) -> None:
+        """See `Update`: all is done at once."""
+
     def state(self) -> dict[str, Any]:
         """See `Update`."""
         return self._optimizer.state()
@@ -182,4 +220,17 @@ def update_of(plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -
     """The plan's update of these layers."""
     if plan.kind != "sgd" or plan.momentum:
         return ByOptimizer(plan, layers, recorded=recorded)
-    return RecordedInPlace(plan) if recorded else InPlace(plan)
+    return RecordedInPlace(plan, layers) if recorded else InPlace(plan)
+
+
+def _size(batch: slice) -> int:
+    return int(batch.stop - batch.start)
+
+
+def _by_row(of_batches: Tensor, batches: Sequence[slice]) -> Tensor:
+    """A figure of each batch (k), over its number of rows, for each row (N, 1). The last batch alone may be short."""
+    size, last = _size(batches[0]), _size(batches[-1])
+    each = (of_batches / size)[:, None].expand(-1, size).flatten()
+    if last != size:
+        each = torch.cat((each[: size * (len(batches) - 1)], (of_batches[-1:] / last).expand(last)))
+    return each[:, None]

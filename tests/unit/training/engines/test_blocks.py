@@ -49,10 +49,10 @@ def test_weights_that_decay_unevenly_have_no_blocks() -> None:
     assert batches_in_a_block(cycle, TAPERED) == 4
     assert batches_in_a_block(decaying, TAPERED) == 1
     assert batches_in_a_block(dataclasses.replace(decaying, schedule=SchedulePlan("cosine")), TAPERED) == 4
-    assert batches_in_a_block(decaying, TAPERED, recorded=True) == 32
+    assert batches_in_a_block(decaying, TAPERED, recorded=True) == 16
 
 
-@pytest.mark.parametrize("batch_size, batches", [(1, 32), (64, 32), (500, 8), (10_000, 1)])
+@pytest.mark.parametrize("batch_size, batches", [(1, 16), (64, 16), (500, 8), (10_000, 1)])
 def test_recorded_blocks(batch_size: int, batches: int) -> None:
     """As many batches as are worth one recording, as long as their images stay few."""
     plan = tiny_plan(batch_size=batch_size)

@@ -52,6 +52,12 @@ def test_auto_takes_the_fastest_that_fits(architecture: LayersPlan, name: str) -
     assert engines.choose("auto", tiny_plan(architecture=architecture), CPU).name == name
 
 
+@pytest.mark.parametrize("architecture", [tiny_plan().architecture, CONVNET], ids=["mlp", "convnet"])
+def test_auto_takes_graphs_on_a_gpu(architecture: LayersPlan) -> None:
+    """For every network: `make gpu` has held them to the reference on one."""
+    assert engines.choose("auto", tiny_plan(architecture=architecture), CUDA).name == "graphs"
+
+
 def test_an_average_is_not_fused() -> None:
     """It needs every step's weights."""
     assert engines.choose("auto", tiny_plan(weight_average=WeightAveragePlan()), CPU).name == "resident"
@@ -106,3 +112,20 @@ def test_a_spec_can_name_every_engine() -> None:
     """The names in the job's spec are those of the engines, and auto."""
     assert set(get_args(Training.model_fields["engine"].annotation)) == {"auto", *engines.ENGINES}
     assert all(dataclasses.replace(tiny_plan(), engine=name) for name in engines.ENGINES)
+
+
+@pytest.mark.parametrize(
+    "asked, name, architecture, goes_on",
+    [
+        ("auto", "resident", tiny_plan().architecture, True),
+        ("auto", "reference", CONVNET, True),
+        ("auto", "fused", CONVNET, False),
+        ("auto", "warp", tiny_plan().architecture, False),
+        ("fused", "resident", tiny_plan().architecture, False),
+    ],
+)
+def test_a_run_goes_on_with_the_engine_that_began_it(
+    asked: str, name: str, architecture: LayersPlan, goes_on: bool
+) -> None:
+    """Where the job names none, and it fits here; a job that names one keeps to that."""
+    assert engines.may_go_on(name, tiny_plan(engine=asked, architecture=architecture), CPU) is goes_on

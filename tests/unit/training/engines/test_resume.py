@@ -92,7 +92,7 @@ CASES = [
 def graphs_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything of that engine but CUDA's recorder runs on a CPU too, and is under test there."""
     monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
-    monkeypatch.setattr(GraphsEngine, "recorder", Computing())
+    monkeypatch.setattr(GraphsEngine, "recorder", Computing)
 
 
 @pytest.mark.parametrize("name, engine", CASES)
