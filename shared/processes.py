@@ -30,7 +30,8 @@ def born(pid: int) -> str | None:
     can be asked.
     """
     if not _NAMESPACE.parent.exists():
-        return _output("ps", "-o", "lstart=", "-p", str(pid))
+        state, _, started = (_output("ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)) or "").partition(" ")
+        return None if state[:1] in ("", "Z") else started.strip()
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 
+from shared.processes import born
 from shared.timers import Deadline, Moment
 from worker.vitals import Vitals
 
@@ -72,6 +73,8 @@ class ChildWatch:
 
 def _ends(pid: int, seconds: float) -> bool:
     """Whether a process ends within that time, or has ended."""
+    if not hasattr(os, "pidfd_open"):  # Linux has it
+        return _is_seen_to_end(pid, seconds)
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -82,3 +85,13 @@ def _ends(pid: int, seconds: float) -> bool:
         return bool(poll.poll(seconds * 1000))
     finally:
         os.close(descriptor)
+
+
+def _is_seen_to_end(pid: int, seconds: float) -> bool:
+    """As `_ends`, by looking again and again; a process that waits for its parent to notice its end has ended."""
+    until = time.monotonic() + seconds
+    while born(pid) is not None:
+        if (left := until - time.monotonic()) <= 0:
+            return False
+        time.sleep(min(left, _LOOK_SECONDS))
+    return True

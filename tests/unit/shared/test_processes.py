@@ -58,7 +58,7 @@ def test_a_platform_without_proc_asks_its_commands(tmp_path: Path, monkeypatch: 
     """macOS has `ps` and `sysctl`; where there is neither, nothing is known."""
     for name in ("_BOOT", "_NAMESPACE"):
         monkeypatch.setattr(processes, name, tmp_path / "proc" / "missing" / "file")
-    answers = {"ps": "Fri Nov 27 03:00:00 2026\n", "sysctl": "A-B-C\n"}
+    answers = {"ps": "Ss   Fri Nov 27 03:00:00 2026\n", "sysctl": "A-B-C\n"}
     asked: list[tuple[str, ...]] = []
 
     def answer(command: tuple[str, ...], **_: object) -> subprocess.CompletedProcess[str]:
@@ -70,6 +70,22 @@ def test_a_platform_without_proc_asks_its_commands(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(subprocess, "run", answer)
     assert (born(7), pid_namespace()) == ("Fri Nov 27 03:00:00 2026", "A-B-C")
     assert asked[0][-1] == "7"
+    answers["ps"] = "Z    Fri Nov 27 03:00:00 2026\n"
+    assert born(7) is None
     pid_namespace.cache_clear()
     answers.clear()
     assert (born(7), pid_namespace()) == (None, None)
+
+
+def test_the_commands_say_what_proc_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a real process, alive and then dead before its parent has noticed."""
+    monkeypatch.setattr(processes, "_NAMESPACE", tmp_path / "proc" / "missing" / "file")
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    birth = born(process.pid)
+    assert birth is not None
+    assert birth == born(process.pid)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert born(process.pid) is None
+    process.communicate()
+    assert born(process.pid) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -120,6 +121,15 @@ class TestChildWatch:
         if end == "closed":
             threading.Timer(0.01, closed.set).start()
         assert watch.wait_for_death(closed, math.inf if end == "closed" else 0.01) is None
+
+    def test_a_death_is_seen_where_there_are_no_pidfds(
+        self, watch: ChildWatch, process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on macOS: by looking, also while the dead child's parent has not noticed."""
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+        assert watch.wait_for_death(threading.Event(), 0.01) is None
+        process.kill()
+        assert watch.wait_for_death(threading.Event()) is not None
 
     def test_a_death_is_told_once(self, watch: ChildWatch, process: subprocess.Popen[bytes]) -> None:
         """Until there is another child."""
