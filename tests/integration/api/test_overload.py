@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api.services import Services
 
 
-def test_without_a_free_connection_the_answer_is_503(client: FlaskClient, services: Services) -> None:
+def test_without_a_free_connection_the_answer_is_503(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When to try again, not a fault of the server's."""
-    services.db.ping()
-    services.db._engine = create_engine(
-        services.settings.sqlalchemy_url, pool_size=1, max_overflow=0, pool_timeout=0.01
-    )
-    with services.db.read():
+
+    def none_free() -> None:
+        raise PoolTimeout("QueuePool limit reached")
+
+    with monkeypatch.context() as busy:
+        busy.setattr(services.db.engine.pool, "connect", none_free)
         response = client.get("/v1/jobs")
 
     assert response.status_code == 503
