@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -199,6 +200,22 @@ class TestReplaced:
         assert attempts.heartbeat(sqlite_database, claim, 30) is None
         new = factories.submit(sqlite_database)
         assert queries.job(other, new)["status"] == "queued"
+
+    def test_while_another_thread_is_in_the_middle_of_a_read(self, sqlite_database: Database, path: Path) -> None:
+        """Its connection is of the file of before: that one's end, and a fork after it, are no fault of the new one."""
+        together(*[sqlite_database.ping] * 8)
+        copy = backup(path)
+        with sqlite_database.read(), ThreadPoolExecutor(1) as thread:
+            for one in (path, *log_of(path)):
+                one.unlink()
+            copy.rename(path)
+            for _ in range(8):
+                thread.submit(sqlite_database.ping).result()
+
+        sqlite_database.before_fork()
+
+        sqlite_database.ping()
+        factories.submit(sqlite_database)
 
     def test_another_worker_has_an_attempt_of_the_same_number_there(
         self, sqlite_database: Database, path: Path
