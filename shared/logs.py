@@ -15,7 +15,7 @@ _bound: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("b
 
 OURS = ("api", "flightline", "migrations", "shared", "worker")
 _LOST_CONNECTION = {"ConnectionError", "TimeoutError", "OperationalError"}
-"""What Redis, kombu and Python call a server that is away; this module must not load them for it."""
+"""What Redis, kombu and Python call a server that is unavailable; this module must not load them for it."""
 QUIET_SECONDS = 60.0
 """A warning that comes again after so much silence is news."""
 MOST_REPEATS = 100
