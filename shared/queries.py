@@ -284,7 +284,7 @@ def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
     items = []
     for queue in Queue:
         row = waiting.get(queue.value)
-        age = None if row is None or row.oldest is None else round((now - row.oldest).total_seconds(), 3)
+        age = None if row is None or row.oldest is None else max(0.0, round((now - row.oldest).total_seconds(), 3))
         depth = 0 if row is None else row.depth
         document = {"name": queue.celery_name, "depth": depth, "oldest_age_seconds": age}
         items.append(document | {"messages": None if messages is None else messages[queue]})
