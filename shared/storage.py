@@ -208,6 +208,8 @@ class Storage:
 def _below(root: str, after: str, most: int) -> Iterator[str]:
     """Files below a local folder that follow `after`: whole entries of the folder in order, until there are `most`."""
     first, count = after.partition("/")[0], 0
+    if not os.path.exists(root):  # noqa: PTH110 -- as below; nothing was ever put into it
+        return
     for name in sorted(name for name in os.listdir(root) if name >= first):  # noqa: PTH208 -- names are all it takes
         paths = sorted(path for path in _files_at(root, name) if name > first or path > after)
         yield from paths
