@@ -75,7 +75,8 @@ class Repeats:
         if record.levelno != logging.WARNING or record.exc_info:
             return True
         now = self._clock()
-        self._last = {text: at for text, at in self._last.items() if now - at < QUIET_SECONDS}
+        # A copy: another thread may be warning as well, and a lock could be taken when the process forks.
+        self._last = {text: at for text, at in self._last.copy().items() if now - at < QUIET_SECONDS}
         text = f"{record.name} {text_of(record, _bound.get())}"
         known = text in self._last
         if known or len(self._last) < MOST_REPEATS:
