@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +13,7 @@ from api.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
 from api.responses import DryRun, Job, JobPage, SubmittedJob
 from api.services import Services
 from api.submission import ChangeBody, SubmissionBody
-from shared import jobs, listing, publishing, queries
+from shared import idempotency, jobs, listing, publishing, queries
 from shared.errors import (
     DatabaseUnavailable,
     IdempotencyKeyInUse,
@@ -24,7 +25,7 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.idempotency import SubmissionKey
-from shared.spec import NOTHING_HELD, Holdings, Submission, parse_submission
+from shared.spec import ANYTHING_HELD, NOTHING_HELD, Holdings, Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
     """
     key = IDEMPOTENCY_KEY.read()
-    submission = parse_submission(body, services.settings.caps, _holdings(services))
+    submission = _judged(services, body, None if query.dry_run else key)
     warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
     if query.dry_run:
         return Reply(_dry_run(submission, warnings), 200)
@@ -126,6 +127,20 @@ def retry_job(services: Services, job_id: str) -> Reply:
         return _created(_published(services, jobs.retry(services.db, job_id, caps, held)))
     new_id, new = jobs.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id), held)
     return _created(_published(services, new_id) if new else _read(services, new_id))
+
+
+def _judged(services: Services, body: bytes, key: str | None) -> Submission:
+    """What is submitted, by what live workers hold; a repeat, by what they held when its first one was accepted."""
+    caps = services.settings.caps
+    try:
+        return parse_submission(body, caps, _holdings(services))
+    except InvalidSpec:
+        if key is not None:
+            with suppress(InvalidSpec):
+                repeated = parse_submission(body, caps, ANYTHING_HELD)
+                if idempotency.stands(services.db, SubmissionKey.of_submission(key, repeated)):
+                    return repeated
+        raise
 
 
 def _read(services: Services, job_id: str) -> dict[str, Any]:

@@ -22,14 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
 import migrations
 from flightline.errors import StackError, UsageError
 from flightline.homelock import home_lock
 from shared import database_url
-from shared.storage_root import MARKER
+from shared.storage import Storage
+from shared.storage_root import MARKER, LocalRoot
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -73,6 +71,7 @@ def backup(settings: Settings, target: Path) -> About:
     Raises:
         UsageError: `target` exists, or the database is not SQLite; says what to do there.
         StackError: there is no database yet, or the file cannot be written.
+        StorageUnavailable: the database names artifacts, and their folder is that of a volume that is not mounted.
     """
     database = _database_file(settings)
     if target.exists():
@@ -83,7 +82,7 @@ def backup(settings: Settings, target: Path) -> About:
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".flightline-backup-") as folder:
             copy = _copied(database, Path(folder) / _DATABASE)
-            about = _write(draft, copy, _artifacts_folder(settings), gzipped=target.suffix in (".gz", ".tgz"))
+            about = _write(draft, copy, Storage(settings.storage_url).folder, gzipped=target.suffix in (".gz", ".tgz"))
         draft.replace(target)
     except (OSError, sqlite3.Error) as error:
         raise StackError(f"{target} could not be written: {error}. Nothing was changed.") from error
@@ -110,9 +109,10 @@ def restore(settings: Settings, source: Path, *, replace: bool) -> About:
         try:
             database.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=database.parent, prefix=".flightline-restore-") as folder:
+                artifacts = Storage(settings.storage_url).folder
                 about = _unpacked(source, Path(folder))
                 _make_ready(Path(folder) / _DATABASE)
-                _put_artifacts(Path(folder) / _ARTIFACTS, _artifacts_folder(settings))
+                _put_artifacts(Path(folder) / _ARTIFACTS, artifacts)
                 _set_aside(database)
                 (Path(folder) / _DATABASE).replace(database)
         except (OSError, sqlite3.Error) as error:
@@ -130,12 +130,6 @@ def _database_file(settings: Settings) -> Path:
         "`pg_restore --clean --if-exists --dbname=DATABASE flightline.dump` puts it back while everything is stopped. "
         "Copy the artifacts (FLIGHTLINE_ARTIFACTS_URL) after the dump was taken."
     )
-
-
-def _artifacts_folder(settings: Settings) -> Path | None:
-    """The folder of the artifacts; None where they lie in a bucket, which has backups of its own."""
-    files, root = fsspec.core.url_to_fs(settings.storage_url)
-    return Path(root) if isinstance(files, LocalFileSystem) else None
 
 
 @contextmanager
@@ -157,6 +151,8 @@ def _write(draft: Path, database: Path, artifacts: Path | None, *, gzipped: bool
         named = [str(path) for (path,) in connection.execute(_NAMED_FILES)]
         (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
         (schema,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    if artifacts is not None:  # a bucket has backups of its own
+        LocalRoot(str(artifacts), in_use=lambda: bool(named)).require(writing=False)
     with draft.open("xb") as file, tarfile.open(fileobj=file, mode="w:gz" if gzipped else "w") as archive:
         archive.add(database, _DATABASE)
         added = sum(_added(archive, artifacts, path) for path in named) if artifacts else 0

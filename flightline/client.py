@@ -207,7 +207,7 @@ class Client:
         """What happens to the job, as it happens, from the start or past event number `after`, until it is finished.
 
         Each event comes once, in order; a broken connection or a service that is restarted costs none. `Unavailable` or
-        `NotReachable` are raised once the service has been away for a minute.
+        `NotReachable` are raised once the service has been unavailable for a minute.
 
         Args:
             id: the job.

@@ -106,7 +106,7 @@ def fold(settings: Settings) -> None:
 
 @contextmanager
 def _advised(settings: Settings) -> Iterator[None]:
-    """Say of a server that is away what whoever starts a stack can do, not what whoever sends a request can."""
+    """Say of a server that is unavailable what whoever starts a stack can do, not what whoever sends a request can."""
     try:
         yield
     except DatabaseUnavailable as error:

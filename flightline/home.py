@@ -25,9 +25,8 @@ def running_url(home: Path | None = None) -> str | None:
     """The address of the stack that runs in a home, None where none does."""
     home = home or home_dir()
     state = read_state(home)
-    pid, url = state.get("pid"), state.get("url")
-    alive = isinstance(pid, int) and born(pid) == state.get("born")
-    return url if isinstance(url, str) and alive and belongs(home, state) else None
+    url = state.get("url")
+    return url if isinstance(url, str) and lives(state) and belongs(home, state) else None
 
 
 def was_started(home: Path) -> bool:
@@ -76,6 +75,12 @@ def belongs(home: Path, state: Mapping[str, Any]) -> bool:
         return bool(state["home"] == _folder(home) and state.get("machine") == pid_namespace())
     # Written by release 0.1, which recorded no folder: its programs carry the home in their environment.
     return any(_was_started_for(home, pid) for pid, _ in children(state).values())
+
+
+def lives(state: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote a state has not ended; of another machine's state this says nothing."""
+    pid, birth = state.get("pid"), state.get("born")
+    return isinstance(pid, int) and birth is not None and born(pid) == birth
 
 
 def children(state: Mapping[str, Any]) -> dict[str, tuple[int, str]]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flightline.errors import AlreadyRunning, StackError
-from flightline.home import LOCK_FILE, belongs, children, read_state
+from flightline.home import LOCK_FILE, belongs, children, lives, read_state
 from shared.processes import born
 
 LOOK_SECONDS = 0.1
@@ -71,7 +71,7 @@ def end_leftovers(home: Path, grace_seconds: float) -> list[str]:
     state = read_state(home)
     if not belongs(home, state):
         return []
-    if isinstance(state.get("pid"), int) and born(state["pid"]) == state.get("born") is not None:
+    if lives(state):
         raise AlreadyRunning(_already_running(home))
     recorded = children(state)
     left = _alive(recorded)

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from shared.logs import QUIET_SECONDS
+
 LARGEST_READ_BYTES = 65_536
 LONGEST_LINE = 400
-QUIET_SECONDS = 60.0  # what is said again after so long a silence is shown again
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z ")
 _REDIS_HEAD = re.compile(r"^\d+:M .*? # ")
 _REASON = re.compile(r" (?:reason|detail)=('[^']*'|\"[^\"]*\")")

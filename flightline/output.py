@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import Any, TextIO
 
 from flightline.errors import OutputFailed
+from flightline.streams import let_go
 
 
 class Output:
@@ -51,6 +50,5 @@ class Output:
 
     def _failed(self, error: OSError) -> OutputFailed:
         """The error; what is still kept back goes nowhere, or the interpreter would complain of it at its end."""
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+        let_go(self._stream)
         return OutputFailed(error)

@@ -1,4 +1,4 @@
-"""Patience with a service that is away: one that is restarted, or whose database moves."""
+"""Patience with a service that is unavailable: one that is restarted, or whose database moves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IN_PROGRESS = "idempotency_key_in_use"
 
 
 class Patience:
-    """How long a service has been away; `renew` it whenever there is an answer.
+    """How long a service has been unavailable; `renew` it whenever there is an answer.
 
     Args:
         seconds: how long it may be.
@@ -46,7 +46,7 @@ class Patience:
 
 
 def patiently(read: Callable[..., T], *arguments: object) -> T:
-    """What `read` returns, asking again while the service is away."""
+    """What `read` returns, asking again while the service is unavailable."""
     patience = Patience()
     while True:
         try:

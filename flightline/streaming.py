@@ -21,7 +21,7 @@ def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) 
     """The events of the job whose stream is at `path`, past number `after`, until there can be no more.
 
     Raises:
-        Unavailable: the service is away for too long; at once where it has no room and that is not to be waited for.
+        Unavailable: the service is, for too long; at once where it has no room and that is not to be waited for.
         NotReachable: nobody answers for too long.
         NotFound: there is no such job, or it was deleted.
     """

@@ -60,7 +60,7 @@ def is_unicode(stream: TextIO) -> bool:
 
 
 def let_go(stream: TextIO) -> None:
-    """Send what is written to a stream that nobody reads any more to the null device, silently."""
+    """Send what is written to a stream that takes nothing any more to the null device, silently."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

@@ -27,9 +27,8 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            findings: list[dict[str, Any]] = getattr(
-                error.__cause__, "errors", list
-            )()  # pydantic's, where typer asked it
+            # Pydantic's, where typer asked it.
+            findings: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
             if not findings:
                 raise
             raise UsageError(f"{_name(error.param)} {_wanted(findings[0])}, not {findings[0]['input']}.") from None

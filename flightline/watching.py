@@ -49,7 +49,7 @@ class Update:
 def updates(client: Reader, id: str, *, after: int = 0) -> Iterator[Update]:
     """Yield whenever something happened to the job, first at once and last when it is finished.
 
-    A service that is away is asked again for `PATIENCE_SECONDS`; then its error is raised.
+    A service that is unavailable is asked again for `PATIENCE_SECONDS`; then its error is raised.
     """
     try:
         for update in _streamed(client, id, after):

@@ -23,7 +23,7 @@ from shared.upsert import upsert
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from shared.db import Database
     from shared.timers import Moment
@@ -134,15 +134,11 @@ def _claim(
 
 
 def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | None:
-    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours.
-
-    In a database that was put back to an earlier state another worker may have an attempt of our number.
-    """
+    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours."""
 
     def work(connection: Connection) -> Heartbeat | None:
         expiry = clock.database_now_plus(connection, lease_seconds)
-        ours = (*mine(claim.attempt), Job.worker == claim.worker)
-        job = advance(connection, claim.job_id, *ours, events=0, lease_expires_at=expiry)
+        job = advance(connection, claim.job_id, *_ours(claim), events=0, lease_expires_at=expiry)
         return None if job is None else Heartbeat(cancel_requested=job.cancel_requested)
 
     return db.write(work)
@@ -170,7 +166,7 @@ def record_environment(
         epoch = Job.epoch if first_epoch is None else first_epoch - 1
         values = {"engine": engine, "exact": exact, "epoch": epoch}
         events = int(first_epoch is not None)
-        job = advance(connection, claim.job_id, *mine(claim.attempt), events=events, **values)
+        job = advance(connection, claim.job_id, *_ours(claim), events=events, **values)
         if job is None:
             return False
         connection.execute(
@@ -204,7 +200,7 @@ def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]],
 def _record_epochs(
     connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], **also: object
 ) -> bool:
-    if advance(connection, claim.job_id, *mine(claim.attempt), events=0, **also) is None:
+    if advance(connection, claim.job_id, *_ours(claim), events=0, **also) is None:
         return False
     rows = _unwritten(connection, claim, rows)
     if not rows:
@@ -212,7 +208,7 @@ def _record_epochs(
     last = rows[-1]
     summary = {name: last[name] for name in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")}
     values = {"epoch_seconds": last["seconds"], **summary, **best}
-    job = advance(connection, claim.job_id, *mine(claim.attempt), events=len(rows), **values)
+    job = advance(connection, claim.job_id, *_ours(claim), events=len(rows), **values)
     if job is None:  # never: the first write has locked the row
         return False
     first = job.event_seq - len(rows) + 1
@@ -235,7 +231,7 @@ def record_checkpoint(db: Database, claim: Claim, checkpoint: Mapping[str, objec
     """Make a saved checkpoint the one to resume from. False when the job is no longer ours."""
 
     def work(connection: Connection) -> bool:
-        job = advance(connection, claim.job_id, *mine(claim.attempt), events=0, checkpoint=dict(checkpoint))
+        job = advance(connection, claim.job_id, *_ours(claim), events=0, checkpoint=dict(checkpoint))
         return job is not None
 
     return db.write(work)
@@ -245,7 +241,7 @@ def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool
     """Add lines to the job's log and drop all but the newest `keep`. False when no longer ours."""
 
     def work(connection: Connection) -> bool:
-        if advance(connection, claim.job_id, *mine(claim.attempt), events=0) is None:
+        if advance(connection, claim.job_id, *_ours(claim), events=0) is None:
             return False
         _log(connection, claim, lines, keep)
         return True
@@ -317,7 +313,7 @@ def succeed(
         insert_rows(connection, Evaluation, evaluations, job_id=claim.job_id)
         insert_rows(connection, Artifact, artifacts, job_id=claim.job_id, created_at=now)
         _log(connection, claim, lines, keep_lines)
-        return end_attempt(connection, claim.job_id, claim.attempt, Ending(Outcome.SUCCEEDED)) is not None
+        return _end(connection, claim, Ending(Outcome.SUCCEEDED)) is not None
 
     return db.write(work)
 
@@ -333,7 +329,7 @@ def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.
     """
 
     def work(connection: Connection) -> JobStatus | None:
-        status = end_attempt(connection, claim.job_id, claim.attempt, ending, retry_seconds=retry_seconds)
+        status = _end(connection, claim, ending, retry_seconds)
         if status is None and _ended_as(connection, claim, ending.outcome):
             return JobStatus(connection.execute(select(Job.status).where(Job.id == claim.job_id)).scalar_one())
         return status
@@ -369,6 +365,19 @@ def lose(db: Database, worker: str, ending: Ending, *, died_at: Moment | None = 
     return db.write(work)
 
 
+def _ours(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    """The guards of a claim: the job still runs as this attempt, and for this worker.
+
+    In a database that was put back to an earlier state another worker may have an attempt of our number.
+    """
+    return *mine(claim.attempt), Job.worker == claim.worker
+
+
+def _end(connection: Connection, claim: Claim, ending: Ending, retry_seconds: float = 0.0) -> JobStatus | None:
+    ours = Job.worker == claim.worker
+    return end_attempt(connection, claim.job_id, claim.attempt, ending, ours, retry_seconds=retry_seconds)
+
+
 def _ended_as(connection: Connection, claim: Claim, outcome: Outcome) -> bool:
-    statement = select(Attempt.outcome).where(Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt)
-    return connection.scalar(statement) == outcome
+    ours = (Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt, Attempt.worker == claim.worker)
+    return connection.scalar(select(Attempt.outcome).where(*ours)) == outcome

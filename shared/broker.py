@@ -25,7 +25,7 @@ PRIORITIES = 10
 SENTINEL_KEY = "flightline:sentinel"
 """A key that is in Redis for as long as its data is: when it is missing, every message is."""
 ACCEPTED_MEANWHILE = "Jobs are accepted all the same and queued once it is back."
-"""The end of the messages about a Redis that is away."""
+"""The end of the messages about a Redis that is unavailable."""
 _PENDING = b"pending"
 
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's own, between a queue's name and its priority
@@ -89,7 +89,7 @@ class Broker:
     def __init__(self, redis_url: str) -> None:
         self._app = Celery("flightline", set_as_current=False)
         self._app.conf.update(celery_config(redis_url))
-        # Whoever publishes has somebody waiting: no tries again, with two seconds' sleep between, when Redis is away.
+        # Whoever publishes has somebody waiting: no tries again, with two seconds' sleep between.
         self._app.conf.broker_transport_options["max_retries"] = 0
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
 

@@ -16,6 +16,7 @@ import sqlite3
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from weakref import WeakSet
 
 from sqlalchemy import Engine, event
 
@@ -47,6 +48,9 @@ class Opened(NamedTuple):
     log_index: Inode | None
 
 
+_NOTHING = Opened(None, None, None)
+
+
 class DatabaseFile:
     """The file at one path, watched for the connections of one process.
 
@@ -57,8 +61,8 @@ class DatabaseFile:
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(path)  # noqa: PTH100 -- `Path.absolute` would keep `..`, which SQLite takes out
         self._paths = _paths(self._path, self._path)
-        self._opened: Opened | None = None
-        self._connections = 0
+        self._opened = _NOTHING
+        self._connections: WeakSet[Any] = WeakSet()
         self._fault: str | None = None
         self._kept = False
 
@@ -71,7 +75,7 @@ class DatabaseFile:
 
     def watch(self, engine: Engine) -> None:
         """Open the file for this engine, and never make one. To be called after other listeners for ``connect``."""
-        self._opened, self._connections = None, 0
+        self._connections = WeakSet()
         event.listen(engine, "do_connect", self._open)
         event.listen(engine, "connect", self._note)
         event.listen(engine, "close", self._forget)
@@ -86,7 +90,7 @@ class DatabaseFile:
 
     def _open(self, _dialect: object, record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
         """Before a new connection: none where there is no file, and none that mixes two databases."""
-        if self._opened is not None:
+        if self._connections:
             self._judge(self._opened)
         # SQLite puts the log of a database behind a symbolic link beside the file itself.
         self._paths = _paths(self._path, os.path.realpath(self._path))
@@ -105,15 +109,15 @@ class DatabaseFile:
         if opened.main is None or opened.main != record.info[_INFO].main:
             message = f"The database file {self._path} was replaced while it was being opened. Try again."
             raise FileReplaced(message)
+        if opened.main != self._opened.main:  # connections to the file before it, in use still, are not counted
+            self._connections = WeakSet()
         record.info[_INFO] = self._opened = opened
-        self._connections += 1
+        self._connections.add(record)
         self._say(None)
 
-    def _forget(self, _connection: object, _record: object) -> None:
+    def _forget(self, _connection: object, record: Any) -> None:
         """With its last connection SQLite itself removes the log; the next one begins another."""
-        self._connections -= 1
-        if self._connections <= 0:
-            self._opened, self._connections = None, 0
+        self._connections.discard(record)
 
     def _judge(self, opened: Opened, connection: Connection | None = None) -> bool:
         present = self._present()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRY_AGAIN = "Nothing was changed; try again in a moment."
-"""The end of the messages about a database that is away."""
+"""The end of the messages about a database that is unavailable."""
 _WRITE_TRIES = 3
 _BUSY_TIMEOUT_MS = 10_000
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock

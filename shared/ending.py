@@ -71,8 +71,12 @@ def retry_delay_seconds(ending: Ending, *, failures: int, retry_seconds: float) 
 
 
 def due(connection: Connection) -> ColumnElement[bool]:
-    """The condition that a queued job may be tried now."""
-    return or_(Job.not_before.is_(None), Job.not_before <= clock.database_now(connection))
+    """The condition that a queued job may be tried now.
+
+    One that was queued ahead of now waits no more: the database's clock was set back, by nobody knows how much.
+    """
+    now = clock.database_now(connection)
+    return or_(Job.not_before.is_(None), Job.not_before <= now, Job.queued_at > now)
 
 
 def end_attempt(

@@ -5,8 +5,8 @@ FlightlineError                 code, http_status, retryable
 ├ InvalidSpec               422
 ├ InvalidQuery              422
 ├ InvalidHeader             422
-├ JobNotFound               404
 ├ NotFound                  404
+│ └ JobNotFound
 ├ AmbiguousJobId            409
 ├ IllegalTransition         409
 ├ IdempotencyKeyInUse       409

@@ -59,6 +59,11 @@ def _sha256(content: dict[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
 
 
+def stands(db: Database, key: SubmissionKey) -> bool:
+    """Whether the key stands for a job that was made by it; raises as `first_job`."""
+    return db.write(lambda connection: first_job(connection, key)) is not None
+
+
 def first_job(connection: Connection, key: SubmissionKey) -> str | None:
     """The job that the key stands for; None for a new key, which is then this transaction's until it ends.
 

@@ -15,7 +15,7 @@ _bound: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("b
 
 OURS = ("api", "flightline", "migrations", "shared", "worker")
 _LOST_CONNECTION = {"ConnectionError", "TimeoutError", "OperationalError"}
-"""What Redis, kombu and Python call a server that is away; this module must not load them for it."""
+"""What Redis, kombu and Python call a server that is unavailable; this module must not load them for it."""
 QUIET_SECONDS = 60.0
 """A warning that comes again after so much silence is news."""
 MOST_REPEATS = 100
@@ -75,7 +75,8 @@ class Repeats:
         if record.levelno != logging.WARNING or record.exc_info:
             return True
         now = self._clock()
-        self._last = {text: at for text, at in self._last.items() if now - at < QUIET_SECONDS}
+        # A copy: another thread may be warning as well, and a lock could be taken when the process forks.
+        self._last = {text: at for text, at in self._last.copy().items() if now - at < QUIET_SECONDS}
         text = f"{record.name} {text_of(record, _bound.get())}"
         known = text in self._last
         if known or len(self._last) < MOST_REPEATS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, not_, select
 
 from shared import clock
 from shared.clock import isoformat
@@ -92,9 +92,8 @@ def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
             "flops_per_epoch": row.flops_per_epoch,
             "weight_bytes": row.weight_bytes,
         },
-        "warnings": [*row.warnings, *_waiting(row)]
-        if row.status == JobStatus.QUEUED
-        else [],  # others wait for nothing
+        # Others than queued ones wait for nothing.
+        "warnings": [*row.warnings, *_waiting(row)] if row.status == JobStatus.QUEUED else [],
         "progress": _progress(row),
         "result": _result(row),
         "device": row.device,
@@ -285,7 +284,7 @@ def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
     items = []
     for queue in Queue:
         row = waiting.get(queue.value)
-        age = None if row is None or row.oldest is None else round((now - row.oldest).total_seconds(), 3)
+        age = None if row is None or row.oldest is None else max(0.0, round((now - row.oldest).total_seconds(), 3))
         depth = 0 if row is None else row.depth
         document = {"name": queue.celery_name, "depth": depth, "oldest_age_seconds": age}
         items.append(document | {"messages": None if messages is None else messages[queue]})
@@ -306,8 +305,8 @@ def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
 def holdings(db: Database, *, silent_seconds: float) -> Holdings:
     """What a spec is judged by: the images of each class that live workers have reported and can use."""
     with db.read() as connection:
-        since = clock.database_now_plus(connection, -silent_seconds)
-        reports = connection.scalars(select(Worker.datasets).where(Worker.last_heartbeat_at >= since)).all()
+        silent = clock.long_ago(connection, Worker.last_heartbeat_at, silent_seconds)
+        reports = connection.scalars(select(Worker.datasets).where(not_(silent))).all()
     return Holdings(tuple(tuple(_copies(report)) for report in reports))
 
 

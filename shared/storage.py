@@ -9,6 +9,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 import fsspec
@@ -57,7 +58,12 @@ class Storage:
             message = f"FLIGHTLINE_ARTIFACTS_URL cannot be opened: {error}"
             raise ConfigurationError(message) from error
         self._local, self._s3 = isinstance(self._fs, LocalFileSystem), hasattr(self._fs, "call_s3")
-        self._folder = LocalRoot(self._root, in_use) if self._local else None
+        self._local_root = LocalRoot(self._root, in_use) if self._local else None
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder that this is; None for a store that lies elsewhere."""
+        return Path(self._root) if self._local else None
 
     def put(self, path: str, *parts: bytes | memoryview) -> Stored:
         """Keep a file of these parts under `path`, replacing what was there; where that fails, nothing is left of it.
@@ -153,14 +159,14 @@ class Storage:
     def _translated(self, failed: str, advice: str = "", *, writing: bool = False) -> Iterator[None]:
         """Raise what a library raises as ours: it is the storage that is unavailable, or somebody has to act."""
         try:
-            if self._folder is not None:
-                self._folder.require(writing=writing)
+            if self._local_root is not None:
+                self._local_root.require(writing=writing)
             yield
         except (StorageUnavailable, StorageError):
             raise
         except Exception as error:  # remote file systems raise what their libraries raise
             said = f"{failed} the artifact storage ({_reason(error)})"
-            if passes(error) or (self._folder is not None and self._folder.lost):
+            if passes(error) or (self._local_root is not None and self._local_root.lost):
                 raise StorageUnavailable(f"{said}: it does not answer. Try again in a moment.") from error
             raise StorageError(f"{said}: {advice}" if advice else f"{said}.") from error
 
@@ -202,6 +208,8 @@ class Storage:
 def _below(root: str, after: str, most: int) -> Iterator[str]:
     """Files below a local folder that follow `after`: whole entries of the folder in order, until there are `most`."""
     first, count = after.partition("/")[0], 0
+    if not os.path.exists(root):  # noqa: PTH110 -- as below; nothing was ever put into it
+        return
     for name in sorted(name for name in os.listdir(root) if name >= first):  # noqa: PTH208 -- names are all it takes
         paths = sorted(path for path in _files_at(root, name) if name > first or path > after)
         yield from paths

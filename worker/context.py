@@ -74,10 +74,7 @@ class Context:
 
     def give_back(self, job_id: str) -> None:
         """Publish a job that this worker will not work on any more; the reconciler does it where that fails."""
-        try:
-            publishing.publish(self.db, self.broker, job_id)
-        except DatabaseUnavailable as error:
-            logger.warning("give_back_failed", extra={"job": job_id, "reason": str(error)})
+        publishing.publish(self.db, self.broker, job_id)
 
     def report_loaded(self, loaded: Statistics) -> None:
         """Report what is known of a data set now that it has been decoded: of each set, what was loaded last.

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from shared.spec.caps import Caps
     from shared.spec.catalog import DATASETS, DatasetInfo
     from shared.spec.costs import Cost, LayerCost
-    from shared.spec.holdings import NOTHING_HELD, Copy, Holdings
+    from shared.spec.holdings import ANYTHING_HELD, NOTHING_HELD, Copy, Holdings
     from shared.spec.job import JobSpec
     from shared.spec.presets import PRESETS, Preset
     from shared.spec.submission import Submission, parse_spec, parse_submission
 
 __all__ = [
+    "ANYTHING_HELD",
     "DATASETS",
     "NOTHING_HELD",
     "PRESETS",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ANYTHING_HELD": "holdings",
     "DATASETS": "catalog",
     "NOTHING_HELD": "holdings",
     "PRESETS": "presets",

@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.services import Services
-from shared import attempts, listing
+from shared import attempts, listing, workers
 from shared.status import Queue
+from shared.workers import Identity
 
 BODY = b'{"architecture": {"kind": "mlp", "hidden": [4]}}'
 
@@ -140,3 +141,21 @@ def test_a_key_is_plain_text(client: FlaskClient, services: Services, key: str) 
     assert response.json["code"] == "invalid_header"
     assert "Idempotency-Key" in response.json["detail"]
     assert jobs(services) == []
+
+
+def test_a_repeat_is_not_judged_by_what_workers_hold_by_now(client: FlaskClient, services: Services) -> None:
+    """A job that counts on more images than are published was accepted while a worker had them; a new one is not."""
+    counts = {"airplane": [6000, 9], "bird": [6000, 9]}
+    held = {"name": "cifar10", "source": "folder", "classes": [*counts], "counts": counts, "ready": True}
+    identity = Identity("large", "box", 7, "cpu", "cpu")
+    workers.register(services.db, identity, device_name=None, versions={}, datasets=[held])
+    body = b'{"dataset": {"train_per_class": 6000}, "architecture": {"kind": "mlp", "hidden": [4]}}'
+    first = post(client, "a", body)
+    workers.leave(services.db, "large")
+
+    second, other = post(client, "a", body), post(client, "b", body)
+
+    assert (first.status_code, second.status_code, other.status_code) == (201, 201, 422)
+    assert first.json is not None
+    assert second.json is not None
+    assert [job["id"] for job in jobs(services)] == [first.json["id"]] == [second.json["id"]]

@@ -19,6 +19,7 @@ from flightline.errors import AlreadyRunning, StackError, UsageError
 from flightline.homelock import home_lock
 from shared import attempts
 from shared.db import Database
+from shared.errors import ConfigurationError, StorageUnavailable
 from shared.settings import Settings
 from shared.storage_root import MARKER
 from tests import factories
@@ -186,6 +187,34 @@ def test_an_artifact_that_is_gone_is_counted(home: Home, tmp_path: Path) -> None
     (Path(old.storage_url) / add_checkpoint(old)).unlink()
     about = backup(old, tmp_path / "all.tar")
     assert (about.files, about.missing) == (0, 1)
+
+
+def test_artifacts_on_a_volume_that_is_not_mounted(home: Home, tmp_path: Path) -> None:
+    """A backup without a single one of them is none: it is refused, and nothing is left of it."""
+    old = home("old")
+    add_checkpoint(old)
+    mounted = Path(old.storage_url).rename(tmp_path / "elsewhere")
+    with pytest.raises(StorageUnavailable, match="Mount the volume"):
+        backup(old, tmp_path / "all.tar")
+    Path(old.storage_url).mkdir()
+    with pytest.raises(StorageUnavailable, match="Mount the volume"):
+        backup(old, tmp_path / "all.tar")
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "elsewhere"}
+
+    Path(old.storage_url).rmdir()
+    mounted.rename(old.storage_url)
+    assert backup(old, tmp_path / "all.tar").files == 1
+
+
+def test_artifacts_at_no_address(home: Home, tmp_path: Path) -> None:
+    """A wrong setting is named, as wherever the storage is opened."""
+    old = home("old")
+    backup(old, tmp_path / "all.tar")
+    wrong = Settings(home=old.home_dir, artifacts_url="nonsense://bucket")
+    for call in (partial(backup, wrong, tmp_path / "x"), partial(restore, wrong, tmp_path / "all.tar", replace=True)):
+        with pytest.raises(ConfigurationError, match="FLIGHTLINE_ARTIFACTS_URL"):
+            call()
+    assert file_of(old).exists()
 
 
 def test_an_existing_file_is_not_overwritten(home: Home, tmp_path: Path) -> None:

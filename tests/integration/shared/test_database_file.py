@@ -7,17 +7,22 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select
 
 import migrations
 from shared import attempts, jobs, queries
+from shared.attempts import Line
 from shared.db import Database
+from shared.ending import Ending
 from shared.errors import DatabaseUnavailable, JobNotFound
 from shared.leases import LeaseWatch
+from shared.status import Outcome
 from shared.tables import Lock
 from tests import factories
 from tests.clocks import Clock
@@ -200,10 +205,26 @@ class TestReplaced:
         new = factories.submit(sqlite_database)
         assert queries.job(other, new)["status"] == "queued"
 
+    def test_while_another_thread_is_in_the_middle_of_a_read(self, sqlite_database: Database, path: Path) -> None:
+        """Its connection is of the file of before: that one's end, and a fork after it, are no fault of the new one."""
+        together(*[sqlite_database.ping] * 8)
+        copy = backup(path)
+        with sqlite_database.read(), ThreadPoolExecutor(1) as thread:
+            for one in (path, *log_of(path)):
+                one.unlink()
+            copy.rename(path)
+            for _ in range(8):
+                thread.submit(sqlite_database.ping).result()
+
+        sqlite_database.before_fork()
+
+        sqlite_database.ping()
+        factories.submit(sqlite_database)
+
     def test_another_worker_has_an_attempt_of_the_same_number_there(
         self, sqlite_database: Database, path: Path
     ) -> None:
-        """The one that claimed the job in the database of before notices with its next heartbeat."""
+        """The one that claimed the job in the database of before changes nothing of it any more."""
         job_id = factories.submit(sqlite_database)
         copy = backup(path)
         before = factories.claim(sqlite_database, job_id, "host:cpu:1")
@@ -214,8 +235,16 @@ class TestReplaced:
         now = factories.claim(sqlite_database, job_id, "host:cpu:2")
 
         assert now.attempt == before.attempt
+        nothing: dict[str, Any] = {"epochs": [], "evaluations": [], "artifacts": []}
+        assert not attempts.record_epochs(sqlite_database, before, factories.epoch_rows(1, 1), factories.best())
+        assert not attempts.record_checkpoint(sqlite_database, before, {"entries": []})
+        assert not attempts.log(sqlite_database, before, [Line("INFO", "I am here")], keep=10)
+        assert not attempts.succeed(sqlite_database, before, best={}, exact=True, **nothing)
+        assert attempts.end(sqlite_database, before, Ending(Outcome.CANCELLED)) is None
         assert attempts.heartbeat(sqlite_database, before, 30) is None
         assert attempts.heartbeat(sqlite_database, now, 30) is not None
+        factories.succeed(sqlite_database, now)
+        assert not attempts.succeed(sqlite_database, before, best={}, exact=True, **nothing)
 
     def test_beside_the_log_of_the_one_before(self, sqlite_database: Database, other: Database, path: Path) -> None:
         """SQLite would take that log for the new file's: it is not opened until the log is gone."""

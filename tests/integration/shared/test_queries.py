@@ -176,6 +176,15 @@ class TestWorkers:
         states = {worker["id"]: worker["state"] for worker in queries.workers(database, silent_seconds=SILENT)}
         assert states == {"dead": "gone", "live": "idle"}
 
+    def test_nor_does_a_spec_count_on_what_it_held(self, database: Database, jump: Jump) -> None:
+        """Specs are judged by the workers that are listed as live, and no others."""
+        register(database, "dead")
+        register(database, "live")
+        jump(-3600.0)
+        workers.report(database, "live")
+
+        assert len(queries.holdings(database, silent_seconds=SILENT).workers) == 1
+
 
 class TestDatasets:
     def test_who_holds_what(self, database: Database) -> None:

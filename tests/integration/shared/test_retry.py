@@ -19,6 +19,7 @@ from shared.spec import Caps
 from shared.status import Queue
 from shared.tables import Attempt, Job
 from tests import factories
+from tests.conftest import Jump
 from tests.factories import FLAKY, LOST, RELEASED
 from tests.integration.shared.messages import messages, published
 from tests.servers import RedisServer
@@ -68,6 +69,19 @@ class TestWait:
         assert claim is not None
         assert claim.attempt == 2
         assert not_before(database, job_id) is None
+
+    def test_a_clock_that_is_set_back_makes_it_no_longer(self, database: Database, broker: Broker, jump: Jump) -> None:
+        """An hour of a clock that was wrong is no reason to wait for an hour: the job is sent, and may be tried."""
+        job_id = waiting(database)
+        jump(-3600.0)
+
+        [queue] = [queue for queue in queries.queues(database, broker) if queue["depth"]]
+        assert queue["oldest_age_seconds"] == 0.0
+        assert publish(database, broker, job_id)
+        assert published(database, job_id)
+        claim = asked(database, job_id)
+        assert claim is not None
+        assert claim.attempt == 2
 
     def test_it_is_said_wherever_the_job_is_shown(self, database: Database) -> None:
         """Its JSON, its warnings and its events name the instant, until it runs again."""

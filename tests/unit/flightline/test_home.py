@@ -100,6 +100,14 @@ def test_a_copy_of_a_home_names_nobodys_service(tmp_path: Path, sleeper: subproc
     assert running_url(home.rename(tmp_path / "renamed")) == "http://127.0.0.1:8470"
 
 
+def test_a_process_that_has_ended_is_no_stack(tmp_path: Path) -> None:
+    """Nor is it where its birth could not be told when it was written down."""
+    write_state(tmp_path, {"pid": 2**22 + 1, "born": None, "url": "http://127.0.0.1:8470"})
+
+    assert running_url(tmp_path) is None
+    assert end_leftovers(tmp_path, 0.0) == []
+
+
 @pytest.mark.parametrize("parent", ["alive", "killed"])
 def test_a_copy_ends_nothing_of_the_original(tmp_path: Path, sleeper: subprocess.Popen[bytes], parent: str) -> None:
     """Its state names living programs, but those of another folder, whether their stack lives or not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import sys
 import threading
@@ -13,6 +14,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from shared import logs
+from tests.concurrency import together
 
 
 @pytest.fixture
@@ -114,6 +116,29 @@ def test_a_warning_that_comes_back_is_news() -> None:
     record = logging.makeLogRecord({"name": "x", "msg": "away", "levelno": logging.WARNING})
 
     assert [repeats.filter(record) for _ in range(5)] == [True, False, False, False, True]
+
+
+def test_many_threads_warn_at_once() -> None:
+    """As in an outage, when every request of the API meets it: whoever warns gets no error for it."""
+    seconds = itertools.count(step=0.7)
+    repeats = logs.Repeats(lambda: next(seconds))
+    said = []
+
+    def warn() -> None:
+        thread = threading.get_ident()
+        records = (
+            logging.makeLogRecord({"name": "x", "msg": f"{thread} {number}", "levelno": logging.WARNING})
+            for number in range(1000)
+        )
+        said.append(sum(repeats.filter(record) for record in records))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        together(*[warn] * 8)
+    finally:
+        sys.setswitchinterval(interval)
+    assert said == [1000] * 8
 
 
 def test_different_warnings_are_all_said() -> None:

@@ -230,6 +230,13 @@ class TestRoot:
         (tmp_path / "artifacts" / MARKER).touch()
         Storage(str(tmp_path / "artifacts"), in_use=lambda: True).put("a", b"x")
 
+    def test_one_that_nothing_was_put_into_yet_holds_nothing(self, tmp_path: Path) -> None:
+        """Its folder is made by the first write; until then going through it is no failure."""
+        storage = Storage(str(tmp_path / "new"))
+        assert storage.page("", 10) == []
+        storage.put("a/b", b"x")
+        assert storage.page("", 10) == [MARKER, "a/b"]
+
     def test_a_folder_of_an_earlier_release_goes_on(self, tmp_path: Path) -> None:
         """It has files and no marker: the next write marks it."""
         (tmp_path / "artifacts" / "job").mkdir(parents=True)
