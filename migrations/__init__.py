@@ -44,8 +44,8 @@ def current(db: Database) -> str | None:
     Raises:
         DatabaseUnavailable: the database does not answer.
     """
-    with db.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    # A write, for that is tried again where another process is just making the file.
+    return db.write(lambda connection: MigrationContext.configure(connection).get_current_revision())
 
 
 def is_known(revision: str | None) -> bool:

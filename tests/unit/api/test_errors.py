@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 
 import pytest
 from flask import Flask
@@ -58,7 +59,7 @@ def test_our_own_errors_keep_code_and_status(client: FlaskClient, code: str) -> 
     assert response.mimetype == "application/problem+json"
     assert response.json == {
         "type": "about:blank",
-        "title": response.status.partition(" ")[2].title().replace("Uri", "URI"),
+        "title": HTTPStatus(error.http_status).phrase,
         "status": error.http_status,
         "code": code,
         "detail": error.detail,
