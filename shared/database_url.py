@@ -41,6 +41,8 @@ def parsed(url: str) -> URL:
 
 
 def _check_options(url: URL) -> None:
+    if set(url.host or "") & set("@/?# "):  # the rest of a password, which must not be repeated as a host's name
+        raise _refused(f"has a password that is not percent-encoded. {_ENCODED}")
     if url.port is not None and not 1 <= url.port <= 65535:
         raise _refused(f"has the port {url.port}, which is not between 1 and 65535.")
     try:
