@@ -8,6 +8,7 @@ made again.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -99,7 +101,7 @@ def restore(settings: Settings, source: Path, *, replace: bool) -> About:
 
     Raises:
         AlreadyRunning: a stack runs in this home.
-        UsageError: `source` is no backup, or there is a database and `replace` is false, or the database is not SQLite.
+        UsageError: `source` is no backup, or a damaged one, or there is a database and `replace` is false, or the database is not SQLite.
         StackError: something could not be read or written; the database is the old one then.
     """
     database = _database_file(settings)
@@ -112,6 +114,7 @@ def restore(settings: Settings, source: Path, *, replace: bool) -> About:
                 artifacts = Storage(settings.storage_url).folder
                 about = _unpacked(source, Path(folder))
                 _make_ready(Path(folder) / _DATABASE)
+                _check_artifacts(source, Path(folder), about)
                 _put_artifacts(Path(folder) / _ARTIFACTS, artifacts)
                 _set_aside(database)
                 (Path(folder) / _DATABASE).replace(database)
@@ -184,13 +187,40 @@ def _unpacked(source: Path, folder: Path) -> About:
     except FileNotFoundError as error:
         missing = "there is no such file" if error.filename == str(source) else f"it holds no {_ABOUT}"
         raise UsageError(f"{source} is not a backup: {missing}.") from error
-    except (tarfile.TarError, EOFError, ValueError, TypeError) as error:
-        raise UsageError(f"{source} is not a backup, or is damaged: {error}.") from error
-    if about.format != _FORMAT or not (migrations.is_known(about.schema) and (folder / _DATABASE).is_file()):
+    except tarfile.FilterError as error:
+        raise UsageError(f"{source} is not a backup: {error}.") from error
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise UsageError(f"{source} is not a backup: it is no tar archive, or is cut off.") from error
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{source} is not a backup: its {_ABOUT} cannot be read.") from error
+    if about.format != _FORMAT or not migrations.is_known(about.schema):
         raise UsageError(
             f"{source} was taken by a later release (schema {about.schema}). Restore it with that release."
         )
+    if not (folder / _DATABASE).is_file():
+        raise UsageError(f"{source} is damaged: it holds no {_DATABASE}.")
     return about
+
+
+def _check_artifacts(source: Path, folder: Path, about: About) -> None:
+    """Hold what was unpacked against what the archive and its database say of it."""
+    unpacked = folder / _ARTIFACTS
+    found = sum(path.is_file() for path in unpacked.rglob("*"))
+    if found != about.files:
+        raise UsageError(
+            f"{source} is damaged: it holds {found} files of artifacts, and says that it has {about.files}."
+        )
+    with _opened(folder / _DATABASE) as connection:
+        named = connection.execute("SELECT path, sha256 FROM artifacts").fetchall()
+    for path, sha256 in named:
+        file = unpacked / path
+        if file.is_file() and _sha256(file) != sha256:
+            raise UsageError(f"{source} is damaged: {path} is not the file that was backed up.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _make_ready(database: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import tarfile
@@ -274,6 +275,56 @@ def test_what_is_no_backup_of_this_release_changes_nothing(
         restore(old, archive(tmp_path / "all.tar", *members), replace=True)
     assert ids_in(old) == ids
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.fixture
+def with_weights(home: Home, tmp_path: Path) -> tuple[Path, str]:
+    """A backup of a service that keeps one file of weights, and the file's path."""
+    old, weights, path = home("old"), b"weights", str(factories.artifact()["path"])
+    with closing_database(old) as db:
+        factories.succeed(db, factories.running(db))
+        digest = hashlib.sha256(weights).hexdigest()
+        db.write(lambda connection: connection.exec_driver_sql("UPDATE artifacts SET sha256 = ?", (digest,)))
+    file = Path(old.storage_url) / path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(weights)
+    assert backup(old, tmp_path / "all.tar").files == 1
+    return tmp_path / "all.tar", path
+
+
+@pytest.mark.parametrize("fault", ["changed", "left out"])
+def test_artifacts_that_are_not_those_of_the_database_change_nothing(
+    home: Home, tmp_path: Path, with_weights: tuple[Path, str], fault: str
+) -> None:
+    """A flipped bit, or a file that the archive says it has."""
+    whole, path = with_weights
+    folder, bad = tmp_path / "unpacked", tmp_path / "bad.tar"
+    with tarfile.open(whole) as tar:
+        tar.extractall(folder, filter="data")
+    file = folder / "artifacts" / path
+    file.write_bytes(b"Weights") if fault == "changed" else file.unlink()
+    with tarfile.open(bad, "w") as tar:
+        for part in folder.iterdir():
+            tar.add(part, part.name)
+    new = home("new")
+    with pytest.raises(UsageError, match="is damaged: "):
+        restore(new, bad, replace=False)
+    assert not file_of(new).exists()
+    assert not Path(new.storage_url).exists()
+    assert restore(new, whole, replace=False).files == 1
+
+
+def test_a_backup_without_its_database_is_said_to_be_damaged(home: Home, tmp_path: Path) -> None:
+    """It is of this release, and another one would not help."""
+    with pytest.raises(UsageError, match=r"holds no flightline\.db"):
+        restore(home("old"), archive(tmp_path / "all.tar", ("backup.json", about())), replace=True)
+
+
+def test_what_is_no_archive_is_refused_in_a_line(home: Home, tmp_path: Path) -> None:
+    """Without what each of Python's readers made of it."""
+    (tmp_path / "text.tar").write_text("hello")
+    with pytest.raises(UsageError, match=r"text\.tar is not a backup: it is no tar archive, or is cut off\.$"):
+        restore(home("old"), tmp_path / "text.tar", replace=True)
 
 
 def test_a_broken_off_or_missing_backup_changes_nothing(home: Home, tmp_path: Path) -> None:
