@@ -101,7 +101,8 @@ def restore(settings: Settings, source: Path, *, replace: bool) -> About:
 
     Raises:
         AlreadyRunning: a stack runs in this home.
-        UsageError: `source` is no backup, or a damaged one, or there is a database and `replace` is false, or the database is not SQLite.
+        UsageError: `source` is no backup, or a damaged one; or there is a database and `replace` is false; or the
+            database is not SQLite.
         StackError: something could not be read or written; the database is the old one then.
     """
     database = _database_file(settings)
