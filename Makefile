@@ -104,7 +104,7 @@ gpu: ## prove and time the engines of a GPU: any python3 with torch and pytest, 
 
 .PHONY: networks
 networks: tools ## count the parameters and FLOPs of torchvision's networks again
-	$(BIN)/python -m worker.training.torchvision_counts shared/spec/torchvision_counts.py
+	$(BIN)/python -m worker.training.network.torchvision_counts shared/jobspec/checks/torchvision_counts.py
 
 .PHONY: locks
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \

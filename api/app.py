@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api import catalog, errors, events, fleet, health, jobs, operations, reference, results, security
+from api.http import errors, operations, reference, security
+from api.routes import catalog, events, fleet, health, jobs, results
 from api.services import Services
 from shared.settings import Settings
 

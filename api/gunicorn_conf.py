@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from api import malformed
+from api.http import malformed
 from api.services import Services
 from shared import logs
-from shared.orphans import OrphanCollector
-from shared.reconciler import Reconciler
+from shared.delivery.reconciler import Reconciler
 from shared.settings import Settings
+from shared.storage.orphans import OrphanCollector
 
 _settings = Settings()
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
-from api.streams import Streams
-from shared import queries
-from shared.broker import Broker
-from shared.db import Database
+from api.http.streams import Streams
+from shared.database.engine import Database
+from shared.delivery.broker import Broker
+from shared.jobs import queries
 from shared.settings import Settings
-from shared.storage import Storage
+from shared.storage.store import Storage
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import torch
 
 from benchmarks.lines import Line, median
+from shared.jobspec import Caps, parse_spec
 from shared.settings import Settings
-from shared.spec import Caps, parse_spec
-from worker.training.datasets import load
+from worker.training.data import load
 from worker.training.plan import TrainingPlan, plan_from_spec
 from worker.training.results import EpochResult
 from worker.training.trainer import train

@@ -19,15 +19,15 @@ import migrations
 from benchmarks.lines import Line, median
 from benchmarks.processes import children
 from benchmarks.service import Service, service
-from shared import jobs
-from shared.broker import Broker, queue_keys
-from shared.db import Database
-from shared.reconciler import Reconciler
-from shared.status import Queue
-from shared.tables import Job, JobEvent
-from tests import factories
-from tests.fakes import FakeBroker
-from tests.servers import RedisServer, start_postgres, start_redis
+from shared.database.engine import Database
+from shared.database.tables import Job, JobEvent
+from shared.delivery.broker import Broker, queue_keys
+from shared.delivery.reconciler import Reconciler
+from shared.jobs import actions
+from shared.jobs.status import Queue
+from tests.support import factories
+from tests.support.fakes import FakeBroker
+from tests.support.servers import RedisServer, start_postgres, start_redis
 
 TAPERED: dict[str, Any] = {"preset": "notebook-tapered", "dataset": "synthetic"}
 
@@ -73,7 +73,7 @@ class Bench:
 
     def finish(self, job_id: str) -> None:
         """Cancel a job, and wait until its worker is idle."""
-        jobs.cancel(self.db, job_id)
+        actions.cancel(self.db, job_id)
         self.wait(lambda: self.job(job_id).status == "cancelled")
 
     def warm(self) -> None:
@@ -152,7 +152,7 @@ def stopped(repeats: int = 6) -> list[Line]:
                 time.sleep(0.005)
             values.append(time.monotonic() - began)
             assert made.job(job_id).status == "queued"
-            jobs.cancel(made.db, job_id)
+            actions.cancel(made.db, job_id)
             worker.start()
     return [median("SIGTERM to exit, a job running: one step and saving", "s", values, at_most=3.0)]
 

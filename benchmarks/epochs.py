@@ -18,15 +18,15 @@ from torch.utils.data import DataLoader
 from benchmarks import paired
 from benchmarks.images import real_or_drawn
 from benchmarks.lines import Line
-from shared.spec import Caps, parse_spec
+from shared.jobspec import Caps, parse_spec
 from tests.golden import notebook
 from worker.training import engines
-from worker.training.datasets import LoadedDataset
-from worker.training.engines.products import linear
-from worker.training.networks import build_network, fresh_network
+from worker.training.data import LoadedDataset
+from worker.training.engines.fused.products import linear
+from worker.training.network.build import build_network, fresh_network
 from worker.training.plan import ArchitecturePlan, DatasetPlan, MlpPlan, Precision, TrainingPlan, plan_from_spec
 from worker.training.results import EpochResult
-from worker.training.tally import Tally
+from worker.training.state.tally import Tally
 from worker.training.trainer import train
 
 CPU = torch.device("cpu")

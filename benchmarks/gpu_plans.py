@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from benchmarks.gpu.plans import NETWORKS, SPECS
-from shared.spec import Caps, parse_spec
+from shared.jobspec import Caps, parse_spec
 
 
 def text() -> str:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from shared.settings import Settings
-from worker.training.datasets import LoadedDataset, load
+from worker.training.data import LoadedDataset, load
 from worker.training.errors import DatasetUnavailable
 from worker.training.plan import DatasetPlan
 

@@ -9,7 +9,7 @@ from benchmarks.processes import Memory, children, memory
 from benchmarks.service import service
 
 JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 8}}
-"""Long enough for the child to give what it freed back afterwards (`worker.memory`)."""
+"""Long enough for the child to give what it freed back afterwards (`worker.processes.memory`)."""
 PARENT_MIB, CHILD_MIB = 90.0, 700.0
 
 

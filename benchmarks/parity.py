@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.images import real_or_drawn
 from tests.golden import notebook
-from worker.training.datasets import LoadedDataset
+from worker.training.data import LoadedDataset
 from worker.training.engines import ENGINES
 from worker.training.plan import DatasetPlan, MlpPlan, TrainingPlan
 from worker.training.results import EpochResult

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 from benchmarks import tiny
 from benchmarks.service import TINY, Service
-from flightline.processes import Child, Program
-from flightline.programs import python_environment
-from tests.servers import start_redis
+from flightline.stack.processes import Child, Program
+from flightline.stack.programs import python_environment
+from tests.support.servers import start_redis
 
 _PATIENCE = 120
 

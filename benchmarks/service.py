@@ -15,12 +15,12 @@ from typing import Any
 
 import migrations
 from benchmarks.connection import Connection
-from flightline import redis_server
-from flightline.ports import free_port
-from flightline.processes import Child
-from flightline.programs import Layout
-from shared.broker import Broker
-from shared.db import Database
+from flightline.stack import redis_server
+from flightline.stack.ports import free_port
+from flightline.stack.processes import Child
+from flightline.stack.programs import Layout
+from shared.database.engine import Database
+from shared.delivery.broker import Broker
 from shared.settings import Settings
 
 WAIT_SECONDS = 120.0

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.settings import Settings
-from worker.child import Child
 from worker.launch import main
+from worker.processes.child import Child
 
 PARTS = (
     *("message", "claimed", "data", "recorded", "built", "batch", "epoch", "trained", "kept", "succeeded", "returned"),
@@ -45,8 +45,8 @@ def _wrap(owner: Any, name: str, change: Callable[[Any], Any]) -> None:
 def _timed_start(start: Callable[[Child], None]) -> Callable[[Child], None]:
     def timed(self: Child) -> None:
         start(self)
-        from shared import attempts  # noqa: PLC0415 -- torch loads in `start`, in the child
-        from worker import artifacts, attempt  # noqa: PLC0415
+        from shared.jobs import attempts  # noqa: PLC0415 -- torch loads in `start`, in the child
+        from worker.run_job import artifacts, attempt  # noqa: PLC0415
         from worker.training import trainer  # noqa: PLC0415
         from worker.training.run import Run  # noqa: PLC0415
 

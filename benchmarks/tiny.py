@@ -6,15 +6,15 @@ from functools import lru_cache
 from typing import Any
 
 from benchmarks.service import TINY
+from shared.jobspec import Caps, parse_spec
 from shared.settings import Settings
-from shared.spec import Caps, parse_spec
 
 
 def run() -> float:
     """Train and evaluate it, the data being kept in the process. Returns the seconds of its epochs."""
     import torch  # noqa: PLC0415 -- as in our workers, only in the process that trains
 
-    from worker.training.datasets import load  # noqa: PLC0415
+    from worker.training.data import load  # noqa: PLC0415
     from worker.training.trainer import train  # noqa: PLC0415
 
     plan, settings = _plan(), Settings()

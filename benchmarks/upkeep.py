@@ -14,21 +14,21 @@ import torch
 
 import migrations
 from benchmarks.lines import Line, median
-from shared import jobs, queries
+from shared.jobs import actions, queries
+from shared.jobs.workers import Identity
+from shared.jobspec import Caps, Submission, parse_spec
 from shared.settings import Settings
-from shared.spec import Caps, Submission, parse_spec
-from shared.workers import Identity
-from worker import task
-from worker.context import Context
-from worker.devices import resolve
-from worker.lease import Lease
-from worker.recorder import Recorder
-from worker.stop import StopFlag
-from worker.training.checkpoints import Checkpointing
-from worker.training.datasets import load
+from worker.device_pin import resolve
+from worker.processes.child_state import Vitals
+from worker.processes.stop_flag import StopFlag
+from worker.run_job import task
+from worker.run_job.context import Context
+from worker.run_job.lease import Lease
+from worker.run_job.recorder import Recorder
+from worker.training.data import load
 from worker.training.plan import plan_from_spec
+from worker.training.state.checkpoints import Checkpointing
 from worker.training.trainer import train
-from worker.vitals import Vitals
 
 EPOCHS = 30  # long enough for a checkpoint
 TARGET_PERCENT = 2.0
@@ -68,7 +68,7 @@ def _counted(
 
 def as_a_worker(context: Context, submission: Submission) -> tuple[float, float]:
     """Seconds of all epochs, and the seconds of upkeep in them."""
-    job_id = jobs.submit(context.db, submission)
+    job_id = actions.submit(context.db, submission)
     with measured() as spent:
         task.run(context, job_id, submission.spec.priority)
     assert queries.job(context.db, job_id)["status"] == "succeeded"

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flightline.client import Client
+    from flightline.client.client import Client
+    from flightline.client.records import Epoch, Epochs, Evaluation, Event, Job
     from flightline.errors import (
         ApiError,
         Conflict,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
         Unavailable,
         UsageError,
     )
-    from flightline.records import Epoch, Epochs, Evaluation, Event, Job
 
 __all__ = [
     "ApiError",
@@ -45,7 +45,7 @@ _RECORDS = {"Epoch", "Epochs", "Evaluation", "Event", "Job"}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "client" if name == "Client" else "records" if name in _RECORDS else "errors"
+    module = "client.client" if name == "Client" else "client.records" if name in _RECORDS else "errors"
     return getattr(import_module(f"{__name__}.{module}"), name)
 
 

@@ -8,7 +8,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Load the command and run it; a Ctrl-C ends it without a traceback, even one that comes while it loads."""
     try:
-        from flightline.cli import main as command
+        from flightline.cli.app import main as command
 
         command()
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ from shared.errors import ConfigurationError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from shared.db import Database
+    from shared.database.engine import Database
 
 
 # Within a process: Alembic keeps what it works on in globals. Between processes the database's own locks do.

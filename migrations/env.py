@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, text
 
-from shared.tables import Base
+from shared.database.tables import Base
 
 # An arbitrary constant: two stacks that start at once take turns on PostgreSQL. On SQLite the write lock does that.
 _ADVISORY_LOCK = 7_208_413

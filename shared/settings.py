@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
 from shared.hosts import read_patterns
+from shared.jobspec.caps import Caps
 from shared.paths import expanded
-from shared.redis_socket import socket_path, socket_url
-from shared.spec.caps import Caps
 
 
 class Settings(BaseSettings):

@@ -17,14 +17,14 @@ from typing import TypeVar
 import pytest
 
 import migrations
-from shared import clock
-from shared.broker import Broker
-from shared.db import Database
+from shared.database import clock
+from shared.database.engine import Database
+from shared.database.tables import Base
+from shared.delivery.broker import Broker
 from shared.settings import Settings
-from shared.tables import Base
-from tests.fakes import FakeBroker
-from tests.s3 import S3Server
-from tests.servers import Missing, PostgresServer, RedisServer, start_postgres, start_redis
+from tests.support.fakes import FakeBroker
+from tests.support.s3 import S3Server
+from tests.support.servers import Missing, PostgresServer, RedisServer, start_postgres, start_redis
 
 S = TypeVar("S", RedisServer, PostgresServer)
 SettingsFactory = Callable[..., Settings]
@@ -50,7 +50,7 @@ def _started(start: Callable[[], S]) -> Iterator[S]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
-    """The run's Redis. Start one of your own (`tests.servers.start_redis`) to kill or freeze it."""
+    """The run's Redis. Start one of your own (`tests.support.servers.start_redis`) to kill or freeze it."""
     yield from _started(start_redis)
 
 
@@ -64,7 +64,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """The run's PostgreSQL. Start one of your own (`tests.servers.start_postgres`) to kill it."""
+    """The run's PostgreSQL. Start one of your own (`tests.support.servers.start_postgres`) to kill it."""
     yield from _started(start_postgres)
 
 
@@ -228,7 +228,7 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Everything in float64: networks by torch's default, images by converting them."""
     import torch
 
-    from worker.training.loader import Normalizer
+    from worker.training.data.loader import Normalizer
 
     normalize = Normalizer.__call__
     monkeypatch.setattr(Normalizer, "__call__", lambda self, images: normalize(self, images).double())

@@ -12,16 +12,16 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu.transport.virtual import base
 
 from shared import logs
-from shared.broker import TASK_NAME, broker_priority, celery_config
+from shared.delivery.broker import TASK_NAME, broker_priority, celery_config
+from shared.jobs.status import Queue
+from shared.jobs.workers import Identity
 from shared.settings import Settings
-from shared.status import Queue
-from shared.workers import Identity
-from worker.child import Child
-from worker.delivery import LateRequest
-from worker.devices import Device
-from worker.parent import Parent
-from worker.stop import StopFlag
-from worker.vitals import Vitals
+from worker.device_pin import Device
+from worker.processes.child import Child
+from worker.processes.child_state import Vitals
+from worker.processes.late_ack import LateRequest
+from worker.processes.parent import Parent
+from worker.processes.stop_flag import StopFlag
 
 
 def run_worker(settings: Settings, device: Device) -> int:

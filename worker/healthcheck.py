@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 import sys
 
-from shared.db import Database
-from shared.queries import workers
+from shared.database.engine import Database
+from shared.jobs.queries import workers
+from shared.jobs.status import WorkerState
 from shared.settings import Settings
-from shared.status import WorkerState
 
 
 def reports(settings: Settings, host: str) -> bool:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from shared.errors import ConfigurationError, FlightlineError
 from shared.settings import Settings
-from worker.devices import Device, pin, resolve
+from worker.device_pin import Device, pin, resolve
 
 
 def main(arguments: Sequence[str]) -> int:

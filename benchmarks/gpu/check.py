@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.gpu.measure import PRECISIONS, run
 from benchmarks.gpu.plans import images, plan_of
-from worker.training.datasets import LoadedDataset
+from worker.training.data import LoadedDataset
 from worker.training.plan import MlpPlan, TrainingPlan
 
 TOLERANCES = {"fp32": 1e-3, "tf32": 0.01, "bf16": 0.03}

@@ -22,7 +22,7 @@ import torch
 from benchmarks.gpu import notebook
 from benchmarks.gpu.plans import NETWORKS, images, plan_of
 from worker.training import engines
-from worker.training.datasets import LoadedDataset
+from worker.training.data import LoadedDataset
 from worker.training.errors import CancelRequested
 from worker.training.plan import Precision, TrainingPlan
 from worker.training.results import EpochResult

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from worker.training.datasets import LoadedDataset, Split
-from worker.training.loader import normalizer
-from worker.training.networks import fresh_network
+from worker.training.data import LoadedDataset, Split
+from worker.training.data.loader import normalizer
+from worker.training.network.build import fresh_network
 from worker.training.plan import TrainingPlan
 
 Samples = list[tuple[Tensor, int]]

@@ -9,9 +9,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from worker.training.datasets import LoadedDataset
-from worker.training.datasets.records import loaded_dataset
-from worker.training.datasets.synthetic import draw_split
+from worker.training.data import LoadedDataset
+from worker.training.data.records import loaded_dataset
+from worker.training.data.sources.synthetic import draw_split
 from worker.training.plan import DatasetPlan, TrainingPlan, plan_from_spec
 
 SPECS = Path(__file__).with_name("specs.json")

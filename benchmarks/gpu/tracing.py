@@ -24,7 +24,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.gpu.measure import SHARE_ON_A_CPU, candidates, device_name
 from benchmarks.gpu.plans import NETWORKS, images, plan_of
-from worker.training.datasets import LoadedDataset
+from worker.training.data import LoadedDataset
 from worker.training.plan import TrainingPlan
 from worker.training.results import EpochResult
 from worker.training.trainer import train

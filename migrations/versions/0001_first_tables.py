@@ -13,7 +13,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# As shared.clock.UtcDateTime was when this step was written: fixed-width text on SQLite.
+# As shared.database.clock.UtcDateTime was when this step was written: fixed-width text on SQLite.
 _INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(23), "sqlite")
 
 

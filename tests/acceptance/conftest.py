@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.conftest import SettingsFactory
-from tests.processes import WorkerProcess
-from tests.servers import RedisServer, start_redis
-from tests.service import Service
-from worker.training.datasets import load
+from tests.support.processes import WorkerProcess
+from tests.support.servers import RedisServer, start_redis
+from tests.support.service import Service
+from worker.training.data import load
 from worker.training.plan import DatasetPlan
 
 QUICK: dict[str, Any] = {

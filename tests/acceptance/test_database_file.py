@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flightline.errors import Unavailable
-from tests.stacks import ENDLESS, TINY, Stack, until
+from tests.support.stacks import ENDLESS, TINY, Stack, until
 
 FEW = 8
 """Two API processes, a worker's parent and its child say what they see; a line a second would soon be more."""

@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 
 from flightline import Client
-from flightline.home import read_state, running_url
-from flightline.patience import patiently
-from tests.stacks import Stack, environment, flightline, processes_of, until
+from flightline.client.retry import patiently
+from flightline.stack.home import read_state, running_url
+from tests.support.stacks import Stack, environment, flightline, processes_of, until
 
 
 def test_a_copy_of_a_running_home_lives_beside_it(tmp_path: Path) -> None:

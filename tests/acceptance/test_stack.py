@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from flightline import Job
-from flightline.patience import patiently
-from tests.stacks import ENDLESS, TINY, Stack, flightline, processes_of, until
+from flightline.client.retry import patiently
+from tests.support.stacks import ENDLESS, TINY, Stack, flightline, processes_of, until
 
 
 @pytest.fixture(scope="module")

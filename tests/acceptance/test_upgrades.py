@@ -15,12 +15,12 @@ from safetensors import safe_open
 from sqlalchemy import Connection, text, update
 
 import migrations
-from shared import clock
-from shared.db import Database
-from shared.tables import IdempotencyKey, Job
+from shared.database import clock
+from shared.database.engine import Database
+from shared.database.tables import IdempotencyKey, Job
 from tests.golden.releases import homes
 from tests.golden.releases.make import RELEASES
-from tests.servers import PostgresServer
+from tests.support.servers import PostgresServer
 
 HOMES = sorted(RELEASES.glob("*/*.tar.xz"))
 

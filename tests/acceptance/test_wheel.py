@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from tests.stacks import TINY, Stack
+from tests.support.stacks import TINY, Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER_PACKAGES = ("alembic", "celery", "flask", "gunicorn", "numpy", "redis", "sqlalchemy", "torch", "torchvision")

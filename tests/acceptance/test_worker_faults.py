@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from shared.jobs.status import Queue
 from shared.settings import Settings
-from shared.status import Queue
-from tests import factories
 from tests.acceptance.conftest import QUICK
-from tests.processes import PATIENCE, WorkerProcess
-from tests.servers import PostgresServer, RedisServer, start_postgres, start_redis, wait_until
-from tests.service import Service
-from tests.silent_proxy import SilentProxy
+from tests.support import factories
+from tests.support.processes import PATIENCE, WorkerProcess
+from tests.support.servers import PostgresServer, RedisServer, start_postgres, start_redis, wait_until
+from tests.support.service import Service
+from tests.support.silent_proxy import SilentProxy
 
 pytestmark = pytest.mark.timeout(400)  # several workers, one after another: each of their waits has its own limit
 MID_EPOCH = 25
@@ -264,7 +264,7 @@ class TestDatabase:
 
 def _migrated(server: PostgresServer) -> str:
     import migrations
-    from shared.db import Database
+    from shared.database.engine import Database
 
     db = Database(server.create("flightline"))
     migrations.upgrade(db)

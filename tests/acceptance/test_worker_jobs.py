@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from shared import jobs
-from shared.tables import Epoch
-from tests.processes import PATIENCE, WorkerProcess
-from tests.servers import wait_until
-from tests.service import Service
+from shared.database.tables import Epoch
+from shared.jobs import actions
+from tests.support.processes import PATIENCE, WorkerProcess
+from tests.support.servers import wait_until
+from tests.support.service import Service
 
 ENDLESS = {"epochs": 10_000}
 MID_EPOCH = 25
@@ -52,7 +52,7 @@ def test_a_queued_job_that_is_made_less_urgent_waits_its_turn(shared_service: Se
     running = shared_service.submit()
     worker.gates.wait("hold")
     demoted, other = shared_service.submit(priority=9), shared_service.submit(priority=5)
-    jobs.set_priority(shared_service.db, demoted, 1)
+    actions.set_priority(shared_service.db, demoted, 1)
     shared_service.publish(demoted)
     worker.gates.open("hold")
     for job_id in (running, demoted, other):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from shared.s3 import BoundedS3FileSystem
-from shared.storage import Storage
-from tests.s3 import SILENT, SLOW_DOWN, S3Server
+from shared.storage.s3 import BoundedS3FileSystem
+from shared.storage.store import Storage
+from tests.support.s3 import SILENT, SLOW_DOWN, S3Server
 
 _FAULTS = (SLOW_DOWN, SILENT, "500 InternalError")
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from shared.settings import Settings
-from worker import artifacts
-from worker.training.datasets import load
+from worker.run_job import artifacts
+from worker.training.data import load
 from worker.training.plan import plan_from_spec
 from worker.training.results import Weights
 from worker.training.trainer import train

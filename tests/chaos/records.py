@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from shared import queries
-from shared.db import Database
-from shared.tables import Attempt, Epoch, Job, JobEvent
+from shared.database.engine import Database
+from shared.database.tables import Attempt, Epoch, Job, JobEvent
+from shared.jobs import queries
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from shared import orphans
-from shared.orphans import OrphanCollector
-from shared.storage_root import MARKER
+from shared.storage import orphans
+from shared.storage.orphans import OrphanCollector
+from shared.storage.root import MARKER
 from tests.chaos.clean import CleanRuns
 from tests.chaos.injector import Injector
 from tests.chaos.records import JobRecord, all_jobs
@@ -25,7 +25,7 @@ from tests.chaos.table import Outcomes
 from tests.chaos.traffic import Traffic
 from tests.chaos.verdict import epoch_faults, event_faults, job_faults, result_faults, stream_faults
 from tests.chaos.watch import Watch
-from worker.training.datasets import load
+from worker.training.data import load
 from worker.training.plan import DatasetPlan
 
 _LEAD = 6

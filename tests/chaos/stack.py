@@ -12,20 +12,20 @@ from pathlib import Path
 from types import MappingProxyType
 
 import migrations
-from flightline import redis_server
-from flightline.ports import free_port
-from flightline.processes import Child
-from flightline.programs import Layout
-from shared.broker import Broker
-from shared.db import Database
-from shared.queries import names_files
-from shared.redis_socket import socket_path, socket_url
+from flightline.stack import redis_server
+from flightline.stack.ports import free_port
+from flightline.stack.processes import Child
+from flightline.stack.programs import Layout
+from shared.database.engine import Database
+from shared.delivery.broker import Broker
+from shared.delivery.redis_socket import socket_path, socket_url
+from shared.jobs.queries import names_files
 from shared.settings import Settings
-from shared.storage import Storage
+from shared.storage.store import Storage
 from tests.chaos.bucket import Bucket
 from tests.chaos.disk import Disk
-from tests.processes import environment
-from tests.servers import PostgresServer, start_postgres_of, wait_until
+from tests.support.processes import environment
+from tests.support.servers import PostgresServer, start_postgres_of, wait_until
 
 MARK = "FLIGHTLINE_CHAOS_RUN"
 """An environment variable that every process of a run carries, so that leftovers are found."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from shared.status import Outcome
+from shared.jobs.status import Outcome
 from tests.chaos.faults import KINDS, OnWorker
 from tests.chaos.injector import Injector
 from tests.chaos.records import JobRecord

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import StorageUnavailable
-from shared.storage import Storage
+from shared.storage.store import Storage
 from tests.chaos import disk
 from tests.chaos.bucket import Bucket
 from tests.chaos.disk import Disk

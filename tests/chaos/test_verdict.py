@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
-from shared import attempts, events
-from shared.db import Database
-from shared.tables import Attempt, Epoch, Job, JobEvent
-from tests import factories
+from shared.database.engine import Database
+from shared.database.tables import Attempt, Epoch, Job, JobEvent
+from shared.jobs import attempts, events
 from tests.chaos.clean import Clean, untimed
 from tests.chaos.follower import Follower, Seen
 from tests.chaos.records import JobRecord, all_jobs
 from tests.chaos.verdict import epoch_faults, event_faults, job_faults, stream_faults
+from tests.support import factories
 from worker.training.results import Weights
 
 EPOCHS = 3

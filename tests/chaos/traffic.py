@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx
 
-from shared import jobs, publishing
+from shared.delivery import publisher
 from shared.errors import DatabaseUnavailable, IllegalTransition
+from shared.jobs import actions
 from tests.chaos.follower import Follower
 from tests.chaos.specs import palette
 from tests.chaos.stack import Stack
@@ -161,8 +162,8 @@ class Traffic:
 
     def _prioritise(self, job_id: str, priority: int) -> bool:
         try:
-            jobs.set_priority(self._stack.db, job_id, priority)
-            publishing.publish(self._stack.db, self._stack.broker, job_id)
+            actions.set_priority(self._stack.db, job_id, priority)
+            publisher.publish(self._stack.db, self._stack.broker, job_id)
         except DatabaseUnavailable:
             return False
         except IllegalTransition:

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load as load_tensors
 from sqlalchemy import Row
 
-from shared import queries
-from shared.db import Database
-from shared.status import FINISHED, JobStatus, Outcome
-from shared.storage import Storage
+from shared.database.engine import Database
+from shared.jobs import queries
+from shared.jobs.status import FINISHED, JobStatus, Outcome
+from shared.storage.store import Storage
 from tests.chaos.clean import Clean, untimed
 from tests.chaos.follower import Follower
 from tests.chaos.records import JobRecord

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from shared.db import Database
+from shared.database.engine import Database
+from shared.database.tables import Job
 from shared.errors import DatabaseUnavailable
-from shared.status import FINISHED, JobStatus
-from shared.tables import Job
+from shared.jobs.status import FINISHED, JobStatus
 
 _SECONDS = 0.2
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from shared.spec import Caps, parse_spec
-from worker.training.datasets import load
+from shared.jobspec import Caps, parse_spec
+from worker.training.data import load
 from worker.training.plan import plan_from_spec
 from worker.training.results import EpochResult
 from worker.training.trainer import train

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from worker.training.datasets import load
+from worker.training.data import load
 from worker.training.plan import AugmentPlan, DatasetPlan, MlpPlan, OptimizerPlan, SchedulePlan, TrainingPlan
 from worker.training.results import EpochResult
 from worker.training.trainer import train

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.spec import Caps, parse_spec
+from shared.jobspec import Caps, parse_spec
 from tests.golden import notebook
-from worker.training.datasets import LoadedDataset, load
+from worker.training.data import LoadedDataset, load
 from worker.training.errors import DatasetUnavailable
 from worker.training.plan import DatasetPlan, plan_from_spec
 from worker.training.results import EpochResult

@@ -28,7 +28,7 @@ from worker.training.plan import (
     TrainingPlan,
     WeightAveragePlan,
 )
-from worker.training.tally import Tally
+from worker.training.state.tally import Tally
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

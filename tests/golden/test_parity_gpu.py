@@ -15,10 +15,9 @@ from torch import Tensor
 
 from tests.unit.training.tiny import CONVNET, DATASET, every_state, nothing, timeless, tiny_data
 from worker.training import engines
-from worker.training.checkpoints import State, decode, encode
-from worker.training.datasets import LoadedDataset
-from worker.training.devices import settled
-from worker.training.loader import Normalizer
+from worker.training.data import LoadedDataset
+from worker.training.data.loader import Normalizer
+from worker.training.device import settled
 from worker.training.plan import (
     AugmentPlan,
     LayerPlan,
@@ -31,7 +30,8 @@ from worker.training.plan import (
     WeightAveragePlan,
 )
 from worker.training.results import EpochResult, TrainingResult
-from worker.training.tally import Tally
+from worker.training.state.checkpoints import State, decode, encode
+from worker.training.state.tally import Tally
 from worker.training.trainer import train
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]

@@ -7,8 +7,8 @@ import pytest
 
 from tests.golden.releases import checkpoints, later
 from tests.golden.releases.make import RELEASES
-from worker.training.checkpoints import State, origin_of
 from worker.training.plan import plan_from_spec
+from worker.training.state.checkpoints import State, origin_of
 
 CASES = [
     pytest.param(*case, id=f"{folder.name}-{name}")

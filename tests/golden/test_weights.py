@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from shared.attempts import Claim
-from shared.spec import Caps, parse_spec
-from shared.storage import Storage
-from worker import artifacts
-from worker.training.datasets import load
+from shared.jobs.attempts import Claim
+from shared.jobspec import Caps, parse_spec
+from shared.storage.store import Storage
+from worker.run_job import artifacts
+from worker.training.data import load
 from worker.training.plan import plan_from_spec
 from worker.training.results import TrainingResult
 from worker.training.trainer import train

@@ -10,10 +10,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from api.app import ROUTES
-from flightline.cli import app
+from flightline.cli.app import app
+from shared.jobspec import DATASETS, PRESETS, JobSpec
+from shared.jobspec.fields.layers import ActivationName
 from shared.settings import Settings
-from shared.spec import DATASETS, PRESETS, JobSpec
-from shared.spec.layers import ActivationName
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

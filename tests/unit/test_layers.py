@@ -46,7 +46,7 @@ def test_the_api_loads_without_torch_and_workers(module: str) -> None:
 def test_the_command_starts_without_the_servers_packages() -> None:
     """The client and the command load neither torch nor what only servers need."""
     heavy = {"torch", "torchvision", "flask", "celery", "sqlalchemy", "api", "worker"}
-    assert not modules_after("import flightline, flightline.cli") & heavy
+    assert not modules_after("import flightline, flightline.cli.app") & heavy
 
 
 def test_the_parent_of_a_worker_is_free_of_torch() -> None:

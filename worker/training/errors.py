@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from worker.training.files import shown
+from worker.training.state.files import shown
 
 
 class TrainingError(Exception):

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from worker.training.datasets import Split
-from worker.training.devices import precision
-from worker.training.loader import Normalizer
+from worker.training.data import Split
+from worker.training.data.loader import Normalizer
+from worker.training.device import precision
 from worker.training.plan import TrainingPlan
 
 BATCH_SIZE = 500  # bounds memory; fixed, since a product's rounding depends on its shape

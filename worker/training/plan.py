@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
-from worker.training.digests import digest
 from worker.training.errors import InvalidPlan
+from worker.training.state.digests import digest
 
 Normalization: TypeAlias = Literal["published", "computed", "none"]
 Output: TypeAlias = Literal["log_softmax", "logits", "softmax"]

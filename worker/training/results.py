@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from worker.training.devices import Environment
+from worker.training.data.loader import Inputs
+from worker.training.device import Environment
 from worker.training.evaluation import Evaluation
-from worker.training.loader import Inputs
 
 Weights = dict[str, Tensor]
 """Parameters and buffers by name, on the CPU."""

@@ -9,20 +9,20 @@ import torch
 from torch import Tensor
 
 from worker.training import engines
-from worker.training.augment import require_fit
-from worker.training.checkpoints import State, check_origin, copied, origin_of
-from worker.training.datasets import LoadedDataset
-from worker.training.devices import Environment, deterministic, environment, precision
+from worker.training.data import LoadedDataset
+from worker.training.data.augmentation import require_fit
+from worker.training.data.loader import inputs_of
+from worker.training.device import Environment, deterministic, environment, precision
 from worker.training.errors import CheckpointUnreadable, LastBatchTooSmall, NonFiniteLoss
 from worker.training.evaluation import evaluate, mean_cross_entropy
-from worker.training.loader import inputs_of
-from worker.training.networks import needs_two_samples
+from worker.training.network.build import needs_two_samples
+from worker.training.optim.schedules import learning_rates
 from worker.training.plan import TrainingPlan, require
 from worker.training.results import EpochResult, TrainingResult
-from worker.training.schedules import learning_rates
-from worker.training.selection import Best, EarlyStopping, copy_weights, on_cpu
-from worker.training.stopwatch import Stopwatch
-from worker.training.tally import Figures, Tally
+from worker.training.state.checkpoints import State, check_origin, copied, origin_of
+from worker.training.state.selection import Best, EarlyStopping, copy_weights, on_cpu
+from worker.training.state.stopwatch import Stopwatch
+from worker.training.state.tally import Figures, Tally
 
 
 class Run:

@@ -10,10 +10,10 @@ from dataclasses import replace
 import torch
 
 from worker.training import engines
-from worker.training.datasets import LoadedDataset
+from worker.training.data import LoadedDataset
 from worker.training.errors import OutOfDeviceMemory
 from worker.training.plan import TrainingPlan
-from worker.training.tally import Tally
+from worker.training.state.tally import Tally
 
 
 class _Fitted(Exception):

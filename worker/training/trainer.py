@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import torch
 
-from worker.training.checkpoints import Checkpointing, State
-from worker.training.datasets import LoadedDataset
-from worker.training.devices import device_errors, settled
+from worker.training.data import LoadedDataset
+from worker.training.device import device_errors, settled
 from worker.training.errors import OutOfDeviceMemory, StopRequested
 from worker.training.plan import TrainingPlan
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.run import Run
 from worker.training.sizing import with_size_that_fits
+from worker.training.state.checkpoints import Checkpointing, State
 
 
 def train(

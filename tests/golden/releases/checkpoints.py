@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from shared.spec import Caps, parse_spec
-from worker.training.checkpoints import Checkpointing, State, read, write
-from worker.training.datasets import LoadedDataset
-from worker.training.datasets.records import Split, loaded_dataset
-from worker.training.datasets.synthetic import draw_split
+from shared.jobspec import Caps, parse_spec
+from worker.training.data import LoadedDataset
+from worker.training.data.records import Split, loaded_dataset
+from worker.training.data.sources.synthetic import draw_split
 from worker.training.plan import plan_from_spec
 from worker.training.results import EpochResult, TrainingResult
+from worker.training.state.checkpoints import Checkpointing, State, read, write
 from worker.training.trainer import train
 
 RUNS = "checkpoints.json"

@@ -22,8 +22,8 @@ import httpx
 import psycopg
 
 from flightline import Client, Job
-from tests.processes import PATIENCE
-from tests.servers import PostgresServer, find_postgres, start_postgres, wait_until
+from tests.support.processes import PATIENCE
+from tests.support.servers import PostgresServer, find_postgres, start_postgres, wait_until
 
 ANSWERS = "answers.json"
 """In a home: the answers of the API while it was made."""

@@ -13,12 +13,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from api.app import ROUTES, create_app
-from api.errors import Problem
-from api.openapi import errors_of
+from api.http.errors import Problem
+from api.http.openapi import errors_of
 from api.services import Services
-from shared import attempts
+from shared.jobs import attempts
 from shared.settings import Settings
-from tests import factories
+from tests.support import factories
 
 OPERATIONS = {operation.name: operation for routes in ROUTES for operation in routes.operations}
 

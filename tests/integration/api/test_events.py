@@ -17,14 +17,14 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from api.services import Services
-from shared import attempts, events, jobs
-from shared.ending import Ending
+from shared.database.tables import Epoch, JobEvent
+from shared.jobs import actions, attempts, events
+from shared.jobs.outcomes import Ending
+from shared.jobs.status import Outcome
 from shared.settings import Settings
-from shared.status import Outcome
-from shared.tables import Epoch, JobEvent
-from tests import factories
 from tests.integration.api.test_server import Server, served
-from tests.servers import RedisServer, wait_until
+from tests.support import factories
+from tests.support.servers import RedisServer, wait_until
 
 Frame = tuple[int, str, dict[str, Any]]
 
@@ -176,7 +176,7 @@ def test_a_resumed_attempt_says_so_before_its_epochs(server: Server, services: S
 def test_a_finished_jobs_reader_is_told_to_stay_away(server: Server, services: Services) -> None:
     """204 after the last event: a browser would come back for ever otherwise."""
     job_id = factories.submit(services.db)
-    jobs.cancel(services.db, job_id)
+    actions.cancel(services.db, job_id)
     last = follow(server, job_id)[-1][0]
 
     response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(last)})
@@ -192,7 +192,7 @@ def test_a_deleted_jobs_stream_ends(server: Server, services: Services) -> None:
         stream = frames(response)
         next(stream)
         end(services, claim, Outcome.CANCELLED)
-        jobs.delete(services.db, claim.job_id)
+        actions.delete(services.db, claim.job_id)
         kinds = [kind for _, kind, _ in stream]
 
     assert set(kinds) <= {"status"}
@@ -259,7 +259,7 @@ def test_a_wrong_last_event_id_is_explained(server: Server, services: Services, 
 def test_an_empty_last_event_id_is_the_beginning(server: Server, services: Services) -> None:
     """As a reader sends it that has seen nothing yet."""
     job_id = factories.submit(services.db)
-    jobs.cancel(services.db, job_id)
+    actions.cancel(services.db, job_id)
 
     response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": ""})
 

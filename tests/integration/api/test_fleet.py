@@ -10,9 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from api.services import Services
-from shared import clock, workers
-from shared.tables import Worker
-from tests import factories
+from shared.database import clock
+from shared.database.tables import Worker
+from shared.jobs import workers
+from tests.support import factories
 
 Submit = Callable[..., dict[str, Any]]
 Get = Callable[..., dict[str, Any]]

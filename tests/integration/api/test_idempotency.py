@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.services import Services
-from shared import attempts, listing, workers
-from shared.status import Queue
-from shared.workers import Identity
+from shared.jobs import attempts, listing, workers
+from shared.jobs.status import Queue
+from shared.jobs.workers import Identity
 
 BODY = b'{"architecture": {"kind": "mlp", "hidden": [4]}}'
 

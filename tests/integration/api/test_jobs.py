@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.services import Services
-from shared.broker import Broker
-from shared.status import Queue
+from shared.delivery.broker import Broker
+from shared.jobs.status import Queue
 
 Submit = Callable[..., dict[str, Any]]
 Act = Callable[..., Any]

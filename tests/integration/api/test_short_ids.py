@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.services import Services
-from tests import factories
+from tests.support import factories
 
 Submit = Callable[..., dict[str, Any]]
 

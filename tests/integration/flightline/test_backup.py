@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 import migrations
-from flightline.backup import backup, restore
 from flightline.errors import AlreadyRunning, StackError, UsageError
-from flightline.homelock import home_lock
-from shared import attempts
-from shared.db import Database
+from flightline.stack.backup import backup, restore
+from flightline.stack.home_lock import home_lock
+from shared.database.engine import Database
 from shared.errors import ConfigurationError, StorageUnavailable
+from shared.jobs import attempts
 from shared.settings import Settings
-from shared.storage_root import MARKER
-from tests import factories
+from shared.storage.root import MARKER
+from tests.support import factories
 
 Home = Callable[[str], Settings]
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from flightline import Client, Event
-from flightline.ports import free_port
-from flightline.watching import Update
-from shared import attempts
-from shared.db import Database
-from shared.ending import Ending
-from shared.status import Outcome
-from tests import factories
+from flightline.client.watch import Update
+from flightline.stack.ports import free_port
+from shared.database.engine import Database
+from shared.jobs import attempts
+from shared.jobs.outcomes import Ending
+from shared.jobs.status import Outcome
 from tests.integration.api.test_server import served
-from tests.servers import RedisServer, wait_until
+from tests.support import factories
+from tests.support.servers import RedisServer, wait_until
 
 THREADS = 4
 """Each of the API's processes then serves three streams."""

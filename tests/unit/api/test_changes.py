@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.submission import ChangeBody
+from api.http.bodies import ChangeBody
 from shared.errors import InvalidSpec
 
 

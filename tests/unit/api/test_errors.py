@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api import errors, security
+from api.http import errors, security
 from shared.errors import (
     ConfigurationError,
     DatabaseUnavailable,

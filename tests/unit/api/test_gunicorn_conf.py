@@ -11,7 +11,7 @@ import pytest
 from api.app import create_app
 from api.services import Services
 from shared import logs
-from shared.reconciler import Reconciler
+from shared.delivery.reconciler import Reconciler
 from tests.conftest import SettingsFactory
 
 

@@ -13,8 +13,8 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.app import create_app
+from shared.jobspec import PRESETS, Caps, parse_spec
 from shared.settings import Settings
-from shared.spec import PRESETS, Caps, parse_spec
 
 
 @pytest.fixture(scope="module")

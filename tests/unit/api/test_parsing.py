@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from api.parameters import EpochsQuery, JobsQuery, SubmitQuery
-from api.parsing import NoQuery, QueryModel, parse_job_id, parse_query
+from api.http.parameters import EpochsQuery, JobsQuery, SubmitQuery
+from api.http.parsing import NoQuery, QueryModel, parse_job_id, parse_query
 from shared.errors import InvalidQuery, JobNotFound
-from shared.status import JobStatus
+from shared.jobs.status import JobStatus
 
 
 def parameters(text: str) -> MultiDict[str, str]:

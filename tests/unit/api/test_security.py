@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api import errors, security
+from api.http import errors, security
 from shared.settings import Settings
 
 Client = Callable[..., FlaskClient]

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-import flightline.patience
-import flightline.watching
-from flightline.cli import main
-from flightline.client import Client
-from tests.http_service import FakeService, serving
+import flightline.client.retry
+import flightline.client.watch
+from flightline.cli.app import main
+from flightline.client.client import Client
+from tests.support.http_service import FakeService, serving
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeSer
     with serving(FakeService()) as fake:
         monkeypatch.setenv("FLIGHTLINE_URL", fake.url)
         monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
-        monkeypatch.setattr(flightline.watching, "POLL_SECONDS", 0.001)
-        monkeypatch.setattr(flightline.patience, "RETRY_SECONDS", 0.001)
+        monkeypatch.setattr(flightline.client.watch, "POLL_SECONDS", 0.001)
+        monkeypatch.setattr(flightline.client.retry, "RETRY_SECONDS", 0.001)
         yield fake
 
 

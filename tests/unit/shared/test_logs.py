@@ -14,7 +14,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from shared import logs
-from tests.concurrency import together
+from tests.support.concurrency import together
 
 
 @pytest.fixture
@@ -34,7 +34,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 def test_an_event_and_its_fields(written: io.StringIO) -> None:
     """After the time and the level; what holds spaces is quoted."""
-    logging.getLogger("worker.task").info("claimed", extra={"job": "0192", "reason": "no more\nspace", "empty": ""})
+    logging.getLogger("worker.run_job.task").info(
+        "claimed", extra={"job": "0192", "reason": "no more\nspace", "empty": ""}
+    )
 
     instant, rest = written.getvalue().split(" ", 1)
     assert rest == "INFO claimed job=0192 reason='no more\\nspace' empty=''\n"
@@ -59,7 +61,7 @@ def test_bound_fields(written: io.StringIO) -> None:
 
 def test_levels(written: io.StringIO) -> None:
     """Ours from the one that is set, libraries' from WARNING on."""
-    logging.getLogger("api.jobs").debug("hidden")
+    logging.getLogger("api.routes.jobs").debug("hidden")
     logging.getLogger("kombu").info("hidden")
     logging.getLogger("kombu").warning("seen")
 
@@ -96,7 +98,7 @@ def test_a_librarys_lost_connection_is_one_line(written: io.StringIO, error: Exc
 
 def test_a_warning_that_goes_on_is_said_once(written: io.StringIO) -> None:
     """What is tried again every second fails every second: one line, not one a second for ever."""
-    logger = logging.getLogger("shared.reconciler")
+    logger = logging.getLogger("shared.delivery.reconciler")
     for _ in range(5):
         logger.warning("reconcile_failed", extra={"reason": "run `flightline migrate`"})
         logger.warning("reconcile_failed", extra={"reason": "another"})

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from shared.timers import Deadline, Moment
-from tests.clocks import Clock
+from tests.support.clocks import Clock
 
 
 @pytest.fixture

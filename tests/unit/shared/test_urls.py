@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared import database_url, redis_url
+from shared.database import url_check
+from shared.delivery import redis_url
 from shared.errors import ConfigurationError
 from shared.paths import expanded
 
@@ -74,7 +75,7 @@ class TestDatabase:
     )
     def test_what_works_passes(self, url: str, driver: str) -> None:
         """With the driver that Flightline uses."""
-        assert database_url.parsed(url).drivername == driver
+        assert url_check.parsed(url).drivername == driver
 
     @pytest.mark.parametrize(
         "url,said",
@@ -98,7 +99,7 @@ class TestDatabase:
     def test_what_cannot_work_is_refused(self, url: str, said: str) -> None:
         """By the setting's name, saying which part is wrong, and never the password."""
         with pytest.raises(ConfigurationError) as refused:
-            database_url.parsed(url)
+            url_check.parsed(url)
 
         assert said in refused.value.detail
         assert refused.value.detail.startswith("FLIGHTLINE_DATABASE_URL ")

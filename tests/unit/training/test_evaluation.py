@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from tests.unit.training.tiny import nothing, tiny_data, tiny_plan
-from worker.training.datasets import Split
+from worker.training.data import Split
+from worker.training.data.loader import Normalizer
 from worker.training.evaluation import BATCH_SIZE, ClassFigures, evaluate, mean_cross_entropy, predict
-from worker.training.loader import Normalizer
 
 PASS_ON = Normalizer(None)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.unit.training.tiny import CONVNET, CPU, Recording, nothing, timeless, tiny_data, tiny_plan
-from worker.training.devices import settled
+from worker.training.device import settled
 from worker.training.plan import OptimizerPlan, TrainingPlan
 from worker.training.results import EpochResult
 from worker.training.trainer import train
@@ -61,8 +61,8 @@ def test_a_run_gives_its_memory_back(engine: str, architecture: object) -> None:
 
 def test_normalising_there_gives_the_same_bits() -> None:
     """Images that are sent as bytes and normalised on the GPU are those that the CPU normalises."""
-    from worker.training.engines.resident import ResidentValidation
-    from worker.training.loader import normalizer
+    from worker.training.data.loader import normalizer
+    from worker.training.engines.resident.splits import ResidentValidation
 
     plan = tiny_plan()
     there = torch.cat(list(ResidentValidation(plan, DATA, CUDA, lambda images: images))).cpu()
@@ -73,8 +73,8 @@ def test_normalising_there_gives_the_same_bits() -> None:
 @pytest.mark.parametrize("engine", ["reference", "resident", "graphs"])
 def test_the_best_weights_are_those_of_the_best_epoch(engine: str) -> None:
     """They stay on the GPU until the run's end, while it trains on."""
-    from worker.training.loader import normalizer
-    from worker.training.networks import build_network
+    from worker.training.data.loader import normalizer
+    from worker.training.network.build import build_network
 
     plan = tiny_plan(epochs=8, optimizer=OptimizerPlan(lr=0.1))
     result = train(plan, DATA, CUDA, on_epoch=nothing, check=nothing, engine=engine)

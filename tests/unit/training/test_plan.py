@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.spec import Caps, parse_spec
+from shared.jobspec import Caps, parse_spec
 from tests.unit.training.tiny import DATASET, tiny_plan
 from worker.training.errors import InvalidPlan
 from worker.training.plan import (

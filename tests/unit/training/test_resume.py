@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from tests.unit.training.tiny import CONVNET, CPU, Recording, every_state, raises_after, timeless, tiny_data, tiny_plan
-from worker.training import devices
-from worker.training.checkpoints import Checkpointing, State, decode, encode
+from worker.training import device
 from worker.training.errors import CancelRequested, CheckpointUnreadable, LeaseLost, StopRequested
 from worker.training.plan import (
     AugmentPlan,
@@ -27,6 +26,7 @@ from worker.training.plan import (
 )
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.run import Run
+from worker.training.state.checkpoints import Checkpointing, State, decode, encode
 from worker.training.trainer import train
 
 DATA = tiny_data()
@@ -192,7 +192,7 @@ def test_another_processor_costs_the_promise(monkeypatch: pytest.MonkeyPatch) ->
     assert Recording(plan, DATA, checkpoints=every_state(states)).result.exact
     elsewhere = [states[0]]
     with monkeypatch.context() as patch:
-        patch.setattr(devices, "capability", lambda _: "another processor")
+        patch.setattr(device, "capability", lambda _: "another processor")
         assert not resumed(plan, states[0], checkpoints=every_state(elsewhere)).result.exact
         assert not resumed(plan, elsewhere[2]).result.exact
 

@@ -10,7 +10,7 @@ from tests.unit.training.tiny import CPU, Recording, tiny_data, tiny_plan
 from worker.training import sizing
 from worker.training.engines import reference
 from worker.training.errors import OutOfDeviceMemory
-from worker.training.losses import mean_loss
+from worker.training.optim.losses import mean_loss
 from worker.training.plan import TrainingPlan
 
 DATA = tiny_data()

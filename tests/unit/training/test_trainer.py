@@ -14,11 +14,12 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from tests.unit.training.tiny import CONVNET, CPU, Recording, raises_after, timeless, tiny_data, tiny_plan
-from worker.training.datasets import Split
+from worker.training.data import Split
+from worker.training.data.loader import normalizer
 from worker.training.errors import CancelRequested, InvalidPlan, LastBatchTooSmall, NonFiniteLoss
 from worker.training.evaluation import evaluate
-from worker.training.loader import normalizer
-from worker.training.networks import build_network, needs_two_samples
+from worker.training.network.build import build_network, needs_two_samples
+from worker.training.optim.schedules import learning_rates
 from worker.training.plan import (
     AugmentPlan,
     EarlyStoppingPlan,
@@ -30,7 +31,6 @@ from worker.training.plan import (
     TrainingPlan,
 )
 from worker.training.results import EpochResult
-from worker.training.schedules import learning_rates
 from worker.training.trainer import train
 
 DATA = tiny_data()

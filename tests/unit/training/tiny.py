@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from worker.training.checkpoints import Checkpointing, State
-from worker.training.datasets import LoadedDataset
-from worker.training.datasets.records import loaded_dataset
-from worker.training.datasets.synthetic import draw_split
+from worker.training.data import LoadedDataset
+from worker.training.data.records import loaded_dataset
+from worker.training.data.sources.synthetic import draw_split
 from worker.training.plan import DatasetPlan, LayerPlan, LayersPlan, MlpPlan, TrainingPlan
 from worker.training.results import EpochResult, TrainingResult
+from worker.training.state.checkpoints import Checkpointing, State
 from worker.training.trainer import train
 
 CPU = torch.device("cpu")

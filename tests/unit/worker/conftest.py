@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import pytest
 
+from shared.jobs.workers import Identity
 from shared.settings import Settings
-from shared.storage import Storage
-from shared.workers import Identity
-from tests.clocks import Clock
-from tests.fakes import FakeBroker, FlakyDatabase
-from worker.context import Context
-from worker.devices import Device
-from worker.loading import Loader
-from worker.stop import StopFlag
-from worker.vitals import Vitals
+from shared.storage.store import Storage
+from tests.support.clocks import Clock
+from tests.support.fakes import FakeBroker, FlakyDatabase
+from worker.device_pin import Device
+from worker.processes.child_state import Vitals
+from worker.processes.stop_flag import StopFlag
+from worker.run_job.context import Context
+from worker.run_job.data_thread import Loader
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time for the lease, the recorder and every deadline."""
     clock = Clock()
-    for module in ("worker.lease", "worker.recorder", "shared.timers"):
+    for module in ("worker.run_job.lease", "worker.run_job.recorder", "shared.timers"):
         monkeypatch.setattr(f"{module}.time", clock)
     return clock
 

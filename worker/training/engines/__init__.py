@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from worker.training.engines.autograd import ResidentEngine
 from worker.training.engines.base import Engine
-from worker.training.engines.fused import FusedEngine
+from worker.training.engines.fused.program import FusedEngine
 from worker.training.engines.graphs import GraphsEngine
 from worker.training.engines.reference import ReferenceEngine
+from worker.training.engines.resident.autograd import ResidentEngine
 from worker.training.errors import InvalidPlan
 from worker.training.plan import TrainingPlan
 

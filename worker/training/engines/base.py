@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from worker.training.datasets import LoadedDataset
+from worker.training.data import LoadedDataset
 from worker.training.plan import TrainingPlan
-from worker.training.tally import Tally
+from worker.training.state.tally import Tally
 
 
 class Engine(Protocol):

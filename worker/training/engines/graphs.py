@@ -22,10 +22,10 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from worker.training.engines.autograd import AutogradProgram
-from worker.training.engines.branch import stream_beside
-from worker.training.engines.fused import FusedProgram
-from worker.training.engines.program import Program, ResidentLoop
+from worker.training.engines.fused.program import FusedProgram
+from worker.training.engines.resident.autograd import AutogradProgram
+from worker.training.engines.resident.branch import stream_beside
+from worker.training.engines.resident.loop import Program, ResidentLoop
 from worker.training.plan import TrainingPlan
 
 Tensors = tuple[Tensor, ...]

@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from worker.training.averaging import average_of
-from worker.training.datasets import LoadedDataset
-from worker.training.devices import precision
+from worker.training.data import LoadedDataset
+from worker.training.data.loader import Loader, normalizer
+from worker.training.device import precision
 from worker.training.evaluation import predict
-from worker.training.loader import Loader, normalizer
-from worker.training.losses import mean_loss
-from worker.training.networks import fresh_network
-from worker.training.optimizers import build_optimizer, set_learning_rate
+from worker.training.network.build import fresh_network
+from worker.training.optim.averaging import average_of
+from worker.training.optim.losses import mean_loss
+from worker.training.optim.optimizers import build_optimizer, set_learning_rate
 from worker.training.plan import TrainingPlan
-from worker.training.tally import Tally
+from worker.training.state.tally import Tally
 
 
 class ReferenceEngine:

@@ -10,13 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.spec import JobSpec
-from shared.spec.layers import ActivationName
-from shared.spec.rules import engine_misfits
-from shared.spec.training import Training
+from shared.jobspec import JobSpec
+from shared.jobspec.checks.rules import engine_misfits
+from shared.jobspec.fields.layers import ActivationName
+from shared.jobspec.fields.training import Training
 from tests.unit.training.tiny import CONVNET, CPU, tiny_plan
 from worker.training import engines
-from worker.training.engines.fused import FusedEngine
+from worker.training.engines.fused.program import FusedEngine
 from worker.training.errors import InvalidPlan
 from worker.training.plan import LayerPlan, LayersPlan, WeightAveragePlan, plan_from_spec
 

@@ -17,9 +17,9 @@ from tests.unit.training.engines.recorders import Computing, Refusing
 from tests.unit.training.tiny import CONVNET, CPU, Recording, timeless, tiny_data, tiny_plan
 from worker.training.engines import graphs
 from worker.training.engines.graphs import CudaGraphs, GraphsEngine, Permission, Recorded
-from worker.training.networks import fresh_network
+from worker.training.network.build import fresh_network
 from worker.training.plan import OptimizerPlan, SchedulePlan, WeightAveragePlan
-from worker.training.tally import Tally
+from worker.training.state.tally import Tally
 
 DATA = tiny_data(train=70, val=10)  # 35 batches of 4: two blocks of 16 and one of 3
 

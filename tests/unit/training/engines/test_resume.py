@@ -21,7 +21,6 @@ from tests.unit.training.tiny import (
     tiny_data,
 )
 from worker.training import engines
-from worker.training.checkpoints import State, decode, encode
 from worker.training.engines.graphs import GraphsEngine
 from worker.training.errors import NonFiniteLoss, StopRequested
 from worker.training.plan import (
@@ -35,7 +34,8 @@ from worker.training.plan import (
     TrainingPlan,
     WeightAveragePlan,
 )
-from worker.training.tally import Tally
+from worker.training.state.checkpoints import State, decode, encode
+from worker.training.state.tally import Tally
 
 DATA = tiny_data(train=22, val=10)
 MLP = TrainingPlan(DATASET, MlpPlan((64, 16)), epochs=2, batch_size=4)  # a block of eight batches, and one of three

@@ -1,0 +1,1 @@
+"""The layer under the endpoints: operations, parsing, problems, OpenAPI, security, streams."""

@@ -1,0 +1,34 @@
+"""Answers to requests that gunicorn itself cannot read: problems like all others, in place of its pages of HTML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gunicorn import util  # type: ignore[import-untyped]
+
+from api.http.errors import HTTP_CODES, problem
+from api.http.security import HEADERS
+
+if TYPE_CHECKING:
+    import socket
+
+
+def install() -> None:
+    """Have this process's gunicorn answer so. It offers no setting for it."""
+    util.write_error = write_problem
+
+
+def write_problem(connection: socket.socket, status: int, reason: str, message: str) -> None:
+    """Answer a request that is no HTTP, such as one with a control character in a header.
+
+    Args:
+        connection: the client's; gunicorn closes it afterwards.
+        status: HTTP status, 500 for a fault of gunicorn's own.
+        reason: its phrase.
+        message: what is wrong, may be empty.
+    """
+    response = problem(status, HTTP_CODES.get(status, f"http_{status}"), message or reason)
+    body = response.get_data()
+    fields = {**HEADERS, **dict(response.headers), "Content-Length": str(len(body)), "Connection": "close"}
+    head = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields.items())]
+    util.write_nonblock(connection, "\r\n".join([*head, "", ""]).encode("latin-1") + body)

@@ -1,0 +1,145 @@
+"""The OpenAPI 3.1 description of the operations: the same records that answer, so it cannot say something else."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+
+from api.http.components import answer_schemas, merged, query_parameters, reference_to
+from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem
+from api.http.operations import Described, Operation
+from api.http.parsing import JOB_ID
+from api.http.security import SAFE_METHODS
+from shared.documents.decoder import MalformedJson
+from shared.errors import (
+    AmbiguousJobId,
+    BadRequest,
+    FlightlineError,
+    InvalidHeader,
+    InvalidQuery,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+
+TAGS = {
+    "jobs": "Submit, list, read, cancel, retry and delete jobs.",
+    "results": "What a job left behind: epochs, attempts, evaluations, log, artifacts.",
+    "fleet": "Who does the work.",
+    "catalog": "What can be asked for.",
+    "health": "Whether the service works.",
+}
+PATHS = {
+    "job_id": {
+        "description": "The job's id, or four or more characters of its end. An answer to a short one says in "
+        '`Link: <…>; rel="canonical"` which job it is about; where several fit, it is 409 with their ids in `jobs`.',
+        "schema": {"type": "string", "pattern": f"^({JOB_ID})$"},
+    },
+    "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
+}
+HEADERS: dict[int, dict[str, Any]] = {
+    201: {"Location": {"description": "The new job's address.", "required": True, "schema": {"type": "string"}}},
+    503: {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}},
+}
+_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+def describe(operations: Iterable[Operation], version: str) -> dict[str, Any]:
+    """The whole document."""
+    operations = list(operations)
+    paths: dict[str, dict[str, Any]] = defaultdict(dict)
+    for operation in operations:
+        paths[_VARIABLE.sub(r"{\1}", operation.path)][operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Flightline",
+            "version": version,
+            "description": "Trains small image classifiers as a service.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": dict(paths),
+        "components": {"schemas": dict(sorted(_schemas(operations).items()))},
+    }
+
+
+def errors_of(operation: Operation) -> tuple[type[FlightlineError], ...]:
+    """Every error that the operation may answer, its own and those of all its kind."""
+    common: list[type[FlightlineError]] = [InvalidQuery, BadRequest, MisdirectedRequest]
+    if operation.takes_job_id:
+        common.append(AmbiguousJobId)
+    if operation.headers:
+        common.append(InvalidHeader)
+    if operation.body is not None:
+        common += [MalformedJson, PayloadTooLarge, UnsupportedMediaType]
+    if operation.method not in SAFE_METHODS:
+        common.append(Forbidden)
+    return tuple(dict.fromkeys((*operation.raises, *common)))
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    summary, _, description = operation.documentation.partition("\n")
+    described = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": summary.rstrip("."),
+        "description": description.strip() or summary,
+        "parameters": [
+            *_path_parameters(operation),
+            *query_parameters(operation.query)[0],
+            *(header.describe() for header in operation.headers),
+        ],
+        "responses": dict(sorted(_responses(operation))),
+    }
+    if operation.body is not None:
+        content = {operation.body.media_type: operation.body.describe()}
+        described["requestBody"] = {"required": True, "content": content}
+    return described
+
+
+def _path_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
+    for name in _VARIABLE.findall(operation.path):
+        yield {"name": name, "in": "path", "required": True, **PATHS[name]}
+
+
+def _responses(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    for status, answer in operation.answers.items():
+        yield _response(status, HTTPStatus(status).phrase, _content(answer))
+    by_status = defaultdict(list)
+    for error in errors_of(operation):
+        by_status[error.http_status].append(error)
+    for status, errors in by_status.items():
+        text = " ".join(f"`{one.code}`: {(one.__doc__ or '').partition(chr(10))[0]}" for one in errors)
+        yield _response(status, text, {MEDIA_TYPE: {"schema": reference_to(Problem.__name__)}})
+
+
+def _response(status: int, description: str, content: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    response: dict[str, Any] = {"description": description}
+    if status in HEADERS:
+        response["headers"] = HEADERS[status]
+    if content:
+        response["content"] = content
+    return str(status), response
+
+
+def _content(answer: Described) -> dict[str, Any]:
+    if answer is None:
+        return {}
+    if isinstance(answer, type):
+        return {"application/json": {"schema": reference_to(answer.__name__)}}
+    return {answer.media_type: answer.describe()}
+
+
+def _schemas(operations: list[Operation]) -> dict[str, Any]:
+    contents = [one for operation in operations for one in (operation.body, *operation.answers.values())]
+    models: set[type[BaseModel]] = {Problem, *(one for one in contents if isinstance(one, type))}
+    parts = [answer_schemas(models)]
+    parts += [query_parameters(operation.query)[1] for operation in operations]
+    parts += [one.schemas() for one in contents if one is not None and not isinstance(one, type)]
+    return merged(parts)

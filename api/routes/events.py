@@ -1,0 +1,63 @@
+"""A job's events as they happen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from api.http.operations import Reply, Routes
+from api.http.parameters import LAST_EVENT_ID, EventsQuery
+from api.http.streams import TooManyStreams
+from api.services import Services
+from shared.errors import DatabaseUnavailable, JobNotFound
+from shared.jobs import events
+
+routes = Routes("results", raises=(DatabaseUnavailable,))
+
+
+class EventStream:
+    """Server-sent events, for OpenAPI."""
+
+    media_type = "text/event-stream"
+
+    def describe(self) -> dict[str, Any]:
+        """OpenAPI has no words for the events of a stream; the text says them."""
+        text = "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority`, `data: JSON`."
+        return {"schema": {"type": "string", "description": text}}
+
+    def schemas(self) -> dict[str, Any]:
+        """None of its own."""
+        return {}
+
+
+@routes.get(
+    "/v1/jobs/<job_id>/events",
+    query=EventsQuery,
+    answers={200: EventStream(), 204: None},
+    raises=(JobNotFound, TooManyStreams),
+    headers=(LAST_EVENT_ID,),
+)
+def stream_events(services: Services, query: EventsQuery, job_id: str) -> Reply | Response:
+    """Follow a job's status changes and epochs as server-sent events, from the start or after an event.
+
+    A reader that reconnects sends `Last-Event-ID`, as browsers do, and misses nothing, whatever was restarted in
+    between; `after=` says the same in the address. The stream ends with the job. Reconnecting after that gives 204,
+    which tells a browser to stop.
+    """
+    after = max(query.after, _last_event_id())
+    position = events.positions(services.db, [job_id]).get(job_id)
+    if position is None:
+        raise JobNotFound(job_id)
+    if position.finished and after >= position.seq:
+        return Reply(None, status=204)
+    subscription = services.streams.subscribe(job_id, after)
+    response = Response(subscription.frames(), mimetype="text/event-stream")
+    response.call_on_close(lambda: services.streams.close(subscription))
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
+    return response
+
+
+def _last_event_id() -> int:
+    return int(LAST_EVENT_ID.read() or 0)

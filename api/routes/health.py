@@ -1,0 +1,41 @@
+"""Whether this process is up, and whether it can do its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from api.http.operations import Reply, Routes
+from api.http.responses import Health, Readiness
+from api.services import Services
+from shared.errors import FlightlineError, ServiceUnavailable
+
+routes = Routes("health")
+
+
+class NotReady(ServiceUnavailable):
+    """A part that jobs need does not answer."""
+
+    code = "not_ready"
+
+
+@routes.get("/healthz", answers={200: Health})
+def read_health(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
+    """Answer as long as this process is up."""
+    return Reply({"status": "ok"})
+
+
+@routes.get("/readyz", answers={200: Readiness}, raises=(NotReady,))
+def read_readiness(services: Services) -> Reply:
+    """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
+    failures = [text for check in (services.db.ping, services.broker.ping) if (text := _failure(check))]
+    if failures:
+        raise NotReady(" ".join(failures))
+    return Reply({"status": "ready"})
+
+
+def _failure(check: Callable[[], object]) -> str | None:
+    try:
+        check()
+    except FlightlineError as error:
+        return error.detail
+    return None

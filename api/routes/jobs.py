@@ -1,0 +1,186 @@
+"""Jobs: submit, list, read, cancel, retry, delete."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from api.http.bodies import ChangeBody, SubmissionBody
+from api.http.operations import Reply, Routes
+from api.http.pagination import decode_cursor, encode_cursor
+from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
+from api.http.responses import DryRun, Job, JobPage, SubmittedJob
+from api.services import Services
+from shared.delivery import publisher
+from shared.errors import (
+    DatabaseUnavailable,
+    IdempotencyKeyInUse,
+    IdempotencyKeyReused,
+    IllegalTransition,
+    InvalidSpec,
+    JobNotFound,
+    StorageError,
+    StorageUnavailable,
+)
+from shared.jobs import actions, idempotency, listing, queries
+from shared.jobs.idempotency import SubmissionKey
+from shared.jobspec import ANYTHING_HELD, NOTHING_HELD, Holdings, Submission, parse_submission
+
+routes = Routes("jobs", raises=(DatabaseUnavailable,))
+log = logging.getLogger(__name__)
+
+
+@routes.post(
+    "/v1/jobs",
+    query=SubmitQuery,
+    body=SubmissionBody(),
+    answers={201: SubmittedJob, 200: DryRun},
+    raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    headers=(IDEMPOTENCY_KEY,),
+)
+def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
+    """Submit a job, or only check one.
+
+    Every field but `architecture` has a default, and a `preset` brings that too. The answer carries the whole spec,
+    what the network costs layer by layer, and warnings, such as that no live worker holds the data. While Redis is down
+    a job is accepted all the same and delivered once it is back.
+
+    Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
+    """
+    key = IDEMPOTENCY_KEY.read()
+    submission = _judged(services, body, None if query.dry_run else key)
+    warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
+    if query.dry_run:
+        return Reply(_dry_run(submission, warnings), 200)
+    if key is None:
+        job_id, new = actions.submit(services.db, submission, warnings=warnings), True
+    else:
+        once = SubmissionKey.of_submission(key, submission)
+        job_id, new = actions.submit_once(services.db, submission, once, warnings=warnings)
+    job = _published(services, job_id) if new else _read(services, job_id)
+    job["cost"] = asdict(submission.cost)
+    return _created(job)
+
+
+@routes.get("/v1/jobs", query=JobsQuery, answers={200: JobPage})
+def list_jobs(services: Services, query: JobsQuery) -> Reply:
+    """List jobs, the newest first unless sorted otherwise."""
+    key = decode_cursor(query.sort, query.cursor)
+    silent_seconds = services.settings.lease_seconds
+    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, silent_seconds=silent_seconds)
+    return Reply({"items": page.items, "next_cursor": encode_cursor(query.sort, page.next_key)})
+
+
+@routes.get("/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
+def read_job(services: Services, job_id: str) -> Reply:
+    """Read a job: its spec, status, progress and result."""
+    return Reply(_read(services, job_id))
+
+
+@routes.patch(
+    "/v1/jobs/<job_id>", body=ChangeBody(), answers={200: Job}, raises=(JobNotFound, IllegalTransition, InvalidSpec)
+)
+def change_job(services: Services, job_id: str, body: bytes) -> Reply:
+    """Change a queued job's priority. A job that has started answers 409."""
+    actions.set_priority(services.db, job_id, ChangeBody.read(body).priority)
+    return Reply(_published(services, job_id))
+
+
+@routes.delete("/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable))
+def delete_job(services: Services, job_id: str) -> Reply:
+    """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first.
+
+    The `Idempotency-Key` that it was made with is free again. While the artifact storage does not answer the job stays,
+    so that no file is left that no job names: the answer is 503, and the same request succeeds later.
+    """
+    if actions.may_have_files(services.db, job_id):
+        _delete_artifacts(services, job_id)
+    actions.delete(services.db, job_id)
+    return Reply(None)
+
+
+@routes.post("/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
+def cancel_job(services: Services, job_id: str) -> Reply:
+    """Cancel a job.
+
+    A queued one is cancelled at once (200); a running one is asked to stop and does so within seconds (202). Cancelling
+    a cancelled job changes nothing; any other finished job answers 409.
+    """
+    done = actions.cancel(services.db, job_id) == "cancelled"
+    return Reply(_read(services, job_id), 200 if done else 202)
+
+
+@routes.post(
+    "/v1/jobs/<job_id>/retry",
+    answers={201: Job},
+    raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    headers=(IDEMPOTENCY_KEY,),
+)
+def retry_job(services: Services, job_id: str) -> Reply:
+    """Submit the same spec again as a new job, linked to this one by `retry_of`.
+
+    With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
+    """
+    key, caps, held = IDEMPOTENCY_KEY.read(), services.settings.caps, _holdings(services)
+    if key is None:
+        return _created(_published(services, actions.retry(services.db, job_id, caps, held)))
+    new_id, new = actions.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id), held)
+    return _created(_published(services, new_id) if new else _read(services, new_id))
+
+
+def _judged(services: Services, body: bytes, key: str | None) -> Submission:
+    """What is submitted, by what live workers hold; a repeat, by what they held when its first one was accepted."""
+    caps = services.settings.caps
+    try:
+        return parse_submission(body, caps, _holdings(services))
+    except InvalidSpec:
+        if key is not None:
+            with suppress(InvalidSpec):
+                repeated = parse_submission(body, caps, ANYTHING_HELD)
+                if idempotency.stands(services.db, SubmissionKey.of_submission(key, repeated)):
+                    return repeated
+        raise
+
+
+def _read(services: Services, job_id: str) -> dict[str, Any]:
+    return queries.job(services.db, job_id, silent_seconds=services.settings.lease_seconds)
+
+
+def _holdings(services: Services) -> Holdings:
+    """What the live workers hold, for judging a spec; a wrong one is told so without a database, too."""
+    try:
+        return queries.holdings(services.db, silent_seconds=services.settings.lease_seconds)
+    except DatabaseUnavailable:
+        return NOTHING_HELD
+
+
+def _published(services: Services, job_id: str) -> dict[str, Any]:
+    """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
+    publisher.publish(services.db, services.broker, job_id)
+    return _read(services, job_id)
+
+
+def _created(job: dict[str, Any]) -> Reply:
+    return Reply(job, 201, {"Location": f"/v1/jobs/{job['id']}"})
+
+
+def _dry_run(submission: Submission, warnings: list[str]) -> dict[str, Any]:
+    return {
+        "preset": submission.preset,
+        "queue": submission.queue,
+        "spec": submission.document,
+        "spec_hash": submission.spec_hash,
+        "config_hash": submission.config_hash,
+        "cost": asdict(submission.cost),
+        "warnings": warnings,
+    }
+
+
+def _delete_artifacts(services: Services, job_id: str) -> None:
+    """Files that may not be deleted (no permission, no such bucket) are left over: say so and go on."""
+    try:
+        services.storage.delete_below(job_id)
+    except StorageError:
+        log.exception("artifacts_left_over", extra={"job_id": job_id})

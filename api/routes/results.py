@@ -1,0 +1,108 @@
+"""What a job left behind: epochs, attempts, evaluation, log, artifacts."""
+
+from __future__ import annotations
+
+import logging
+from mimetypes import guess_type
+from typing import Any
+
+from flask import Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.wsgi import wrap_file
+
+from api.http.bodies import FileContent
+from api.http.operations import Reply, Routes
+from api.http.parameters import EpochsQuery, EvaluationQuery, LogQuery
+from api.http.responses import ArtifactPage, AttemptPage, EpochColumns, Evaluation, LogPage
+from api.services import Services
+from shared.errors import DatabaseUnavailable, FlightlineError, JobNotFound, NotFound, StorageError, StorageUnavailable
+from shared.jobs import queries
+
+routes = Routes("results", raises=(DatabaseUnavailable,))
+log = logging.getLogger(__name__)
+
+
+class RangeNotSatisfiable(FlightlineError):
+    """The range that was asked for lies outside the file."""
+
+    code = "range_not_satisfiable"
+    http_status = 416
+
+
+@routes.get("/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns}, raises=(JobNotFound,))
+def read_epochs(services: Services, query: EpochsQuery, job_id: str) -> Reply:
+    """Read a job's epochs as columns of equal length."""
+    return Reply(queries.epochs(services.db, job_id, after=query.after))
+
+
+@routes.get("/v1/jobs/<job_id>/attempts", answers={200: AttemptPage}, raises=(JobNotFound,))
+def list_attempts(services: Services, job_id: str) -> Reply:
+    """List who tried a job, on what, and how it ended."""
+    return _all(queries.attempts(services.db, job_id))
+
+
+@routes.get(
+    "/v1/jobs/<job_id>/evaluation", query=EvaluationQuery, answers={200: Evaluation}, raises=(JobNotFound, NotFound)
+)
+def read_evaluation(services: Services, query: EvaluationQuery, job_id: str) -> Reply:
+    """Read the confusion matrix and the figures of each class, of the best weights or the last."""
+    evaluation = queries.evaluation(services.db, job_id, query.weights)
+    if evaluation is None:
+        raise NotFound(f"Job {job_id} has no evaluation of its {query.weights} weights: it has one once it succeeded.")
+    return Reply(evaluation)
+
+
+@routes.get("/v1/jobs/<job_id>/log", query=LogQuery, answers={200: LogPage}, raises=(JobNotFound,))
+def read_log(services: Services, query: LogQuery, job_id: str) -> Reply:
+    """Read a job's log lines, oldest first.
+
+    `next_cursor` is null where no further line has been written yet; `after` with the number of the last line goes on
+    from there while the job runs.
+    """
+    lines = queries.log(services.db, job_id, after=query.last_read, limit=query.limit + 1)
+    page = lines[: query.limit]
+    return Reply({"items": page, "next_cursor": str(page[-1]["line"]) if len(lines) > len(page) else None})
+
+
+@routes.get("/v1/jobs/<job_id>/artifacts", answers={200: ArtifactPage}, raises=(JobNotFound,))
+def list_artifacts(services: Services, job_id: str) -> Reply:
+    """List the files that a job left: weights, logits, and what describes them."""
+    return _all(queries.artifacts(services.db, job_id))
+
+
+@routes.get(
+    "/v1/jobs/<job_id>/artifacts/<path:name>",
+    answers={200: FileContent(), 206: FileContent(), 304: None},
+    raises=(JobNotFound, NotFound, RangeNotSatisfiable, StorageUnavailable),
+)
+def download_artifact(services: Services, job_id: str, name: str) -> Response:
+    """Download one of a job's files by its name. Its sha256 is the ETag; a range may be asked for."""
+    for artifact in queries.artifacts(services.db, job_id):
+        if artifact["name"] == name:
+            return _download(services, artifact)
+    raise NotFound(f"Job {job_id} has no artifact {name!r}. GET /v1/jobs/{job_id}/artifacts lists those that it has.")
+
+
+def _all(items: list[dict[str, Any]]) -> Reply:
+    return Reply({"items": items, "next_cursor": None})
+
+
+def _download(services: Services, artifact: dict[str, Any]) -> Response:
+    name, size = artifact["name"], artifact["bytes"]
+    try:
+        file = services.storage.open(artifact["path"])
+    except StorageError as error:
+        log.exception("artifact_missing", extra={"path": artifact["path"]})
+        raise NotFound(f"The file of artifact {name!r} cannot be read: it was removed, or may not be read.") from error
+    response = Response(wrap_file(request.environ, file, 1 << 16), direct_passthrough=True)
+    response.mimetype = guess_type(name)[0] or "application/octet-stream"
+    response.content_length = size
+    response.headers.set("Content-Disposition", "attachment", filename=name.rpartition("/")[2])
+    response.set_etag(artifact["sha256"])
+    response.call_on_close(file.close)
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=size)
+    except RequestedRangeNotSatisfiable as error:
+        response.close()
+        raise RangeNotSatisfiable(f"{name} has {size} bytes; the Range header asks for others.") from error
+    return response

@@ -1,0 +1,1 @@
+"""The `flightline` command: arguments, output, tables, progress."""

@@ -1,0 +1,166 @@
+"""What is typed on the command line, turned into documents, ids and settings."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flightline.client.client import WHOLE_ID, Client
+from flightline.client.documents import Document, write_out
+from flightline.errors import UsageError
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
+LARGEST_JOB_BYTES = 16_000_000
+ID = re.compile(r"[0-9a-f-]{4,36}", re.ASCII)
+
+
+def read_document(source: str) -> Document:
+    """The JSON object in a file, or on standard input for ``-``.
+
+    Raises:
+        UsageError: it cannot be read, or is no JSON object; says where.
+    """
+    name = "Standard input" if source == "-" else source
+    document = parsed(_read(source, name), name)
+    if not isinstance(document, dict):
+        raise UsageError(f'{name} holds no JSON object. A job looks like {{"preset": "notebook-tapered"}}.')
+    return document
+
+
+def parsed(data: bytes, what: str) -> object:
+    """What JSON says, read as the service reads it; `what` is called so in messages.
+
+    Raises:
+        UsageError: it is no JSON, or holds what would be lost on its way (a key given twice, half a character).
+    """
+    from shared.documents.decoder import MalformedJson, decode
+    from shared.documents.phrases import summary
+    from shared.documents.sieve import sift
+    from shared.jobspec.caps import Caps
+
+    try:
+        document = decode(data, what)
+    except MalformedJson as error:
+        raise UsageError(error.detail) from None
+    caps = Caps(max_layers=sys.maxsize, max_tags=sys.maxsize)  # those are the service's to know
+    if problems := sift(document, caps):
+        raise UsageError(f"{what} is no job: {summary(problems)}", tuple(problems))
+    return document
+
+
+def _read(source: str, name: str) -> bytes:
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read(LARGEST_JOB_BYTES + 1) if sys.stdin else b""
+        else:
+            with Path(source).open("rb") as file:
+                data = file.read(LARGEST_JOB_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"The job in {source!r} cannot be read: {error.strerror}.{_did_you_mean(source)}") from error
+    if len(data) > LARGEST_JOB_BYTES:
+        raise UsageError(f"{name} is larger than {LARGEST_JOB_BYTES:,} bytes; no job is.")
+    return data
+
+
+def _did_you_mean(source: str) -> str:
+    return "" if "." in source or "/" in source else f" For a preset write `--preset {source}`."
+
+
+def apply_settings(document: Document, settings: Sequence[str]) -> Document:
+    """The document with each ``path.to.field=value`` set; values are JSON, or text where they are not.
+
+    Raises:
+        UsageError: a setting has no ``=``, or goes through something that is no object or list.
+    """
+    result: Document = copy.deepcopy(document)
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals or not path:
+            raise UsageError(f"--set {setting!r} is not understood. Write path=value, such as training.epochs=20.")
+        steps = path.split(".")
+        if len(steps) > 1:
+            write_out(result, steps[0])
+        _set(result, steps, _value(value, setting), setting)
+    return result
+
+
+def _value(text: str, setting: str) -> object:
+    """JSON where it can be read as such, else the text itself."""
+    from shared.documents.decoder import MalformedJson, decode
+
+    data = text.encode(errors="surrogatepass")
+    try:
+        decode(data)
+    except MalformedJson:
+        return text
+    return parsed(data, f"The value of --set {setting:.60}")
+
+
+def _set(target: Any, path: Sequence[str], value: object, setting: str) -> None:  # JSON
+    for length in range(1, len(path)):
+        key = _key(target, path[:length], setting)
+        target = target.setdefault(key, {}) if isinstance(target, dict) else target[key]
+    target[_key(target, path, setting)] = value
+
+
+def _key(target: object, path: Sequence[str], setting: str) -> str | int:
+    """The last step of `path` as it is used in `target`: a field's name, or a number into a list."""
+    step = path[-1]
+    number = int(step) if step.isdecimal() else None
+    if isinstance(target, dict) and (number is None or len(path) == 1):  # below the job no field is called by a number
+        return step
+    if isinstance(target, list) and number is not None and number < len(target):
+        return number
+    raise UsageError(f"--set {setting!r}: {_misfit(target, path)}")
+
+
+def _misfit(target: object, path: Sequence[str]) -> str:
+    """Why the last step of `path` leads nowhere in `target`, and what would."""
+    if not isinstance(target, dict | list):
+        return f"{path[-1]!r} does not fit into the value {json.dumps(target)}."
+    name = ".".join(path[:-1])
+    whole = f"A list is set whole: --set '{name}=[…]'."
+    if isinstance(target, list):
+        return f"{path[-1]!r} does not fit into a list of {len(target)}. {whole}"
+    return f"there is no list at {name} in this job (a preset's own is not changed item by item). {whole}"
+
+
+def find_job(client: Client, text: str) -> str:
+    """The whole id of the job that is meant: by its id, four or more characters of the id's end, or ``last``.
+
+    Raises:
+        UsageError: the text is none of these.
+        NotFound: no job's id ends so.
+        Conflict: several do; lists them.
+    """
+    wanted = text.strip().lower()
+    if wanted == "last":
+        return _newest(client)
+    if not ID.fullmatch(wanted):
+        raise UsageError(f"{text!r} is no job's id. Write four or more characters of its end, or `last`.")
+    return wanted if len(wanted) == WHOLE_ID else client.job(wanted).id
+
+
+def _newest(client: Client) -> str:
+    for job in client.jobs(limit=1):
+        return job.id
+    raise UsageError("There is no job yet. Submit one: `flightline submit --preset notebook-tapered`.")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process; overrides that are None are left out.
+
+    Raises:
+        ConfigurationError: a variable does not mean anything; names it.
+    """
+    from shared.settings import Settings  # pydantic takes a while to load, and a client needs none of it
+
+    chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
+    return Settings(**chosen)

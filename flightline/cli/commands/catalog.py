@@ -1,0 +1,110 @@
+"""workers, queues, presets, datasets: what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import typer
+
+from flightline.cli.columns import Layout
+from flightline.cli.commands.options import Json
+from flightline.cli.console import out, print_json, print_table
+from flightline.cli.tables import (
+    NOTHING,
+    QUEUE_HEADERS,
+    QUEUE_LAYOUT,
+    WORKER_HEADERS,
+    WORKER_LAYOUT,
+    classes,
+    count,
+    queue_row,
+    worker_row,
+)
+from flightline.client.client import Client
+from flightline.client.records import Dataset, Preset
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (workers, queues, presets, datasets):
+        app.command()(command)
+
+
+def workers(json: Json = False) -> None:
+    """List the workers: device, state, job, the data they hold."""
+    with Client() as client:
+        row = partial(worker_row, short=out().is_terminal)
+        _show(client.workers(), json, WORKER_HEADERS, row, "No workers. Start one: `flightline worker`.", WORKER_LAYOUT)
+
+
+def queues(json: Json = False) -> None:
+    """List the queues: how many jobs wait, and for how long."""
+    with Client() as client:
+        _show(client.queues(), json, QUEUE_HEADERS, queue_row, "No queues.", QUEUE_LAYOUT)
+
+
+def presets(json: Json = False) -> None:
+    """List the presets: ready-made jobs to start from."""
+    with Client() as client:
+        _show(
+            client.presets(),
+            json,
+            ("PRESET", "PARAMETERS", "WHAT"),
+            _preset_row,
+            "No presets.",
+            Layout(wrapped=("WHAT",)),
+        )
+
+
+def datasets(json: Json = False) -> None:
+    """List the data sets that a job can name, and the live workers that hold them."""
+    with Client() as client:
+        layout = Layout(wrapped=("CLASSES", "HELD BY"), dropped=("HELD BY",))
+        _show(client.datasets(), json, ("DATA SET", "CLASSES", "HELD BY"), _dataset_row, "No data sets.", layout)
+
+
+def _show(
+    records: Sequence[Any],
+    json: bool,
+    headers: Sequence[str],
+    row: Callable[[Any], list[object]],
+    empty: str,
+    layout: Layout,
+) -> None:
+    if json:
+        print_json({"items": [record.raw for record in records], "next_cursor": None})
+    else:
+        print_table(headers, [row(record) for record in records], empty, layout)
+
+
+def _preset_row(preset: Preset) -> list[object]:
+    return [preset.name, count(preset.cost.parameters), preset.title]
+
+
+def _dataset_row(dataset: Dataset) -> list[object]:
+    held = "; ".join(_holders(dataset)) or NOTHING
+    return [dataset.name, ", ".join(dataset.classes), "; ".join([held, *_remarks(dataset)])]
+
+
+def _holders(dataset: Dataset) -> list[str]:
+    """Who holds all of it, and who which part: several copies of one part are one entry."""
+    holders: dict[tuple[str, ...], set[str]] = {}
+    for one in dataset.usable:
+        holders.setdefault(tuple(one["classes"]), set()).update(one["workers"])
+    return [
+        f"{', '.join(sorted(workers))}{'' if set(part) == set(dataset.classes) else f' ({classes(part)})'}"
+        for part, workers in holders.items()
+    ]
+
+
+def _remarks(dataset: Dataset) -> list[str]:
+    """What a person would look for in vain: files that are no images by their names, and copies that lack some."""
+    remarks = {
+        f"passed over in {copy['place']}: {', '.join(f'{number:,} {suffix}' for suffix, number in others.items())}"
+        for copy in dataset.held
+        if (others := {suffix: n for suffix, n in copy.get("ignored", {}).items() if suffix != "hidden"})
+    }
+    broken = {f"incomplete: {copy['place']}" for copy in dataset.held if copy not in dataset.usable}
+    return sorted(remarks | broken)

@@ -1,0 +1,168 @@
+"""show, download: what a job has left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from flightline.cli.arguments import find_job
+from flightline.cli.commands.options import JobId, Json
+from flightline.cli.console import err, out, print_facts, print_json, print_table
+from flightline.cli.parts import (
+    ARTIFACT_HEADERS,
+    ARTIFACT_LAYOUT,
+    ATTEMPT_HEADERS,
+    ATTEMPT_LAYOUT,
+    EPOCH_HEADERS,
+    EPOCH_LAYOUT,
+    LOG_HEADERS,
+    LOG_LAYOUT,
+    artifact_row,
+    attempt_notes,
+    attempt_row,
+    epoch_rows,
+    log_row,
+)
+from flightline.cli.tables import CLASS_HEADERS, CLASS_LAYOUT, class_rows, confusion_rows, job_facts
+from flightline.client.client import Client
+from flightline.errors import NotFound, UsageError
+
+
+class Part(StrEnum):
+    """What `show` shows."""
+
+    job = "job"
+    epochs = "epochs"
+    evaluation = "evaluation"
+    attempts = "attempts"
+    log = "log"
+    artifacts = "artifacts"
+
+
+class Weights(StrEnum):
+    """Whose evaluation."""
+
+    best = "best"
+    last = "last"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(show)
+    app.command()(download)
+
+
+def show(
+    id: JobId,
+    part: Annotated[Part, typer.Option(help="The whole job, or one part of it alone.")] = Part.job,
+    weights: Annotated[Weights, typer.Option(help="Evaluation of the best or the last weights.")] = Weights.best,
+    json: Json = False,
+) -> None:
+    """Show a job: where it stands, its result, the figures of each class."""
+    with Client() as client:
+        job_id = find_job(client, id)
+        chosen: Literal["best", "last"] = "last" if weights is Weights.last else "best"
+        if json:
+            print_json(_document(client, job_id, part, chosen))
+        else:
+            shows: dict[Part, Callable[[Client, str], None]] = {
+                Part.job: partial(_show_job, weights=chosen),
+                Part.epochs: _show_epochs,
+                Part.evaluation: partial(_show_evaluation, weights=chosen),
+                Part.attempts: _show_attempts,
+                Part.log: _show_log,
+                Part.artifacts: _show_artifacts,
+            }
+            shows[part](client, job_id)
+
+
+def _document(client: Client, id: str, part: Part, weights: Literal["best", "last"]) -> Any:  # JSON
+    def listed(items: Any) -> dict[str, Any]:
+        return {"items": [item.raw for item in items], "next_cursor": None}
+
+    reads: dict[Part, Callable[[], Any]] = {
+        Part.job: lambda: client.job(id).raw,
+        Part.epochs: lambda: client.epochs(id).raw,
+        Part.evaluation: lambda: client.evaluation(id, weights).raw,
+        Part.attempts: lambda: listed(client.attempts(id)),
+        Part.log: lambda: listed(client.log(id)),
+        Part.artifacts: lambda: listed(client.artifacts(id)),
+    }
+    return reads[part]()
+
+
+def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None:
+    job = client.job(id)
+    print_facts(job_facts(job))
+    if job.succeeded:
+        try:
+            _show_evaluation(client, job.id, weights)
+        except NotFound:
+            return
+
+
+def _show_evaluation(client: Client, id: str, weights: Literal["best", "last"]) -> None:
+    evaluation = client.evaluation(id, weights)
+    total = sum(map(sum, evaluation.confusion_matrix))
+    out().print(f"\nThe {weights} weights on {total:,} validation images:")
+    print_table(CLASS_HEADERS, class_rows(evaluation), "No classes.", CLASS_LAYOUT)
+    headers, rows = confusion_rows(evaluation)
+    print_table(headers, rows, "No classes.")
+
+
+def _show_epochs(client: Client, id: str) -> None:
+    print_table(EPOCH_HEADERS, epoch_rows(client.epochs(id)), "No epochs.", EPOCH_LAYOUT)
+
+
+def _show_attempts(client: Client, id: str) -> None:
+    attempts = client.attempts(id)
+    print_table(ATTEMPT_HEADERS, [attempt_row(one) for one in attempts], "No attempts.", ATTEMPT_LAYOUT)
+    for note in (note for attempt in attempts for note in attempt_notes(attempt)):
+        out().print(note, markup=False)
+
+
+def _show_log(client: Client, id: str) -> None:
+    print_table(LOG_HEADERS, [log_row(line) for line in client.log(id)], "No log.", LOG_LAYOUT)
+
+
+def _show_artifacts(client: Client, id: str) -> None:
+    short = out().is_terminal
+    rows = [artifact_row(one, short=short) for one in client.artifacts(id)]
+    print_table(ARTIFACT_HEADERS, rows, "No artifacts.", ARTIFACT_LAYOUT)
+
+
+def download(
+    id: JobId,
+    name: Annotated[str | None, typer.Argument(help="One artifact's name; all without it.", show_default=False)] = None,
+    to: Annotated[Path, typer.Option(help="The folder to put them in.")] = Path(),
+    json: Json = False,
+) -> None:
+    """Download a job's weights and other files, checked against their sha256."""
+    with Client() as client:
+        job_id = find_job(client, id)
+        artifacts = [item for item in client.artifacts(job_id) if name in {None, item.name}]
+        if not artifacts and name is not None:
+            raise NotFound(404, {"detail": f"Job {job_id} has no artifact {name!r}.", "code": "not_found"})
+        saved = [_save(client, job_id, item.name, to) for item in artifacts]
+    if json:
+        print_json({"items": [item.raw for item in artifacts], "next_cursor": None})
+    else:
+        for path in saved:
+            out().print(str(path), markup=False)
+        if not saved:
+            err().print(f"Job {job_id} has left no artifacts.", markup=False)
+
+
+def _save(client: Client, id: str, name: str, to: Path) -> Path:
+    if to.exists() and not to.is_dir():
+        raise UsageError(f"{str(to)!r} is a file; --to takes a folder.")
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        return client.download(id, name, to)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be written to the folder {str(to)!r}: {error.strerror or error}.") from error

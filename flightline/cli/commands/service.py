@@ -1,0 +1,136 @@
+"""up, worker, api, migrate, demo: the service itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flightline.cli.arguments import load_settings
+from flightline.cli.commands.options import Json
+from flightline.cli.console import err, out, print_json
+from flightline.errors import StackError
+
+if TYPE_CHECKING:
+    from flightline.stack.programs import Layout
+    from shared.settings import Settings
+
+DEFAULT_WORKERS = "every GPU and one on the CPU; without a GPU one a core, at most 4"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (up, worker, api, migrate, demo):
+        app.command()(command)
+
+
+def up(
+    workers: Annotated[
+        str | None, typer.Option(help=f"cpu=2, cuda=all, cpu=1,cuda=2 or none; default: {DEFAULT_WORKERS}.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default FLIGHTLINE_HOST, 127.0.0.1.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port; default FLIGHTLINE_PORT, 8470; 0 takes a free one.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when everything is ready.")] = False,
+) -> None:
+    """Start everything on this machine: Redis, database, API and workers, until Ctrl-C.
+
+    What dies is started again. Ctrl-C stops in order: jobs that run are released and go on at the next start.
+    State, logs and results lie in FLIGHTLINE_HOME.
+    """
+    require("local", "celery", "gunicorn", "torch")
+    from flightline.stack.announcements import JsonReporter, TextReporter
+
+    settings = load_settings(host=host, port=port)
+    layout = _layout(settings, workers)
+    reporter = JsonReporter() if json else TextReporter()
+    reporter.line("stack", "loading …")
+    from flightline.stack.database import fold, migrate_and_sweep  # takes a while to load
+    from flightline.stack.signals import stop_requests
+    from flightline.stack.stack import Stack
+
+    with stop_requests() as stops:
+        warn = partial(reporter.line, "artifacts")
+        prepare, tidy = partial(migrate_and_sweep, settings, warn=warn), partial(fold, settings)
+        Stack(layout, prepare, tidy, reporter, stops).run()
+
+
+def _layout(settings: Settings, workers: str | None) -> Layout:
+    from flightline.stack.devices import cpu_count, plan_workers
+    from flightline.stack.programs import Layout
+    from shared.gpus import visible_gpus
+
+    return Layout(
+        home=settings.home_dir,
+        host=settings.host,
+        port=settings.port,
+        devices=plan_workers(workers, gpus=len(visible_gpus()), cores=cpu_count()),
+        redis_url=settings.redis_url.get_secret_value() or None,
+        stop_grace_seconds=settings.stop_grace_seconds,
+    )
+
+
+def worker(
+    device: Annotated[str, typer.Option(help="cpu, cuda:N, cuda:all, or auto: every GPU, else the CPU.")] = "auto",
+) -> None:
+    """Run a worker, in the foreground."""
+    require("worker", "celery", "torch")
+    _become("worker", "--device", device)
+
+
+def api() -> None:
+    """Run the API, in the foreground."""
+    require("api", "flask", "gunicorn")
+    _become("gunicorn", "--config", "python:api.gunicorn_conf", "api.wsgi:app")
+
+
+def _become(*module_and_arguments: str) -> None:
+    """Replace this process by another Python program, so that signals and memory are that program's own."""
+    from flightline.stack.database import check
+    from flightline.stack.programs import python_environment
+
+    warning = check(load_settings())  # a wrong setting is named here, in one line, before anything starts
+    if warning:
+        err().print(f"Warning: {warning}", markup=False)
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], python_environment())  # noqa: S606 - a list, no shell
+
+
+def require(extra: str, *modules: str) -> None:
+    """Raise `StackError` where this installation is the client alone; says which extra is missing."""
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        needs = f"This needs {', '.join(missing)}, which a plain installation leaves out."
+        raise StackError(f"{needs} Install it with `pip install 'flightline-train[{extra}]'`.")
+
+
+def migrate(json: Json = False) -> None:
+    """Create the database's tables or bring them up to date."""
+    require("api", "alembic", "sqlalchemy")
+    from flightline.stack.database import migrate as bring_up_to_date
+
+    settings = load_settings()
+    settings.home_dir.mkdir(parents=True, exist_ok=True)
+    url = bring_up_to_date(settings)
+    if json:
+        print_json({"database": url})
+    else:
+        out().print(f"{url} is up to date.", markup=False)
+
+
+def demo(
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each network; the notebook's own: 100.")] = 20,
+    workers: Annotated[str | None, typer.Option(help="As for `up`.")] = None,
+) -> None:
+    """Train the notebook's three networks on a stack of its own, and compare with what the notebook reports.
+
+    Its state lies in FLIGHTLINE_HOME, or in ./.flightline-demo where that is not set.
+    """
+    from flightline.cli.demo import run_demo
+
+    run_demo(epochs, workers)

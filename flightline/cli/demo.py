@@ -1,0 +1,192 @@
+"""`flightline demo`: the notebook's three networks, over HTTP, on a stack of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_table
+from flightline.cli.progress import follow_jobs
+from flightline.cli.tables import count, duration, loss, percent, plural
+from flightline.client.client import Client
+from flightline.client.records import Job
+from flightline.errors import FlightlineError, StackError
+from flightline.stack import parent_death
+from flightline.stack.log_tail import last_lines
+from flightline.stack.programs import flightline_command, python_environment
+from shared.paths import expanded
+
+# The longest first, so that two workers end together.
+PRESETS = ("notebook-tapered", "notebook-tapered-logits", "notebook-linear")
+HEADERS = ("NETWORK", "PARAMETERS", "EPOCHS", "TRAIN LOSS", "VAL LOSS", "VAL ACC", "BEST", "TIME")
+# What the notebook's author reports after 100 epochs, as accuracies of the last one.
+REPORTED = (("notebook-linear (as reported)", "about 80 %"), ("notebook-tapered (as reported)", "about 83 %"))
+REPORTED_EPOCHS = 100
+STOP_SECONDS = 60
+
+
+def run_demo(epochs: int, workers: str | None) -> None:
+    """Bring the stack up, train, print the table, stop the stack.
+
+    Raises:
+        StackError: it does not start.
+        SystemExit: a job did not succeed, or it was interrupted.
+    """
+    home = expanded(Path(os.environ.get("FLIGHTLINE_HOME") or ".flightline-demo"), "FLIGHTLINE_HOME")
+    try:
+        with _stack(home, workers) as url, Client(url) as client:
+            jobs = _train(client, epochs)
+    except KeyboardInterrupt:
+        err().print("Interrupted; its jobs are cancelled and everything has stopped.")
+        sys.exit(INTERRUPTED)
+    _print_results(jobs, epochs)
+    if not all(job.succeeded for job in jobs):
+        sys.exit(JOB_FAILED)
+
+
+def _train(client: Client, epochs: int) -> list[Job]:
+    dataset = _choose_dataset(client)
+    tags = ["notebook", "demo"]
+    jobs = [
+        client.submit(preset, name=preset, tags=tags, dataset=dataset, training={"epochs": epochs})
+        for preset in PRESETS
+    ]
+    out().print(
+        f"Submitted {len(jobs)} jobs of {plural(epochs, 'epoch')} each over HTTP to {client.base_url}.",
+        markup=False,
+    )
+    try:
+        return follow_jobs(client, jobs, out())
+    except KeyboardInterrupt:
+        for job in jobs:
+            with suppress(FlightlineError):  # some have finished, and the stack stops anyway
+                client.cancel(job.id)
+        raise
+
+
+def _choose_dataset(client: Client) -> str:
+    """CIFAR-2 where a worker holds it, else the drawn set, and then it says so."""
+    for dataset in client.datasets():
+        if dataset.name != "synthetic" and any(_has_both(held) for held in dataset.usable):
+            out().print("Data: real CIFAR-10 images, airplane and bird.", markup=False)
+            return "cifar2"
+    err().print(
+        Text(
+            "NO REAL IMAGES FOUND: this demo trains on `synthetic`, drawn airplanes and birds. Its accuracies say "
+            "nothing about the notebook's. For real images set FLIGHTLINE_DATA_DIR to a folder with CIFAR-10 or with "
+            "cifar2/train/airplane/…, or set FLIGHTLINE_ALLOW_DOWNLOAD=true.",
+            "bold yellow",
+        )
+    )
+    return "synthetic"
+
+
+def _has_both(held: dict[str, Any]) -> bool:
+    return set(held["classes"]) >= {"airplane", "bird"}
+
+
+@contextmanager
+def _stack(home: Path, workers: str | None) -> Iterator[str]:
+    """A stack of this demo's own; yields its address and stops it at the end, however that comes."""
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "demo.log"
+    out().print(f"Starting API, Redis, database and workers in {home} …", markup=False)
+    options = ["--json", "--port", "0", *(["--workers", workers] if workers else [])]
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-I", str(parent_death.__file__), str(os.getpid()), *flightline_command("up", *options)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=python_environment() | {"FLIGHTLINE_HOME": str(home)} | _data_dir(home),
+            start_new_session=True,
+            text=True,
+        )
+    try:
+        yield _address(process, log)
+    finally:
+        _stop(process)
+
+
+def _data_dir(home: Path) -> dict[str, str]:
+    """The user's own data where the demo has none: its home is not the one that they filled."""
+    own = Path(os.path.expanduser("~")) / ".flightline" / "datasets"  # noqa: PTH111 -- the other raises without a home
+    if os.environ.get("FLIGHTLINE_DATA_DIR") or (home / "datasets").is_dir() or not own.is_dir():
+        return {}
+    return {"FLIGHTLINE_DATA_DIR": str(own)}
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        process.wait()
+        raise StackError(_reason(log))
+    return str(json.loads(line)["url"])
+
+
+def _reason(log: Path) -> str:
+    """Why the stack did not start: what it said last, or where to look."""
+    said = last_lines(log)
+    _, found, error = said.rpartition("Error: ")
+    return error.strip() if found else f"The stack did not start. {log} ends with:\n{said}"
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Ask it to stop and wait, through a second Ctrl-C too: that one only hurries it."""
+    process.send_signal(signal.SIGTERM)
+    while True:
+        try:
+            process.wait(STOP_SECONDS)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGTERM)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        else:
+            break
+    if process.stdout:
+        process.stdout.close()
+
+
+def _print_results(jobs: Sequence[Job], epochs: int) -> None:
+    out().print()
+    rows: list[list[object]] = [_row(job) for job in jobs]
+    rows += [[name, "", REPORTED_EPOCHS, "", "", accuracy, "", ""] for name, accuracy in REPORTED]
+    print_table(HEADERS, rows, "No jobs.")
+    for job in jobs:
+        if job.error is not None:
+            err().print(f"{job.name} {job.status}: {job.error.detail}", markup=False)
+    if epochs != REPORTED_EPOCHS:
+        out().print(f"The notebook's own length is {REPORTED_EPOCHS} epochs: make demo EPOCHS={REPORTED_EPOCHS}.")
+
+
+def _row(job: Job) -> list[object]:
+    result = job.result
+    if result is None:
+        return [job.name, count(job.cost.parameters), job.progress.epoch, job.status, "", "", "", ""]
+    return [
+        job.name,
+        count(job.cost.parameters),
+        job.progress.epoch,
+        loss(result.train_loss),
+        loss(result.val_loss),
+        percent(result.val_accuracy),
+        percent(result.best_val_accuracy),
+        duration(_seconds(job)),
+    ]
+
+
+def _seconds(job: Job) -> float | None:
+    from datetime import datetime
+
+    if job.started_at is None or job.finished_at is None:
+        return None
+    return (datetime.fromisoformat(job.finished_at) - datetime.fromisoformat(job.started_at)).total_seconds()

@@ -1,0 +1,169 @@
+"""Jobs while they run: live bars with a loss sparkline on a terminal, a line an epoch anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from flightline.cli.tables import age, duration, loss, percent, sparkline, status, title
+from flightline.client.client import Client
+from flightline.client.records import Event, Job
+from flightline.client.watch import Update
+from flightline.client.watch_many import Following
+
+HEADERS = tuple(Text(name, "dim") for name in ("NAME", "STATUS", "EPOCH", "VAL LOSS", "VAL ACC", ""))
+GAP = 2
+DROPPED = (5, 3, 2)
+"""Columns that a narrow terminal does without: the time left, the loss, the epoch (the bar shows it)."""
+SHORTEST_TITLE, SHORTEST_BAR, LONGEST_BAR = 8, 6, 24
+"""Columns; the bar and the sparkline, second and third, take what there is room for."""
+
+
+def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[Job]:
+    """Show the jobs until all are finished and return them as they ended, in the same order.
+
+    KeyboardInterrupt passes through: the jobs go on without us.
+    """
+    view = JobsView(jobs)
+    following = Following(client, [job.id for job in jobs])
+    if console.is_terminal:
+        with Live(view, console=console, refresh_per_second=10) as live:
+            for update in following:
+                view.add(update)
+                for event in update.events:
+                    if event.kind == "resumed":
+                        live.console.print(event_line(update.job, event), markup=False)
+    else:
+        for update in following:
+            for line in view.add(update):
+                console.print(line, markup=False)
+    return view.jobs()
+
+
+class JobsView:
+    """The present state of some jobs, to be drawn."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = {job.id: job for job in jobs}
+        self._losses: dict[str, dict[int, float | None]] = {job.id: {} for job in jobs}
+        self._ended: set[str] = set()
+
+    def jobs(self) -> list[Job]:
+        """The jobs as they are now."""
+        return list(self._jobs.values())
+
+    def add(self, update: Update) -> list[str]:
+        """Take in what is new and return it as plain lines."""
+        job = update.job
+        before, self._jobs[job.id] = self._jobs[job.id], job
+        for event in update.events:
+            self._note_loss(job.id, event)
+        lines = [line for event in update.events if (line := event_line(job, event))]
+        told = before.status == job.status and (job.id in self._ended or not job.finished)
+        if job.finished:
+            self._ended.add(job.id)
+        return lines if told else [*lines, f"{title(job)}  {ending(job)}"]
+
+    def _note_loss(self, id: str, event: Event) -> None:
+        losses = self._losses[id]
+        if event.kind == "epoch":
+            losses[event.data["epoch"]] = event.data["val_loss"]
+        elif event.kind == "resumed":
+            self._losses[id] = {epoch: value for epoch, value in losses.items() if epoch < event.data["from_epoch"]}
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        """A line a job, never wider than the terminal: a live line that wraps is not drawn over, but again below."""
+        rows = {job.id: self._cells(job) for job in self._jobs.values()}
+        widths = [max(cell_len(cell.plain) for cell in column) for column in zip(HEADERS, *rows.values(), strict=True)]
+        shown = _shown(widths, options.max_width)
+        headers, widths = [HEADERS[number] for number in shown], [widths[number] for number in shown]
+        rows = {job_id: [cells[number] for number in shown] for job_id, cells in rows.items()}
+        widths[0] = min(widths[0], max(SHORTEST_TITLE, options.max_width - _taken([*widths[1:], SHORTEST_BAR])))
+        bar, spark = _room(options.max_width - _taken(widths))
+        grid = Table.grid(padding=(0, GAP))
+        for width in [*widths[:2], bar, *([spark] if spark else []), *widths[2:]]:
+            grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
+        grid.add_row(*headers[:2], *([""] * (2 if spark else 1)), *headers[2:])
+        for job_id, cells in rows.items():
+            line = [self._sparkline(job_id, spark)] if spark else []
+            grid.add_row(*cells[:2], _bar(self._jobs[job_id], bar), *line, *cells[2:])
+        yield grid
+
+    def _cells(self, job: Job) -> list[Text]:
+        progress, result = job.progress, job.result
+        return [
+            Text(title(job), "bold"),
+            status(job),
+            Text(f"{progress.epoch}/{progress.epochs}"),
+            Text(loss(result.val_loss if result else None)),
+            Text(percent(result.val_accuracy if result else None)),
+            Text(_remaining(job), "dim"),
+        ]
+
+    def _sparkline(self, id: str, width: int) -> Text:
+        return Text(sparkline([value for _, value in sorted(self._losses[id].items())], width), "cyan")
+
+
+def _shown(widths: Sequence[int], width: int) -> list[int]:
+    """The columns that a line of `width` has room for, whole, beside a short title and a bar."""
+    shown = list(range(len(widths)))
+    for dropped in DROPPED:
+        if _taken([min(widths[0], SHORTEST_TITLE), *(widths[number] for number in shown[1:]), SHORTEST_BAR]) <= width:
+            break
+        shown.remove(dropped)
+    return shown
+
+
+def _taken(widths: Sequence[int]) -> int:
+    """What columns of these widths take of a line, with the gap behind each."""
+    return sum(width + GAP for width in widths)
+
+
+def _room(left: int) -> tuple[int, int]:
+    """The widths of the bar and of the sparkline in `left` columns; none of the sparkline where there is no room."""
+    bar = max(SHORTEST_BAR, min(LONGEST_BAR, (left - GAP) // 2))
+    spark = min(LONGEST_BAR, left - GAP - bar)
+    return (bar, spark) if spark >= SHORTEST_BAR else (max(SHORTEST_BAR, min(LONGEST_BAR, left)), 0)
+
+
+def _bar(job: Job, width: int) -> ProgressBar:
+    return ProgressBar(total=max(1, job.progress.epochs), completed=job.progress.epoch, width=width)
+
+
+def event_line(job: Job, event: Event) -> str:
+    """An epoch, or the going back to one, in words; empty for other events."""
+    data = event.data
+    if event.kind == "resumed":
+        first = data["from_epoch"]
+        what = "starts over" if first == 1 else f"goes on from its checkpoint with epoch {first}"
+        return f"{title(job)}  attempt {data['attempt']} {what}"
+    if event.kind != "epoch":
+        return ""
+    return (
+        f"{title(job)}  epoch {data['epoch']}/{job.progress.epochs}  train loss {loss(data['train_loss'])}  "
+        f"validation loss {loss(data['val_loss'])}  accuracy {percent(data['val_accuracy'])}"
+    )
+
+
+def _remaining(job: Job) -> str:
+    if job.status == "queued":
+        return f"waits {age(job.queued_at)}"
+    if job.finished or job.progress.eta_seconds is None:
+        return ""
+    return f"{duration(job.progress.eta_seconds)} left"
+
+
+def ending(job: Job) -> str:
+    """The status in words, with the reason where it failed and the accuracy where it did not."""
+    if job.error is not None:
+        return f"{job.status}: {job.error.detail}"
+    if job.succeeded and job.result is not None:
+        best = f"best {percent(job.result.best_val_accuracy)} after epoch {job.result.best_epoch}"
+        return f"succeeded: accuracy {percent(job.result.val_accuracy)}, {best}"
+    return status(job).plain

@@ -1,0 +1,239 @@
+"""Jobs, workers and queues as text: cells, lines, tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rich.text import Text
+
+from flightline.cli.columns import Layout
+from flightline.client.records import Evaluation, Job, Queue, Worker
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
+NOTHING = "–"
+NAMED_CLASSES = 4
+UNITS = tuple(pairwise((("d", 86400), ("h", 3600), ("m", 60), ("s", 1))))
+
+JOB_HEADERS = ("ID", "NAME", "STATUS", "EPOCH", "VAL ACC", "BEST", "DEVICE", "AGE")
+WORKER_HEADERS = ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT")
+QUEUE_HEADERS = ("QUEUE", "WAITING", "OLDEST", "IN REDIS")
+JOB_LAYOUT = Layout(shortened="NAME", dropped=("DEVICE", "EPOCH", "BEST", "AGE", "VAL ACC", "STATUS"))
+WORKER_LAYOUT = Layout(wrapped=("DATA",), dropped=("HEARTBEAT", "DATA", "DEVICE", "STATE"))
+QUEUE_LAYOUT = Layout(dropped=("IN REDIS", "OLDEST"))
+CLASS_LAYOUT = Layout(shortened="CLASS", dropped=("IMAGES",))
+CLASS_HEADERS = ("CLASS", "PRECISION", "RECALL", "F1", "IMAGES")
+
+
+def percent(value: float | None) -> str:
+    """A fraction as a percentage with one decimal."""
+    return NOTHING if value is None else f"{100 * value:.1f} %"
+
+
+def loss(value: float | None) -> str:
+    """A loss with four decimals."""
+    return NOTHING if value is None else f"{value:.4f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in the two largest units that say something: ``9 s``, ``2 m 11 s``, ``3 h``, ``12 d 4 h``."""
+    if seconds is None:
+        return NOTHING
+    rest = max(0, round(seconds))
+    for (unit, length), (smaller, part) in UNITS:
+        if rest >= length:
+            whole, left = rest // length, rest % length // part
+            return f"{whole} {unit} {left} {smaller}" if left else f"{whole} {unit}"
+    return f"{rest} s"
+
+
+def plural(number: int, noun: str) -> str:
+    """So many of a thing: 1 epoch, 3 epochs."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def count(number: int) -> str:
+    """A number with separators: 3,737,474."""
+    return f"{number:,}"
+
+
+def scaled(value: float, unit: str) -> str:
+    """An amount with the prefix that fits: 488 B, 24.6 kB, 15.0 MB, 161.2 GFLOP."""
+    for prefix in ("", "k", "M", "G", "T"):
+        if round(value, 1 if prefix else 0) < 1000:
+            return f"{value:.1f} {prefix}{unit}" if prefix else f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} P{unit}"
+
+
+def age(since: str | None) -> str:
+    """How long ago an ISO 8601 moment was."""
+    return NOTHING if since is None else duration(span(since, None))
+
+
+def span(start: str, end: str | None) -> float:
+    """The seconds between two ISO 8601 moments, or up to now."""
+    until = dt.datetime.fromisoformat(end) if end else dt.datetime.now(dt.UTC)
+    return (until - dt.datetime.fromisoformat(start)).total_seconds()
+
+
+def moment(text: str) -> str:
+    """An ISO 8601 moment without its year and fractions: ``01-31 12:00:01``, in UTC."""
+    return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%m-%d %H:%M:%S}"
+
+
+def sparkline(values: Sequence[float | None], width: int = 24) -> str:
+    """The course of the values as blocks, the lowest value the lowest block, at most `width` of them."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    step = max(1.0, len(known) / width)
+    points = [known[min(len(known) - 1, int((index + 1) * step) - 1)] for index in range(min(width, len(known)))]
+    low, span = min(points), (max(points) - min(points)) or 1.0
+    return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1))] for value in points)
+
+
+def title(job: Job) -> str:
+    """What to call a job: its name, else its preset, else its kind of architecture."""
+    return job.name or job.preset or str(job.spec.get("architecture", {}).get("kind", "job"))
+
+
+def status(job: Job) -> Text:
+    """The status in its colour; a running job that is to be cancelled says so, and a queued one that is to wait."""
+    pending = job.cancel_requested and not job.finished
+    wait = next_attempt(job)
+    text = "cancelling" if pending else f"{job.status}, {wait}" if wait else job.status
+    return Text(text, COLOURS.get(job.status, ""))
+
+
+def next_attempt(job: Job) -> str:
+    """When a job whose last attempt failed is tried again: ``retry in 50 s``; empty when it waits for no instant.
+
+    Services of earlier releases do not say.
+    """
+    instant = job.raw.get("not_before")
+    seconds = -span(instant, None) if instant else 0.0
+    return f"retry in {duration(seconds)}" if seconds > 0 else ""
+
+
+def job_row(job: Job, *, short: bool) -> list[object]:
+    """One line of the list; the end of an id tells jobs of one minute apart, its beginning does not."""
+    result = job.result
+    return [
+        job.id[-8:] if short else job.id,
+        title(job),
+        status(job),
+        f"{job.progress.epoch}/{job.progress.epochs}",
+        percent(result.val_accuracy if result else None),
+        percent(result.best_val_accuracy if result else None),
+        job.device or job.spec.get("resources", {}).get("device", NOTHING),
+        age(job.created_at),
+    ]
+
+
+def classes(names: Sequence[str]) -> str:
+    """Some classes by name, many by their number."""
+    return ", ".join(names) if len(names) <= NAMED_CLASSES else f"{len(names)} classes"
+
+
+def worker_row(worker: Worker, *, short: bool) -> list[object]:
+    """One line of the workers' list."""
+    held = sorted({f"{one.get('name')} ({classes(one.get('classes', ()))})" for one in worker.datasets})
+    job_id = worker.job_id or NOTHING
+    return [
+        worker.id,
+        worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device,
+        Text(worker.state, "green" if worker.live else "red"),
+        job_id[-8:] if short else job_id,
+        ", ".join(held) or NOTHING,
+        f"{age(worker.last_heartbeat_at)} ago",
+    ]
+
+
+def queue_row(queue: Queue) -> list[object]:
+    """One line of the queues' list."""
+    messages = "Redis is down" if queue.messages is None else queue.messages
+    return [queue.name, queue.depth, duration(queue.oldest_age_seconds), messages]
+
+
+def class_rows(evaluation: Evaluation) -> list[list[object]]:
+    """Precision, recall and F1 of each class."""
+    return [
+        [name, percent(one.precision), percent(one.recall), percent(one.f1), one.support]
+        for name, one in zip(evaluation.classes, evaluation.per_class, strict=True)
+    ]
+
+
+def confusion_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
+    """Headers and rows of the confusion matrix: rows are the true classes."""
+    headers = ["TRUE \\ PREDICTED", *evaluation.classes]
+    rows = zip(evaluation.classes, evaluation.confusion_matrix, strict=True)
+    return headers, [[name, *counts] for name, counts in rows]
+
+
+def job_facts(job: Job) -> list[tuple[str, object]]:
+    """What `show` says of a job, label and value; of one that failed first of all when and why."""
+    facts: list[tuple[str, object]] = [
+        ("job", job.id),
+        ("name", title(job)),
+        ("status", status(job)),
+        *_failure(job),
+        ("epochs", f"{job.progress.epoch} of {job.progress.epochs}"),
+        ("parameters", count(job.cost.parameters)),
+        ("device", job.device or NOTHING),
+        ("worker", job.worker or NOTHING),
+        ("engine", job.engine or NOTHING),
+        ("exact", _exact(job)),
+        ("attempts", job.attempts),
+        ("created", job.created_at),
+        ("started", job.started_at or NOTHING),
+        ("finished", job.finished_at or NOTHING),
+    ]
+    if job.progress.eta_seconds is not None:
+        facts.append(("left", duration(job.progress.eta_seconds)))
+    return facts + _result_facts(job) + _trouble(job)
+
+
+def _failure(job: Job) -> list[tuple[str, object]]:
+    """Why, where and when a job failed."""
+    if job.error is None:
+        return []
+    facts: list[tuple[str, object]] = [("error", Text(f"{job.error.detail} ({job.error.code})", "bold red"))]
+    if job.status == "failed":
+        after = f", {duration(span(job.started_at, job.finished_at))} after its start" if job.started_at else ""
+        at = f" at {job.finished_at}" if job.finished_at else ""
+        facts.append(("failed", Text(f"{_place(job)}{at}{after}", "red")))
+    return facts
+
+
+def _place(job: Job) -> str:
+    if job.engine is None:
+        return "before training began,"
+    done, all_of_them = job.progress.epoch, job.progress.epochs
+    return f"after epoch {done} of {done}," if done == all_of_them else f"in epoch {done + 1} of {all_of_them},"
+
+
+def _exact(job: Job) -> str:
+    if job.engine is None:  # nothing was computed that could be repeated
+        return NOTHING
+    return "yes" if job.exact else "no: run again, its figures may differ in their last digits"
+
+
+def _result_facts(job: Job) -> list[tuple[str, object]]:
+    result = job.result
+    if result is None:
+        return []
+    return [
+        ("train", f"loss {loss(result.train_loss)}, accuracy {percent(result.train_accuracy)}"),
+        ("validation", f"loss {loss(result.val_loss)}, accuracy {percent(result.val_accuracy)}"),
+        ("best", f"accuracy {percent(result.best_val_accuracy)} after epoch {result.best_epoch}"),
+    ]
+
+
+def _trouble(job: Job) -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [("warning", warning) for warning in job.warnings]
+    if job.retry_of is not None:
+        facts.append(("retry of", job.retry_of))
+    return facts

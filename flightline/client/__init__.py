@@ -1,0 +1,1 @@
+"""The Python client: HTTP, retries, event streams, records."""

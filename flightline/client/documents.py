@@ -1,0 +1,100 @@
+"""A job's document before it is sent: presets and overrides merged, nothing checked (the service does that)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from flightline.client.records import Record
+from flightline.errors import UsageError
+
+Document = dict[str, Any]
+
+KEY = re.compile(r"[!-~]{1,255}")
+
+
+def key_header(key: object) -> dict[str, str]:
+    """The header that lets a request be sent again without a second job: under a key of the caller's, or a new one.
+
+    Raises:
+        UsageError: it is no key.
+    """
+    if key is None:
+        return {"Idempotency-Key": uuid4().hex}
+    if not (isinstance(key, str) and KEY.fullmatch(key)):
+        raise UsageError(f"An idempotency_key is text of 1 to 255 ASCII characters without spaces, not {key!r:.60}.")
+    return {"Idempotency-Key": key}
+
+
+def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) -> Document:
+    """The document to submit: a spec, or a preset's name, with `overrides` merged in, as `merged` has it.
+
+    Raises:
+        UsageError: the spec is neither.
+    """
+    if isinstance(spec, Record) or not isinstance(spec, str | Mapping):
+        raise UsageError(
+            f'A job is an object such as {{"preset": "notebook-tapered"}}, or a preset\'s name, not {spec!r:.60}.'
+        )
+    start: Document = {"preset": spec} if isinstance(spec, str) else dict(spec)
+    for field in (field for field, value in overrides.items() if isinstance(value, Mapping)):
+        write_out(start, field)
+    return merged(start, overrides)
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Document:
+    """A copy of `base` with the keys of `over`; where both hold an object the two are merged.
+
+    As in the service, an object that names another kind (a data set: another name) replaces the one that stands there.
+    """
+    result = dict(base)
+    for key, value in over.items():
+        result[key] = _over(result.get(key), value)
+    return result
+
+
+def _over(old: object, new: object) -> object:
+    if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+        return new
+    differ = any(tag in old and tag in new and old[tag] != new[tag] for tag in ("kind", "name"))
+    return new if differ else merged(old, new)
+
+
+def write_out(document: Document, field: str) -> None:
+    """Replace a short form (``"dataset": "cifar2"``) in a field of the job by what it stands for, if it is one."""
+    if not isinstance(document.get(field), str):
+        return
+    from shared.jobspec.expansion import SHORT_FORMS  # pydantic takes a while to load, and few calls need it
+
+    meaning = SHORT_FORMS.get(field, {}).get(document[field])
+    if meaning is not None:
+        document[field] = json.loads(json.dumps(meaning))
+
+
+def encoded(document: Mapping[str, Any]) -> bytes:
+    """The document as JSON. NaN and infinities go as they are: the service's answer names their place.
+
+    Raises:
+        UsageError: it holds text that is not Unicode, a number that is too long to be written, or itself.
+        TypeError: it holds what is no JSON.
+    """
+    try:
+        return json.dumps(document, ensure_ascii=False, default=_encodable).encode()
+    except UnicodeEncodeError as error:
+        around = error.object[max(0, error.start - 20) : error.end + 20]
+        raise UsageError(f"The job holds half of a surrogate pair, which is no character: …{around!r}….") from error
+    except RecursionError as error:
+        raise UsageError("The job is nested too deeply.") from error
+    except ValueError as error:
+        raise UsageError(f"The job cannot be written as JSON: {error}.") from error
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"A job cannot hold a {type(value).__name__}: {value!r}. Use JSON's types.")

@@ -1,0 +1,68 @@
+"""A job's events over HTTP: server-sent events, and the coming back when their connection ends too early."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+
+from flightline.client import retry
+from flightline.client.records import FINISHED, Event
+from flightline.client.retry import AWAY, Patience
+from flightline.client.transport import Transport
+from flightline.errors import Unavailable
+
+NO_ROOM = "too_many_streams"
+"""The code of the answer of a service that serves as many streams as it can."""
+SILENCE_SECONDS = 45.0  # the service says something every 15 s; one that says nothing for longer has gone
+
+
+def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) -> Iterator[Event]:
+    """The events of the job whose stream is at `path`, past number `after`, until there can be no more.
+
+    Raises:
+        Unavailable: the service is, for too long; at once where it has no room and that is not to be waited for.
+        NotReachable: nobody answers for too long.
+        NotFound: there is no such job, or it was deleted.
+    """
+    away = Patience()
+    while True:
+        try:
+            headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+            with transport.stream(path, headers=headers, silence_seconds=SILENCE_SECONDS) as response:
+                away.renew()
+                for event in parsed(response.iter_bytes()):
+                    after = event.seq
+                    yield event
+                    if _is_last(event):
+                        return
+                if response.status_code == 204:
+                    return
+        except AWAY as error:
+            if not wait_for_room and is_full(error):
+                raise
+            away.pause(error)
+        else:  # the service is about to stop; its next one takes over
+            time.sleep(retry.RETRY_SECONDS)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether this says that the service has no room for another stream."""
+    return isinstance(error, Unavailable) and error.code == NO_ROOM
+
+
+def parsed(chunks: Iterable[bytes]) -> Iterator[Event]:
+    """The events in a stream, however it is cut into chunks. Comments, and an event that is not whole, are left out."""
+    rest = b""
+    for chunk in chunks:
+        # Split by hand: httpx' lines also end at U+2028 and the like, which may stand within JSON.
+        *blocks, rest = (rest + chunk).split(b"\n\n")
+        for block in blocks:
+            fields = dict(line.split(b": ", 1) for line in block.split(b"\n") if not line.startswith(b":"))
+            if b"id" in fields:
+                kind, data = fields[b"event"].decode(), json.loads(fields[b"data"])
+                yield Event({"seq": int(fields[b"id"]), "kind": kind, "data": data})
+
+
+def _is_last(event: Event) -> bool:
+    return event.kind == "status" and event.data["status"] in FINISHED

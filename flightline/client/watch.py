@@ -1,0 +1,113 @@
+"""Following a job: by its event stream, or by asking again and again where the service has no room for another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from flightline.client.events import is_full
+from flightline.client.records import Epoch, Epochs, Event, Job
+from flightline.client.retry import patiently
+from flightline.errors import Unavailable
+
+POLL_SECONDS = 0.5
+
+
+class Reader(Protocol):
+    """The reads that following needs."""
+
+    def job(self, id: str) -> Job:
+        """One job as it is now."""
+
+    def epochs(self, id: str, after: int = 0) -> Epochs:
+        """Its epochs past number `after`."""
+
+    def events(self, id: str, after: int = 0, *, wait_for_room: bool = True) -> Iterator[Event]:
+        """Its events past number `after`, as they come."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is new about a job.
+
+    Attributes:
+        job: its present state.
+        events: what had not been seen before, in order.
+    """
+
+    job: Job
+    events: tuple[Event, ...] = ()
+
+    @property
+    def epochs(self) -> tuple[Epoch, ...]:
+        """The epochs among the events. An attempt that goes on from a checkpoint runs the last ones again."""
+        return tuple(Epoch(event.data) for event in self.events if event.kind == "epoch")
+
+
+def updates(client: Reader, id: str, *, after: int = 0) -> Iterator[Update]:
+    """Yield whenever something happened to the job, first at once and last when it is finished.
+
+    A service that is unavailable is asked again for `PATIENCE_SECONDS`; then its error is raised.
+    """
+    try:
+        for update in _streamed(client, id, after):
+            after = update.events[-1].seq if update.events else after
+            yield update
+    except Unavailable as error:
+        if not is_full(error):
+            raise
+        yield from _polled(client, id, after)
+
+
+def _streamed(client: Reader, id: str, after: int) -> Iterator[Update]:
+    job = patiently(client.job, id)
+    new: list[Event] = []
+    if not job.finished:
+        yield Update(job)
+    for event in client.events(id, after, wait_for_room=False):
+        new.append(event)
+        if not _covers(job, event):
+            job = patiently(client.job, id)
+        if event.kind == "resumed":
+            job = _rewound(job, event)
+        if not job.finished:  # all of a finished job's events are on their way: they come with its end
+            yield Update(job, tuple(new))
+            new.clear()
+    yield Update(job if job.finished else patiently(client.job, id), tuple(new))
+
+
+def _covers(job: Job, event: Event) -> bool:
+    """Whether a state of the job, read earlier, has that epoch in it."""
+    if event.kind != "epoch":
+        return False
+    return (event.data["attempt"], event.data["epoch"]) <= (job.attempts, job.progress.epoch)
+
+
+def _rewound(job: Job, event: Event) -> Job:
+    """The job as of this `resumed` event: its own figures go back only with the first epoch that is run again."""
+    return Job({**job.raw, "progress": {**job.progress.raw, "epoch": event.data["from_epoch"] - 1}})
+
+
+def _polled(client: Reader, id: str, after: int) -> Iterator[Update]:
+    last: Job | None = None
+    attempt = epoch = 0
+    while last is None or not last.finished:
+        # The job first: once it is finished, the epochs read after it are all there will ever be.
+        job = patiently(client.job, id)
+        if job.attempts != attempt:  # a new attempt may run epochs again, under new numbers
+            attempt, epoch = job.attempts, 0
+        rows = patiently(client.epochs, id, epoch).rows()
+        new = sorted((_as_event(row) for row in rows if row.seq > after), key=lambda event: event.seq)
+        epoch = max([epoch, *(row.epoch for row in rows if row.attempt == attempt)])
+        after = max([after, *(event.seq for event in new)])
+        if new or job != last:
+            yield Update(job, tuple(new))
+        last = job
+        if not job.finished:
+            time.sleep(POLL_SECONDS)
+
+
+def _as_event(row: Epoch) -> Event:
+    return Event({"seq": row.seq, "kind": "epoch", "data": row.raw})

@@ -1,0 +1,1 @@
+"""The processes that `flightline up` starts, and the home that they live in."""

@@ -1,0 +1,105 @@
+"""What `up` says while it runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+from rich.text import Text
+
+from flightline.cli.console import lasting_out
+from flightline.client.client import Client
+from flightline.client.records import Worker
+from flightline.errors import FlightlineError
+from flightline.stack.addresses import addresses_for_others
+from flightline.stack.stack import Stack
+
+
+class TextReporter:
+    """For people: a summary when all is ready, and a line for whatever is worth knowing.
+
+    An output that nobody reads, or that takes nothing, keeps no stack from running, nor from stopping.
+    """
+
+    def line(self, name: str, text: str) -> None:
+        """One line, with the time and the program's name."""
+        clock = time.strftime("%H:%M:%S")
+        with suppress(OSError):
+            lasting_out().print(Text.assemble((f"{clock} ", "dim"), (f"{name:<14} ", "bold"), text))
+
+    def ready(self, stack: Stack, workers: list[Worker]) -> None:
+        """The summary."""
+        with suppress(OSError):
+            for label, value in _summary(stack, workers):
+                lasting_out().print(Text.assemble((f"{label:<12}", "bold"), value))
+
+
+class JsonReporter:
+    """For programs: one line of JSON on standard output when all is ready, the rest on standard error."""
+
+    def line(self, name: str, text: str) -> None:
+        """One line on standard error."""
+        with suppress(OSError):
+            print(f"{name}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - this is what the command prints
+
+    def ready(self, stack: Stack, workers: list[Worker]) -> None:
+        """Address, home and workers."""
+        if others := addresses_for_others(stack.layout.host, stack.layout.port):
+            self.line("stack", f"WARNING {_opened(others)}")
+        document = {"url": stack.url, "home": str(stack.layout.home), "workers": [worker.raw for worker in workers]}
+        with suppress(OSError):
+            print(json.dumps(document), flush=True)  # noqa: T201 - this is what the command prints
+
+
+def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
+    return [
+        ("Flightline", f"runs at {stack.url}, API reference at {stack.url}/docs"),
+        *_open_to(stack),
+        (
+            "Workers",
+            _devices(workers) or "none: jobs wait in the queue",
+        ),
+        ("Data", _data(stack, workers)),
+        ("Home", f"{stack.layout.home}, logs in {stack.layout.logs}"),
+        ("Try", "flightline submit --preset notebook-tapered --set training.epochs=20 --watch"),
+        ("Stop", "Ctrl-C; jobs that run are released and go on at the next start"),
+    ]
+
+
+def _open_to(stack: Stack) -> list[tuple[str, str]]:
+    """What listening beyond this machine opens, and where others find it."""
+    others = addresses_for_others(stack.layout.host, stack.layout.port)
+    return [("Open", _opened(others))] if others else []
+
+
+def _opened(others: Sequence[str]) -> str:
+    return (
+        f"to everyone who reaches {' or '.join(others)}: there is no password, so they can submit, cancel and delete "
+        "jobs and read all results. FLIGHTLINE_HOST=127.0.0.1 closes it"
+    )
+
+
+def _devices(workers: Sequence[Worker]) -> str:
+    named = (
+        w.device if w.device_kind == "cpu" or not w.device_name else f"{w.device} ({w.device_name})" for w in workers
+    )
+    return ", ".join(device if number == 1 else f"{number} × {device}" for device, number in Counter(named).items())
+
+
+def _data(stack: Stack, workers: Sequence[Worker]) -> str:
+    try:
+        with Client(stack.url) as client:
+            held = [dataset.name for dataset in client.datasets() if dataset.usable]
+    except FlightlineError:
+        return "unknown"
+    real = [name for name in held if name != "synthetic"]
+    if real or not workers:
+        return ", ".join(real) or "no worker to hold any"
+    return (
+        "no images found, only `synthetic` (drawn). Put CIFAR-10 or class folders (cifar2/train/airplane/…) into "
+        "FLIGHTLINE_DATA_DIR, or set FLIGHTLINE_ALLOW_DOWNLOAD=true"
+    )

@@ -1,0 +1,121 @@
+"""The database of a home, brought up to date. Needs the server's packages, so it is imported where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import migrations
+from flightline.errors import StackError
+from shared.database.engine import TRY_AGAIN, Database
+from shared.delivery.broker import ACCEPTED_MEANWHILE, Broker
+from shared.delivery.reconciler import Report, sweep
+from shared.delivery.redis_url import checked
+from shared.errors import DatabaseUnavailable, QueueUnavailable, StorageUnavailable
+from shared.jobs.queries import names_files
+from shared.settings import Settings
+from shared.storage.store import Storage
+
+
+def migrate(settings: Settings) -> str:
+    """Create or upgrade the schema; return the database's URL without its password.
+
+    Raises:
+        StackError, DatabaseUnavailable: the database does not answer.
+    """
+    database = Database(settings.sqlalchemy_url)
+    try:
+        with _advised(settings):
+            migrations.upgrade(database)
+    finally:
+        database.dispose()
+    return safe_url(settings)
+
+
+def check(settings: Settings) -> str | None:
+    """Look at what a process is about to connect to, before it starts.
+
+    Returns:
+        A warning where a later release has upgraded the schema already; None otherwise, also where the database does
+        not answer: the process waits for it.
+
+    Raises:
+        ConfigurationError: FLIGHTLINE_DATABASE_URL or FLIGHTLINE_REDIS_URL cannot work, or the schema is unknown.
+    """
+    checked(settings.broker_url)
+    database = Database(settings.sqlalchemy_url)
+    try:
+        revision = migrations.current(database)
+    except DatabaseUnavailable:
+        return None
+    finally:
+        database.dispose()
+    if revision is None or migrations.is_known(revision):
+        return None
+    if not migrations.is_newer(revision):
+        raise migrations.unknown(revision)
+    return f"A later release made the database's schema ({revision}). This release works with it; upgrade this one too."
+
+
+def safe_url(settings: Settings) -> str:
+    """The database's URL with stars for its password."""
+    from sqlalchemy import make_url
+
+    return make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
+
+
+def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
+    """Migrate, then put right what the last stack left: attempts of processes that are gone, jobs not in Redis.
+
+    Args:
+        settings: which database, and where artifacts are stored.
+        broker_url: Redis.
+        warn: called with what a person should know: storage that does not answer keeps nothing from starting.
+
+    Raises:
+        StackError, DatabaseUnavailable: the database or Redis does not answer.
+        ConfigurationError, StorageError: artifacts cannot be kept where FLIGHTLINE_ARTIFACTS_URL says.
+    """
+    migrate(settings)
+    database, broker = Database(settings.sqlalchemy_url), Broker(broker_url)
+    try:
+        _check_artifacts(settings, database, warn)
+        with _advised(settings):
+            return sweep(database, broker)
+    finally:
+        broker.close()
+        database.dispose()
+
+
+def _check_artifacts(settings: Settings, database: Database, warn: Callable[[str], object]) -> None:
+    try:
+        Storage(settings.storage_url, in_use=partial(names_files, database)).check()
+    except StorageUnavailable as error:
+        warn(f"{error.detail} Until then jobs are trained, and wait with their results.")
+
+
+def fold(settings: Settings) -> None:
+    """At the very end: leave one database file in the home, not a write-ahead log of some megabytes beside it."""
+    database = Database(settings.sqlalchemy_url)
+    try:
+        database.fold()
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def _advised(settings: Settings) -> Iterator[None]:
+    """Say of a server that is unavailable what whoever starts a stack can do, not what whoever sends a request can."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        said = error.detail.removesuffix(TRY_AGAIN)
+        if said == error.detail or settings.sqlalchemy_url.startswith("sqlite"):
+            raise
+        advice = "Start that server, or correct FLIGHTLINE_DATABASE_URL; without it, a SQLite file in the home is used."
+        raise StackError(said + advice) from error
+    except QueueUnavailable as error:
+        said = error.detail.removesuffix(ACCEPTED_MEANWHILE)
+        advice = "Start that server, or correct FLIGHTLINE_REDIS_URL; without it, the stack starts a Redis of its own."
+        raise StackError(said + advice) from error

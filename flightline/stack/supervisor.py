@@ -1,0 +1,104 @@
+"""Keeps the stack's programs running, and stops them in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from flightline.errors import StackError
+from flightline.stack.log_tail import last_lines
+from flightline.stack.processes import Child, Program, rotate
+from flightline.stack.signals import StopRequests
+from shared.processes import born
+
+LOOK_SECONDS = 0.1
+HURRIED_SECONDS = 2.0
+DEATHS_AT_START = 3
+
+
+class Supervisor:
+    """The running programs of a stack.
+
+    Args:
+        say: called with the name of a program and what happened to it.
+        stops: the stop requests so far; a second one hurries.
+    """
+
+    def __init__(self, say: Callable[[str, str], None], stops: StopRequests) -> None:
+        self._say = say
+        self._stops = stops
+        self._children: dict[str, Child] = {}
+
+    def start(self, programs: Sequence[Program]) -> None:
+        """Start programs, from the thread that lives as long as the process: the kernel ties them to it."""
+        for program in programs:
+            rotate(program.log)
+            self._children[program.name] = child = Child(program)
+            child.start()
+
+    def pids(self) -> dict[str, tuple[int, str | None]]:
+        """The running programs' process ids, with when each was born."""
+        running = {name: child.pid for name, child in self._children.items()}
+        return {name: (pid, born(pid)) for name, pid in running.items() if pid is not None}
+
+    def look(self) -> bool:
+        """See who died and start again who waited long enough; returns whether any process id changed."""
+        changed = False
+        for name, child in self._children.items():
+            if (code := child.exited()) is not None:
+                self._say(name, f"{_ending(code)}; starts again in {child.postpone():g} s")
+                changed = True
+            elif child.due():
+                self._start_again(name, child)
+                changed = True
+        return changed
+
+    def _start_again(self, name: str, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:  # no room for a log file, no memory for a process
+            self._say(name, f"cannot be started ({error.strerror}); tried again in {child.postpone():g} s")
+        else:
+            self._say(name, "started again")
+
+    def check_start(self) -> None:
+        """Raise `StackError` when a program keeps dying while the stack starts."""
+        for name, child in self._children.items():
+            if child.deaths >= DEATHS_AT_START:
+                log = child.program.log
+                raise StackError(f"{name} keeps ending while it starts. {log} ends with:\n{last_lines(log)}")
+
+    def stop(self, names: Sequence[str], seconds: float, *, least_seconds: float = 0.0) -> None:
+        """Ask programs to stop, together, and kill those that have not after `seconds`, sooner when hurried.
+
+        Args:
+            names: the programs.
+            seconds: how long they may take.
+            least_seconds: what they get however often a stop is asked for, such as to write out what they hold.
+        """
+        waiting = [child for name in names if (child := self._children.pop(name, None)) is not None]
+        for child in waiting:
+            child.terminate()
+        began = time.monotonic()
+        while waiting := [child for child in waiting if child.pid is not None and child.exited() is None]:
+            if time.monotonic() - began >= max(least_seconds, self._allowed(seconds)):
+                break
+            time.sleep(LOOK_SECONDS)
+        for child in waiting:
+            hurried = self._stops.count > 1
+            why = "is killed: a stop was asked for again" if hurried else "did not stop in time and is killed"
+            self._say(child.program.name, why)
+            child.kill()
+
+    def names(self) -> list[str]:
+        """The programs that were started and not stopped, in the order of their start."""
+        return list(self._children)
+
+    def _allowed(self, seconds: float) -> float:
+        if self._stops.count <= 1:
+            return seconds
+        return min(seconds, HURRIED_SECONDS) if self._stops.count == 2 else 0.0
+
+
+def _ending(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -1,0 +1,280 @@
+"""The SQL database: one engine per process, short transactions, SQLite and PostgreSQL alike.
+
+SQLite needs care that PostgreSQL does not: a deferred transaction that turns into a write can fail with *locked* at
+once, so `read()` and `write()` say beforehand what they are, and a write takes the lock at its start
+(``BEGIN IMMEDIATE``).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.database import url_check
+from shared.database.file import DatabaseFile, FileMoved, FileReplaced
+from shared.database.fork_gate import GATE
+from shared.database.text import clean_all
+from shared.errors import DatabaseUnavailable, DatabaseUnusable
+
+if TYPE_CHECKING:
+    import psycopg  # 7 MB that a process on SQLite does without
+
+T = TypeVar("T")
+
+TRY_AGAIN = "Nothing was changed; try again in a moment."
+"""The end of the messages about a database that is unavailable."""
+_WRITE_TRIES = 3
+_BUSY_TIMEOUT_MS = 10_000
+_RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
+_UNDEFINED_SQLSTATES = {"42P01", "42703"}  # table, column
+_DISK_FULL_SQLSTATE = "53100"
+_UNDEFINED_WORDS = ("no such table", "no such column", "has no column named")
+# A process that is frozen inside a transaction would hold its job's row for ever: PostgreSQL ends that transaction.
+_ABANDONED = "SET idle_in_transaction_session_timeout = '10s'"
+
+
+class Database:
+    """A database by its SQLAlchemy URL. Safe to share between threads, and to carry over a fork."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url_check.parsed(url)
+        self._engine: Engine | None = None
+        self._inherited: Engine | None = None
+        self._pid = 0
+        self._making = threading.Lock()
+        self._file = DatabaseFile(str(self._url.database)) if self.is_sqlite else None
+        GATE.close_before(self)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process alone: a connection must never be shared over a fork."""
+        # Inside the gate, so that no child inherits the lock taken.
+        with GATE.inside(), self._making:
+            if self._engine is None or self._pid != os.getpid():
+                # The parent's engine is kept, unused: closing what it left open would end the parent's connections too.
+                self._inherited = self._engine
+                self._engine, self._pid = _make_engine(self._url), os.getpid()
+                if self._file is not None:
+                    self._file.watch(self._engine)
+            return self._engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self._url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view; nothing that is written in it is kept.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer, or holds no tables yet.
+        """
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with GATE.inside(), self._translated(), self._connect(**options) as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction and commit; the whole of it again when another writer was in the way.
+
+        So `work` must do nothing but SQL.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer. The commit may or may not have happened.
+        """
+        for remaining in reversed(range(_WRITE_TRIES)):
+            try:
+                with GATE.inside(), self._translated():
+                    return self._write_once(work)
+            except DatabaseUnavailable as error:
+                if not remaining or not _is_conflict(error.__cause__):
+                    raise
+        raise AssertionError
+
+    @contextmanager
+    def _connect(self, **options: Any) -> Iterator[Connection]:
+        connection = self.engine.connect()
+        try:
+            if not self._is_current(connection):
+                connection.close()
+                self.dispose()
+                connection = self.engine.connect()
+            yield connection.execution_options(**options)
+        finally:
+            connection.close()
+
+    def _is_current(self, connection: Connection) -> bool:
+        """Whether the connection is to the file at the database's path; False where another has taken its place."""
+        try:
+            return self._file is None or self._file.check(connection)
+        except FileMoved as error:
+            raise OperationalError("stat", None, error) from error
+
+    def _write_once(self, work: Callable[[Connection], T]) -> T:
+        with self._connect(flightline_write=True) as connection:
+            result = work(connection)
+            connection.commit()
+            if not self._is_current(connection):
+                raise OperationalError(
+                    "commit", None, FileReplaced("The database was replaced in the middle of a write.")
+                )
+            return result
+
+    def create(self) -> None:
+        """Make the file of an SQLite database where there is none: only who then makes the tables may do it.
+
+        Raises:
+            DatabaseUnavailable: it cannot be made.
+        """
+        try:
+            if self._file is not None:
+                self._file.create()
+        except OSError as error:
+            raise DatabaseUnavailable(
+                f"The database file {self._url.database} cannot be made ({error.strerror}). Check its folder."
+            ) from error
+
+    def ping(self) -> None:
+        """Raise `DatabaseUnavailable` unless the database answers and holds the tables."""
+        with self.read() as connection:
+            connection.execute(text("SELECT 1 FROM jobs LIMIT 1"))
+
+    def fold(self) -> None:
+        """Take what stands in SQLite's write-ahead log into the file itself, at the very end; the log is empty then.
+
+        Raises:
+            DatabaseUnavailable: it cannot be done; nothing is lost, and the next start reads the log.
+        """
+        if not self.is_sqlite:
+            return
+        try:
+            with closing(self.engine.raw_connection()) as connection:  # in no transaction: only so can it be done
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(f"The write-ahead log stays beside {self._url.database} ({error}).") from error
+
+    def dispose(self) -> None:
+        """Close this process' connections."""
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.dispose()
+
+    def before_fork(self) -> None:
+        """Close SQLite's connections: not even idle ones may cross a fork."""
+        if self.is_sqlite:
+            self.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except PoolTimeout as error:
+            message = f"Every connection to the database is in use. {TRY_AGAIN}"
+            raise DatabaseUnavailable(message) from error
+        except (OperationalError, ProgrammingError) as error:
+            raise _explain(error, self._url) from error
+        except DBAPIError as error:
+            if not (error.connection_invalidated or _is_broken_file(error)):
+                raise
+            raise _explain(error, self._url) from error
+
+
+def _is_conflict(error: BaseException | None) -> bool:
+    original = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(original, sqlite3.OperationalError):
+        code: int = getattr(original, "sqlite_errorcode", 0)  # the driver's own errors have none
+        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(original, "sqlstate", None) in _RETRYABLE_SQLSTATES
+
+
+def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
+    reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    if isinstance(error.orig, FileMoved):
+        return DatabaseUnavailable(reason) if isinstance(error.orig, FileReplaced) else DatabaseUnusable(reason)
+    undefined = getattr(error.orig, "sqlstate", None) in _UNDEFINED_SQLSTATES
+    if undefined or any(words in reason for words in _UNDEFINED_WORDS):
+        return DatabaseUnusable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")
+    if _is_broken_file(error):
+        return DatabaseUnusable(
+            f"The database file {url.database} is damaged, or no SQLite database ({reason}). Move it away, put a good "
+            "copy there, or name another one in FLIGHTLINE_DATABASE_URL."
+        )
+    if _is_closed_file(error):
+        return DatabaseUnusable(
+            f"The database file {url.database} cannot be opened or written ({reason}). Check folder and permissions."
+        )
+    if _is_full(error):
+        where = f"of the database file {url.database}" if url.get_backend_name() == "sqlite" else "of the database"
+        return DatabaseUnusable(
+            f"The disk {where} is full ({reason}). Nothing was changed; free some space there, and everything goes on."
+        )
+    if isinstance(error, ProgrammingError):
+        raise error
+    return DatabaseUnavailable(f"The database does not answer ({reason}). {TRY_AGAIN}")
+
+
+def _is_full(error: DBAPIError) -> bool:
+    if getattr(error.orig, "sqlstate", None) == _DISK_FULL_SQLSTATE:
+        return True
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE  # no room for the log's index
+
+
+def _is_closed_file(error: DBAPIError) -> bool:
+    code: int = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+
+
+def _is_broken_file(error: DBAPIError) -> bool:
+    return type(error.orig) is sqlite3.DatabaseError  # not one of its subclasses: damaged, or something else
+
+
+def _make_engine(url: URL) -> Engine:
+    options: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(
+            url, pool_size=8, max_overflow=64, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000}, **options
+        )
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    arguments = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    # Keep-alives say nothing of a connection on which an answer is outstanding: without this, a machine that vanishes
+    # then would be waited for for a quarter of an hour.
+    arguments["tcp_user_timeout"] = 20_000
+    engine = create_engine(
+        url, pool_size=8, max_overflow=24, pool_timeout=5, pool_pre_ping=True, connect_args=arguments, **options
+    )
+    event.listen(engine, "connect", _configure_postgresql)
+    return engine
+
+
+def _configure_postgresql(connection: psycopg.Connection, _record: object) -> None:
+    connection.execute(_ABANDONED)
+    connection.commit()
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("flightline_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _dumps(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return orjson.dumps(clean_all(value)).decode()

@@ -1,0 +1,276 @@
+"""The tables. Reads and writes use them as SQLAlchemy Core tables, never as loaded objects."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Function,
+    Index,
+    Integer,
+    String,
+    func,
+    literal_column,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from shared.database.clock import UtcDateTime
+from shared.database.text import CleanText
+
+WITHOUT_ROWID = {"sqlite_with_rowid": False}
+UUID_LENGTH = 36
+ENDING_LENGTH = 4
+"""Characters of an id's end by which jobs are found: of a million jobs, about fifteen have the same."""
+
+
+class Base(DeclarativeBase):
+    """The metadata that migrations are compared with."""
+
+    type_annotation_map = {  # noqa: RUF012 -- SQLAlchemy's own declaration, read once
+        str: CleanText(),
+        int: Integer(),
+        float: Float(53),
+        bool: Boolean(),
+        dt.datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+
+
+def _job_key() -> Mapped[str]:
+    return mapped_column(String(36), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+
+
+class Job(Base):
+    """What was asked for and what became of it. Every change goes through `jobs.actions` or `jobs.attempts`."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    owner: Mapped[str | None]
+    name: Mapped[str | None]
+    preset: Mapped[str | None]
+    retry_of: Mapped[str | None] = mapped_column(String(36))
+    spec: Mapped[dict[str, Any]]
+    spec_hash: Mapped[str] = mapped_column(String(64))
+    config_hash: Mapped[str] = mapped_column(String(64))
+    architecture_kind: Mapped[str]
+    warnings: Mapped[list[Any]]
+
+    parameters: Mapped[int] = mapped_column(BigInteger)
+    flops_per_epoch: Mapped[int] = mapped_column(BigInteger)
+    weight_bytes: Mapped[int] = mapped_column(BigInteger)
+
+    queue: Mapped[str]
+    priority: Mapped[int]
+    status: Mapped[str]
+    cancel_requested: Mapped[bool]
+    event_seq: Mapped[int]
+    max_attempts: Mapped[int]
+    timeout_seconds: Mapped[float]
+
+    attempt: Mapped[int]
+    failures: Mapped[int]
+    """Attempts lost or failed with a retryable error: those that `max_attempts` counts."""
+    running_seconds: Mapped[float]
+    """Running time of the attempts that have ended."""
+    worker: Mapped[str | None]
+    device: Mapped[str | None]
+    device_kind: Mapped[str | None]
+    engine: Mapped[str | None]
+    exact: Mapped[bool]
+    lease_expires_at: Mapped[dt.datetime | None]
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The latest checkpoint that counts: path, attempt, epoch, what it was made on."""
+
+    epochs: Mapped[int]
+    epoch: Mapped[int]
+    train_loss: Mapped[float | None]
+    train_accuracy: Mapped[float | None]
+    val_loss: Mapped[float | None]
+    val_accuracy: Mapped[float | None]
+    best_val_accuracy: Mapped[float | None]
+    best_epoch: Mapped[int | None]
+    epoch_seconds: Mapped[float | None]
+    """Duration of the latest epoch, from which the remaining time is worked out."""
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+
+    created_at: Mapped[dt.datetime]
+    queued_at: Mapped[dt.datetime]
+    not_before: Mapped[dt.datetime | None]
+    """No claim before this instant; a message that was sent before it counts for nothing. Null: at once."""
+    published_at: Mapped[dt.datetime | None]
+    started_at: Mapped[dt.datetime | None]
+    finished_at: Mapped[dt.datetime | None]
+
+    __table_args__ = (
+        Index("ix_jobs_created", "created_at", "id"),
+        Index("ix_jobs_finished", "finished_at", "id"),
+        Index("ix_jobs_val_accuracy", "val_accuracy", "id"),
+        Index("ix_jobs_best_val_accuracy", "best_val_accuracy", "id"),
+        Index("ix_jobs_status_created", "status", "created_at", "id"),
+        Index("ix_jobs_kind_val_accuracy", "architecture_kind", "val_accuracy", "id"),
+        Index("ix_jobs_config_hash", "config_hash", "created_at", "id"),
+        Index("ix_jobs_waiting", "status", "queue", "queued_at"),
+        Index("ix_jobs_published", "status", "queue", "priority", "published_at"),
+        Index("ix_jobs_unpublished", "status", "published_at"),
+        Index("ix_jobs_lease", "status", "lease_expires_at"),
+        Index("ix_jobs_not_before", "status", "not_before"),
+    )
+
+
+def id_ending() -> Function[str]:
+    """The last characters of a job's id, as the index on them has it: its number is part of the SQL, no parameter."""
+    return func.substr(Job.id, literal_column(str(UUID_LENGTH - ENDING_LENGTH + 1)), type_=String())
+
+
+Index("ix_jobs_id_ending", id_ending())
+
+
+class JobTag(Base):
+    """A label on a job; tags are looked up by themselves, so they have their own rows."""
+
+    __tablename__ = "job_tags"
+    tag: Mapped[str] = mapped_column(primary_key=True)
+    job_id: Mapped[str] = _job_key()
+    __table_args__ = (Index("ix_job_tags_job", "job_id", "tag"), WITHOUT_ROWID)
+
+
+class Attempt(Base):
+    """One worker's try at a job; `outcome` is null while it runs."""
+
+    __tablename__ = "attempts"
+    job_id: Mapped[str] = _job_key()
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    worker: Mapped[str]
+    device: Mapped[str]
+    outcome: Mapped[str | None]
+    environment: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    resumed_from_epoch: Mapped[int | None]
+    error_code: Mapped[str | None]
+    error_detail: Mapped[str | None]
+    started_at: Mapped[dt.datetime]
+    finished_at: Mapped[dt.datetime | None]
+    __table_args__ = (Index("ix_attempts_worker", "worker", "outcome"),)
+
+
+class Epoch(Base):
+    """One pass over the training split: one row per job and epoch, of the latest attempt that ran it."""
+
+    __tablename__ = "epochs"
+    job_id: Mapped[str] = _job_key()
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    seq: Mapped[int]
+    train_loss: Mapped[float]
+    train_accuracy: Mapped[float]
+    last_batch_loss: Mapped[float]
+    val_loss: Mapped[float]
+    val_accuracy: Mapped[float]
+    lr: Mapped[float]
+    seconds: Mapped[float]
+    samples_per_second: Mapped[float]
+    __table_args__ = (Index("ix_epochs_seq", "job_id", "seq"), WITHOUT_ROWID)
+
+
+class JobEvent(Base):
+    """A change of a job, numbered in commit order together with its epochs' `seq`."""
+
+    __tablename__ = "job_events"
+    job_id: Mapped[str] = _job_key()
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[dt.datetime]
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class JobLog(Base):
+    """A line of a job's log; the oldest go when there are more than `FLIGHTLINE_LOG_LINES_PER_JOB`."""
+
+    __tablename__ = "job_log"
+    job_id: Mapped[str] = _job_key()
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    attempt: Mapped[int]
+    level: Mapped[str]
+    message: Mapped[str]
+    created_at: Mapped[dt.datetime]
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class Evaluation(Base):
+    """How one set of a job's weights (`best` or `last`) does on the validation split."""
+
+    __tablename__ = "evaluations"
+    job_id: Mapped[str] = _job_key()
+    weights: Mapped[str] = mapped_column(primary_key=True)
+    epoch: Mapped[int]
+    accuracy: Mapped[float]
+    loss: Mapped[float]
+    confusion_matrix: Mapped[list[Any]]
+    classes: Mapped[list[Any]]
+    per_class: Mapped[list[Any]]
+
+
+class Artifact(Base):
+    """A kept output."""
+
+    __tablename__ = "artifacts"
+    job_id: Mapped[str] = _job_key()
+    name: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[dt.datetime]
+
+
+class Worker(Base):
+    """A worker as it last reported itself."""
+
+    __tablename__ = "workers"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    pid: Mapped[int]
+    pid_namespace: Mapped[str | None]
+    pid_born: Mapped[str | None]
+    device: Mapped[str]
+    device_kind: Mapped[str]
+    device_name: Mapped[str | None]
+    versions: Mapped[dict[str, Any]]
+    datasets: Mapped[list[Any]]
+    state: Mapped[str]
+    """`idle` or `stopping`; whether it is busy is seen from the jobs."""
+    started_at: Mapped[dt.datetime]
+    last_heartbeat_at: Mapped[dt.datetime]
+
+
+class IdempotencyKey(Base):
+    """The first answer to a submission with this key."""
+
+    __tablename__ = "idempotency_keys"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    job_id: Mapped[str] = mapped_column(String(36), ForeignKey("jobs.id", ondelete="CASCADE"))
+    created_at: Mapped[dt.datetime]
+    __table_args__ = (Index("ix_idempotency_keys_created", "created_at"),)
+
+
+class Lock(Base):
+    """A named right that one process holds at a time, until it expires."""
+
+    __tablename__ = "locks"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    expires_at: Mapped[dt.datetime]
+
+
+# Here rather than at the first statement: a child that is forked in the middle of it would inherit its lock taken.
+Base.registry.configure()

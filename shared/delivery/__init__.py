@@ -1,0 +1,1 @@
+"""Messages through Redis: the broker, the publisher, and the reconciler that replaces what was lost."""

@@ -1,0 +1,206 @@
+"""Redis through Celery: how messages travel.
+
+A message carries a job's id and nothing else; the database decides what it means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import redis
+from celery import Celery
+from kombu.exceptions import KombuError, OperationalError
+from redis.connection import DefaultParser
+
+from shared.database.fork_gate import GATE
+from shared.delivery.redis_url import checked, kombu_url
+from shared.errors import QueueUnavailable
+from shared.jobs.status import Queue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TASK_NAME = "flightline.train"
+PRIORITIES = 10
+SENTINEL_KEY = "flightline:sentinel"
+"""A key that is in Redis for as long as its data is: when it is missing, every message is."""
+ACCEPTED_MEANWHILE = "Jobs are accepted all the same and queued once it is back."
+"""The end of the messages about a Redis that is unavailable."""
+_PENDING = b"pending"
+
+_PRIORITY_SEPARATOR = "\x06\x16"  # kombu's own, between a queue's name and its priority
+_DAYS = 86_400
+
+
+class RefusesWrites(redis.ConnectionError):
+    """Redis answers MISCONF: its disk is full, and it takes nothing until there is room.
+
+    To redis-py that is a wrong command, of which a worker would die. It is an outage, and passes like one.
+    """
+
+
+DefaultParser.EXCEPTION_CLASSES["MISCONF"] = RefusesWrites
+
+
+def celery_config(redis_url: str) -> dict[str, Any]:
+    """Celery's settings, alike for those who publish and those who consume; docs/delivery.md says why."""
+    return {
+        "broker_url": kombu_url(checked(redis_url)),
+        "broker_connection_timeout": 3,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "priority_steps": list(range(PRIORITIES)),
+            "sep": _PRIORITY_SEPARATOR,
+            # The reconciler redelivers, long before this could: a running job's message must never come back by itself.
+            "visibility_timeout": 30 * _DAYS,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 3,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "result_backend": None,
+        "task_acks_late": True,
+        # With it on, the parent would get no task_failure signal when its child dies, and a poisoned job would loop.
+        "task_reject_on_worker_lost": False,
+        "task_create_missing_queues": True,
+        "task_default_queue": Queue.ANY.celery_name,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_proc_alive_timeout": 120,
+        "timezone": "UTC",
+    }
+
+
+class Broker:
+    """The publishing side. Safe to share between threads; the connections are made on first use.
+
+    No fork happens while a lock of Redis' or Celery's library is taken.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._app = Celery("flightline", set_as_current=False)
+        self._app.conf.update(celery_config(redis_url))
+        # Whoever publishes has somebody waiting: no tries again, with two seconds' sleep between.
+        self._app.conf.broker_transport_options["max_retries"] = 0
+        self._redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
+
+    def enqueue(self, job_id: str, queue: str, priority: int) -> None:
+        """Put a job's message into Redis.
+
+        Args:
+            job_id: the job.
+            queue: ``any``, ``cpu`` or ``cuda``.
+            priority: 0–9, 9 the most urgent (Redis' own scale runs the other way).
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        self.enqueue_many([(job_id, queue, priority)])
+
+    @GATE.inside()
+    def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
+        """Put several jobs' messages into Redis, in this order, over one connection."""
+        try:
+            with self._app.producer_pool.acquire(block=True, timeout=5) as producer:
+                for job_id, queue, priority in messages:
+                    self._app.send_task(
+                        TASK_NAME,
+                        args=[job_id],
+                        queue=Queue(queue).celery_name,
+                        priority=broker_priority(priority),
+                        producer=producer,
+                        retry=False,
+                    )
+        except (redis.RedisError, KombuError, OperationalError, OSError) as error:
+            raise _unavailable(error) from error
+
+    @GATE.inside()
+    def ping(self) -> None:
+        """Raise `QueueUnavailable` unless Redis answers."""
+        try:
+            self._redis.ping()
+        except (redis.RedisError, OSError) as error:
+            raise _unavailable(error) from error
+
+    @GATE.inside()
+    def depths(self) -> dict[Queue, int] | None:
+        """How many messages wait in each queue; None when Redis does not answer."""
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            for queue in Queue:
+                for key in queue_keys(queue):
+                    pipeline.llen(key)
+            lengths = pipeline.execute()
+        except (redis.RedisError, OSError):
+            return None
+        return {queue: sum(lengths[i * PRIORITIES : (i + 1) * PRIORITIES]) for i, queue in enumerate(Queue)}
+
+    @GATE.inside()
+    def plant_sentinel(self) -> bool:
+        """Put the sentinel key into Redis. Returns whether it was missing: then Redis has lost everything.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        try:
+            return bool(self._redis.set(SENTINEL_KEY, "1", nx=True))
+        except (redis.RedisError, OSError) as error:
+            raise _unavailable(error) from error
+
+    @GATE.inside()
+    def has_lost_everything(self) -> bool:
+        """Whether the sentinel is missing, or what was lost with it is not all published again yet.
+
+        It stays so, whoever asks, until `confirm_republished`: a crash halfway is made good by the next pass.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        try:
+            pipeline = self._redis.pipeline(transaction=False)
+            pipeline.set(SENTINEL_KEY, _PENDING, nx=True)
+            pipeline.get(SENTINEL_KEY)
+            return bool(pipeline.execute()[1] == _PENDING)
+        except (redis.RedisError, OSError) as error:
+            raise _unavailable(error) from error
+
+    @GATE.inside()
+    def confirm_republished(self) -> None:
+        """Note that every queued job's message is in Redis again, unless it lost everything once more meanwhile.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        try:
+            self._redis.set(SENTINEL_KEY, "1", xx=True)
+        except (redis.RedisError, OSError) as error:
+            raise _unavailable(error) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+        self._app.close()
+
+
+def broker_priority(priority: int) -> int:
+    """Our priority (9 the most urgent) on Redis' scale (0 the most urgent), and the other way round."""
+    return PRIORITIES - 1 - priority
+
+
+def queue_keys(queue: Queue) -> list[str]:
+    """The Redis lists of a queue, most urgent first."""
+    name = queue.celery_name
+    return [name if step == 0 else f"{name}{_PRIORITY_SEPARATOR}{step}" for step in range(PRIORITIES)]
+
+
+def _unavailable(error: Exception) -> QueueUnavailable:
+    return QueueUnavailable(f"Redis does not answer ({error}). {ACCEPTED_MEANWHILE}")

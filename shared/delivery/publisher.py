@@ -1,0 +1,57 @@
+"""From a committed row to a message in Redis. A job whose publish failed stays found: its `published_at` is null."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from shared.database.tables import Job
+from shared.errors import DatabaseUnavailable, QueueUnavailable
+from shared.jobs import actions
+from shared.jobs.outcomes import due
+from shared.jobs.status import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.database.engine import Database
+    from shared.delivery.broker import Broker
+
+logger = logging.getLogger(__name__)
+
+
+def publish(db: Database, broker: Broker, job_id: str) -> bool:
+    """Publish a queued job's message, after the transaction that queued it; none where its next attempt is not due.
+
+    Returns:
+        False when Redis does not answer, or the database any more: the job is found and published later.
+    """
+    try:
+        return publish_many(db, broker, [job_id])
+    except DatabaseUnavailable as error:
+        logger.warning("publish_unnoted", extra={"job": job_id, "reason": str(error)})
+        return False
+
+
+def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:
+    """Publish those jobs that may be tried now, the most urgent and oldest first. False when Redis does not answer."""
+    if not job_ids:  # SQLite would look through every queued job for none of them
+        return True
+    with db.read() as connection:
+        statement = (
+            select(Job.id, Job.queue, Job.priority)
+            .where(Job.id.in_(job_ids), Job.status == JobStatus.QUEUED, due(connection))
+            .order_by(Job.priority.desc(), Job.queued_at, Job.id)
+        )
+        messages = [(row.id, row.queue, row.priority) for row in connection.execute(statement)]
+    if not messages:
+        return True
+    try:
+        broker.enqueue_many(messages)
+    except QueueUnavailable as error:
+        logger.warning("publish_failed", extra={"jobs": len(messages), "reason": str(error)})
+        return False
+    actions.mark_published(db, [job_id for job_id, _, _ in messages])
+    return True

@@ -1,0 +1,245 @@
+"""Puts right what a crash left: attempts nobody works on, and queued jobs whose message is gone.
+
+It runs by a timer in every worker and in the API processes, one at a time by a row of `locks`. It only ever *publishes*
+and *expires*: a message too many is dropped by the claim, so it may err on that side.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import func, select
+
+from shared.database import clock
+from shared.database.engine import Database
+from shared.database.tables import Attempt, Job
+from shared.database.turn import Turn
+from shared.delivery.broker import PRIORITIES
+from shared.delivery.publisher import publish_many
+from shared.errors import DatabaseUnavailable, QueueUnavailable
+from shared.jobs import attempts, idempotency, leases, workers
+from shared.jobs.leases import LeaseWatch
+from shared.jobs.outcomes import Ending, due
+from shared.jobs.status import JobStatus, Outcome, Queue
+from shared.processes import born, pid_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import ColumnElement
+
+    from shared.delivery.broker import Broker
+    from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+SETTLE_SECONDS = 5.0
+"""A job published or queued more recently may simply be on its way."""
+UNPUBLISHED_SECONDS = 2.0
+"""A job queued more recently is most likely being published by whoever queued it."""
+_LOOKS_PER_LEASE = 4
+_MOST_EXPIRED = 100
+"""Attempts ended in one pass."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one pass did."""
+
+    expired: int = 0
+    published: int = 0
+
+
+class Reconciler:
+    """One process' turn-taking reconciler.
+
+    There are two turns. To judge leases is only for a process that is healthy itself, and it gives that turn up as soon
+    as it is not. To publish is for anybody: a message too many harms nobody.
+
+    Args:
+        db: a database that serves nothing else in this process.
+        broker: Redis.
+        lease_seconds: how long a claim holds without a heartbeat.
+        now: a clock in seconds that stands still while the machine sleeps.
+    """
+
+    def __init__(
+        self, db: Database, broker: Broker, lease_seconds: float, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._db = db
+        self._broker = broker
+        self._longest_pause = lease_seconds / _LOOKS_PER_LEASE
+        self._watch = LeaseWatch(db, lease_seconds, now)
+        holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._judging = Turn(db, "leases", holder)
+        self._publishing = Turn(db, "reconciler", holder)
+
+    @classmethod
+    def build(cls, settings: Settings, broker: Broker) -> Self:
+        """One of these settings, on a database of its own: what else this process asks for must not hold it up."""
+        return cls(Database(settings.sqlalchemy_url), broker, settings.lease_seconds)
+
+    def run_once(self) -> Report | None:
+        """One pass; None when other processes have both turns, or when the database or Redis does not answer."""
+        try:
+            expired = self._judge()
+            published = self._publish_missing() if self._publishing.take() else None
+        except DatabaseUnavailable as error:
+            self._watch.health.fail()
+            logger.warning("reconcile_failed", extra={"reason": str(error)})
+            return None
+        except QueueUnavailable as error:
+            logger.warning("reconcile_failed", extra={"reason": str(error)})
+            return None
+        if expired is None and published is None:
+            return None
+        report = Report(expired or 0, published or 0)
+        if report != Report():
+            logger.info("reconciled", extra=asdict(report))
+        return report
+
+    def run_until(self, stop: Callable[[float], bool], interval_seconds: float) -> None:
+        """Pass after pass, until `stop(seconds)`, which waits that long, says so."""
+        while not stop(min(interval_seconds, self._longest_pause)):
+            try:
+                self.run_once()
+            except Exception:
+                # Whatever it was, the timer must not die of it: the next pass may succeed.
+                logger.exception("reconcile_crashed")
+
+    def start(self, interval_seconds: float) -> threading.Event:
+        """Run by a daemon thread. Setting the event that is returned ends it."""
+        stop = threading.Event()
+        threading.Thread(
+            target=self.run_until, args=(stop.wait, interval_seconds), name="reconciler", daemon=True
+        ).start()
+        return stop
+
+    def _judge(self) -> int | None:
+        """End the attempts whose leases have run out; None where this process may not, or another one does."""
+        overdue = self._watch.look()
+        if not self._watch.healthy:
+            self._judging.give_up()
+            return None
+        if not self._judging.take():
+            return None
+        workers.forget(self._db, overdue.reports)
+        idempotency.forget_old(self._db)
+        queued = leases.expire(self._db, overdue.leases[:_MOST_EXPIRED])
+        publish_many(self._db, self._broker, queued)
+        return len(queued)
+
+    def _publish_missing(self) -> int:
+        if self._broker.has_lost_everything():
+            return self._publish_everything()
+        return self._publish_unpublished() + self._publish_overtaken() + self._publish_stranded()
+
+    def _publish_everything(self) -> int:
+        ids = _waiting(self._db)
+        published = self._publish(ids)
+        if published == len(ids):
+            self._broker.confirm_republished()
+        return published
+
+    def _publish_where(self, *conditions: ColumnElement[bool]) -> int:
+        return self._publish(_waiting(self._db, *conditions))
+
+    def _publish(self, ids: Sequence[str]) -> int:
+        """Publish these; returns how many it came to. The turn is renewed on the way: 100,000 take a minute."""
+        return _publish_in_batches(self._db, self._broker, ids, go_on=self._publishing.take)
+
+    def _publish_unpublished(self) -> int:
+        """A publish that failed, or that a crash prevented; a retry that is due, also where its message came early."""
+        with self._db.read() as connection:
+            settled = clock.long_ago(connection, Job.queued_at, UNPUBLISHED_SECONDS)
+            now = clock.database_now(connection)
+        unpublished = self._publish_where(Job.published_at.is_(None), settled)
+        return unpublished + self._publish_where(Job.not_before <= now, Job.published_at < Job.not_before)
+
+    def _publish_overtaken(self) -> int:
+        """A message is gone when its queue has given out a younger one of its priority, or a less urgent one."""
+        with self._db.read() as connection:
+            given_out = connection.execute(
+                select(
+                    Job.queue,
+                    Job.priority,
+                    func.max(Job.published_at).label("youngest"),
+                    func.max(Attempt.started_at).label("latest"),
+                )
+                .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
+                .where(Job.status == JobStatus.RUNNING, Job.published_at.is_not(None))
+                .group_by(Job.queue, Job.priority)
+            ).all()
+            settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
+        # One bound for each list in Redis, so that each is one range of the index.
+        bounds: dict[tuple[str, int], dt.datetime] = {(row.queue, row.priority): row.youngest for row in given_out}
+        for row in given_out:
+            for priority in range(row.priority + 1, PRIORITIES):
+                bounds[row.queue, priority] = max(row.latest, bounds.get((row.queue, priority), row.latest))
+        return sum(
+            self._publish_where(
+                Job.queue == queue, Job.priority == priority, Job.published_at < bound, Job.published_at < settled
+            )
+            for (queue, priority), bound in bounds.items()
+        )
+
+    def _publish_stranded(self) -> int:
+        """A queue whose lists are empty, while jobs published a while ago wait for it, has lost their messages."""
+        depths = self._broker.depths()
+        empty = [queue.value for queue in Queue if depths is not None and depths[queue] == 0]
+        if not empty:
+            return 0
+        with self._db.read() as connection:
+            settled = clock.long_ago(connection, Job.published_at, SETTLE_SECONDS)
+        return self._publish_where(Job.queue.in_(empty), settled)
+
+
+def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
+    """The ids of the queued jobs that match and may be tried now, the most urgent and oldest first."""
+    with db.read() as connection:
+        queued = select(Job.id).where(Job.status == JobStatus.QUEUED, due(connection), *conditions)
+        return list(connection.scalars(queued.order_by(Job.priority.desc(), Job.queued_at, Job.id)))
+
+
+def _publish_in_batches(
+    db: Database, broker: Broker, ids: Sequence[str], go_on: Callable[[], bool] = lambda: True
+) -> int:
+    """Publish these in order, for as long as Redis takes them and `go_on()` says so; returns how many it came to."""
+    for start in range(0, len(ids), BATCH):
+        if not (go_on() and publish_many(db, broker, ids[start : start + BATCH])):
+            return start
+    return len(ids)
+
+
+def sweep(db: Database, broker: Broker) -> Report:
+    """Put right what the last stack on this machine left, when the next one starts.
+
+    Attempts of workers that are known to be gone are ended at once, without waiting for their leases: those that ran
+    where this process runs. Of a host that only has the same name nothing is known. Queued jobs that have no message
+    are published: all of them when Redis has lost everything.
+
+    Raises:
+        DatabaseUnavailable, QueueUnavailable: one of the two does not answer.
+    """
+    expired = 0
+    for process in workers.known_in(db, pid_namespace()):
+        if born(process.pid) != process.born:
+            detail = f"Worker {process.worker} was gone when the stack started again."
+            ending = Ending(Outcome.LOST, "worker_lost", detail, retryable=True)
+            expired += len(attempts.lose(db, process.worker, ending))
+            workers.leave(db, process.worker)
+    lost_everything = broker.has_lost_everything()
+    ids = _waiting(db) if lost_everything else _waiting(db, Job.published_at.is_(None))
+    published = _publish_in_batches(db, broker, ids)
+    if lost_everything and published == len(ids):
+        broker.confirm_republished()
+    return Report(expired, published)

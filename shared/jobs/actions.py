@@ -1,0 +1,286 @@
+"""What people do to jobs: submit, cancel, retry, delete, change the priority; each in one transaction.
+
+What a worker does to the job that it claimed is in `shared.jobs.attempts`. Nothing else changes a job.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import uuid6
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import insert, select, update
+
+from shared.database import clock
+from shared.database.tables import Job, JobTag
+from shared.errors import IllegalTransition, JobNotFound
+from shared.jobs import idempotency
+from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, table_of
+from shared.jobs.status import FINISHED, JobStatus
+from shared.jobspec import NOTHING_HELD, Holdings, parse_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from shared.database.engine import Database
+    from shared.jobs.idempotency import SubmissionKey
+    from shared.jobspec import Caps, Submission
+
+    _NewJob = tuple[dict[str, Any], Sequence[str]]
+    """A new job's columns but its id and times, and its tags."""
+
+
+def submit(
+    db: Database,
+    submission: Submission,
+    *,
+    warnings: Sequence[str] = (),
+    owner: str | None = None,
+    retry_of: str | None = None,
+) -> str:
+    """Write a job down as queued. Publish it afterwards (`shared.delivery.publisher.publish`), never before.
+
+    Returns:
+        The new job's id, a UUIDv7.
+    """
+    values = _columns(submission) | {"warnings": list(warnings), "owner": owner, "retry_of": retry_of}
+    return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
+
+
+def submit_once(
+    db: Database,
+    submission: Submission,
+    key: SubmissionKey,
+    *,
+    warnings: Sequence[str] = (),
+    owner: str | None = None,
+) -> tuple[str, bool]:
+    """As `submit`; but where the key was sent before, nothing is written and the job is the one that it made then.
+
+    Returns:
+        The job's id, and whether it is new.
+
+    Raises:
+        IdempotencyKeyReused: the key was sent for something else.
+        IdempotencyKeyInUse: its first request is in progress and takes long.
+    """
+    values = _columns(submission) | {"warnings": list(warnings), "owner": owner}
+    return _insert_once(db, key, lambda _connection: (values, submission.spec.tags))
+
+
+def _insert_once(db: Database, key: SubmissionKey, describe: Callable[[Connection], _NewJob]) -> tuple[str, bool]:
+    """Insert the job that `describe` gives, unless the key stands for one: then nothing else is looked at."""
+
+    def work(connection: Connection) -> tuple[str, bool]:
+        first = idempotency.first_job(connection, key)
+        if first is not None:
+            return first, False
+        job_id = _insert(connection, *describe(connection))
+        idempotency.record(connection, key, job_id)
+        return job_id, True
+
+    return db.write(work)
+
+
+def _insert(connection: Connection, values: dict[str, Any], tags: Sequence[str]) -> str:
+    job_id = str(uuid6.uuid7())
+    now = clock.database_now(connection)
+    connection.execute(insert(table_of(Job)).values(id=job_id, created_at=now, queued_at=now, **values))
+    insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for tag in tags])
+    add_event(connection, job_id, 1, "status", {"status": JobStatus.QUEUED, "attempt": 0})
+    return job_id
+
+
+def _columns(submission: Submission) -> dict[str, Any]:
+    """A new job's columns but its id and times."""
+    spec, cost = submission.spec, submission.cost
+    return {
+        "name": spec.name,
+        "preset": submission.preset,
+        "spec": submission.document,
+        "spec_hash": submission.spec_hash,
+        "config_hash": submission.config_hash,
+        "architecture_kind": submission.architecture_kind,
+        "parameters": cost.parameters,
+        "flops_per_epoch": cost.flops_per_epoch,
+        "weight_bytes": cost.weight_bytes,
+        "queue": submission.queue,
+        "priority": spec.priority,
+        "max_attempts": spec.limits.max_attempts,
+        "timeout_seconds": spec.limits.timeout_seconds,
+        "epochs": spec.training.epochs,
+        "status": JobStatus.QUEUED,
+        "cancel_requested": False,
+        "event_seq": 1,
+        "attempt": 0,
+        "failures": 0,
+        "running_seconds": 0.0,
+        "exact": True,
+        "epoch": 0,
+    }
+
+
+def cancel(db: Database, job_id: str) -> Literal["cancelled", "requested"]:
+    """Cancel a job: at once and for good while it is queued, otherwise by a flag that its worker sees within a second.
+
+    Returns:
+        ``"cancelled"`` when the job is cancelled now (or was before), ``"requested"`` when its worker will do it.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it has already succeeded or failed.
+    """
+    return db.write(lambda connection: _cancel(connection, job_id))
+
+
+def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "requested"]:
+    now = clock.database_now(connection)
+    cancelled: dict[str, Any] = {
+        "status": JobStatus.CANCELLED,
+        "cancel_requested": True,
+        "finished_at": now,
+        "checkpoint": None,
+        "not_before": None,
+    }
+    job = advance(connection, job_id, Job.status == JobStatus.QUEUED, **cancelled)
+    if job is not None:
+        add_status_event(connection, job, JobStatus.CANCELLED)
+        return "cancelled"
+    running = (Job.status == JobStatus.RUNNING, Job.cancel_requested.is_(False))
+    job = advance(connection, job_id, *running, cancel_requested=True)
+    if job is not None:
+        add_event(connection, job_id, job.event_seq, "cancel_requested", {"attempt": job.attempt})
+        return "requested"
+    status = _status(connection, job_id)
+    if status == JobStatus.RUNNING:
+        return "requested"
+    if status == JobStatus.CANCELLED:
+        return "cancelled"
+    message = f"Job {job_id} has already {status}; only a queued or running job can be cancelled."
+    raise IllegalTransition(message)
+
+
+def retry(db: Database, job_id: str, caps: Caps, holdings: Holdings = NOTHING_HELD) -> str:
+    """Submit the spec of a finished job again, as a new job that is linked to it by `retry_of`.
+
+    Returns:
+        The new job's id.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it is still queued or running.
+        InvalidSpec: the spec is over a limit that has been lowered since.
+    """
+    return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps, holdings)))
+
+
+def retry_once(
+    db: Database, job_id: str, caps: Caps, key: SubmissionKey, holdings: Holdings = NOTHING_HELD
+) -> tuple[str, bool]:
+    """As `retry`; but where the key was sent before, nothing is written and the job is the one that it made then.
+
+    That holds whatever became of the original meanwhile, even where it has been deleted.
+
+    Returns:
+        The job's id, and whether it is new.
+
+    Raises:
+        JobNotFound, IllegalTransition, InvalidSpec: as `retry`.
+        IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
+    """
+    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, holdings))
+
+
+def _repetition(connection: Connection, job_id: str, caps: Caps, holdings: Holdings) -> _NewJob:
+    """The columns and tags of a finished job's repetition."""
+    job = _job(connection, job_id)
+    if job.status not in FINISHED:
+        message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
+        raise IllegalTransition(message)
+    submission = parse_spec(job.spec, caps, holdings)
+    values = _columns(submission) | {
+        "preset": job.preset,
+        "warnings": job.warnings,
+        "owner": job.owner,
+        "retry_of": job_id,
+    }
+    return values, submission.spec.tags
+
+
+def may_have_files(db: Database, job_id: str) -> bool:
+    """Whether files of a finished job may lie in the storage, to be deleted before the job: its row names them.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it is still queued or running.
+    """
+    with db.read() as connection:
+        job = _job(connection, job_id)
+    if job.status not in FINISHED:
+        raise _undeletable(job_id, job.status)
+    return bool(job.attempt)
+
+
+def delete(db: Database, job_id: str) -> None:
+    """Delete a finished job and every row about it.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it is still queued or running.
+    """
+    db.write(lambda connection: _delete(connection, job_id))
+
+
+def _delete(connection: Connection, job_id: str) -> None:
+    deleted = connection.execute(sql_delete(Job).where(Job.id == job_id, Job.status.in_(FINISHED)))
+    if not deleted.rowcount:
+        raise _undeletable(job_id, _status(connection, job_id))
+
+
+def _undeletable(job_id: str, status: str) -> IllegalTransition:
+    return IllegalTransition(f"Job {job_id} is {status}; only a finished job can be deleted. Cancel it first.")
+
+
+def set_priority(db: Database, job_id: str, priority: int) -> None:
+    """Change the priority (0–9, 9 the most urgent) of a queued job; publish it again afterwards.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: it is not queued any more.
+    """
+
+    def work(connection: Connection) -> None:
+        queued = Job.status == JobStatus.QUEUED
+        job = advance(connection, job_id, queued, priority=priority, published_at=None)
+        if job is None:
+            status = _status(connection, job_id)
+            now = f"has already {status}" if status in ("succeeded", "failed") else f"is {status}"
+            message = f"Job {job_id} {now}; its priority can be changed only while it is queued."
+            raise IllegalTransition(message)
+        add_event(connection, job_id, job.event_seq, "priority", {"priority": priority})
+
+    db.write(work)
+
+
+def mark_published(db: Database, job_ids: Sequence[str]) -> None:
+    """Note that the messages of these jobs are in Redis."""
+
+    def work(connection: Connection) -> None:
+        now = clock.database_now(connection)
+        queued = (Job.id.in_(job_ids), Job.status == JobStatus.QUEUED)
+        connection.execute(update(Job).where(*queued).values(published_at=now))
+
+    db.write(work)
+
+
+def _job(connection: Connection, job_id: str) -> Row[Any]:
+    job = connection.execute(select(*Job.__table__.columns).where(Job.id == job_id)).one_or_none()
+    if job is None:
+        raise JobNotFound(job_id)
+    return job
+
+
+def _status(connection: Connection, job_id: str) -> str:
+    return str(_job(connection, job_id).status)

@@ -1,0 +1,383 @@
+"""What a worker does to a job: claim it, keep it, record what it learns, and end its attempt, each in one transaction.
+
+A worker that lost its job (its lease ran out and another one took over) is told so by every function here: nothing
+that it still tries to write takes effect.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import delete, func, insert, select, update
+
+from shared.database import clock
+from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
+from shared.database.upsert import upsert
+from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, mine, table_of
+from shared.jobs.outcomes import Ending, due, end_attempt
+from shared.jobs.status import JobStatus, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection
+
+    from shared.database.engine import Database
+    from shared.timers import Moment
+
+logger = logging.getLogger(__name__)
+
+_NEXT_CHILD_SECONDS = 0.5
+"""No child can claim a job so soon after its predecessor's death: it has torch to load first."""
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """Who claims: a worker's id, its device such as ``cuda:0``, and the device's kind, ``cpu`` or ``cuda``."""
+
+    worker: str
+    device: str
+    device_kind: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that is ours for as long as the lease is renewed."""
+
+    job_id: str
+    attempt: int
+    worker: str
+    spec: dict[str, Any]
+    spec_hash: str
+    running_seconds: float
+    """Running time of the earlier attempts, which `timeout_seconds` counts too."""
+    timeout_seconds: float
+    checkpoint: dict[str, Any] | None
+    """As `record_checkpoint` wrote it last."""
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """What a renewed lease tells."""
+
+    cancel_requested: bool
+
+
+class Line(NamedTuple):
+    """A line of a job's log."""
+
+    level: str
+    message: str
+    seconds_ago: float = 0.0
+    """How long before its writing it was said."""
+
+
+def claim(
+    db: Database, job_id: str, claimant: Claimant, lease_seconds: float, *, priority: int | None = None
+) -> Claim | None:
+    """Make a queued job running, as the next attempt.
+
+    Args:
+        db: the database.
+        job_id: which job.
+        claimant: whose it is to be.
+        lease_seconds: how long the claim holds without a heartbeat.
+        priority: that of the message; one that was sent before the priority changed counts for nothing.
+
+    Returns:
+        None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, it waits for its
+        next attempt's time, or it is for another kind of device or has another message.
+    """
+    return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds, priority))
+
+
+def _claim(
+    connection: Connection, job_id: str, claimant: Claimant, lease_seconds: float, priority: int | None
+) -> Claim | None:
+    now = clock.database_now(connection)
+    job = advance(
+        connection,
+        job_id,
+        Job.status == JobStatus.QUEUED,
+        Job.queue.in_(("any", claimant.device_kind)),
+        Job.priority == (Job.priority if priority is None else priority),
+        due(connection),
+        status=JobStatus.RUNNING,
+        attempt=Job.attempt + 1,
+        worker=claimant.worker,
+        device=claimant.device,
+        device_kind=claimant.device_kind,
+        lease_expires_at=clock.database_now_plus(connection, lease_seconds),
+        not_before=None,
+        started_at=func.coalesce(Job.started_at, now, type_=Job.started_at.type),
+    )
+    if job is None:
+        return None
+    attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
+    connection.execute(insert(table_of(Attempt)).values(job_id=job_id, attempt=job.attempt, **attempt))
+    add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
+    return Claim(
+        job_id=job.id,
+        attempt=job.attempt,
+        worker=job.worker,
+        spec=job.spec,
+        spec_hash=job.spec_hash,
+        running_seconds=job.running_seconds,
+        timeout_seconds=job.timeout_seconds,
+        checkpoint=job.checkpoint,
+        exact=job.exact,
+    )
+
+
+def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | None:
+    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours."""
+
+    def work(connection: Connection) -> Heartbeat | None:
+        expiry = clock.database_now_plus(connection, lease_seconds)
+        job = advance(connection, claim.job_id, *_ours(claim), events=0, lease_expires_at=expiry)
+        return None if job is None else Heartbeat(cancel_requested=job.cancel_requested)
+
+    return db.write(work)
+
+
+def record_environment(
+    db: Database,
+    claim: Claim,
+    environment: Mapping[str, object],
+    *,
+    engine: str,
+    exact: bool,
+    first_epoch: int | None,
+    from_checkpoint: bool = True,
+) -> bool:
+    """Say on what the attempt runs and, when another one ran before, with which epoch it begins (None: no other did).
+
+    `from_checkpoint` says whether it goes on there, or starts over as it has no checkpoint that fits. To be called
+    before the attempt's first epoch. False when the job is no longer ours.
+    """
+    resumed_from = first_epoch if from_checkpoint else None
+
+    def work(connection: Connection) -> bool:
+        # Progress goes back to the epochs that stand, so that nobody sees a job wait at an epoch that is run again.
+        epoch = Job.epoch if first_epoch is None else first_epoch - 1
+        values = {"engine": engine, "exact": exact, "epoch": epoch}
+        events = int(first_epoch is not None)
+        job = advance(connection, claim.job_id, *_ours(claim), events=events, **values)
+        if job is None:
+            return False
+        connection.execute(
+            update(table_of(Attempt))
+            .where(Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt)
+            .values(environment=dict(environment), resumed_from_epoch=resumed_from)
+        )
+        if first_epoch is not None:
+            data = {"attempt": claim.attempt, "from_epoch": first_epoch}
+            add_event(connection, claim.job_id, job.event_seq, "resumed", data)
+        return True
+
+    return db.write(work)
+
+
+def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> bool:
+    """Write finished epochs, and the job's summary as of the last of them.
+
+    Args:
+        db: the database.
+        claim: whose.
+        rows: columns of `Epoch` but job_id, attempt and seq; in order.
+        best: `best_val_accuracy` and `best_epoch` so far.
+
+    Returns:
+        False when the job is no longer ours.
+    """
+    return db.write(lambda connection: _record_epochs(connection, claim, rows, best))
+
+
+def _record_epochs(
+    connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], **also: object
+) -> bool:
+    if advance(connection, claim.job_id, *_ours(claim), events=0, **also) is None:
+        return False
+    rows = _unwritten(connection, claim, rows)
+    if not rows:
+        return True
+    last = rows[-1]
+    summary = {name: last[name] for name in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")}
+    values = {"epoch_seconds": last["seconds"], **summary, **best}
+    job = advance(connection, claim.job_id, *_ours(claim), events=len(rows), **values)
+    if job is None:  # never: the first write has locked the row
+        return False
+    first = job.event_seq - len(rows) + 1
+    keys = {"job_id": claim.job_id, "attempt": claim.attempt}
+    numbered = [{**row, **keys, "seq": first + offset} for offset, row in enumerate(rows)]
+    upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
+    return True
+
+
+def _unwritten(connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Those epochs that this attempt has not written yet: a commit whose answer was lost is repeated."""
+    if not rows:
+        return rows
+    mine_already = select(func.max(Epoch.epoch)).where(Epoch.job_id == claim.job_id, Epoch.attempt == claim.attempt)
+    written = connection.scalar(mine_already) or 0
+    return [row for row in rows if row["epoch"] > written]
+
+
+def record_checkpoint(db: Database, claim: Claim, checkpoint: Mapping[str, object]) -> bool:
+    """Make a saved checkpoint the one to resume from. False when the job is no longer ours."""
+
+    def work(connection: Connection) -> bool:
+        job = advance(connection, claim.job_id, *_ours(claim), events=0, checkpoint=dict(checkpoint))
+        return job is not None
+
+    return db.write(work)
+
+
+def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool:
+    """Add lines to the job's log and drop all but the newest `keep`. False when no longer ours."""
+
+    def work(connection: Connection) -> bool:
+        if advance(connection, claim.job_id, *_ours(claim), events=0) is None:
+            return False
+        _log(connection, claim, lines, keep)
+        return True
+
+    return db.write(work)
+
+
+def _log(connection: Connection, claim: Claim, lines: Sequence[Line], keep: int) -> None:
+    newest = select(func.max(JobLog.line), clock.database_now(connection)).where(JobLog.job_id == claim.job_id)
+    last, now = connection.execute(newest).one()
+    written = last or 0
+    rows = []
+    for number, line in enumerate(lines, written + 1):
+        said = now - dt.timedelta(seconds=line.seconds_ago)
+        rows.append({"line": number, "level": line.level, "message": line.message, "created_at": said})
+    insert_rows(connection, JobLog, rows, job_id=claim.job_id, attempt=claim.attempt)
+    if (oldest := written + len(lines) - keep) > 0:
+        connection.execute(delete(JobLog).where(JobLog.job_id == claim.job_id, JobLog.line <= oldest))
+
+
+def best_before(db: Database, job_id: str, epoch: int) -> dict[str, Any]:
+    """`best_val_accuracy` and `best_epoch` of the epochs before this one, the earliest of equals; {} for the first."""
+    if epoch == 1:
+        return {}
+    columns = (Epoch.val_accuracy.label("best_val_accuracy"), Epoch.epoch.label("best_epoch"))
+    earlier = select(*columns).where(Epoch.job_id == job_id, Epoch.epoch < epoch)
+    with db.read() as connection:
+        row = connection.execute(earlier.order_by(Epoch.val_accuracy.desc(), Epoch.epoch).limit(1)).one_or_none()
+        return {} if row is None else row._asdict()
+
+
+def succeed(
+    db: Database,
+    claim: Claim,
+    *,
+    epochs: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any],
+    exact: bool,
+    evaluations: Sequence[Mapping[str, Any]],
+    artifacts: Sequence[Mapping[str, Any]],
+    lines: Sequence[Line] = (),
+    keep_lines: int = 1,
+) -> bool:
+    """Write the last epochs and log lines, the evaluations and the artifacts, and finish the job, all or nothing.
+
+    Args:
+        db: the database.
+        claim: whose.
+        epochs: those that are not recorded yet.
+        best: as for `record_epochs`.
+        exact: whether a repetition in the same environment would give the same bits.
+        evaluations: columns of `Evaluation` but job_id.
+        artifacts: columns of `Artifact` but job_id and created_at.
+        lines: log lines that are not written yet, as for `log`.
+        keep_lines: how many of the job's lines are kept.
+
+    Returns:
+        False when the job is no longer ours. Called again after a commit whose answer was lost, it recognises its own
+        and says True.
+    """
+
+    def work(connection: Connection) -> bool:
+        if not _record_epochs(connection, claim, epochs, best, exact=exact):
+            return _ended_as(connection, claim, Outcome.SUCCEEDED)
+        now = clock.database_now(connection)
+        if claim.attempt > 1:  # an earlier attempt may have gone further than this one, which stopped early
+            last = select(Job.epoch).where(Job.id == claim.job_id).scalar_subquery()
+            connection.execute(delete(Epoch).where(Epoch.job_id == claim.job_id, Epoch.epoch > last))
+        insert_rows(connection, Evaluation, evaluations, job_id=claim.job_id)
+        insert_rows(connection, Artifact, artifacts, job_id=claim.job_id, created_at=now)
+        _log(connection, claim, lines, keep_lines)
+        return _end(connection, claim, Ending(Outcome.SUCCEEDED)) is not None
+
+    return db.write(work)
+
+
+def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.0) -> JobStatus | None:
+    """End the attempt otherwise: failed, released, cancelled or timed out.
+
+    `retry_seconds` is the first delay between a failed attempt and the next one; see `ending.retry_delay_seconds`.
+
+    Returns:
+        The status that the job has now; None when it was no longer ours. Called again after a commit whose answer was
+        lost, it recognises its own.
+    """
+
+    def work(connection: Connection) -> JobStatus | None:
+        status = _end(connection, claim, ending, retry_seconds)
+        if status is None and _ended_as(connection, claim, ending.outcome):
+            return JobStatus(connection.execute(select(Job.status).where(Job.id == claim.job_id)).scalar_one())
+        return status
+
+    return db.write(work)
+
+
+def lose(db: Database, worker: str, ending: Ending, *, died_at: Moment | None = None) -> list[str]:
+    """End the running attempts of a worker whose process is seen to have died.
+
+    Args:
+        db: the database.
+        worker: whose.
+        ending: how: lost, or released when it was killed because it had to stop.
+        died_at: when it died; attempts begun since then are its successor's.
+
+    Returns:
+        The ids of jobs queued again.
+    """
+
+    def work(connection: Connection) -> list[str]:
+        # The lock first: the time between the two clocks' readings must not be spent waiting for it.
+        now = connection.execute(select(clock.database_now(connection))).scalar_one()
+        elapsed = 0.0 if died_at is None else died_at.elapsed()
+        before = now - dt.timedelta(seconds=elapsed - _NEXT_CHILD_SECONDS)
+        rows = connection.execute(
+            select(Job.id, Job.attempt)
+            .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
+            .where(Job.worker == worker, Job.status == JobStatus.RUNNING, Attempt.started_at <= before)
+        ).all()
+        return [row.id for row in rows if end_attempt(connection, row.id, row.attempt, ending) == JobStatus.QUEUED]
+
+    return db.write(work)
+
+
+def _ours(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    """The guards of a claim: the job still runs as this attempt, and for this worker.
+
+    In a database that was put back to an earlier state another worker may have an attempt of our number.
+    """
+    return *mine(claim.attempt), Job.worker == claim.worker
+
+
+def _end(connection: Connection, claim: Claim, ending: Ending, retry_seconds: float = 0.0) -> JobStatus | None:
+    ours = Job.worker == claim.worker
+    return end_attempt(connection, claim.job_id, claim.attempt, ending, ours, retry_seconds=retry_seconds)
+
+
+def _ended_as(connection: Connection, claim: Claim, outcome: Outcome) -> bool:
+    ours = (Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt, Attempt.worker == claim.worker)
+    return connection.scalar(select(Attempt.outcome).where(*ours)) == outcome

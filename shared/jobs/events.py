@@ -1,0 +1,84 @@
+"""A job's events: its changes and its epochs, one sequence in commit order.
+
+Every guarded write takes numbers from the job's `event_seq` while it holds the job's row, so numbers appear in order:
+whoever has read up to N and asks for what came after N misses nothing, whatever was restarted in between. A resumed
+attempt's epochs overwrite earlier rows under new numbers, after a `resumed` event that names the first of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from shared.database.clock import isoformat
+from shared.database.tables import Epoch, Job, JobEvent
+from shared.errors import JobNotFound
+from shared.jobs.queries import EPOCH_COLUMNS
+from shared.jobs.status import FINISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from shared.database.engine import Database
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event of a job.
+
+    Attributes:
+        seq: its place; later ones have larger numbers.
+        kind: ``status``, ``resumed``, ``cancel_requested``, ``priority`` or ``epoch``.
+        data: what the kind says; an epoch's row for ``epoch``.
+    """
+
+    seq: int
+    kind: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a job has come: its newest number, and whether there can be no newer one."""
+
+    seq: int
+    finished: bool
+
+
+def positions(db: Database, job_ids: Sequence[str]) -> Mapping[str, Position]:
+    """The position of each of these jobs that there is, in one query: what a stream asks while nothing happens."""
+    statement = select(Job.id, Job.event_seq, Job.status).where(Job.id.in_(job_ids))
+    with db.read() as connection:
+        return {row.id: Position(row.event_seq, row.status in FINISHED) for row in connection.execute(statement)}
+
+
+def read(db: Database, job_id: str, after: int = 0) -> tuple[list[Event], Position]:
+    """The events after number `after`, in order, and the position that they lead up to.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    with db.read() as connection:
+        job = connection.execute(select(Job.event_seq, Job.status).where(Job.id == job_id)).one_or_none()
+        if job is None:
+            raise JobNotFound(job_id)
+        found = _changes(connection, job_id, after, job.event_seq) + _epochs(connection, job_id, after, job.event_seq)
+    return sorted(found, key=lambda event: event.seq), Position(job.event_seq, job.status in FINISHED)
+
+
+def _changes(connection: Connection, job_id: str, after: int, until: int) -> list[Event]:
+    columns = (JobEvent.seq, JobEvent.kind, JobEvent.data, JobEvent.created_at)
+    rows = connection.execute(
+        select(*columns).where(JobEvent.job_id == job_id, JobEvent.seq > after, JobEvent.seq <= until)
+    )
+    return [Event(row.seq, row.kind, row.data | {"at": isoformat(row.created_at)}) for row in rows]
+
+
+def _epochs(connection: Connection, job_id: str, after: int, until: int) -> list[Event]:
+    columns = [getattr(Epoch, name) for name in EPOCH_COLUMNS]
+    rows = connection.execute(select(*columns).where(Epoch.job_id == job_id, Epoch.seq > after, Epoch.seq <= until))
+    return [Event(row.seq, "epoch", row._asdict()) for row in rows]

@@ -1,0 +1,75 @@
+"""The one guarded write with which every change of a job begins.
+
+It locks the job's row until the transaction ends, so whatever else that transaction writes about the job is fenced
+too, and the numbers it hands out (`seq`) are gapless and in commit order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Row, insert, update
+
+from shared.database import clock
+from shared.database.tables import Attempt, Job, JobEvent
+from shared.jobs.status import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+
+def table_of(kind: type[Any]) -> Any:
+    """The bare table of a class: with the class, SQLAlchemy goes through its object mapper for every statement."""
+    return kind.__table__
+
+
+_ADVANCE = update(table_of(Job)).returning(*table_of(Job).columns)
+
+
+def advance(
+    connection: Connection, job_id: str, *guards: ColumnElement[bool], events: int = 1, **values: object
+) -> Row[Any] | None:
+    """Take `events` sequence numbers of the job and set `values`, if every guard holds.
+
+    Returns:
+        The job's row after the write, whose `event_seq` is the last number taken; None when a guard did not hold: then
+        write nothing.
+    """
+    statement = _ADVANCE.where(Job.id == job_id, *guards).values(event_seq=Job.event_seq + events, **values)
+    return connection.execute(statement).one_or_none()
+
+
+def mine(attempt: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """The guards of a worker: this attempt is still the one that runs."""
+    return Job.attempt == attempt, Job.status == JobStatus.RUNNING
+
+
+def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Mapping[str, object]) -> None:
+    """Write the event that `seq` was taken for."""
+    now = clock.database_now(connection)
+    values = {"job_id": job_id, "seq": seq, "kind": kind, "data": dict(data), "created_at": now}
+    connection.execute(insert(table_of(JobEvent)).values(values))
+
+
+def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
+    """Write the event of a status that `job`, as `advance` returned it, takes in this transaction."""
+    add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
+
+
+def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:
+    """Write how an attempt ended."""
+    connection.execute(
+        update(table_of(Attempt))
+        .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
+        .values(finished_at=clock.database_now(connection), **values)
+    )
+
+
+def insert_rows(
+    connection: Connection, table: type[Any], rows: Sequence[Mapping[str, object]], **alike: object
+) -> None:
+    """Insert rows, if there are any, in one statement; what all of them have alike may be an SQL expression."""
+    if rows:
+        connection.execute(insert(table_of(table)).values(**alike), [dict(row) for row in rows])

@@ -1,0 +1,170 @@
+"""Who judges that a lease has run out, and ends the attempt.
+
+A lease is renewed by its owner, and looked at by judges that may have slept, been paused or been cut off from the
+database together with the owner, and whose wall clock may have been set meanwhile. So a judge never compares clocks: an
+attempt is ended when the judge has *seen its lease unchanged* for as long as it holds, by the judge's own monotonic
+clock, while the database answered the judge all the time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from sqlalchemy import select
+
+from shared.database import clock
+from shared.database.health import HealthClock
+from shared.database.tables import Job
+from shared.jobs import workers
+from shared.jobs.outcomes import Ending, end_attempt
+from shared.jobs.status import JobStatus, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from sqlalchemy import Connection
+
+    from shared.database.engine import Database
+    from shared.jobs.workers import LastReport
+
+T = TypeVar("T", bound="Hashable")
+
+
+@dataclass(frozen=True)
+class HeldLease:
+    """A running attempt's lease as it was read; a renewed one is another one."""
+
+    job_id: str
+    attempt: int
+    worker: str | None
+    expires_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """What one look found."""
+
+    leases: Sequence[HeldLease]
+    """Those that have run out, the longest first."""
+    reports: Sequence[LastReport]
+    """Those of workers that have been silent for so long that nobody needs to know them any more."""
+
+
+@dataclass(frozen=True)
+class _Wait:
+    until: float
+    seconds: float
+
+
+class Watchlist(Generic[T]):
+    """For how long things have been seen as they are.
+
+    Args:
+        seconds: the least time that each is given.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._waits: dict[T, _Wait] = {}
+
+    def update(self, present: Mapping[T, float], *, last_look: float, now: float) -> None:
+        """Take note of what there is, with the seconds that each has left by the database's clock.
+
+        What is new came after `last_look`. It is given at least the watchlist's seconds from then, so that it does not
+        matter what happened to the database's clock before this look; and what it has left from now on.
+        """
+        least = self._seconds
+        self._waits = {
+            one: self._waits.get(one) or _Wait(max(last_look + least, now + left), max(least, left))
+            for one, left in present.items()
+        }
+
+    def over(self, *, healthy_since: float, now: float) -> list[T]:
+        """What has had its time, all of it once more since `healthy_since`."""
+        return [one for one, wait in self._waits.items() if now >= max(wait.until, healthy_since + wait.seconds)]
+
+
+class LeaseWatch:
+    """One process' view of all leases and all workers' reports.
+
+    Args:
+        db: a database that serves nothing else, so that nothing else delays the judge's questions.
+        lease_seconds: how long a claim holds without a heartbeat.
+        now: a clock in seconds that stands still while the machine sleeps.
+    """
+
+    def __init__(self, db: Database, lease_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._db = db
+        self._now = now
+        self._lease_seconds = lease_seconds
+        self._looked: float | None = None
+        self._leases: Watchlist[HeldLease] = Watchlist(lease_seconds)
+        self._silent: Watchlist[LastReport] = Watchlist(lease_seconds)
+        self.health = HealthClock(lease_seconds, now)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether this process may judge: the database has answered it for a whole lease."""
+        return self.health.healthy_for(self._lease_seconds)
+
+    def look(self) -> Overdue:
+        """Read all leases; say which have run out.
+
+        Raises:
+            DatabaseUnavailable: the database does not answer. Everybody is given a whole lease from when it does.
+        """
+        with self.health.question():
+            # A write, which writes nothing: who cannot write, owners least of all, must not be taken for late.
+            leases, silent = self._db.write(_read)
+        now = self._now()
+        last_look = now if self._looked is None else self._looked
+        self._leases.update(leases, last_look=last_look, now=now)
+        self._silent.update(dict.fromkeys(silent, 0.0), last_look=last_look, now=now)
+        self._looked = now
+        since = now if self.health.since is None else self.health.since
+        return Overdue(self._leases.over(healthy_since=since, now=now), self._silent.over(healthy_since=since, now=now))
+
+
+def held(connection: Connection) -> dict[HeldLease, float]:
+    """Every running attempt's lease, with the seconds that it has left by the database's clock."""
+    rows = connection.execute(
+        select(Job.id, Job.attempt, Job.worker, Job.lease_expires_at, clock.database_now(connection).label("now"))
+        .where(Job.status == JobStatus.RUNNING)
+        .order_by(Job.lease_expires_at)
+    )
+    return {
+        HeldLease(row.id, row.attempt, row.worker, row.lease_expires_at): (
+            0.0 if row.lease_expires_at is None else (row.lease_expires_at - row.now).total_seconds()
+        )
+        for row in rows
+    }
+
+
+def _read(connection: Connection) -> tuple[dict[HeldLease, float], list[LastReport]]:
+    return held(connection), workers.silent(connection)
+
+
+def expire(db: Database, leases: Sequence[HeldLease]) -> list[str]:
+    """End the attempts of these leases, unless they have been renewed since; returns the ids of jobs queued again."""
+
+    def work(connection: Connection) -> list[str]:
+        # Who holds a row is alive, and waiting would hold up all the others.
+        rows = select(Job.id).where(Job.id.in_([lease.job_id for lease in leases])).with_for_update(skip_locked=True)
+        free = set(connection.scalars(rows))
+        return [
+            lease.job_id
+            for lease in leases
+            if lease.job_id in free and _expire_one(connection, lease) == JobStatus.QUEUED
+        ]
+
+    return db.write(work) if leases else []
+
+
+def _expire_one(connection: Connection, lease: HeldLease) -> JobStatus | None:
+    detail = f"Worker {lease.worker} stopped renewing its lease: its machine, its network or its process is gone."
+    ending = Ending(Outcome.LOST, "lease_expired", detail, retryable=True)
+    unchanged = Job.lease_expires_at.is_not_distinct_from(lease.expires_at)
+    return end_attempt(connection, lease.job_id, lease.attempt, ending, unchanged)

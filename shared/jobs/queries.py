@@ -1,0 +1,365 @@
+"""Every read that the API serves, as plain dicts that orjson can write: Core rows, never loaded objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, func, not_, select
+
+from shared.database import clock
+from shared.database.clock import isoformat
+from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
+from shared.errors import JobNotFound
+from shared.jobs.outcomes import due
+from shared.jobs.status import JobStatus, Queue, WorkerState
+from shared.jobspec import Copy, Holdings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from shared.database.engine import Database
+    from shared.delivery.broker import Broker
+    from shared.jobspec import Submission
+
+EPOCH_COLUMNS = (
+    *("epoch", "train_loss", "train_accuracy", "last_batch_loss", "val_loss", "val_accuracy", "lr", "seconds"),
+    *("samples_per_second", "attempt", "seq"),
+)
+
+# Large columns that nobody reads from a list are left in the database.
+JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
+
+
+def job(db: Database, job_id: str, *, silent_seconds: float | None = None) -> dict[str, Any]:
+    """One job, as DESIGN's job JSON.
+
+    Args:
+        db: the database.
+        job_id: the job.
+        silent_seconds: after so long without a report a worker is gone; with it, a queued job's warnings are of now.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    with db.read() as connection:
+        row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id)).one_or_none()
+        if row is None:
+            raise JobNotFound(job_id)
+        document = job_document(row, tags_of(connection, [job_id]).get(job_id, []))
+    refresh_warnings(db, [row], [document], silent_seconds=silent_seconds)
+    return document
+
+
+def refresh_warnings(
+    db: Database, rows: Sequence[Row[Any]], documents: Sequence[dict[str, Any]], *, silent_seconds: float | None
+) -> None:
+    """Say in the documents of queued jobs what they wait for now, in place of what was said when they came."""
+    queued = [(row, document) for row, document in zip(rows, documents, strict=True) if row.status == JobStatus.QUEUED]
+    if queued and silent_seconds is not None:
+        live = _live(db, silent_seconds)
+        for row, document in queued:
+            document["warnings"] = [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
+
+
+def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The tags of several jobs, in one query."""
+    tags: dict[str, list[str]] = {}
+    if job_ids:
+        statement = select(JobTag.job_id, JobTag.tag).where(JobTag.job_id.in_(job_ids)).order_by(JobTag.tag)
+        for job_id, tag in connection.execute(statement):
+            tags.setdefault(job_id, []).append(tag)
+    return tags
+
+
+def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
+    """A job's row as the API writes it."""
+    error = None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail}
+    return {
+        "id": row.id,
+        "name": row.name,
+        "tags": tags,
+        "preset": row.preset,
+        "status": row.status,
+        "cancel_requested": bool(row.cancel_requested),
+        "priority": row.priority,
+        "spec": row.spec,
+        "spec_hash": row.spec_hash,
+        "config_hash": row.config_hash,
+        "cost": {
+            "parameters": row.parameters,
+            "flops_per_epoch": row.flops_per_epoch,
+            "weight_bytes": row.weight_bytes,
+        },
+        # Others than queued ones wait for nothing.
+        "warnings": [*row.warnings, *_waiting(row)] if row.status == JobStatus.QUEUED else [],
+        "progress": _progress(row),
+        "result": _result(row),
+        "device": row.device,
+        "engine": row.engine,
+        "worker": row.worker,
+        "attempts": row.attempt,
+        "exact": bool(row.exact),
+        "error": error,
+        "retry_of": row.retry_of,
+        "created_at": isoformat(row.created_at),
+        "queued_at": isoformat(row.queued_at),
+        "not_before": _next_attempt(row),
+        "started_at": isoformat(row.started_at),
+        "finished_at": isoformat(row.finished_at),
+    }
+
+
+def _next_attempt(row: Row[Any]) -> str | None:
+    """The instant before which a queued job is not tried again; None where that is not what it waits for."""
+    return isoformat(row.not_before) if row.status == JobStatus.QUEUED else None
+
+
+def _waiting(row: Row[Any]) -> list[str]:
+    """What to know of a job whose attempt failed and that waits for the next one."""
+    if (instant := _next_attempt(row)) is None:
+        return []
+    return [f"Attempt {row.attempt} failed for a reason that may pass; the next one starts at {instant} or later."]
+
+
+def _progress(row: Row[Any]) -> dict[str, Any]:
+    running = row.status == JobStatus.RUNNING and row.epoch_seconds is not None
+    eta = round((row.epochs - row.epoch) * row.epoch_seconds, 1) if running else None
+    return {"epoch": row.epoch, "epochs": row.epochs, "eta_seconds": eta}
+
+
+def _result(row: Row[Any]) -> dict[str, Any] | None:
+    if row.epoch == 0:
+        return None
+    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "best_val_accuracy", "best_epoch")
+    return {name: getattr(row, name) for name in names}
+
+
+def _require(connection: Connection, job_id: str) -> None:
+    if connection.scalar(select(Job.id).where(Job.id == job_id)) is None:
+        raise JobNotFound(job_id)
+
+
+def epochs(db: Database, job_id: str, after: int = 0) -> dict[str, list[Any]]:
+    """The epochs after number `after`, as columns of equal length.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    columns = [getattr(Epoch, name) for name in EPOCH_COLUMNS]
+    statement = select(*columns).where(Epoch.job_id == job_id, Epoch.epoch > after).order_by(Epoch.epoch)
+    with db.read() as connection:
+        rows = connection.execute(statement).all()
+        if not rows:
+            _require(connection, job_id)
+    values: Iterable[Any] = zip(*rows, strict=True) if rows else ((),) * len(EPOCH_COLUMNS)
+    return {name: list(column) for name, column in zip(EPOCH_COLUMNS, values, strict=True)}
+
+
+def attempts(db: Database, job_id: str) -> list[dict[str, Any]]:
+    """Who tried the job, in order, and how each attempt ended (outcome null: it is running).
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    with db.read() as connection:
+        _require(connection, job_id)
+        statement = select(*Attempt.__table__.columns).where(Attempt.job_id == job_id).order_by(Attempt.attempt)
+        return [_attempt_document(row) for row in connection.execute(statement)]
+
+
+def _attempt_document(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "attempt": row.attempt,
+        "worker": row.worker,
+        "device": row.device,
+        "outcome": row.outcome,
+        "environment": row.environment,
+        "resumed_from_epoch": row.resumed_from_epoch,
+        "error": None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail},
+        "started_at": isoformat(row.started_at),
+        "finished_at": isoformat(row.finished_at),
+    }
+
+
+def evaluation(db: Database, job_id: str, weights: str) -> dict[str, Any] | None:
+    """The evaluation of a job's `best` or `last` weights; None while there is none.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    columns = [column for column in Evaluation.__table__.columns if column.name != "job_id"]
+    with db.read() as connection:
+        _require(connection, job_id)
+        statement = select(*columns).where(Evaluation.job_id == job_id, Evaluation.weights == weights)
+        row = connection.execute(statement).one_or_none()
+        return None if row is None else row._asdict()
+
+
+def log(db: Database, job_id: str, after: int = 0, limit: int = 500) -> list[dict[str, Any]]:
+    """Lines of a job's log after line `after`, oldest first.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    columns = (JobLog.line, JobLog.attempt, JobLog.level, JobLog.message, JobLog.created_at)
+    with db.read() as connection:
+        _require(connection, job_id)
+        where = (JobLog.job_id == job_id, JobLog.line > after)
+        rows = connection.execute(select(*columns).where(*where).order_by(JobLog.line).limit(limit))
+        return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
+
+
+def artifacts(db: Database, job_id: str) -> list[dict[str, Any]]:
+    """A job's kept files: name, storage path, sha256, bytes.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    columns = (Artifact.name, Artifact.path, Artifact.sha256, Artifact.bytes, Artifact.created_at)
+    with db.read() as connection:
+        _require(connection, job_id)
+        rows = connection.execute(select(*columns).where(Artifact.job_id == job_id).order_by(Artifact.name))
+        return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
+
+
+def names_files(db: Database) -> bool:
+    """Whether any row names a file of the artifact storage: an artifact, or an unfinished job's checkpoint."""
+    unfinished = Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
+    checkpoint = select(Job.id).where(unfinished, Job.checkpoint.is_not(None)).limit(1)
+    with db.read() as connection:
+        found = (connection.scalar(statement) for statement in (select(Artifact.path).limit(1), checkpoint))
+        return any(one is not None for one in found)
+
+
+_running = select(Job.id).where(Job.status == JobStatus.RUNNING, Job.worker == Worker.id).limit(1).scalar_subquery()
+
+
+def workers(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
+    """Every worker known, live ones first. One without a report for `silent_seconds` is shown as `gone`."""
+    with db.read() as connection:
+        columns: list[Any] = [
+            *Worker.__table__.columns,
+            clock.database_now(connection).label("now"),
+            _running.label("job_id"),
+        ]
+        rows = connection.execute(select(*columns).order_by(Worker.host, Worker.device, Worker.id)).all()
+    documents = [_worker_document(row, silent_seconds) for row in rows]
+    return sorted(documents, key=lambda worker: worker["state"] == WorkerState.GONE)
+
+
+def _worker_document(row: Row[Any], silent_seconds: float) -> dict[str, Any]:
+    # A report that lies ahead is from before the clock was set back; who lives has reported since.
+    silent = abs((row.now - row.last_heartbeat_at).total_seconds()) > silent_seconds
+    names = ("id", "host", "pid", "device", "device_kind", "device_name", "versions", "datasets")
+    return {
+        **{name: getattr(row, name) for name in names},
+        "state": _worker_state(row, silent=silent),
+        "job_id": row.job_id,
+        "started_at": isoformat(row.started_at),
+        "last_heartbeat_at": isoformat(row.last_heartbeat_at),
+    }
+
+
+def _worker_state(row: Row[Any], *, silent: bool) -> WorkerState:
+    if silent:
+        return WorkerState.GONE
+    stopping = row.state == WorkerState.STOPPING
+    return WorkerState.STOPPING if stopping else WorkerState.BUSY if row.job_id else WorkerState.IDLE
+
+
+def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
+    """Each queue: jobs that wait, seconds that the oldest has, messages in Redis (null when that is down).
+
+    A job whose next attempt is not due yet is one that waits, but not the oldest: no worker could have taken it.
+    """
+    messages = broker.depths()
+    with db.read() as connection:
+        since = case((due(connection), func.coalesce(Job.not_before, Job.queued_at, type_=Job.queued_at.type)))
+        columns = (Job.queue, func.count().label("depth"), func.min(since).label("oldest"))
+        queued = select(*columns).where(Job.status == JobStatus.QUEUED).group_by(Job.queue)
+        waiting = {row.queue: row for row in connection.execute(queued)}
+        now = connection.execute(select(clock.database_now(connection))).scalar_one()
+    items = []
+    for queue in Queue:
+        row = waiting.get(queue.value)
+        age = None if row is None or row.oldest is None else max(0.0, round((now - row.oldest).total_seconds(), 3))
+        depth = 0 if row is None else row.depth
+        document = {"name": queue.celery_name, "depth": depth, "oldest_age_seconds": age}
+        items.append(document | {"messages": None if messages is None else messages[queue]})
+    return items
+
+
+def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
+    """What the live workers hold: each data set as they report it, with the ids of those that hold it."""
+    held: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for worker in workers(db, silent_seconds=silent_seconds):
+        if worker["state"] != WorkerState.GONE:
+            for dataset in worker["datasets"]:
+                key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
+                held.setdefault(key, dataset | {"workers": []})["workers"].append(worker["id"])
+    return list(held.values())
+
+
+def holdings(db: Database, *, silent_seconds: float) -> Holdings:
+    """What a spec is judged by: the images of each class that live workers have reported and can use."""
+    with db.read() as connection:
+        silent = clock.long_ago(connection, Worker.last_heartbeat_at, silent_seconds)
+        reports = connection.scalars(select(Worker.datasets).where(not_(silent))).all()
+    return Holdings(tuple(tuple(_copies(report)) for report in reports))
+
+
+def _copies(report: list[dict[str, Any]]) -> Iterator[Copy]:
+    for held in report:
+        if _is_usable(held):
+            yield Copy(held["name"], {name: (train, val) for name, (train, val) in held["counts"].items()})
+
+
+def _is_usable(held: dict[str, Any]) -> bool:
+    """Whether this is a copy as it lies there, complete or to be downloaded; not what of one a job has loaded."""
+    return bool(held.get("ready")) or held.get("source") == "download"
+
+
+def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
+    """What a good submission should be told: nobody live serves its queue, or holds its data."""
+    return _missing(_live(db, silent_seconds), submission.queue, submission.document["dataset"])
+
+
+def _live(db: Database, silent_seconds: float) -> list[dict[str, Any]]:
+    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker["state"] != WorkerState.GONE]
+
+
+def _missing(live: Sequence[dict[str, Any]], queue: str, wanted: Any) -> list[str]:
+    """What keeps a job of this queue and data set waiting, or will fail it."""
+    fitting = [worker for worker in live if queue in ("any", worker["device_kind"])]
+    if not live:
+        starting = "`flightline up` brings its own within a minute, `flightline worker` starts one."
+        return [f"No live worker: the job waits until one starts. {starting}"]
+    if not fitting:
+        return [f"No live worker has a {queue} device: the job waits until one starts."]
+    if any(_holds(worker, wanted) for worker in fitting):
+        return list(_shortages(Holdings(tuple(tuple(_copies(worker["datasets"])) for worker in fitting)), wanted))
+    name, classes = wanted["name"], ", ".join(wanted["classes"])
+    missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
+    return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
+
+
+def _holds(worker: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return any(
+        held["name"] == wanted["name"] and set(wanted["classes"]) <= set(held["classes"])
+        for held in worker["datasets"]
+        if _is_usable(held) or held.get("fingerprint")
+    )
+
+
+def _shortages(held: Holdings, wanted: dict[str, Any]) -> Iterator[str]:
+    """What to say of limits that every copy's smallest class stays below."""
+    classes = wanted["classes"]
+    copies = list(held.chosen(wanted["name"], classes))
+    for index, field in enumerate(("train_per_class", "val_per_class")):
+        asked = wanted.get(field)
+        most = max((min(copy.counts[name][index] for name in classes) for copy in copies), default=None)
+        if asked is not None and most is not None and most < asked:
+            where = "no live worker that could take this job has so many images of each class"
+            yield f"{field} is {asked:,}, but {where}: one has {most:,}, and the job takes those that are there."

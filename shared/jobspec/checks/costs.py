@@ -1,0 +1,156 @@
+"""What a network costs: shapes, parameters, bytes and floating-point operations, layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from shared.jobspec.checks.shapes import Misfit, Shape, shape_after, shape_of_sum
+from shared.jobspec.fields.layers import BatchNorm, Conv2d, Layer, Linear, PlainLayer, Residual, SingleLayer, Whitening
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer of a network.
+
+    Attributes:
+        kind: of the layer.
+        pointer: the place in the expanded spec that it comes from.
+        input_shape: without the batch.
+        output_shape: without the batch.
+        parameters: trainable values.
+        weight_bytes: its part of the file of weights: fp32 parameters and, for batchnorm, running statistics.
+        flops: floating-point operations in one epoch of training.
+        activations: values that it gives for one sample.
+    """
+
+    kind: str
+    pointer: str
+    input_shape: Shape
+    output_shape: Shape
+    parameters: int
+    weight_bytes: int
+    flops: int
+    activations: int
+
+    @property
+    def needs_two_samples(self) -> bool:
+        """Whether it cannot train on a batch of one: a batchnorm that sees each channel once in a sample."""
+        return self.kind == "batchnorm" and math.prod(self.input_shape[1:]) == 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A whole network; `flops_per_epoch` and `layers` count training alone, not validation.
+
+    A residual block stands in `layers` as its layers, its shortcut, and then itself, the sum of the two.
+    """
+
+    parameters: int
+    flops_per_epoch: int
+    weight_bytes: int
+    layers: tuple[LayerCost, ...]
+
+
+class LayerMisfit(Exception):
+    """The layer of this kind, at this pointer, does not fit its input."""
+
+    def __init__(self, pointer: str, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.pointer = pointer
+        self.kind = kind
+        self.reason = reason
+
+
+def network_cost(row: Sequence[tuple[str, Layer]], input_shape: Shape, samples: int) -> Cost:
+    """Works out a row of layers.
+
+    FLOPs are those of the matrix products and convolutions, a multiplication and an addition each counting as one:
+    twice the multiplications forward, as many for the gradient of the weights, and as many for the gradient of the
+    input where a layer before has something to learn. So a row of linear layers needs 6 FLOPs a weight and sample,
+    its first 4: 161,233,920,000 an epoch of CIFAR-2 for 3072-1024-512-128-2. A whitening layer, which does not learn
+    its filters, is the first and goes forward alone. `torch.utils.flop_counter` counts the same.
+
+    Args:
+        row: pointers and layers, first to last.
+        input_shape: of one sample.
+        samples: training samples in an epoch.
+
+    Raises:
+        LayerMisfit: at the first layer that cannot take what comes out of the one before.
+    """
+    layers = _row_costs(row, input_shape, samples, learned=False)
+    return Cost(
+        sum(layer.parameters for layer in layers),
+        sum(layer.flops for layer in layers),
+        sum(layer.weight_bytes for layer in layers),
+        tuple(layers),
+    )
+
+
+def pointed(layers: Iterable[PlainLayer], pointer: str) -> list[tuple[str, PlainLayer]]:
+    """The layers of the list at `pointer`, each with its own pointer."""
+    return [(f"{pointer}/{index}", layer) for index, layer in enumerate(layers)]
+
+
+def _row_costs(row: Sequence[tuple[str, Layer]], shape: Shape, samples: int, *, learned: bool) -> list[LayerCost]:
+    """The costs of a row of layers; `learned` says whether something before it has weights."""
+    costs: list[LayerCost] = []
+    for pointer, layer in row:
+        try:
+            if isinstance(layer, Residual):
+                part = _residual_costs(pointer, layer, shape, samples, learned=learned)
+            else:
+                part = [_layer_cost(pointer, layer, shape, samples, learned=learned)]
+        except Misfit as error:
+            raise LayerMisfit(pointer, layer.kind, str(error)) from None
+        costs += part
+        shape = costs[-1].output_shape
+        learned = learned or any(cost.parameters for cost in part)
+    return costs
+
+
+def _residual_costs(pointer: str, block: Residual, shape: Shape, samples: int, *, learned: bool) -> list[LayerCost]:
+    inner = _row_costs(pointed(block.layers, f"{pointer}/layers"), shape, samples, learned=learned)
+    beside = _row_costs(pointed(block.shortcut, f"{pointer}/shortcut"), shape, samples, learned=learned)
+    after, skipped = ((costs[-1].output_shape if costs else shape) for costs in (inner, beside))
+    sum_shape = shape_of_sum(shape, after, skipped)
+    return [*inner, *beside, LayerCost(block.kind, pointer, shape, sum_shape, 0, 0, 0, math.prod(sum_shape))]
+
+
+def _layer_cost(pointer: str, layer: SingleLayer, shape: Shape, samples: int, *, learned: bool) -> LayerCost:
+    after = shape_after(layer, shape)
+    passes = 1 if isinstance(layer, Whitening) else 3 if learned else 2
+    flops = 2 * _multiplications(layer, shape, after) * passes * samples
+    parameters = parameters_of(layer, shape)
+    size = 4 * parameters + _untrained_bytes(layer, shape)
+    return LayerCost(layer.kind, pointer, shape, after, parameters, size, flops, math.prod(after))
+
+
+def _untrained_bytes(layer: SingleLayer, shape: Shape) -> int:
+    """What the file of weights holds beside the parameters."""
+    if isinstance(layer, BatchNorm):
+        return 8 * shape[0] + 8  # two fp32 a channel, one int64 counter
+    return 8 * (shape[0] * layer.kernel_size**2) ** 2 if isinstance(layer, Whitening) else 0
+
+
+def parameters_of(layer: SingleLayer, shape: Shape) -> int:
+    """Trainable values of `layer` when `shape` goes in."""
+    if isinstance(layer, Whitening):
+        return 2 * shape[0] * layer.kernel_size**2
+    if isinstance(layer, Linear):
+        return layer.out_features * (shape[0] + layer.bias)
+    if isinstance(layer, Conv2d):
+        return layer.out_channels * (shape[0] // layer.groups * layer.kernel_size**2 + layer.bias)
+    return 2 * shape[0] if isinstance(layer, BatchNorm) else 0
+
+
+def _multiplications(layer: SingleLayer, shape: Shape, after: Shape) -> int:
+    if isinstance(layer, Linear):
+        return shape[0] * layer.out_features
+    if isinstance(layer, Whitening):
+        return math.prod(after) * shape[0] * layer.kernel_size**2
+    if isinstance(layer, Conv2d):
+        return math.prod(after) * (shape[0] // layer.groups) * layer.kernel_size**2
+    return 0

@@ -1,0 +1,146 @@
+"""What a spec must obey beyond each field's own type: labels, classes, and fields that must agree."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+from shared.documents.phrases import did_you_mean, listed, show
+from shared.documents.pointers import Token
+from shared.jobspec.caps import Caps
+from shared.jobspec.datasets import DATASETS, DatasetInfo
+from shared.jobspec.fields.architecture import Architecture, Layers, Mlp
+from shared.jobspec.fields.job import JobSpec
+from shared.jobspec.fields.layers import Activation, Dropout, Flatten, Linear
+from shared.jobspec.fields.training import Augmentation, Cosine, Crop, Cutout, Sgd
+from shared.jobspec.holdings import Holdings
+
+Finding: TypeAlias = tuple[Sequence[Token], str]
+"""A path into the expanded document, and a sentence."""
+
+LOSS_OF_OUTPUT = {"log_softmax": "nll", "logits": "cross_entropy", "softmax": "nll"}
+
+
+def label_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
+    """A name and tags that people can read and a database can keep."""
+    for why in _text_faults(spec.name, caps.max_name_length) if spec.name is not None else ():
+        yield ["name"], f"The name {why}."
+    for index, tag in enumerate(spec.tags):
+        for why in _text_faults(tag, caps.max_name_length):
+            yield ["tags", index], f"The tag {why}."
+        if tag in spec.tags[:index]:
+            yield ["tags", index], f"The tag {show(tag)} is given twice."
+
+
+def _text_faults(text: str, longest: int) -> Iterator[str]:
+    if len(text) > longest:
+        yield f"has {len(text):,} characters; at most {longest} are allowed"
+    elif not text.strip():
+        yield "is blank"
+    for position, character in enumerate(text[:longest]):
+        if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:  # control characters and line ends; not joiners
+            yield f"holds the control character U+{ord(character):04X} at position {position}"
+            return
+
+
+def dataset_findings(spec: JobSpec, holdings: Holdings) -> Iterator[Finding]:
+    """A known data set, some of its classes, each once, and no more images than it has anywhere."""
+    info = DATASETS.get(spec.dataset.name)
+    if info is None:
+        what = f"There is no data set {show(spec.dataset.name)}.{did_you_mean(spec.dataset.name, DATASETS)}"
+        yield ["dataset", "name"], f"{what} Known: {listed([*DATASETS])}."
+        return
+    yield from _class_findings(spec.dataset.classes, info)
+    largest = holdings.most_per_class(spec.dataset, info)
+    for field, most in zip(("train_per_class", "val_per_class"), largest, strict=True):
+        asked = getattr(spec.dataset, field)
+        if asked is not None and asked > most:
+            why = f"as {info.name} has no more, not {show(asked)}"
+            yield ["dataset", field], f"{field} must be from 1 to {most:,}, {why}."
+
+
+def _class_findings(classes: tuple[str, ...], info: DatasetInfo) -> Iterator[Finding]:
+    if len(classes) < 2:
+        yield ["dataset", "classes"], f"A classifier needs two or more classes of {listed(info.classes)}."
+    for index, name in enumerate(classes):
+        if name not in info.classes:
+            what = f"{info.name} has no class {show(name)}.{did_you_mean(name, info.classes)}"
+            yield ["dataset", "classes", index], f"{what} It has {listed(info.classes)}."
+        elif name in classes[:index]:
+            yield ["dataset", "classes", index], f"The class {show(name)} is given twice; each may stand once."
+
+
+def training_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
+    """Fields of the recipe that must agree with each other, with the output and with the caps."""
+    training = spec.training
+    for field, most in (("epochs", caps.max_epochs), ("batch_size", caps.max_batch_size)):
+        asked = getattr(training, field)
+        if asked > most:
+            setting = f"FLIGHTLINE_MAX_{field.upper()}"
+            yield ["training", field], f"{field} must be from 1 to {most:,} ({setting}), not {show(asked)}."
+    output = spec.architecture.output
+    if training.loss not in {"auto", LOSS_OF_OUTPUT[output]}:
+        why = f"clashes with the output {show(output)}, which takes {show(LOSS_OF_OUTPUT[output])}"
+        yield ["training", "loss"], f'The loss {show(training.loss)} {why}; "auto" is always right.'
+    misfits = engine_misfits(spec)
+    if misfits:
+        what = f"The engine {show(training.engine)} {', and '.join(misfits)}"
+        yield ["training", "engine"], f'{what}; "auto" takes one that fits.'
+    yield from _optimizer_findings(spec)
+    yield from _augmentation_findings(spec)
+
+
+def _augmentation_findings(spec: JobSpec) -> Iterator[Finding]:
+    info = DATASETS.get(spec.dataset.name)
+    kinds = [augmentation.kind for augmentation in spec.training.augment]
+    for index, augmentation in enumerate(spec.training.augment):
+        if augmentation.kind in kinds[:index]:
+            yield ["training", "augment", index], f"{augmentation.kind} is listed twice."
+        if info is not None:
+            for field, why in _misfits(augmentation, info):
+                yield ["training", "augment", index, field], why
+
+
+def _misfits(augmentation: Augmentation, info: DatasetInfo) -> Iterator[tuple[str, str]]:
+    """What of an augmentation is too large for the images."""
+    side = min(info.input_shape[1:])
+    if isinstance(augmentation, Cutout) and augmentation.size > side:
+        why = f"as the images of {info.name} are no larger, not {show(augmentation.size)}"
+        yield "size", f"size must be from 1 to {side}, {why}."
+    if isinstance(augmentation, Crop) and augmentation.padding_mode == "reflect" and augmentation.padding >= side:
+        why = f"as the images of {info.name} have no more pixels to mirror, not {show(augmentation.padding)}"
+        yield "padding", f'padding with the padding_mode "reflect" must be from 1 to {side - 1}, {why}.'
+
+
+def engine_misfits(spec: JobSpec) -> list[str]:
+    """Why the engine that was asked for by name cannot run this job; nothing if it can. As each engine's own `fits`."""
+    engine, device = spec.training.engine, spec.resources.device
+    if engine == "graphs" and device != "cuda":
+        return ['needs resources.device "cuda"']
+    if engine != "fused":
+        return []
+    chain = "an mlp, or flatten, then linear layers with activations and dropout"
+    reasons = {
+        "runs on a CPU alone": device == "cuda",
+        "does not average weights": spec.training.weight_average is not None,
+        f"takes fully connected networks alone ({chain})": not _is_fully_connected(spec.architecture),
+    }
+    return [reason for reason, holds in reasons.items() if holds]
+
+
+def _is_fully_connected(architecture: Architecture) -> bool:
+    if not isinstance(architecture, Layers):
+        return isinstance(architecture, Mlp)
+    first, second = (*architecture.layers[:2], None, None)[:2]
+    begins = isinstance(first, Flatten) and isinstance(second, Linear)
+    return begins and all(isinstance(layer, Linear | Flatten | Dropout | Activation) for layer in architecture.layers)
+
+
+def _optimizer_findings(spec: JobSpec) -> Iterator[Finding]:
+    optimizer, schedule = spec.training.optimizer, spec.training.schedule
+    if isinstance(optimizer, Sgd) and optimizer.nesterov and not optimizer.momentum:
+        yield ["training", "optimizer", "nesterov"], "nesterov needs a momentum above 0; the momentum is 0."
+    if isinstance(schedule, Cosine) and schedule.min_lr > optimizer.lr:
+        what = f"min_lr must be at most the optimizer's lr, {show(optimizer.lr)}, not {show(schedule.min_lr)}"
+        yield ["training", "schedule", "min_lr"], f"{what}."

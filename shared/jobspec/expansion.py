@@ -1,0 +1,121 @@
+"""Presets and short forms, written out before anything is checked; and the way back for pointers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.documents.phrases import did_you_mean, listed, show
+from shared.documents.pointers import Token, pointer, walk_in
+from shared.errors import FieldError
+from shared.jobspec.datasets import SHORT_DATASETS
+from shared.jobspec.presets import PRESETS
+
+SHORT_FORMS: Mapping[str, Mapping[str, object]] = {
+    "architecture": {name: preset.document["architecture"] for name, preset in PRESETS.items()},
+    "dataset": SHORT_DATASETS,
+}
+"""What a text stands for, by the field that it stands in."""
+_EMPTY: Mapping[str, object] = {}
+_USUAL_CLASSES = 2
+"""Of a job that names none."""
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """A submission with its preset and short forms written out.
+
+    Attributes:
+        sent: the document as it came.
+        document: the whole document, still without defaults.
+        preset: the preset's name, if one was named.
+        problems: names that mean nothing; their fields are left out of `document`.
+    """
+
+    sent: Mapping[str, object]
+    document: Mapping[str, object]
+    preset: str | None
+    problems: tuple[FieldError, ...] = ()
+
+    def pointer(self, path: Sequence[Token]) -> str:
+        """The place in what was sent that answers for `path` in the expanded document.
+
+        What a short form stands for is blamed on the short form, what only the preset says on `/preset`, and what
+        is missing on the object that it is missing from.
+        """
+        present, value = walk_in(self.sent, path)
+        if self.preset and isinstance(value, Mapping):
+            inherited, _ = walk_in(PRESETS[self.preset].document, path)
+            if len(inherited) > len(present):
+                return "/preset"
+        return pointer(present)
+
+
+def expand(sent: Mapping[str, object]) -> Expanded:
+    """Writes out `preset`, `"architecture": "a-preset"` and `"dataset": "cifar2"`; explicit fields win.
+
+    An object that names another `kind` (a data set: another `name`) than the preset's replaces the preset's;
+    otherwise the two are merged field by field. A list replaces a list.
+    """
+    problems: list[FieldError] = []
+    preset = sent.get("preset")
+    if preset is not None and not (isinstance(preset, str) and preset in PRESETS):
+        problems.append(FieldError("/preset", _unknown("preset", preset, list(PRESETS))))
+        preset = None
+    base = PRESETS[preset].document if isinstance(preset, str) else _EMPTY
+    document = dict(base)
+    for field, value in sent.items():
+        forms = SHORT_FORMS.get(field)
+        if field == "preset":
+            continue
+        if forms is None or not isinstance(value, str):
+            document[field] = _over(base.get(field), value)
+        elif value in forms:
+            document[field] = forms[value]
+        else:
+            problems.append(FieldError(f"/{field}", _unknown(f"short form of {field}", value, list(forms))))
+    document = _with_optimizer_kind(_with_last_features(document))
+    return Expanded(sent, document, preset if isinstance(preset, str) else None, tuple(problems))
+
+
+def _over(base: object, value: object) -> object:
+    if not (isinstance(base, Mapping) and isinstance(value, Mapping)):
+        return value
+    if any(tag in value and value[tag] != base.get(tag, value[tag]) for tag in ("kind", "name")):
+        return value
+    return {**base, **{key: _over(base.get(key), inner) for key, inner in value.items()}}
+
+
+def _with_last_features(document: dict[str, object]) -> dict[str, object]:
+    """The last linear layer of `layers` gives one feature for each class where it does not say how many."""
+    architecture = document.get("architecture")
+    layers = architecture.get("layers") if isinstance(architecture, Mapping) else None
+    if not isinstance(architecture, Mapping) or not isinstance(layers, Sequence) or isinstance(layers, str):
+        return document
+    linear = [
+        index for index, layer in enumerate(layers) if isinstance(layer, Mapping) and layer.get("kind") == "linear"
+    ]
+    if linear and "out_features" not in layers[linear[-1]]:
+        filled = list(layers)
+        filled[linear[-1]] = {**layers[linear[-1]], "out_features": _count_of_classes(document)}
+        return {**document, "architecture": {**architecture, "layers": filled}}
+    return document
+
+
+def _count_of_classes(document: Mapping[str, object]) -> int:
+    dataset = document.get("dataset")
+    classes = dataset.get("classes") if isinstance(dataset, Mapping) else None
+    return len(classes) if isinstance(classes, list | tuple) and classes else _USUAL_CLASSES
+
+
+def _with_optimizer_kind(document: dict[str, object]) -> dict[str, object]:
+    """`"optimizer": {"lr": 0.1}` means sgd, the default optimizer, with another learning rate."""
+    training = document.get("training")
+    optimizer = training.get("optimizer") if isinstance(training, Mapping) else None
+    if isinstance(training, Mapping) and isinstance(optimizer, Mapping) and "kind" not in optimizer:
+        document["training"] = {**training, "optimizer": {"kind": "sgd", **optimizer}}
+    return document
+
+
+def _unknown(what: str, given: object, known: list[str]) -> str:
+    return f"There is no {what} {show(given)}.{did_you_mean(given, known)} Known: {listed(known)}."

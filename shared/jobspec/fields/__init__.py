@@ -1,0 +1,1 @@
+"""The fields of a job's specification, as pydantic classes."""

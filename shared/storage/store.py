@@ -1,0 +1,248 @@
+"""Artifacts: a folder by default, any fsspec URL otherwise. A file is whole or not there."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from shared.errors import ConfigurationError, StorageError, StorageUnavailable
+from shared.storage.faults import passes
+from shared.storage.root import LocalRoot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+PART_SUFFIX = ".part"
+"""Ends the name of a file that is just being written."""
+PROBE_PREFIX = "probe-"
+"""Begins the name of a file that `Storage.check` has written."""
+_CHUNK_BYTES = 1 << 20
+_MAKE_ROOM = "free or add space there, or check its permissions."
+_NEEDS_S3FS = "s3:// needs the package s3fs (the extra `s3`)"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file that is kept: its path below the storage's root, the sha256 of its contents, its size."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Storage:
+    """Files by relative path, such as ``0192…/2/best.safetensors``.
+
+    Args:
+        url: a folder, or a URL that fsspec knows.
+        in_use: whether the database names files of this storage: then a folder that is empty is one whose volume is
+            not mounted.
+    """
+
+    def __init__(self, url: str, in_use: Callable[[], bool] = lambda: False) -> None:
+        for protocol in ("s3", "s3a"):
+            fsspec.register_implementation(
+                protocol, "shared.storage.s3.BoundedS3FileSystem", clobber=True, errtxt=_NEEDS_S3FS
+            )
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            message = f"FLIGHTLINE_ARTIFACTS_URL cannot be opened: {error}"
+            raise ConfigurationError(message) from error
+        self._local, self._s3 = isinstance(self._fs, LocalFileSystem), hasattr(self._fs, "call_s3")
+        self._local_root = LocalRoot(self._root, in_use) if self._local else None
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder that this is; None for a store that lies elsewhere."""
+        return Path(self._root) if self._local else None
+
+    def put(self, path: str, *parts: bytes | memoryview) -> Stored:
+        """Keep a file of these parts under `path`, replacing what was there; where that fails, nothing is left of it.
+
+        Raises:
+            StorageUnavailable: the storage does not answer.
+            StorageError: it cannot be written to: no space, no permission, no such bucket.
+        """
+        target = self._full(path)
+        temporary = f"{target}.{uuid.uuid4().hex}{PART_SUFFIX}"
+        with self._translated(f"{path} could not be written to", _MAKE_ROOM, writing=True):
+            try:
+                if not self._s3:  # which has no folders; s3fs would make a bucket
+                    self._fs.makedirs(self._fs._parent(target), exist_ok=True)  # noqa: SLF001 -- fsspec's way to name it
+                with ThreadPoolExecutor(1) as beside:  # the one waits for the disk, the other for the processor
+                    digest = beside.submit(_sha256, parts)
+                    self._write(temporary, parts)
+                self._fs.mv(temporary, target)
+            except Exception:
+                self._remove(temporary)
+                raise
+        return Stored(path, digest.result(), sum(map(len, parts)))
+
+    def check(self) -> None:
+        """Write and delete a small file, so that a place that cannot be written to is noticed before a job is trained.
+
+        Raises:
+            StorageUnavailable, StorageError: as `put`, with the place and the setting in the message.
+        """
+        probe = f"{PROBE_PREFIX}{uuid.uuid4().hex}"
+        try:
+            self.put(probe, b"")
+        except StorageUnavailable as error:
+            reason = _reason(error.__cause__ or error)
+            raise StorageUnavailable(
+                f"The artifact storage {self._root} does not answer ({reason}). Start or mount it, or name another "
+                "place in FLIGHTLINE_ARTIFACTS_URL."
+            ) from error
+        except StorageError as error:
+            reason = _reason(error.__cause__ or error)
+            raise StorageError(
+                f"Artifacts cannot be written to {self._root} ({reason}): {_MAKE_ROOM[:-1]}, or name another place in "
+                "FLIGHTLINE_ARTIFACTS_URL."
+            ) from error
+        self.delete([probe])
+
+    def open(self, path: str) -> IO[bytes]:
+        """A stored file, opened for reading.
+
+        Raises:
+            StorageUnavailable: the storage does not answer.
+            StorageError: the file is not there, or may not be read.
+        """
+        with self._translated(f"{path} cannot be read from"):
+            return cast("IO[bytes]", self._fs.open(self._full(path), "rb"))
+
+    def read(self, path: str) -> bytes:
+        """The contents of a stored file; raises as `open` does."""
+        with self._translated(f"{path} cannot be read from"), self.open(path) as file:
+            return file.read()
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete files, as far as that works: what is left over is found by `shared.storage.orphans`."""
+        for path in paths:
+            self._remove(self._full(path))
+
+    def delete_below(self, prefix: str) -> None:
+        """Delete everything below a folder, such as a job's id; no error when it is not there.
+
+        Raises:
+            StorageUnavailable, StorageError: something of it may be left.
+        """
+        with self._translated(f"{prefix} could not be deleted from"), suppress(FileNotFoundError):
+            self._fs.rm(self._full(prefix), recursive=True)
+
+    def page(self, after: str, most: int) -> list[str]:
+        """The paths of about `most` files that follow the path `after`, in the storage's order; "" for the first ones.
+
+        Raises:
+            StorageUnavailable, StorageError: it cannot be listed.
+        """
+        with self._translated("The files could not be listed in"):
+            return self._page(after, most)
+
+    def age_seconds(self, path: str) -> float:
+        """How long ago a file was written, by this machine's clock; raises as `open` does."""
+        with self._translated(f"{path} cannot be read from"):
+            modified: dt.datetime = self._fs.modified(self._full(path))
+            aware = modified if modified.tzinfo else modified.replace(tzinfo=dt.UTC)
+            return (dt.datetime.now(dt.UTC) - aware).total_seconds()
+
+    @contextmanager
+    def _translated(self, failed: str, advice: str = "", *, writing: bool = False) -> Iterator[None]:
+        """Raise what a library raises as ours: it is the storage that is unavailable, or somebody has to act."""
+        try:
+            if self._local_root is not None:
+                self._local_root.require(writing=writing)
+            yield
+        except (StorageUnavailable, StorageError):
+            raise
+        except Exception as error:  # remote file systems raise what their libraries raise
+            said = f"{failed} the artifact storage ({_reason(error)})"
+            if passes(error) or (self._local_root is not None and self._local_root.lost):
+                raise StorageUnavailable(f"{said}: it does not answer. Try again in a moment.") from error
+            raise StorageError(f"{said}: {advice}" if advice else f"{said}.") from error
+
+    def _page(self, after: str, most: int) -> list[str]:
+        if self._local:
+            return list(_below(self._root, after, most))
+        if self._s3:
+            bucket, key, _ = self._fs.split_path(self._root)
+            prefix = f"{key.rstrip('/')}/" if key else ""
+            listing = {"Bucket": bucket, "Prefix": prefix, "MaxKeys": most}
+            answer = self._fs.call_s3("list_objects_v2", **listing, StartAfter=f"{prefix}{after}")
+            return [entry["Key"].removeprefix(prefix) for entry in answer.get("Contents", ())]
+        root = self._fs._strip_protocol(self._root).rstrip("/")  # noqa: SLF001 -- as `find` returns it
+        paths = sorted(path.removeprefix(root).lstrip("/") for path in self._fs.find(root))
+        return [path for path in paths if path > after][:most]
+
+    def _write(self, target: str, parts: Iterable[bytes | memoryview]) -> None:
+        options = {"block_size": _CHUNK_BYTES} if self._local else {}  # S3 refuses parts of less than 5 MiB
+        with self._fs.open(target, "wb", **options) as file:
+            for part in parts:
+                file.write(part)
+            if self._local:
+                file.flush()
+                os.fsync(file.fileno())  # before the rename: a power cut must not leave an empty file under the name
+                _forget(file.fileno())
+
+    def _remove(self, target: str) -> None:
+        with suppress(Exception):  # gone already, or out of reach
+            self._fs.rm(target)
+
+    def _full(self, path: str) -> str:
+        parts = path.split("/")
+        if "\x00" in path or any(part in ("", ".", "..") for part in parts):
+            message = f"{path!r} is no path below the artifact storage."
+            raise StorageError(message)
+        return f"{self._root.rstrip('/')}/{path}"
+
+
+def _below(root: str, after: str, most: int) -> Iterator[str]:
+    """Files below a local folder that follow `after`: whole entries of the folder in order, until there are `most`."""
+    first, count = after.partition("/")[0], 0
+    if not os.path.exists(root):  # noqa: PTH110 -- as below; nothing was ever put into it
+        return
+    for name in sorted(name for name in os.listdir(root) if name >= first):  # noqa: PTH208 -- names are all it takes
+        paths = sorted(path for path in _files_at(root, name) if name > first or path > after)
+        yield from paths
+        count += len(paths)
+        if count >= most:
+            return
+
+
+def _files_at(root: str, name: str) -> Iterator[str]:
+    top = os.path.join(root, name)  # noqa: PTH118 -- of 100,000 jobs, strings are far quicker than paths
+    if not os.path.isdir(top):  # noqa: PTH112 -- the same
+        yield name
+    for folder, _, names in os.walk(top):
+        yield from (f"{folder[len(root) :].lstrip('/')}/{found}" for found in names)
+
+
+def _sha256(parts: Iterable[bytes | memoryview]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _forget(descriptor: int) -> None:
+    """Have the kernel keep no copy of a file in memory that is hardly ever read: the next file takes its place there.
+
+    Memory that has lain free for long costs a virtual machine far more than the writing itself.
+    """
+    if hasattr(os, "posix_fadvise"):  # not on every system
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

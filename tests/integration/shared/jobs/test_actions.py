@@ -1,0 +1,253 @@
+"""What people do to jobs, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import func, select
+
+from shared.database.engine import Database
+from shared.database.tables import Base, Job
+from shared.errors import IllegalTransition, InvalidSpec, JobNotFound
+from shared.jobs import actions, attempts, events, queries
+from shared.jobs.outcomes import Ending
+from shared.jobspec import Caps
+from tests.support import factories
+
+NOBODY = "01900000-0000-7000-8000-000000000000"
+
+
+class TestSubmit:
+    def test_a_new_job_is_queued_and_whole(self, database: Database) -> None:
+        """Everything that was sent can be read back; nothing has happened to it yet."""
+        sent = factories.submission(name="tapered", tags=["b", "a"], priority=7)
+
+        job_id = actions.submit(database, sent, warnings=["No live worker."])
+
+        job = queries.job(database, job_id)
+        assert (job["name"], job["tags"], job["priority"]) == ("tapered", ["a", "b"], 7)
+        assert (job["status"], job["attempts"], job["result"], job["error"]) == ("queued", 0, None, None)
+        assert job["spec"] == sent.document
+        assert job["cost"]["parameters"] == sent.cost.parameters
+        assert job["warnings"] == ["No live worker."]
+        assert job["created_at"] == job["queued_at"]
+
+    def test_ids_grow_with_time(self, database: Database) -> None:
+        """A UUIDv7 sorts by when it was made."""
+        ids = [factories.submit(database) for _ in range(20)]
+
+        assert ids == sorted(ids)
+
+    @pytest.mark.parametrize("name", ["✈️ emoji 🐦", "x" * 100, "'; DROP TABLE jobs; --", "100 %s %(x)s :y"])
+    def test_names_are_kept_as_they_are(self, database: Database, name: str) -> None:
+        """No character of a name means anything to the database."""
+        job_id = factories.submit(database, name=name, tags=[name])
+
+        job = queries.job(database, job_id)
+        assert (job["name"], job["tags"]) == (name, [name])
+
+    def test_nothing_is_written_when_the_transaction_fails(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A submission is whole or not there."""
+
+        def fail(*_: object) -> None:
+            raise RuntimeError
+
+        monkeypatch.setattr(actions, "add_event", fail)
+        with pytest.raises(RuntimeError):
+            factories.submit(database, tags=["a"])
+
+        assert not any(factories.everything(database).values())
+
+
+class TestCancel:
+    def test_a_queued_job_is_cancelled_for_good(self, database: Database) -> None:
+        """Whatever message is still on its way finds nothing to do."""
+        job_id = factories.submit(database)
+
+        assert actions.cancel(database, job_id) == "cancelled"
+
+        job = queries.job(database, job_id)
+        assert job["status"] == "cancelled"
+        assert job["finished_at"] is not None
+        assert attempts.claim(database, job_id, factories.claimant(), 30) is None
+
+    def test_a_running_job_is_asked(self, database: Database) -> None:
+        """Its worker is told by the next heartbeat; the status stays until it has obeyed."""
+        claim = factories.running(database)
+
+        assert actions.cancel(database, claim.job_id) == "requested"
+        assert actions.cancel(database, claim.job_id) == "requested"
+
+        beat = attempts.heartbeat(database, claim, 30)
+        assert beat is not None
+        assert beat.cancel_requested
+        job = queries.job(database, claim.job_id)
+        assert (job["status"], job["cancel_requested"]) == ("running", True)
+        kinds = [event.kind for event in events.read(database, claim.job_id)[0]]
+        assert kinds.count("cancel_requested") == 1
+
+    def test_cancelling_twice_is_no_error(self, database: Database) -> None:
+        """A repeated request gets the same answer."""
+        job_id = factories.submit(database)
+        actions.cancel(database, job_id)
+        before = factories.everything(database)
+
+        assert actions.cancel(database, job_id) == "cancelled"
+        assert factories.everything(database) == before
+
+    def test_a_finished_job_cannot_be_cancelled(self, database: Database) -> None:
+        """The error names the status."""
+        job_id = factories.succeed(database, factories.running(database))
+
+        with pytest.raises(IllegalTransition, match="succeeded"):
+            actions.cancel(database, job_id)
+
+    @pytest.mark.parametrize("ending", [factories.LOST, factories.RELEASED, factories.FLAKY])
+    def test_a_cancelled_job_is_not_queued_again(self, database: Database, ending: Ending) -> None:
+        """Where the worker dies before it could obey, the job is cancelled all the same."""
+        claim = factories.running(database)
+        actions.cancel(database, claim.job_id)
+
+        assert attempts.end(database, claim, ending) == "cancelled"
+
+
+class TestRetry:
+    def test_the_same_spec_as_a_new_job(self, database: Database) -> None:
+        """The new job is linked to the old one, which stays as it is."""
+        old = factories.submit(database, name="x", tags=["a"], priority=2, training={"seed": 3})
+        actions.cancel(database, old)
+
+        new = actions.retry(database, old, Caps())
+
+        was, job = queries.job(database, old), queries.job(database, new)
+        assert (was["status"], job["status"], job["retry_of"]) == ("cancelled", "queued", old)
+        for field in ("name", "tags", "priority", "spec", "spec_hash", "config_hash", "cost"):
+            assert job[field] == was[field], field
+
+    def test_a_preset_stays_as_a_label(self, database: Database) -> None:
+        """Though what is retried is its expansion."""
+        old = actions.submit(database, factories.submission(preset="notebook-linear", architecture="notebook-linear"))
+        actions.cancel(database, old)
+
+        assert queries.job(database, actions.retry(database, old, Caps()))["preset"] == "notebook-linear"
+
+    def test_only_a_finished_job(self, database: Database) -> None:
+        """A queued job needs no retry."""
+        with pytest.raises(IllegalTransition, match="queued"):
+            actions.retry(database, factories.submit(database), Caps())
+
+    def test_a_limit_that_was_lowered_holds(self, database: Database) -> None:
+        """The stored spec is checked again."""
+        job_id = factories.submit(database, training={"epochs": 50})
+        actions.cancel(database, job_id)
+
+        with pytest.raises(InvalidSpec):
+            actions.retry(database, job_id, Caps(max_epochs=10))
+
+
+class TestDelete:
+    def test_every_row_about_it_goes(self, database: Database) -> None:
+        """It may have files until then, which whoever deletes it deletes first."""
+        job_id = factories.submit(database, tags=["a", "b"])
+        claim = factories.claim(database, job_id)
+        attempts.log(database, claim, [attempts.Line("INFO", "hello")], keep=10)
+        factories.succeed(database, claim)
+
+        assert actions.may_have_files(database, job_id)
+        actions.delete(database, job_id)
+        assert not any(factories.everything(database).values())
+
+    def test_others_stay(self, database: Database) -> None:
+        """Only this job's rows go."""
+        kept = factories.succeed(database, factories.running(database, tags=["a"]))
+        before = factories.everything(database)
+        gone = factories.succeed(database, factories.running(database, tags=["a"]))
+
+        actions.delete(database, gone)
+
+        assert factories.everything(database) == before
+        assert queries.job(database, kept)["tags"] == ["a"]
+
+    @pytest.mark.parametrize("claimed", [False, True])
+    def test_an_unfinished_job_stays(self, database: Database, claimed: bool) -> None:
+        """It has to be cancelled first."""
+        job_id = factories.submit(database)
+        if claimed:
+            factories.claim(database, job_id)
+
+        for refused in (actions.may_have_files, actions.delete):
+            with pytest.raises(IllegalTransition, match="Cancel it first"):
+                refused(database, job_id)
+
+    def test_one_that_never_ran_has_no_files(self, database: Database) -> None:
+        """There is nothing to delete before it."""
+        job_id = factories.submit(database)
+        actions.cancel(database, job_id)
+        assert not actions.may_have_files(database, job_id)
+
+
+class TestPriority:
+    def test_a_queued_job_moves(self, database: Database) -> None:
+        """It is then to be published again."""
+        job_id = factories.submit(database)
+        actions.mark_published(database, [job_id])
+
+        actions.set_priority(database, job_id, 9)
+
+        assert queries.job(database, job_id)["priority"] == 9
+        with database.read() as connection:
+            assert connection.scalar(select(Job.published_at).where(Job.id == job_id)) is None
+
+    def test_a_running_job_does_not(self, database: Database) -> None:
+        """Its place in the queue is behind it."""
+        claim = factories.running(database)
+
+        with pytest.raises(IllegalTransition, match="running"):
+            actions.set_priority(database, claim.job_id, 9)
+
+
+OPERATIONS: dict[str, Callable[[Database], object]] = {
+    "cancel": lambda db: actions.cancel(db, NOBODY),
+    "retry": lambda db: actions.retry(db, NOBODY, Caps()),
+    "delete": lambda db: actions.delete(db, NOBODY),
+    "may_have_files": lambda db: actions.may_have_files(db, NOBODY),
+    "set_priority": lambda db: actions.set_priority(db, NOBODY, 1),
+    "job": lambda db: queries.job(db, NOBODY),
+    "epochs": lambda db: queries.epochs(db, NOBODY),
+    "attempts": lambda db: queries.attempts(db, NOBODY),
+    "evaluation": lambda db: queries.evaluation(db, NOBODY, "best"),
+    "log": lambda db: queries.log(db, NOBODY),
+    "artifacts": lambda db: queries.artifacts(db, NOBODY),
+    "events": lambda db: events.read(db, NOBODY),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_job_that_is_not_there(database: Database, operation: str) -> None:
+    """Every operation says so, and names the id."""
+    with pytest.raises(JobNotFound, match=NOBODY):
+        OPERATIONS[operation](database)
+
+
+def test_a_published_mark_is_for_queued_jobs_alone(database: Database) -> None:
+    """A job that was claimed meanwhile keeps its row as it is."""
+    claim = factories.running(database)
+    before = factories.everything(database)
+
+    actions.mark_published(database, [claim.job_id])
+
+    assert factories.everything(database) == before
+
+
+def test_tables_are_counted(database: Database) -> None:
+    """`factories.everything` sees every table, so that the tests above mean what they say."""
+    factories.succeed(database, factories.running(database, tags=["a"]))
+
+    filled = {name for name, rows in factories.everything(database).items() if rows}
+    assert filled >= {"jobs", "job_tags", "attempts", "epochs", "job_events", "evaluations", "artifacts"}
+    assert set(Base.metadata.tables) == set(factories.everything(database))
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(Job)) == 1

@@ -1,0 +1,142 @@
+"""Attempts that are lost: nothing that they still write takes effect. On both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from shared.database.engine import Database
+from shared.database.tables import Job
+from shared.jobs import actions, attempts, leases, queries
+from shared.jobs.attempts import Claim
+from shared.timers import Moment
+from tests.support import factories
+from tests.support.factories import BROKEN, LOST, RELEASED, best, epoch_rows
+
+STALE: dict[str, tuple[Callable[[Database, Claim], object], object]] = {
+    "heartbeat": (lambda db, claim: attempts.heartbeat(db, claim, 60), None),
+    "environment": (
+        lambda db, claim: attempts.record_environment(db, claim, {}, engine="x", exact=False, first_epoch=1),
+        False,
+    ),
+    "epochs": (lambda db, claim: attempts.record_epochs(db, claim, epoch_rows(1, 9), best()), False),
+    "no epochs": (lambda db, claim: attempts.record_epochs(db, claim, [], {}), False),
+    "checkpoint": (lambda db, claim: attempts.record_checkpoint(db, claim, {"path": "stale"}), False),
+    "log": (lambda db, claim: attempts.log(db, claim, [attempts.Line("INFO", "stale")], keep=1), False),
+    "succeed": (
+        lambda db, claim: attempts.succeed(
+            db,
+            claim,
+            epochs=epoch_rows(1, 9),
+            best=best(),
+            exact=True,
+            evaluations=[],
+            artifacts=[factories.artifact()],
+        ),
+        False,
+    ),
+    "end": (lambda db, claim: attempts.end(db, claim, BROKEN), None),
+    "release": (lambda db, claim: attempts.end(db, claim, RELEASED), None),
+}
+
+
+class TestFence:
+    @pytest.mark.parametrize("write", STALE)
+    @pytest.mark.parametrize("since", ["queued again", "claimed again", "finished", "deleted"])
+    def test_a_lost_attempt_changes_nothing(self, database: Database, write: str, since: str) -> None:
+        """Whatever became of the job since, and whatever its old worker still tries to write."""
+        claim = factories.running(database)
+        attempts.record_epochs(database, claim, epoch_rows(1, 1), best())
+        attempts.end(database, claim, LOST)
+        if since != "queued again":
+            again = factories.claim(database, claim.job_id, "other")
+            if since != "claimed again":
+                factories.succeed(database, again)
+        if since == "deleted":
+            actions.delete(database, claim.job_id)
+        before = factories.everything(database)
+
+        call, answer = STALE[write]
+        assert call(database, claim) == answer
+
+        assert factories.everything(database) == before
+
+
+class TestLeases:
+    def test_an_attempt_whose_lease_ran_out_is_lost(self, database: Database) -> None:
+        """The job is queued again, for anyone."""
+        late = factories.running(database, lease_seconds=-1)
+        punctual = factories.running(database)
+
+        assert factories.expire(database) == [late.job_id]
+        assert factories.expire(database) == []
+
+        [attempt] = queries.attempts(database, late.job_id)
+        assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "lease_expired")
+        assert attempts.heartbeat(database, late, 30) is None
+        assert queries.job(database, punctual.job_id)["status"] == "running"
+
+    def test_one_that_fails_for_good_is_not_returned(self, database: Database) -> None:
+        """There is nothing to publish."""
+        claim = factories.running(database, lease_seconds=-1, limits={"max_attempts": 1})
+
+        assert factories.expire(database) == []
+        assert queries.job(database, claim.job_id)["status"] == "failed"
+
+    def test_a_beat_just_in_time_keeps_the_job(self, database: Database) -> None:
+        """A lease that has run out is still renewed as long as nobody has ended the attempt."""
+        claim = factories.running(database, lease_seconds=-1)
+
+        assert attempts.heartbeat(database, claim, 30) is not None
+        assert factories.expire(database) == []
+
+    def test_a_lease_that_was_renewed_after_the_look_holds(self, database: Database) -> None:
+        """However late its owner is: the judge ends what it has seen, and nothing newer."""
+        claim = factories.running(database, lease_seconds=-1)
+        seen = factories.overdue(database)
+        assert attempts.heartbeat(database, claim, -0.5) is not None
+
+        assert leases.expire(database, seen) == []
+        assert queries.job(database, claim.job_id)["status"] == "running"
+
+    def test_a_row_that_is_being_written_holds_up_no_other(self, postgres_database: Database) -> None:
+        """Its writer is alive; the next pass sees what it wrote."""
+        busy = factories.running(postgres_database, lease_seconds=-2)
+        late = factories.running(postgres_database, lease_seconds=-1)
+
+        with postgres_database.engine.begin() as writer:
+            writer.execute(update(Job).where(Job.id == busy.job_id).values(exact=False))
+            assert factories.expire(postgres_database) == [late.job_id]
+
+        assert factories.expire(postgres_database) == [busy.job_id]
+
+    def test_a_dead_workers_attempts_are_lost_at_once(self, database: Database) -> None:
+        """Without waiting for the lease, and no other's."""
+        dead, alive = factories.running(database, "a:cpu:1"), factories.running(database, "a:cpu:2")
+
+        assert attempts.lose(database, "a:cpu:1", LOST) == [dead.job_id]
+
+        assert queries.attempts(database, dead.job_id)[0]["error"]["detail"] == LOST.detail
+        assert queries.job(database, alive.job_id)["status"] == "running"
+
+    def test_the_successors_attempts_are_not_lost(self, database: Database) -> None:
+        """A child's death may be dealt with late, when the next child of the same worker is at work already."""
+        claim = factories.running(database)
+
+        now = Moment.now()
+        earlier = replace(now, awake=now.awake - 60, since_boot=now.since_boot - 60)
+
+        assert attempts.lose(database, claim.job_id, LOST, died_at=earlier) == []
+        assert attempts.lose(database, "host:cpu:1", LOST, died_at=earlier) == []
+        assert attempts.lose(database, "host:cpu:1", LOST, died_at=now) == [claim.job_id]
+
+    def test_nor_are_they_when_the_machine_slept_meanwhile(self, database: Database) -> None:
+        """How long ago the death was is counted with the time asleep, in which the clock that counts the rest stood."""
+        factories.running(database)
+        now = Moment.now()
+
+        asleep = replace(now, since_boot=now.since_boot - 60)
+        assert attempts.lose(database, "host:cpu:1", LOST, died_at=asleep) == []

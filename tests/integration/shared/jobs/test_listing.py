@@ -1,0 +1,277 @@
+"""The list of jobs: filters, orders, pages, indexes; on both databases."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, text
+
+import migrations
+from shared.database.engine import Database
+from shared.errors import InvalidQuery
+from shared.jobs import listing, queries
+from shared.jobs.listing import JobFilter
+from tests.support import factories
+from tests.support.factories import EPOCH, job_row
+from tests.support.servers import PostgresServer
+
+Rows = list[dict[str, Any]]
+
+STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
+TAGS = ("common", "rare", "emoji 🐦")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database of each kind with 10,000 jobs, statistics and all. Only read it."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('large') / 'x.db'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        server.drop("large")
+        url = server.create("large")
+    db = Database(url)
+    migrations.upgrade(db)
+    rows = _some_rows(10_000)
+    tags = [(row["id"], "rare" if number % 1000 == 0 else "common") for number, row in enumerate(rows)]
+    factories.insert_jobs(db, rows, tags, batch=5000)
+    db.write(lambda connection: connection.execute(text("ANALYZE")))
+    yield db
+    db.dispose()
+
+
+def _some_rows(count: int) -> Rows:
+    """Jobs with few different values, so that there are many equal ones, and with missing ones."""
+    chance = random.Random(7)
+    kinds = ("mlp", "layers", "torchvision")
+    devices = ((None, None), ("cpu", "cpu"), ("cuda:0", "cuda"), ("cuda:1", "cuda"))
+    rows = []
+    for number in range(count):
+        status = chance.choice(STATUSES)
+        device, kind = chance.choice(devices)
+        accuracy = None if status == "queued" else chance.choice([None, 0.5, 0.75, 0.8, 0.8275])
+        rows.append(
+            job_row(
+                number // 3,  # three at a time
+                status=status,
+                device=device,
+                device_kind=kind,
+                architecture_kind=chance.choice(kinds),
+                preset=chance.choice([None, "notebook-linear"]),
+                name=chance.choice([None, "a", "b"]),
+                val_accuracy=accuracy,
+                best_val_accuracy=accuracy and accuracy + chance.choice([0.0, 0.01]),
+                finished_at=EPOCH + dt.timedelta(seconds=chance.randrange(20)) if status == "failed" else None,
+            )
+        )
+    return rows
+
+
+@pytest.fixture
+def some(database: Database) -> tuple[Database, Rows]:
+    """Eighty jobs, and their rows with `tags`."""
+    rows = _some_rows(80)
+    chance = random.Random(1)
+    tags = {row["id"]: sorted(chance.sample(TAGS, chance.randrange(3))) for row in rows}
+    factories.insert_jobs(database, rows, [(job_id, tag) for job_id, own in tags.items() for tag in own])
+    return database, [row | {"tags": tags[row["id"]]} for row in rows]
+
+
+def walk(db: Database, wanted: JobFilter, sort: str = "-created_at", limit: int = 7) -> list[str]:
+    """The ids on all pages."""
+    found: list[str] = []
+    after = None
+    while True:
+        page = listing.jobs(db, wanted, sort, after, limit)
+        assert len(page.items) <= limit
+        found += [item["id"] for item in page.items]
+        if page.next_key is None:
+            return found
+        assert len(page.items) == limit
+        after = page.next_key
+
+
+def expected(rows: Rows, sort: str) -> list[str]:
+    """The ids in order: by value, then id; those without a value last, the newest of them first."""
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    there = [row for row in rows if row[name] is not None]
+    missing = [row for row in rows if row[name] is None]
+    ordered = sorted(there, key=lambda row: (row[name], row["id"]), reverse=descending)
+    return [row["id"] for row in ordered + sorted(missing, key=lambda row: row["id"], reverse=True)]
+
+
+SORTS = [prefix + name for name in listing.SORTS for prefix in ("", "-")]
+
+
+class TestOrder:
+    @pytest.mark.parametrize("sort", SORTS)
+    @pytest.mark.parametrize("limit", [1, 7, 80])
+    def test_pages_hold_every_job_once_in_order(self, some: tuple[Database, Rows], sort: str, limit: int) -> None:
+        """With equal values, and with missing ones, wherever a page ends."""
+        db, rows = some
+
+        assert walk(db, JobFilter(), sort, limit) == expected(rows, sort)
+
+    @pytest.mark.parametrize("sort", SORTS)
+    def test_jobs_that_come_between_two_pages_disturb_nothing(self, some: tuple[Database, Rows], sort: str) -> None:
+        """Those that were there are still seen once, in order."""
+        db, rows = some
+        found: list[str] = []
+        after = None
+        for _ in range(100):
+            page = listing.jobs(db, JobFilter(), sort, after, 9)
+            found += [item["id"] for item in page.items]
+            factories.insert_jobs(db, _some_rows(3))
+            after = page.next_key
+            if after is None or set(found) >= {row["id"] for row in rows}:
+                break
+
+        assert len(set(found)) == len(found)
+        old = {row["id"] for row in rows}
+        assert [job_id for job_id in found if job_id in old] == expected(rows, sort)
+
+    def test_a_job_that_goes_between_two_pages_disturbs_nothing(self, some: tuple[Database, Rows]) -> None:
+        """Even the one that the next page starts after."""
+        db, rows = some
+        page = listing.jobs(db, JobFilter(), limit=10)
+        last = page.items[-1]["id"]
+
+        db.write(lambda connection: connection.execute(text("DELETE FROM jobs WHERE id = :id"), {"id": last}))
+
+        assert page.next_key is not None
+        following = listing.jobs(db, JobFilter(), after=page.next_key, limit=10)
+        assert [item["id"] for item in following.items] == expected(rows, "-created_at")[10:20]
+
+    @pytest.mark.parametrize("sort", ["", "-", "name", "--created_at", "created_at desc", "spec"])
+    def test_an_order_that_there_is_not(self, sqlite_database: Database, sort: str) -> None:
+        """The error lists those that there are."""
+        with pytest.raises(InvalidQuery, match="best_val_accuracy"):
+            listing.jobs(sqlite_database, JobFilter(), sort)
+
+    def test_no_jobs(self, database: Database) -> None:
+        """An empty list has no next page."""
+        assert listing.jobs(database, JobFilter()) == listing.Page([], None)
+
+    def test_items_are_whole(self, database: Database) -> None:
+        """What stands in the list is what a job's own page shows."""
+        job_id = factories.succeed(database, factories.running(database, tags=["b", "a"], name="x"))
+
+        assert listing.jobs(database, JobFilter()).items == [queries.job(database, job_id)]
+
+
+FILTERS: dict[str, tuple[JobFilter, Callable[[dict[str, Any]], bool]]] = {
+    "status": (JobFilter(status=("failed",)), lambda row: row["status"] == "failed"),
+    "statuses": (JobFilter(status=("failed", "queued")), lambda row: row["status"] in {"failed", "queued"}),
+    "device kind": (JobFilter(device="cuda"), lambda row: row["device_kind"] == "cuda"),
+    "device": (JobFilter(device="cuda:1"), lambda row: row["device"] == "cuda:1"),
+    "architecture": (JobFilter(architecture_kind="layers"), lambda row: row["architecture_kind"] == "layers"),
+    "preset": (JobFilter(preset="notebook-linear"), lambda row: row["preset"] == "notebook-linear"),
+    "tag": (JobFilter(tag="emoji 🐦"), lambda row: "emoji 🐦" in row["tags"]),
+    "name": (JobFilter(name="a"), lambda row: row["name"] == "a"),
+    "accuracy": (JobFilter(min_val_accuracy=0.8), lambda row: (row["val_accuracy"] or 0) >= 0.8),
+    "best": (JobFilter(min_best_val_accuracy=0.81), lambda row: (row["best_val_accuracy"] or 0) >= 0.81),
+    "after": (
+        JobFilter(created_after=EPOCH + dt.timedelta(seconds=9)),
+        lambda row: row["created_at"] >= EPOCH + dt.timedelta(seconds=9),
+    ),
+    "before": (
+        JobFilter(created_before=EPOCH + dt.timedelta(seconds=9)),
+        lambda row: row["created_at"] < EPOCH + dt.timedelta(seconds=9),
+    ),
+    "config": (JobFilter(config_hash=f"{3:064x}"), lambda row: row["config_hash"] == f"{3:064x}"),
+    "several": (
+        JobFilter(status=("failed", "succeeded"), architecture_kind="mlp", tag="common", min_val_accuracy=0.5),
+        lambda row: (
+            row["status"] in {"failed", "succeeded"}
+            and row["architecture_kind"] == "mlp"
+            and "common" in row["tags"]
+            and (row["val_accuracy"] or 0) >= 0.5
+        ),
+    ),
+    "nothing": (JobFilter(tag="nobody has this"), lambda _row: False),
+    "odd text": (JobFilter(tag="nul \x00 and half \ud800 a pair"), lambda _row: False),
+}
+
+
+class TestFilters:
+    @pytest.mark.parametrize("name", FILTERS)
+    @pytest.mark.parametrize("sort", ["-created_at", "-val_accuracy", "finished_at"])
+    def test_exactly_those_that_match(self, some: tuple[Database, Rows], name: str, sort: str) -> None:
+        """In whatever order."""
+        db, rows = some
+        wanted, matches = FILTERS[name]
+
+        assert walk(db, wanted, sort) == expected([row for row in rows if matches(row)], sort)
+
+
+def plans(db: Database, wanted: JobFilter, sort: str = "-created_at", after: listing.Key | None = None) -> str:
+    """How the database goes about the first statement of a page."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        listing.jobs(db, wanted, sort, after)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    statement, parameters = next(pair for pair in statements if "FROM jobs" in pair[0])
+    explain = "EXPLAIN QUERY PLAN " if db.is_sqlite else "EXPLAIN "
+    with db.read() as connection:
+        rows = connection.exec_driver_sql(explain + statement, parameters).all()
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+class TestIndexes:
+    @pytest.mark.parametrize(
+        "wanted,sort,index",
+        [
+            (JobFilter(), "-created_at", "ix_jobs_created"),
+            (JobFilter(), "created_at", "ix_jobs_created"),
+            (JobFilter(), "-val_accuracy", "ix_jobs_val_accuracy"),
+            (JobFilter(), "-best_val_accuracy", "ix_jobs_best_val_accuracy"),
+            (JobFilter(), "-finished_at", "ix_jobs_finished"),
+            (JobFilter(architecture_kind="mlp"), "-val_accuracy", "ix_jobs_kind_val_accuracy"),
+            (JobFilter(architecture_kind="mlp", min_val_accuracy=0.8), "-val_accuracy", "ix_jobs_kind_val_accuracy"),
+            (JobFilter(status=("running",)), "-created_at", "ix_jobs_"),
+            (JobFilter(config_hash=f"{3:064x}"), "-created_at", "ix_jobs_"),
+        ],
+        ids=["newest", "oldest", "accuracy", "best", "finished", "kind", "kind and accuracy", "running", "config"],
+    )
+    def test_common_pages_read_an_index_in_order(
+        self, large: Database, wanted: JobFilter, sort: str, index: str
+    ) -> None:
+        """Neither a scan of the table nor a sort of everything."""
+        plan = plans(large, wanted, sort)
+
+        assert index in plan
+        assert "USE TEMP B-TREE" not in plan
+        assert "Seq Scan" not in plan
+        assert "Sort" not in plan or "Incremental Sort" in plan
+
+    @pytest.mark.parametrize("tag", ["rare", "common"])
+    def test_a_tag_is_looked_up(self, large: Database, tag: str) -> None:
+        """In the tags' own index, however many jobs have it."""
+        plan = plans(large, JobFilter(tag=tag))
+
+        assert "job_tags" in plan
+        assert "Seq Scan on job_tags" not in plan
+        assert "SCAN job_tags" not in plan
+
+    def test_a_deep_page_begins_in_the_index(self, large: Database) -> None:
+        """Where the last one ended: nothing before it is read."""
+        after = (EPOCH + dt.timedelta(seconds=100), "0")
+
+        plan = plans(large, JobFilter(), after=after)
+
+        assert "ix_jobs_created" in plan
+        assert "created_at,id)<" in plan.replace(" ", "") or "ROW(created_at,(id)::text)<" in plan.replace(" ", "")
+
+    def test_a_rare_tag_is_found_to_the_end(self, large: Database) -> None:
+        """Among ten thousand jobs."""
+        assert len(walk(large, JobFilter(tag="rare"), "-val_accuracy")) == 10

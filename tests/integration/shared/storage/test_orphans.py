@@ -1,0 +1,197 @@
+"""Files that no row names: found and deleted, and nothing else; on both databases, in a folder and on S3."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from shared.database.engine import Database
+from shared.errors import StorageUnavailable
+from shared.jobs import attempts
+from shared.jobs.attempts import Claim
+from shared.storage import orphans
+from shared.storage.orphans import OrphanCollector
+from shared.storage.store import Storage
+from tests.support import factories
+from tests.support.factories import CANCELLED, LOST, RELEASED
+
+
+@pytest.fixture(params=["folder", "s3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """An empty one."""
+    return Storage(str(tmp_path / "a") if request.param == "folder" else request.getfixturevalue("s3_url"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Storage:
+    """An empty folder."""
+    return Storage(str(tmp_path / "a"))
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if everything had ended a while ago."""
+    monkeypatch.setattr(orphans, "SETTLE_SECONDS", -5.0)
+    monkeypatch.setattr(orphans, "PAUSE_SECONDS", 0.0)
+
+
+def _put(storage: Storage, *paths: str) -> list[str]:
+    for path in paths:
+        storage.put(path, b"x")
+    return sorted(paths)
+
+
+def _files(storage: Storage) -> list[str]:
+    found: list[str] = []
+    while page := storage.page(found[-1] if found else "", 1000):
+        found += page
+    return sorted(path for path in found if not path.startswith("."))
+
+
+def _written_by(claim: Claim) -> list[str]:
+    """Every kind of file that an attempt may be killed over."""
+    job, number = claim.job_id, claim.attempt
+    return [
+        f"{job}/{number}/best.safetensors",
+        f"{job}/{number}/last.safetensors.{uuid4().hex}.part",
+        f"{job}/checkpoints/{number}-3-0.ckpt",
+        f"{job}/checkpoints/{number}-3-4.ckpt.{uuid4().hex}.part",
+    ]
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("ending", [LOST, RELEASED, CANCELLED], ids=lambda ending: ending.outcome)
+def test_what_an_ended_attempt_left_is_deleted(database: Database, storage: Storage, ending: Any) -> None:
+    """However it ended: it can name nothing any more."""
+    claim = factories.running(database)
+    _put(storage, *_written_by(claim))
+    attempts.end(database, claim, ending)
+    assert OrphanCollector(database, storage).run_round() == 4
+    assert _files(storage) == []
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_a_running_attempt_writes_is_left_alone(database: Database, storage: Storage) -> None:
+    """It is about to be named; what its predecessor left goes."""
+    first = factories.running(database)
+    _put(storage, *_written_by(first))
+    attempts.end(database, first, LOST)
+    second = factories.claim(database, first.job_id)
+    kept = _put(storage, *_written_by(second))
+    assert OrphanCollector(database, storage).run_round() == 4
+    assert _files(storage) == kept
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_a_row_names_stays(database: Database, folder: Storage) -> None:
+    """The artifacts of a finished job, and the checkpoints that a queued one goes on from, by whichever attempt."""
+    finished, released = factories.running(database), factories.running(database)
+    artifact = f"{finished.job_id}/1/best.safetensors"
+    rows = [factories.artifact(path=artifact)]
+    attempts.succeed(
+        database,
+        finished,
+        epochs=[factories.epoch_row(1)],
+        best=factories.best(),
+        exact=True,
+        evaluations=[],
+        artifacts=rows,
+    )
+    checkpoints = [f"{released.job_id}/checkpoints/1-{epoch}-0.ckpt" for epoch in (3, 2)]
+    entries = [{"path": path, "epoch": 1, "batches": 0} for path in checkpoints]
+    attempts.record_checkpoint(database, released, {"entries": entries})
+    attempts.end(database, released, RELEASED)
+    kept = _put(folder, artifact, *checkpoints)
+    _put(folder, f"{finished.job_id}/checkpoints/1-1-0.ckpt", f"{released.job_id}/checkpoints/1-1-0.ckpt")
+    assert OrphanCollector(database, folder).run_round() == 2
+    assert _files(folder) == kept
+
+
+@pytest.mark.usefixtures("settled")
+def test_what_this_database_does_not_know_stays(database: Database, folder: Storage) -> None:
+    """Another installation may use the same place, or the database may have been restored from a backup."""
+    claim = factories.running(database)
+    attempts.end(database, claim, CANCELLED)
+    kept = _put(
+        folder,
+        f"{uuid4()}/1/best.safetensors",
+        f"{claim.job_id}/2/best.safetensors",
+        f"{claim.job_id}/checkpoints/2-1-0.ckpt",
+        f"{claim.job_id}/notes.txt",
+        "README",
+        "somebody/elses",
+    )
+    assert OrphanCollector(database, folder).run_round() == 0
+    assert _files(folder) == kept
+
+
+def test_an_attempt_that_has_just_ended_may_delete_its_own(database: Database, folder: Storage) -> None:
+    """By the database's clock."""
+    claim = factories.running(database)
+    kept = _put(folder, *_written_by(claim))
+    attempts.end(database, claim, LOST)
+    assert OrphanCollector(database, folder).run_round(lambda _: False) == 0
+    assert _files(folder) == kept
+
+
+def test_a_probe_that_was_left_behind_is_deleted_after_a_day(
+    database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one that is just being made."""
+    _put(storage, f"probe-{uuid4().hex}", f"probe-{uuid4().hex}.{uuid4().hex}.part")
+    assert OrphanCollector(database, storage).run_round() == 0
+    monkeypatch.setattr(orphans, "_PROBE_SECONDS", -86_400.0)
+    assert OrphanCollector(database, storage).run_round() == 2
+
+
+@pytest.mark.usefixtures("settled")
+def test_the_work_comes_in_pages(database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is one listing and one look at the database, with a pause after it, in which a stop ends the round."""
+    monkeypatch.setattr(orphans, "PAGE_FILES", 4)
+    for _ in range(3):
+        claim = factories.running(database)
+        _put(storage, *_written_by(claim))
+        attempts.end(database, claim, LOST)
+    pauses: list[float] = []
+
+    def stop(seconds: float) -> bool:
+        pauses.append(seconds)
+        return len(pauses) == 2
+
+    assert OrphanCollector(database, storage).run_round(stop) == 8
+    assert len(pauses) == 2
+    assert OrphanCollector(database, storage).run_round() == 4
+    assert _files(storage) == []
+
+
+class TestTurn:
+    def test_one_process_makes_a_round_an_hour(self, database: Database, folder: Storage) -> None:
+        """Whichever comes first, also where it dies in it."""
+        first, second = OrphanCollector(database, folder), OrphanCollector(database, folder)
+        assert [first._take_turn(), second._take_turn(), first._take_turn()] == [True, False, False]
+
+    def test_the_next_one_is_due_when_the_hour_is_over(
+        self, database: Database, folder: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By the database's clock."""
+        monkeypatch.setattr(orphans, "ROUND_SECONDS", -1.0)
+        assert [OrphanCollector(database, folder)._take_turn() for _ in range(2)] == [True, True]
+
+    def test_a_storage_that_does_not_answer_ends_the_round_and_not_the_thread(
+        self, database: Database, folder: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Nor does a bug: the next round may succeed."""
+        faults: list[Exception] = [StorageUnavailable("503 SlowDown"), ZeroDivisionError("a bug")]
+
+        def fail(*_: object) -> list[str]:
+            raise faults.pop(0)
+
+        monkeypatch.setattr(folder, "page", fail)
+        monkeypatch.setattr(orphans, "ROUND_SECONDS", -1.0)
+        with caplog.at_level(logging.WARNING):
+            OrphanCollector(database, folder).run_until(lambda _: not faults)
+        assert [record.message for record in caplog.records] == ["orphans_not_collected", "orphans_crashed"]

@@ -1,0 +1,120 @@
+"""The demo over a service that is there already."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flightline.cli.demo
+from flightline.client.watch_many import Following
+from flightline.errors import StackError
+from tests.support.http_answers import CATALOG
+from tests.support.http_service import FakeService
+from tests.unit.flightline.conftest import Run
+
+
+@pytest.fixture(autouse=True)
+def stack(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The fake service in the place of a stack, and what became of that stack."""
+    states: list[str] = []
+
+    @contextmanager
+    def fake(_home: Path, _workers: str | None) -> Iterator[str]:
+        states.append("up")
+        try:
+            yield service.url
+        finally:
+            states.append("down")
+
+    monkeypatch.setattr(flightline.cli.demo, "_stack", fake)
+    return states
+
+
+def submitted(service: FakeService) -> list[dict[str, Any]]:
+    """What was submitted, in order."""
+    return [json.loads(body) for method, path, body in service.requests if (method, path) == ("POST", "/v1/jobs")]
+
+
+def test_three_networks_on_real_images(run: Run, service: FakeService, stack: list[str]) -> None:
+    """The three presets are trained on CIFAR-2, and stand in one table with the notebook's figures."""
+    outcome = run("demo", "--epochs", "2")
+    assert (outcome.code, stack) == (0, ["up", "down"])
+    sent = submitted(service)
+    assert {job["preset"] for job in sent} == {"notebook-linear", "notebook-tapered", "notebook-tapered-logits"}
+    assert all((job["dataset"], job["training"]) == ("cifar2", {"epochs": 2}) for job in sent)
+    table = outcome.out[outcome.out.index("NETWORK") :]
+    assert "notebook-linear                 3,737,474   2       0.5000      0.6000    81.0 %      83.0 %  1 m" in table
+    assert "about 80 %" in table
+    assert "about 83 %" in table
+    assert "NO REAL IMAGES" not in outcome.err
+
+
+BROKEN = {"name": "cifar10", "classes": ["airplane", "bird"], "ready": False, "source": "torchvision"}
+
+
+@pytest.mark.parametrize("held", [[], [BROKEN]])
+def test_the_drawn_set_only_when_nothing_else_is_there(
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch, held: list[dict[str, Any]]
+) -> None:
+    """Without real images, or with a broken copy alone, the demo takes `synthetic` and says so loudly."""
+    items = [item | {"held": held} for item in CATALOG["/v1/datasets"]["items"]]
+    monkeypatch.setitem(CATALOG, "/v1/datasets", {"items": items, "next_cursor": None})
+    outcome = run("demo", "--epochs", "1")
+    assert outcome.code == 0
+    assert outcome.err.startswith("NO REAL IMAGES FOUND")
+    assert all(job["dataset"] == "synthetic" for job in submitted(service))
+
+
+def test_ctrl_c_cancels_the_demos_jobs(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted demo leaves no jobs behind that would run the next time."""
+
+    def interrupted(_: Following) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Following, "__next__", interrupted)
+    assert run("demo", "--epochs", "100000").code == 130
+    assert {job["status"] for job in service.jobs.values()} == {"cancelled"}
+
+
+def test_a_failed_job_fails_the_demo(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that did not succeed is named with its reason, and the exit code is 1."""
+    add = service.add
+    error = {"code": "dataset_corrupt", "detail": "A file is cut short."}
+    monkeypatch.setattr(service, "add", lambda **fields: add(status="failed", **fields | {"error": error}))
+    outcome = run("demo", "--epochs", "1")
+    assert (outcome.code, "A file is cut short." in outcome.err) == (1, True)
+
+
+def test_a_variable_called_epochs_is_somebody_elses(
+    run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many a shell has one; `make demo` passes on what its command line says."""
+    monkeypatch.setenv("EPOCHS", "3")
+    assert run("demo").code == 0
+    assert submitted(service)[0]["training"] == {"epochs": 20}
+
+
+@pytest.mark.parametrize(
+    "log, reason",
+    [
+        (
+            "stack: loading …\nError: Flightline already runs in /x.\nUse it.\n",
+            "Flightline already runs in /x.\nUse it.",
+        ),
+        ("stack: loading …\nKilled\n", "The stack did not start. LOG ends with:\nstack: loading …\nKilled"),
+    ],
+)
+def test_why_a_stack_did_not_start(tmp_path: Path, log: str, reason: str) -> None:
+    """Its own error alone, where there is one; else where to look."""
+    path = tmp_path / "demo.log"
+    path.write_text(log)
+    process = subprocess.Popen(["true"], stdout=subprocess.PIPE, text=True)
+    with process, pytest.raises(StackError) as caught:
+        flightline.cli.demo._address(process, path)
+    assert caught.value.detail == reason.replace("LOG", str(path))

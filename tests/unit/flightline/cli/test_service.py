@@ -1,0 +1,54 @@
+"""The commands that run or keep the service itself: what they need, and what they become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.flightline.conftest import Run
+
+
+@pytest.mark.parametrize("command", [["up"], ["worker"], ["api"], ["migrate"], ["backup", "x"], ["restore", "x"]])
+def test_a_plain_installation_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    """Where only the client is installed, the service's commands say what to install."""
+    monkeypatch.setattr("flightline.cli.commands.service.find_spec", lambda _: None)
+    outcome = run(*command)
+    assert (outcome.code, "pip install 'flightline-train[" in outcome.err) == (5, True)
+
+
+def test_migrate(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The database is made in the home, and made up to date again without harm."""
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path / "home"))
+    assert run("migrate", "--json").json == {"database": f"sqlite:///{tmp_path}/home/flightline.db"}
+    assert run("migrate").out.endswith("flightline.db is up to date.\n")
+
+
+@pytest.mark.parametrize(
+    "command,module",
+    [(["worker", "--device", "cuda:1"], ["worker", "--device", "cuda:1"]), (["api"], ["gunicorn", "--config"])],
+)
+def test_worker_and_api_become_their_program(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str], module: list[str]
+) -> None:
+    """The command is replaced by the program, in an environment where Python finds it."""
+    ran: list[Any] = []
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
+    monkeypatch.setattr("os.execve", lambda *arguments: ran.append(arguments))
+    assert run(*command).code == 0
+    _, arguments, environment = ran[0]
+    assert arguments[1 : len(module) + 2] == ["-m", *module]
+    assert (environment["FLIGHTLINE_HOME"], environment["PYTHONSAFEPATH"]) == (str(tmp_path), "1")
+
+
+def test_backup_and_restore(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Into one file, and out of it into another home; both say how much it was."""
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path / "old"))
+    assert run("migrate").code == 0
+    target = str(tmp_path / "all.tar")
+    assert "Backed up to" in run("backup", target).out
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path / "new"))
+    assert run("restore", target, "--json").json["jobs"] == 0
+    assert "--replace" in run("restore", target).err
+    assert ": 0 jobs, 0 files of artifacts." in " ".join(run("restore", target, "--replace").out.split())

@@ -1,0 +1,75 @@
+"""The two names of what a job asks for."""
+
+from typing import Any
+
+import pytest
+
+from shared.jobspec import Caps, Submission, parse_spec
+
+TAPERED: dict[str, Any] = {"preset": "notebook-tapered"}
+
+
+def parse(document: dict[str, Any]) -> Submission:
+    """Checks a document under the default caps."""
+    return parse_spec(document, Caps())
+
+
+def test_hashes_never_change() -> None:
+    """The hashes of version 1 are fixed: stored jobs are found by them."""
+    submission = parse({**TAPERED, "training": {"seed": 3}})
+    assert submission.spec_hash == "dac8c233b23004a1e0598b5ffe2faaa9e91e44ff1af392c14f63589d99adb995"
+    assert submission.config_hash == "5c7eed8c346f4c3a55a6bcea419103bbf60dbed5ae69bd8b5a86b09adc03c18a"
+
+
+def test_fields_added_later_change_no_hash() -> None:
+    """A recipe from before its parts had more fields keeps its hash: their defaults are left out, inside lists too."""
+    recipe = {"schedule": {"kind": "cosine"}, "augment": [{"kind": "crop"}, {"kind": "flip"}], "weight_average": None}
+    submission = parse({**TAPERED, "training": recipe})
+    assert submission.spec_hash == "f36c05151bfc598059823727d5dfa6bf1e668e14aa3996d91eed9a1133cdf866"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"name": "other", "tags": ["x"], "priority": 9},
+        {"limits": {"timeout_seconds": 60}, "resources": {"device": "cuda", "threads": 2}},
+        {"training": {"engine": "reference"}},
+        {"training": {"optimizer": {"lr": 0.01, "momentum": 0}}},
+        {"dataset": "cifar2"},
+        {"architecture": "notebook-tapered"},
+    ],
+)
+def test_labels_and_defaults_change_nothing(same: dict[str, Any]) -> None:
+    """Labels, where it runs, its engine, and defaults written out leave both hashes as they are."""
+    first, second = parse(TAPERED), parse({**TAPERED, **same})
+    assert (first.spec_hash, first.config_hash) == (second.spec_hash, second.config_hash)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"training": {"optimizer": {"lr": 0.011}}},
+        {"training": {"optimizer": {"kind": "adam"}}},
+        {"training": {"early_stopping": {}}},
+        {"training": {"augment": [{"kind": "flip"}]}},
+        {"training": {"augment": [{"kind": "cutout"}]}},
+        {"training": {"schedule": {"kind": "one_cycle"}}},
+        {"training": {"weight_average": {"kind": "ema"}}},
+        {"architecture": {"output": "logits"}},
+        {"dataset": {"classes": ["bird", "airplane"]}},
+        {"dataset": "synthetic"},
+        {"dataset": {"train_per_class": 100}},
+    ],
+)
+def test_what_changes_the_result_changes_the_hash(other: dict[str, Any]) -> None:
+    """Another recipe, network or data has other hashes."""
+    first, second = parse(TAPERED), parse({**TAPERED, **other})
+    assert first.spec_hash != second.spec_hash
+    assert first.config_hash != second.config_hash
+
+
+def test_repetitions_share_their_config_hash() -> None:
+    """Seeds differ in spec_hash alone; the default seed too."""
+    zero, one, two = (parse({**TAPERED, "training": {"seed": seed}}) for seed in (0, 1, 2))
+    assert len({zero.spec_hash, one.spec_hash, two.spec_hash}) == 3
+    assert {zero.config_hash, one.config_hash, two.config_hash} == {parse(TAPERED).config_hash}

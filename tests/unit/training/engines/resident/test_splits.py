@@ -1,0 +1,81 @@
+"""Resident splits give the reference loader's batches, bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.unit.training.tiny import CPU, DATASET, tiny_data, tiny_plan
+from worker.training.data.loader import Loader, normalizer
+from worker.training.engines.resident.splits import ResidentTraining, ResidentValidation
+from worker.training.plan import AugmentPlan, Normalization
+
+FLIP, CUTOUT = AugmentPlan("flip"), AugmentPlan("cutout", size=9)
+DATA = tiny_data(train=300, val=260)  # more than is normalised, or validated, at a time
+
+
+def as_they_are(images: Tensor) -> Tensor:
+    """Keep images in the form in which they come."""
+    return images
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """Keep them as (N, H, W, C)."""
+    return images.permute(0, 2, 3, 1).contiguous()
+
+
+@pytest.mark.parametrize(
+    "augment",
+    [(), (FLIP, AugmentPlan("crop", padding=2)), (FLIP, AugmentPlan("crop", padding_mode="reflect"), CUTOUT)],
+    ids=["plain", "augmented", "all of it"],
+)
+@pytest.mark.parametrize("normalize", ["published", "computed", "none"])
+def test_rows_are_the_loaders_batches(normalize: Normalization, augment: tuple[AugmentPlan, ...]) -> None:
+    """In whichever pieces they are asked for, over two epochs."""
+    plan = tiny_plan(dataset=dataclasses.replace(DATASET, normalize=normalize), augment=augment, batch_size=50)
+    training, loader = ResidentTraining(plan, DATA, CPU, as_they_are), Loader(plan, DATA, CPU)
+    for _ in range(2):
+        training.begin_epoch()
+        first = 0
+        for images, labels in loader.epoch():
+            rows, same_labels = training.rows(first, first + len(labels))
+            first += len(labels)
+            assert torch.equal(rows, images)
+            assert torch.equal(same_labels, labels)
+        training.draw_ahead()
+
+
+@pytest.mark.parametrize("augment", [(), (AugmentPlan("flip"),)], ids=["plain", "augmented"])
+def test_rows_keep_the_form_that_was_asked_for(augment: tuple[AugmentPlan, ...]) -> None:
+    """Picking some leaves the channels last, and so does augmenting."""
+    plan = tiny_plan(augment=augment)
+    training = ResidentTraining(plan, DATA, CPU, channels_last)
+    training.begin_epoch()
+    rows, _ = training.rows(0, 40)
+    (images, _), *_ = Loader(plan, DATA, CPU).epoch()
+    assert rows.is_contiguous()
+    assert torch.equal(rows.permute(0, 3, 1, 2), images)
+    assert training.first(3)[0].shape == (3, 32, 32, 3)
+
+
+def test_a_state_holds_while_the_next_epoch_is_drawn_already() -> None:
+    """What is drawn ahead does not count: the state stays that of the running epoch's start."""
+    training, other = (ResidentTraining(tiny_plan(), DATA, CPU, as_they_are) for _ in range(2))
+    training.begin_epoch()
+    training.begin_epoch()
+    running = training.rows(0, 600)[1]
+    training.draw_ahead()
+    other.restore(training.state())
+    other.begin_epoch()
+    assert torch.equal(other.rows(0, 600)[1], running)
+
+
+def test_validation_is_whole_and_in_the_splits_order() -> None:
+    """All images, normalised, in pieces that are no larger than the reference's."""
+    plan = tiny_plan()
+    pieces = list(ResidentValidation(plan, DATA, CPU, as_they_are))
+    assert [len(piece) for piece in pieces] == [500, 20]
+    assert torch.equal(torch.cat(pieces), normalizer(plan, DATA)(DATA.val.images))

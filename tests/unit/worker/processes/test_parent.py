@@ -1,0 +1,278 @@
+"""The parent process: what it sees of its child, and what it does about it."""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from shared.database.fork_gate import GATE
+from shared.delivery.broker import Broker
+from shared.delivery.reconciler import Reconciler
+from shared.jobs import attempts, queries, workers
+from shared.jobs.status import WorkerState
+from shared.timers import Deadline, Moment
+from tests.support import factories
+from tests.support.clocks import Clock
+from tests.support.fakes import FakeBroker, FlakyDatabase
+from tests.support.servers import wait_until
+from tests.unit.worker.processes.test_child_watch import looks
+from worker.processes.child_state import Vitals
+from worker.processes.child_watch import ChildWatch
+from worker.processes.idle_watchdog import Liveness
+from worker.processes.parent import Parent
+from worker.processes.stop_flag import StopFlag
+from worker.run_job.context import Context
+
+
+class Deaths(ChildWatch):
+    """A watch that sees the deaths that a test tells it of."""
+
+    def __init__(self, vitals: Vitals) -> None:
+        super().__init__(vitals, Deadline(1000.0, longest_look=1.0))
+        self.waits: list[float] = []
+        self._coming: queue.SimpleQueue[Callable[[], Moment | None]] = queue.SimpleQueue()
+
+    def come(self, *deaths: Moment | None, then: Callable[[], object] = lambda: None) -> None:
+        """What its next waits find, None for nothing; what happens in the one after these."""
+        for death in deaths:
+            self._coming.put(partial(_found, death))
+        self._coming.put(partial(_found, None, then))
+
+    def close(self, parent: Parent) -> None:
+        """Close the parent in the wait after those."""
+        self._coming.put(partial(_found, None, parent._closed.set))
+
+    def wait_for_death(self, closed: threading.Event, seconds: float = math.inf) -> Moment | None:
+        """The next that the test has said."""
+        self.waits.append(seconds)
+        while not closed.is_set():
+            try:
+                return self._coming.get(timeout=0.01)()
+            except queue.Empty:
+                continue
+        return None
+
+
+def _found(death: Moment | None, then: Callable[[], object] = lambda: None) -> Moment | None:
+    then()
+    return death
+
+
+class TestParent:
+    @pytest.fixture
+    def deaths(self, context: Context) -> Deaths:
+        """What the parent's watch sees."""
+        return Deaths(context.vitals)
+
+    @pytest.fixture
+    def parent(self, context: Context, deaths: Deaths) -> Parent:
+        """One whose threads do not run; Redis is a list."""
+        assert isinstance(context.stop, StopFlag)
+        return Parent(
+            context.settings.model_copy(update={"reconcile_seconds": 0.01}),
+            context.identity,
+            context.stop,
+            db=context.db,
+            broker=context.broker,
+            reconciler=Reconciler(context.db, context.broker, context.settings.lease_seconds),
+            watch=deaths,
+            liveness=Liveness(context.vitals, seconds=0.5),
+        )
+
+    def test_the_real_parts(self, context: Context) -> None:
+        """The reconciler has a database to itself, and a fork closes that one, too."""
+        assert isinstance(context.stop, StopFlag)
+        parent = Parent.build(context.settings, context.identity, context.stop, context.vitals)
+        own = parent._reconciler._db
+        assert own is not parent._db
+        for db in (parent._db, own):
+            db.ping()
+        GATE.shut()
+        GATE.open()
+        assert [db.engine.pool.checkedin() for db in (parent._db, own)] == [0, 0]  # type: ignore[attr-defined]
+
+    def test_a_fork_waits_for_redis_in_the_middle_of_a_pass(
+        self, parent: Parent, context: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No lock of Redis' library is copied while it is taken; the rest of the pass comes after the fork."""
+        begun, go_on = threading.Event(), threading.Event()
+        order: list[str] = []
+        broker = Broker("unix:///none")
+
+        def execute(_pipeline: object) -> list[int]:
+            begun.set()
+            go_on.wait()
+            order.append("Redis")
+            return [0] * 30
+
+        monkeypatch.setattr("redis.client.Pipeline.execute", execute)
+        parent._broker = broker
+        monkeypatch.setattr(parent._liveness, "messages_wait", lambda _: order.append("pass"))
+
+        def fork() -> None:
+            GATE.shut()
+            order.append("fork")
+            GATE.open()
+
+        threads = [threading.Thread(target=parent._look_after), threading.Thread(target=fork)]
+        threads[0].start()
+        begun.wait()
+        threads[1].start()
+        wait_until(lambda: GATE._closing, "the fork's wait")
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        assert set(order) == {"Redis", "fork", "pass"}
+        assert order[0] == "Redis"
+        broker.close()
+
+    def test_what_a_dead_child_was_at_is_queued_and_published(
+        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase
+    ) -> None:
+        """As soon as the database is back, where it was away at first; the watch goes on meanwhile."""
+        job_id = factories.running(db, context.identity.id).job_id
+        other = factories.running(db, "another").job_id
+        db.away = True
+        deaths.come(Moment.now(), None, None, then=lambda: setattr(db, "away", False))
+        deaths.close(parent)
+        parent._watch_deaths()
+        (attempt,) = queries.attempts(db, job_id)
+        assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "worker_lost")
+        assert queries.job(db, other)["status"] == "running"
+        assert isinstance(context.broker, FakeBroker)
+        assert [message[0] for message in context.broker.messages] == [job_id]
+        assert deaths.waits == [math.inf, 0.01, 0.01, 0.01, math.inf]
+
+    def test_a_death_is_dealt_with_while_the_reconciler_is_busy(
+        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Publishing ten thousand jobs again takes seconds, a database that stands still holds it up for longer."""
+        job_id = factories.running(db, context.identity.id).job_id
+        busy, go_on = threading.Event(), threading.Event()
+
+        def pass_slowly() -> None:
+            busy.set()
+            go_on.wait()
+
+        monkeypatch.setattr(parent._reconciler, "run_once", pass_slowly)
+        parent.start()
+        try:
+            assert busy.wait(30.0)
+            deaths.come(Moment.now())
+            wait_until(lambda: queries.job(db, job_id)["status"] == "queued", "the job being queued again")
+            assert not go_on.is_set()
+        finally:
+            parent._closed.set()
+            go_on.set()
+            for thread in parent._threads:
+                thread.join()
+
+    def test_a_bug_does_not_end_the_watch(
+        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The next death may be dealt with."""
+        job_id = factories.running(db, context.identity.id).job_id
+        crashes = [KeyError("a bug")]
+        lose = attempts.lose
+
+        def crash_once(*arguments: Any, **options: Any) -> list[str]:
+            if crashes:
+                raise crashes.pop()
+            return lose(*arguments, **options)
+
+        monkeypatch.setattr(attempts, "lose", crash_once)
+        deaths.come(Moment.now(), Moment.now())
+        deaths.close(parent)
+        parent._watch_deaths()
+        assert queries.job(db, job_id)["status"] == "queued"
+
+    def test_a_job_that_the_next_child_has_claimed_since_is_not_lost(
+        self, parent: Parent, context: Context, db: FlakyDatabase
+    ) -> None:
+        """The death may be dealt with late."""
+        job_id = factories.running(db, context.identity.id).job_id
+        now = Moment.now()
+        parent._lose(replace(now, awake=now.awake - 60.0, since_boot=now.since_boot - 60.0))
+        assert queries.job(db, job_id)["status"] == "running"
+
+    def test_a_child_that_was_killed_because_it_had_to_stop_has_released_its_job(
+        self, parent: Parent, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A stop never uses up an attempt."""
+        monkeypatch.setattr(threading.Timer, "start", lambda _: None)
+        job_id = factories.running(db, context.identity.id).job_id
+        parent.stop()
+        assert context.stop.is_set()
+        parent._lose(Moment.now())
+        assert [attempt["outcome"] for attempt in queries.attempts(db, job_id)] == ["released"]
+        assert queries.job(db, job_id)["status"] == "queued"
+
+    @pytest.mark.parametrize("failed, code", [(False, 0), (True, 1)])
+    def test_a_stop_that_the_child_was_told_of_stops_the_worker(
+        self, parent: Parent, context: Context, sigterms: list[int], failed: bool, code: int
+    ) -> None:
+        """By its own SIGTERM, or because it cannot start: it must not go on giving messages back."""
+        assert isinstance(context.stop, StopFlag)
+        (context.stop.fail if failed else context.stop.set)()
+        parent._look_after()
+        parent._look_after()
+        assert sigterms == [os.getpid()]
+        assert parent.exit_code == code
+
+    def test_a_worker_that_is_not_listed_any_more_starts_anew(
+        self, parent: Parent, context: Context, db: FlakyDatabase, sigterms: list[int]
+    ) -> None:
+        """Only its child can register, at its start."""
+        parent._look_after()
+        workers.register(db, context.identity, device_name=None, versions={}, datasets=[])
+        for _ in range(2):
+            parent._reported = -1e9
+            parent._look_after()
+        assert sigterms == []
+        (listed,) = queries.workers(db, silent_seconds=60)
+        assert listed["state"] == WorkerState.IDLE
+        workers.leave(db, context.identity.id)
+        parent._reported = -1e9
+        parent._look_after()
+        assert sigterms == [os.getpid()]
+        assert parent.exit_code == 1
+
+    def test_a_worker_that_is_passed_over_exits_for_its_supervisor(
+        self, parent: Parent, context: Context, clock: Clock
+    ) -> None:
+        """Messages of its own queues count, those of others do not."""
+        context.vitals.ready()
+        context.broker.enqueue("0192", "cuda", 5)
+        for _ in range(4):
+            parent._look_after()
+            assert looks(parent._liveness, clock, 1) == [None]
+        context.broker.enqueue("0193", "cpu", 5)
+        reasons = []
+        for _ in range(3):
+            parent._look_after()
+            reasons += looks(parent._liveness, clock, 1)
+        assert "not delivered" in str(reasons[-1])
+
+    def test_it_leaves_the_list_at_its_end(self, parent: Parent, context: Context, db: FlakyDatabase) -> None:
+        """Where the database answers; otherwise it goes all the same."""
+        workers.register(db, context.identity, device_name=None, versions={}, datasets=[])
+        parent.close()
+        assert queries.workers(db, silent_seconds=60) == []
+        db.away = True
+        parent.close()
+
+    @pytest.fixture
+    def sigterms(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """To whom the parent sent one."""
+        sent: list[int] = []
+        monkeypatch.setattr(os, "kill", lambda pid, _: sent.append(pid))
+        monkeypatch.setattr(threading.Timer, "start", lambda _: None)
+        return sent

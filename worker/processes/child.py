@@ -1,0 +1,106 @@
+"""The child process: it loads torch once, keeps decoded data between jobs, and runs one job at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+
+from shared.errors import DatabaseUnavailable
+from shared.jobs.workers import Identity
+from shared.settings import Settings
+from worker.device_pin import Device, require_usable
+from worker.errors import NoSuchDevice
+from worker.processes import memory
+from worker.processes.child_state import Vitals
+from worker.processes.stop_flag import StopFlag
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+
+
+class Child:
+    """Made in the parent before the fork; `start` and `run` are called in the child.
+
+    Args:
+        settings: the worker's settings.
+        device: what the process is pinned to.
+        identity: who the worker is.
+        stop: the shared stop flag.
+        vitals: what the parent sees of the child.
+    """
+
+    def __init__(self, settings: Settings, device: Device, identity: Identity, stop: StopFlag, vitals: Vitals) -> None:
+        self._settings = settings
+        self._device = device
+        self._identity = identity
+        self._stop = stop
+        self._vitals = vitals
+
+    def start(self) -> None:
+        """Load torch and report for work, right after the fork."""
+        self._vitals.born(os.getpid())
+        try:
+            self._build()
+        except NoSuchDevice as error:
+            self._give_up(error)
+        except Exception:
+            # Without torch, or with a device that is broken, the next child would fare no better.
+            logger.exception("child_cannot_start", extra={"device": self._device.name})
+            self._stop.fail()
+
+    def _give_up(self, error: NoSuchDevice) -> None:
+        """End the worker: whoever starts it again finds another device, or a device that works again."""
+        logger.error("device_unusable", extra={"device": self._device.name, "reason": str(error)})
+        self._stop.fail()
+
+    def _build(self) -> None:
+        from worker.run_job.context import Context
+
+        require_usable(self._device)
+        self._context = Context.build(self._settings, self._device, self._identity, self._stop, self._vitals)
+        while not self._stop.is_set():
+            try:
+                self._context.register()
+            except DatabaseUnavailable as error:
+                logger.warning("register_failed", extra={"reason": str(error)})
+                time.sleep(_RETRY_SECONDS)
+            else:
+                self._vitals.ready()
+                logger.info("worker_ready", extra={"worker": self._identity.id, "device": self._device.name})
+                return
+
+    def run(self, job_id: str, priority: int) -> None:
+        """Work on one message of this priority (0–9, 9 the most urgent).
+
+        Nothing is raised: Celery would only log it, and acknowledge all the same.
+        """
+        try:
+            # The pool's own handler, which it installs after `start`, would end the process in the middle of a step.
+            with self._stop.set_by_sigterm(), self._vitals.at_work():
+                self._run(job_id, priority)
+        except Exception:
+            # The job's lease runs out, and it is tried again; this worker goes on.
+            logger.exception("task_crashed", extra={"job": job_id})
+
+    def _check_device(self) -> None:
+        """Take no other job on a GPU that failed under this one: in this process, each would fail at once."""
+        try:
+            require_usable(self._device)
+        except NoSuchDevice as error:
+            self._give_up(error)
+
+    def _run(self, job_id: str, priority: int) -> None:
+        if not self._stop.is_set():
+            from worker.run_job import task
+
+            began = time.monotonic()
+            task.run(self._context, job_id, priority)
+            self._check_device()
+            if time.monotonic() - began > memory.LONG_SECONDS:
+                memory.give_back()
+        elif not self._stop.failed:
+            # Celery may hand out one more message while it shuts down; whoever is left may have it at once. A worker
+            # that could not start has nothing to publish with: the reconciler finds the job.
+            self._context.give_back(job_id)

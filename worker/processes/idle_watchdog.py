@@ -1,0 +1,53 @@
+"""When an idle worker is cut off without having noticed: it then exits, and its supervisor starts it anew.
+
+Two signs: the database has not answered for long; a message lies in one of the worker's queues and is not delivered to
+it (Celery's consumer has been seen to stop consuming after a reconnect, celery#8030). A worker that trains is left
+alone: its lease decides.
+"""
+
+from __future__ import annotations
+
+from shared.timers import Deadline
+from worker.processes.child_state import Vitals
+
+LOOK_SECONDS = 0.5
+"""How often `reason_to_exit` is to be asked for."""
+
+
+class Liveness:
+    """What an idle worker has been missing, and for how long.
+
+    Args:
+        vitals: what the child tells.
+        seconds: how long the same sign must last before it counts.
+    """
+
+    def __init__(self, vitals: Vitals, seconds: float) -> None:
+        self._vitals = vitals
+        self._silence = Deadline(seconds, longest_look=LOOK_SECONDS)
+        self._neglect = Deadline(seconds, longest_look=LOOK_SECONDS)
+        self._answered = False
+        self._waiting = 0
+        self._taken = 0
+
+    def database_answered(self) -> None:
+        """The database has just answered."""
+        self._answered = True
+
+    def messages_wait(self, count: int) -> None:
+        """So many messages lie in this worker's queues."""
+        self._waiting = count
+
+    def reason_to_exit(self) -> str | None:
+        """Look; what to say before exiting, if it has come to that."""
+        if self._vitals.working or self._answered:
+            self._silence.restart()
+        passed_over = self._waiting and self._vitals.idle and self._vitals.taken == self._taken
+        if not passed_over:
+            self._neglect.restart()
+        self._answered, self._taken = False, self._vitals.taken
+        if self._silence.is_over():
+            return "The database has not answered this idle worker for long."
+        if self._neglect.is_over():
+            return "Messages wait in Redis and are not delivered to this idle worker: its connection is dead."
+        return None

@@ -1,0 +1,218 @@
+"""What the parent does beside Celery: keep the worker listed, notice its child's death, reconcile, stop in time."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from typing import Self
+
+from shared.database.engine import Database
+from shared.delivery.broker import Broker
+from shared.delivery.publisher import publish_many
+from shared.delivery.reconciler import Reconciler
+from shared.errors import DatabaseUnavailable
+from shared.jobs import attempts, workers
+from shared.jobs.outcomes import Ending
+from shared.jobs.status import Outcome, Queue, WorkerState
+from shared.jobs.workers import Identity
+from shared.settings import Settings
+from shared.timers import Deadline, Moment
+from worker.processes.child_state import Vitals
+from worker.processes.child_watch import ChildWatch
+from worker.processes.idle_watchdog import LOOK_SECONDS, Liveness
+from worker.processes.stop_flag import StopFlag
+
+logger = logging.getLogger(__name__)
+
+STUCK_LEASES = 2.0
+"""A child at work that has shown no sign of life for so many leases is killed: its job is somebody else's by then."""
+_AFTER_KILL_SECONDS = 5.0
+
+
+class Parent:
+    """Threads beside Celery's own, so that none waits for what another one waits for.
+
+    One looks after the worker, one notices its child's death, one reconciles, and one notices when the worker is cut
+    off.
+
+    Args:
+        settings: the worker's settings.
+        identity: who the worker is.
+        stop: the stop flag, shared with the child.
+        db: the database.
+        broker: Redis.
+        reconciler: this process' own.
+        watch: sees to the child.
+        liveness: tells when the worker is cut off.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        identity: Identity,
+        stop: StopFlag,
+        *,
+        db: Database,
+        broker: Broker,
+        reconciler: Reconciler,
+        watch: ChildWatch,
+        liveness: Liveness,
+    ) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._stop = stop
+        self._db = db
+        self._broker = broker
+        self._reconciler = reconciler
+        self._watch = watch
+        self._liveness = liveness
+        self._stopping = threading.Event()
+        self._closed = threading.Event()
+        self._listed = False
+        self._reported = -math.inf
+        work = {
+            "parent": self._run,
+            "deaths": self._watch_deaths,
+            "reconciler": self._reconcile,
+            "liveness": self._run_liveness,
+        }
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in work.items()]
+        self.exit_code = 0
+        """What the process is to exit with once it has stopped in good order."""
+
+    @classmethod
+    def build(cls, settings: Settings, identity: Identity, stop: StopFlag, vitals: Vitals) -> Self:
+        """One of the real parts of these settings; `vitals` is what the child tells."""
+        broker = Broker(settings.broker_url)
+        stuck = Deadline(STUCK_LEASES * settings.lease_seconds, longest_look=settings.reconcile_seconds)
+        return cls(
+            settings,
+            identity,
+            stop,
+            db=Database(settings.sqlalchemy_url),
+            broker=broker,
+            reconciler=Reconciler.build(settings, broker),
+            watch=ChildWatch(vitals, stuck),
+            liveness=Liveness(vitals, settings.cut_off_seconds),
+        )
+
+    def start(self) -> None:
+        """Begin, once Celery has forked the child."""
+        for thread in self._threads:
+            if not thread.ident:
+                thread.start()
+
+    def stop(self) -> None:
+        """Ask the child to save and release its job; end everything when that takes over `stop_grace_seconds`."""
+        self._stop.set()
+        if not self._stopping.is_set():
+            self._stopping.set()
+            timer = threading.Timer(self._settings.stop_grace_seconds, self._end_all)
+            timer.daemon = True
+            timer.start()
+
+    def close(self) -> None:
+        """Take the worker off the list, at the very end, if that can be done soon."""
+        self._closed.set()
+        leaving = threading.Thread(target=self._leave, daemon=True)
+        leaving.start()
+        leaving.join(timeout=_AFTER_KILL_SECONDS)
+
+    def _leave(self) -> None:
+        for thread in self._threads:
+            if thread.ident:
+                thread.join()
+        with suppress(DatabaseUnavailable):
+            workers.leave(self._db, self._identity.id)
+
+    def _run(self) -> None:
+        while not self._closed.wait(self._settings.reconcile_seconds):
+            try:
+                self._look_after()
+            except DatabaseUnavailable as error:
+                self._watch.reprieve()
+                logger.warning("parent_waits_for_database", extra={"reason": str(error)})
+            except Exception:
+                logger.exception("parent_failed")
+
+    def _look_after(self) -> None:
+        if self._stop.is_set() and not self._stopping.is_set():
+            self._shut_down(int(self._stop.failed))
+        self._report()
+        self._liveness.database_answered()
+        self._watch.kill_if_stuck()
+        depths = self._broker.depths() or {}
+        self._liveness.messages_wait(depths.get(Queue.ANY, 0) + depths.get(Queue(self._identity.device_kind), 0))
+
+    def _watch_deaths(self) -> None:
+        """End what each dead child was at, at once; again and again where the database does not answer."""
+        died_at: Moment | None = None
+        while not self._closed.is_set():
+            patience = math.inf if died_at is None else self._settings.reconcile_seconds
+            died_at = self._watch.wait_for_death(self._closed, patience) or died_at
+            if died_at is None:
+                continue
+            try:
+                self._lose(died_at)
+                died_at = None
+            except DatabaseUnavailable as error:
+                logger.warning("death_waits_for_database", extra={"reason": str(error)})
+            except Exception:
+                # The lease runs out; the thread must not die of it.
+                logger.exception("death_not_recorded")
+                died_at = None
+
+    def _lose(self, died_at: Moment) -> None:
+        ending = Ending(
+            Outcome.LOST,
+            "worker_lost",
+            f"The process of worker {self._identity.id} died while it was training (killed, or out of memory?).",
+            retryable=True,
+        )
+        if self._stopping.is_set():
+            ending = Ending(Outcome.RELEASED, detail=f"Worker {self._identity.id} was stopped before it could save.")
+        queued = attempts.lose(self._db, self._identity.id, ending, died_at=died_at)
+        if not self._stopping.is_set():
+            logger.warning("child_died", extra={"queued_again": len(queued)})
+        publish_many(self._db, self._broker, queued)  # the reconciler does it where that fails
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        if now - self._reported < self._settings.lease_seconds / 3:
+            self._db.ping()
+            return
+        state = WorkerState.STOPPING if self._stopping.is_set() else WorkerState.IDLE
+        listed = workers.report(self._db, self._identity.id, state=state)
+        self._reported = now
+        if self._listed and not listed and not self._stopping.is_set():
+            logger.error("worker_not_listed_any_more")
+            self._shut_down(1)
+        self._listed = listed
+
+    def _reconcile(self) -> None:
+        self._reconciler.run_until(self._closed.wait, self._settings.reconcile_seconds)
+
+    def _run_liveness(self) -> None:
+        while not self._closed.wait(LOOK_SECONDS):
+            reason = self._liveness.reason_to_exit()
+            if reason and not self._stopping.is_set():
+                logger.error("worker_cut_off", extra={"reason": reason})
+                self._shut_down(1)
+
+    def _shut_down(self, exit_code: int) -> None:
+        """Have Celery stop in good order, as a supervisor's SIGTERM would."""
+        self.exit_code = exit_code
+        self.stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _end_all(self) -> None:
+        logger.warning("stop_grace_over", extra={"seconds": self._settings.stop_grace_seconds})
+        self._watch.kill()
+        # Time for the thread that sees deaths to release the child's job, and for Celery to end by itself.
+        time.sleep(_AFTER_KILL_SECONDS)
+        os._exit(1)

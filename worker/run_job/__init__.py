@@ -1,0 +1,1 @@
+"""One job in the child process: claim, lease, training, records, checkpoints, artifacts."""

@@ -1,0 +1,67 @@
+"""What a finished job keeps: weights as safetensors, and the validation scores that its figures were made of.
+
+Each file says what it is, see `worker.run_job.metadata`.
+
+Where the best epoch is the last one, its weights are one file under both names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent import futures
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from shared.errors import StorageError
+from shared.jobs.attempts import Claim
+from shared.storage.store import Storage, Stored
+from worker.run_job import metadata
+from worker.run_job.storage_access import beside
+from worker.run_job.tensors import safetensors
+from worker.training.evaluation import Evaluation
+from worker.training.results import TrainingResult
+
+LOGITS = "logits.safetensors"
+
+
+def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: str) -> list[dict[str, Any]]:
+    """Write a run's files, the attempt's number in their path.
+
+    Args:
+        storage: where to.
+        claim: whose.
+        result: the finished run.
+        keep_weights: ``best,last``, ``best``, ``last`` or ``none``.
+
+    Returns:
+        A row of `artifacts` for each file, but for its job_id and created_at.
+
+    Raises:
+        StorageUnavailable: one could not be written now; the next try writes all of them again.
+        StorageError: one cannot be written before somebody acts; none is left.
+    """
+    files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
+    files[LOGITS] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
+    writing: dict[int, Future[Stored]] = {}
+    for name, tensors in files.items():  # all of them wait for the disk together
+        if id(tensors) not in writing:
+            about = metadata.of_logits(claim, result) if name == LOGITS else metadata.of_weights(claim, result, tensors)
+            put = partial(storage.put, f"{claim.job_id}/{claim.attempt}/{name}", *safetensors(tensors, about))
+            writing[id(tensors)] = beside(put)
+    futures.wait(writing.values())
+    try:
+        stored = {key: future.result() for key, future in writing.items()}
+    except StorageError:
+        storage.delete(future.result().path for future in writing.values() if future.exception() is None)
+        raise
+    return [{"name": name, **dataclasses.asdict(stored[id(tensors)])} for name, tensors in files.items()]
+
+
+def evaluation_rows(result: TrainingResult) -> list[dict[str, Any]]:
+    """A row of `evaluations` for the best and for the last weights, but for its job_id."""
+    return [_row(weights, result.epoch_of[weights], one) for weights, one in result.evaluations.items()]
+
+
+def _row(weights: str, epoch: int, evaluation: Evaluation) -> dict[str, Any]:
+    return {"weights": weights, "epoch": epoch, **dataclasses.asdict(evaluation)}

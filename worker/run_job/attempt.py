@@ -1,0 +1,187 @@
+"""One attempt at a job, from its data to its recorded result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent import futures
+from typing import TypeVar
+
+import torch
+
+from shared.errors import DatabaseUnavailable
+from shared.jobs import attempts
+from shared.jobs.attempts import Claim
+from worker.run_job import artifacts, checkpoint_store
+from worker.run_job.checkpoint_store import CheckpointStore
+from worker.run_job.context import Context
+from worker.run_job.lease import Lease
+from worker.run_job.recorder import Recorder
+from worker.run_job.storage_access import StorageAccess, tidy
+from worker.training import engines
+from worker.training.data import LoadedDataset, load, statistics
+from worker.training.device import environment
+from worker.training.errors import CheckpointUnwritable, LeaseLost
+from worker.training.plan import TrainingPlan, plan_from_spec
+from worker.training.results import TrainingResult
+from worker.training.state.checkpoints import Checkpointing, State, origin_of
+from worker.training.trainer import train
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 0.5
+_LISTEN_SECONDS = 0.1
+
+
+def insist(lease: Lease, write: Callable[[], T]) -> T:
+    """Repeat a write until the database takes it; a run of hours must not fail because of a restart.
+
+    Raises:
+        LeaseLost: meanwhile the job has become somebody else's.
+    """
+    while True:
+        try:
+            return write()
+        except DatabaseUnavailable as error:
+            logger.warning("write_repeated", extra={"reason": str(error)})
+            lease.wait(_RETRY_SECONDS)
+
+
+class Attempt:
+    """What one claim is worked on with.
+
+    Args:
+        context: the worker's parts.
+        claim: the job.
+        lease: its lease, entered.
+        recorder: takes epochs and log lines.
+    """
+
+    def __init__(self, context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> None:
+        self._context = context
+        self._claim = claim
+        self._lease = lease
+        self._recorder = recorder
+        self._access = StorageAccess(lease, recorder, context.settings.stop_grace_seconds)
+        self._store = CheckpointStore(context.db, context.storage, self._access, claim)
+        self._device = torch.device(context.device.torch_name)
+
+    def run(self) -> None:
+        """Train, evaluate, keep and record.
+
+        Raises:
+            TrainingError, FlightlineError: it cannot be done.
+            JobInterrupted: it is to end here.
+        """
+        context, claim = self._context, self._claim
+        plan = plan_from_spec(claim.spec)
+        self._recorder.add_line("INFO", f"Attempt {claim.attempt} on {context.device.name} by {context.identity.id}")
+        data = self._load(plan)
+        state = self._resume(plan, data)
+        result = train(
+            plan,
+            data,
+            self._device,
+            on_epoch=self._recorder.add_epoch,
+            check=self._check,
+            resume=state,
+            checkpoints=Checkpointing(self._save, context.settings.checkpoint_seconds),
+        )
+        self._finish(result)
+
+    def _check(self) -> None:
+        self._lease.check()
+        self._recorder.flush_if_due()
+
+    def _save(self, state: State) -> None:
+        """Keep a state, once every epoch before it is recorded: a run that goes on from it reports none of them again.
+
+        Raises:
+            CheckpointUnwritable, LeaseLost: as `CheckpointStore.save`.
+        """
+        try:
+            self._recorder.flush()
+        except DatabaseUnavailable as error:
+            raise CheckpointUnwritable(str(error)) from error
+        self._store.save(state)
+
+    def _load(self, plan: TrainingPlan) -> LoadedDataset:
+        settings = self._context.settings
+        places = settings.datasets_dir, settings.cache_dir, settings.allow_download
+        loading = self._context.loader.submit(lambda: load(plan.dataset, *places))
+        try:
+            while not futures.wait([loading], _LISTEN_SECONDS).done:
+                self._lease.listen()
+        finally:
+            loading.cancel()
+        data = loading.result()
+        self._context.report_loaded(statistics(data))
+        images = f"{len(data.train):,} training and {len(data.val):,} validation images"
+        self._recorder.add_line("INFO", f"Data set {data.name} ({data.source}): {images}, {data.fingerprint[:12]}")
+        return data
+
+    def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
+        """The state to go on from, once SQL knows where this attempt runs and with which epoch it begins."""
+        engine = engines.choose(plan.engine, plan, self._device).name
+        about = environment(plan, data.fingerprint, self._device, engine)
+        state, exact = self._store.latest(
+            origin_of(plan, about),
+            lambda line: self._recorder.add_line("WARNING", line),
+            adopts=lambda name: engines.may_go_on(name, plan, self._device),
+        )
+        if state is not None:
+            engine = str(state.origin["engine"])
+            about = {**about, "engine": engine}
+        first = 1 if state is None else state.epoch
+        if state is not None:
+            self._recorder.add_line("INFO", f"Resumed in epoch {state.epoch} after {state.batches} batches")
+        self._recorder.best = insist(
+            self._lease, lambda: attempts.best_before(self._context.db, self._claim.job_id, first)
+        )
+        self._require(
+            insist(
+                self._lease,
+                lambda: attempts.record_environment(
+                    self._context.db,
+                    self._claim,
+                    about,
+                    engine=engine,
+                    exact=exact and (state is None or bool(state.content["exact"])),
+                    first_epoch=first if self._claim.attempt > 1 else None,
+                    from_checkpoint=state is not None,
+                ),
+            )
+        )
+        return state
+
+    def _finish(self, result: TrainingResult) -> None:
+        context, claim, recorder = self._context, self._claim, self._recorder
+        keep = context.settings.keep_weights
+        rows = self._access.store(lambda: artifacts.store(context.storage, claim, result, keep))
+        early = ", stopped early" if result.stopped_early else ""
+        accuracy = result.evaluations["last"].accuracy
+        recorder.add_line("INFO", f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}")
+        recorded = insist(
+            self._lease,
+            lambda: attempts.succeed(
+                context.db,
+                claim,
+                epochs=recorder.take_epochs(),
+                best=recorder.best,
+                exact=result.exact,
+                evaluations=artifacts.evaluation_rows(result),
+                artifacts=rows,
+                lines=recorder.take_lines(),
+                keep_lines=context.settings.log_lines_per_job,
+            ),
+        )
+        if not recorded:
+            tidy(lambda: context.storage.delete(row["path"] for row in rows))
+            raise LeaseLost
+        checkpoint_store.discard(context.storage, claim.job_id)
+
+    def _require(self, ours: bool) -> None:
+        if not ours:
+            raise LeaseLost

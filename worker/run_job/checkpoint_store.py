@@ -1,0 +1,114 @@
+"""Where a running job's states are kept: in the artifact storage, so that another machine can resume from them.
+
+A state counts only once the fenced write in SQL names it. The newest two are kept: should the newest be damaged, the
+run goes on from the one before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from shared.database.engine import Database
+from shared.errors import DatabaseUnavailable, StorageError, StorageUnavailable
+from shared.jobs import attempts
+from shared.jobs.attempts import Claim
+from shared.storage.store import Storage
+from worker.run_job.storage_access import StorageAccess, tidy
+from worker.training.device import Environment
+from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable, LeaseLost
+from worker.training.state.checkpoints import State, check_origin, decode, encode
+
+logger = logging.getLogger(__name__)
+
+KEPT = 2
+PATIENCE_SECONDS = 30.0
+"""How long the loop waits for a state to be written, beside the time that its bytes take on a slow line."""
+SLOWEST_BYTES_PER_SECOND = 1_000_000
+
+
+def folder(job_id: str) -> str:
+    """The storage folder of a job's checkpoints."""
+    return f"{job_id}/checkpoints"
+
+
+class CheckpointStore:
+    """One claim's checkpoints.
+
+    Args:
+        db: the database.
+        storage: where the files go.
+        access: how it is reached while it may be unavailable.
+        claim: whose.
+    """
+
+    def __init__(self, db: Database, storage: Storage, access: StorageAccess, claim: Claim) -> None:
+        self._db = db
+        self._storage = storage
+        self._access = access
+        self._claim = claim
+        self._entries: list[dict[str, Any]] = list((claim.checkpoint or {}).get("entries", []))
+
+    def save(self, state: State) -> None:
+        """Keep a state as the one to resume from.
+
+        Raises:
+            CheckpointUnwritable: it could not be written; the one before still counts.
+            LeaseLost: the job is somebody else's by now.
+        """
+        name = f"{self._claim.attempt}-{state.epoch}-{state.batches}"
+        path = f"{folder(self._claim.job_id)}/{name}.ckpt"
+        encoded = encode(state)
+        try:
+            self._access.store_soon(
+                lambda: self._storage.put(path, encoded), PATIENCE_SECONDS + len(encoded) / SLOWEST_BYTES_PER_SECOND
+            )
+            entries: list[dict[str, Any]] = [{"path": path, "epoch": state.epoch, "batches": state.batches}]
+            entries += [entry for entry in self._entries if entry["path"] != path]
+            kept, dropped = entries[:KEPT], entries[KEPT:]
+            if not attempts.record_checkpoint(self._db, self._claim, {"entries": kept}):
+                tidy(lambda: self._storage.delete([path]))
+                raise LeaseLost
+        except (StorageError, StorageUnavailable, DatabaseUnavailable) as error:
+            raise CheckpointUnwritable(str(error)) from error
+        self._entries = kept
+        if dropped:
+            tidy(lambda: self._storage.delete(entry["path"] for entry in dropped))
+
+    def latest(
+        self, origin: Environment, note: Callable[[str], None], adopts: Callable[[str], bool] = lambda _: False
+    ) -> tuple[State | None, bool]:
+        """The newest state that can be read and belongs to this run, and whether going on from it is exact.
+
+        Args:
+            origin: what a state of this run, made here, would say of itself.
+            note: notified of each state that is refused.
+            adopts: whether the run may go on with the engine of this name, which made a state, instead of its own.
+
+        Raises:
+            JobInterrupted: what ends the attempt while it waits for a storage that is unavailable.
+        """
+        for entry in self._entries:
+            path = entry["path"]
+            try:
+                state = decode(self._access.fetch(partial(self._storage.read, path)), path)
+                engine = str(state.origin.get("engine"))
+                return state, check_origin(state, {**origin, "engine": engine} if adopts(engine) else origin)
+            except (CheckpointUnreadable, StorageError) as error:
+                logger.warning("checkpoint_refused", extra={"path": path, "reason": str(error)})
+                note(f"A checkpoint is not used: {error}")
+        return None, True
+
+
+def discard(storage: Storage, job_id: str) -> None:
+    """Delete a job's checkpoints, as far as that works: a leftover file is no reason to fail a job."""
+
+    def delete() -> None:
+        try:
+            storage.delete_below(folder(job_id))
+        except (StorageError, StorageUnavailable) as error:
+            logger.warning("checkpoints_not_deleted", extra={"job": job_id, "reason": str(error)})
+
+    tidy(delete)

@@ -1,0 +1,122 @@
+"""The parts that a worker's child process works with, chosen in one place, once."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from functools import partial
+from typing import Any, Self
+
+from shared.database.engine import Database
+from shared.delivery import publisher
+from shared.delivery.broker import Broker
+from shared.errors import DatabaseUnavailable
+from shared.jobs import queries, workers
+from shared.jobs.attempts import Claimant
+from shared.jobs.workers import Identity
+from shared.settings import Settings
+from shared.storage.store import Storage
+from worker.device_pin import Device
+from worker.processes.child_state import Vitals
+from worker.run_job.data_thread import Loader
+from worker.run_job.lease import Flag
+from worker.run_job.versions import installed
+from worker.training.data import Statistics
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Context:
+    """A child's parts and what it has reported of its data sets."""
+
+    settings: Settings
+    db: Database
+    broker: Broker
+    storage: Storage
+    device: Device
+    identity: Identity
+    stop: Flag
+    vitals: Vitals
+    loader: Loader
+    datasets: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag, vitals: Vitals) -> Self:
+        """The real parts of these settings."""
+        db = Database(settings.sqlalchemy_url)
+        return cls(
+            settings=settings,
+            db=db,
+            broker=Broker(settings.broker_url),
+            storage=Storage(settings.storage_url, in_use=partial(queries.names_files, db)),
+            device=device,
+            identity=identity,
+            stop=stop,
+            vitals=vitals,
+            loader=Loader(),
+        )
+
+    @property
+    def claimant(self) -> Claimant:
+        """Who this worker is to the jobs that it claims."""
+        return Claimant(self.identity.id, self.identity.device, self.identity.device_kind)
+
+    def register(self) -> None:
+        """Report this worker: its device, its versions, the data sets that it finds."""
+        self.datasets = self._survey()
+        workers.register(
+            self.db,
+            self.identity,
+            device_name=_device_name(self.device),
+            versions={name: installed(name) for name in ("flightline", "torch", "torchvision", "celery")},
+            datasets=self.datasets,
+        )
+
+    def give_back(self, job_id: str) -> None:
+        """Publish a job that this worker will not work on any more; the reconciler does it where that fails."""
+        publisher.publish(self.db, self.broker, job_id)
+
+    def report_loaded(self, loaded: Statistics) -> None:
+        """Report what is known of a data set now that it has been decoded: of each set, what was loaded last.
+
+        Beside it stands what the survey found of the set, for a job often asks for a part of it. A report that goes
+        missing harms nobody.
+        """
+        if any(known["fingerprint"] == loaded.fingerprint for known in self.datasets):
+            return
+        entry = dataclasses.asdict(loaded)
+        if not any(_covers(known, entry) for known in self.datasets):  # the set came, or was mended, after the survey
+            self.datasets = self._survey() + [known for known in self.datasets if known["fingerprint"]]
+        others = [known for known in self.datasets if not (known["fingerprint"] and _same_set(known, entry))]
+        self.datasets = [*others, entry]
+        try:
+            workers.report(self.db, self.identity.id, datasets=self.datasets)
+        except DatabaseUnavailable as error:
+            logger.warning("report_failed", extra={"reason": str(error)})
+
+    def _survey(self) -> list[dict[str, Any]]:
+        """An entry for each data set that this machine holds; what only decoding tells is left open."""
+        from worker.training.data import survey
+
+        held = survey(self.settings.datasets_dir, self.settings.allow_download)
+        return [{**dataclasses.asdict(one), "mean": None, "std": None, "fingerprint": None} for one in held]
+
+
+def _same_set(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool((one["name"], one["source"]) == (other["name"], other["source"]))
+
+
+def _covers(surveyed: dict[str, Any], loaded: dict[str, Any]) -> bool:
+    """Whether the survey's entry is of the set that was loaded, complete then, with all of its classes."""
+    same = not surveyed["fingerprint"] and surveyed["ready"] and _same_set(surveyed, loaded)
+    return same and set(loaded["classes"]) <= set(surveyed["classes"])
+
+
+def _device_name(device: Device) -> str | None:
+    """The GPU's model, or the processor's."""
+    import torch
+
+    if device.kind == "cuda":
+        return torch.cuda.get_device_name(0)
+    return torch.backends.cpu.get_cpu_capability()

@@ -1,0 +1,119 @@
+"""The one task: claim, train, finish. The only place where a job's interruptions and errors are turned into its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import traceback
+
+from shared import logs
+from shared.errors import DatabaseUnavailable, FlightlineError
+from shared.jobs import attempts
+from shared.jobs.attempts import Claim
+from shared.jobs.outcomes import Ending
+from shared.jobs.status import FINISHED, JobStatus, Outcome
+from worker.run_job import checkpoint_store
+from worker.run_job.attempt import Attempt, insist
+from worker.run_job.context import Context
+from worker.run_job.lease import Lease
+from worker.run_job.recorder import JobLogHandler, Recorder
+from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, TimedOut, TrainingError
+
+logger = logging.getLogger(__name__)
+
+
+def run(context: Context, job_id: str, priority: int) -> None:
+    """Do what a message of this priority asks for, unless somebody else does it or nobody wants it any more."""
+    lease_seconds = context.settings.lease_seconds
+    try:
+        claim = attempts.claim(context.db, job_id, context.claimant, lease_seconds, priority=priority)
+    except DatabaseUnavailable as error:
+        # The row stays queued, and the reconciler publishes it again.
+        logger.warning("claim_failed", extra={"job": job_id, "reason": str(error)})
+        return
+    if claim is None:
+        logger.info("claim_refused", extra={"job": job_id})
+        return
+    with logs.bound(job=job_id, attempt=claim.attempt, worker=context.identity.id):
+        logger.info("claimed")
+        lease = Lease(
+            context.db,
+            claim,
+            context.settings,
+            context.stop,
+            hung=lambda: _end_hung(context, claim),
+            pulse=context.vitals.beat,
+        )
+        with lease:
+            try:
+                _attempt(context, claim, lease)
+            except LeaseLost:
+                logger.warning("lease_lost")
+
+
+def _end_hung(context: Context, claim: Claim) -> None:
+    """Record that the loop hangs, from the lease's thread, and end this process, which nothing else could free."""
+    settings = context.settings
+    detail = f"The training loop made no step for {settings.stall_seconds:g} s (FLIGHTLINE_STALL_SECONDS), or its "
+    detail += f"data were not loaded in {settings.setup_seconds:g} s (FLIGHTLINE_SETUP_SECONDS)."
+    try:
+        _close(context, claim, attempts.end(context.db, claim, Ending(Outcome.LOST, "hung", detail, retryable=True)))
+    except DatabaseUnavailable as error:
+        logger.warning("hung_not_recorded", extra={"reason": str(error)})  # the lease runs out
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
+    recorder = Recorder(context.db, claim, context.settings.log_lines_per_job)
+    handler = JobLogHandler(recorder)
+    training = logging.getLogger("worker.training")
+    training.addHandler(handler)
+    try:
+        Attempt(context, claim, lease, recorder).run()
+        logger.info("succeeded")
+    except LeaseLost:
+        raise
+    except BaseException as reason:  # noqa: BLE001 -- whatever it is ends the attempt, and is recorded
+        _end(context, claim, lease, recorder, reason)
+    finally:
+        training.removeHandler(handler)
+
+
+def _end(context: Context, claim: Claim, lease: Lease, recorder: Recorder, reason: BaseException) -> None:
+    """Record why the attempt did not succeed; where the job is to be tried again, publish it."""
+    ending, retry_seconds = ending_of(reason, claim), context.settings.retry_seconds
+    recorder.add_line("INFO" if ending.code is None else "ERROR", ending.detail or f"Attempt {ending.outcome}")
+    insist(lease, recorder.flush)
+    status = insist(lease, lambda: attempts.end(context.db, claim, ending, retry_seconds=retry_seconds))
+    logger.info("ended", extra={"outcome": ending.outcome, "status": status, "code": ending.code})
+    _close(context, claim, status)
+
+
+def _close(context: Context, claim: Claim, status: JobStatus | None) -> None:
+    """Publish a job that is queued again and need not wait; throw away what a finished one needs no more."""
+    if status == JobStatus.QUEUED:
+        context.give_back(claim.job_id)
+    elif status in FINISHED:
+        checkpoint_store.discard(context.storage, claim.job_id)
+
+
+def ending_of(reason: BaseException, claim: Claim) -> Ending:
+    """What an exception means for the attempt: the one table of it."""
+    match reason:
+        case CancelRequested():
+            return Ending(Outcome.CANCELLED)
+        case TimedOut():
+            limit = f"The job ran for more than its timeout of {claim.timeout_seconds:g} s, all attempts together."
+            return Ending(Outcome.TIMED_OUT, "timed_out", f"{limit} Submit it again with a larger one.")
+        case JobInterrupted() | SystemExit() | KeyboardInterrupt():
+            return Ending(Outcome.RELEASED)
+        case MemoryError():
+            return Ending(Outcome.FAILED, "out_of_memory", "This machine's memory is full.", retryable=True)
+        case TrainingError() | FlightlineError():
+            return Ending(Outcome.FAILED, reason.code, reason.detail, retryable=reason.retryable)
+        case _:
+            logger.error("crashed", exc_info=reason)
+            where = traceback.extract_tb(reason.__traceback__)[-1]
+            detail = f"{type(reason).__name__}: {reason} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+            return Ending(Outcome.FAILED, "internal_error", f"A bug in Flightline: {detail}")

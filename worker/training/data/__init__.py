@@ -1,0 +1,18 @@
+"""Data sets: what this machine holds, and images as tensors, decoded once."""
+
+from worker.training.data.records import HeldDataset, LoadedDataset, Split, Statistics, statistics
+from worker.training.data.registry import DATASETS, Dataset
+from worker.training.data.search import candidates, load, survey
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "HeldDataset",
+    "LoadedDataset",
+    "Split",
+    "Statistics",
+    "candidates",
+    "load",
+    "statistics",
+    "survey",
+]

@@ -1,0 +1,138 @@
+"""The training split, batch after batch, in the order of DESIGN's seeding rule, and normalisation for both splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
+
+from worker.training.data import DATASETS, LoadedDataset
+from worker.training.data.augmentation import augment
+from worker.training.plan import TrainingPlan
+
+Batch = tuple[Tensor, Tensor]
+"""Images (N, C, H, W) fp32, normalised, and labels (N) int64."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a network takes: images on a scale from 0 to 1, less `mean`, over `std`.
+
+    Attributes:
+        shape: channels, height and width.
+        mean: subtracted from each channel; zeros where images were not normalised.
+        std: what each channel was divided by; ones where images were not normalised.
+    """
+
+    shape: tuple[int, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """Turns uint8 images into fp32 as torchvision's `ToTensor` and `Normalize` do, to the last bit."""
+
+    moments: tuple[Tensor, Tensor] | None
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) on a scale from 0 to 1, less the mean, over the deviation of each channel."""
+        # By a tensor: dividing by a number, a GPU would multiply by its reciprocal, which rounds otherwise.
+        scaled = images.to(torch.float32).div(torch.full((), 255.0, dtype=torch.float32, device=images.device))
+        return scaled if self.moments is None else scaled.sub_(self.moments[0]).div_(self.moments[1])
+
+
+def normalizer(plan: TrainingPlan, data: LoadedDataset) -> Normalizer:
+    """The normalisation that the plan asks for."""
+    if plan.dataset.normalize == "none":
+        return Normalizer(None)
+    inputs = inputs_of(plan, data)
+    return Normalizer((torch.tensor(inputs.mean).view(-1, 1, 1), torch.tensor(inputs.std).view(-1, 1, 1)))
+
+
+def inputs_of(plan: TrainingPlan, data: LoadedDataset) -> Inputs:
+    """What the plan's network gets of these images. A channel without any deviation is only centred."""
+    channels = data.input_shape[0]
+    moments = {
+        "published": DATASETS[data.name].published_moments,
+        "computed": (data.mean, data.std),
+        "none": ((0.0,) * channels, (1.0,) * channels),
+    }
+    mean, std = moments[plan.dataset.normalize]
+    return Inputs(data.input_shape, mean, tuple(deviation or 1.0 for deviation in std))
+
+
+class Loader:
+    """Batches of the training split. Its state is that of the epoch's start, and a resumed epoch skips batches."""
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
+        self._order = Generator().manual_seed(plan.seed)
+        self._augmentation = Generator().manual_seed(plan.seed)
+        self._epoch_start = self._order.get_state()
+        images = _TrainingImages(plan, data, self._augmentation)
+        self._batches = _Batches(images, plan, self._order)
+        # The same draws as from DataLoader(…, shuffle=True): a base seed, then the sampler's permutations.
+        self._loader: DataLoader[Any] = DataLoader(
+            images,
+            batch_sampler=self._batches,
+            collate_fn=_already_a_batch,
+            generator=self._order,
+            pin_memory=device.type == "cuda",
+        )
+
+    def epoch(self, first: int = 0) -> Iterator[Batch]:
+        """One epoch's batches from number `first` (from 0) on. Use it up: the order of the next depends on it."""
+        self._epoch_start = self._order.get_state()
+        self._batches.first = first
+        yield from self._loader
+
+    def state(self) -> dict[str, Tensor]:
+        """Both generators: the order's as it was when the running epoch began, augmentation's as it is now.
+
+        After a batch, and until the next epoch begins: before the first one there is nothing to go back to.
+        """
+        return {"order": self._epoch_start, "augmentation": self._augmentation.get_state()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go back to the beginning of that epoch; then call `epoch` with the number of batches done."""
+        self._order.set_state(state["order"])
+        self._augmentation.set_state(state["augmentation"])
+
+
+class _TrainingImages(Dataset[Batch]):
+    """The split as a data set that is asked for whole batches, so that augmenting is done a batch at a time."""
+
+    def __init__(self, plan: TrainingPlan, data: LoadedDataset, generator: Generator) -> None:
+        self._split, self._steps, self._generator = data.train, plan.augment, generator
+        self._normalize = normalizer(plan, data)
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        which = torch.tensor(indices)
+        images = augment(self._split.images[which], self._steps, self._generator)
+        return self._normalize(images), self._split.labels[which]
+
+
+class _Batches(BatchSampler):
+    """Batches of indices, the last one maybe short; the first ones of a resumed epoch are drawn and dropped."""
+
+    first = 0
+
+    def __init__(self, images: _TrainingImages, plan: TrainingPlan, order: Generator) -> None:
+        sampler = RandomSampler(images, generator=order) if plan.shuffle else SequentialSampler(images)
+        super().__init__(sampler, plan.batch_size, drop_last=False)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for number, indices in enumerate(super().__iter__()):
+            if number >= self.first:
+                yield indices
+
+
+def _already_a_batch(batch: Any) -> Any:
+    return batch

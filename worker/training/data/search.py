@@ -1,0 +1,124 @@
+"""Finding a data set on this machine and loading it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from worker.training.data.cache import cached_decode
+from worker.training.data.records import HeldDataset, LoadedDataset, loaded_dataset
+from worker.training.data.registry import DATASETS
+from worker.training.data.sources.base import Place, Source, in_words
+from worker.training.data.sources.folders import HIDDEN
+from worker.training.errors import CopyIncomplete, DatasetCorrupt, DatasetUnavailable, InvalidPlan
+from worker.training.plan import DatasetPlan
+
+log = logging.getLogger(__name__)
+
+
+def survey(data_dir: Path, allow_download: bool = False) -> tuple[HeldDataset, ...]:
+    """What this machine holds, found by looking at folders, without decoding anything.
+
+    A folder that may not be read is left out, with a warning: a survey is for reporting, and never fails.
+    """
+    held = (
+        _held(dataset.name, place)
+        for dataset in DATASETS.values()
+        for place in dataset.places(data_dir, allow_download)
+    )
+    return tuple(one for one in held if one is not None)
+
+
+def load(plan: DatasetPlan, data_dir: Path, cache_dir: Path, allow_download: bool = False) -> LoadedDataset:
+    """The images that the plan asks for. A repeated call in one process costs a system call a file.
+
+    A copy that turns out to lack files is passed over for the next one, with a warning. Raises DatasetUnavailable or
+    DatasetCorrupt, both of which say what to do.
+    """
+    try:
+        *others, last = candidates(plan, data_dir, allow_download)
+        for place in others:
+            try:
+                return _load(place, plan, cache_dir)
+            except CopyIncomplete as error:
+                log.warning("dataset_copy_passed_over", extra={"path": place.place, "reason": error.detail})
+        return _load(last, plan, cache_dir)
+    except OSError as error:
+        path = Path(error.filename or data_dir)
+        raise DatasetCorrupt(
+            path, f"cannot be read ({error.strerror})", "Mend it, or copy the data set again."
+        ) from error
+
+
+def candidates(plan: DatasetPlan, data_dir: Path, allow_download: bool = False) -> list[Place]:
+    """The places that hold all of the plan's classes, the first to be preferred. Raises DatasetUnavailable for none."""
+    if plan.name not in DATASETS:
+        raise InvalidPlan(f"unknown data set {plan.name!r}; known are {', '.join(DATASETS)}")
+    places = DATASETS[plan.name].places(data_dir, allow_download)
+    holding = [place for place in places if set(plan.classes) <= set(place.classes())]
+    if holding:
+        return holding
+    looked = "; ".join(f"{place.place} ({place.holding()})" for place in places)
+    raise DatasetUnavailable(
+        f"The data set {plan.name} with the classes {', '.join(plan.classes)} is not on this machine. Looked in: "
+        f"{looked}. Put a copy there, point FLIGHTLINE_DATA_DIR at one, or set FLIGHTLINE_ALLOW_DOWNLOAD=true."
+    )
+
+
+def _load(place: Place, plan: DatasetPlan, cache_dir: Path) -> LoadedDataset:
+    source = place.source()
+    inventory = source.inventory(plan.classes)
+    _report_ignored(source, inventory.ignored)
+    limits = plan.train_per_class, plan.val_per_class
+    data = _loaded(source, inventory.listing, plan.name, plan.classes, limits, cache_dir)
+    _report_fewer(plan, data)
+    return data
+
+
+@lru_cache(maxsize=2)
+def _loaded(
+    source: Source,
+    listing: str,
+    name: str,
+    classes: tuple[str, ...],
+    limits: tuple[int | None, int | None],
+    cache_dir: Path,
+) -> LoadedDataset:
+    del listing  # part of the key: a change of any file loads anew
+    train, val = cached_decode(source, classes, cache_dir)
+    train, val = train.first_of_each(limits[0]), val.first_of_each(limits[1])
+    return loaded_dataset(name, source.kind, classes, train, val)
+
+
+def _report_ignored(place: Place, ignored: Mapping[str, int]) -> None:
+    """Say which files are no images by their names; of what systems leave in folders, quietly."""
+    if ignored:
+        level = logging.DEBUG if {*ignored} == {HIDDEN} else logging.WARNING
+        log.log(level, "dataset_files_ignored", extra={"path": place.place, "files": in_words(ignored)})
+
+
+def _report_fewer(plan: DatasetPlan, data: LoadedDataset) -> None:
+    """Say which classes have fewer images than the plan's limit would take."""
+    for name, asked, split in (
+        ("train_per_class", plan.train_per_class, data.train),
+        ("val_per_class", plan.val_per_class, data.val),
+    ):
+        counts = dict(zip(data.classes, split.counts(len(data.classes)), strict=True))
+        fewer = [f"{label} {count:,}" for label, count in counts.items() if asked is not None and count < asked]
+        if fewer:
+            log.warning("dataset_has_fewer_images", extra={name: asked, "there": ", ".join(fewer)})
+
+
+def _held(name: str, place: Place) -> HeldDataset | None:
+    try:
+        classes = place.classes()
+        if not classes:
+            return None
+        ignored = dict(place.ignored())
+        _report_ignored(place, ignored)
+        return HeldDataset(name, place.kind, place.place, classes, place.counts(), place.ready(), ignored)
+    except OSError as error:
+        log.warning("dataset_unreadable", extra={"path": place.place, "reason": error.strerror})
+        return None

@@ -1,0 +1,1 @@
+"""Where a data set's images come from: torchvision's copy, class folders, a download, or drawing."""

@@ -1,0 +1,150 @@
+"""Class folders: `ROOT/train/airplane/*.jpg`, `ROOT/val/airplane/*.jpg` (or `test` for `val`)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from worker.training.data.images import IMAGE_SUFFIXES, read_image
+from worker.training.data.records import Split
+from worker.training.data.sources.base import Inventory, in_words
+from worker.training.errors import CopyIncomplete
+from worker.training.state.files import shown, signature
+
+HIDDEN = "hidden"
+"""What files that an operating system leaves in every folder are counted under."""
+
+_LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini"}
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """A tree of image files, one folder per split and class.
+
+    Ordered class by class in the order asked for, files sorted by name. Folders, hidden files and those without an
+    image's suffix are passed over, and counted.
+    """
+
+    root: Path
+    known_classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    kind = "folder"
+
+    @property
+    def place(self) -> str:
+        """The root folder."""
+        return shown(self.root)
+
+    def classes(self) -> tuple[str, ...]:
+        """Those known classes that have a folder in both splits."""
+        train, val = (self._classes_in(split) for split in self._split_folders())
+        return tuple(name for name in train if name in val)
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Image files in each folder."""
+        train, val = self._split_folders()
+        return {name: (len(_scan(train / name)[0]), len(_scan(val / name)[0])) for name in self.classes()}
+
+    def ready(self) -> bool:
+        """Whether there are classes, none of them empty."""
+        counts = self.counts()
+        return bool(counts) and all(min(count) > 0 for count in counts.values())
+
+    def ignored(self) -> Mapping[str, int]:
+        """What lies in the classes' folders beside images."""
+        return sum((_scan(folder)[1] for folder in self._folders(self.classes())), Counter())
+
+    def holding(self) -> str:
+        """The classes; else which split is missing, and what to do."""
+        if not self.root.is_dir():
+            return "nothing there"
+        folders = self._split_folders()
+        train, val = (self._classes_in(folder) for folder in folders)
+        if train and val:
+            return _held_in_words(dict(zip([folder.name for folder in folders], (train, val), strict=True)))
+        if not train and not val:
+            return f"no class folders there, such as train/{self.known_classes[0]} and val/{self.known_classes[0]}"
+        found, missing = (folder.name for folder in (folders if train else folders[::-1]))
+        also = " (or test)" if missing == "val" else ""
+        what = f"{found} has {', '.join(train or val)}, but {missing}{also} is missing"
+        return f"{what}: put some images of each class into {missing}/{(train or val)[0]} and so on"
+
+    def source(self) -> ClassFolders:
+        """The folders themselves."""
+        return self
+
+    def inventory(self, classes: tuple[str, ...]) -> Inventory:
+        """A digest of every file's name, size, times and inode, and what lies beside the images."""
+        lines, ignored = [], Counter[str]()
+        for folder in self._folders(classes):
+            names, others = _scan(folder)
+            ignored += others
+            lines.append(f"{folder.relative_to(self.root)}\0{len(names)}")
+            lines += [f"{name}\0{signature(f'{folder}/{name}')}" for name in names]
+        return Inventory(hashlib.sha256(os.fsencode("\0".join(lines))).hexdigest(), ignored)
+
+    def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
+        """Read and decode every file.
+
+        Raises CopyIncomplete for a class without images, DatasetCorrupt with the path of the first bad file.
+        """
+        files = {folder: _some_images(folder) for folder in self._folders(classes)}
+        train, val = ([files[split / name] for name in classes] for split in self._split_folders())
+        return self._split(train), self._split(val)
+
+    def _split_folders(self) -> tuple[Path, Path]:
+        """The validation split's is `val`, unless the classes lie in `test` alone."""
+        val, test = self.root / "val", self.root / "test"
+        return self.root / "train", test if self._classes_in(test) and not self._classes_in(val) else val
+
+    def _classes_in(self, split: Path) -> tuple[str, ...]:
+        return tuple(name for name in self.known_classes if (split / name).is_dir())
+
+    def _folders(self, classes: tuple[str, ...]) -> Iterator[Path]:
+        for split in self._split_folders():
+            for name in classes:
+                yield split / name
+
+    def _split(self, classes: Iterable[list[Path]]) -> Split:
+        images, labels = [], []
+        for label, paths in enumerate(classes):
+            images += [read_image(path, self.image_shape) for path in paths]
+            labels += [label] * len(paths)
+        return Split(torch.stack(images), torch.tensor(labels))
+
+
+def _held_in_words(splits: Mapping[str, tuple[str, ...]]) -> str:
+    train, val = splits.values()
+    both = ", ".join(name for name in train if name in val) or "no class in both splits"
+    alone = {split: sorted({*names} - ({*train} & {*val})) for split, names in splits.items()}
+    return both + "".join(f"; in {split} alone: {', '.join(names)}" for split, names in alone.items() if names)
+
+
+def _some_images(folder: Path) -> list[Path]:
+    names, ignored = _scan(folder)
+    if not names:
+        beside = f" ({in_words(ignored)})" if ignored else ""
+        raise CopyIncomplete(folder, f"there are no images in this folder{beside}", "Copy the data set again.")
+    return [folder / name for name in names]
+
+
+def _scan(folder: Path) -> tuple[list[str], Counter[str]]:
+    """The names of a folder's image files, sorted, and how much else there is of which suffix."""
+    images, ignored = [], Counter[str]()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            before, dot, after = entry.name.lower().rpartition(".")
+            suffix = dot + after if before else ""
+            if entry.name.startswith(".") or entry.name.lower() in _LEFT_BY_SYSTEMS:
+                ignored[HIDDEN] += 1
+            elif suffix in IMAGE_SUFFIXES:
+                images.append(entry.name)
+            else:
+                ignored["folder" if entry.is_dir() else shown(suffix) or "no suffix"] += 1
+    return sorted(images), ignored

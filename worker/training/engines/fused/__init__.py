@@ -1,0 +1,1 @@
+"""The engine for fully connected networks: matrix products without autograd."""

@@ -1,0 +1,150 @@
+"""A fully connected network as layers that each know their forward and backward products."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from worker.training.engines.fused.activations import Activation, Pointwise, pointwise
+from worker.training.engines.fused.products import add_product, linear
+from worker.training.plan import LayersPlan, MlpPlan, TrainingPlan
+
+_ELEMENTWISE = {"dropout", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid"}
+
+
+class Layer:
+    """A linear layer and the elementwise functions after it.
+
+    The parameters are the network's own, changed in place. Products are computed in `dtype`; where that is not the
+    parameters' own, a copy in it is kept, which `refresh` brings up to date.
+    """
+
+    def __init__(self, module: nn.Linear, dtype: torch.dtype) -> None:
+        bias: nn.Parameter | None = module.bias  # torch's own annotation leaves the None out
+        self.parameters = list(module.parameters())
+        self.weight = module.weight.detach()
+        self.bias = None if bias is None else bias.detach()
+        self.dtype = dtype
+        self._copied = dtype != self.weight.dtype
+        self._weight = self.weight.to(dtype)
+        self._bias = None if self.bias is None else self.bias.to(dtype)
+        self._after: list[Pointwise] = []
+        self._ones: dict[int, Tensor] = {}
+        self.inputs: Tensor | None = None
+
+    def append(self, function: Pointwise) -> None:
+        """One more elementwise function, after the others."""
+        self._after.append(function)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs (N, O) of inputs (N, I), which are kept for `backward`."""
+        self.inputs = inputs
+        return self.activated(inputs, self._weight)
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """The same in evaluation; keeps nothing."""
+        fused, rest = self._fused()
+        outputs = linear(inputs, self._weight, self._bias, None if fused is None else fused.fused)
+        for function in rest:
+            outputs = function.predict(outputs)
+        return outputs
+
+    def activated(self, inputs: Tensor, weight: Tensor) -> Tensor:
+        """The elementwise functions of inputs · weightᵀ + bias."""
+        fused, rest = self._fused()
+        if fused is None:
+            outputs = linear(inputs, weight, self._bias)
+        else:
+            outputs = fused.keep(linear(inputs, weight, self._bias, fused.fused))
+        for function in rest:
+            outputs = function.forward(outputs)
+        return outputs
+
+    def activated_product(self, product: Tensor) -> Tensor:
+        """The elementwise functions of inputs · weightᵀ + bias, which was computed before and will be overwritten."""
+        outputs = product
+        for function in self._after:
+            outputs = function.forward(outputs)
+        return outputs.clone() if outputs is product else outputs
+
+    def biased_product(self, inputs: Tensor) -> Tensor:
+        """inputs · weightᵀ + bias."""
+        return linear(inputs, self._weight, self._bias)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """The gradient by the product (N, O), from that by the outputs."""
+        for function in reversed(self._after):
+            gradient = function.backward(gradient)
+        return gradient
+
+    def product(self, inputs: Tensor) -> Tensor:
+        """inputs · weightᵀ alone."""
+        return linear(inputs, self._weight)
+
+    def input_gradient(self, gradient: Tensor) -> Tensor:
+        """The gradient by the inputs (N, I), from that by the product. Before the weights change."""
+        return linear(gradient, self._weight.mT)
+
+    def subtract_from_weight(self, gradient: Tensor, inputs: Tensor, shrink: float = 1.0, scale: float = 1.0) -> None:
+        """weight = shrink · weight - scale · gradientᵀ · inputs, for gradients (N, O) by the product."""
+        copy = self._weight if self._copied else None
+        add_product(self.weight, gradient.mT, inputs, -scale, shrink, copy)
+
+    def subtract_from_bias(self, gradient: Tensor, shrink: float = 1.0) -> None:
+        """bias = shrink · bias - the gradients' sum."""
+        if self.bias is not None:
+            if shrink != 1:
+                self.bias.mul_(shrink)
+            if gradient.is_cuda and gradient.dtype == self.bias.dtype:
+                self.bias.addmv_(gradient.mT, self._column(len(gradient)), alpha=-1)  # one kernel instead of two
+            else:
+                self.bias.sub_(gradient.sum(-2, dtype=self.bias.dtype))
+            self.refresh_bias()
+
+    def _column(self, rows: int) -> Tensor:
+        """So many ones. Kept: a recording reads them where they were when it was made."""
+        if rows not in self._ones:
+            self._ones[rows] = self.weight.new_ones(rows)
+        return self._ones[rows]
+
+    def refresh(self) -> None:
+        """Bring the copy of the parameters up to date."""
+        if self._copied:
+            self._weight.copy_(self.weight)
+            self.refresh_bias()
+
+    def refresh_bias(self) -> None:
+        """Bring the copy of the bias alone up to date."""
+        if self._copied and self._bias is not None and self.bias is not None:
+            self._bias.copy_(self.bias)
+
+    def _fused(self) -> tuple[Activation | None, list[Pointwise]]:
+        """The first function, if the product can apply it; and the others."""
+        first = self._after[0] if self._after else None
+        if isinstance(first, Activation) and first.fused:
+            return first, self._after[1:]
+        return None, self._after
+
+
+def is_fully_connected(plan: TrainingPlan) -> bool:
+    """Whether `layers_of` takes the plan's network: one flattening, then linear layers and elementwise functions."""
+    if isinstance(plan.architecture, LayersPlan):
+        return _is_chain(plan.architecture)
+    return isinstance(plan.architecture, MlpPlan)
+
+
+def _is_chain(plan: LayersPlan) -> bool:
+    kinds = [layer.kind for layer in plan.layers]
+    allowed = {"linear", "flatten", *_ELEMENTWISE}
+    return kinds[:1] == ["flatten"] and kinds[1:2] == ["linear"] and set(kinds) <= allowed
+
+
+def layers_of(network: nn.Module, dtype: torch.dtype) -> list[Layer]:
+    """The layers of a fully connected network, which take flattened images."""
+    layers: list[Layer] = []
+    for module in network.children():
+        if isinstance(module, nn.Linear):
+            layers.append(Layer(module, dtype))
+        elif (function := pointwise(module)) is not None:
+            layers[-1].append(function)
+    return layers

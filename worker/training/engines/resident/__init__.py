@@ -1,0 +1,1 @@
+"""The engine that keeps both splits on the device and runs blocks of batches through autograd."""

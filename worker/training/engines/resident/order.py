@@ -1,0 +1,99 @@
+"""An epoch's order and augmentation, drawn before it begins: the reference loader's draws, without its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
+
+from worker.training.data.augmentation import draw
+from worker.training.plan import TrainingPlan
+
+Indices: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """One epoch's.
+
+    Attributes:
+        order: index of each sample in the split, as it is met, (N) int64.
+        augmentation: for each of the plan's steps what it draws for each sample, in that order.
+        start: state of the generators before anything of this epoch was drawn.
+    """
+
+    order: Tensor
+    augmentation: tuple[Tensor, ...]
+    start: dict[str, Tensor]
+
+
+class Order:
+    """Draws epoch after epoch. To go on within one, go back to its start and draw it again."""
+
+    def __init__(self, plan: TrainingPlan, samples: int) -> None:
+        self._plan, self._samples = plan, samples
+        self._order = Generator().manual_seed(plan.seed)
+        self._augmentation = Generator().manual_seed(plan.seed)
+        positions = _Positions(samples)
+        sampler = RandomSampler(positions, generator=self._order) if plan.shuffle else SequentialSampler(positions)
+        # torch's own loader, so that whatever it draws besides the permutation is drawn here too. The permutation does
+        # not depend on the batch size: one batch takes it all.
+        self._loader: DataLoader[Any] = DataLoader(
+            positions,
+            batch_sampler=_Whole(sampler),  # type: ignore[arg-type]
+            collate_fn=torch.from_numpy,
+            generator=self._order,
+        )
+
+    def next_epoch(self) -> Draws:
+        """The next epoch's draws."""
+        start = self.state()
+        (order,) = self._loader
+        return Draws(order, self._augmentations(), start)
+
+    def state(self) -> dict[str, Tensor]:
+        """Both generators."""
+        return {"order": self._order.get_state(), "augmentation": self._augmentation.get_state()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go back to that state."""
+        self._order.set_state(state["order"])
+        self._augmentation.set_state(state["augmentation"])
+
+    def _augmentations(self) -> tuple[Tensor, ...]:
+        """Drawn batch by batch, as the reference does: one large draw would give other numbers."""
+        steps, size = self._plan.augment, self._plan.batch_size
+        if not steps:
+            return ()
+        counts = (min(size, self._samples - first) for first in range(0, self._samples, size))
+        batches = [[draw(step, count, self._augmentation) for step in steps] for count in counts]
+        return tuple(torch.cat(drawn) for drawn in zip(*batches, strict=True))
+
+
+class _Whole(Sampler[Indices]):
+    """A sampler's positions as one batch, an array: taken one by one, ten thousand take longer than a GPU's epoch."""
+
+    def __init__(self, sampler: Sampler[int]) -> None:
+        self._sampler = sampler
+
+    def __iter__(self) -> Iterator[Indices]:
+        yield np.fromiter(self._sampler, np.int64)  # to its end, before which it draws once more
+
+
+class _Positions(Dataset[Indices]):
+    """A data set of its own indices, asked for whole batches."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def __getitems__(self, indices: Indices) -> Indices:
+        return indices

@@ -1,0 +1,1 @@
+"""What a run must save to resume: checkpoints, running sums, the best epoch, elapsed time."""
