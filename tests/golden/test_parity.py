@@ -7,24 +7,34 @@ what rounding alone may do.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor
 
 from tests.unit.training.engines.recorders import Computing
-from tests.unit.training.tiny import CPU, DATASET, Recording, tiny_data
+from tests.unit.training.tiny import CPU, DATASET, LAYERS, Recording, tiny_data
 from worker.training import engines
 from worker.training.engines.graphs import GraphsEngine
 from worker.training.plan import (
+    ActivationName,
+    AdamPlan,
+    AdamWPlan,
     ArchitecturePlan,
     AugmentPlan,
-    LayerPlan,
+    ConstantPlan,
+    CosinePlan,
+    CropPlan,
+    CutoutPlan,
+    FlipPlan,
     LayersPlan,
     MlpPlan,
+    OneCyclePlan,
     OptimizerPlan,
     SchedulePlan,
+    SgdPlan,
+    StepPlan,
     TrainingPlan,
     WeightAveragePlan,
 )
@@ -35,29 +45,29 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 DATA = tiny_data(train=22, val=10)  # batches of 8 leave a last one of 4
 MLP = TrainingPlan(DATASET, MlpPlan((64, 16)), epochs=2, batch_size=8)  # wide enough for blocks of four batches
 
-OPTIMIZERS = {
-    "sgd": OptimizerPlan(lr=0.05),
-    "sgd-decay": OptimizerPlan(lr=0.05, weight_decay=0.1),
-    "momentum": OptimizerPlan(lr=0.02, momentum=0.9, weight_decay=0.01),
-    "nesterov": OptimizerPlan(lr=0.02, momentum=0.9, nesterov=True),
-    "adam": OptimizerPlan("adam", lr=0.001, weight_decay=0.01),
-    "adamw": OptimizerPlan("adamw", lr=0.001, weight_decay=0.1),
+OPTIMIZERS: dict[str, OptimizerPlan] = {
+    "sgd": SgdPlan(lr=0.05),
+    "sgd-decay": SgdPlan(lr=0.05, weight_decay=0.1),
+    "momentum": SgdPlan(lr=0.02, momentum=0.9, weight_decay=0.01),
+    "nesterov": SgdPlan(lr=0.02, momentum=0.9, nesterov=True),
+    "adam": AdamPlan(lr=0.001, weight_decay=0.01),
+    "adamw": AdamWPlan(lr=0.001, weight_decay=0.1),
 }
-SCHEDULES = {
-    "constant": SchedulePlan(),
-    "step": SchedulePlan("step", step_epochs=1, gamma=0.5),
-    "cosine": SchedulePlan("cosine", min_lr=0.001),
-    "one_cycle": SchedulePlan("one_cycle", div_factor=5.0, final_div_factor=2.0),
+SCHEDULES: dict[str, SchedulePlan] = {
+    "constant": ConstantPlan(),
+    "step": StepPlan(step_epochs=1, gamma=0.5),
+    "cosine": CosinePlan(min_lr=0.001),
+    "one_cycle": OneCyclePlan(div_factor=5.0, final_div_factor=2.0),
 }
-FLIP, CROP, CUTOUT = AugmentPlan("flip"), AugmentPlan("crop", padding=3), AugmentPlan("cutout")
-REFLECTED = AugmentPlan("crop", padding=3, padding_mode="reflect")
-ACTIVATIONS = ("tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid")
+FLIP, CROP, CUTOUT = FlipPlan(), CropPlan(padding=3), CutoutPlan()
+REFLECTED = CropPlan(padding=3, padding_mode="reflect")
+ACTIVATIONS = get_args(ActivationName)
 
 
 def layers(*kinds: str | tuple[str, dict[str, Any]]) -> LayersPlan:
     """A network of these layers."""
     pairs = [(kind, {}) if isinstance(kind, str) else kind for kind in kinds]
-    return LayersPlan(tuple(LayerPlan(kind, tuple(options.items())) for kind, options in pairs))
+    return LayersPlan(tuple(LAYERS[kind](**options) for kind, options in pairs))
 
 
 def wide(features: int, **options: Any) -> tuple[str, dict[str, Any]]:
@@ -190,7 +200,7 @@ class TestInFloat64:
 
     @pytest.mark.parametrize("engine", runs_of(MLP))
     @pytest.mark.parametrize("activation", ACTIVATIONS)
-    def test_every_activation(self, engine: str, activation: str) -> None:
+    def test_every_activation(self, engine: str, activation: ActivationName) -> None:
         """Forward and backward."""
         agree(dataclasses.replace(MLP, architecture=MlpPlan((64, 16), activation)), engine, 1e-9)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.unit.training.tiny import CONVNET, CPU, Recording, nothing, timeless, tiny_data, tiny_plan
 from worker.training.device import settled
-from worker.training.plan import OptimizerPlan, TrainingPlan
+from worker.training.plan import SgdPlan, TrainingPlan
 from worker.training.results import EpochResult
 from worker.training.trainer import train
 
@@ -76,7 +76,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(engine: str) -> None:
     from worker.training.data.loader import normalizer
     from worker.training.network.build import build_network
 
-    plan = tiny_plan(epochs=8, optimizer=OptimizerPlan(lr=0.1))
+    plan = tiny_plan(epochs=8, optimizer=SgdPlan(lr=0.1))
     result = train(plan, DATA, CUDA, on_epoch=nothing, check=nothing, engine=engine)
     for name in ("best", "last"):
         network = build_network(plan)

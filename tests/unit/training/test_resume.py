@@ -15,12 +15,19 @@ from tests.unit.training.tiny import CONVNET, CPU, Recording, every_state, raise
 from worker.training import device
 from worker.training.errors import CancelRequested, CheckpointUnreadable, LeaseLost, StopRequested
 from worker.training.plan import (
-    AugmentPlan,
+    AdamPlan,
+    AdamWPlan,
+    ConstantPlan,
+    CosinePlan,
+    CropPlan,
+    CutoutPlan,
     EarlyStoppingPlan,
+    FlipPlan,
     MlpPlan,
-    OptimizerPlan,
+    OneCyclePlan,
     Precision,
-    SchedulePlan,
+    SgdPlan,
+    StepPlan,
     TrainingPlan,
     WeightAveragePlan,
 )
@@ -32,17 +39,17 @@ from worker.training.trainer import train
 DATA = tiny_data()
 BOUNDARIES = 4 * (3 + 1)  # four epochs of three steps and one batch of validation
 OPTIMIZERS = {
-    "sgd": OptimizerPlan("sgd", lr=0.05),
-    "momentum": OptimizerPlan("sgd", lr=0.02, momentum=0.9, weight_decay=0.01),
-    "nesterov": OptimizerPlan("sgd", lr=0.02, momentum=0.9, nesterov=True),
-    "adam": OptimizerPlan("adam", lr=0.003),
-    "adamw": OptimizerPlan("adamw", lr=0.003, weight_decay=0.1),
+    "sgd": SgdPlan(lr=0.05),
+    "momentum": SgdPlan(lr=0.02, momentum=0.9, weight_decay=0.01),
+    "nesterov": SgdPlan(lr=0.02, momentum=0.9, nesterov=True),
+    "adam": AdamPlan(lr=0.003),
+    "adamw": AdamWPlan(lr=0.003, weight_decay=0.1),
 }
 SCHEDULES = {
-    "constant": SchedulePlan(),
-    "step": SchedulePlan("step", step_epochs=2, gamma=0.5),
-    "cosine": SchedulePlan("cosine", min_lr=0.0001),
-    "one_cycle": SchedulePlan("one_cycle"),
+    "constant": ConstantPlan(),
+    "step": StepPlan(step_epochs=2, gamma=0.5),
+    "cosine": CosinePlan(min_lr=0.0001),
+    "one_cycle": OneCyclePlan(),
 }
 
 
@@ -51,7 +58,7 @@ def rich_plan(**fields: Any) -> TrainingPlan:
     everything: dict[str, Any] = {
         "architecture": CONVNET,
         "epochs": 4,
-        "augment": (AugmentPlan("flip"), AugmentPlan("crop", padding=2), AugmentPlan("cutout")),
+        "augment": (FlipPlan(), CropPlan(padding=2), CutoutPlan()),
         "early_stopping": EarlyStoppingPlan("val_loss", patience=3),
         "label_smoothing": 0.1,
         "seed": 5,

@@ -7,12 +7,14 @@ applying them only moves pixels, so every engine can do it exactly, on any devic
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from worker.training.plan import AugmentPlan, PaddingMode, require
+from worker.training.errors import require
+from worker.training.plan import AugmentPlan, CropPlan, CutoutPlan, FlipPlan, PaddingMode
 
 
 def augment(images: Tensor, steps: Sequence[AugmentPlan], generator: Generator) -> Tensor:
@@ -26,24 +28,35 @@ def require_fit(steps: Sequence[AugmentPlan], input_shape: Sequence[int]) -> Non
     """Raise `InvalidPlan` where an image (C, H, W) has too few pixels to mirror in its margin."""
     side = min(input_shape[1:])
     for step in steps:
-        fits = step.kind != "crop" or step.padding_mode != "reflect" or step.padding < side
-        require(fits, f"crop mirrors {step.padding} pixels of images with {side} on a side: at most {side - 1} will do")
+        if isinstance(step, CropPlan) and step.padding_mode == "reflect":
+            problem = f"crop mirrors {step.padding} pixels of images with {side} on a side: at most {side - 1} will do"
+            require(step.padding < side, problem)
 
 
 def draw(step: AugmentPlan, count: int, generator: Generator) -> Tensor:
     """What this step draws for a batch of `count` images, one row for each."""
-    if step.kind == "flip":
-        return draw_flips(count, generator)
-    return draw_offsets(count, step.padding, generator) if step.kind == "crop" else draw_centres(count, generator)
+    match step:
+        case FlipPlan():
+            return draw_flips(count, generator)
+        case CropPlan():
+            return draw_offsets(count, step.padding, generator)
+        case CutoutPlan():
+            return draw_centres(count, generator)
+        case _:
+            assert_never(step)
 
 
 def apply(images: Tensor, step: AugmentPlan, drawn: Tensor) -> Tensor:
     """The images (N, C, H, W) after this step, with what was drawn for them."""
-    if step.kind == "flip":
-        return flip(images, drawn)
-    if step.kind == "crop":
-        return crop(images, drawn, step.padding, step.padding_mode)
-    return cutout(images, drawn, step.size)
+    match step:
+        case FlipPlan():
+            return flip(images, drawn)
+        case CropPlan():
+            return crop(images, drawn, step.padding, step.padding_mode)
+        case CutoutPlan():
+            return cutout(images, drawn, step.size)
+        case _:
+            assert_never(step)
 
 
 def draw_flips(count: int, generator: Generator) -> Tensor:

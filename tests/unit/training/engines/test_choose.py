@@ -18,11 +18,18 @@ from tests.unit.training.tiny import CONVNET, CPU, tiny_plan
 from worker.training import engines
 from worker.training.engines.fused.program import FusedEngine
 from worker.training.errors import InvalidPlan
-from worker.training.plan import LayerPlan, LayersPlan, WeightAveragePlan, plan_from_spec
+from worker.training.plan import (
+    ActivationPlan,
+    FlattenPlan,
+    LayersPlan,
+    LinearPlan,
+    WeightAveragePlan,
+    plan_from_spec,
+)
 
 CUDA = torch.device("cuda")
-CHAIN = LayersPlan((LayerPlan("flatten"), LayerPlan("linear", (("out_features", 2),)), LayerPlan("tanh")))
-ON_PIXELS = LayersPlan((LayerPlan("linear", (("out_features", 2),)), LayerPlan("flatten")))
+CHAIN = LayersPlan((FlattenPlan(), LinearPlan(out_features=2), ActivationPlan("tanh")))
+ON_PIXELS = LayersPlan((LinearPlan(out_features=2), FlattenPlan()))
 LAYERS: list[dict[str, Any]] = [
     {"kind": "linear", "out_features": 3},
     {"kind": "conv2d", "out_channels": 3, "kernel_size": 1},

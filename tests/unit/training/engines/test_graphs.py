@@ -18,7 +18,7 @@ from tests.unit.training.tiny import CONVNET, CPU, Recording, timeless, tiny_dat
 from worker.training.engines import graphs
 from worker.training.engines.graphs import CudaGraphs, GraphsEngine, Permission, Recorded
 from worker.training.network.build import fresh_network
-from worker.training.plan import OptimizerPlan, SchedulePlan, WeightAveragePlan
+from worker.training.plan import AdamPlan, OneCyclePlan, OptimizerPlan, SgdPlan, WeightAveragePlan
 from worker.training.state.tally import Tally
 
 DATA = tiny_data(train=70, val=10)  # 35 batches of 4: two blocks of 16 and one of 3
@@ -75,14 +75,14 @@ def test_one_failed_recording_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("averaged", [False, True])
-@pytest.mark.parametrize("optimizer", [OptimizerPlan(weight_decay=0.1), OptimizerPlan("adam", lr=0.001)], ids=str)
+@pytest.mark.parametrize("optimizer", [SgdPlan(weight_decay=0.1), AdamPlan(lr=0.001)], ids=str)
 @pytest.mark.parametrize("architecture", [tiny_plan().architecture, CONVNET], ids=["mlp", "convnet"])
 def test_playing_changes_nothing(
     architecture: object, optimizer: OptimizerPlan, averaged: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run whose blocks are played is the run whose blocks are computed; each step's learning rate reaches both."""
     monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
-    cycle = SchedulePlan("one_cycle", div_factor=2.0)
+    cycle = OneCyclePlan(div_factor=2.0)
     plan = tiny_plan(architecture=architecture, batch_size=4, epochs=4, schedule=cycle, optimizer=optimizer)
     if averaged:
         plan = dataclasses.replace(plan, weight_average=WeightAveragePlan(decay=0.9))

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from worker.training.engines.fused.first_layer import EagerFirstLayer, FirstLayer, LazyFirstLayer
 from worker.training.engines.fused.layers import Layer
 from worker.training.engines.fused.updates import InPlace
-from worker.training.plan import OptimizerPlan
+from worker.training.plan import SgdPlan
 
-PLAN = OptimizerPlan(lr=0.1)
+PLAN = SgdPlan(lr=0.1)
 
 
 def layer(dtype: torch.dtype) -> Layer:
