@@ -57,6 +57,40 @@ class AdamW(Part):
     """Part of each weight, times the learning rate, that is taken off at a step."""
 
 
+class RmsProp(Part):
+    """RMSprop, as `torch.optim.RMSprop`."""
+
+    kind: Literal["rmsprop"]
+    lr: LearningRate = 0.01
+    """Learning rate at the start."""
+    alpha: Fraction = 0.99
+    """Decay of the running mean of the gradient's square."""
+    eps: Epsilon = 1e-8
+    """Added to the denominator."""
+    weight_decay: WeightDecay = 0.0
+    """L2 penalty, added to the gradient."""
+    momentum: Fraction = 0.0
+    """Part of the last step that is taken again."""
+    centered: bool = False
+    """Whether the gradient is divided by its deviation, not by the root of its mean square."""
+
+
+class NAdam(Part):
+    """Adam with Nesterov's momentum, as `torch.optim.NAdam`."""
+
+    kind: Literal["nadam"]
+    lr: LearningRate = 0.002
+    """Learning rate at the start."""
+    betas: Betas = (0.9, 0.999)
+    """Decay of the running means of the gradient and of its square."""
+    eps: Epsilon = 1e-8
+    """Added to the denominator."""
+    weight_decay: WeightDecay = 0.0
+    """L2 penalty, added to the gradient."""
+    momentum_decay: Fraction = 0.004
+    """How fast the momentum grows to the first of `betas`, from half of it."""
+
+
 class Constant(Part):
     """The same learning rate in every epoch."""
 
@@ -138,7 +172,7 @@ class MovingAverage(Part):
     """Part of the average that each step leaves; less in the first steps, of which there are few to average."""
 
 
-Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
+Optimizer = Annotated[Sgd | Adam | AdamW | RmsProp | NAdam, Field(discriminator="kind")]
 Schedule = Annotated[Constant | Step | Cosine | OneCycle, Field(discriminator="kind")]
 Augmentation = Annotated[Flip | Crop | Cutout, Field(discriminator="kind")]
 

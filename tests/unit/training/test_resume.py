@@ -24,8 +24,10 @@ from worker.training.plan import (
     EarlyStoppingPlan,
     FlipPlan,
     MlpPlan,
+    NAdamPlan,
     OneCyclePlan,
     Precision,
+    RmsPropPlan,
     SgdPlan,
     StepPlan,
     TrainingPlan,
@@ -44,6 +46,8 @@ OPTIMIZERS = {
     "nesterov": SgdPlan(lr=0.02, momentum=0.9, nesterov=True),
     "adam": AdamPlan(lr=0.003),
     "adamw": AdamWPlan(lr=0.003, weight_decay=0.1),
+    "rmsprop": RmsPropPlan(lr=0.003, momentum=0.5, centered=True),
+    "nadam": NAdamPlan(lr=0.003, weight_decay=0.1),
 }
 SCHEDULES = {
     "constant": ConstantPlan(),

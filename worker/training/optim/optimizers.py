@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
+from torch.optim.nadam import nadam
+from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from worker.training.plan import AdamPlan, AdamWPlan, OptimizerPlan, SgdPlan
+from worker.training.plan import AdamPlan, AdamWPlan, NAdamPlan, OptimizerPlan, RmsPropPlan, SgdPlan
 
 Rate: TypeAlias = float | Tensor
 """A step's learning rate: a number; or, where steps are recorded and played again, a scalar at a fixed address."""
@@ -31,6 +33,12 @@ def build_optimizer(plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> 
             return torch.optim.Adam(parameters, betas=plan.betas, eps=plan.eps, **common)
         case AdamWPlan():
             return torch.optim.AdamW(parameters, betas=plan.betas, eps=plan.eps, **common)
+        case RmsPropPlan():
+            options = {"alpha": plan.alpha, "momentum": plan.momentum, "centered": plan.centered}
+            return torch.optim.RMSprop(parameters, eps=plan.eps, **options, **common)
+        case NAdamPlan():
+            options = {"betas": plan.betas, "momentum_decay": plan.momentum_decay}
+            return torch.optim.NAdam(parameters, eps=plan.eps, **options, **common)
         case _:
             assert_never(plan)
 
@@ -55,7 +63,7 @@ class Optimizer:
         self._plan = plan
         self._lr: Rate = plan.lr
         self._parameters: list[Tensor] = [parameter for parameter in parameters if parameter.requires_grad]
-        self._buffers = {name: [torch.zeros_like(p) for p in self._parameters] for name in _buffers(plan)}
+        self._buffers = {name: [_initial(name, p) for p in self._parameters] for name in _buffers(plan)}
         counted = () if isinstance(plan, SgdPlan) else self._parameters
         self._steps = [torch.zeros((), dtype=torch.float32, device=parameter.device) for parameter in counted]
 
@@ -78,6 +86,10 @@ class Optimizer:
                 self._sgd(plan, gradients)
             case AdamPlan() | AdamWPlan() as plan:
                 self._adam(plan, gradients)
+            case RmsPropPlan() as plan:
+                self._rmsprop(plan, gradients)
+            case NAdamPlan() as plan:
+                self._nadam(plan, gradients)
             case plan:
                 assert_never(plan)
 
@@ -124,13 +136,64 @@ class Optimizer:
             maximize=False,
         )
 
+    def _rmsprop(self, plan: RmsPropPlan, gradients: list[Tensor]) -> None:
+        rmsprop(
+            self._parameters,
+            gradients,
+            self._buffers["square"],
+            self._buffers.get("mean", []),
+            self._buffers.get("momentum", []),
+            self._steps,
+            alpha=plan.alpha,
+            momentum=plan.momentum,
+            centered=plan.centered,
+            weight_decay=plan.weight_decay,
+            eps=plan.eps,
+            **self._unfused(),
+        )
+
+    def _nadam(self, plan: NAdamPlan, gradients: list[Tensor]) -> None:
+        nadam(
+            self._parameters,
+            gradients,
+            self._buffers["mean"],
+            self._buffers["square"],
+            self._buffers["product"],
+            self._steps,
+            beta1=plan.betas[0],
+            beta2=plan.betas[1],
+            momentum_decay=plan.momentum_decay,
+            weight_decay=plan.weight_decay,
+            eps=plan.eps,
+            **self._unfused(),
+        )
+
+    def _unfused(self) -> dict[str, Any]:
+        """Of a step that torch has in no fused form: its rate, and on a GPU that nothing of it is read back.
+
+        On a CPU, where torch takes a number alone, nothing is ever recorded in a graph.
+        """
+        on_gpu = any(parameter.is_cuda for parameter in self._parameters)
+        return {"lr": self._lr if on_gpu else float(self._lr), "foreach": on_gpu, "capturable": on_gpu}
+
 
 def _buffers(plan: OptimizerPlan) -> tuple[str, ...]:
-    """Names of what has each parameter's size, zero at the start: torch's SGD starts from the first gradient."""
+    """Names of what is kept for each parameter."""
     match plan:
         case SgdPlan():
             return ("momentum",) if plan.momentum else ()
         case AdamPlan() | AdamWPlan():
             return "mean", "square"
+        case RmsPropPlan():
+            return "square", *(("mean",) if plan.centered else ()), *(("momentum",) if plan.momentum else ())
+        case NAdamPlan():
+            return "mean", "square", "product"
         case _:
             assert_never(plan)
+
+
+def _initial(name: str, parameter: Tensor) -> Tensor:
+    """A buffer before the first step: zeros, as torch's SGD starts from the first gradient; a product begins at one."""
+    if name == "product":
+        return torch.ones((), dtype=torch.get_default_dtype(), device=parameter.device)
+    return torch.zeros_like(parameter)

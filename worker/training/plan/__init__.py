@@ -21,7 +21,7 @@ from worker.training.plan.layers import (
     ScalePlan,
     WhiteningPlan,
 )
-from worker.training.plan.optimizers import AdamPlan, AdamWPlan, OptimizerPlan, SgdPlan
+from worker.training.plan.optimizers import AdamPlan, AdamWPlan, NAdamPlan, OptimizerPlan, RmsPropPlan, SgdPlan
 from worker.training.plan.reader import plan_from_spec
 from worker.training.plan.schedules import ConstantPlan, CosinePlan, OneCyclePlan, SchedulePlan, StepPlan
 from worker.training.plan.training import (
@@ -59,6 +59,7 @@ __all__ = [
     "MaxPool2dPlan",
     "MlpPlan",
     "Monitor",
+    "NAdamPlan",
     "Normalization",
     "OneCyclePlan",
     "OptimizerPlan",
@@ -67,6 +68,7 @@ __all__ = [
     "PlainLayerPlan",
     "Precision",
     "ResidualPlan",
+    "RmsPropPlan",
     "ScalePlan",
     "SchedulePlan",
     "SgdPlan",

@@ -39,5 +39,30 @@ class AdamWPlan:
     weight_decay: float = 0.01
 
 
-OptimizerPlan: TypeAlias = SgdPlan | AdamPlan | AdamWPlan
+@dataclass(frozen=True)
+class RmsPropPlan:
+    """RMSprop; weight decay is added to the gradient."""
+
+    kind: ClassVar[str] = "rmsprop"
+    lr: float = 0.01
+    alpha: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    centered: bool = False
+
+
+@dataclass(frozen=True)
+class NAdamPlan:
+    """Adam with Nesterov's momentum; weight decay is added to the gradient."""
+
+    kind: ClassVar[str] = "nadam"
+    lr: float = 0.002
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    momentum_decay: float = 0.004
+
+
+OptimizerPlan: TypeAlias = SgdPlan | AdamPlan | AdamWPlan | RmsPropPlan | NAdamPlan
 """Every kind has a learning rate `lr` and a `weight_decay`."""

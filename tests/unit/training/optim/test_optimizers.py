@@ -6,13 +6,14 @@ import copy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from worker.training.optim.optimizers import Optimizer, build_optimizer, set_learning_rate
-from worker.training.plan import AdamPlan, AdamWPlan, OptimizerPlan, SgdPlan
+from worker.training.plan import AdamPlan, AdamWPlan, NAdamPlan, OptimizerPlan, RmsPropPlan, SgdPlan
 
 RATES = (0.1, 0.1, 0.03, 0.2)
 PLANS = [
@@ -23,6 +24,11 @@ PLANS = [
     AdamPlan(lr=0.01, betas=(0.8, 0.95), eps=1e-6),
     AdamPlan(lr=0.01, weight_decay=0.1),
     AdamWPlan(lr=0.01, weight_decay=0.1),
+    RmsPropPlan(alpha=0.9, eps=1e-6, weight_decay=0.1),
+    RmsPropPlan(momentum=0.9),
+    RmsPropPlan(momentum=0.5, centered=True, weight_decay=0.1),
+    NAdamPlan(betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1),
+    NAdamPlan(momentum_decay=0.1),
 ]
 START = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 GRADIENTS = [torch.tensor([0.3, -0.1, 2.0]).double(), torch.tensor([-0.2, 0.4, 1.0]).double()] * 2
@@ -63,6 +69,38 @@ def test_adam_is_its_formula(kind: type[AdamPlan | AdamWPlan]) -> None:
         square = beta2 * square + (1 - beta2) * gradient**2
         weight = weight - lr * (mean / (1 - beta1**step)) / ((square / (1 - beta2**step)).sqrt() + eps)
     plan = kind(lr=lr, weight_decay=decay, betas=(beta1, beta2), eps=eps)
+    torch.testing.assert_close(after_steps(plan), weight)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("momentum, centered", [(0.0, False), (0.9, False), (0.9, True)])
+def test_rmsprop_is_its_formula(momentum: float, centered: bool, decay: float) -> None:
+    """Tieleman and Hinton (2012); the centered form divides by the deviation (Graves, 2013)."""
+    lr, alpha, eps = 0.05, 0.8, 1e-6
+    weight, square, mean, velocity = START.clone(), *torch.zeros(3, 3).double()
+    for raw in GRADIENTS:
+        gradient = raw + decay * weight
+        square = alpha * square + (1 - alpha) * gradient**2
+        mean = alpha * mean + (1 - alpha) * gradient
+        velocity = momentum * velocity + gradient / ((square - mean**2 if centered else square).sqrt() + eps)
+        weight = weight - lr * velocity
+    options: dict[str, Any] = {"momentum": momentum, "centered": centered, "weight_decay": decay}
+    torch.testing.assert_close(after_steps(RmsPropPlan(lr=lr, alpha=alpha, eps=eps, **options)), weight)
+
+
+def test_nadam_is_its_formula() -> None:
+    """Dozat (2016), with the momentum's warm-up as PyTorch has it."""
+    lr, decay, eps, (beta1, beta2), slow = 0.05, 0.1, 1e-6, (0.8, 0.95), 0.1
+    weight, mean, square, product = START.clone(), torch.zeros(3).double(), torch.zeros(3).double(), 1.0
+    for step, raw in enumerate(GRADIENTS, start=1):
+        gradient = raw + decay * weight
+        mu, later = (beta1 * (1 - 0.5 * 0.96 ** (number * slow)) for number in (step, step + 1))
+        product *= mu
+        mean = beta1 * mean + (1 - beta1) * gradient
+        square = beta2 * square + (1 - beta2) * gradient**2
+        step_mean = later * mean / (1 - product * later) + (1 - mu) * gradient / (1 - product)
+        weight = weight - lr * step_mean / ((square / (1 - beta2**step)).sqrt() + eps)
+    plan = NAdamPlan(lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=decay, momentum_decay=slow)
     torch.testing.assert_close(after_steps(plan), weight)
 
 
@@ -139,9 +177,23 @@ def test_what_is_not_trained_is_left_alone() -> None:
     assert (trained.tolist(), fixed.tolist()) == ([-0.5, -0.5], [1.0, 1.0])
 
 
-def test_what_it_keeps_stays_where_it_is() -> None:
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_a_recorded_rate_is_a_tensor(plan: OptimizerPlan) -> None:
+    """Steps by a scalar at a fixed address are steps by its value."""
+    with_number, with_tensor = _parameters(), _parameters()
+    for parameters, rate in ((with_number, 0.1), (with_tensor, torch.tensor(0.1, dtype=torch.float64))):
+        optimizer = Optimizer(plan, parameters)
+        _gradients(0, parameters)
+        optimizer.set_learning_rate(rate)
+        optimizer.step()
+    for one, other in zip(with_number, with_tensor, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=str)
+def test_what_it_keeps_stays_where_it_is(plan: OptimizerPlan) -> None:
     """A recorded step goes on with a restored state."""
-    optimizer = Optimizer(AdamPlan(lr=0.01), _parameters())
+    optimizer = Optimizer(plan, _parameters())
     before = [tensor.data_ptr() for tensor in _tensors(optimizer.state())]
     optimizer.restore(copy.deepcopy(optimizer.state()))
     assert [tensor.data_ptr() for tensor in _tensors(optimizer.state())] == before
@@ -156,6 +208,7 @@ def test_a_job_loads_no_compiler(tmp_path: Path) -> None:
     code = """
 import sys, torch
 from pathlib import Path
+from typing import Any
 from worker.training.data import load
 from worker.training.plan import AdamPlan, DatasetPlan, MlpPlan, TrainingPlan
 from worker.training.trainer import train
