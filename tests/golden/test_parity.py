@@ -23,6 +23,7 @@ from worker.training.plan import (
     AdamWPlan,
     ArchitecturePlan,
     AugmentPlan,
+    ColorJitterPlan,
     ConstantPlan,
     CosinePlan,
     CropPlan,
@@ -38,6 +39,7 @@ from worker.training.plan import (
     SgdPlan,
     StepPlan,
     TrainingPlan,
+    WarmupCosinePlan,
     WeightAveragePlan,
 )
 from worker.training.state.tally import Tally
@@ -62,9 +64,12 @@ SCHEDULES: dict[str, SchedulePlan] = {
     "step": StepPlan(step_epochs=1, gamma=0.5),
     "cosine": CosinePlan(min_lr=0.001),
     "one_cycle": OneCyclePlan(div_factor=5.0, final_div_factor=2.0),
+    "warmup_cosine": WarmupCosinePlan(warmup_epochs=0.5, min_lr=0.001),
 }
 FLIP, CROP, CUTOUT = FlipPlan(), CropPlan(padding=3), CutoutPlan()
 REFLECTED = CropPlan(padding=3, padding_mode="reflect")
+JITTER = ColorJitterPlan(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
+STEPS = [(FLIP,), (CROP,), (CROP, FLIP), (JITTER,), (FLIP, REFLECTED, JITTER, CUTOUT)]
 ACTIVATIONS = get_args(ActivationName)
 
 
@@ -131,6 +136,26 @@ NETWORKS: dict[str, ArchitecturePlan] = {
         wide(2),
     ),
     "residual of features": layers("flatten", wide(8), residual(wide(8), "gelu"), ("scale", {"factor": 0.25}), wide(2)),
+    "other norms": layers(
+        conv(6, stride=3),
+        ("groupnorm", {"num_groups": 3}),
+        "relu",
+        ("dropout", {"p": 0.2}),
+        residual(conv(6, padding=1), "layernorm", "gelu", ("groupnorm", {"num_groups": 2})),
+        "global_avgpool",
+        ("dropout", {"p": 0.3}),
+        wide(8),
+        "layernorm",
+        ("groupnorm", {"num_groups": 2}),
+        wide(2),
+    ),
+    "averaged channels": layers(
+        conv(4, stride=2),
+        "silu",
+        residual("global_avgpool", wide(3), shortcut=layers("flatten", wide(3))),
+        ("dropout", {"p": 0.3}),
+        wide(2),
+    ),
     "wide on rows of pixels": layers(wide(4), "relu", "flatten", wide(2)),
     **CHAINS,
 }
@@ -217,7 +242,7 @@ class TestInFloat64:
         agree(plan, engine, 1e-9)
 
     @pytest.mark.parametrize("engine", runs_of(MLP))
-    @pytest.mark.parametrize("steps", [(FLIP,), (CROP,), (CROP, FLIP), (FLIP, REFLECTED, CUTOUT)], ids=str)
+    @pytest.mark.parametrize("steps", STEPS, ids=str)
     def test_every_augmentation(self, engine: str, steps: tuple[AugmentPlan, ...]) -> None:
         """The same draws, in the order of the steps, and without shuffling too."""
         for shuffle in (True, False):

@@ -13,6 +13,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 WeightDecay = Annotated[float, Field(ge=0, le=100)]
 Betas = Annotated[tuple[Fraction, Fraction], Field(strict=False)]
 Epsilon = Annotated[float, Field(gt=0, le=1)]
+JitterRange = Annotated[float, Field(ge=0, le=10)]
 
 
 class Sgd(Part):
@@ -129,6 +130,30 @@ class OneCycle(Part):
     """How many times lower than at the start it ends."""
 
 
+class WarmupCosine(Part):
+    """Up to `lr` in a line, then down half a cosine to `min_lr`, changing after every step."""
+
+    kind: Literal["warmup_cosine"]
+    warmup_epochs: Annotated[float, Field(ge=0, le=1_000_000)] = 5.0
+    """Epochs, or parts of one, in which the learning rate rises; fewer than the job's."""
+    min_lr: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Learning rate that the curve ends in."""
+
+
+class ColorJitter(Part):
+    """Changes each image's colours by random amounts, in a random order, as torchvision's `ColorJitter`."""
+
+    kind: Literal["color_jitter"]
+    brightness: JitterRange = 0.0
+    """The brightness is multiplied by a number from 1 - this, at least 0, to 1 + this."""
+    contrast: JitterRange = 0.0
+    """The same for the distance from the image's mean grey."""
+    saturation: JitterRange = 0.0
+    """The same for the distance from each pixel's own grey; images of one channel have none."""
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """The hue turns by up to this part of the circle, either way; images of one channel have none."""
+
+
 class Flip(Part):
     """Mirrors each image left to right with probability one half."""
 
@@ -173,8 +198,8 @@ class MovingAverage(Part):
 
 
 Optimizer = Annotated[Sgd | Adam | AdamW | RmsProp | NAdam, Field(discriminator="kind")]
-Schedule = Annotated[Constant | Step | Cosine | OneCycle, Field(discriminator="kind")]
-Augmentation = Annotated[Flip | Crop | Cutout, Field(discriminator="kind")]
+Schedule = Annotated[Constant | Step | Cosine | OneCycle | WarmupCosine, Field(discriminator="kind")]
+Augmentation = Annotated[Flip | Crop | Cutout | ColorJitter, Field(discriminator="kind")]
 
 
 class Training(Part):

@@ -17,6 +17,7 @@ from worker.training.errors import CancelRequested, CheckpointUnreadable, LeaseL
 from worker.training.plan import (
     AdamPlan,
     AdamWPlan,
+    ColorJitterPlan,
     ConstantPlan,
     CosinePlan,
     CropPlan,
@@ -31,6 +32,7 @@ from worker.training.plan import (
     SgdPlan,
     StepPlan,
     TrainingPlan,
+    WarmupCosinePlan,
     WeightAveragePlan,
 )
 from worker.training.results import EpochResult, TrainingResult
@@ -54,6 +56,7 @@ SCHEDULES = {
     "step": StepPlan(step_epochs=2, gamma=0.5),
     "cosine": CosinePlan(min_lr=0.0001),
     "one_cycle": OneCyclePlan(),
+    "warmup_cosine": WarmupCosinePlan(warmup_epochs=1.5),
 }
 
 
@@ -62,7 +65,7 @@ def rich_plan(**fields: Any) -> TrainingPlan:
     everything: dict[str, Any] = {
         "architecture": CONVNET,
         "epochs": 4,
-        "augment": (FlipPlan(), CropPlan(padding=2), CutoutPlan()),
+        "augment": (FlipPlan(), CropPlan(padding=2), CutoutPlan(), ColorJitterPlan(brightness=0.3, hue=0.1)),
         "early_stopping": EarlyStoppingPlan("val_loss", patience=3),
         "label_smoothing": 0.1,
         "seed": 5,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from worker.training.data import LoadedDataset
 from worker.training.data.loader import normalizer
 from worker.training.errors import InvalidPlan
-from worker.training.network.modules import Residual, Scale
+from worker.training.network.modules import GlobalAvgPool, Residual, Scale
 from worker.training.network.torchvision import torchvision_network
 from worker.training.network.whitening import Whitening, spread
 from worker.training.plan import (
@@ -23,6 +23,9 @@ from worker.training.plan import (
     Conv2dPlan,
     DropoutPlan,
     FlattenPlan,
+    GlobalAvgPoolPlan,
+    GroupNormPlan,
+    LayerNormPlan,
     LayerPlan,
     LayersPlan,
     LinearPlan,
@@ -146,7 +149,7 @@ def _row(layers: Sequence[LayerPlan], shape: Shape) -> tuple[nn.Sequential, Shap
     return nn.Sequential(*modules), shape
 
 
-def _module(layer: LayerPlan, shape: Shape) -> nn.Module:  # noqa: C901, PLR0911 -- one case for each kind
+def _module(layer: LayerPlan, shape: Shape) -> nn.Module:  # noqa: C901, PLR0911, PLR0912 -- a case a kind
     """The module of a layer that is given this shape for one image."""
     match layer:
         case LinearPlan():
@@ -167,6 +170,12 @@ def _module(layer: LayerPlan, shape: Shape) -> nn.Module:  # noqa: C901, PLR0911
             return Scale(layer.factor)
         case ActivationPlan():
             return activation(layer.kind)
+        case GroupNormPlan():
+            return _groupnorm(layer, shape[0])
+        case LayerNormPlan():
+            return nn.LayerNorm(shape)
+        case GlobalAvgPoolPlan():
+            return GlobalAvgPool()
         case ResidualPlan():
             return _residual(layer, shape)
         case WhiteningPlan():
@@ -189,6 +198,13 @@ def _conv2d(layer: Conv2dPlan, channels: int) -> nn.Module:
         )
     except ValueError as error:  # groups that divide neither side
         raise InvalidPlan(f"conv2d: {error}") from error
+
+
+def _groupnorm(layer: GroupNormPlan, channels: int) -> nn.Module:
+    try:
+        return nn.GroupNorm(layer.num_groups, channels)
+    except ValueError as error:  # groups that do not divide them
+        raise InvalidPlan(f"groupnorm: {error}") from error
 
 
 def _residual(layer: ResidualPlan, shape: Shape) -> nn.Module:

@@ -34,11 +34,11 @@ def build_optimizer(plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> 
         case AdamWPlan():
             return torch.optim.AdamW(parameters, betas=plan.betas, eps=plan.eps, **common)
         case RmsPropPlan():
-            options = {"alpha": plan.alpha, "momentum": plan.momentum, "centered": plan.centered}
-            return torch.optim.RMSprop(parameters, eps=plan.eps, **options, **common)
+            common |= {"alpha": plan.alpha, "momentum": plan.momentum, "centered": plan.centered}
+            return torch.optim.RMSprop(parameters, eps=plan.eps, **common)
         case NAdamPlan():
-            options = {"betas": plan.betas, "momentum_decay": plan.momentum_decay}
-            return torch.optim.NAdam(parameters, eps=plan.eps, **options, **common)
+            common |= {"betas": plan.betas, "momentum_decay": plan.momentum_decay}
+            return torch.optim.NAdam(parameters, eps=plan.eps, **common)
         case _:
             assert_never(plan)
 

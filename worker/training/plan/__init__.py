@@ -4,7 +4,7 @@ The spec was checked when it was submitted. Defaults are the spec's own; the tes
 """
 
 from worker.training.plan.architectures import ArchitecturePlan, LayersPlan, MlpPlan, Output, TorchvisionPlan
-from worker.training.plan.augmentations import AugmentPlan, CropPlan, CutoutPlan, FlipPlan, PaddingMode
+from worker.training.plan.augmentations import AugmentPlan, ColorJitterPlan, CropPlan, CutoutPlan, FlipPlan, PaddingMode
 from worker.training.plan.layers import (
     ActivationName,
     ActivationPlan,
@@ -13,6 +13,9 @@ from worker.training.plan.layers import (
     Conv2dPlan,
     DropoutPlan,
     FlattenPlan,
+    GlobalAvgPoolPlan,
+    GroupNormPlan,
+    LayerNormPlan,
     LayerPlan,
     LinearPlan,
     MaxPool2dPlan,
@@ -23,7 +26,14 @@ from worker.training.plan.layers import (
 )
 from worker.training.plan.optimizers import AdamPlan, AdamWPlan, NAdamPlan, OptimizerPlan, RmsPropPlan, SgdPlan
 from worker.training.plan.reader import plan_from_spec
-from worker.training.plan.schedules import ConstantPlan, CosinePlan, OneCyclePlan, SchedulePlan, StepPlan
+from worker.training.plan.schedules import (
+    ConstantPlan,
+    CosinePlan,
+    OneCyclePlan,
+    SchedulePlan,
+    StepPlan,
+    WarmupCosinePlan,
+)
 from worker.training.plan.training import (
     DatasetPlan,
     EarlyStoppingPlan,
@@ -43,6 +53,7 @@ __all__ = [
     "AugmentPlan",
     "AvgPool2dPlan",
     "BatchNormPlan",
+    "ColorJitterPlan",
     "ConstantPlan",
     "Conv2dPlan",
     "CosinePlan",
@@ -53,6 +64,9 @@ __all__ = [
     "EarlyStoppingPlan",
     "FlattenPlan",
     "FlipPlan",
+    "GlobalAvgPoolPlan",
+    "GroupNormPlan",
+    "LayerNormPlan",
     "LayerPlan",
     "LayersPlan",
     "LinearPlan",
@@ -75,6 +89,7 @@ __all__ = [
     "StepPlan",
     "TorchvisionPlan",
     "TrainingPlan",
+    "WarmupCosinePlan",
     "WeightAveragePlan",
     "WhiteningPlan",
     "plan_from_spec",

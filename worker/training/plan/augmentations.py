@@ -32,4 +32,15 @@ class CutoutPlan:
     size: int = 8
 
 
-AugmentPlan: TypeAlias = FlipPlan | CropPlan | CutoutPlan
+@dataclass(frozen=True)
+class ColorJitterPlan:
+    """Change brightness, contrast, saturation and hue by up to so much, in a random order."""
+
+    kind: ClassVar[str] = "color_jitter"
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+
+AugmentPlan: TypeAlias = FlipPlan | CropPlan | CutoutPlan | ColorJitterPlan

@@ -89,6 +89,28 @@ class ActivationPlan:
     kind: ActivationName
 
 
+@dataclass(frozen=True)
+class GroupNormPlan:
+    """Normalises each group of channels or features of each sample."""
+
+    kind: ClassVar[str] = "groupnorm"
+    num_groups: int
+
+
+@dataclass(frozen=True)
+class LayerNormPlan:
+    """Normalises all values of each sample together."""
+
+    kind: ClassVar[str] = "layernorm"
+
+
+@dataclass(frozen=True)
+class GlobalAvgPoolPlan:
+    """Makes one feature of each channel of an image: its mean."""
+
+    kind: ClassVar[str] = "global_avgpool"
+
+
 PlainLayerPlan: TypeAlias = (
     LinearPlan
     | Conv2dPlan
@@ -99,6 +121,9 @@ PlainLayerPlan: TypeAlias = (
     | FlattenPlan
     | ScalePlan
     | ActivationPlan
+    | GroupNormPlan
+    | LayerNormPlan
+    | GlobalAvgPoolPlan
 )
 """What may stand within a residual block."""
 

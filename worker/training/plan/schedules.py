@@ -47,5 +47,15 @@ class OneCyclePlan:
     final_div_factor: float = 10_000.0
 
 
-SchedulePlan: TypeAlias = ConstantPlan | StepPlan | CosinePlan | OneCyclePlan
+@dataclass(frozen=True)
+class WarmupCosinePlan:
+    """Up to the optimizer's rate in a line, then half a cosine wave down to `min_lr`, step by step."""
+
+    kind: ClassVar[str] = "warmup_cosine"
+    per_step: ClassVar[bool] = True
+    warmup_epochs: float = 5.0
+    min_lr: float = 0.0
+
+
+SchedulePlan: TypeAlias = ConstantPlan | StepPlan | CosinePlan | OneCyclePlan | WarmupCosinePlan
 """Every kind says by `per_step` whether the rate changes within an epoch."""

@@ -23,6 +23,7 @@ from worker.training.plan import (
     Conv2dPlan,
     DropoutPlan,
     FlattenPlan,
+    GlobalAvgPoolPlan,
     LayerPlan,
     LayersPlan,
     MlpPlan,
@@ -145,6 +146,6 @@ def _on_images(layers: Iterable[LayerPlan]) -> list[LayerPlan]:
         inner = _on_images(layer.layers) if isinstance(layer, ResidualPlan) else []
         beside = _on_images(layer.shortcut) if isinstance(layer, ResidualPlan) else []
         found += [layer, *inner, *beside]
-        if any(isinstance(each, FlattenPlan) for each in (layer, *inner)):
+        if any(isinstance(each, FlattenPlan | GlobalAvgPoolPlan) for each in (layer, *inner)):
             break
     return found
