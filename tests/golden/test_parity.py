@@ -56,7 +56,7 @@ OPTIMIZERS: dict[str, OptimizerPlan] = {
     "nesterov": SgdPlan(lr=0.02, momentum=0.9, nesterov=True),
     "adam": AdamPlan(lr=0.001, weight_decay=0.01),
     "adamw": AdamWPlan(lr=0.001, weight_decay=0.1),
-    "rmsprop": RmsPropPlan(lr=0.001, momentum=0.5, centered=True, weight_decay=0.01),
+    "rmsprop": RmsPropPlan(lr=0.001, eps=0.001, momentum=0.5, centered=True, weight_decay=0.01),
     "nadam": NAdamPlan(lr=0.001, weight_decay=0.01),
 }
 SCHEDULES: dict[str, SchedulePlan] = {

@@ -157,11 +157,11 @@ def test_less_precision_over_five_epochs(name: str, precision: Precision, engine
 @pytest.mark.parametrize("name", PLANS)
 def test_playing_is_computing(name: str, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose blocks are played gives the bits of one whose blocks are launched one kernel after another."""
-    from worker.training.engines.graphs import Recorded
+    from worker.training.engines.graphs import GraphCache
 
     plan = dataclasses.replace(PLANS[name], precision=precision, epochs=3)
     played, _ = run(plan, "graphs")
-    monkeypatch.setattr(Recorded, "_record", nothing)
+    monkeypatch.setattr(GraphCache, "_record", nothing)
     computed, _ = run(plan, "graphs")
     assert [timeless(epoch) for epoch in played] == [timeless(epoch) for epoch in computed]
 

@@ -149,7 +149,8 @@ class Means(nn.Sequential):
 
     def forward(self, images: Tensor) -> Tensor:
         """As it says; refuses what is no image."""
-        assert images.ndim == 4, "not an image"
+        if images.ndim != 4:
+            raise ValueError("not an image")
         features: Tensor = super().forward(images)
         return features
 
@@ -158,7 +159,7 @@ MODULES["global_avgpool"] = Means
 MODULES["scale"] = Times
 
 
-def naive(layer: Layer, shape: Shape) -> nn.Module:
+def naive(layer: Layer, shape: Shape) -> nn.Module:  # noqa: PLR0911 -- one for each kind
     """The module that one would write down for a layer, without asking whether it fits."""
     if isinstance(layer, Residual):
         return Block(naive_network(layer.layers, shape), naive_network(layer.shortcut, shape))
