@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 
+from shared.documents.phrases import ignored_files
 from shared.errors import DatabaseUnavailable
 from shared.jobs import attempts
 from shared.jobs.attempts import Claim
@@ -120,6 +121,8 @@ class Attempt:
         self._context.report_loaded(statistics(data))
         images = f"{len(data.train):,} training and {len(data.val):,} validation images"
         self._recorder.add_line("INFO", f"Data set {data.name} ({data.source}): {images}, {data.fingerprint[:12]}")
+        if data.ignored:
+            self._recorder.add_line("WARNING", ignored_files(data.place, data.ignored))
         return data
 
     def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:

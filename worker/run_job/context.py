@@ -10,6 +10,7 @@ from typing import Any, Self
 from shared.database.engine import Database
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
+from shared.documents.phrases import ignored_files
 from shared.errors import DatabaseUnavailable
 from shared.jobs import queries, workers
 from shared.jobs.attempts import Claimant
@@ -100,6 +101,9 @@ class Context:
         from worker.training.data import survey
 
         held = survey(self.settings.datasets_dir, self.settings.allow_download)
+        for one in held:
+            if one.ignored:
+                logger.warning("dataset_files_ignored", extra={"detail": ignored_files(one.place, one.ignored)})
         return [{**dataclasses.asdict(one), "mean": None, "std": None, "fingerprint": None} for one in held]
 
 

@@ -24,6 +24,7 @@ from flightline.cli.tables import (
 )
 from flightline.client.client import Client
 from flightline.client.records import Dataset, Preset
+from shared.documents.phrases import ignored_files
 
 
 def register(app: typer.Typer) -> None:
@@ -101,10 +102,6 @@ def _holders(dataset: Dataset) -> list[str]:
 
 def _remarks(dataset: Dataset) -> list[str]:
     """What a person would look for in vain: files that are no images by their names, and copies that lack some."""
-    remarks = {
-        f"passed over in {copy['place']}: {', '.join(f'{number:,} {suffix}' for suffix, number in others.items())}"
-        for copy in dataset.held
-        if (others := {suffix: n for suffix, n in copy.get("ignored", {}).items() if suffix != "hidden"})
-    }
+    remarks = {ignored_files(copy["place"], copy["ignored"]) for copy in dataset.held if copy.get("ignored")}
     broken = {f"incomplete: {copy['place']}" for copy in dataset.held if copy not in dataset.usable}
     return sorted(remarks | broken)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from worker.training.data.cache import cached_decode
 from worker.training.data.records import HeldDataset, LoadedDataset, loaded_dataset
 from worker.training.data.registry import DATASETS
-from worker.training.data.sources.base import Place, Source, in_words
-from worker.training.data.sources.folders import HIDDEN
+from worker.training.data.sources.base import Place, Source
 from worker.training.errors import CopyIncomplete, DatasetCorrupt, DatasetUnavailable, InvalidPlan
 from worker.training.plan import DatasetPlan
 
@@ -70,9 +70,9 @@ def candidates(plan: DatasetPlan, data_dir: Path, allow_download: bool = False) 
 def _load(place: Place, plan: DatasetPlan, cache_dir: Path) -> LoadedDataset:
     source = place.source()
     inventory = source.inventory(plan.classes)
-    _report_ignored(source, inventory.ignored)
     limits = plan.train_per_class, plan.val_per_class
-    data = _loaded(source, inventory.listing, plan.name, plan.classes, limits, cache_dir)
+    ignored = frozenset(inventory.ignored.items())
+    data = _loaded(source, inventory.listing, ignored, plan.name, plan.classes, limits, cache_dir)
     _report_fewer(plan, data)
     return data
 
@@ -81,6 +81,7 @@ def _load(place: Place, plan: DatasetPlan, cache_dir: Path) -> LoadedDataset:
 def _loaded(
     source: Source,
     listing: str,
+    ignored: Iterable[tuple[str, int]],
     name: str,
     classes: tuple[str, ...],
     limits: tuple[int | None, int | None],
@@ -89,14 +90,8 @@ def _loaded(
     del listing  # part of the key: a change of any file loads anew
     train, val = cached_decode(source, classes, cache_dir)
     train, val = train.first_of_each(limits[0]), val.first_of_each(limits[1])
-    return loaded_dataset(name, source.kind, classes, train, val)
-
-
-def _report_ignored(place: Place, ignored: Mapping[str, int]) -> None:
-    """Say which files are no images by their names; of what systems leave in folders, quietly."""
-    if ignored:
-        level = logging.DEBUG if {*ignored} == {HIDDEN} else logging.WARNING
-        log.log(level, "dataset_files_ignored", extra={"path": place.place, "files": in_words(ignored)})
+    data = loaded_dataset(name, source.kind, classes, train, val)
+    return dataclasses.replace(data, place=source.place, ignored=dict(ignored))
 
 
 def _report_fewer(plan: DatasetPlan, data: LoadedDataset) -> None:
@@ -116,9 +111,8 @@ def _held(name: str, place: Place) -> HeldDataset | None:
         classes = place.classes()
         if not classes:
             return None
-        ignored = dict(place.ignored())
-        _report_ignored(place, ignored)
-        return HeldDataset(name, place.kind, place.place, classes, place.counts(), place.ready(), ignored)
+        ready, ignored = place.ready(), dict(place.ignored())
+        return HeldDataset(name, place.kind, place.place, classes, place.counts(), ready, ignored)
     except OSError as error:
         log.warning("dataset_unreadable", extra={"path": place.place, "reason": error.strerror})
         return None

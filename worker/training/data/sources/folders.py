@@ -13,22 +13,20 @@ import torch
 
 from worker.training.data.images import IMAGE_SUFFIXES, read_image
 from worker.training.data.records import Split
-from worker.training.data.sources.base import Inventory, in_words
+from worker.training.data.sources.base import Inventory
 from worker.training.errors import CopyIncomplete
 from worker.training.state.files import shown, signature
 
-HIDDEN = "hidden"
-"""What files that an operating system leaves in every folder are counted under."""
-
 _LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini"}
+"""Hidden files on systems that hide by other means than a dot."""
 
 
 @dataclass(frozen=True)
 class ClassFolders:
     """A tree of image files, one folder per split and class.
 
-    Ordered class by class in the order asked for, files sorted by name. Folders, hidden files and those without an
-    image's suffix are passed over, and counted.
+    Ordered class by class in the order asked for, files sorted by name. Folders and files without an image's suffix are
+    passed over, and counted; hidden files, which systems leave in every folder, are no part of the data set.
     """
 
     root: Path
@@ -129,7 +127,8 @@ def _held_in_words(splits: Mapping[str, tuple[str, ...]]) -> str:
 def _some_images(folder: Path) -> list[Path]:
     names, ignored = _scan(folder)
     if not names:
-        beside = f" ({in_words(ignored)})" if ignored else ""
+        suffixes = " ".join(sorted(IMAGE_SUFFIXES))
+        beside = f": none of its {sum(ignored.values()):,} entries ends in {suffixes}" if ignored else ""
         raise CopyIncomplete(folder, f"there are no images in this folder{beside}", "Copy the data set again.")
     return [folder / name for name in names]
 
@@ -142,8 +141,8 @@ def _scan(folder: Path) -> tuple[list[str], Counter[str]]:
             before, dot, after = entry.name.lower().rpartition(".")
             suffix = dot + after if before else ""
             if entry.name.startswith(".") or entry.name.lower() in _LEFT_BY_SYSTEMS:
-                ignored[HIDDEN] += 1
-            elif suffix in IMAGE_SUFFIXES:
+                continue
+            if suffix in IMAGE_SUFFIXES:
                 images.append(entry.name)
             else:
                 ignored["folder" if entry.is_dir() else shown(suffix) or "no suffix"] += 1
