@@ -28,7 +28,7 @@ import migrations
 from flightline.errors import StackError, UsageError
 from flightline.stack.home_lock import home_lock
 from shared.database import url_check
-from shared.storage.root import MARKER, LocalRoot
+from shared.storage.root import LocalRoot
 from shared.storage.store import Storage
 
 if TYPE_CHECKING:
@@ -237,8 +237,7 @@ def _make_ready(database: Path) -> None:
 def _put_artifacts(unpacked: Path, artifacts: Path | None) -> None:
     if artifacts is None:
         return
-    artifacts.mkdir(parents=True, exist_ok=True)
-    (artifacts / MARKER).touch()  # what the backup lacks is missing from here on, and not on an unmounted volume
+    LocalRoot(str(artifacts), in_use=lambda: False).establish()
     for file in [path for path in unpacked.rglob("*") if path.is_file()]:
         target = artifacts / file.relative_to(unpacked)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -58,6 +58,8 @@ class Claim:
     checkpoint: dict[str, Any] | None
     """As `record_checkpoint` wrote it last."""
     exact: bool
+    waited_seconds: float = 0.0
+    """From the submission to this claim, by the database's clock."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def _claim(
         timeout_seconds=job.timeout_seconds,
         checkpoint=job.checkpoint,
         exact=job.exact,
+        waited_seconds=(job.lease_expires_at - job.created_at).total_seconds() - lease_seconds,
     )
 
 

@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from shared.errors import ConfigurationError, StorageError, StorageUnavailable
 from shared.storage.faults import passes
-from shared.storage.root import LocalRoot
+from shared.storage.root import MARKER, LocalRoot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -144,6 +144,8 @@ class Storage:
     def page(self, after: str, most: int) -> list[str]:
         """The paths of about `most` files that follow the path `after`, in the storage's order; "" for the first ones.
 
+        The marker of a folder is none of them.
+
         Raises:
             StorageUnavailable, StorageError: it cannot be listed.
         """
@@ -212,7 +214,8 @@ def _below(root: str, after: str, most: int) -> Iterator[str]:
     first, count = after.partition("/")[0], 0
     if not os.path.exists(root):  # noqa: PTH110 -- as below; nothing was ever put into it
         return
-    for name in sorted(name for name in os.listdir(root) if name >= first):  # noqa: PTH208 -- names are all it takes
+    names = (name for name in os.listdir(root) if name >= first and name != MARKER)  # noqa: PTH208 -- all it takes
+    for name in sorted(names):
         paths = sorted(path for path in _files_at(root, name) if name > first or path > after)
         yield from paths
         count += len(paths)

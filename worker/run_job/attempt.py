@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import TypeVar
@@ -63,6 +64,7 @@ class Attempt:
     def __init__(self, context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> None:
         self._context = context
         self._claim = claim
+        self._submitted = time.monotonic() - claim.waited_seconds
         self._lease = lease
         self._recorder = recorder
         self._access = StorageAccess(lease, recorder, context.settings.stop_grace_seconds)
@@ -111,7 +113,7 @@ class Attempt:
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
         settings = self._context.settings
         places = settings.datasets_dir, settings.cache_dir, settings.allow_download
-        loading = self._context.loader.submit(lambda: load(plan.dataset, *places))
+        loading = self._context.loader.submit(lambda: load(plan.dataset, *places, as_of=self._submitted))
         try:
             while not futures.wait([loading], _LISTEN_SECONDS).done:
                 self._lease.listen()

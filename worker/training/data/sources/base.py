@@ -66,7 +66,7 @@ class Source(Place, Protocol):
     """A place with files to read. Hashable; equal sources read the same files."""
 
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
-        """The files of these classes. Asked for before every job: one system call a file."""
+        """The files of these classes. Asked for before most jobs: one system call a file."""
 
     def decode(self, classes: tuple[str, ...]) -> Splits:
         """Both splits, labelled in the order of `classes`.

@@ -14,7 +14,7 @@ import torch
 from worker.training.data.images import IMAGE_SUFFIXES, read_image
 from worker.training.data.records import Split
 from worker.training.data.sources.base import Inventory
-from worker.training.errors import CopyIncomplete
+from worker.training.errors import CopyIncomplete, DatasetCorrupt
 from worker.training.state.files import shown, signature
 
 _LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini"}
@@ -90,7 +90,8 @@ class ClassFolders:
     def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
         """Read and decode every file.
 
-        Raises CopyIncomplete for a class without images, DatasetCorrupt with the path of the first bad file.
+        Raises CopyIncomplete for a class without images, DatasetCorrupt with the path of a split's first bad file and
+        how many more there are.
         """
         files = {folder: _some_images(folder) for folder in self._folders(classes)}
         train, val = ([files[split / name] for name in classes] for split in self._split_folders())
@@ -111,9 +112,18 @@ class ClassFolders:
 
     def _split(self, classes: Iterable[list[Path]]) -> Split:
         images, labels = [], []
+        first: DatasetCorrupt | None = None
+        bad: list[Path] = []
         for label, paths in enumerate(classes):
-            images += [read_image(path, self.image_shape) for path in paths]
+            for path in paths:
+                try:
+                    images.append(read_image(path, self.image_shape))
+                except DatasetCorrupt as error:  # so that all bad files can be mended before the next try
+                    first = first or error
+                    bad.append(path)
             labels += [label] * len(paths)
+        if first is not None:
+            raise first.among(bad[1:]) from first
         return Split(torch.stack(images), torch.tensor(labels))
 
 
@@ -128,7 +138,7 @@ def _some_images(folder: Path) -> list[Path]:
     names, ignored = _scan(folder)
     if not names:
         suffixes = " ".join(sorted(IMAGE_SUFFIXES))
-        beside = f": none of its {sum(ignored.values()):,} entries ends in {suffixes}" if ignored else ""
+        beside = f": nothing in it ends in {suffixes}" if ignored else ""
         raise CopyIncomplete(folder, f"there are no images in this folder{beside}", "Copy the data set again.")
     return [folder / name for name in names]
 
