@@ -123,22 +123,17 @@ def test_a_bad_file_is_named(root: Path, split: str) -> None:
 @pytest.mark.parametrize(
     "others, words",
     [
-        ([], "or delete it."),
-        (["bird/0002.png"], "or delete it. Another file is bad too: bird/0002.png."),
-        (
-            [
-                *(f"airplane/000{number}.png" for number in range(1, 4)),
-                *(f"bird/000{number}.png" for number in range(4)),
-            ],
-            "or delete it. 7 other files are bad too: airplane/0001.png, airplane/0002.png, airplane/0003.png, "
-            "bird/0000.png, bird/0001.png and so on.",
-        ),
+        ("", "or delete it."),
+        ("2", "or delete it. Another file is bad too: bird/2.png."),
+        ("23", "or delete it. 2 other files are bad too: bird/2.png, bird/3.png."),
+        ("234567", "6 other files are bad too: bird/2.png, bird/3.png, bird/4.png, bird/5.png, bird/6.png and so on."),
     ],
 )
-def test_all_bad_files_of_a_split_are_counted(root: Path, others: list[str], words: str) -> None:
+def test_all_bad_files_of_a_split_are_counted(root: Path, others: str, words: str) -> None:
     """Whoever mends them need not submit a job for each."""
-    for name in ("airplane/0000.png", *others):
-        (root / "train" / name).write_bytes(b"")
+    (root / "train" / "airplane" / "0000.png").write_bytes(b"")
+    for number in others:
+        (root / "train" / "bird" / f"{number}.png").write_bytes(b"")
     with pytest.raises(DatasetCorrupt) as caught:
         load(PLAN, root.parent, root)
     assert caught.value.path == root / "train" / "airplane" / "0000.png"

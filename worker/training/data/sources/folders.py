@@ -123,7 +123,7 @@ class ClassFolders:
                     bad.append(path)
             labels += [label] * len(paths)
         if first is not None:
-            raise first.among(bad[1:]) from first
+            raise first.among(bad[1:])
         return Split(torch.stack(images), torch.tensor(labels))
 
 
