@@ -113,7 +113,7 @@ class Attempt:
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
         settings = self._context.settings
         places = settings.datasets_dir, settings.cache_dir, settings.allow_download
-        loading = self._context.loader.submit(lambda: load(plan.dataset, *places, as_of=self._submitted))
+        loading = self._context.data_thread.submit(lambda: load(plan.dataset, *places, as_of=self._submitted))
         try:
             while not futures.wait([loading], _LISTEN_SECONDS).done:
                 self._lease.listen()
