@@ -82,9 +82,9 @@ def load(
         return _load(last, plan, cache_dir, as_of)
     except OSError as error:
         path = Path(error.filename or data_dir)
-        raise DatasetCorrupt(
-            path, f"cannot be read ({error.strerror})", "Mend it, or copy the data set again."
-        ) from error
+        denied = isinstance(error, PermissionError)
+        remedy = "Let the user that runs the worker read it." if denied else "Mend it, or copy the data set again."
+        raise DatasetCorrupt(path, f"cannot be read ({error.strerror})", remedy) from error
 
 
 def candidates(plan: DatasetPlan, data_dir: Path, allow_download: bool = False) -> list[Place]:

@@ -156,7 +156,7 @@ def test_a_folder_that_may_not_be_read_is_named(root: Path, monkeypatch: pytest.
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", denied)
-    with pytest.raises(DatasetCorrupt, match="Permission denied"):
+    with pytest.raises(DatasetCorrupt, match=r"Permission denied\). Let the user that runs the worker read it"):
         load(PLAN, root.parent, root)
     assert [held.name for held in survey(root.parent)] == ["synthetic"]
 
