@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +38,20 @@ def born(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] in "ZX" else fields[19]
+
+
+def users_of(file: Path) -> dict[int, str]:
+    """The processes that have a file open, by id, with their command lines.
+
+    Only those that this user may look at; none where there is no /proc to ask.
+    """
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            if any(opened.samefile(file) for opened in (process / "fd").iterdir() if opened.exists()):
+                command = (process / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
+                found[int(process.name)] = command.decode(errors="replace")
+    return dict(sorted(found.items()))
 
 
 def _output(*command: str) -> str | None:

@@ -53,6 +53,10 @@ def _refuse_shared_files(home: Path, lock: int) -> None:
 
 def _already_running(home: Path) -> str:
     state = read_state(home)
+    if not (belongs(home, state) and lives(state)):
+        return (
+            f"Another `flightline up` or `flightline restore` is at work in {home}. Wait until it has ended or started."
+        )
     return (
         f"Flightline already runs in {home} (process {state.get('pid', 'unknown')}, {state.get('url', 'starting')}). "
         "Use it, stop it with Ctrl-C there, or set FLIGHTLINE_HOME to another folder for a second one."

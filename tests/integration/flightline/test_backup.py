@@ -16,8 +16,9 @@ import pytest
 
 import migrations
 from flightline.errors import AlreadyRunning, StackError, UsageError
-from flightline.stack.backup import backup, restore
+from flightline.stack.backup import backup
 from flightline.stack.home_lock import home_lock
+from flightline.stack.restore import restore
 from shared.database.engine import Database
 from shared.errors import ConfigurationError, StorageUnavailable
 from shared.jobs import attempts
