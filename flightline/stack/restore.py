@@ -63,7 +63,8 @@ def restore(settings: Settings, source: Path, *, replace: bool) -> About:
     try:
         with _locked(database) as old, workspace(_nearest(database.parent)) as folder:
             about = _unpack(source, folder)
-            storage = Storage(settings.storage_url, in_use=partial(_names_files, database, old))
+            unknown = existed and about.files + about.missing > 0
+            storage = Storage(settings.storage_url, in_use=partial(_names_files, old, unknown=unknown))
             storage.check()
             with home_lock(settings.home_dir):
                 _refuse_existing(database, replace=existed)  # unless somebody has made one meanwhile
@@ -217,14 +218,14 @@ def _check_artifacts(source: Path, connection: sqlite3.Connection, about: About,
             raise UsageError(f"{source} is damaged: {path} is not the file that was backed up.")
 
 
-def _names_files(database: Path, connection: sqlite3.Connection | None) -> bool:
-    """Whether the database that is replaced names artifacts; one that cannot be asked may."""
-    if connection is None:
-        return database.exists()
+def _names_files(old: sqlite3.Connection | None, *, unknown: bool) -> bool:
+    """Whether the database that is replaced names artifacts; `unknown` where it cannot be asked."""
+    if old is None:
+        return unknown
     try:
-        return connection.execute(NAMED_FILES).fetchone() is not None
+        return old.execute(NAMED_FILES).fetchone() is not None
     except sqlite3.DatabaseError:
-        return True
+        return unknown
 
 
 def _put_artifacts(source: Path, storage: Storage, folder: Path) -> None:

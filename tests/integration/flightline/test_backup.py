@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 import migrations
 from flightline.errors import AlreadyRunning, StackError, UsageError
-from flightline.stack.backup import backup
+from flightline.stack import backup as backing_up
+from flightline.stack import restore as restoring
+from flightline.stack.backup import About, backup
 from flightline.stack.home_lock import home_lock
 from flightline.stack.restore import restore
 from shared.database.engine import Database
@@ -24,6 +34,7 @@ from shared.errors import ConfigurationError, StorageUnavailable
 from shared.jobs import attempts
 from shared.settings import Settings
 from shared.storage.root import MARKER
+from shared.storage.store import Storage
 from tests.support import factories
 
 Home = Callable[[str], Settings]
@@ -101,7 +112,7 @@ def test_a_backup_of_a_stopped_service_comes_back(home: Home, tmp_path: Path) ->
         assert connection.exec_driver_sql(
             "SELECT count(*) FROM jobs WHERE status = 'queued' AND published_at IS NULL"
         ).scalar_one() == len(ids)
-    assert list(new.home_dir.glob(".flightline-restore-*")) == list(tmp_path.glob(".*")) == []
+    assert list(new.home_dir.glob(".*")) == list(tmp_path.glob(".*")) == []
 
 
 def test_what_stands_in_the_write_ahead_log_is_in_the_backup(home: Home, tmp_path: Path) -> None:
@@ -155,24 +166,146 @@ def test_a_backup_of_a_running_service_is_one_moment(
 
 
 def test_a_database_that_is_there_is_moved_aside_with_its_log(home: Home, tmp_path: Path) -> None:
-    """The old log, left beside the new file, would overrule it. Nothing of the old one is lost."""
-    old, other = home("old"), home("other")
+    """The log that killed processes left, beside the new file, would overrule it. Nothing of the old one is lost."""
+    old, other, killed = home("old"), home("other"), tmp_path / "killed"
     ids = set(add_jobs(old, 2))
     backup(old, tmp_path / "all.tar")
     with closing(sqlite3.connect(file_of(other))) as holder:
         holder.execute("SELECT count(*) FROM jobs").fetchall()
         others = set(add_jobs(other, 1))
-        with pytest.raises(UsageError, match="--replace moves it aside"):
-            restore(other, tmp_path / "all.tar", replace=False)
-        assert ids_in(other) == others
-        restore(other, tmp_path / "all.tar", replace=True)
+        shutil.copytree(other.home_dir, killed)
+    left = Settings(home=killed)
+    assert file_of(left, "-wal").stat().st_size
+    with pytest.raises(UsageError, match="--replace moves it aside"):
+        restore(left, tmp_path / "all.tar", replace=False)
+    restore(left, tmp_path / "all.tar", replace=True)
 
-    assert ids_in(other) == ids
-    (aside,) = [
-        path for path in other.home_dir.glob("flightline.db.replaced-*") if not path.name.endswith(("-wal", "-shm"))
-    ]
+    assert ids_in(left) == ids
+    (aside,) = killed.glob("flightline.db.replaced-*")
     with closing(sqlite3.connect(aside)) as connection:
         assert {row[0] for row in connection.execute("SELECT id FROM jobs")} == others
+
+
+def test_a_damaged_database_is_moved_aside_as_it_is(home: Home, tmp_path: Path) -> None:
+    """With whatever lies beside it: the log of another database must not be read into the new one."""
+    old, broken = home("old"), home("broken")
+    ids = set(add_jobs(old, 1))
+    backup(old, tmp_path / "all.tar")
+    contents = {suffix: f"broken{suffix}" * 1000 for suffix in ("", "-wal", "-journal")}
+    for suffix, content in contents.items():
+        file_of(broken, suffix).write_text(content)
+    restore(broken, tmp_path / "all.tar", replace=True)
+
+    assert not file_of(broken, "-wal").exists()
+    assert not file_of(broken, "-journal").exists()
+    assert ids_in(broken) == ids
+    (aside,) = [path for path in broken.home_dir.glob("flightline.db.replaced-*") if path.name[-1].isdigit()]
+    assert {suffix: Path(f"{aside}{suffix}").read_text() for suffix in contents} == contents
+
+
+def test_a_database_that_is_in_use_is_left_alone(home: Home, tmp_path: Path) -> None:
+    """By whatever program, however idle: it is named, and nothing is changed."""
+    old, other = home("old"), home("other")
+    backup(old, tmp_path / "all.tar")
+    ids = set(add_jobs(other, 1))
+    before = contents_of(tmp_path)
+    with closing_database(other) as db:
+        db.ping()  # keeps its connection in the pool
+        with pytest.raises(AlreadyRunning, match=rf"in use by process {os.getpid()} .*Stop `flightline up`"):
+            restore(other, tmp_path / "all.tar", replace=True)
+    assert contents_of(tmp_path) == before
+    assert ids_in(other) == ids
+    restore(other, tmp_path / "all.tar", replace=True)
+
+
+def contents_of(folder: Path) -> set[Path]:
+    """Every path below a folder, but for what SQLite makes beside a database that is open."""
+    return {path for path in folder.rglob("*") if not path.name.endswith(("-wal", "-shm"))}
+
+
+def test_whoever_starts_meanwhile_waits(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old database answers nobody until the new one is in its place."""
+    old, other = home("old"), home("other")
+    ids = set(add_jobs(old, 1))
+    backup(old, tmp_path / "all.tar")
+    refused = []
+
+    def start(*arguments: Any) -> None:
+        with closing(sqlite3.connect(file_of(other), timeout=0)) as starting:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                starting.execute("SELECT count(*) FROM jobs")
+            refused.append(True)
+        put(*arguments)
+
+    put = restoring._put_artifacts
+    monkeypatch.setattr(restoring, "_put_artifacts", start)
+    restore(other, tmp_path / "all.tar", replace=True)
+    assert refused == [True]
+    assert ids_in(other) == ids
+
+
+def test_a_database_that_was_made_meanwhile_is_not_replaced(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`flightline migrate` in the same new home: nobody said `--replace`."""
+    old, new = home("old"), home("new")
+    backup(old, tmp_path / "all.tar")
+    made: list[str] = []
+
+    def make(source: Path, folder: Path) -> About:
+        new.home_dir.mkdir()
+        with closing_database(new) as db:
+            migrations.upgrade(db)
+        made.extend(add_jobs(new, 1))
+        return unpack(source, folder)
+
+    unpack = restoring._unpack
+    monkeypatch.setattr(restoring, "_unpack", make)
+    with pytest.raises(UsageError, match="--replace"):
+        restore(new, tmp_path / "all.tar", replace=False)
+    assert ids_in(new) == set(made)
+
+
+KILLED_AT = """
+import os, signal, sys
+from pathlib import Path
+from flightline.stack.restore import restore
+from shared.settings import Settings
+
+steps, home, source = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+real = Path.replace
+
+def replace(path, target):
+    global steps
+    if not steps:
+        os.kill(os.getpid(), signal.SIGKILL)
+    steps -= 1
+    return real(path, target)
+
+Path.replace = Path.rename = replace
+restore(Settings(home=home), Path(source), replace=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""A restore that is killed before the rename of this number, or after the last one."""
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_a_restore_that_is_killed_leaves_the_old_database_or_the_new_one(
+    home: Home, tmp_path: Path, steps: int
+) -> None:
+    """Whole, at the place where the next start looks for it; the next restore removes what was unfinished."""
+    old, other = home("old"), home("other")
+    ids, others = set(add_jobs(old, 2)), set(add_jobs(other, 1))
+    backup(old, tmp_path / "all.tar")
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT, str(steps), str(other.home_dir), str(tmp_path / "all.tar")], check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert ids_in(other) == (others if steps < 2 else ids)
+
+    restore(other, tmp_path / "all.tar", replace=True)
+    assert ids_in(other) == ids
+    assert not list(other.home_dir.glob(".*"))
 
 
 def test_a_running_home_is_left_alone(home: Home, tmp_path: Path) -> None:
@@ -208,6 +341,55 @@ def test_artifacts_on_a_volume_that_is_not_mounted(home: Home, tmp_path: Path) -
     assert backup(old, tmp_path / "all.tar").files == 1
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_nothing_is_restored_beside_a_volume_that_is_not_mounted(home: Home, tmp_path: Path, *, damaged: bool) -> None:
+    """Its mount point is not taken for it: whatever was put there would be hidden by the volume."""
+    old, other = home("old"), home("other")
+    add_checkpoint(old)
+    backup(old, tmp_path / "all.tar")
+    add_checkpoint(other)
+    mount_point = Path(other.storage_url)
+    shutil.rmtree(mount_point)
+    mount_point.mkdir()
+    if damaged:
+        file_of(other).write_bytes(b"no database" * 1000)
+    before = contents_of(tmp_path)
+    with pytest.raises(StorageUnavailable, match="Mount the volume"):
+        restore(other, tmp_path / "all.tar", replace=True)
+    assert contents_of(tmp_path) == before
+
+    (mount_point / MARKER).touch()  # as the message says, where the files are gone for good
+    assert restore(other, tmp_path / "all.tar", replace=True).files == 1
+
+
+def test_a_volume_that_is_unmounted_while_it_is_backed_up(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are not taken for deleted ones."""
+    old = home("old")
+    add_checkpoint(old)
+    Path(old.storage_url, MARKER).touch()
+
+    def unmount(*arguments: Any) -> bool:
+        Path(old.storage_url).rename(tmp_path / "elsewhere")
+        return add(*arguments)
+
+    add = backing_up._added
+    monkeypatch.setattr(backing_up, "_added", unmount)
+    with pytest.raises(StorageUnavailable, match="Mount the volume"):
+        backup(old, tmp_path / "all.tar")
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "elsewhere"}
+
+
+def test_artifacts_are_restored_to_another_kind_of_storage(home: Home, tmp_path: Path) -> None:
+    """Such as a bucket: they are put where the settings of the new home say."""
+    old, address = home("old"), f"memory://{tmp_path.name}"
+    path = add_checkpoint(old)
+    backup(old, tmp_path / "all.tar")
+    restore(Settings(home=tmp_path / "new", artifacts_url=address), tmp_path / "all.tar", replace=False)
+    assert Storage(address).read(path) == b"state"
+
+
 def test_artifacts_at_no_address(home: Home, tmp_path: Path) -> None:
     """A wrong setting is named, as wherever the storage is opened."""
     old = home("old")
@@ -220,14 +402,56 @@ def test_artifacts_at_no_address(home: Home, tmp_path: Path) -> None:
 
 
 def test_an_existing_file_is_not_overwritten(home: Home, tmp_path: Path) -> None:
-    """Nor is a draft left where the backup cannot be written."""
+    """A name that is taken is refused."""
     old, target = home("old"), tmp_path / "all.tar"
     target.write_text("mine")
     with pytest.raises(UsageError, match="exists"):
         backup(old, target)
-    with pytest.raises(StackError, match="could not be written"):
-        backup(old, tmp_path / "nowhere" / "all.tar")
     assert target.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "target,fault",
+    [
+        ("folder", r"folder is a folder\. Name a file in it, such as .*/folder/flightline\.tar\.gz\."),
+        ("nowhere/all.tar", r"There is no folder .*/nowhere\. Make it first"),
+        ("old/all.tar", r"/old/all\.tar lies in .*/old, and would be lost"),
+        ("link/all.tar", r"/link/all\.tar lies in .*/old, and would be lost"),
+        ("artifacts/all.tar", r"/artifacts/all\.tar lies in .*/artifacts, and would be lost"),
+    ],
+)
+def test_a_place_where_no_backup_belongs(home: Home, tmp_path: Path, target: str, fault: str) -> None:
+    """What is wrong with it, and what would be right; nothing is made there."""
+    old = home("old").model_copy(update={"artifacts_url": str(tmp_path / "artifacts")})
+    for name in ("folder", "artifacts"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "old")
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=fault):
+        backup(old, tmp_path / target)
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_backup_that_cannot_be_written(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: no half file is left, under whatever name."""
+    old = home("old")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(backing_up, "_write", Mock(side_effect=full))
+    with pytest.raises(StackError, match=r"could not be written: .*No space left"):
+        backup(old, tmp_path / "all.tar")
+    assert set(tmp_path.iterdir()) == {old.home_dir}
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next(home: Home, tmp_path: Path) -> None:
+    """Nothing stands under the final name; what another backup is just writing stays."""
+    old = home("old")
+    with backing_up.workspace(tmp_path) as alive, backing_up.workspace(tmp_path) as folder:
+        abandoned = Path(shutil.copytree(folder, tmp_path / f"{folder.name}-abandoned"))
+        (abandoned / "all.tar").write_text("half")
+        backup(old, tmp_path / "all.tar")
+        assert alive.is_dir()
+        assert not abandoned.exists()
+    assert set(tmp_path.iterdir()) == {old.home_dir, tmp_path / "all.tar"}
 
 
 def test_there_is_nothing_to_back_up(home: Home, tmp_path: Path) -> None:
@@ -293,17 +517,20 @@ def with_weights(home: Home, tmp_path: Path) -> tuple[Path, str]:
     return tmp_path / "all.tar", path
 
 
-@pytest.mark.parametrize("fault", ["changed", "left out"])
+@pytest.mark.parametrize("fault", ["changed", "left out", "added"])
 def test_artifacts_that_are_not_those_of_the_database_change_nothing(
     home: Home, tmp_path: Path, with_weights: tuple[Path, str], fault: str
 ) -> None:
-    """A flipped bit, or a file that the archive says it has."""
+    """A flipped bit, a file that the archive says it has, or one that it does not say it has."""
     whole, path = with_weights
     folder, bad = tmp_path / "unpacked", tmp_path / "bad.tar"
     with tarfile.open(whole) as tar:
         tar.extractall(folder, filter="data")
     file = folder / "artifacts" / path
-    file.write_bytes(b"Weights") if fault == "changed" else file.unlink()
+    if fault == "changed":
+        file.write_bytes(b"Weights")
+    else:
+        file.rename(file.with_suffix(".other")) if fault == "added" else file.unlink()
     with tarfile.open(bad, "w") as tar:
         for part in folder.iterdir():
             tar.add(part, part.name)
@@ -319,6 +546,19 @@ def test_a_backup_without_its_database_is_said_to_be_damaged(home: Home, tmp_pat
     """It is of this release, and another one would not help."""
     with pytest.raises(UsageError, match=r"holds no flightline\.db"):
         restore(home("old"), archive(tmp_path / "all.tar", ("backup.json", about())), replace=True)
+
+
+@pytest.mark.parametrize("name", ["text.tar", "nothing.tar", "folder", "later.tar"])
+def test_a_refused_restore_leaves_nothing_behind(home: Home, tmp_path: Path, name: str) -> None:
+    """No home is made for it, and no lock that would say that a stack ran there."""
+    new = home("new")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.tar").write_text("hello")
+    archive(tmp_path / "later.tar", ("backup.json", about(schema="9999")), ("flightline.db", b""))
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=rf"{name} (is not a backup|was taken by a later release)"):
+        restore(new, tmp_path / name, replace=True)
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_what_is_no_archive_is_refused_in_a_line(home: Home, tmp_path: Path) -> None:
