@@ -41,7 +41,7 @@ def born(pid: int) -> str | None:
 
 
 def users_of(file: Path) -> dict[int, str]:
-    """The processes that have a file open, by id, with their command lines.
+    """The processes that have a file open, by id, with their command lines (of the program, its name alone).
 
     Only those that this user may look at; none where there is no /proc to ask.
     """
@@ -49,8 +49,10 @@ def users_of(file: Path) -> dict[int, str]:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError):
             if any(opened.samefile(file) for opened in (process / "fd").iterdir() if opened.exists()):
-                command = (process / "cmdline").read_bytes().rstrip(b"\0").replace(b"\0", b" ")
-                found[int(process.name)] = command.decode(errors="replace")
+                program, *arguments = (
+                    (process / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+                )
+                found[int(process.name)] = " ".join([Path(program).name, *arguments])
     return dict(sorted(found.items()))
 
 

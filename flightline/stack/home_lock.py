@@ -37,7 +37,7 @@ def home_lock(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(_already_running(home)) from None
+            raise AlreadyRunning(already_running(home)) from None
         yield
 
 
@@ -51,7 +51,8 @@ def _refuse_shared_files(home: Path, lock: int) -> None:
         )
 
 
-def _already_running(home: Path) -> str:
+def already_running(home: Path) -> str:
+    """What to say to whoever wants a home that is held: by whom, and what to do."""
     state = read_state(home)
     if not (belongs(home, state) and lives(state)):
         return (
@@ -76,7 +77,7 @@ def end_leftovers(home: Path, grace_seconds: float) -> list[str]:
     if not belongs(home, state):
         return []
     if lives(state):
-        raise AlreadyRunning(_already_running(home))
+        raise AlreadyRunning(already_running(home))
     recorded = children(state)
     left = _alive(recorded)
     names = list(left)

@@ -30,7 +30,8 @@ from flightline.stack.backup import (
     opened,
     workspace,
 )
-from flightline.stack.home_lock import home_lock
+from flightline.stack.home import running_url
+from flightline.stack.home_lock import already_running, home_lock
 from shared.processes import users_of
 from shared.storage.store import Storage
 
@@ -61,7 +62,7 @@ def restore(settings: Settings, source: Path, *, replace: bool) -> About:
     _refuse_existing(database, replace=replace)
     existed = database.exists()
     try:
-        with _locked(database) as old, workspace(_nearest(database.parent)) as folder:
+        with _locked(settings.home_dir, database) as old, workspace(_nearest(database.parent)) as folder:
             about = _unpack(source, folder)
             unknown = existed and about.files + about.missing > 0
             storage = Storage(settings.storage_url, in_use=partial(_names_files, old, unknown=unknown))
@@ -89,7 +90,7 @@ def _nearest(folder: Path) -> Path:
 
 
 @contextmanager
-def _locked(database: Path) -> Iterator[sqlite3.Connection | None]:
+def _locked(home: Path, database: Path) -> Iterator[sqlite3.Connection | None]:
     """Keep every other process out of a database: SQLite's own locks, which whoever has it open holds already.
 
     Yields:
@@ -107,7 +108,7 @@ def _locked(database: Path) -> Iterator[sqlite3.Connection | None]:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
-            raise AlreadyRunning(_in_use(database)) from error
+            raise AlreadyRunning(_in_use(home, database)) from error
         except sqlite3.DatabaseError:
             readable = False
         else:
@@ -123,11 +124,14 @@ def _lock(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")  # which keeps the lock, in this mode
 
 
-def _in_use(database: Path) -> str:
-    users = ", ".join(f"process {pid} ({command})" for pid, command in users_of(database).items())
+def _in_use(home: Path, database: Path) -> str:
+    if running_url(home):
+        return already_running(home)
+    others = {pid: command for pid, command in users_of(database).items() if pid != os.getpid()}
+    users = ", ".join(f"process {pid} (`{command}`)" for pid, command in others.items())
     return (
-        f"The database {database} is in use by {users or 'another process'}. Stop `flightline up`, `flightline api` "
-        "and `flightline worker` first: they would go on with jobs of the database that is replaced."
+        f"The database {database} is in use by {users or 'another process'}. Stop every API and worker of it first: "
+        "they would go on with jobs of the database that is replaced."
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import shutil
 import signal
 import sqlite3
@@ -209,13 +208,34 @@ def test_a_database_that_is_in_use_is_left_alone(home: Home, tmp_path: Path) -> 
     backup(old, tmp_path / "all.tar")
     ids = set(add_jobs(other, 1))
     before = contents_of(tmp_path)
-    with closing_database(other) as db:
-        db.ping()  # keeps its connection in the pool
-        with pytest.raises(AlreadyRunning, match=rf"in use by process {os.getpid()} .*Stop `flightline up`"):
+    with idle_process(file_of(other)) as pid:
+        with pytest.raises(AlreadyRunning, match=rf"in use by process {pid} \(`python.*Stop every API and worker"):
             restore(other, tmp_path / "all.tar", replace=True)
     assert contents_of(tmp_path) == before
     assert ids_in(other) == ids
     restore(other, tmp_path / "all.tar", replace=True)
+
+
+IDLE = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT count(*) FROM jobs").fetchall()
+print(flush=True)
+sys.stdin.read()
+"""
+"""A process that keeps a connection and does nothing, as the API and the workers do between two looks."""
+
+
+@contextmanager
+def idle_process(database: Path) -> Iterator[int]:
+    """The id of a process that has a database open."""
+    command = [sys.executable, "-c", IDLE, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdin
+        process.stdout.readline()
+        yield process.pid
+        process.stdin.close()
 
 
 def contents_of(folder: Path) -> set[Path]:
