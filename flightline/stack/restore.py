@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 _BUSY_SECONDS = 1.0
+_PIECE_BYTES = 1 << 20
 _LOG_SUFFIXES = ("-wal", "-shm", "-journal")
 
 
@@ -182,8 +183,10 @@ def _below_artifacts(path: PurePosixPath) -> str:
 
 
 def _digest(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    content = archive.extractfile(member)
-    return hashlib.file_digest(content, "sha256").hexdigest() if content else ""
+    digest, content = hashlib.sha256(), archive.extractfile(member)
+    while content and (piece := content.read(_PIECE_BYTES)):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _about(source: Path, folder: Path) -> About:
