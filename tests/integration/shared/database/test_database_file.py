@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, select
 
 import migrations
 from shared.database.engine import Database
+from shared.database.file import DatabaseFile
 from shared.database.tables import Lock
 from shared.errors import DatabaseUnavailable, JobNotFound
 from shared.jobs import actions, attempts, queries
@@ -65,6 +67,28 @@ def backup(path: Path) -> Path:
 def calls(db: Database) -> list[Callable[[], object]]:
     """A look, a read and a write."""
     return [db.ping, lambda: queries.workers(db, silent_seconds=60), lambda: factories.submit(db)]
+
+
+def test_the_last_connection_is_closed_while_another_is_opened(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log rightly goes with the last connection: nobody takes it for one that was removed."""
+    engine = sqlite_database.engine
+    last = engine.connect()
+    closing_last = threading.Thread(target=last.invalidate)
+    look = DatabaseFile._present
+
+    def pause(file: DatabaseFile) -> object:
+        if closing_last.ident is None:
+            closing_last.start()
+            closing_last.join(timeout=0.5)  # it waits for this look, or ends before it
+        return look(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DatabaseFile, "_present", pause)
+        engine.connect().close()
+    closing_last.join()
+    sqlite_database.ping()
 
 
 def assert_refused(db: Database, match: str) -> None:
