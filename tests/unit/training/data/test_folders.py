@@ -280,6 +280,15 @@ def test_names_that_are_not_utf_8_are_images_too(root: Path) -> None:
     assert load(PLAN, root.parent, root) is data
 
 
+def test_a_name_with_a_line_break_is_shown_in_one_line(root: Path) -> None:
+    """Control characters are written out: a message is one line of a log."""
+    (root / "val" / "bird" / "a\nb\x1b[2J.png").write_bytes(b"")
+    with pytest.raises(DatasetCorrupt) as caught:
+        load(PLAN, root.parent, root)
+    assert r"a\nb\x1b[2J.png: this image" in caught.value.detail
+    assert caught.value.detail.isprintable()
+
+
 def test_a_data_directory_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
     """Every text about it can be kept by a database and sent as JSON."""
     data_dir = tmp_path / os.fsdecode(b"bilder-\xfc")

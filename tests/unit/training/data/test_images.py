@@ -385,15 +385,6 @@ def test_a_lack_of_memory_is_no_fault_of_the_image(tmp_path: Path, monkeypatch: 
         read(tmp_path / "0001.png")
 
 
-def test_a_name_with_a_line_break_is_shown_in_one_line(tmp_path: Path) -> None:
-    """Control characters are written out: a message is one line of a log."""
-    (tmp_path / "a\nb\x1b[2J.png").write_bytes(b"")
-    with pytest.raises(DatasetCorrupt) as caught:
-        read(tmp_path / "a\nb\x1b[2J.png")
-    assert r"a\nb\x1b[2J.png: this image" in caught.value.detail
-    assert caught.value.detail.isprintable()
-
-
 def test_a_name_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
     """The message is text that a database and JSON can hold; its odd bytes are written out."""
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
