@@ -68,6 +68,13 @@ class Database:
             return self._engine
 
     @property
+    def name(self) -> str:
+        """What messages call it: SQLite's file by its path, another database by the setting that names it."""
+        if self.is_sqlite:
+            return f"The database file {self._url.database}"
+        return "The database that FLIGHTLINE_DATABASE_URL names"
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database."""
         return self._url.get_backend_name() == "sqlite"
@@ -140,7 +147,8 @@ class Database:
                 self._file.create()
         except OSError as error:
             raise DatabaseUnavailable(
-                f"The database file {self._url.database} cannot be made ({error.strerror}). Check its folder."
+                f"The database file {self._url.database} cannot be made ({error.strerror}). Check its folder, or name "
+                "another one in FLIGHTLINE_DATABASE_URL."
             ) from error
 
     def ping(self) -> None:
@@ -209,7 +217,8 @@ def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
         )
     if _is_closed_file(error):
         return DatabaseUnusable(
-            f"The database file {url.database} cannot be opened or written ({reason}). Check folder and permissions."
+            f"The database file {url.database} cannot be opened or written ({reason}). Check folder and "
+            "permissions, or name another one in FLIGHTLINE_DATABASE_URL."
         )
     if _is_full(error):
         where = f"of the database file {url.database}" if url.get_backend_name() == "sqlite" else "of the database"
