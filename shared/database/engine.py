@@ -109,15 +109,27 @@ class Database:
 
     @contextmanager
     def _connect(self, **options: Any) -> Iterator[Connection]:
-        connection = self.engine.connect()
+        connection = self._current_connection()
+        pool = connection.engine.pool
         try:
-            if not self._is_current(connection):
-                connection.close()
-                self.dispose()
-                connection = self.engine.connect()
             yield connection.execution_options(**options)
         finally:
             connection.close()
+            if connection.engine.pool is not pool:  # disposed of meanwhile, by a fork: nobody takes from it any more
+                pool.dispose()
+
+    def _current_connection(self) -> Connection:
+        """A connection to the file that is at the database's path by now, where there is a file."""
+        connection = self.engine.connect()
+        try:
+            if self._is_current(connection):
+                return connection
+        except DBAPIError:
+            connection.close()
+            raise
+        connection.close()
+        self.dispose()
+        return self.engine.connect()
 
     def _is_current(self, connection: Connection) -> bool:
         """Whether the connection is to the file at the database's path; False where another has taken its place."""
