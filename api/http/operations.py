@@ -4,7 +4,7 @@ An endpoint is a plain function of what it asked for::
 
     routes = Routes("jobs")
 
-    @routes.get("/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns}, raises=(JobNotFound,))
+    @routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns})
     def read_epochs(services: Services, query: EpochsQuery, job_id: str) -> Reply:
         '''A job's epochs as columns.'''
         return Reply(queries.epochs(services.db, job_id, query.after))
@@ -170,20 +170,9 @@ class Routes:
         self.raises = raises
         self.operations: list[Operation] = []
 
-    def get(
+    def route(
         self,
-        path: str,
-        *,
-        answers: Mapping[int, Described],
-        query: type[BaseModel] = NoQuery,
-        raises: tuple[type[FlightlineError], ...] = (),
-        headers: tuple[Header, ...] = (),
-    ) -> Callable[[View], View]:
-        """Declare a reading operation at `path` (Flask's notation)."""
-        return self._add("GET", path, query, None, answers, raises, headers)
-
-    def post(
-        self,
+        method: str,
         path: str,
         *,
         answers: Mapping[int, Described],
@@ -193,37 +182,8 @@ class Routes:
         headers: tuple[Header, ...] = (),
         find_job: Callable[[Services, str], str] = find_job,
     ) -> Callable[[View], View]:
-        """Declare an operation that creates or changes something; with `body` it takes a JSON document as bytes."""
-        return self._add("POST", path, query, body, answers, raises, headers, find_job)
+        """Declare an operation at `path` (Flask's notation); with `body` it takes a JSON document as bytes."""
 
-    def patch(
-        self,
-        path: str,
-        *,
-        answers: Mapping[int, Described],
-        body: Content,
-        raises: tuple[type[FlightlineError], ...] = (),
-    ) -> Callable[[View], View]:
-        """Declare an operation that changes fields of something."""
-        return self._add("PATCH", path, NoQuery, body, answers, raises)
-
-    def delete(
-        self, path: str, *, answers: Mapping[int, Described], raises: tuple[type[FlightlineError], ...] = ()
-    ) -> Callable[[View], View]:
-        """Declare an operation that removes something."""
-        return self._add("DELETE", path, NoQuery, None, answers, raises)
-
-    def _add(
-        self,
-        method: str,
-        path: str,
-        query: type[BaseModel],
-        body: Content | None,
-        answers: Mapping[int, Described],
-        raises: tuple[type[FlightlineError], ...],
-        headers: tuple[Header, ...] = (),
-        find_job: Callable[[Services, str], str] = find_job,
-    ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             errors = (*self.raises, *raises)
             self.operations.append(

@@ -24,13 +24,13 @@ class NotReadyUntilMended(NotReady):
     retryable = False
 
 
-@routes.get("/healthz", answers={200: Health})
+@routes.route("GET", "/healthz", answers={200: Health})
 def read_health(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
     """Answer as long as this process is up."""
     return Reply({"status": "ok"})
 
 
-@routes.get("/readyz", answers={200: Readiness}, raises=(NotReady,))
+@routes.route("GET", "/readyz", answers={200: Readiness}, raises=(NotReady,))
 def read_readiness(services: Services) -> Reply:
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
     failures = [error for check in (services.db.ping, services.broker.ping) if (error := _failure(check))]

@@ -35,7 +35,8 @@ routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
 
 
-@routes.post(
+@routes.route(
+    "POST",
     "/v1/jobs",
     query=SubmitQuery,
     body=SubmissionBody(),
@@ -68,7 +69,7 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     return _submitted(_published(services, job_id, live) if new else _read(services, job_id, live), submission)
 
 
-@routes.get("/v1/jobs", query=JobsQuery, answers={200: JobPage})
+@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: JobPage})
 def list_jobs(services: Services, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
@@ -76,14 +77,18 @@ def list_jobs(services: Services, query: JobsQuery) -> Reply:
     return Reply({"items": page.items, "next_cursor": encode_cursor(query.sort, page.next_key)})
 
 
-@routes.get("/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
 def read_job(services: Services, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
     return Reply(_read(services, job_id, _live(services)))
 
 
-@routes.patch(
-    "/v1/jobs/<job_id>", body=ChangeBody(), answers={200: Job}, raises=(JobNotFound, IllegalTransition, InvalidSpec)
+@routes.route(
+    "PATCH",
+    "/v1/jobs/<job_id>",
+    body=ChangeBody(),
+    answers={200: Job},
+    raises=(JobNotFound, IllegalTransition, InvalidSpec),
 )
 def change_job(services: Services, job_id: str, body: bytes) -> Reply:
     """Change a queued job's priority. A job that has started answers 409."""
@@ -91,7 +96,9 @@ def change_job(services: Services, job_id: str, body: bytes) -> Reply:
     return Reply(_published(services, job_id, _live(services)))
 
 
-@routes.delete("/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable))
+@routes.route(
+    "DELETE", "/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable)
+)
 def delete_job(services: Services, job_id: str) -> Reply:
     """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first.
 
@@ -104,7 +111,7 @@ def delete_job(services: Services, job_id: str) -> Reply:
     return Reply(None)
 
 
-@routes.post("/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
+@routes.route("POST", "/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
 def cancel_job(services: Services, job_id: str) -> Reply:
     """Cancel a job.
 
@@ -122,7 +129,8 @@ def _find_original(services: Services, text: str) -> str:
     return (short and key and idempotency.retried_by(services.db, key, text)) or find_job(services, text)
 
 
-@routes.post(
+@routes.route(
+    "POST",
     "/v1/jobs/<job_id>/retry",
     answers={201: Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),

@@ -17,9 +17,9 @@ from flightline.stack import redis_server
 from flightline.stack.home import clear_state, write_state
 from flightline.stack.home_lock import end_leftovers, home_lock
 from flightline.stack.log_tail import LogTail, last_lines
-from flightline.stack.ports import free_port
+from flightline.stack.addresses import free_port
 from flightline.stack.programs import Layout
-from flightline.stack.signals import StopRequests
+from flightline.stack.supervisor import StopRequests
 from flightline.stack.supervisor import LOOK_SECONDS, Supervisor
 from shared.delivery.redis_socket import socket_path
 from shared.processes import born

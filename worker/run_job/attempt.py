@@ -110,7 +110,7 @@ class Attempt:
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
         settings = self._context.settings
         places = settings.datasets_dir, settings.cache_dir, settings.allow_download
-        loading = self._context.loader.submit(lambda: load(plan.dataset, *places))
+        loading = self._context.data_thread.submit(lambda: load(plan.dataset, *places))
         try:
             while not futures.wait([loading], _LISTEN_SECONDS).done:
                 self._lease.listen()

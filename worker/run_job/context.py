@@ -17,8 +17,8 @@ from shared.jobs.workers import Identity
 from shared.settings import Settings
 from shared.storage.store import Storage
 from worker.device_pin import Device
-from worker.processes.child_state import Vitals
-from worker.run_job.data_thread import Loader
+from worker.processes.child_state import ChildState
+from worker.run_job.data_thread import DataThread
 from worker.run_job.lease import Flag
 from worker.run_job.versions import installed
 from worker.training.data import Statistics
@@ -37,12 +37,12 @@ class Context:
     device: Device
     identity: Identity
     stop: Flag
-    vitals: Vitals
-    loader: Loader
+    child_state: ChildState
+    data_thread: DataThread
     datasets: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag, vitals: Vitals) -> Self:
+    def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag, child_state: ChildState) -> Self:
         """The real parts of these settings."""
         db = Database(settings.sqlalchemy_url)
         return cls(
@@ -53,8 +53,8 @@ class Context:
             device=device,
             identity=identity,
             stop=stop,
-            vitals=vitals,
-            loader=Loader(),
+            child_state=child_state,
+            data_thread=DataThread(),
         )
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Loader:
+class DataThread:
     """Does one thing after another in a daemon thread: unlike a ThreadPoolExecutor's, it keeps no process from ending.
 
     What nobody waits for any more goes on there; the next job waits for it, and does not decode the same files beside

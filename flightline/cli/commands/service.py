@@ -52,7 +52,7 @@ def up(
     reporter = JsonReporter() if json else TextReporter()
     reporter.line("stack", "loading …")
     from flightline.stack.database import fold, migrate_and_sweep  # takes a while to load
-    from flightline.stack.signals import stop_requests
+    from flightline.stack.supervisor import stop_requests
     from flightline.stack.stack import Stack
 
     with stop_requests() as stops:
