@@ -212,7 +212,7 @@ class TestContext:
         fingerprints = [held["fingerprint"] for held in _reported(db)]
         assert fingerprints == [*[None] * len(surveyed), "d" * 64, f"{9:064}"]
         whole = factories.submission(dataset="synthetic")
-        assert queries.warnings_for(db, whole, silent_seconds=60) == []
+        assert queries.warnings_for(queries.live_workers(db, silent_seconds=60), whole) == []
 
     def test_a_data_set_that_came_after_the_survey(self, context: Context, db: FlakyDatabase) -> None:
         """It is surveyed then: the whole of it is reported, not just the classes of the latest job."""
