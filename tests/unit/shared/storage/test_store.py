@@ -224,6 +224,11 @@ class TestRoot:
             Storage(str(root), in_use=lambda: True).read("a")
         assert not list(tmp_path.rglob("*a"))
 
+    def test_a_check_says_once_what_to_do(self, tmp_path: Path) -> None:
+        """What is said of a folder that is not the storage is not wrapped into a second advice."""
+        with pytest.raises(StorageUnavailable, match=r"any more: its file \S+ is missing\. Mount .* in it\.$"):
+            Storage(str(tmp_path / "artifacts"), in_use=lambda: True).check()
+
     def test_the_remedy_in_its_message_works(self, storage: Storage, tmp_path: Path) -> None:
         """Where the files are gone for good, a person says so with an empty file."""
         (tmp_path / "artifacts").mkdir()
