@@ -178,7 +178,7 @@ class Storage:
         except (StorageUnavailable, StorageError):
             raise
         except Exception as error:  # remote file systems raise what their libraries raise
-            said = f"{failed} the artifact storage ({_reason(error)})"
+            said = f"{failed} the artifact storage {self._root} ({_reason(error)})"
             if passes(error) or (self._local_root is not None and self._local_root.lost):
                 raise StorageUnavailable(f"{said}: it does not answer. Try again in a moment.") from error
             raise StorageError(f"{said}: {advice}" if advice else f"{said}.") from error

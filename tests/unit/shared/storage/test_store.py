@@ -67,7 +67,7 @@ class TestPut:
     def test_a_write_that_fails_leaves_nothing(
         self, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
     ) -> None:
-        """The error says why and what to do; what was there before is still there."""
+        """The error says where, why and what to do; what was there before is still there."""
         storage.put("job/best", b"before")
         write = storage._write
 
@@ -76,7 +76,7 @@ class TestPut:
             raise OSError(code, os.strerror(code))
 
         monkeypatch.setattr(storage, "_write", fail)
-        with pytest.raises(StorageError, match=f"job/best could not be written.*{words}.*free or add space"):
+        with pytest.raises(StorageError, match=f"could not be written to .*{tmp_path}/artifacts.*{words}.*free or add"):
             storage.put("job/best", b"after")
 
         assert storage.read("job/best") == b"before"
