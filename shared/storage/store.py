@@ -89,6 +89,15 @@ class Storage:
                 raise
         return Stored(path, digest.result(), sum(map(len, parts)))
 
+    def recognise(self) -> None:
+        """Note that the storage is here: from now on, what an unmounted volume leaves is not taken for a new one.
+
+        Raises:
+            StorageUnavailable, StorageError: it is not here now.
+        """
+        with self._translated("Nothing can be read from"):
+            pass  # the look at a local folder comes first
+
     def check(self) -> None:
         """Write and delete a small file, so that a place that cannot be written to is noticed before a job is trained.
 
@@ -99,7 +108,9 @@ class Storage:
         try:
             self.put(probe, b"")
         except StorageUnavailable as error:
-            reason = _reason(error.__cause__ or error)
+            if error.__cause__ is None:  # what `LocalRoot` says is whole
+                raise
+            reason = _reason(error.__cause__)
             raise StorageUnavailable(
                 f"The artifact storage {self._root} does not answer ({reason}). Start or mount it, or name another "
                 "place in FLIGHTLINE_ARTIFACTS_URL."
@@ -169,7 +180,7 @@ class Storage:
         except (StorageUnavailable, StorageError):
             raise
         except Exception as error:  # remote file systems raise what their libraries raise
-            said = f"{failed} the artifact storage ({_reason(error)})"
+            said = f"{failed} the artifact storage {self._root} ({_reason(error)})"
             if passes(error) or (self._local_root is not None and self._local_root.lost):
                 raise StorageUnavailable(f"{said}: it does not answer. Try again in a moment.") from error
             raise StorageError(f"{said}: {advice}" if advice else f"{said}.") from error

@@ -178,6 +178,7 @@ class Attempt:
                 exact=result.exact,
                 evaluations=artifacts.evaluation_rows(result),
                 artifacts=rows,
+                finished_epochs=result.epochs,
                 lines=recorder.take_lines(),
                 keep_lines=context.settings.log_lines_per_job,
             ),

@@ -270,6 +270,26 @@ class TestReplaced:
         factories.succeed(sqlite_database, now)
         assert not attempts.succeed(sqlite_database, before, best={}, exact=True, **nothing)
 
+    def test_it_lacks_epochs_that_its_worker_has_recorded_in_the_one_before(
+        self, sqlite_database: Database, path: Path
+    ) -> None:
+        """The attempt loses the job, whatever it writes next: otherwise that would end well with epochs missing."""
+        claim = factories.running(sqlite_database)
+        attempts.record_epochs(sqlite_database, claim, factories.epoch_rows(1, 2), factories.best())
+        copy = backup(path)
+        attempts.record_epochs(sqlite_database, claim, factories.epoch_rows(3, 4), factories.best())
+        for one in (path, *log_of(path)):
+            one.unlink()
+        copy.rename(path)
+
+        result: dict[str, Any] = {"best": factories.best(), "exact": True, "evaluations": [], "artifacts": []}
+        assert not attempts.record_epochs(sqlite_database, claim, factories.epoch_rows(5, 6), factories.best())
+        assert not attempts.record_checkpoint(sqlite_database, claim, {"entries": []}, finished_epochs=4)
+        assert not attempts.succeed(sqlite_database, claim, epochs=[], finished_epochs=4, **result)
+        last = factories.epoch_rows(5, 5)
+        assert not attempts.succeed(sqlite_database, claim, epochs=last, finished_epochs=5, **result)
+        assert queries.job(sqlite_database, claim.job_id)["progress"]["epoch"] == 2
+
     def test_beside_the_log_of_the_one_before(self, sqlite_database: Database, other: Database, path: Path) -> None:
         """SQLite would take that log for the new file's: it is not opened until the log is gone."""
         kept = factories.submit(sqlite_database)

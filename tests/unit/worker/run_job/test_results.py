@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load
 
-from shared.errors import StorageError
+from shared.errors import StorageError, StorageUnavailable
 from shared.jobs import queries
 from shared.jobs.attempts import Claim
 from shared.storage.store import Storage
@@ -185,6 +185,17 @@ class TestContext:
         assert torch.__version__.startswith(worker["versions"]["torch"])
         (held,) = [held for held in context.datasets if held["source"] == "drawn"]
         assert (held["name"], held["ready"], held["fingerprint"]) == ("synthetic", True, None)
+
+    def test_a_volume_that_is_unmounted_before_the_first_file_of_all(self, context: Context, tmp_path: Path) -> None:
+        """A worker that was started while it was mounted writes nothing into the folder that is left."""
+        root = tmp_path / "artifacts"
+        Storage(str(root)).check()
+        context.register()
+        root.rename(tmp_path / "volume")
+        root.mkdir()
+        with pytest.raises(StorageUnavailable, match="Mount the volume again"):
+            context.storage.put("job/best", b"weights")
+        assert list(root.iterdir()) == []
 
     def test_a_decoded_data_set_is_reported_once(self, context: Context, db: FlakyDatabase) -> None:
         """With its fingerprint, means and deviations. A report that goes missing harms nobody."""
