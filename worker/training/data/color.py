@@ -69,7 +69,7 @@ def turn_hue(images: Tensor, factors: Tensor) -> Tensor:
     scaled = images if images.is_floating_point() else images * torch.tensor(1 / 255)
     low, high = scaled.aminmax(dim=1, keepdim=True)
     spread = high - low
-    red, green, blue = (scaled / torch.where(spread > 0, spread, 1.0)).split(1, 1)
+    red, green, blue = torch.split(scaled / torch.where(spread > 0, spread, 1.0), 1, dim=1)
     of_green = torch.where(scaled[:, 1:2] == high, blue - red + 2, red - green + 4)
     sixths = torch.where(scaled[:, :1] == high, green - blue, of_green)  # of the circle
     offsets = torch.tensor([5.0, 3.0, 1.0], device=images.device).view(1, 3, 1, 1)
@@ -82,8 +82,8 @@ def _grey(images: Tensor) -> Tensor:
     """Grey values (N, 1, H, W) fp32; those of bytes are whole numbers, so that their sum is exact in any order."""
     if images.shape[1] == 1:
         return images.float()
-    red, green, blue = images.split(1, 1)
-    grey = red * 0.2989 + green * 0.587 + blue * 0.114
+    red, green, blue = torch.split(images, 1, dim=1)
+    grey: Tensor = red * 0.2989 + green * 0.587 + blue * 0.114
     return grey if images.is_floating_point() else grey.floor()
 
 

@@ -151,7 +151,7 @@ class Means(nn.Sequential):
         """As it says; refuses what is no image."""
         if images.ndim != 4:
             raise ValueError("not an image")
-        features: Tensor = super().forward(images)
+        features: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
         return features
 
 

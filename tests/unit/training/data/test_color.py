@@ -68,7 +68,7 @@ def test_an_image_has_the_same_bits_in_any_batch() -> None:
     """An engine may change images one batch or several at a time."""
     drawn = draw_jitters(len(IMAGES), Generator().manual_seed(3))
     for size in (1, 5, 17):
-        parts = zip(IMAGES.split(size), drawn.split(size), strict=True)
+        parts = zip(torch.split(IMAGES, size), torch.split(drawn, size), strict=True)
         assert torch.equal(torch.cat([jitter(*part, PLAN) for part in parts]), jitter(IMAGES, drawn, PLAN))
 
 
@@ -83,7 +83,7 @@ def test_what_is_not_asked_for_stays() -> None:
 def test_draws_cover_orders_and_ranges() -> None:
     """All orders are as likely, and so are all factors."""
     drawn = draw_jitters(24_000, Generator().manual_seed(5))
-    orders, counts = drawn[:, 4:].argsort(1).unique(dim=0, return_counts=True)
+    orders, counts = torch.unique(drawn[:, 4:].argsort(1), dim=0, return_counts=True)
     assert len(orders) == 24
     assert counts.min() > 850
     assert (drawn[:, :4].mean(0) - 0.5).abs().max() < 0.01

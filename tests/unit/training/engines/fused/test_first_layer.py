@@ -77,7 +77,7 @@ def test_both_are_the_formula(make: type[EagerFirstLayer | LazyFirstLayer], weig
     plain = Layer(nn.Linear(5, 4, bias=False, dtype=torch.float64), torch.float64)
     update = InPlace(dataclasses.replace(PLAN, weight_decay=weight_decay))
     block = torch.randn(8, 5, dtype=torch.float64)
-    expected, after = by_the_formula(plain.weight.clone(), list(block.split(3)), 0.1, 1 - 0.1 * weight_decay)
+    expected, after = by_the_formula(plain.weight.clone(), list(torch.split(block, 3)), 0.1, 1 - 0.1 * weight_decay)
     sizes = (3, 3) if make is LazyFirstLayer else ()
     outputs = work_through(make(plain, update, *sizes), update, [block], 3)
     for left, right in zip(outputs, expected, strict=True):
