@@ -66,7 +66,7 @@ def turn_hue(images: Tensor, factors: Tensor) -> Tensor:
     """Turn the hue by this part of the circle; an image of one channel has none."""
     if images.shape[1] == 1:
         return images
-    scaled = images if images.is_floating_point() else images * torch.tensor(1 / 255)
+    scaled = images if images.is_floating_point() else images.float() * (1 / 255)
     low, high = scaled.aminmax(dim=1, keepdim=True)
     spread = high - low
     red, green, blue = torch.split(scaled / torch.where(spread > 0, spread, 1.0), 1, dim=1)
@@ -82,7 +82,7 @@ def _grey(images: Tensor) -> Tensor:
     """Grey values (N, 1, H, W) fp32; those of bytes are whole numbers, so that their sum is exact in any order."""
     if images.shape[1] == 1:
         return images.float()
-    red, green, blue = torch.split(images, 1, dim=1)
+    red, green, blue = torch.split(images.float(), 1, dim=1)
     grey: Tensor = red * 0.2989 + green * 0.587 + blue * 0.114
     return grey if images.is_floating_point() else grey.floor()
 
