@@ -170,10 +170,6 @@ SHAPES = [
     (network(FLATTEN, {"kind": "maxpool2d", "kernel_size": 2}), "/1", ["takes an image"]),
     (network({"kind": "conv", "out_channels": 3}), "/0", ['no layer of kind "conv"', '"conv2d"?']),
     (network({"kind": "relu", "padding": 3}), "/0/padding", ["to the kind conv2d, maxpool2d or avgpool2d"]),
-    (
-        "/1",
-        ["divide the 16 channels", "1, 2, 4, 8 or 16"],
-    ),
     (network({"kind": "linear", "units": 3}), "/0/units", ["no field"]),
     (network({"kind": "dropout", "p": 1}), "/0/p", ["from 0 and below 1"]),
     (network({"kind": "batchnorm", "momentum": 0}), "/0/momentum", ["above 0 and at most 1"]),
