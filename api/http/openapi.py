@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel
-
 from api.http.components import answer_schemas, merged, query_parameters, reference_to
 from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem
 from api.http.operations import Described, Operation
@@ -138,8 +136,7 @@ def _content(answer: Described) -> dict[str, Any]:
 
 def _schemas(operations: list[Operation]) -> dict[str, Any]:
     contents = [one for operation in operations for one in (operation.body, *operation.answers.values())]
-    models: set[type[BaseModel]] = {Problem, *(one for one in contents if isinstance(one, type))}
-    parts = [answer_schemas(models)]
+    parts = [answer_schemas({Problem, *(one for one in contents if isinstance(one, type))})]
     parts += [query_parameters(operation.query)[1] for operation in operations]
     parts += [one.schemas() for one in contents if one is not None and not isinstance(one, type)]
     return merged(parts)

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from api.app import ROUTES, create_app
+from api.http.answers import model_of
 from api.http.errors import Problem
 from api.http.openapi import errors_of
 from api.services import Services
@@ -44,7 +45,7 @@ class CheckedClient(FlaskClient):
         elif response.request.method == operation.method:
             answer = operation.answers[response.status_code]
             if isinstance(answer, type):
-                answer.model_validate_json(response.data)
+                model_of(answer).model_validate_json(response.data)
             elif answer is None:
                 assert response.data == b""
 
