@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from api.http.components import answer_schemas, merged, query_parameters, reference_to
-from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem
+from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem, status_of
 from api.http.operations import Described, Operation
 from api.http.parsing import JOB_ID
 from api.http.security import SAFE_METHODS
@@ -111,7 +111,7 @@ def _responses(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
         yield _response(status, HTTPStatus(status).phrase, _content(answer))
     by_status = defaultdict(list)
     for error in errors_of(operation):
-        by_status[error.http_status].append(error)
+        by_status[status_of(error)].append(error)
     for status, errors in by_status.items():
         text = " ".join(f"`{one.code}`: {(one.__doc__ or '').partition(chr(10))[0]}" for one in errors)
         yield _response(status, text, {MEDIA_TYPE: {"schema": reference_to(Problem.__name__)}})

@@ -25,7 +25,6 @@ class RangeNotSatisfiable(FlightlineError):
     """The range that was asked for lies outside the file."""
 
     code = "range_not_satisfiable"
-    http_status = 416
 
 
 @routes.route(

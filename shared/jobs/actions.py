@@ -199,6 +199,7 @@ def _repetition(connection: Connection, job_id: str, caps: Caps, holdings: Holdi
     if job.status not in FINISHED:
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
         raise IllegalTransition(message)
+    # Through the same door again: caps, data and rules may have changed since, and the cost with them.
     submission = parse_spec(job.spec, caps, holdings)
     values = _columns(submission) | {
         "preset": job.preset,
