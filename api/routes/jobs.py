@@ -63,13 +63,13 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     return _created(wire.SubmittedJob(**{**vars(job), "cost": _cost(submission)}))
 
 
-@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.JobPage})
+@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.Page[wire.Job]})
 def list_jobs(services: Services, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
     silent_seconds = services.settings.lease_seconds
     page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, silent_seconds=silent_seconds)
-    return Reply(wire.JobPage(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
+    return Reply(wire.Page(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
 
 
 @routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job}, raises=(JobNotFound,))
