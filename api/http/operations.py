@@ -91,6 +91,11 @@ class Header:
         return text
 
 
+def find_job(services: Services, text: str) -> str:
+    """The whole id of the job that is called so; raises as `whole_id`."""
+    return whole_id(services.db, text)
+
+
 @dataclass(frozen=True)
 class Operation:
     """One endpoint: how it is reached, what it takes, what it may answer, and the function that does it."""
@@ -104,6 +109,8 @@ class Operation:
     answers: Mapping[int, Described]
     raises: tuple[type[FlightlineError], ...]
     headers: tuple[Header, ...] = ()
+    find_job: Callable[[Services, str], str] = find_job
+    """The whole id of the job that the path calls by an id or an end of one."""
 
     @property
     def name(self) -> str:
@@ -124,7 +131,7 @@ class Operation:
         """Answer the current request. Raises what `api.http.errors` turns into a problem."""
         arguments: dict[str, object] = dict(path)
         if self.takes_job_id:
-            arguments["job_id"] = whole_id(services.db, parse_job_id(path["job_id"]))
+            arguments["job_id"] = self.find_job(services, parse_job_id(path["job_id"]))
         query = parse_query(self.query, request.args)
         if self.query is not NoQuery:
             arguments["query"] = query
@@ -175,12 +182,15 @@ class Routes:
         body: Content | None = None,
         raises: tuple[type[FlightlineError], ...] = (),
         headers: tuple[Header, ...] = (),
+        find_job: Callable[[Services, str], str] = find_job,
     ) -> Callable[[View], View]:
         """Declare an operation at `path` (Flask's notation); with `body` it takes a JSON document as bytes."""
 
         def declare(view: View) -> View:
             errors = (*self.raises, *raises)
-            self.operations.append(Operation(method, path, self.tag, view, query, body, answers, errors, headers))
+            self.operations.append(
+                Operation(method, path, self.tag, view, query, body, answers, errors, headers, find_job)
+            )
             return view
 
         return declare

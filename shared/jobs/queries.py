@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import case, func, not_, select
+from sqlalchemy import case, func, select
 
 from shared import wire
 from shared.answer import Answer, names
@@ -17,7 +17,7 @@ from shared.jobs.status import JobStatus, Queue, WorkerState
 from shared.jobspec import Copy, Holdings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -30,16 +30,20 @@ A = TypeVar("A", bound=Answer)
 EPOCH_COLUMNS = names(wire.EpochColumns)
 
 # Large columns that nobody reads from a list are left in the database.
-JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
+_LEFT_OUT = {"checkpoint", "owner", "lease_expires_at", "warnings"}
+JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
+
+Workers = list[wire.Worker]
+"""Workers as `workers` gives them."""
 
 
-def job(db: Database, job_id: str, *, silent_seconds: float | None = None) -> wire.Job:
+def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None) -> wire.Job:
     """One job.
 
     Args:
         db: the database.
         job_id: the job.
-        silent_seconds: after so long without a report a worker is gone; with it, a queued job's warnings are of now.
+        live: gives the live workers; with it, a queued job's warnings say what it waits for them for.
 
     Raises:
         JobNotFound: no such job.
@@ -49,24 +53,25 @@ def job(db: Database, job_id: str, *, silent_seconds: float | None = None) -> wi
         if row is None:
             raise JobNotFound(job_id)
         tags = tags_of(connection, [job_id])
-    [answer] = job_answers(db, [row], tags, silent_seconds=silent_seconds)
+    [answer] = job_answers([row], tags, live)
     return answer
 
 
 def job_answers(
-    db: Database, rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], *, silent_seconds: float | None
+    rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], live: Callable[[], Workers] | None
 ) -> list[wire.Job]:
-    """Rows of `JOB_COLUMNS` as the API writes jobs; with `silent_seconds` queued ones say what they wait for now."""
-    queued = [row for row in rows if row.status == JobStatus.QUEUED]
-    live = _live(db, silent_seconds) if queued and silent_seconds is not None else None
-    return [_job(row, tags.get(row.id, []), _warnings(row, live)) for row in rows]
+    """Rows of `JOB_COLUMNS` as the API writes jobs. Where some are queued, `live` is called for what they wait for."""
+    queued = any(row.status == JobStatus.QUEUED for row in rows)
+    found = live() if queued and live is not None else None
+    return [_job(row, tags.get(row.id, []), _warnings(row, found)) for row in rows]
 
 
-def _warnings(row: Row[Any], live: Sequence[wire.Worker] | None) -> list[str]:
-    """What a queued job waits for, by the live workers, or without them as when it came. Others wait for nothing."""
-    if row.status != JobStatus.QUEUED:
-        return []
-    return [*(row.warnings if live is None else _missing(live, row.queue, row.spec["dataset"])), *_waiting(row)]
+def _warnings(row: Row[Any], live: Workers | None) -> list[str]:
+    """What a queued job waits for: a worker, where the live ones are known, and its next attempt."""
+    lacking = (
+        _missing(live, row.queue, row.spec["dataset"]) if live is not None and row.status == JobStatus.QUEUED else []
+    )
+    return [*lacking, *_waiting(row)]
 
 
 def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -309,20 +314,21 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
 def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
     """What the live workers hold: each data set as they report it, with the ids of those that hold it."""
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for worker in workers(db, silent_seconds=silent_seconds):
-        if worker.state != WorkerState.GONE:
-            for dataset in worker.datasets:
-                key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
-                held.setdefault(key, dataset | {"workers": []})["workers"].append(worker.id)
+    for worker in live_workers(db, silent_seconds=silent_seconds):
+        for dataset in worker.datasets:
+            key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
+            held.setdefault(key, dataset | {"workers": []})["workers"].append(worker.id)
     return list(held.values())
 
 
-def holdings(db: Database, *, silent_seconds: float) -> Holdings:
+def live_workers(db: Database, *, silent_seconds: float) -> Workers:
+    """The workers that a job may count on: those that have reported within `silent_seconds`."""
+    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker.state != WorkerState.GONE]
+
+
+def holdings(live: Workers) -> Holdings:
     """What a spec is judged by: the images of each class that live workers have reported and can use."""
-    with db.read() as connection:
-        silent = clock.long_ago(connection, Worker.last_heartbeat_at, silent_seconds)
-        reports = connection.scalars(select(Worker.datasets).where(not_(silent))).all()
-    return Holdings(tuple(tuple(_copies(report)) for report in reports))
+    return Holdings(tuple(tuple(_copies(worker.datasets)) for worker in live))
 
 
 def _copies(report: Iterable[dict[str, Any]]) -> Iterator[Copy]:
@@ -336,13 +342,9 @@ def _is_usable(held: dict[str, Any]) -> bool:
     return bool(held.get("ready")) or held.get("source") == "download"
 
 
-def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
-    """What a good submission should be told: nobody live serves its queue, or holds its data."""
-    return _missing(_live(db, silent_seconds), submission.spec.queue, submission.document["dataset"])
-
-
-def _live(db: Database, silent_seconds: float) -> list[wire.Worker]:
-    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker.state != WorkerState.GONE]
+def warnings_for(live: Workers, submission: Submission) -> list[str]:
+    """What a good submission would wait for: nobody live serves its queue, or holds its data."""
+    return _missing(live, submission.spec.queue, submission.document["dataset"])
 
 
 def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
