@@ -86,9 +86,13 @@ class Page:
         self._environment = environment
 
     def follow(self) -> None:
-        """Do all that the page says."""
-        for kind, text in blocks(self._source):
-            getattr(self, f"_{kind}")(text)
+        """Do all that the page says; its Python is one session, begun when all else is done."""
+        found = list(blocks(self._source))
+        for kind, text in found:
+            if kind in ("json", "sh", "console"):
+                getattr(self, f"_{kind}")(text)
+        if session := "\n".join(text for kind, text in found if kind == "python"):
+            self._python(session)
 
     def _json(self, text: str) -> None:
         (self._folder / "mine.json").write_text(text)
@@ -114,9 +118,6 @@ class Page:
         )
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout
-
-    def _text(self, text: str) -> None:
-        assert text
 
     def _run(self, command: str) -> str:
         """What a command prints, errors included."""
