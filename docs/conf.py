@@ -25,6 +25,8 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = "Flightline"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
