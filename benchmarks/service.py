@@ -16,7 +16,7 @@ from typing import Any
 import migrations
 from benchmarks.connection import Connection
 from flightline.stack import redis_server
-from flightline.stack.ports import free_port
+from flightline.stack.addresses import free_port
 from flightline.stack.processes import Child
 from flightline.stack.programs import Layout
 from shared.database.engine import Database

@@ -19,7 +19,7 @@ from shared.jobs.workers import Identity
 from shared.jobspec import Caps, Submission, parse_spec
 from shared.settings import Settings
 from worker.device_pin import resolve
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 from worker.processes.stop_flag import StopFlag
 from worker.run_job import task
 from worker.run_job.context import Context
@@ -91,7 +91,7 @@ def worker_parts() -> Iterator[Context]:
     settings = Settings(home=folder)
     (device,) = resolve("cpu")
     identity = Identity("bench:cpu:0", "bench", 0, device.name, device.kind)
-    context = Context.build(settings, device, identity, StopFlag(), Vitals())
+    context = Context.build(settings, device, identity, StopFlag(), ChildState())
     migrations.upgrade(context.db)
     try:
         yield context

@@ -18,7 +18,7 @@ from shared.jobs.workers import Identity
 from shared.settings import Settings
 from worker.device_pin import Device
 from worker.processes.child import Child
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 from worker.processes.late_ack import LateRequest
 from worker.processes.parent import Parent
 from worker.processes.stop_flag import StopFlag
@@ -35,9 +35,9 @@ def run_worker(settings: Settings, device: Device) -> int:
     os.dup2(2, 1)  # Celery says a word of its own on standard output when it stops; a worker's output is its log
     identity = Identity.of_this_process(device.name, device.kind)
     stop = StopFlag()
-    vitals = Vitals()
-    child = Child(settings, device, identity, stop, vitals)
-    parent = Parent.build(settings, identity, stop, vitals)
+    child_state = ChildState()
+    child = Child(settings, device, identity, stop, child_state)
+    parent = Parent.build(settings, identity, stop, child_state)
     app = make_app(settings, child)
     _connect(child, parent)
     worker: Any = app.Worker(

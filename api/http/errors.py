@@ -111,7 +111,8 @@ def register(app: Flask) -> None:
 def _ours(error: FlightlineError) -> Response:
     if isinstance(error, ServiceUnavailable):
         log.warning("service_unavailable", extra={"code": error.code, "detail": error.detail, "path": request.path})
-        headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
+        # To ask again does not help where somebody has to do something first.
+        headers = [("Retry-After", str(RETRY_AFTER_SECONDS))] if error.retryable else []
         lasting = {} if error.retryable else {"retryable": False}
         return problem(error.http_status, error.code, error.detail, errors=error.errors, headers=headers, **lasting)
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:

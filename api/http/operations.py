@@ -4,7 +4,7 @@ An endpoint is a plain function of what it asked for::
 
     routes = Routes("jobs")
 
-    @routes.get("/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns}, raises=(JobNotFound,))
+    @routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns})
     def read_epochs(services: Services, query: EpochsQuery, job_id: str) -> Reply:
         '''A job's epochs as columns.'''
         return Reply(queries.epochs(services.db, job_id, query.after))
@@ -89,6 +89,11 @@ class Header:
         return text
 
 
+def find_job(services: Services, text: str) -> str:
+    """The whole id of the job that is called so; raises as `whole_id`."""
+    return whole_id(services.db, text)
+
+
 @dataclass(frozen=True)
 class Operation:
     """One endpoint: how it is reached, what it takes, what it may answer, and the function that does it."""
@@ -102,6 +107,8 @@ class Operation:
     answers: Mapping[int, Described]
     raises: tuple[type[FlightlineError], ...]
     headers: tuple[Header, ...] = ()
+    find_job: Callable[[Services, str], str] = find_job
+    """The whole id of the job that the path calls by an id or an end of one."""
 
     @property
     def name(self) -> str:
@@ -122,7 +129,7 @@ class Operation:
         """Answer the current request. Raises what `api.http.errors` turns into a problem."""
         arguments: dict[str, object] = dict(path)
         if self.takes_job_id:
-            arguments["job_id"] = whole_id(services.db, parse_job_id(path["job_id"]))
+            arguments["job_id"] = self.find_job(services, parse_job_id(path["job_id"]))
         query = parse_query(self.query, request.args)
         if self.query is not NoQuery:
             arguments["query"] = query
@@ -163,20 +170,9 @@ class Routes:
         self.raises = raises
         self.operations: list[Operation] = []
 
-    def get(
+    def route(
         self,
-        path: str,
-        *,
-        answers: Mapping[int, Described],
-        query: type[BaseModel] = NoQuery,
-        raises: tuple[type[FlightlineError], ...] = (),
-        headers: tuple[Header, ...] = (),
-    ) -> Callable[[View], View]:
-        """Declare a reading operation at `path` (Flask's notation)."""
-        return self._add("GET", path, query, None, answers, raises, headers)
-
-    def post(
-        self,
+        method: str,
         path: str,
         *,
         answers: Mapping[int, Described],
@@ -184,40 +180,15 @@ class Routes:
         body: Content | None = None,
         raises: tuple[type[FlightlineError], ...] = (),
         headers: tuple[Header, ...] = (),
+        find_job: Callable[[Services, str], str] = find_job,
     ) -> Callable[[View], View]:
-        """Declare an operation that creates or changes something; with `body` it takes a JSON document as bytes."""
-        return self._add("POST", path, query, body, answers, raises, headers)
+        """Declare an operation at `path` (Flask's notation); with `body` it takes a JSON document as bytes."""
 
-    def patch(
-        self,
-        path: str,
-        *,
-        answers: Mapping[int, Described],
-        body: Content,
-        raises: tuple[type[FlightlineError], ...] = (),
-    ) -> Callable[[View], View]:
-        """Declare an operation that changes fields of something."""
-        return self._add("PATCH", path, NoQuery, body, answers, raises)
-
-    def delete(
-        self, path: str, *, answers: Mapping[int, Described], raises: tuple[type[FlightlineError], ...] = ()
-    ) -> Callable[[View], View]:
-        """Declare an operation that removes something."""
-        return self._add("DELETE", path, NoQuery, None, answers, raises)
-
-    def _add(
-        self,
-        method: str,
-        path: str,
-        query: type[BaseModel],
-        body: Content | None,
-        answers: Mapping[int, Described],
-        raises: tuple[type[FlightlineError], ...],
-        headers: tuple[Header, ...] = (),
-    ) -> Callable[[View], View]:
         def declare(view: View) -> View:
             errors = (*self.raises, *raises)
-            self.operations.append(Operation(method, path, self.tag, view, query, body, answers, errors, headers))
+            self.operations.append(
+                Operation(method, path, self.tag, view, query, body, answers, errors, headers, find_job)
+            )
             return view
 
         return declare

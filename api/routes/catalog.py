@@ -16,13 +16,13 @@ from shared.jobspec import DATASETS, PRESETS, Caps, parse_spec
 routes = Routes("catalog")
 
 
-@routes.get("/v1/presets", answers={200: PresetPage})
+@routes.route("GET", "/v1/presets", answers={200: PresetPage})
 def list_presets(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
     """List the presets: named partial specs, with what each costs."""
     return Reply({"items": _presets(), "next_cursor": None})
 
 
-@routes.get("/v1/datasets", answers={200: DatasetPage}, raises=(DatabaseUnavailable,))
+@routes.route("GET", "/v1/datasets", answers={200: DatasetPage}, raises=(DatabaseUnavailable,))
 def list_datasets(services: Services) -> Reply:
     """List the data sets that a job may name, and what the live workers hold of each."""
     held = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)

@@ -31,7 +31,8 @@ class EventStream:
         return {}
 
 
-@routes.get(
+@routes.route(
+    "GET",
     "/v1/jobs/<job_id>/events",
     query=EventsQuery,
     answers={200: EventStream(), 204: None},

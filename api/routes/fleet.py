@@ -11,14 +11,14 @@ from shared.jobs import queries
 routes = Routes("fleet", raises=(DatabaseUnavailable,))
 
 
-@routes.get("/v1/workers", answers={200: WorkerPage})
+@routes.route("GET", "/v1/workers", answers={200: WorkerPage})
 def list_workers(services: Services) -> Reply:
     """List the workers: device, versions, data held, state, job and last heartbeat."""
     workers = queries.workers(services.db, silent_seconds=services.settings.lease_seconds)
     return Reply({"items": workers, "next_cursor": None})
 
 
-@routes.get("/v1/queues", answers={200: QueuePage})
+@routes.route("GET", "/v1/queues", answers={200: QueuePage})
 def list_queues(services: Services) -> Reply:
     """List the queues: how many jobs wait in each, and for how long the oldest has."""
     return Reply({"items": queries.queues(services.db, services.broker), "next_cursor": None})

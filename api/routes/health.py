@@ -11,6 +11,9 @@ from shared.errors import FlightlineError, ServiceUnavailable
 
 routes = Routes("health")
 
+PROBE_SECONDS = 3.0
+"""How long readiness waits for the database and Redis together: a frozen server keeps its connections and is silent."""
+
 
 class NotReady(ServiceUnavailable):
     """A part that jobs need does not answer."""
@@ -18,24 +21,40 @@ class NotReady(ServiceUnavailable):
     code = "not_ready"
 
 
-@routes.get("/healthz", answers={200: Health})
+class NotReadyUntilMended(NotReady):
+    """A part that jobs need will not answer before somebody does what the message says."""
+
+    retryable = False
+
+
+@routes.route("GET", "/healthz", answers={200: Health})
 def read_health(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
     """Answer as long as this process is up."""
     return Reply({"status": "ok"})
 
 
-@routes.get("/readyz", answers={200: Readiness}, raises=(NotReady,))
+@routes.route("GET", "/readyz", answers={200: Readiness}, raises=(NotReady,))
 def read_readiness(services: Services) -> Reply:
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
-    failures = [text for check in (services.db.ping, services.broker.ping) if (text := _failure(check))]
+    asked = services.probes.submit(lambda: _failures(services))
+    try:
+        failures = asked.result(PROBE_SECONDS)
+    except TimeoutError:
+        asked.cancel()
+        raise NotReady(f"The database or Redis has not answered for {PROBE_SECONDS:g} s.") from None
     if failures:
-        raise NotReady(" ".join(failures))
+        kind = NotReady if all(error.retryable for error in failures) else NotReadyUntilMended
+        raise kind(" ".join(error.detail for error in failures))
     return Reply({"status": "ready"})
 
 
-def _failure(check: Callable[[], object]) -> str | None:
+def _failures(services: Services) -> list[FlightlineError]:
+    return [error for check in (services.db.ping, services.broker.ping) if (error := _failure(check))]
+
+
+def _failure(check: Callable[[], object]) -> FlightlineError | None:
     try:
         check()
     except FlightlineError as error:
-        return error.detail
+        return error
     return None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache, partial
 from typing import Any
 
 from api.http.bodies import ChangeBody, SubmissionBody
-from api.http.operations import Reply, Routes
+from api.http.operations import Reply, Routes, find_job
 from api.http.pagination import decode_cursor, encode_cursor
 from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
 from api.http.responses import DryRun, Job, JobPage, SubmittedJob
 from api.services import Services
+from shared.database.tables import UUID_LENGTH
 from shared.delivery import publisher
 from shared.errors import (
     DatabaseUnavailable,
@@ -26,13 +28,15 @@ from shared.errors import (
 )
 from shared.jobs import actions, idempotency, listing, queries
 from shared.jobs.idempotency import SubmissionKey
-from shared.jobspec import ANYTHING_HELD, NOTHING_HELD, Holdings, Submission, parse_submission
+from shared.jobs.queries import Workers
+from shared.jobspec import ANYTHING_HELD, NO_CAPS, NOTHING_HELD, Holdings, Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
 
 
-@routes.post(
+@routes.route(
+    "POST",
     "/v1/jobs",
     query=SubmitQuery,
     body=SubmissionBody(),
@@ -49,46 +53,52 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
 
     Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
     """
-    key = IDEMPOTENCY_KEY.read()
-    submission = _judged(services, body, None if query.dry_run else key)
-    warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
+    key, live = IDEMPOTENCY_KEY.read(), cache(_live(services))
+    try:
+        submission = parse_submission(body, services.settings.caps, _holdings(live))
+    except InvalidSpec:
+        if key is None or query.dry_run or (repeat := _repeat(services, body, key)) is None:
+            raise
+        return repeat
     if query.dry_run:
-        return Reply(_dry_run(submission, warnings), 200)
+        return Reply(_dry_run(submission, queries.warnings_for(live(), submission)), 200)
     if key is None:
-        job_id, new = actions.submit(services.db, submission, warnings=warnings), True
+        job_id, new = actions.submit(services.db, submission), True
     else:
-        once = SubmissionKey.of_submission(key, submission)
-        job_id, new = actions.submit_once(services.db, submission, once, warnings=warnings)
-    job = _published(services, job_id) if new else _read(services, job_id)
-    job["cost"] = asdict(submission.cost)
-    return _created(job)
+        job_id, new = actions.submit_once(services.db, submission, SubmissionKey.of_submission(key, submission))
+    return _submitted(_published(services, job_id, live) if new else _read(services, job_id, live), submission)
 
 
-@routes.get("/v1/jobs", query=JobsQuery, answers={200: JobPage})
+@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: JobPage})
 def list_jobs(services: Services, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
-    silent_seconds = services.settings.lease_seconds
-    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, silent_seconds=silent_seconds)
+    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, live=_live(services))
     return Reply({"items": page.items, "next_cursor": encode_cursor(query.sort, page.next_key)})
 
 
-@routes.get("/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
 def read_job(services: Services, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
-    return Reply(_read(services, job_id))
+    return Reply(_read(services, job_id, _live(services)))
 
 
-@routes.patch(
-    "/v1/jobs/<job_id>", body=ChangeBody(), answers={200: Job}, raises=(JobNotFound, IllegalTransition, InvalidSpec)
+@routes.route(
+    "PATCH",
+    "/v1/jobs/<job_id>",
+    body=ChangeBody(),
+    answers={200: Job},
+    raises=(JobNotFound, IllegalTransition, InvalidSpec),
 )
 def change_job(services: Services, job_id: str, body: bytes) -> Reply:
     """Change a queued job's priority. A job that has started answers 409."""
     actions.set_priority(services.db, job_id, ChangeBody.read(body).priority)
-    return Reply(_published(services, job_id))
+    return Reply(_published(services, job_id, _live(services)))
 
 
-@routes.delete("/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable))
+@routes.route(
+    "DELETE", "/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable)
+)
 def delete_job(services: Services, job_id: str) -> Reply:
     """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first.
 
@@ -101,7 +111,7 @@ def delete_job(services: Services, job_id: str) -> Reply:
     return Reply(None)
 
 
-@routes.post("/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
+@routes.route("POST", "/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
 def cancel_job(services: Services, job_id: str) -> Reply:
     """Cancel a job.
 
@@ -109,57 +119,76 @@ def cancel_job(services: Services, job_id: str) -> Reply:
     a cancelled job changes nothing; any other finished job answers 409.
     """
     done = actions.cancel(services.db, job_id) == "cancelled"
-    return Reply(_read(services, job_id), 200 if done else 202)
+    return Reply(_read(services, job_id, _live(services)), 200 if done else 202)
 
 
-@routes.post(
+def _find_original(services: Services, text: str) -> str:
+    """The job to be retried; of a request that is sent again the one that its first one meant, deleted or not."""
+    key = IDEMPOTENCY_KEY.read()
+    short = len(text) < UUID_LENGTH
+    return (short and key and idempotency.retried_by(services.db, key, text)) or find_job(services, text)
+
+
+@routes.route(
+    "POST",
     "/v1/jobs/<job_id>/retry",
     answers={201: Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
+    find_job=_find_original,
 )
 def retry_job(services: Services, job_id: str) -> Reply:
     """Submit the same spec again as a new job, linked to this one by `retry_of`.
 
     With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
     """
-    key, caps, held = IDEMPOTENCY_KEY.read(), services.settings.caps, _holdings(services)
+    key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(_live(services))
     if key is None:
-        return _created(_published(services, actions.retry(services.db, job_id, caps, held)))
-    new_id, new = actions.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id), held)
-    return _created(_published(services, new_id) if new else _read(services, new_id))
+        new_id, new = actions.retry(services.db, job_id, caps, _holdings(live)), True
+    else:
+        once = SubmissionKey.of_retry(key, job_id)
+        new_id, new = actions.retry_once(services.db, job_id, caps, once, _holdings(live))
+    return _created(_published(services, new_id, live) if new else _read(services, new_id, live))
 
 
-def _judged(services: Services, body: bytes, key: str | None) -> Submission:
-    """What is submitted, by what live workers hold; a repeat, by what they held when its first one was accepted."""
-    caps = services.settings.caps
+def _repeat(services: Services, body: bytes, key: str) -> Reply | None:
+    """The answer to a refused submission whose first one was accepted; None where there was no first one.
+
+    The first one was judged by the limits, and by what live workers held, at that time; both may have changed since.
+    """
     try:
-        return parse_submission(body, caps, _holdings(services))
+        submission = parse_submission(body, NO_CAPS, ANYTHING_HELD)
     except InvalidSpec:
-        if key is not None:
-            with suppress(InvalidSpec):
-                repeated = parse_submission(body, caps, ANYTHING_HELD)
-                if idempotency.stands(services.db, SubmissionKey.of_submission(key, repeated)):
-                    return repeated
-        raise
+        return None
+    job_id = idempotency.made_by(services.db, SubmissionKey.of_submission(key, submission))
+    return None if job_id is None else _submitted(_read(services, job_id, _live(services)), submission)
 
 
-def _read(services: Services, job_id: str) -> dict[str, Any]:
-    return queries.job(services.db, job_id, silent_seconds=services.settings.lease_seconds)
+def _live(services: Services) -> Callable[[], Workers]:
+    """What gives the live workers. A request that asks for them twice keeps the first answer."""
+    return partial(queries.live_workers, services.db, silent_seconds=services.settings.lease_seconds)
 
 
-def _holdings(services: Services) -> Holdings:
+def _read(services: Services, job_id: str, live: Callable[[], Workers]) -> dict[str, Any]:
+    return queries.job(services.db, job_id, live=live)
+
+
+def _holdings(live: Callable[[], Workers]) -> Holdings:
     """What the live workers hold, for judging a spec; a wrong one is told so without a database, too."""
     try:
-        return queries.holdings(services.db, silent_seconds=services.settings.lease_seconds)
+        return queries.holdings(live())
     except DatabaseUnavailable:
         return NOTHING_HELD
 
 
-def _published(services: Services, job_id: str) -> dict[str, Any]:
+def _published(services: Services, job_id: str, live: Callable[[], Workers]) -> dict[str, Any]:
     """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
     publisher.publish(services.db, services.broker, job_id)
-    return _read(services, job_id)
+    return _read(services, job_id, live)
+
+
+def _submitted(job: dict[str, Any], submission: Submission) -> Reply:
+    return _created(job | {"cost": asdict(submission.cost)})
 
 
 def _created(job: dict[str, Any]) -> Reply:

@@ -29,20 +29,24 @@ class RangeNotSatisfiable(FlightlineError):
     http_status = 416
 
 
-@routes.get("/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns}, raises=(JobNotFound,))
 def read_epochs(services: Services, query: EpochsQuery, job_id: str) -> Reply:
     """Read a job's epochs as columns of equal length."""
     return Reply(queries.epochs(services.db, job_id, after=query.after))
 
 
-@routes.get("/v1/jobs/<job_id>/attempts", answers={200: AttemptPage}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/attempts", answers={200: AttemptPage}, raises=(JobNotFound,))
 def list_attempts(services: Services, job_id: str) -> Reply:
     """List who tried a job, on what, and how it ended."""
     return _all(queries.attempts(services.db, job_id))
 
 
-@routes.get(
-    "/v1/jobs/<job_id>/evaluation", query=EvaluationQuery, answers={200: Evaluation}, raises=(JobNotFound, NotFound)
+@routes.route(
+    "GET",
+    "/v1/jobs/<job_id>/evaluation",
+    query=EvaluationQuery,
+    answers={200: Evaluation},
+    raises=(JobNotFound, NotFound),
 )
 def read_evaluation(services: Services, query: EvaluationQuery, job_id: str) -> Reply:
     """Read the confusion matrix and the figures of each class, of the best weights or the last."""
@@ -52,7 +56,7 @@ def read_evaluation(services: Services, query: EvaluationQuery, job_id: str) -> 
     return Reply(evaluation)
 
 
-@routes.get("/v1/jobs/<job_id>/log", query=LogQuery, answers={200: LogPage}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/log", query=LogQuery, answers={200: LogPage}, raises=(JobNotFound,))
 def read_log(services: Services, query: LogQuery, job_id: str) -> Reply:
     """Read a job's log lines, oldest first.
 
@@ -64,13 +68,14 @@ def read_log(services: Services, query: LogQuery, job_id: str) -> Reply:
     return Reply({"items": page, "next_cursor": str(page[-1]["line"]) if len(lines) > len(page) else None})
 
 
-@routes.get("/v1/jobs/<job_id>/artifacts", answers={200: ArtifactPage}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/artifacts", answers={200: ArtifactPage}, raises=(JobNotFound,))
 def list_artifacts(services: Services, job_id: str) -> Reply:
     """List the files that a job left: weights, logits, and what describes them."""
     return _all(queries.artifacts(services.db, job_id))
 
 
-@routes.get(
+@routes.route(
+    "GET",
     "/v1/jobs/<job_id>/artifacts/<path:name>",
     answers={200: FileContent(), 206: FileContent(), 304: None},
     raises=(JobNotFound, NotFound, RangeNotSatisfiable, StorageUnavailable),

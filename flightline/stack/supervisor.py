@@ -1,19 +1,49 @@
-"""Keeps the stack's programs running, and stops them in order."""
+"""Keeps the stack's programs running, and stops them in order: Ctrl-C and SIGTERM are counted, never exceptions."""
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
 
 from flightline.errors import StackError
 from flightline.stack.log_tail import last_lines
 from flightline.stack.processes import Child, Program, rotate
-from flightline.stack.signals import StopRequests
 from shared.processes import born
 
 LOOK_SECONDS = 0.1
 HURRIED_SECONDS = 2.0
 DEATHS_AT_START = 3
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass
+class StopRequests:
+    """How often this process was asked to stop: once is orderly, twice is quickly, three times is now."""
+
+    count: int = 0
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequests]:
+    """Count stop signals for as long as this lasts. Only in the main thread."""
+    requests = StopRequests()
+
+    def count(_signal: int, _frame: FrameType | None) -> None:
+        requests.count += 1
+
+    before = {number: signal.signal(number, count) for number in STOP_SIGNALS}
+    try:
+        yield requests
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Supervisor:

@@ -1,16 +1,13 @@
-"""Where pydantic's error locations lie in the document, and what the spec says about those places."""
+"""Where pydantic's error locations lie in a document, and what the document's JSON schema says about those places."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from shared.documents.phrases import plain
 from shared.documents.pointers import Token
@@ -39,108 +36,95 @@ class Place:
 
 
 def place(location: Sequence[Token], root: type[BaseModel] = JobSpec) -> Place:
-    """Reads a location of pydantic's, against the types of `root`."""
-    annotation: Any = root
+    """Reads a location of pydantic's, against the JSON schema of `root`."""
+    schema = _Schema(root)
+    here: Mapping[str, Any] = schema.whole
     path: list[Token] = []
     fields: tuple[str, ...] = ()
     rivals: dict[str, tuple[str, ...]] = {}
     chosen: dict[str, tuple[str, ...]] = {}
     for token in location:
-        members = _members(annotation)
-        if len(members) > 1:
-            chosen = {kind: tuple(member.model_fields) for kind, member in members}
-            annotation = next((member for kind, member in members if kind == token), None)
+        members = schema.members(here)
+        if members:
+            chosen = {kind: tuple(member["properties"]) for kind, member in members.items()}
+            here = members.get(str(token), {})
             continue
-        model = _model(annotation)
-        if model:
+        if "properties" in here:
             rivals, chosen = chosen, {}
-            fields = tuple(model.model_fields)
-        annotation = _inner(annotation, token)
+            fields = tuple(here["properties"])
+        here = schema.inside(here, token)
         path.append(token)
-    kinds = tuple(kind for kind, _ in _members(annotation))
     if root is JobSpec and len(path) == 1:
         fields = ("preset", *fields)  # which is written out before the rest is checked
-    return Place(tuple(path), fields, kinds, _bounds(annotation), rivals, root)
+    return Place(tuple(path), fields, tuple(schema.members(here)), _bounds(here), rivals, root)
 
 
 @cache
 def homes() -> dict[str, str]:
     """Field names that stand in one place only, and that place: what was put elsewhere is asked to move there."""
     found: dict[str, set[str]] = {"preset": {"/preset"}}
-    for name, where in _names(JobSpec, ""):
+    schema = _Schema(JobSpec)
+    for name, where in schema.names(schema.whole, ""):
         found.setdefault(name, set()).add(where)
     return {name: where.pop() for name, where in found.items() if len(where) == 1}
 
 
-def _names(model: type[BaseModel], where: str) -> Iterator[tuple[str, str]]:
-    for name, field in model.model_fields.items():
-        yield name, f"{where}/{name}"
-        inner = _model(_field(field))
-        for part in [inner] if inner else [member for _, member in _members(_field(field))]:
-            yield from _names(part, f"{where}/{name}")
+class _Schema:
+    """A model's JSON schema, whose parts are returned with references followed and `null` taken out of a choice."""
+
+    def __init__(self, root: type[BaseModel]) -> None:
+        self.whole = _schema_of(root)
+
+    def members(self, part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+        """The objects that may stand at a place, by their `kind`; empty where there is no such choice."""
+        return {
+            kind: member
+            for member in map(self._resolved, part.get("oneOf", ()))
+            for kind in _values(member["properties"]["kind"])
+        }
+
+    def inside(self, part: Mapping[str, Any], token: Token) -> Mapping[str, Any]:
+        """The field of an object, or the entry of an array; empty where the schema knows neither."""
+        if not isinstance(token, int):
+            return self._resolved(part.get("properties", {}).get(token, {}))
+        by_position = part.get("prefixItems", ())
+        return self._resolved(by_position[token] if token < len(by_position) else part.get("items", {}))
+
+    def names(self, part: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:
+        """Every field of an object and of the objects in it, but for arrays' entries, with its pointer."""
+        for name in part.get("properties", ()):
+            yield name, f"{where}/{name}"
+            inner = self.inside(part, name)
+            for member in self.members(inner).values() or [inner]:
+                yield from self.names(member, f"{where}/{name}")
+
+    def _resolved(self, part: Mapping[str, Any]) -> Mapping[str, Any]:
+        while "$ref" in part:
+            part = self.whole["$defs"][part["$ref"].rsplit("/", 1)[-1]]
+        present = [choice for choice in part.get("anyOf", ()) if choice.get("type") != "null"]
+        return self._resolved(present[0]) if len(present) == 1 else part
 
 
-def _field(field: FieldInfo) -> Any:
-    return Annotated[(field.annotation, *(field.metadata or [None]))]
+@cache
+def _schema_of(root: type[BaseModel]) -> dict[str, Any]:
+    return root.model_json_schema()
 
 
-def _bare(annotation: Any) -> Any:
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in {Union, UnionType}:
-        present = [member for member in get_args(annotation) if member is not type(None)]
-        if len(present) == 1:
-            return _bare(present[0])
-    return annotation
+def _values(kind: Mapping[str, Any]) -> Sequence[str]:
+    return kind["enum"] if "enum" in kind else [kind["const"]]
 
 
-def _model(annotation: Any) -> type[BaseModel] | None:
-    bare = _bare(annotation)
-    return bare if isinstance(bare, type) and issubclass(bare, BaseModel) else None
-
-
-def _members(annotation: Any) -> list[tuple[str, Any]]:
-    """Kinds and models of a union that is told apart by `kind`; empty for anything else."""
-    bare = _bare(annotation)
-    if get_origin(bare) not in {Union, UnionType}:
-        return []
-    return [(kind, model) for model in get_args(bare) for kind in get_args(model.model_fields["kind"].annotation)]
-
-
-def _inner(annotation: Any, token: Token) -> Any:
-    model = _model(annotation)
-    if model is not None:
-        field = model.model_fields.get(str(token))
-        return None if field is None else _field(field)
-    arguments = get_args(_bare(annotation))
-    if not isinstance(token, int) or not arguments:
-        return None
-    return arguments[0] if arguments[-1] is Ellipsis else arguments[min(token, len(arguments) - 1)]
-
-
-def _bounds(annotation: Any) -> str | None:
+def _bounds(part: Mapping[str, Any]) -> str | None:
+    """The range of a number in words, such as "from 0 to 9", "above 0 and at most 1" or "1 or more"."""
     low = high = None
-    for bound in _metadata(annotation):
-        match bound:
-            case Ge(ge=value):
-                low = f"from {plain(value)}"
-            case Gt(gt=value):
-                low = f"above {plain(value)}"
-            case Le(le=value):
-                high = f"to {plain(value)}" if low and low.startswith("from") else f"at most {plain(value)}"
-            case Lt(lt=value):
-                high = f"below {plain(value)}"
-    if low and high is None and low.startswith("from"):
-        return f"{low.removeprefix('from ')} or more"
+    if "minimum" in part:
+        low = f"from {plain(part['minimum'])}"
+    elif "exclusiveMinimum" in part:
+        low = f"above {plain(part['exclusiveMinimum'])}"
+    if "maximum" in part:
+        high = f"{'to' if 'minimum' in part else 'at most'} {plain(part['maximum'])}"
+    elif "exclusiveMaximum" in part:
+        high = f"below {plain(part['exclusiveMaximum'])}"
+    if "minimum" in part and not high:
+        return f"{plain(part['minimum'])} or more"
     return " and ".join(word for word in (low, high) if word).replace(" and to ", " to ") or None
-
-
-def _metadata(annotation: Any) -> Iterator[Any]:
-    if get_origin(annotation) is Annotated:
-        inner, *metadata = get_args(annotation)
-        for item in metadata:
-            yield from item.metadata if isinstance(item, FieldInfo) else [item]
-        yield from _metadata(inner)
-    elif get_origin(annotation) in {Union, UnionType}:
-        for member in get_args(annotation):
-            yield from _metadata(member)

@@ -36,7 +36,6 @@ def submit(
     db: Database,
     submission: Submission,
     *,
-    warnings: Sequence[str] = (),
     owner: str | None = None,
     retry_of: str | None = None,
 ) -> str:
@@ -45,7 +44,7 @@ def submit(
     Returns:
         The new job's id, a UUIDv7.
     """
-    values = _columns(submission) | {"warnings": list(warnings), "owner": owner, "retry_of": retry_of}
+    values = _columns(submission) | {"owner": owner, "retry_of": retry_of}
     return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
 
 
@@ -54,7 +53,6 @@ def submit_once(
     submission: Submission,
     key: SubmissionKey,
     *,
-    warnings: Sequence[str] = (),
     owner: str | None = None,
 ) -> tuple[str, bool]:
     """As `submit`; but where the key was sent before, nothing is written and the job is the one that it made then.
@@ -66,7 +64,7 @@ def submit_once(
         IdempotencyKeyReused: the key was sent for something else.
         IdempotencyKeyInUse: its first request is in progress and takes long.
     """
-    values = _columns(submission) | {"warnings": list(warnings), "owner": owner}
+    values = _columns(submission) | {"owner": owner}
     return _insert_once(db, key, lambda _connection: (values, submission.spec.tags))
 
 
@@ -103,6 +101,7 @@ def _columns(submission: Submission) -> dict[str, Any]:
         "spec_hash": submission.spec_hash,
         "config_hash": submission.config_hash,
         "architecture_kind": submission.architecture_kind,
+        "warnings": [],
         "parameters": cost.parameters,
         "flops_per_epoch": cost.flops_per_epoch,
         "weight_bytes": cost.weight_bytes,
@@ -200,12 +199,7 @@ def _repetition(connection: Connection, job_id: str, caps: Caps, holdings: Holdi
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
         raise IllegalTransition(message)
     submission = parse_spec(job.spec, caps, holdings)
-    values = _columns(submission) | {
-        "preset": job.preset,
-        "warnings": job.warnings,
-        "owner": job.owner,
-        "retry_of": job_id,
-    }
+    values = _columns(submission) | {"preset": job.preset, "owner": job.owner, "retry_of": job_id}
     return values, submission.spec.tags
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, insert, select, update
 from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
 from shared.database.upsert import upsert
-from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, mine, table_of
+from shared.jobs.guarded_write import add_event, add_status_event, advance, holds, insert_rows, mine, table_of
 from shared.jobs.outcomes import Ending, due, end_attempt
 from shared.jobs.status import JobStatus, Outcome
 
@@ -58,6 +58,8 @@ class Claim:
     checkpoint: dict[str, Any] | None
     """As `record_checkpoint` wrote it last."""
     exact: bool
+    waited_seconds: float = 0.0
+    """From the submission to this claim, by the database's clock."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,7 @@ def _claim(
         timeout_seconds=job.timeout_seconds,
         checkpoint=job.checkpoint,
         exact=job.exact,
+        waited_seconds=(job.lease_expires_at - job.created_at).total_seconds() - lease_seconds,
     )
 
 
@@ -192,15 +195,21 @@ def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]],
         best: `best_val_accuracy` and `best_epoch` so far.
 
     Returns:
-        False when the job is no longer ours.
+        False when the job is no longer ours, or the epochs before these are not there, see `holds`.
     """
-    return db.write(lambda connection: _record_epochs(connection, claim, rows, best))
+    before = rows[0]["epoch"] - 1 if rows else 0
+    return db.write(lambda connection: _record_epochs(connection, claim, rows, best, before))
 
 
 def _record_epochs(
-    connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], **also: object
+    connection: Connection,
+    claim: Claim,
+    rows: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any],
+    before: int,
+    **also: object,
 ) -> bool:
-    if advance(connection, claim.job_id, *_ours(claim), events=0, **also) is None:
+    if advance(connection, claim.job_id, *_ours(claim), holds(before), events=0, **also) is None:
         return False
     rows = _unwritten(connection, claim, rows)
     if not rows:
@@ -227,12 +236,17 @@ def _unwritten(connection: Connection, claim: Claim, rows: Sequence[Mapping[str,
     return [row for row in rows if row["epoch"] > written]
 
 
-def record_checkpoint(db: Database, claim: Claim, checkpoint: Mapping[str, object]) -> bool:
-    """Make a saved checkpoint the one to resume from. False when the job is no longer ours."""
+def record_checkpoint(
+    db: Database, claim: Claim, checkpoint: Mapping[str, object], *, finished_epochs: int = 0
+) -> bool:
+    """Make a saved checkpoint, of a run that has finished and recorded so many epochs, the one to resume from.
+
+    False when the job is no longer ours, or those epochs are not there, see `holds`.
+    """
 
     def work(connection: Connection) -> bool:
-        job = advance(connection, claim.job_id, *_ours(claim), events=0, checkpoint=dict(checkpoint))
-        return job is not None
+        guards = (*_ours(claim), holds(finished_epochs))
+        return advance(connection, claim.job_id, *guards, events=0, checkpoint=dict(checkpoint)) is not None
 
     return db.write(work)
 
@@ -282,6 +296,7 @@ def succeed(
     exact: bool,
     evaluations: Sequence[Mapping[str, Any]],
     artifacts: Sequence[Mapping[str, Any]],
+    finished_epochs: int = 0,
     lines: Sequence[Line] = (),
     keep_lines: int = 1,
 ) -> bool:
@@ -295,16 +310,17 @@ def succeed(
         exact: whether a repetition in the same environment would give the same bits.
         evaluations: columns of `Evaluation` but job_id.
         artifacts: columns of `Artifact` but job_id and created_at.
+        finished_epochs: those of the whole run, all of which stand in the database then.
         lines: log lines that are not written yet, as for `log`.
         keep_lines: how many of the job's lines are kept.
 
     Returns:
-        False when the job is no longer ours. Called again after a commit whose answer was lost, it recognises its own
-        and says True.
+        False when the job is no longer ours, or earlier epochs are not there, see `holds`. Called again after a commit
+        whose answer was lost, it recognises its own and says True.
     """
 
     def work(connection: Connection) -> bool:
-        if not _record_epochs(connection, claim, epochs, best, exact=exact):
+        if not _record_epochs(connection, claim, epochs, best, finished_epochs - len(epochs), exact=exact):
             return _ended_as(connection, claim, Outcome.SUCCEEDED)
         now = clock.database_now(connection)
         if claim.attempt > 1:  # an earlier attempt may have gone further than this one, which stopped early

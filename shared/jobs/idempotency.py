@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, insert, literal, select, text
 from sqlalchemy.exc import OperationalError
 
 from shared.database import clock
-from shared.database.tables import IdempotencyKey
+from shared.database.tables import IdempotencyKey, Job
 from shared.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 
 if TYPE_CHECKING:
@@ -59,9 +59,22 @@ def _sha256(content: dict[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
 
 
-def stands(db: Database, key: SubmissionKey) -> bool:
-    """Whether the key stands for a job that was made by it; raises as `first_job`."""
-    return db.write(lambda connection: first_job(connection, key)) is not None
+def made_by(db: Database, key: SubmissionKey) -> str | None:
+    """The job that was made under the key; None for a new key. Raises as `first_job`."""
+    return db.write(lambda connection: first_job(connection, key))
+
+
+def retried_by(db: Database, key: str, ending: str, owner: str = "") -> str | None:
+    """The job, by an end of its id, whose retry was made under the key; None where the key stands for no such retry.
+
+    It may have been deleted since: then the retry alone still names it.
+    """
+    mine = (IdempotencyKey.key == key, IdempotencyKey.owner == owner)
+    statement = select(Job.retry_of).join(IdempotencyKey, IdempotencyKey.job_id == Job.id).where(*mine)
+    with db.read() as connection:
+        fresh = IdempotencyKey.created_at >= clock.database_now_plus(connection, -KEEP_SECONDS)
+        original = connection.scalar(statement.where(fresh))
+    return original if original is not None and original.endswith(ending) else None
 
 
 def first_job(connection: Connection, key: SubmissionKey) -> str | None:

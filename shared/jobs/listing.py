@@ -10,12 +10,15 @@ from sqlalchemy import ColumnElement, exists, select, tuple_
 
 from shared.database.tables import Job, JobTag
 from shared.errors import InvalidQuery
-from shared.jobs.queries import JOB_COLUMNS, job_document, refresh_warnings, tags_of
+from shared.jobs.queries import JOB_COLUMNS, add_warnings, job_document, tags_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection, Row, Select
 
     from shared.database.engine import Database
+    from shared.jobs.queries import Workers
 
 SORTS = ("created_at", "val_accuracy", "best_val_accuracy", "finished_at")
 Key = tuple[float | dt.datetime | None, str]
@@ -54,7 +57,7 @@ def jobs(
     after: Key | None = None,
     limit: int = 50,
     *,
-    silent_seconds: float | None = None,
+    live: Callable[[], Workers] | None = None,
 ) -> Page:
     """One page of the jobs that match.
 
@@ -64,7 +67,7 @@ def jobs(
         sort: one of `SORTS`, with ``-`` in front for the largest first. Jobs that have no value come last either way.
         after: the `next_key` of the page before.
         limit: at most so many.
-        silent_seconds: after so long without a report a worker is gone; with it, queued jobs' warnings are of now.
+        live: gives the live workers; with it, queued jobs' warnings say what they wait for them for.
 
     Raises:
         InvalidQuery: `sort` is none of `SORTS`, or `after` does not fit it.
@@ -74,7 +77,7 @@ def jobs(
         rows = _rows(connection, _filtered(wanted), column, descending, after, limit + 1)
         tags = tags_of(connection, [row.id for row in rows[:limit]])
     items = [job_document(row, tags.get(row.id, [])) for row in rows[:limit]]
-    refresh_warnings(db, rows[:limit], items, silent_seconds=silent_seconds)
+    add_warnings(rows[:limit], items, live)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(items, None if last is None else (getattr(last, column.key), last.id))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, not_, select
+from sqlalchemy import case, func, select
 
 from shared.database import clock
 from shared.database.clock import isoformat
@@ -15,7 +15,7 @@ from shared.jobs.status import JobStatus, Queue, WorkerState
 from shared.jobspec import Copy, Holdings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -29,16 +29,20 @@ EPOCH_COLUMNS = (
 )
 
 # Large columns that nobody reads from a list are left in the database.
-JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
+_LEFT_OUT = {"checkpoint", "owner", "lease_expires_at", "warnings"}
+JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
+
+Workers = list[dict[str, Any]]
+"""Workers as `workers` gives them."""
 
 
-def job(db: Database, job_id: str, *, silent_seconds: float | None = None) -> dict[str, Any]:
+def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None) -> dict[str, Any]:
     """One job, as DESIGN's job JSON.
 
     Args:
         db: the database.
         job_id: the job.
-        silent_seconds: after so long without a report a worker is gone; with it, a queued job's warnings are of now.
+        live: gives the live workers; with it, a queued job's warnings say what it waits for them for.
 
     Raises:
         JobNotFound: no such job.
@@ -48,19 +52,19 @@ def job(db: Database, job_id: str, *, silent_seconds: float | None = None) -> di
         if row is None:
             raise JobNotFound(job_id)
         document = job_document(row, tags_of(connection, [job_id]).get(job_id, []))
-    refresh_warnings(db, [row], [document], silent_seconds=silent_seconds)
+    add_warnings([row], [document], live)
     return document
 
 
-def refresh_warnings(
-    db: Database, rows: Sequence[Row[Any]], documents: Sequence[dict[str, Any]], *, silent_seconds: float | None
+def add_warnings(
+    rows: Sequence[Row[Any]], documents: Sequence[dict[str, Any]], live: Callable[[], Workers] | None
 ) -> None:
-    """Say in the documents of queued jobs what they wait for now, in place of what was said when they came."""
+    """Say in the documents of queued jobs what they wait for workers for; `live` is called where there are such."""
     queued = [(row, document) for row, document in zip(rows, documents, strict=True) if row.status == JobStatus.QUEUED]
-    if queued and silent_seconds is not None:
-        live = _live(db, silent_seconds)
+    if queued and live is not None:
+        found = live()
         for row, document in queued:
-            document["warnings"] = [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
+            document["warnings"] = [*_missing(found, row.queue, row.spec["dataset"]), *document["warnings"]]
 
 
 def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -92,8 +96,7 @@ def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
             "flops_per_epoch": row.flops_per_epoch,
             "weight_bytes": row.weight_bytes,
         },
-        # Others than queued ones wait for nothing.
-        "warnings": [*row.warnings, *_waiting(row)] if row.status == JobStatus.QUEUED else [],
+        "warnings": _waiting(row),
         "progress": _progress(row),
         "result": _result(row),
         "device": row.device,
@@ -294,20 +297,21 @@ def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
 def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
     """What the live workers hold: each data set as they report it, with the ids of those that hold it."""
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for worker in workers(db, silent_seconds=silent_seconds):
-        if worker["state"] != WorkerState.GONE:
-            for dataset in worker["datasets"]:
-                key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
-                held.setdefault(key, dataset | {"workers": []})["workers"].append(worker["id"])
+    for worker in live_workers(db, silent_seconds=silent_seconds):
+        for dataset in worker["datasets"]:
+            key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
+            held.setdefault(key, dataset | {"workers": []})["workers"].append(worker["id"])
     return list(held.values())
 
 
-def holdings(db: Database, *, silent_seconds: float) -> Holdings:
+def live_workers(db: Database, *, silent_seconds: float) -> Workers:
+    """The workers that a job may count on: those that have reported within `silent_seconds`."""
+    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker["state"] != WorkerState.GONE]
+
+
+def holdings(live: Workers) -> Holdings:
     """What a spec is judged by: the images of each class that live workers have reported and can use."""
-    with db.read() as connection:
-        silent = clock.long_ago(connection, Worker.last_heartbeat_at, silent_seconds)
-        reports = connection.scalars(select(Worker.datasets).where(not_(silent))).all()
-    return Holdings(tuple(tuple(_copies(report)) for report in reports))
+    return Holdings(tuple(tuple(_copies(worker["datasets"])) for worker in live))
 
 
 def _copies(report: list[dict[str, Any]]) -> Iterator[Copy]:
@@ -321,13 +325,9 @@ def _is_usable(held: dict[str, Any]) -> bool:
     return bool(held.get("ready")) or held.get("source") == "download"
 
 
-def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
-    """What a good submission should be told: nobody live serves its queue, or holds its data."""
-    return _missing(_live(db, silent_seconds), submission.queue, submission.document["dataset"])
-
-
-def _live(db: Database, silent_seconds: float) -> list[dict[str, Any]]:
-    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker["state"] != WorkerState.GONE]
+def warnings_for(live: Workers, submission: Submission) -> list[str]:
+    """What a good submission would wait for: nobody live serves its queue, or holds its data."""
+    return _missing(live, submission.queue, submission.document["dataset"])
 
 
 def _missing(live: Sequence[dict[str, Any]], queue: str, wanted: Any) -> list[str]:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.jobspec.caps import Caps
+    from shared.jobspec.caps import NO_CAPS, Caps
     from shared.jobspec.checks.costs import Cost, LayerCost
     from shared.jobspec.datasets import DATASETS, DatasetInfo
     from shared.jobspec.fields.job import JobSpec
@@ -21,6 +21,7 @@ __all__ = [
     "ANYTHING_HELD",
     "DATASETS",
     "NOTHING_HELD",
+    "NO_CAPS",
     "PRESETS",
     "Caps",
     "Copy",
@@ -39,6 +40,7 @@ _MODULES = {
     "ANYTHING_HELD": "holdings",
     "DATASETS": "datasets",
     "NOTHING_HELD": "holdings",
+    "NO_CAPS": "caps",
     "PRESETS": "presets",
     "Caps": "caps",
     "Copy": "holdings",

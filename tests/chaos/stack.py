@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import migrations
 from flightline.stack import redis_server
-from flightline.stack.ports import free_port
+from flightline.stack.addresses import free_port
 from flightline.stack.processes import Child
 from flightline.stack.programs import Layout
 from shared.database.engine import Database

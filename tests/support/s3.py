@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import s3fs
 
-from flightline.stack.ports import free_port
+from flightline.stack.addresses import free_port
 from tests.support.servers import Server
 
 _PROGRAM = Path(__file__).with_name("s3_app.py")

@@ -12,7 +12,7 @@ from shared.settings import Settings
 from worker.device_pin import Device, require_usable
 from worker.errors import NoSuchDevice
 from worker.processes import memory
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 from worker.processes.stop_flag import StopFlag
 
 logger = logging.getLogger(__name__)
@@ -28,19 +28,21 @@ class Child:
         device: what the process is pinned to.
         identity: who the worker is.
         stop: the shared stop flag.
-        vitals: what the parent sees of the child.
+        child_state: what the parent sees of the child.
     """
 
-    def __init__(self, settings: Settings, device: Device, identity: Identity, stop: StopFlag, vitals: Vitals) -> None:
+    def __init__(
+        self, settings: Settings, device: Device, identity: Identity, stop: StopFlag, child_state: ChildState
+    ) -> None:
         self._settings = settings
         self._device = device
         self._identity = identity
         self._stop = stop
-        self._vitals = vitals
+        self._child_state = child_state
 
     def start(self) -> None:
         """Load torch and report for work, right after the fork."""
-        self._vitals.born(os.getpid())
+        self._child_state.born(os.getpid())
         try:
             self._build()
         except NoSuchDevice as error:
@@ -59,7 +61,7 @@ class Child:
         from worker.run_job.context import Context
 
         require_usable(self._device)
-        self._context = Context.build(self._settings, self._device, self._identity, self._stop, self._vitals)
+        self._context = Context.build(self._settings, self._device, self._identity, self._stop, self._child_state)
         while not self._stop.is_set():
             try:
                 self._context.register()
@@ -67,7 +69,7 @@ class Child:
                 logger.warning("register_failed", extra={"reason": str(error)})
                 time.sleep(_RETRY_SECONDS)
             else:
-                self._vitals.ready()
+                self._child_state.ready()
                 logger.info("worker_ready", extra={"worker": self._identity.id, "device": self._device.name})
                 return
 
@@ -78,7 +80,7 @@ class Child:
         """
         try:
             # The pool's own handler, which it installs after `start`, would end the process in the middle of a step.
-            with self._stop.set_by_sigterm(), self._vitals.at_work():
+            with self._stop.set_by_sigterm(), self._child_state.at_work():
                 self._run(job_id, priority)
         except Exception:
             # The job's lease runs out, and it is tried again; this worker goes on.

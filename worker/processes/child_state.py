@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Vitals:
+class ChildState:
     """Made before the fork; written by the child, read by the parent."""
 
     def __init__(self) -> None:

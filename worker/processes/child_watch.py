@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from shared.processes import born
 from shared.timers import Deadline, Moment
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 
 logger = logging.getLogger(__name__)
 
@@ -25,12 +25,12 @@ class ChildWatch:
     """Watches one child after another.
 
     Args:
-        vitals: what the child tells.
+        child_state: what the child tells.
         deadline: how long a child at work may show no sign of life.
     """
 
-    def __init__(self, vitals: Vitals, deadline: Deadline) -> None:
-        self._vitals = vitals
+    def __init__(self, child_state: ChildState, deadline: Deadline) -> None:
+        self._child_state = child_state
         self._deadline = deadline
         self._dead = 0
         self._beats = 0
@@ -39,7 +39,7 @@ class ChildWatch:
         """Return as soon as a child has died, with when that was; None after `seconds`, or once `closed` is set."""
         until = time.monotonic() + seconds
         while not closed.is_set() and (left := until - time.monotonic()) > 0:
-            pid = self._vitals.pid
+            pid = self._child_state.pid
             if pid in {0, self._dead}:  # no child yet, or Celery is about to fork the next
                 closed.wait(min(left, _LOOK_SECONDS))
             elif _ends(pid, min(left, _LOOK_SECONDS)):
@@ -49,25 +49,25 @@ class ChildWatch:
 
     def kill(self) -> None:
         """Kill the child, if it lives."""
-        if self._vitals.pid not in {0, self._dead}:
+        if self._child_state.pid not in {0, self._dead}:
             with suppress(ProcessLookupError):
-                os.kill(self._vitals.pid, signal.SIGKILL)
+                os.kill(self._child_state.pid, signal.SIGKILL)
 
     def kill_if_stuck(self) -> None:
         """Kill a child at work whose lease thread has not moved for long: it is stopped, or stuck inside a library.
 
         To be called while the database answers: without it a lease thread may well stand still.
         """
-        if not self._vitals.working or self._vitals.beats != self._beats:
+        if not self._child_state.working or self._child_state.beats != self._beats:
             self.reprieve()
         elif self._deadline.is_over():
-            logger.error("child_stuck", extra={"pid": self._vitals.pid})
+            logger.error("child_stuck", extra={"pid": self._child_state.pid})
             self.reprieve()
             self.kill()
 
     def reprieve(self) -> None:
         """Count anew how long the child has been standing still."""
-        self._beats = self._vitals.beats
+        self._beats = self._child_state.beats
         self._deadline.restart()
 
 

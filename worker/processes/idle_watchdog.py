@@ -8,22 +8,22 @@ alone: its lease decides.
 from __future__ import annotations
 
 from shared.timers import Deadline
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 
 LOOK_SECONDS = 0.5
 """How often `reason_to_exit` is to be asked for."""
 
 
-class Liveness:
+class IdleWatchdog:
     """What an idle worker has been missing, and for how long.
 
     Args:
-        vitals: what the child tells.
+        child_state: what the child tells.
         seconds: how long the same sign must last before it counts.
     """
 
-    def __init__(self, vitals: Vitals, seconds: float) -> None:
-        self._vitals = vitals
+    def __init__(self, child_state: ChildState, seconds: float) -> None:
+        self._child_state = child_state
         self._silence = Deadline(seconds, longest_look=LOOK_SECONDS)
         self._neglect = Deadline(seconds, longest_look=LOOK_SECONDS)
         self._answered = False
@@ -40,12 +40,12 @@ class Liveness:
 
     def reason_to_exit(self) -> str | None:
         """Look; what to say before exiting, if it has come to that."""
-        if self._vitals.working or self._answered:
+        if self._child_state.working or self._answered:
             self._silence.restart()
-        passed_over = self._waiting and self._vitals.idle and self._vitals.taken == self._taken
+        passed_over = self._waiting and self._child_state.idle and self._child_state.taken == self._taken
         if not passed_over:
             self._neglect.restart()
-        self._answered, self._taken = False, self._vitals.taken
+        self._answered, self._taken = False, self._child_state.taken
         if self._silence.is_over():
             return "The database has not answered this idle worker for long."
         if self._neglect.is_over():

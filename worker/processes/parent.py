@@ -22,9 +22,9 @@ from shared.jobs.status import Outcome, Queue, WorkerState
 from shared.jobs.workers import Identity
 from shared.settings import Settings
 from shared.timers import Deadline, Moment
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 from worker.processes.child_watch import ChildWatch
-from worker.processes.idle_watchdog import LOOK_SECONDS, Liveness
+from worker.processes.idle_watchdog import LOOK_SECONDS, IdleWatchdog
 from worker.processes.stop_flag import StopFlag
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Parent:
         broker: Redis.
         reconciler: this process' own.
         watch: sees to the child.
-        liveness: tells when the worker is cut off.
+        watchdog: tells when the worker is cut off.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Parent:
         broker: Broker,
         reconciler: Reconciler,
         watch: ChildWatch,
-        liveness: Liveness,
+        watchdog: IdleWatchdog,
     ) -> None:
         self._settings = settings
         self._identity = identity
@@ -70,7 +70,7 @@ class Parent:
         self._broker = broker
         self._reconciler = reconciler
         self._watch = watch
-        self._liveness = liveness
+        self._watchdog = watchdog
         self._stopping = threading.Event()
         self._closed = threading.Event()
         self._listed = False
@@ -79,15 +79,15 @@ class Parent:
             "parent": self._run,
             "deaths": self._watch_deaths,
             "reconciler": self._reconcile,
-            "liveness": self._run_liveness,
+            "watchdog": self._run_watchdog,
         }
         self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in work.items()]
         self.exit_code = 0
         """What the process is to exit with once it has stopped in good order."""
 
     @classmethod
-    def build(cls, settings: Settings, identity: Identity, stop: StopFlag, vitals: Vitals) -> Self:
-        """One of the real parts of these settings; `vitals` is what the child tells."""
+    def build(cls, settings: Settings, identity: Identity, stop: StopFlag, child_state: ChildState) -> Self:
+        """One of the real parts of these settings; `child_state` is what the child tells."""
         broker = Broker(settings.broker_url)
         stuck = Deadline(STUCK_LEASES * settings.lease_seconds, longest_look=settings.reconcile_seconds)
         return cls(
@@ -97,8 +97,8 @@ class Parent:
             db=Database(settings.sqlalchemy_url),
             broker=broker,
             reconciler=Reconciler.build(settings, broker),
-            watch=ChildWatch(vitals, stuck),
-            liveness=Liveness(vitals, settings.cut_off_seconds),
+            watch=ChildWatch(child_state, stuck),
+            watchdog=IdleWatchdog(child_state, settings.cut_off_seconds),
         )
 
     def start(self) -> None:
@@ -144,10 +144,10 @@ class Parent:
         if self._stop.is_set() and not self._stopping.is_set():
             self._shut_down(int(self._stop.failed))
         self._report()
-        self._liveness.database_answered()
+        self._watchdog.database_answered()
         self._watch.kill_if_stuck()
         depths = self._broker.depths() or {}
-        self._liveness.messages_wait(depths.get(Queue.ANY, 0) + depths.get(Queue(self._identity.device_kind), 0))
+        self._watchdog.messages_wait(depths.get(Queue.ANY, 0) + depths.get(Queue(self._identity.device_kind), 0))
 
     def _watch_deaths(self) -> None:
         """End what each dead child was at, at once; again and again where the database does not answer."""
@@ -197,9 +197,9 @@ class Parent:
     def _reconcile(self) -> None:
         self._reconciler.run_until(self._closed.wait, self._settings.reconcile_seconds)
 
-    def _run_liveness(self) -> None:
+    def _run_watchdog(self) -> None:
         while not self._closed.wait(LOOK_SECONDS):
-            reason = self._liveness.reason_to_exit()
+            reason = self._watchdog.reason_to_exit()
             if reason and not self._stopping.is_set():
                 logger.error("worker_cut_off", extra={"reason": reason})
                 self._shut_down(1)

@@ -43,7 +43,7 @@ def run(context: Context, job_id: str, priority: int) -> None:
             context.settings,
             context.stop,
             hung=lambda: _end_hung(context, claim),
-            pulse=context.vitals.beat,
+            pulse=context.child_state.beat,
         )
         with lease:
             try:

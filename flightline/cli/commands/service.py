@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flightline.cli import standard_streams
 from flightline.cli.arguments import load_settings
 from flightline.cli.commands.options import Json
 from flightline.cli.console import err, out, print_json
@@ -51,8 +52,8 @@ def up(
     reporter = JsonReporter() if json else TextReporter()
     reporter.line("stack", "loading …")
     from flightline.stack.database import fold, migrate_and_sweep  # takes a while to load
-    from flightline.stack.signals import stop_requests
     from flightline.stack.stack import Stack
+    from flightline.stack.supervisor import stop_requests
 
     with stop_requests() as stops:
         warn = partial(reporter.line, "artifacts")
@@ -98,6 +99,7 @@ def _become(*module_and_arguments: str) -> None:
     if warning:
         err().print(f"Warning: {warning}", markup=False)
     sys.stdout.flush()
+    standard_streams.hand_over()
     os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], python_environment())  # noqa: S606 - a list, no shell
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import event, update
 
+from api.routes import health
 from api.services import Services
 from shared.database import clock
 from shared.database.tables import Worker
@@ -106,6 +108,28 @@ def test_warnings_are_about_now(
     assert warnings() == [[], []]
 
 
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "a"}], ids=["plain", "with a key"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs?dry_run=true", "retry"])
+def test_a_submission_reads_the_workers_once(
+    client: FlaskClient, services: Services, submit: Submit, path: str, key: dict[str, str]
+) -> None:
+    """It is judged by them and warned of them, as they were at one moment."""
+    if path == "retry":
+        path = f"/v1/jobs/{submit()['id']}/retry"
+        client.post(path.replace("retry", "cancel"))
+    read: list[str] = []
+    event.listen(
+        services.db.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: read.append(statement),
+    )
+    answer = client.post(path, json={"architecture": {"kind": "mlp", "hidden": [4]}}, headers=key)
+
+    assert answer.status_code in {200, 201}
+    assert "No live worker" in answer.get_json()["warnings"][0]
+    assert sum("FROM workers" in statement for statement in read) == 1
+
+
 def test_queues_count_what_waits(get: Get, submit: Submit) -> None:
     """By the database, and by the messages in Redis."""
     submit()
@@ -137,6 +161,21 @@ def test_data_sets_say_what_live_workers_hold(get: Get, worker: str) -> None:
 def test_the_service_is_ready(get: Get) -> None:
     """Database and Redis answer."""
     assert get("/readyz") == {"status": "ready"}
+
+
+def test_a_part_that_is_frozen_is_not_waited_for(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readiness is denied although the database neither answers nor refuses; and is there again once it answers."""
+    thawed = threading.Event()
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(services.db, "ping", lambda: thawed.wait(60.0))
+        answers = [client.get("/readyz") for _ in range(2)]
+        thawed.set()
+    assert [(answer.status_code, answer.json and answer.json["code"]) for answer in answers] == [(503, "not_ready")] * 2
+    monkeypatch.setattr(health, "PROBE_SECONDS", 60.0)
+    assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/workers", "/v1/queues", "/v1/presets", "/v1/datasets", "/healthz", "/readyz"])

@@ -11,7 +11,7 @@ import pytest
 
 from flightline import Client, Event
 from flightline.client.watch import Update
-from flightline.stack.ports import free_port
+from flightline.stack.addresses import free_port
 from shared.database.engine import Database
 from shared.jobs import attempts
 from shared.jobs.outcomes import Ending

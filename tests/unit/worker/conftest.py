@@ -8,16 +8,16 @@ from typing import TypeVar
 
 import pytest
 
+from shared.daemon_thread import DaemonThread
 from shared.jobs.workers import Identity
 from shared.settings import Settings
 from shared.storage.store import Storage
 from tests.support.clocks import Clock
 from tests.support.fakes import FakeBroker, FlakyDatabase
 from worker.device_pin import Device
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 from worker.processes.stop_flag import StopFlag
 from worker.run_job.context import Context
-from worker.run_job.data_thread import Loader
 
 T = TypeVar("T")
 
@@ -62,6 +62,6 @@ def context(worker_settings: Settings, db: FlakyDatabase, storage: Storage) -> C
         device=Device("cpu", "cpu", ""),
         identity=Identity("host:cpu:1", "host", 1, "cpu", "cpu"),
         stop=StopFlag(),
-        vitals=Vitals(),
-        loader=Loader(),
+        child_state=ChildState(),
+        data_thread=DaemonThread(),
     )

@@ -21,11 +21,10 @@ from worker.errors import NoSuchDevice
 from worker.processes import child as child_module
 from worker.processes import memory
 from worker.processes.child import Child
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 from worker.processes.late_ack import LateRequest
 from worker.processes.stop_flag import StopFlag
 from worker.run_job.context import Context
-from worker.run_job.data_thread import Loader
 
 
 class TestStopFlag:
@@ -66,21 +65,21 @@ raise SystemExit(not stop.is_set())
 class TestVitals:
     def test_a_child_is_idle_once_ready_and_while_not_at_work(self) -> None:
         """A new child begins as not ready, whatever the one before it was at."""
-        vitals = Vitals()
-        assert (vitals.pid, vitals.idle, vitals.working) == (0, False, False)
-        vitals.born(7)
-        vitals.ready()
-        assert (vitals.pid, vitals.idle) == (7, True)
-        with vitals.at_work():
-            assert (vitals.idle, vitals.working, vitals.taken) == (False, True, 1)
-            vitals.born(8)
-        assert (vitals.pid, vitals.idle, vitals.working) == (8, False, False)
+        child_state = ChildState()
+        assert (child_state.pid, child_state.idle, child_state.working) == (0, False, False)
+        child_state.born(7)
+        child_state.ready()
+        assert (child_state.pid, child_state.idle) == (7, True)
+        with child_state.at_work():
+            assert (child_state.idle, child_state.working, child_state.taken) == (False, True, 1)
+            child_state.born(8)
+        assert (child_state.pid, child_state.idle, child_state.working) == (8, False, False)
 
 
 class TestChild:
     @staticmethod
     def _child(context: Context) -> Child:
-        child = Child(context.settings, context.device, context.identity, context.stop, context.vitals)  # type: ignore[arg-type]
+        child = Child(context.settings, context.device, context.identity, context.stop, context.child_state)  # type: ignore[arg-type]
         child._context = context
         return child
 
@@ -93,8 +92,8 @@ class TestChild:
         db.away = True
         threading.Timer(0.05, lambda: setattr(db, "away", False)).start()
         self._child(context).start()
-        assert context.vitals.idle
-        assert context.vitals.pid == os.getpid()
+        assert context.child_state.idle
+        assert context.child_state.pid == os.getpid()
         (worker,) = queries.workers(db, silent_seconds=60)
         assert worker["id"] == context.identity.id
 
@@ -110,7 +109,7 @@ class TestChild:
         assert context.stop.is_set()
         assert isinstance(context.stop, StopFlag)
         assert context.stop.failed
-        assert not context.vitals.idle
+        assert not context.child_state.idle
         child.run("0192", 5)
 
     @pytest.fixture
@@ -129,7 +128,7 @@ class TestChild:
         self._child(context).start()
         assert isinstance(context.stop, StopFlag)
         assert context.stop.failed
-        assert not context.vitals.idle
+        assert not context.child_state.idle
         (record,) = [record for record in caplog.records if record.message == "device_unusable"]
         assert record.__dict__["reason"] == "torch cannot use cpu: the driver is too old."
         assert record.exc_info is None
@@ -167,9 +166,9 @@ class TestChild:
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(task, "run", crash)
-        context.vitals.ready()
+        context.child_state.ready()
         self._child(context).run("0192", 5)
-        assert context.vitals.idle
+        assert context.child_state.idle
 
     @pytest.mark.parametrize("long_seconds, given_back", [(-1.0, 1), (1000.0, 0)], ids=["long", "short"])
     def test_memory_is_given_back_after_a_long_job(
@@ -204,27 +203,6 @@ give_back()
 assert resident() - empty < (full - empty) / 4, (empty, full, resident())
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-class TestLoader:
-    def test_it_does_one_thing_after_another(self) -> None:
-        """What was given up goes on, and the next waits for it; what was given up before its turn never runs."""
-        loader, gate, done = Loader(), threading.Event(), list[str]()
-        first = loader.submit(lambda: gate.wait(30.0) and done.append("first"))  # type: ignore[func-returns-value]
-        second = loader.submit(lambda: done.append("second"))
-        third = loader.submit(lambda: done.append("third"))
-        second.cancel()
-        gate.set()
-        third.result(30.0)
-        assert first.done()
-        assert done == ["first", "third"]
-
-    def test_errors_come_back(self) -> None:
-        """And the thread lives on."""
-        loader = Loader()
-        with pytest.raises(ZeroDivisionError):
-            loader.submit(lambda: 1 / 0).result(30.0)
-        assert loader.submit(lambda: "next").result(30.0) == "next"
 
 
 class TestLateRequest:

@@ -15,9 +15,9 @@ import pytest
 
 from shared.timers import Deadline
 from tests.support.clocks import Clock
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 from worker.processes.child_watch import ChildWatch
-from worker.processes.idle_watchdog import LOOK_SECONDS, Liveness
+from worker.processes.idle_watchdog import LOOK_SECONDS, IdleWatchdog
 
 
 @pytest.fixture
@@ -34,78 +34,80 @@ class TestLiveness:
 
     def test_a_silent_database_is_noticed_after_a_while(self, clock: Clock) -> None:
         """Each answer starts the count anew."""
-        liveness = Liveness(Vitals(), seconds=1.0)
-        assert looks(liveness, clock, 2) == [None, None]
-        liveness.database_answered()
-        assert looks(liveness, clock, 2) == [None, None]
-        assert "database" in str(looks(liveness, clock, 2)[-1])
+        watchdog = IdleWatchdog(ChildState(), seconds=1.0)
+        assert looks(watchdog, clock, 2) == [None, None]
+        watchdog.database_answered()
+        assert looks(watchdog, clock, 2) == [None, None]
+        assert "database" in str(looks(watchdog, clock, 2)[-1])
 
     def test_a_message_that_is_not_delivered_is_noticed(self, clock: Clock) -> None:
         """It lies there while the child is idle and takes nothing."""
-        vitals = Vitals()
-        vitals.ready()
-        assert "Redis" in str(self._looks(vitals, clock, 4)[-1])
+        child_state = ChildState()
+        child_state.ready()
+        assert "Redis" in str(self._looks(child_state, clock, 4)[-1])
 
     @pytest.mark.parametrize("why", ["not ready", "nothing waits", "takes others", "at work"])
     def test_a_worker_that_is_not_passed_over_is_left_alone(self, clock: Clock, why: str) -> None:
         """Messages may wait for others, or behind others."""
-        vitals = Vitals()
+        child_state = ChildState()
         if why != "not ready":
-            vitals.ready()
+            child_state.ready()
         if why == "at work":
-            with vitals.at_work():
-                assert set(self._looks(vitals, clock, 5)) == {None}
+            with child_state.at_work():
+                assert set(self._looks(child_state, clock, 5)) == {None}
             return
-        found = self._looks(vitals, clock, 5, waiting=int(why != "nothing waits"), take=why == "takes others")
+        found = self._looks(child_state, clock, 5, waiting=int(why != "nothing waits"), take=why == "takes others")
         assert set(found) == {None}
 
     def test_a_worker_that_trains_is_left_alone_without_the_database(self, clock: Clock) -> None:
         """Its lease decides: a database that comes back within a minute costs no running job."""
-        vitals = Vitals()
-        liveness = Liveness(vitals, seconds=1.0)
-        with vitals.at_work():
-            assert set(looks(liveness, clock, 10)) == {None}
+        child_state = ChildState()
+        watchdog = IdleWatchdog(child_state, seconds=1.0)
+        with child_state.at_work():
+            assert set(looks(watchdog, clock, 10)) == {None}
 
     def test_a_pause_of_its_own_is_not_the_databases_silence(self, clock: Clock) -> None:
         """It was stopped for an hour, and nobody could have answered it."""
-        liveness = Liveness(Vitals(), seconds=1.5)
+        watchdog = IdleWatchdog(ChildState(), seconds=1.5)
         clock.now += 3600.0
-        assert set(looks(liveness, clock, 2)) == {None}
+        assert set(looks(watchdog, clock, 2)) == {None}
 
     @staticmethod
-    def _looks(vitals: Vitals, clock: Clock, count: int, *, waiting: int = 1, take: bool = False) -> list[str | None]:
-        liveness, found = Liveness(vitals, seconds=1.0), []
+    def _looks(
+        child_state: ChildState, clock: Clock, count: int, *, waiting: int = 1, take: bool = False
+    ) -> list[str | None]:
+        watchdog, found = IdleWatchdog(child_state, seconds=1.0), []
         for _ in range(count):
-            liveness.database_answered()
-            liveness.messages_wait(waiting)
+            watchdog.database_answered()
+            watchdog.messages_wait(waiting)
             if take:
-                with vitals.at_work():
+                with child_state.at_work():
                     pass
-            found += looks(liveness, clock, 1)
+            found += looks(watchdog, clock, 1)
         return found
 
 
-def looks(liveness: Liveness, clock: Clock, count: int) -> list[str | None]:
+def looks(watchdog: IdleWatchdog, clock: Clock, count: int) -> list[str | None]:
     """What it says, look by look."""
     found = []
     for _ in range(count):
         clock.now += LOOK_SECONDS
-        found.append(liveness.reason_to_exit())
+        found.append(watchdog.reason_to_exit())
     return found
 
 
 class TestChildWatch:
     @pytest.fixture
-    def vitals(self, process: subprocess.Popen[bytes]) -> Vitals:
+    def child_state(self, process: subprocess.Popen[bytes]) -> ChildState:
         """Of a child that lives."""
-        vitals = Vitals()
-        vitals.born(process.pid)
-        return vitals
+        child_state = ChildState()
+        child_state.born(process.pid)
+        return child_state
 
     @pytest.fixture
-    def watch(self, vitals: Vitals) -> ChildWatch:
+    def watch(self, child_state: ChildState) -> ChildWatch:
         """With two seconds' patience; a look counts for one at most."""
-        return ChildWatch(vitals, Deadline(2.0, longest_look=1.0))
+        return ChildWatch(child_state, Deadline(2.0, longest_look=1.0))
 
     def test_a_death_is_seen_at_once(self, watch: ChildWatch, process: subprocess.Popen[bytes]) -> None:
         """However long the wait is meant to be."""
@@ -140,7 +142,7 @@ class TestChildWatch:
         watch.kill()  # of a process id that is somebody else's by now
 
     def test_a_working_child_without_a_sign_of_life_is_killed(
-        self, watch: ChildWatch, vitals: Vitals, process: subprocess.Popen[bytes], clock: Clock
+        self, watch: ChildWatch, child_state: ChildState, process: subprocess.Popen[bytes], clock: Clock
     ) -> None:
         """Beats and reprieves start the count anew; an idle child has none to give."""
 
@@ -150,9 +152,9 @@ class TestChildWatch:
                 watch.kill_if_stuck()
 
         look(5)
-        with vitals.at_work():
+        with child_state.at_work():
             for _ in range(5):
-                vitals.beat()
+                child_state.beat()
                 look(1)
             look(2)
             watch.reprieve()

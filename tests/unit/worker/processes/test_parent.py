@@ -24,9 +24,9 @@ from tests.support.clocks import Clock
 from tests.support.fakes import FakeBroker, FlakyDatabase
 from tests.support.servers import wait_until
 from tests.unit.worker.processes.test_child_watch import looks
-from worker.processes.child_state import Vitals
+from worker.processes.child_state import ChildState
 from worker.processes.child_watch import ChildWatch
-from worker.processes.idle_watchdog import Liveness
+from worker.processes.idle_watchdog import IdleWatchdog
 from worker.processes.parent import Parent
 from worker.processes.stop_flag import StopFlag
 from worker.run_job.context import Context
@@ -35,8 +35,8 @@ from worker.run_job.context import Context
 class Deaths(ChildWatch):
     """A watch that sees the deaths that a test tells it of."""
 
-    def __init__(self, vitals: Vitals) -> None:
-        super().__init__(vitals, Deadline(1000.0, longest_look=1.0))
+    def __init__(self, child_state: ChildState) -> None:
+        super().__init__(child_state, Deadline(1000.0, longest_look=1.0))
         self.waits: list[float] = []
         self._coming: queue.SimpleQueue[Callable[[], Moment | None]] = queue.SimpleQueue()
 
@@ -70,7 +70,7 @@ class TestParent:
     @pytest.fixture
     def deaths(self, context: Context) -> Deaths:
         """What the parent's watch sees."""
-        return Deaths(context.vitals)
+        return Deaths(context.child_state)
 
     @pytest.fixture
     def parent(self, context: Context, deaths: Deaths) -> Parent:
@@ -84,13 +84,13 @@ class TestParent:
             broker=context.broker,
             reconciler=Reconciler(context.db, context.broker, context.settings.lease_seconds),
             watch=deaths,
-            liveness=Liveness(context.vitals, seconds=0.5),
+            watchdog=IdleWatchdog(context.child_state, seconds=0.5),
         )
 
     def test_the_real_parts(self, context: Context) -> None:
         """The reconciler has a database to itself, and a fork closes that one, too."""
         assert isinstance(context.stop, StopFlag)
-        parent = Parent.build(context.settings, context.identity, context.stop, context.vitals)
+        parent = Parent.build(context.settings, context.identity, context.stop, context.child_state)
         own = parent._reconciler._db
         assert own is not parent._db
         for db in (parent._db, own):
@@ -115,7 +115,7 @@ class TestParent:
 
         monkeypatch.setattr("redis.client.Pipeline.execute", execute)
         parent._broker = broker
-        monkeypatch.setattr(parent._liveness, "messages_wait", lambda _: order.append("pass"))
+        monkeypatch.setattr(parent._watchdog, "messages_wait", lambda _: order.append("pass"))
 
         def fork() -> None:
             GATE.shut()
@@ -249,16 +249,16 @@ class TestParent:
         self, parent: Parent, context: Context, clock: Clock
     ) -> None:
         """Messages of its own queues count, those of others do not."""
-        context.vitals.ready()
+        context.child_state.ready()
         context.broker.enqueue("0192", "cuda", 5)
         for _ in range(4):
             parent._look_after()
-            assert looks(parent._liveness, clock, 1) == [None]
+            assert looks(parent._watchdog, clock, 1) == [None]
         context.broker.enqueue("0193", "cpu", 5)
         reasons = []
         for _ in range(3):
             parent._look_after()
-            reasons += looks(parent._liveness, clock, 1)
+            reasons += looks(parent._watchdog, clock, 1)
         assert "not delivered" in str(reasons[-1])
 
     def test_it_leaves_the_list_at_its_end(self, parent: Parent, context: Context, db: FlakyDatabase) -> None:

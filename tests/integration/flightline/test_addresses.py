@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from flightline.errors import StackError
-from flightline.stack.ports import free_port
+from flightline.stack.addresses import free_port
 
 
 def test_a_free_port() -> None:
