@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.http.operations import Reply, Routes
-from api.http.responses import Health, Readiness
 from api.services import Services
+from shared import wire
 from shared.errors import FlightlineError, ServiceUnavailable
 
 routes = Routes("health")
+
+PROBE_SECONDS = 3.0
+"""How long readiness waits for the database and Redis together: a frozen server keeps its connections and is silent."""
 
 
 class NotReady(ServiceUnavailable):
@@ -24,20 +27,29 @@ class NotReadyUntilMended(NotReady):
     retryable = False
 
 
-@routes.route("GET", "/healthz", answers={200: Health})
+@routes.route("GET", "/healthz", answers={200: wire.Health})
 def read_health(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
     """Answer as long as this process is up."""
-    return Reply({"status": "ok"})
+    return Reply(wire.Health(status="ok"))
 
 
-@routes.route("GET", "/readyz", answers={200: Readiness}, raises=(NotReady,))
+@routes.route("GET", "/readyz", answers={200: wire.Readiness}, raises=(NotReady,))
 def read_readiness(services: Services) -> Reply:
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
-    failures = [error for check in (services.db.ping, services.broker.ping) if (error := _failure(check))]
+    asked = services.probes.submit(lambda: _failures(services))
+    try:
+        failures = asked.result(PROBE_SECONDS)
+    except TimeoutError:
+        asked.cancel()
+        raise NotReady(f"The database or Redis has not answered for {PROBE_SECONDS:g} s.") from None
     if failures:
         kind = NotReady if all(error.retryable for error in failures) else NotReadyUntilMended
         raise kind(" ".join(error.detail for error in failures))
-    return Reply({"status": "ready"})
+    return Reply(wire.Readiness(status="ready"))
+
+
+def _failures(services: Services) -> list[FlightlineError]:
+    return [error for check in (services.db.ping, services.broker.ping) if (error := _failure(check))]
 
 
 def _failure(check: Callable[[], object]) -> FlightlineError | None:
