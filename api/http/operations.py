@@ -4,7 +4,7 @@ An endpoint is a plain function of what it asked for::
 
     routes = Routes("jobs")
 
-    @routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns})
+    @routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: wire.EpochColumns})
     def read_epochs(services: Services, query: EpochsQuery, job_id: str) -> Reply:
         '''A job's epochs as columns.'''
         return Reply(queries.epochs(services.db, job_id, query.after))
@@ -16,7 +16,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import quote
 
 import orjson
@@ -25,6 +25,7 @@ from pydantic import BaseModel
 
 from api.http.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
+from shared.answer import Answer
 from shared.errors import FlightlineError, InvalidHeader
 from shared.jobs.short_ids import whole_id
 
@@ -33,21 +34,22 @@ View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
 @dataclass(frozen=True)
 class Reply:
-    """What an endpoint answers: anything orjson writes, and a status where the operation has several.
+    """What an endpoint answers: a class of `shared.wire`, and a status where the operation has several.
 
     Attributes:
-        body: the JSON document; None for an answer without a body.
+        body: the answer; None for one without a body.
         status: HTTP status; None means the operation's first.
         headers: further headers, such as ``Location``.
     """
 
-    body: object
+    body: Answer | None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Content(Protocol):
-    """A body or an answer that is described by something else than a pydantic class."""
+    """A body or an answer that is described by something else than a class of `shared.wire`."""
 
     media_type: str
 
@@ -60,7 +62,7 @@ class Content(Protocol):
         ...
 
 
-Described = type[BaseModel] | Content | None
+Described = type[Answer] | Content | None
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ class Operation:
 
     def _serialise(self, reply: Reply) -> Response:
         status = reply.status or next(iter(self.answers))
-        body = b"" if reply.body is None else orjson.dumps(reply.body)
+        body = b"" if reply.body is None else orjson.dumps(reply.body, default=vars)  # an answer's fields
         response = Response(body, status, reply.headers, mimetype="application/json")
         if reply.body is None:
             del response.headers["Content-Type"]

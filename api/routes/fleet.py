@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from api.http.operations import Reply, Routes
-from api.http.responses import QueuePage, WorkerPage
 from api.services import Services
+from shared import wire
 from shared.errors import DatabaseUnavailable
 from shared.jobs import queries
 
 routes = Routes("fleet", raises=(DatabaseUnavailable,))
 
 
-@routes.route("GET", "/v1/workers", answers={200: WorkerPage})
+@routes.route("GET", "/v1/workers", answers={200: wire.Page[wire.Worker]})
 def list_workers(services: Services) -> Reply:
     """List the workers: device, versions, data held, state, job and last heartbeat."""
     workers = queries.workers(services.db, silent_seconds=services.settings.lease_seconds)
-    return Reply({"items": workers, "next_cursor": None})
+    return Reply(wire.Page(items=workers, next_cursor=None))
 
 
-@routes.route("GET", "/v1/queues", answers={200: QueuePage})
+@routes.route("GET", "/v1/queues", answers={200: wire.Page[wire.Queue]})
 def list_queues(services: Services) -> Reply:
     """List the queues: how many jobs wait in each, and for how long the oldest has."""
-    return Reply({"items": queries.queues(services.db, services.broker), "next_cursor": None})
+    return Reply(wire.Page(items=queries.queues(services.db, services.broker), next_cursor=None))

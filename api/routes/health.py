@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.http.operations import Reply, Routes
-from api.http.responses import Health, Readiness
 from api.services import Services
+from shared import wire
 from shared.errors import FlightlineError, ServiceUnavailable
 
 routes = Routes("health")
@@ -27,13 +27,13 @@ class NotReadyUntilMended(NotReady):
     retryable = False
 
 
-@routes.route("GET", "/healthz", answers={200: Health})
+@routes.route("GET", "/healthz", answers={200: wire.Health})
 def read_health(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
     """Answer as long as this process is up."""
-    return Reply({"status": "ok"})
+    return Reply(wire.Health(status="ok"))
 
 
-@routes.route("GET", "/readyz", answers={200: Readiness}, raises=(NotReady,))
+@routes.route("GET", "/readyz", answers={200: wire.Readiness}, raises=(NotReady,))
 def read_readiness(services: Services) -> Reply:
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
     asked = services.probes.submit(lambda: _failures(services))
@@ -45,7 +45,7 @@ def read_readiness(services: Services) -> Reply:
     if failures:
         kind = NotReady if all(error.retryable for error in failures) else NotReadyUntilMended
         raise kind(" ".join(error.detail for error in failures))
-    return Reply({"status": "ready"})
+    return Reply(wire.Readiness(status="ready"))
 
 
 def _failures(services: Services) -> list[FlightlineError]:

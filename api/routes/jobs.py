@@ -6,14 +6,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache, partial
-from typing import Any
 
 from api.http.bodies import ChangeBody, SubmissionBody
 from api.http.operations import Reply, Routes, find_job
 from api.http.pagination import decode_cursor, encode_cursor
 from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
-from api.http.responses import DryRun, Job, JobPage, SubmittedJob
 from api.services import Services
+from shared import wire
 from shared.database.tables import UUID_LENGTH
 from shared.delivery import publisher
 from shared.errors import (
@@ -40,7 +39,7 @@ log = logging.getLogger(__name__)
     "/v1/jobs",
     query=SubmitQuery,
     body=SubmissionBody(),
-    answers={201: SubmittedJob, 200: DryRun},
+    answers={201: wire.SubmittedJob, 200: wire.DryRun},
     raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
 )
@@ -69,15 +68,15 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     return _submitted(_published(services, job_id, live) if new else _read(services, job_id, live), submission)
 
 
-@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: JobPage})
+@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.Page[wire.Job]})
 def list_jobs(services: Services, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
     page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, live=_live(services))
-    return Reply({"items": page.items, "next_cursor": encode_cursor(query.sort, page.next_key)})
+    return Reply(wire.Page(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job}, raises=(JobNotFound,))
 def read_job(services: Services, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
     return Reply(_read(services, job_id, _live(services)))
@@ -87,7 +86,7 @@ def read_job(services: Services, job_id: str) -> Reply:
     "PATCH",
     "/v1/jobs/<job_id>",
     body=ChangeBody(),
-    answers={200: Job},
+    answers={200: wire.Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec),
 )
 def change_job(services: Services, job_id: str, body: bytes) -> Reply:
@@ -111,7 +110,9 @@ def delete_job(services: Services, job_id: str) -> Reply:
     return Reply(None)
 
 
-@routes.route("POST", "/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
+@routes.route(
+    "POST", "/v1/jobs/<job_id>/cancel", answers={200: wire.Job, 202: wire.Job}, raises=(JobNotFound, IllegalTransition)
+)
 def cancel_job(services: Services, job_id: str) -> Reply:
     """Cancel a job.
 
@@ -132,7 +133,7 @@ def _find_original(services: Services, text: str) -> str:
 @routes.route(
     "POST",
     "/v1/jobs/<job_id>/retry",
-    answers={201: Job},
+    answers={201: wire.Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
     find_job=_find_original,
@@ -169,7 +170,7 @@ def _live(services: Services) -> Callable[[], Workers]:
     return partial(queries.live_workers, services.db, silent_seconds=services.settings.lease_seconds)
 
 
-def _read(services: Services, job_id: str, live: Callable[[], Workers]) -> dict[str, Any]:
+def _read(services: Services, job_id: str, live: Callable[[], Workers]) -> wire.Job:
     return queries.job(services.db, job_id, live=live)
 
 
@@ -181,30 +182,35 @@ def _holdings(live: Callable[[], Workers]) -> Holdings:
         return NOTHING_HELD
 
 
-def _published(services: Services, job_id: str, live: Callable[[], Workers]) -> dict[str, Any]:
+def _published(services: Services, job_id: str, live: Callable[[], Workers]) -> wire.Job:
     """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
     publisher.publish(services.db, services.broker, job_id)
     return _read(services, job_id, live)
 
 
-def _submitted(job: dict[str, Any], submission: Submission) -> Reply:
-    return _created(job | {"cost": asdict(submission.cost)})
+def _submitted(job: wire.Job, submission: Submission) -> Reply:
+    return _created(wire.SubmittedJob(**{**vars(job), "cost": _cost(submission)}))
 
 
-def _created(job: dict[str, Any]) -> Reply:
-    return Reply(job, 201, {"Location": f"/v1/jobs/{job['id']}"})
+def _created(job: wire.Job) -> Reply:
+    return Reply(job, 201, {"Location": f"/v1/jobs/{job.id}"})
 
 
-def _dry_run(submission: Submission, warnings: list[str]) -> dict[str, Any]:
-    return {
-        "preset": submission.preset,
-        "queue": submission.queue,
-        "spec": submission.document,
-        "spec_hash": submission.spec_hash,
-        "config_hash": submission.config_hash,
-        "cost": asdict(submission.cost),
-        "warnings": warnings,
-    }
+def _dry_run(submission: Submission, warnings: list[str]) -> wire.DryRun:
+    return wire.DryRun(
+        preset=submission.preset,
+        queue=submission.spec.queue,
+        spec=submission.document,
+        spec_hash=submission.spec_hash,
+        config_hash=submission.config_hash,
+        cost=_cost(submission),
+        warnings=warnings,
+    )
+
+
+def _cost(submission: Submission) -> wire.DetailedCost:
+    totals = asdict(submission.cost)
+    return wire.DetailedCost(**totals | {"layers": [wire.LayerCost(**layer) for layer in totals["layers"]]})
 
 
 def _delete_artifacts(services: Services, job_id: str) -> None:

@@ -100,12 +100,12 @@ def _columns(submission: Submission) -> dict[str, Any]:
         "spec": submission.document,
         "spec_hash": submission.spec_hash,
         "config_hash": submission.config_hash,
-        "architecture_kind": submission.architecture_kind,
+        "architecture_kind": spec.architecture.kind,
         "warnings": [],
         "parameters": cost.parameters,
         "flops_per_epoch": cost.flops_per_epoch,
         "weight_bytes": cost.weight_bytes,
-        "queue": submission.queue,
+        "queue": spec.queue,
         "priority": spec.priority,
         "max_attempts": spec.limits.max_attempts,
         "timeout_seconds": spec.limits.timeout_seconds,
@@ -198,6 +198,7 @@ def _repetition(connection: Connection, job_id: str, caps: Caps, holdings: Holdi
     if job.status not in FINISHED:
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
         raise IllegalTransition(message)
+    # Through the same door again: caps, data and rules may have changed since, and the cost with them.
     submission = parse_spec(job.spec, caps, holdings)
     values = _columns(submission) | {"preset": job.preset, "owner": job.owner, "retry_of": job_id}
     return values, submission.spec.tags

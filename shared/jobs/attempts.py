@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, func, insert, select, update
 
+from shared import wire
+from shared.answer import names
 from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
 from shared.database.upsert import upsert
-from shared.jobs.guarded_write import add_event, add_status_event, advance, holds, insert_rows, mine, table_of
+from shared.jobs.guarded_write import add_event, add_status_event, advance, holds, insert_rows, lock, mine, table_of
 from shared.jobs.outcomes import Ending, due, end_attempt
 from shared.jobs.status import JobStatus, Outcome
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from shared.database.engine import Database
+    from shared.jobspec.document import SpecDocument
     from shared.timers import Moment
 
 logger = logging.getLogger(__name__)
@@ -50,16 +53,24 @@ class Claim:
     job_id: str
     attempt: int
     worker: str
-    spec: dict[str, Any]
+    spec: SpecDocument
     spec_hash: str
     running_seconds: float
-    """Running time of the earlier attempts, which `timeout_seconds` counts too."""
-    timeout_seconds: float
+    """Running time of the earlier attempts, which the spec's `timeout_seconds` counts too."""
     checkpoint: dict[str, Any] | None
     """As `record_checkpoint` wrote it last."""
     exact: bool
     waited_seconds: float = 0.0
     """From the submission to this claim, by the database's clock."""
+
+
+_CLAIMED = tuple(
+    table_of(Job).c[name]
+    for name in (
+        *("spec", "spec_hash", "running_seconds", "checkpoint", "exact"),
+        *("lease_expires_at", "created_at"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ def _claim(
         Job.queue.in_(("any", claimant.device_kind)),
         Job.priority == (Job.priority if priority is None else priority),
         due(connection),
+        reading=_CLAIMED,
         status=JobStatus.RUNNING,
         attempt=Job.attempt + 1,
         worker=claimant.worker,
@@ -125,11 +137,10 @@ def _claim(
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
-        worker=job.worker,
+        worker=claimant.worker,
         spec=job.spec,
         spec_hash=job.spec_hash,
         running_seconds=job.running_seconds,
-        timeout_seconds=job.timeout_seconds,
         checkpoint=job.checkpoint,
         exact=job.exact,
         waited_seconds=(job.lease_expires_at - job.created_at).total_seconds() - lease_seconds,
@@ -141,7 +152,8 @@ def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | N
 
     def work(connection: Connection) -> Heartbeat | None:
         expiry = clock.database_now_plus(connection, lease_seconds)
-        job = advance(connection, claim.job_id, *_ours(claim), events=0, lease_expires_at=expiry)
+        reading = (table_of(Job).c.cancel_requested,)
+        job = advance(connection, claim.job_id, *_ours(claim), events=0, reading=reading, lease_expires_at=expiry)
         return None if job is None else Heartbeat(cancel_requested=job.cancel_requested)
 
     return db.write(work)
@@ -167,7 +179,7 @@ def record_environment(
     def work(connection: Connection) -> bool:
         # Progress goes back to the epochs that stand, so that nobody sees a job wait at an epoch that is run again.
         epoch = Job.epoch if first_epoch is None else first_epoch - 1
-        values = {"engine": engine, "exact": exact, "epoch": epoch}
+        values: dict[str, Any] = {"engine": engine, "exact": exact, "epoch": epoch}
         events = int(first_epoch is not None)
         job = advance(connection, claim.job_id, *_ours(claim), events=events, **values)
         if job is None:
@@ -207,24 +219,29 @@ def _record_epochs(
     rows: Sequence[Mapping[str, Any]],
     best: Mapping[str, Any],
     before: int,
-    **also: object,
+    **also: Any,
 ) -> bool:
-    if advance(connection, claim.job_id, *_ours(claim), holds(before), events=0, **also) is None:
+    if not lock(connection, claim.job_id, *_ours(claim), holds(before)):
         return False
     rows = _unwritten(connection, claim, rows)
-    if not rows:
+    values = also | (_summary(rows[-1], best) if rows else {})
+    if not values:
         return True
-    last = rows[-1]
-    summary = {name: last[name] for name in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")}
-    values = {"epoch_seconds": last["seconds"], **summary, **best}
     job = advance(connection, claim.job_id, *_ours(claim), events=len(rows), **values)
-    if job is None:  # never: the first write has locked the row
+    if job is None:
         return False
     first = job.event_seq - len(rows) + 1
     keys = {"job_id": claim.job_id, "attempt": claim.attempt}
     numbered = [{**row, **keys, "seq": first + offset} for offset, row in enumerate(rows)]
-    upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
+    if numbered:
+        upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
     return True
+
+
+def _summary(last: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's columns as of its last epoch: what its result says of that one, and of the best one."""
+    figures = {name: last[name] for name in names(wire.Result) if name in last}
+    return {"epoch": last["epoch"], "epoch_seconds": last["seconds"], **figures, **best}
 
 
 def _unwritten(connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -255,7 +272,7 @@ def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool
     """Add lines to the job's log and drop all but the newest `keep`. False when no longer ours."""
 
     def work(connection: Connection) -> bool:
-        if advance(connection, claim.job_id, *_ours(claim), events=0) is None:
+        if not lock(connection, claim.job_id, *_ours(claim)):
             return False
         _log(connection, claim, lines, keep)
         return True

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, exists, select, tuple_
 
+from shared import wire
 from shared.database.tables import Job, JobTag
 from shared.errors import InvalidQuery
-from shared.jobs.queries import JOB_COLUMNS, add_warnings, job_document, tags_of
+from shared.jobs.queries import JOB_COLUMNS, job_answers, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ class JobFilter:
 class Page:
     """A page of jobs, and the key that the next one starts after; None on the last page."""
 
-    items: list[dict[str, Any]]
+    items: list[wire.Job]
     next_key: Key | None
 
 
@@ -76,8 +77,7 @@ def jobs(
     with db.read() as connection:
         rows = _rows(connection, _filtered(wanted), column, descending, after, limit + 1)
         tags = tags_of(connection, [row.id for row in rows[:limit]])
-    items = [job_document(row, tags.get(row.id, [])) for row in rows[:limit]]
-    add_warnings(rows[:limit], items, live)
+    items = job_answers(rows[:limit], tags, live)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(items, None if last is None else (getattr(last, column.key), last.id))
 

@@ -79,6 +79,14 @@ def due(connection: Connection) -> ColumnElement[bool]:
     return or_(Job.not_before.is_(None), Job.not_before <= now, Job.queued_at > now)
 
 
+_JOBS = table_of(Job).c
+_READ = (
+    *(_JOBS.failures, _JOBS.max_attempts, _JOBS.cancel_requested, _JOBS.running_seconds, _JOBS.queue),
+    # The checkpoint itself: in RETURNING, SQLite 3.40 takes IS NOT NULL for true where the column is null.
+    *(_JOBS.device_kind, _JOBS.checkpoint),
+)
+
+
 def end_attempt(
     connection: Connection,
     job_id: str,
@@ -102,7 +110,8 @@ def end_attempt(
     """
     counts = int(ending.outcome in (Outcome.LOST, Outcome.FAILED) and ending.retryable)
     failures = Job.failures + counts
-    job = advance(connection, job_id, *mine(attempt), *guards, failures=failures, lease_expires_at=None)
+    values: dict[str, Any] = {"failures": failures, "lease_expires_at": None}
+    job = advance(connection, job_id, *mine(attempt), *guards, reading=_READ, **values)
     if job is None:
         return None
     status = next_status(

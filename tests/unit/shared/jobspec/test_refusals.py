@@ -86,9 +86,13 @@ FIELDS = [
     ({**PRESET, "lr": 0.1}, "/lr", ["/training/optimizer/lr"]),
     ({**PRESET, "taining": {}}, "/taining", ['"training"?']),
     (training(optimizer={"kind": "sgd", "momentm": 0.9}), "/training/optimizer/momentm", ['"momentum"?']),
-    (training(optimizer={"kind": "sgd", "betas": [0, 0]}), "/training/optimizer/betas", ["the kind adam or adamw"]),
+    (
+        training(optimizer={"kind": "sgd", "betas": [0, 0]}),
+        "/training/optimizer/betas",
+        ["adam, adamw or nadam"],
+    ),
     (training(epochs=0), "/training/epochs", ["epochs must be 1 or more, not 0."]),
-    (training(optimizer={"kind": "adamm"}), "/training/optimizer", ['"adam"?', "sgd, adam or adamw"]),
+    (training(optimizer={"kind": "adamm"}), "/training/optimizer", ['"adam"?', "sgd, adam, adamw, rmsprop or nadam"]),
     (training(optimizer={"lr": 0}), "/training/optimizer/lr", ["above 0 and at most 1,000"]),
     (training(optimizer={"lr": "0.1"}), "/training/optimizer/lr", ["a number", '"0.1"']),
     (training(optimizer={"kind": "adam", "betas": [0.9, 1]}), "/training/optimizer/betas/1", ["from 0 and below 1"]),
@@ -166,6 +170,10 @@ SHAPES = [
     (network(FLATTEN, {"kind": "maxpool2d", "kernel_size": 2}), "/1", ["takes an image"]),
     (network({"kind": "conv", "out_channels": 3}), "/0", ['no layer of kind "conv"', '"conv2d"?']),
     (network({"kind": "relu", "padding": 3}), "/0/padding", ["to the kind conv2d, maxpool2d or avgpool2d"]),
+    (
+        "/1",
+        ["divide the 16 channels", "1, 2, 4, 8 or 16"],
+    ),
     (network({"kind": "linear", "units": 3}), "/0/units", ["no field"]),
     (network({"kind": "dropout", "p": 1}), "/0/p", ["from 0 and below 1"]),
     (network({"kind": "batchnorm", "momentum": 0}), "/0/momentum", ["above 0 and at most 1"]),
@@ -382,10 +390,10 @@ def test_cuda_graphs_want_a_cuda_device() -> None:
         parse_spec(document, Caps())
 
     assert [error.pointer for error in refused.value.errors] == ["/training/engine"]
-    assert parse_spec(document | {"resources": {"device": "cuda"}}, Caps()).queue == "cuda"
+    assert parse_spec(document | {"resources": {"device": "cuda"}}, Caps()).spec.queue == "cuda"
 
 
 def test_the_fused_engine_waits_for_a_cpu() -> None:
     """Where any device would do, a GPU's worker does not take the job, which it could not run."""
-    assert parse_spec(training(engine="fused"), Caps()).queue == "cpu"
-    assert parse_spec(training(engine="resident"), Caps()).queue == "any"
+    assert parse_spec(training(engine="fused"), Caps()).spec.queue == "cpu"
+    assert parse_spec(training(engine="resident"), Caps()).spec.queue == "any"
