@@ -23,6 +23,8 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 4
 nitpicky = True
 
+highlight_language = "none"  # a block that does not say what it is
+
 html_theme = "furo"
 html_title = "Flightline"
 html_static_path = ["static"]
