@@ -16,9 +16,10 @@ from sqlalchemy import delete, func, insert, select, update
 from shared import wire
 from shared.answer import names
 from shared.database import clock
-from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
+from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job
 from shared.database.upsert import upsert
 from shared.jobs.guarded_write import add_event, add_status_event, advance, holds, insert_rows, lock, mine, table_of
+from shared.jobs.job_log import write_lines
 from shared.jobs.outcomes import Ending, due, end_attempt
 from shared.jobs.status import JobStatus, Outcome
 
@@ -64,13 +65,10 @@ class Claim:
     """From the submission to this claim, by the database's clock."""
 
 
-_CLAIMED = tuple(
+_CLAIMED = [
     table_of(Job).c[name]
-    for name in (
-        *("spec", "spec_hash", "running_seconds", "checkpoint", "exact"),
-        *("lease_expires_at", "created_at"),
-    )
-)
+    for name in (*("spec", "spec_hash", "running_seconds", "checkpoint", "exact"), "lease_expires_at", "created_at")
+]
 
 
 @dataclass(frozen=True)
@@ -230,9 +228,8 @@ def _record_epochs(
     job = advance(connection, claim.job_id, *_ours(claim), events=len(rows), **values)
     if job is None:
         return False
-    first = job.event_seq - len(rows) + 1
     keys = {"job_id": claim.job_id, "attempt": claim.attempt}
-    numbered = [{**row, **keys, "seq": first + offset} for offset, row in enumerate(rows)]
+    numbered = [{**row, **keys, "seq": seq} for seq, row in enumerate(rows, job.event_seq - len(rows) + 1)]
     if numbered:
         upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
     return True
@@ -274,23 +271,10 @@ def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool
     def work(connection: Connection) -> bool:
         if not lock(connection, claim.job_id, *_ours(claim)):
             return False
-        _log(connection, claim, lines, keep)
+        write_lines(connection, claim.job_id, claim.attempt, lines, keep)
         return True
 
     return db.write(work)
-
-
-def _log(connection: Connection, claim: Claim, lines: Sequence[Line], keep: int) -> None:
-    newest = select(func.max(JobLog.line), clock.database_now(connection)).where(JobLog.job_id == claim.job_id)
-    last, now = connection.execute(newest).one()
-    written = last or 0
-    rows = []
-    for number, line in enumerate(lines, written + 1):
-        said = now - dt.timedelta(seconds=line.seconds_ago)
-        rows.append({"line": number, "level": line.level, "message": line.message, "created_at": said})
-    insert_rows(connection, JobLog, rows, job_id=claim.job_id, attempt=claim.attempt)
-    if (oldest := written + len(lines) - keep) > 0:
-        connection.execute(delete(JobLog).where(JobLog.job_id == claim.job_id, JobLog.line <= oldest))
 
 
 def best_before(db: Database, job_id: str, epoch: int) -> dict[str, Any]:
@@ -345,7 +329,7 @@ def succeed(
             connection.execute(delete(Epoch).where(Epoch.job_id == claim.job_id, Epoch.epoch > last))
         insert_rows(connection, Evaluation, evaluations, job_id=claim.job_id)
         insert_rows(connection, Artifact, artifacts, job_id=claim.job_id, created_at=now)
-        _log(connection, claim, lines, keep_lines)
+        write_lines(connection, claim.job_id, claim.attempt, lines, keep_lines)
         return _end(connection, claim, Ending(Outcome.SUCCEEDED)) is not None
 
     return db.write(work)
