@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -11,7 +10,7 @@ from api.http.responses import Cost, DatasetPage, PresetPage
 from api.services import Services
 from shared.errors import DatabaseUnavailable
 from shared.jobs import queries
-from shared.jobspec import DATASETS, PRESETS, Caps, parse_spec
+from shared.jobspec import BUILT_IN, PRESETS, Caps, parse_spec
 
 routes = Routes("catalog")
 
@@ -25,8 +24,7 @@ def list_presets(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint
 @routes.route("GET", "/v1/datasets", answers={200: DatasetPage}, raises=(DatabaseUnavailable,))
 def list_datasets(services: Services) -> Reply:
     """List the data sets that a job may name, and what the live workers hold of each."""
-    held = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)
-    items = [asdict(info) | {"held": [one for one in held if one["name"] == info.name]} for info in DATASETS.values()]
+    items = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)
     return Reply({"items": items, "next_cursor": None})
 
 
@@ -46,5 +44,5 @@ def _presets() -> list[dict[str, Any]]:
 
 
 def _totals(name: str) -> dict[str, Any]:
-    cost = parse_spec({"preset": name}, Caps()).cost
+    cost = parse_spec({"preset": name}, Caps(), BUILT_IN).cost
     return {field: getattr(cost, field) for field in Cost.model_fields}

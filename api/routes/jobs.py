@@ -26,7 +26,7 @@ from shared.errors import (
 )
 from shared.jobs import actions, idempotency, listing, queries
 from shared.jobs.idempotency import SubmissionKey
-from shared.jobspec import ANYTHING_HELD, NOTHING_HELD, Holdings, Submission, parse_submission
+from shared.jobspec import BUILT_IN, Catalog, Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -131,22 +131,22 @@ def retry_job(services: Services, job_id: str) -> Reply:
 
     With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
     """
-    key, caps, held = IDEMPOTENCY_KEY.read(), services.settings.caps, _holdings(services)
+    key, caps, catalog = IDEMPOTENCY_KEY.read(), services.settings.caps, _catalog(services)
     if key is None:
-        return _created(_published(services, actions.retry(services.db, job_id, caps, held)))
-    new_id, new = actions.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id), held)
+        return _created(_published(services, actions.retry(services.db, job_id, caps, catalog)))
+    new_id, new = actions.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id), catalog)
     return _created(_published(services, new_id) if new else _read(services, new_id))
 
 
 def _judged(services: Services, body: bytes, key: str | None) -> Submission:
     """What is submitted, by what live workers hold; a repeat, by what they held when its first one was accepted."""
-    caps = services.settings.caps
+    caps, catalog = services.settings.caps, _catalog(services)
     try:
-        return parse_submission(body, caps, _holdings(services))
+        return parse_submission(body, caps, catalog)
     except InvalidSpec:
         if key is not None:
             with suppress(InvalidSpec):
-                repeated = parse_submission(body, caps, ANYTHING_HELD)
+                repeated = parse_submission(body, caps, catalog.with_any_counts())
                 if idempotency.stands(services.db, SubmissionKey.of_submission(key, repeated)):
                     return repeated
         raise
@@ -156,12 +156,12 @@ def _read(services: Services, job_id: str) -> dict[str, Any]:
     return queries.job(services.db, job_id, silent_seconds=services.settings.lease_seconds)
 
 
-def _holdings(services: Services) -> Holdings:
-    """What the live workers hold, for judging a spec; a wrong one is told so without a database, too."""
+def _catalog(services: Services) -> Catalog:
+    """What a spec is judged by; a wrong one is refused without a database, too."""
     try:
-        return queries.holdings(services.db, silent_seconds=services.settings.lease_seconds)
+        return queries.catalog(services.db, silent_seconds=services.settings.lease_seconds)
     except DatabaseUnavailable:
-        return NOTHING_HELD
+        return BUILT_IN
 
 
 def _published(services: Services, job_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs import idempotency
 from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, table_of
 from shared.jobs.status import FINISHED, JobStatus
-from shared.jobspec import NOTHING_HELD, Holdings, parse_spec
+from shared.jobspec import parse_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from shared.database.engine import Database
     from shared.jobs.idempotency import SubmissionKey
-    from shared.jobspec import Caps, Submission
+    from shared.jobspec import Caps, Catalog, Submission
 
     _NewJob = tuple[dict[str, Any], Sequence[str]]
     """A new job's columns but its id and times, and its tags."""
@@ -162,7 +162,7 @@ def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "reques
     raise IllegalTransition(message)
 
 
-def retry(db: Database, job_id: str, caps: Caps, holdings: Holdings = NOTHING_HELD) -> str:
+def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog) -> str:
     """Submit the spec of a finished job again, as a new job that is linked to it by `retry_of`.
 
     Returns:
@@ -173,12 +173,10 @@ def retry(db: Database, job_id: str, caps: Caps, holdings: Holdings = NOTHING_HE
         IllegalTransition: it is still queued or running.
         InvalidSpec: the spec is over a limit that has been lowered since.
     """
-    return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps, holdings)))
+    return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps, catalog)))
 
 
-def retry_once(
-    db: Database, job_id: str, caps: Caps, key: SubmissionKey, holdings: Holdings = NOTHING_HELD
-) -> tuple[str, bool]:
+def retry_once(db: Database, job_id: str, caps: Caps, key: SubmissionKey, catalog: Catalog) -> tuple[str, bool]:
     """As `retry`; but where the key was sent before, nothing is written and the job is the one that it made then.
 
     That holds whatever became of the original meanwhile, even where it has been deleted.
@@ -190,16 +188,16 @@ def retry_once(
         JobNotFound, IllegalTransition, InvalidSpec: as `retry`.
         IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
     """
-    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, holdings))
+    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, catalog))
 
 
-def _repetition(connection: Connection, job_id: str, caps: Caps, holdings: Holdings) -> _NewJob:
+def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalog) -> _NewJob:
     """The columns and tags of a finished job's repetition."""
     job = _job(connection, job_id)
     if job.status not in FINISHED:
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
         raise IllegalTransition(message)
-    submission = parse_spec(job.spec, caps, holdings)
+    submission = parse_spec(job.spec, caps, catalog)
     values = _columns(submission) | {
         "preset": job.preset,
         "warnings": job.warnings,

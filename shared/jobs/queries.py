@@ -12,7 +12,8 @@ from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, Jo
 from shared.errors import JobNotFound
 from shared.jobs.outcomes import due
 from shared.jobs.status import JobStatus, Queue, WorkerState
-from shared.jobspec import Copy, Holdings
+from shared.jobspec import Catalog
+from shared.jobspec.catalog import is_usable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -292,33 +293,27 @@ def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
 
 
 def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
-    """What the live workers hold: each data set as they report it, with the ids of those that hold it."""
+    """Every data set that a job may name, with what live workers report of it and the ids of those that hold it."""
+    live = _live(db, silent_seconds)
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for worker in workers(db, silent_seconds=silent_seconds):
-        if worker["state"] != WorkerState.GONE:
-            for dataset in worker["datasets"]:
-                key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
-                held.setdefault(key, dataset | {"workers": []})["workers"].append(worker["id"])
-    return list(held.values())
+    for worker in live:
+        for dataset in worker["datasets"]:
+            key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
+            held.setdefault(key, dataset | {"workers": []})["workers"].append(worker["id"])
+    names = ("name", "title", "classes", "input_shape", "train_per_class", "val_per_class")
+    return [
+        {name: getattr(info, name) for name in names}
+        | {"held": [one for one in held.values() if one["name"] == info.name]}
+        for info in Catalog.of_reports(worker["datasets"] for worker in live).datasets.values()
+    ]
 
 
-def holdings(db: Database, *, silent_seconds: float) -> Holdings:
-    """What a spec is judged by: the images of each class that live workers have reported and can use."""
+def catalog(db: Database, *, silent_seconds: float) -> Catalog:
+    """What a spec is judged by: the data sets that there are, and the images that live workers have reported."""
     with db.read() as connection:
         silent = clock.long_ago(connection, Worker.last_heartbeat_at, silent_seconds)
-        reports = connection.scalars(select(Worker.datasets).where(not_(silent))).all()
-    return Holdings(tuple(tuple(_copies(report)) for report in reports))
-
-
-def _copies(report: list[dict[str, Any]]) -> Iterator[Copy]:
-    for held in report:
-        if _is_usable(held):
-            yield Copy(held["name"], {name: (train, val) for name, (train, val) in held["counts"].items()})
-
-
-def _is_usable(held: dict[str, Any]) -> bool:
-    """Whether this is a copy as it lies there, complete or to be downloaded; not what of one a job has loaded."""
-    return bool(held.get("ready")) or held.get("source") == "download"
+        reports = connection.scalars(select(Worker.datasets).where(not_(silent)).order_by(Worker.id)).all()
+    return Catalog.of_reports(reports)
 
 
 def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
@@ -339,7 +334,7 @@ def _missing(live: Sequence[dict[str, Any]], queue: str, wanted: Any) -> list[st
     if not fitting:
         return [f"No live worker has a {queue} device: the job waits until one starts."]
     if any(_holds(worker, wanted) for worker in fitting):
-        return list(_shortages(Holdings(tuple(tuple(_copies(worker["datasets"])) for worker in fitting)), wanted))
+        return list(_shortages(Catalog.of_reports(worker["datasets"] for worker in fitting), wanted))
     name, classes = wanted["name"], ", ".join(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
     return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
@@ -349,11 +344,11 @@ def _holds(worker: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return any(
         held["name"] == wanted["name"] and set(wanted["classes"]) <= set(held["classes"])
         for held in worker["datasets"]
-        if _is_usable(held) or held.get("fingerprint")
+        if is_usable(held) or held.get("fingerprint")
     )
 
 
-def _shortages(held: Holdings, wanted: dict[str, Any]) -> Iterator[str]:
+def _shortages(held: Catalog, wanted: dict[str, Any]) -> Iterator[str]:
     """What to say of limits that every copy's smallest class stays below."""
     classes = wanted["classes"]
     copies = list(held.chosen(wanted["name"], classes))

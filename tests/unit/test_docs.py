@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from api.app import ROUTES
 from flightline.cli.app import app
-from shared.jobspec import DATASETS, PRESETS, JobSpec
+from shared.jobspec import BUILT_IN, PRESETS, JobSpec
 from shared.jobspec.fields.layers import ActivationName
 from shared.settings import Settings
 
@@ -70,7 +70,7 @@ def test_every_endpoint_is_described(operation: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*PRESETS, *DATASETS, *get_args(ActivationName), *fields(JobSpec.model_json_schema())})
+    "name", sorted({*PRESETS, *BUILT_IN.datasets, *get_args(ActivationName), *fields(JobSpec.model_json_schema())})
 )
 def test_every_part_of_a_job_is_described(name: str) -> None:
     """Whatever a submission may say stands in the README: presets, data sets, fields, kinds."""
