@@ -81,6 +81,7 @@ class Job(Answer):
     """What was asked for and what became of it."""
 
     id: str = Field(description="A UUID; a later job's is larger.")
+    kind: str = Field(description="What it does: `train`. A later release may add others.")
     name: str | None = Field(description="As it was submitted.")
     tags: list[str] = Field(description="As they were submitted.")
     preset: str | None = Field(description="The preset that it was submitted from.")

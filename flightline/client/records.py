@@ -127,6 +127,7 @@ class Job(Record):
     __slots__ = ()
     nested: ClassVar = {"cost": Cost, "progress": Progress, "result": Result, "error": Failure}
     id: str
+    kind: str
     name: str | None
     tags: list[str]
     preset: str | None

@@ -16,7 +16,7 @@ from shared.database.tables import Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs import idempotency
 from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, table_of
-from shared.jobs.status import FINISHED, JobStatus
+from shared.jobs.status import FINISHED, KNOWN_KINDS, JobKind, JobStatus
 from shared.jobspec import parse_spec
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def _columns(submission: Submission) -> dict[str, Any]:
     """A new job's columns but its id and times."""
     spec, cost = submission.spec, submission.cost
     return {
+        "kind": JobKind.TRAIN,
         "name": spec.name,
         "preset": submission.preset,
         "spec": submission.document,
@@ -196,6 +197,11 @@ def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalo
     job = _job(connection, job_id)
     if job.status not in FINISHED:
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
+        raise IllegalTransition(message)
+    if job.kind not in KNOWN_KINDS:
+        message = (
+            f"Job {job_id} is of the kind {job.kind!r}, which only a later release can retry: send it to that one."
+        )
         raise IllegalTransition(message)
     submission = parse_spec(job.spec, caps, catalog)
     values = _columns(submission) | {

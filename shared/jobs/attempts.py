@@ -18,7 +18,7 @@ from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, Jo
 from shared.database.upsert import upsert
 from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, mine, table_of
 from shared.jobs.outcomes import Ending, due, end_attempt
-from shared.jobs.status import JobStatus, Outcome
+from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +41,8 @@ class Claimant:
     worker: str
     device: str
     device_kind: str
+    kinds: frozenset[JobKind] = KNOWN_KINDS
+    """The kinds of job that the worker can run."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Claim:
     checkpoint: dict[str, Any] | None
     """As `record_checkpoint` wrote it last."""
     exact: bool
+    kind: JobKind
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def claim(
 
     Returns:
         None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, it waits for its
-        next attempt's time, or it is for another kind of device or has another message.
+        next attempt's time, it is for another kind of device or has another message, or the claimant does not know
+        its kind.
     """
     return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds, priority))
 
@@ -103,6 +107,7 @@ def _claim(
         connection,
         job_id,
         Job.status == JobStatus.QUEUED,
+        Job.kind.in_(claimant.kinds),
         Job.queue.in_(("any", claimant.device_kind)),
         Job.priority == (Job.priority if priority is None else priority),
         due(connection),
@@ -130,6 +135,7 @@ def _claim(
         timeout_seconds=job.timeout_seconds,
         checkpoint=job.checkpoint,
         exact=job.exact,
+        kind=JobKind(job.kind),
     )
 
 

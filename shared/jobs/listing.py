@@ -26,6 +26,7 @@ class JobFilter:
     """Which jobs; every field that is set must hold."""
 
     status: tuple[str, ...] = ()
+    kind: str | None = None
     device: str | None = None
     """A kind (``cpu``, ``cuda``) or one device (``cuda:1``), of the latest attempt."""
     architecture_kind: str | None = None
@@ -112,6 +113,7 @@ def _beyond(keys: Any, after: Key, *, descending: bool) -> ColumnElement[bool]:
 def _filtered(wanted: JobFilter) -> Select[Any]:
     statement = select(*JOB_COLUMNS)
     equal = {
+        Job.kind: wanted.kind,
         Job.architecture_kind: wanted.architecture_kind,
         Job.preset: wanted.preset,
         Job.name: wanted.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, not_, select
@@ -11,7 +12,7 @@ from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
 from shared.errors import JobNotFound
 from shared.jobs.outcomes import due
-from shared.jobs.status import JobStatus, Queue, WorkerState
+from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Queue, WorkerState, celery_name, message_queue
 from shared.jobspec import Catalog
 from shared.jobspec.catalog import is_usable
 
@@ -57,7 +58,11 @@ def refresh_warnings(
     db: Database, rows: Sequence[Row[Any]], documents: Sequence[dict[str, Any]], *, silent_seconds: float | None
 ) -> None:
     """Say in the documents of queued jobs what they wait for now, in place of what was said when they came."""
-    queued = [(row, document) for row, document in zip(rows, documents, strict=True) if row.status == JobStatus.QUEUED]
+    queued = [
+        (row, document)
+        for row, document in zip(rows, documents, strict=True)
+        if row.status == JobStatus.QUEUED and row.kind in KNOWN_KINDS
+    ]
     if queued and silent_seconds is not None:
         live = _live(db, silent_seconds)
         for row, document in queued:
@@ -79,6 +84,7 @@ def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
     error = None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail}
     return {
         "id": row.id,
+        "kind": row.kind,
         "name": row.name,
         "tags": tags,
         "preset": row.preset,
@@ -275,20 +281,20 @@ def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
 
     A job whose next attempt is not due yet is one that waits, but not the oldest: no worker could have taken it.
     """
-    messages = broker.depths()
+    messages = {kind: broker.depths(kind) for kind in JobKind}
     with db.read() as connection:
         since = case((due(connection), func.coalesce(Job.not_before, Job.queued_at, type_=Job.queued_at.type)))
-        columns = (Job.queue, func.count().label("depth"), func.min(since).label("oldest"))
-        queued = select(*columns).where(Job.status == JobStatus.QUEUED).group_by(Job.queue)
-        waiting = {row.queue: row for row in connection.execute(queued)}
+        columns = (Job.kind, Job.queue, func.count().label("depth"), func.min(since).label("oldest"))
+        queued = select(*columns).where(Job.status == JobStatus.QUEUED).group_by(Job.kind, Job.queue)
+        waiting = {(row.kind, row.queue): row for row in connection.execute(queued)}
         now = connection.execute(select(clock.database_now(connection))).scalar_one()
     items = []
-    for queue in Queue:
-        row = waiting.get(queue.value)
+    for kind, queue in product(JobKind, Queue):
+        row = waiting.get((kind.value, queue.value))
         age = None if row is None or row.oldest is None else max(0.0, round((now - row.oldest).total_seconds(), 3))
         depth = 0 if row is None else row.depth
-        document = {"name": queue.celery_name, "depth": depth, "oldest_age_seconds": age}
-        items.append(document | {"messages": None if messages is None else messages[queue]})
+        document = {"name": celery_name(message_queue(kind, queue)), "depth": depth, "oldest_age_seconds": age}
+        items.append(document | {"messages": (messages[kind] or {}).get(queue)})
     return items
 
 
