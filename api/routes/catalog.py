@@ -10,19 +10,20 @@ from api.http.responses import Cost, DatasetPage, PresetPage
 from api.services import Services
 from shared.errors import DatabaseUnavailable
 from shared.jobs import queries
+from shared.jobs.actor import Actor
 from shared.jobspec import BUILT_IN, PRESETS, Caps, parse_spec
 
 routes = Routes("catalog")
 
 
 @routes.route("GET", "/v1/presets", answers={200: PresetPage})
-def list_presets(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
+def list_presets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
     """List the presets: named partial specs, with what each costs."""
     return Reply({"items": _presets(), "next_cursor": None})
 
 
 @routes.route("GET", "/v1/datasets", answers={200: DatasetPage}, raises=(DatabaseUnavailable,))
-def list_datasets(services: Services) -> Reply:
+def list_datasets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """List the data sets that a job may name, and what the live workers hold of each."""
     items = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)
     return Reply({"items": items, "next_cursor": None})

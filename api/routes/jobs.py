@@ -25,6 +25,7 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.jobs import actions, idempotency, listing, queries
+from shared.jobs.actor import Actor
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobspec import BUILT_IN, Catalog, Submission, parse_submission
 
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
     raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
 )
-def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
+def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes) -> Reply:
     """Submit a job, or only check one.
 
     Every field but `architecture` has a default, and a `preset` brings that too. The answer carries the whole spec,
@@ -51,33 +52,35 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
     """
     key = IDEMPOTENCY_KEY.read()
-    submission = _judged(services, body, None if query.dry_run else key)
+    submission = _judged(services, actor, body, None if query.dry_run else key)
     warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
     if query.dry_run:
         return Reply(_dry_run(submission, warnings), 200)
     if key is None:
-        job_id, new = actions.submit(services.db, submission, warnings=warnings), True
+        job_id, new = actions.submit(services.db, submission, warnings=warnings, actor=actor), True
     else:
-        once = SubmissionKey.of_submission(key, submission)
-        job_id, new = actions.submit_once(services.db, submission, once, warnings=warnings)
-    job = _published(services, job_id) if new else _read(services, job_id)
+        once = SubmissionKey.of_submission(key, submission, actor)
+        job_id, new = actions.submit_once(services.db, submission, once, warnings=warnings, actor=actor)
+    job = _published(services, actor, job_id) if new else _read(services, actor, job_id)
     job["cost"] = asdict(submission.cost)
     return _created(job)
 
 
 @routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: JobPage})
-def list_jobs(services: Services, query: JobsQuery) -> Reply:
+def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
     silent_seconds = services.settings.lease_seconds
-    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, silent_seconds=silent_seconds)
+    page = listing.jobs(
+        services.db, query.filter(), query.sort, key, query.limit, silent_seconds=silent_seconds, actor=actor
+    )
     return Reply({"items": page.items, "next_cursor": encode_cursor(query.sort, page.next_key)})
 
 
 @routes.route("GET", "/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
-def read_job(services: Services, job_id: str) -> Reply:
+def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
-    return Reply(_read(services, job_id))
+    return Reply(_read(services, actor, job_id))
 
 
 @routes.route(
@@ -87,36 +90,36 @@ def read_job(services: Services, job_id: str) -> Reply:
     answers={200: Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec),
 )
-def change_job(services: Services, job_id: str, body: bytes) -> Reply:
+def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
     """Change a queued job's priority. A job that has started answers 409."""
-    actions.set_priority(services.db, job_id, ChangeBody.read(body).priority)
-    return Reply(_published(services, job_id))
+    actions.set_priority(services.db, job_id, ChangeBody.read(body).priority, actor=actor)
+    return Reply(_published(services, actor, job_id))
 
 
 @routes.route(
     "DELETE", "/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable)
 )
-def delete_job(services: Services, job_id: str) -> Reply:
+def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first.
 
     The `Idempotency-Key` that it was made with is free again. While the artifact storage does not answer the job stays,
     so that no file is left that no job names: the answer is 503, and the same request succeeds later.
     """
-    if actions.may_have_files(services.db, job_id):
+    if actions.may_have_files(services.db, job_id, actor=actor):
         _delete_artifacts(services, job_id)
-    actions.delete(services.db, job_id)
+    actions.delete(services.db, job_id, actor=actor)
     return Reply(None)
 
 
 @routes.route("POST", "/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
-def cancel_job(services: Services, job_id: str) -> Reply:
+def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Cancel a job.
 
     A queued one is cancelled at once (200); a running one is asked to stop and does so within seconds (202). Cancelling
     a cancelled job changes nothing; any other finished job answers 409.
     """
-    done = actions.cancel(services.db, job_id) == "cancelled"
-    return Reply(_read(services, job_id), 200 if done else 202)
+    done = actions.cancel(services.db, job_id, actor=actor) == "cancelled"
+    return Reply(_read(services, actor, job_id), 200 if done else 202)
 
 
 @routes.route(
@@ -126,19 +129,21 @@ def cancel_job(services: Services, job_id: str) -> Reply:
     raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
 )
-def retry_job(services: Services, job_id: str) -> Reply:
+def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Submit the same spec again as a new job, linked to this one by `retry_of`.
 
     With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
     """
     key, caps, catalog = IDEMPOTENCY_KEY.read(), services.settings.caps, _catalog(services)
     if key is None:
-        return _created(_published(services, actions.retry(services.db, job_id, caps, catalog)))
-    new_id, new = actions.retry_once(services.db, job_id, caps, SubmissionKey.of_retry(key, job_id), catalog)
-    return _created(_published(services, new_id) if new else _read(services, new_id))
+        new_id, new = actions.retry(services.db, job_id, caps, catalog, actor=actor), True
+    else:
+        once = SubmissionKey.of_retry(key, job_id, actor)
+        new_id, new = actions.retry_once(services.db, job_id, caps, once, catalog, actor=actor)
+    return _created(_published(services, actor, new_id) if new else _read(services, actor, new_id))
 
 
-def _judged(services: Services, body: bytes, key: str | None) -> Submission:
+def _judged(services: Services, actor: Actor, body: bytes, key: str | None) -> Submission:
     """What is submitted, by what live workers hold; a repeat, by what they held when its first one was accepted."""
     caps, catalog = services.settings.caps, _catalog(services)
     try:
@@ -147,13 +152,13 @@ def _judged(services: Services, body: bytes, key: str | None) -> Submission:
         if key is not None:
             with suppress(InvalidSpec):
                 repeated = parse_submission(body, caps, catalog.with_any_counts())
-                if idempotency.stands(services.db, SubmissionKey.of_submission(key, repeated)):
+                if idempotency.stands(services.db, SubmissionKey.of_submission(key, repeated, actor)):
                     return repeated
         raise
 
 
-def _read(services: Services, job_id: str) -> dict[str, Any]:
-    return queries.job(services.db, job_id, silent_seconds=services.settings.lease_seconds)
+def _read(services: Services, actor: Actor, job_id: str) -> dict[str, Any]:
+    return queries.job(services.db, job_id, silent_seconds=services.settings.lease_seconds, actor=actor)
 
 
 def _catalog(services: Services) -> Catalog:
@@ -164,10 +169,10 @@ def _catalog(services: Services) -> Catalog:
         return BUILT_IN
 
 
-def _published(services: Services, job_id: str) -> dict[str, Any]:
+def _published(services: Services, actor: Actor, job_id: str) -> dict[str, Any]:
     """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
     publisher.publish(services.db, services.broker, job_id)
-    return _read(services, job_id)
+    return _read(services, actor, job_id)
 
 
 def _created(job: dict[str, Any]) -> Reply:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from shared.database import clock
 from shared.database.tables import IdempotencyKey
 from shared.errors import IdempotencyKeyInUse, IdempotencyKeyReused
+from shared.jobs.actor import NOBODY, Actor
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -44,15 +45,15 @@ class SubmissionKey:
     owner: str = ""
 
     @classmethod
-    def of_submission(cls, key: str, submission: Submission) -> Self:
+    def of_submission(cls, key: str, submission: Submission, actor: Actor = NOBODY) -> Self:
         """The key of a job that is described. Defaults are left out, so one that is added later changes nothing."""
         spec = submission.spec.model_dump(mode="json", exclude_defaults=True)
-        return cls(key, _sha256({"preset": submission.preset, "spec": spec}))
+        return cls(key, _sha256({"preset": submission.preset, "spec": spec}), actor.owner or "")
 
     @classmethod
-    def of_retry(cls, key: str, job_id: str) -> Self:
+    def of_retry(cls, key: str, job_id: str, actor: Actor = NOBODY) -> Self:
         """The key of a job that is another one's repetition."""
-        return cls(key, _sha256({"retry_of": job_id}))
+        return cls(key, _sha256({"retry_of": job_id}), actor.owner or "")
 
 
 def _sha256(content: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, exists, select, tuple_
 
 from shared.database.tables import Job, JobTag
 from shared.errors import InvalidQuery
+from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.queries import JOB_COLUMNS, job_document, refresh_warnings, tags_of
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def jobs(
     limit: int = 50,
     *,
     silent_seconds: float | None = None,
+    actor: Actor = NOBODY,
 ) -> Page:
     """One page of the jobs that match.
 
@@ -66,13 +68,14 @@ def jobs(
         after: the `next_key` of the page before.
         limit: at most so many.
         silent_seconds: after so long without a report a worker is gone; with it, queued jobs' warnings are of now.
+        actor: who asks.
 
     Raises:
         InvalidQuery: `sort` is none of `SORTS`, or `after` does not fit it.
     """
     column, descending = _sort_column(sort)
     with db.read() as connection:
-        rows = _rows(connection, _filtered(wanted), column, descending, after, limit + 1)
+        rows = _rows(connection, _filtered(wanted, actor), column, descending, after, limit + 1)
         tags = tags_of(connection, [row.id for row in rows[:limit]])
     items = [job_document(row, tags.get(row.id, [])) for row in rows[:limit]]
     refresh_warnings(db, rows[:limit], items, silent_seconds=silent_seconds)
@@ -110,8 +113,8 @@ def _beyond(keys: Any, after: Key, *, descending: bool) -> ColumnElement[bool]:
     return keys < after if descending else keys > after  # type: ignore[no-any-return]
 
 
-def _filtered(wanted: JobFilter) -> Select[Any]:
-    statement = select(*JOB_COLUMNS)
+def _filtered(wanted: JobFilter, actor: Actor) -> Select[Any]:
+    statement = select(*JOB_COLUMNS).where(actor.reach)
     equal = {
         Job.kind: wanted.kind,
         Job.architecture_kind: wanted.architecture_kind,

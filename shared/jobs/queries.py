@@ -11,6 +11,7 @@ from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
 from shared.errors import JobNotFound
+from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.outcomes import due
 from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Queue, WorkerState, celery_name, message_queue
 from shared.jobspec import Catalog
@@ -34,19 +35,20 @@ EPOCH_COLUMNS = (
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
 
 
-def job(db: Database, job_id: str, *, silent_seconds: float | None = None) -> dict[str, Any]:
+def job(db: Database, job_id: str, *, silent_seconds: float | None = None, actor: Actor = NOBODY) -> dict[str, Any]:
     """One job, as DESIGN's job JSON.
 
     Args:
         db: the database.
         job_id: the job.
         silent_seconds: after so long without a report a worker is gone; with it, a queued job's warnings are of now.
+        actor: who asks.
 
     Raises:
         JobNotFound: no such job.
     """
     with db.read() as connection:
-        row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id)).one_or_none()
+        row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id, actor.reach)).one_or_none()
         if row is None:
             raise JobNotFound(job_id)
         document = job_document(row, tags_of(connection, [job_id]).get(job_id, []))
@@ -143,12 +145,12 @@ def _result(row: Row[Any]) -> dict[str, Any] | None:
     return {name: getattr(row, name) for name in names}
 
 
-def _require(connection: Connection, job_id: str) -> None:
-    if connection.scalar(select(Job.id).where(Job.id == job_id)) is None:
+def _require(connection: Connection, job_id: str, actor: Actor) -> None:
+    if connection.scalar(select(Job.id).where(Job.id == job_id, actor.reach)) is None:
         raise JobNotFound(job_id)
 
 
-def epochs(db: Database, job_id: str, after: int = 0) -> dict[str, list[Any]]:
+def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor = NOBODY) -> dict[str, list[Any]]:
     """The epochs after number `after`, as columns of equal length.
 
     Raises:
@@ -157,21 +159,20 @@ def epochs(db: Database, job_id: str, after: int = 0) -> dict[str, list[Any]]:
     columns = [getattr(Epoch, name) for name in EPOCH_COLUMNS]
     statement = select(*columns).where(Epoch.job_id == job_id, Epoch.epoch > after).order_by(Epoch.epoch)
     with db.read() as connection:
+        _require(connection, job_id, actor)
         rows = connection.execute(statement).all()
-        if not rows:
-            _require(connection, job_id)
     values: Iterable[Any] = zip(*rows, strict=True) if rows else ((),) * len(EPOCH_COLUMNS)
     return {name: list(column) for name, column in zip(EPOCH_COLUMNS, values, strict=True)}
 
 
-def attempts(db: Database, job_id: str) -> list[dict[str, Any]]:
+def attempts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[dict[str, Any]]:
     """Who tried the job, in order, and how each attempt ended (outcome null: it is running).
 
     Raises:
         JobNotFound: no such job.
     """
     with db.read() as connection:
-        _require(connection, job_id)
+        _require(connection, job_id, actor)
         statement = select(*Attempt.__table__.columns).where(Attempt.job_id == job_id).order_by(Attempt.attempt)
         return [_attempt_document(row) for row in connection.execute(statement)]
 
@@ -190,7 +191,7 @@ def _attempt_document(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def evaluation(db: Database, job_id: str, weights: str) -> dict[str, Any] | None:
+def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> dict[str, Any] | None:
     """The evaluation of a job's `best` or `last` weights; None while there is none.
 
     Raises:
@@ -198,13 +199,13 @@ def evaluation(db: Database, job_id: str, weights: str) -> dict[str, Any] | None
     """
     columns = [column for column in Evaluation.__table__.columns if column.name != "job_id"]
     with db.read() as connection:
-        _require(connection, job_id)
+        _require(connection, job_id, actor)
         statement = select(*columns).where(Evaluation.job_id == job_id, Evaluation.weights == weights)
         row = connection.execute(statement).one_or_none()
         return None if row is None else row._asdict()
 
 
-def log(db: Database, job_id: str, after: int = 0, limit: int = 500) -> list[dict[str, Any]]:
+def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: Actor = NOBODY) -> list[dict[str, Any]]:
     """Lines of a job's log after line `after`, oldest first.
 
     Raises:
@@ -212,13 +213,13 @@ def log(db: Database, job_id: str, after: int = 0, limit: int = 500) -> list[dic
     """
     columns = (JobLog.line, JobLog.attempt, JobLog.level, JobLog.message, JobLog.created_at)
     with db.read() as connection:
-        _require(connection, job_id)
+        _require(connection, job_id, actor)
         where = (JobLog.job_id == job_id, JobLog.line > after)
         rows = connection.execute(select(*columns).where(*where).order_by(JobLog.line).limit(limit))
         return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
 
 
-def artifacts(db: Database, job_id: str) -> list[dict[str, Any]]:
+def artifacts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[dict[str, Any]]:
     """A job's kept files: name, storage path, sha256, bytes.
 
     Raises:
@@ -226,7 +227,7 @@ def artifacts(db: Database, job_id: str) -> list[dict[str, Any]]:
     """
     columns = (Artifact.name, Artifact.path, Artifact.sha256, Artifact.bytes, Artifact.created_at)
     with db.read() as connection:
-        _require(connection, job_id)
+        _require(connection, job_id, actor)
         rows = connection.execute(select(*columns).where(Artifact.job_id == job_id).order_by(Artifact.name))
         return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
 
