@@ -1,28 +1,28 @@
 """Every error that Flightline raises on purpose, in one tree.
 
-FlightlineError                 code, http_status, retryable
-├ BadRequest                400
-├ InvalidSpec               422
-├ InvalidQuery              422
-├ InvalidHeader             422
-├ NotFound                  404
+FlightlineError                 code, retryable
+├ BadRequest
+├ InvalidSpec
+├ InvalidQuery
+├ InvalidHeader
+├ NotFound
 │ └ JobNotFound
-├ AmbiguousJobId            409
-├ IllegalTransition         409
-├ IdempotencyKeyInUse       409
-├ IdempotencyKeyReused      422
-├ PayloadTooLarge           413
-├ UnsupportedMediaType      415
-├ ServiceUnavailable        503
+├ AmbiguousJobId
+├ IllegalTransition
+├ IdempotencyKeyInUse
+├ IdempotencyKeyReused
+├ PayloadTooLarge
+├ UnsupportedMediaType
+├ ServiceUnavailable
 │ ├ QueueUnavailable
 │ ├ DatabaseUnavailable
 │ │ └ DatabaseUnusable            somebody has to do something about it
 │ └ StorageUnavailable            waited for; nothing is lost by it
-├ ConfigurationError        500   a setting that cannot work
-├ StorageError              500   an artifact that needs somebody to act: storage full or forbidden, file missing
-└ WorkerError               500   see worker/errors.py
+├ ConfigurationError              a setting that cannot work
+├ StorageError                    an artifact that needs somebody to act: storage full or forbidden, file missing
+└ WorkerError                     see worker/errors.py
 
-The HTTP statuses are what the API answers; a worker only reads `code` and `retryable`.
+With which HTTP status the API answers each stands in `api.http.errors`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,6 @@ class FlightlineError(Exception):
     """The root: `code` is stable and machine-readable, the message is for people."""
 
     code: ClassVar[str] = "internal_error"
-    http_status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
     def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
@@ -62,35 +61,30 @@ class BadRequest(FlightlineError):
     """The request itself cannot be read."""
 
     code = "bad_request"
-    http_status = 400
 
 
 class InvalidSpec(FlightlineError):
     """A submitted job that could not be trained; `errors` point at each reason."""
 
     code = "invalid_spec"
-    http_status = 422
 
 
 class InvalidQuery(FlightlineError):
     """A query parameter or a cursor that means nothing here."""
 
     code = "invalid_query"
-    http_status = 422
 
 
 class InvalidHeader(FlightlineError):
     """A request header that means nothing here."""
 
     code = "invalid_header"
-    http_status = 422
 
 
 class NotFound(FlightlineError):
     """There is no such thing."""
 
     code = "not_found"
-    http_status = 404
 
 
 class JobNotFound(NotFound):
@@ -111,7 +105,6 @@ class AmbiguousJobId(FlightlineError):
     """
 
     code = "ambiguous_id"
-    http_status = 409
 
     def __init__(self, ending: str, jobs: Sequence[str], *, more: bool) -> None:
         many = f"More than {len(jobs)}" if more else str(len(jobs))
@@ -123,14 +116,12 @@ class IllegalTransition(FlightlineError):
     """The job's status does not allow what was asked."""
 
     code = "illegal_transition"
-    http_status = 409
 
 
 class IdempotencyKeyInUse(FlightlineError):
     """The first submission with this key is still in progress; the same request succeeds in a moment."""
 
     code = "idempotency_key_in_use"
-    http_status = 409
     retryable = True
 
 
@@ -138,27 +129,24 @@ class IdempotencyKeyReused(FlightlineError):
     """The key was sent before, with a request for something else."""
 
     code = "idempotency_key_reused"
-    http_status = 422
 
 
 class PayloadTooLarge(FlightlineError):
     """The body is larger than `FLIGHTLINE_MAX_BODY_BYTES`."""
 
     code = "payload_too_large"
-    http_status = 413
 
 
 class UnsupportedMediaType(FlightlineError):
     """The body is not declared as JSON, or is compressed."""
 
     code = "unsupported_media_type"
-    http_status = 415
 
 
 class ServiceUnavailable(FlightlineError):
     """A part that the request needs does not answer; the same request may succeed later."""
 
-    http_status = 503
+    code = "service_unavailable"
     retryable = True
 
 

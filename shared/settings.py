@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -69,14 +70,14 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
-    max_parameters: int = Field(200_000_000, ge=1, description="Most parameters of a network.")
-    max_layers: int = Field(200, ge=1, description="Most layers of a network.")
-    max_epochs: int = Field(10_000, ge=1, description="Most epochs of a job.")
-    max_batch_size: int = Field(10_000, ge=1, description="Largest batch.")
-    max_activations: int = Field(2_000_000_000, ge=1, description="Most values that one batch may produce.")
-    max_flops_per_epoch: int = Field(5 * 10**15, ge=1, le=2**53, description="Most work of one epoch.")
-    max_name_length: int = Field(100, ge=1, le=1000, description="Longest name or tag.")
-    max_tags: int = Field(20, ge=0, le=1000, description="Most tags of a job.")
+    max_parameters: int = Field(Caps.max_parameters, ge=1, description="Most parameters of a network.")
+    max_layers: int = Field(Caps.max_layers, ge=1, description="Most layers of a network.")
+    max_epochs: int = Field(Caps.max_epochs, ge=1, description="Most epochs of a job.")
+    max_batch_size: int = Field(Caps.max_batch_size, ge=1, description="Largest batch.")
+    max_activations: int = Field(Caps.max_activations, ge=1, description="Most values that one batch may produce.")
+    max_flops_per_epoch: int = Field(Caps.max_flops_per_epoch, ge=1, le=2**53, description="Most work of one epoch.")
+    max_name_length: int = Field(Caps.max_name_length, ge=1, le=1000, description="Longest name or tag.")
+    max_tags: int = Field(Caps.max_tags, ge=0, le=1000, description="Most tags of a job.")
 
     if not TYPE_CHECKING:  # type checkers know the fields
 
@@ -136,16 +137,7 @@ class Settings(BaseSettings):
     @property
     def caps(self) -> Caps:
         """The limits of one submission, as the spec's check takes them."""
-        return Caps(
-            max_parameters=self.max_parameters,
-            max_layers=self.max_layers,
-            max_epochs=self.max_epochs,
-            max_batch_size=self.max_batch_size,
-            max_activations=self.max_activations,
-            max_flops_per_epoch=self.max_flops_per_epoch,
-            max_name_length=self.max_name_length,
-            max_tags=self.max_tags,
-        )
+        return Caps(**{cap.name: getattr(self, cap.name) for cap in fields(Caps)})
 
 
 def _fault(fault: Any) -> str:

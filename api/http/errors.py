@@ -1,7 +1,8 @@
 """Every error as RFC 9457 problem+json, written once. `code` is stable; `detail` is for people.
 
-Our own errors carry code and status (`shared/errors.py`). HTTP's own get theirs from the table below. Anything else is
-a fault of this program: it is logged with its traceback under an id that the client gets too, and tells it no more.
+Our own errors carry a code (`shared/errors.py`), HTTP's own a status: each gets the other from the tables below. Any
+other exception is a fault of this program: it is logged with its traceback under an id that the client gets too, and
+tells it no more.
 """
 
 from __future__ import annotations
@@ -21,6 +22,34 @@ from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUn
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
+STATUSES: Mapping[str, int] = {
+    "bad_request": 400,
+    "forbidden": 403,
+    "not_found": 404,
+    "job_not_found": 404,
+    "ambiguous_id": 409,
+    "illegal_transition": 409,
+    "idempotency_key_in_use": 409,
+    "payload_too_large": 413,
+    "unsupported_media_type": 415,
+    "range_not_satisfiable": 416,
+    "misdirected_request": 421,
+    "invalid_spec": 422,
+    "malformed_json": 422,
+    "invalid_query": 422,
+    "invalid_header": 422,
+    "idempotency_key_reused": 422,
+    "internal_error": 500,
+    "configuration_error": 500,
+    "storage_error": 500,
+    "service_unavailable": 503,
+    "queue_unavailable": 503,
+    "database_unavailable": 503,
+    "storage_unavailable": 503,
+    "not_ready": 503,
+    "too_many_streams": 503,
+}
+"""The HTTP status of each error's code."""
 HTTP_CODES: Mapping[int, str] = {
     400: "bad_request",
     403: "forbidden",
@@ -34,18 +63,21 @@ HTTP_CODES: Mapping[int, str] = {
 log = logging.getLogger(__name__)
 
 
+def status_of(error: FlightlineError | type[FlightlineError]) -> int:
+    """The HTTP status with which an error is answered."""
+    return STATUSES.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 class Forbidden(FlightlineError):
     """The request came from a page of another site."""
 
     code = "forbidden"
-    http_status = 403
 
 
 class MisdirectedRequest(FlightlineError):
     """The request names a host that this service does not go by."""
 
     code = "misdirected_request"
-    http_status = 421
 
 
 class ProblemError(BaseModel):
@@ -109,18 +141,19 @@ def register(app: Flask) -> None:
 
 
 def _ours(error: FlightlineError) -> Response:
+    status = status_of(error)
     if isinstance(error, ServiceUnavailable):
         log.warning("service_unavailable", extra={"code": error.code, "detail": error.detail, "path": request.path})
         headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
         lasting = {} if error.retryable else {"retryable": False}
-        return problem(error.http_status, error.code, error.detail, errors=error.errors, headers=headers, **lasting)
-    if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return problem(status, error.code, error.detail, errors=error.errors, headers=headers, **lasting)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
-    return problem(error.http_status, error.code, error.detail, errors=error.errors)
+    return problem(status, error.code, error.detail, errors=error.errors)
 
 
 def _ambiguous(error: AmbiguousJobId) -> Response:
-    return problem(error.http_status, error.code, error.detail, jobs=error.jobs)
+    return problem(status_of(error), error.code, error.detail, jobs=error.jobs)
 
 
 def _http(error: HTTPException) -> Response:

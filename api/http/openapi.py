@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel
-
 from api.http.components import answer_schemas, merged, query_parameters, reference_to
-from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem
+from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem, status_of
 from api.http.operations import Described, Operation
 from api.http.parsing import JOB_ID
 from api.http.security import SAFE_METHODS
@@ -113,7 +111,7 @@ def _responses(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
         yield _response(status, HTTPStatus(status).phrase, _content(answer))
     by_status = defaultdict(list)
     for error in errors_of(operation):
-        by_status[error.http_status].append(error)
+        by_status[status_of(error)].append(error)
     for status, errors in by_status.items():
         text = " ".join(f"`{one.code}`: {(one.__doc__ or '').partition(chr(10))[0]}" for one in errors)
         yield _response(status, text, {MEDIA_TYPE: {"schema": reference_to(Problem.__name__)}})
@@ -138,8 +136,7 @@ def _content(answer: Described) -> dict[str, Any]:
 
 def _schemas(operations: list[Operation]) -> dict[str, Any]:
     contents = [one for operation in operations for one in (operation.body, *operation.answers.values())]
-    models: set[type[BaseModel]] = {Problem, *(one for one in contents if isinstance(one, type))}
-    parts = [answer_schemas(models)]
+    parts = [answer_schemas({Problem, *(one for one in contents if isinstance(one, type))})]
     parts += [query_parameters(operation.query)[1] for operation in operations]
     parts += [one.schemas() for one in contents if one is not None and not isinstance(one, type)]
     return merged(parts)

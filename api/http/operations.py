@@ -4,7 +4,7 @@ An endpoint is a plain function of the services, of who asks, and of what it ask
 
     routes = Routes("jobs")
 
-    @routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns})
+    @routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: wire.EpochColumns})
     def read_epochs(services: Services, actor: Actor, query: EpochsQuery, job_id: str) -> Reply:
         '''A job's epochs as columns.'''
         return Reply(queries.epochs(services.db, job_id, query.after, actor=actor))
@@ -28,27 +28,28 @@ from api.http.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
 from shared.errors import FlightlineError, InvalidHeader
 from shared.jobs.short_ids import whole_id
+from shared.wire import Answer
 
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What an endpoint answers: anything orjson writes, and a status where the operation has several.
+    """What an endpoint answers: a class of `shared.wire`, and a status where the operation has several.
 
     Attributes:
-        body: the JSON document; None for an answer without a body.
+        body: the answer; None for one without a body.
         status: HTTP status; None means the operation's first.
         headers: further headers, such as ``Location``.
     """
 
-    body: object
+    body: Answer | None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Content(Protocol):
-    """A body or an answer that is described by something else than a pydantic class."""
+    """A body or an answer that is described by something else than a class of `shared.wire`."""
 
     media_type: str
 
@@ -61,7 +62,7 @@ class Content(Protocol):
         ...
 
 
-Described = type[BaseModel] | Content | None
+Described = type[Answer] | Content | None
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Operation:
 
     def _serialise(self, reply: Reply) -> Response:
         status = reply.status or next(iter(self.answers))
-        body = b"" if reply.body is None else orjson.dumps(reply.body)
+        body = b"" if reply.body is None else orjson.dumps(reply.body, default=vars)  # an answer's fields
         response = Response(body, status, reply.headers, mimetype="application/json")
         if reply.body is None:
             del response.headers["Content-Type"]

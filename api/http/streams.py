@@ -15,7 +15,7 @@ import orjson
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable, JobNotFound, ServiceUnavailable
 from shared.jobs import events
-from shared.jobs.events import Event
+from shared.wire import Event
 
 POLL_SECONDS = 0.05
 """How late an event may be."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from api.http.operations import Reply, Routes
-from api.http.responses import Cost, DatasetPage, PresetPage
 from api.services import Services
+from shared import wire
 from shared.errors import DatabaseUnavailable
 from shared.jobs import queries
 from shared.jobs.actor import Actor
@@ -16,34 +15,34 @@ from shared.jobspec import BUILT_IN, PRESETS, Caps, parse_spec
 routes = Routes("catalog")
 
 
-@routes.route("GET", "/v1/presets", answers={200: PresetPage})
+@routes.route("GET", "/v1/presets", answers={200: wire.PresetPage})
 def list_presets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
     """List the presets: named partial specs, with what each costs."""
-    return Reply({"items": _presets(), "next_cursor": None})
+    return Reply(wire.PresetPage(items=_presets(), next_cursor=None))
 
 
-@routes.route("GET", "/v1/datasets", answers={200: DatasetPage}, raises=(DatabaseUnavailable,))
+@routes.route("GET", "/v1/datasets", answers={200: wire.DatasetPage}, raises=(DatabaseUnavailable,))
 def list_datasets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """List the data sets that a job may name, and what the live workers hold of each."""
     items = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)
-    return Reply({"items": items, "next_cursor": None})
+    return Reply(wire.DatasetPage(items=items, next_cursor=None))
 
 
 @cache
-def _presets() -> list[dict[str, Any]]:
+def _presets() -> list[wire.PresetInfo]:
     """The presets with their costs, worked out on the first request: they never change while a process runs."""
     return [
-        {
-            "name": preset.name,
-            "title": preset.title,
-            "note": preset.note,
-            "spec": dict(preset.document),
-            "cost": _totals(preset.name),
-        }
+        wire.PresetInfo(
+            name=preset.name,
+            title=preset.title,
+            note=preset.note,
+            spec=dict(preset.document),
+            cost=_totals(preset.name),
+        )
         for preset in PRESETS.values()
     ]
 
 
-def _totals(name: str) -> dict[str, Any]:
+def _totals(name: str) -> wire.Cost:
     cost = parse_spec({"preset": name}, Caps(), BUILT_IN).cost
-    return {field: getattr(cost, field) for field in Cost.model_fields}
+    return wire.Cost(**{field: getattr(cost, field) for field in wire.names(wire.Cost)})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from api.http.operations import Reply, Routes
-from api.http.responses import Health, Readiness
 from api.services import Services
+from shared import wire
 from shared.errors import FlightlineError, ServiceUnavailable
 from shared.jobs.actor import Actor
 
@@ -19,19 +19,19 @@ class NotReady(ServiceUnavailable):
     code = "not_ready"
 
 
-@routes.route("GET", "/healthz", answers={200: Health})
+@routes.route("GET", "/healthz", answers={200: wire.Health})
 def read_health(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
     """Answer as long as this process is up."""
-    return Reply({"status": "ok"})
+    return Reply(wire.Health(status="ok"))
 
 
-@routes.route("GET", "/readyz", answers={200: Readiness}, raises=(NotReady,))
+@routes.route("GET", "/readyz", answers={200: wire.Readiness}, raises=(NotReady,))
 def read_readiness(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
     failures = [text for check in (services.db.ping, services.broker.ping) if (text := _failure(check))]
     if failures:
         raise NotReady(" ".join(failures))
-    return Reply({"status": "ready"})
+    return Reply(wire.Readiness(status="ready"))
 
 
 def _failure(check: Callable[[], object]) -> str | None:

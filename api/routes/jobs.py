@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any
 
 from api.http.bodies import ChangeBody, SubmissionBody
 from api.http.operations import Reply, Routes
 from api.http.pagination import decode_cursor, encode_cursor
 from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
-from api.http.responses import DryRun, Job, JobPage, SubmittedJob
 from api.services import Services
+from shared import wire
 from shared.delivery import publisher
 from shared.errors import (
     DatabaseUnavailable,
@@ -38,7 +37,7 @@ log = logging.getLogger(__name__)
     "/v1/jobs",
     query=SubmitQuery,
     body=SubmissionBody(),
-    answers={201: SubmittedJob, 200: DryRun},
+    answers={201: wire.SubmittedJob, 200: wire.DryRun},
     raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
 )
@@ -62,11 +61,10 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
         once = SubmissionKey.of_submission(key, submission, actor)
         job_id, new = actions.submit_once(services.db, submission, once, warnings=warnings, actor=actor)
     job = _published(services, actor, job_id) if new else _read(services, actor, job_id)
-    job["cost"] = asdict(submission.cost)
-    return _created(job)
+    return _created(wire.SubmittedJob(**{**vars(job), "cost": _cost(submission)}))
 
 
-@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: JobPage})
+@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.JobPage})
 def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
@@ -74,10 +72,10 @@ def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
     page = listing.jobs(
         services.db, query.filter(), query.sort, key, query.limit, silent_seconds=silent_seconds, actor=actor
     )
-    return Reply({"items": page.items, "next_cursor": encode_cursor(query.sort, page.next_key)})
+    return Reply(wire.JobPage(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>", answers={200: Job}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job}, raises=(JobNotFound,))
 def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
     return Reply(_read(services, actor, job_id))
@@ -87,7 +85,7 @@ def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     "PATCH",
     "/v1/jobs/<job_id>",
     body=ChangeBody(),
-    answers={200: Job},
+    answers={200: wire.Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec),
 )
 def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
@@ -111,7 +109,9 @@ def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
     return Reply(None)
 
 
-@routes.route("POST", "/v1/jobs/<job_id>/cancel", answers={200: Job, 202: Job}, raises=(JobNotFound, IllegalTransition))
+@routes.route(
+    "POST", "/v1/jobs/<job_id>/cancel", answers={200: wire.Job, 202: wire.Job}, raises=(JobNotFound, IllegalTransition)
+)
 def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Cancel a job.
 
@@ -125,7 +125,7 @@ def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
 @routes.route(
     "POST",
     "/v1/jobs/<job_id>/retry",
-    answers={201: Job},
+    answers={201: wire.Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
 )
@@ -157,7 +157,7 @@ def _judged(services: Services, actor: Actor, body: bytes, key: str | None) -> S
         raise
 
 
-def _read(services: Services, actor: Actor, job_id: str) -> dict[str, Any]:
+def _read(services: Services, actor: Actor, job_id: str) -> wire.Job:
     return queries.job(services.db, job_id, silent_seconds=services.settings.lease_seconds, actor=actor)
 
 
@@ -169,26 +169,31 @@ def _catalog(services: Services) -> Catalog:
         return BUILT_IN
 
 
-def _published(services: Services, actor: Actor, job_id: str) -> dict[str, Any]:
+def _published(services: Services, actor: Actor, job_id: str) -> wire.Job:
     """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
     publisher.publish(services.db, services.broker, job_id)
     return _read(services, actor, job_id)
 
 
-def _created(job: dict[str, Any]) -> Reply:
-    return Reply(job, 201, {"Location": f"/v1/jobs/{job['id']}"})
+def _created(job: wire.Job) -> Reply:
+    return Reply(job, 201, {"Location": f"/v1/jobs/{job.id}"})
 
 
-def _dry_run(submission: Submission, warnings: list[str]) -> dict[str, Any]:
-    return {
-        "preset": submission.preset,
-        "queue": submission.queue,
-        "spec": submission.document,
-        "spec_hash": submission.spec_hash,
-        "config_hash": submission.config_hash,
-        "cost": asdict(submission.cost),
-        "warnings": warnings,
-    }
+def _dry_run(submission: Submission, warnings: list[str]) -> wire.DryRun:
+    return wire.DryRun(
+        preset=submission.preset,
+        queue=submission.spec.queue,
+        spec=submission.document,
+        spec_hash=submission.spec_hash,
+        config_hash=submission.config_hash,
+        cost=_cost(submission),
+        warnings=warnings,
+    )
+
+
+def _cost(submission: Submission) -> wire.DetailedCost:
+    totals = asdict(submission.cost)
+    return wire.DetailedCost(**totals | {"layers": [wire.LayerCost(**layer) for layer in totals["layers"]]})
 
 
 def _delete_artifacts(services: Services, job_id: str) -> None:

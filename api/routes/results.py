@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from mimetypes import guess_type
-from typing import Any
 
 from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
@@ -13,8 +12,8 @@ from werkzeug.wsgi import wrap_file
 from api.http.bodies import FileContent
 from api.http.operations import Reply, Routes
 from api.http.parameters import EpochsQuery, EvaluationQuery, LogQuery
-from api.http.responses import ArtifactPage, AttemptPage, EpochColumns, Evaluation, LogPage
 from api.services import Services
+from shared import wire
 from shared.errors import DatabaseUnavailable, FlightlineError, JobNotFound, NotFound, StorageError, StorageUnavailable
 from shared.jobs import queries
 from shared.jobs.actor import Actor
@@ -27,26 +26,27 @@ class RangeNotSatisfiable(FlightlineError):
     """The range that was asked for lies outside the file."""
 
     code = "range_not_satisfiable"
-    http_status = 416
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: EpochColumns}, raises=(JobNotFound,))
+@routes.route(
+    "GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: wire.EpochColumns}, raises=(JobNotFound,)
+)
 def read_epochs(services: Services, actor: Actor, query: EpochsQuery, job_id: str) -> Reply:
     """Read a job's epochs as columns of equal length."""
     return Reply(queries.epochs(services.db, job_id, after=query.after, actor=actor))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/attempts", answers={200: AttemptPage}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/attempts", answers={200: wire.AttemptPage}, raises=(JobNotFound,))
 def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
     """List who tried a job, on what, and how it ended."""
-    return _all(queries.attempts(services.db, job_id, actor=actor))
+    return Reply(wire.AttemptPage(items=queries.attempts(services.db, job_id, actor=actor), next_cursor=None))
 
 
 @routes.route(
     "GET",
     "/v1/jobs/<job_id>/evaluation",
     query=EvaluationQuery,
-    answers={200: Evaluation},
+    answers={200: wire.Evaluation},
     raises=(JobNotFound, NotFound),
 )
 def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, job_id: str) -> Reply:
@@ -57,7 +57,7 @@ def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, jo
     return Reply(evaluation)
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/log", query=LogQuery, answers={200: LogPage}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/log", query=LogQuery, answers={200: wire.LogPage}, raises=(JobNotFound,))
 def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> Reply:
     """Read a job's log lines, oldest first.
 
@@ -66,13 +66,13 @@ def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> 
     """
     lines = queries.log(services.db, job_id, after=query.last_read, limit=query.limit + 1, actor=actor)
     page = lines[: query.limit]
-    return Reply({"items": page, "next_cursor": str(page[-1]["line"]) if len(lines) > len(page) else None})
+    return Reply(wire.LogPage(items=page, next_cursor=str(page[-1].line) if len(lines) > len(page) else None))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/artifacts", answers={200: ArtifactPage}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/artifacts", answers={200: wire.ArtifactPage}, raises=(JobNotFound,))
 def list_artifacts(services: Services, actor: Actor, job_id: str) -> Reply:
     """List the files that a job left: weights, logits, and what describes them."""
-    return _all(queries.artifacts(services.db, job_id, actor=actor))
+    return Reply(wire.ArtifactPage(items=queries.artifacts(services.db, job_id, actor=actor), next_cursor=None))
 
 
 @routes.route(
@@ -84,27 +84,23 @@ def list_artifacts(services: Services, actor: Actor, job_id: str) -> Reply:
 def download_artifact(services: Services, actor: Actor, job_id: str, name: str) -> Response:
     """Download one of a job's files by its name. Its sha256 is the ETag; a range may be asked for."""
     for artifact in queries.artifacts(services.db, job_id, actor=actor):
-        if artifact["name"] == name:
+        if artifact.name == name:
             return _download(services, artifact)
     raise NotFound(f"Job {job_id} has no artifact {name!r}. GET /v1/jobs/{job_id}/artifacts lists those that it has.")
 
 
-def _all(items: list[dict[str, Any]]) -> Reply:
-    return Reply({"items": items, "next_cursor": None})
-
-
-def _download(services: Services, artifact: dict[str, Any]) -> Response:
-    name, size = artifact["name"], artifact["bytes"]
+def _download(services: Services, artifact: wire.Artifact) -> Response:
+    name, size = artifact.name, artifact.bytes
     try:
-        file = services.storage.open(artifact["path"])
+        file = services.storage.open(artifact.path)
     except StorageError as error:
-        log.exception("artifact_missing", extra={"path": artifact["path"]})
+        log.exception("artifact_missing", extra={"path": artifact.path})
         raise NotFound(f"The file of artifact {name!r} cannot be read: it was removed, or may not be read.") from error
     response = Response(wrap_file(request.environ, file, 1 << 16), direct_passthrough=True)
     response.mimetype = guess_type(name)[0] or "application/octet-stream"
     response.content_length = size
     response.headers.set("Content-Disposition", "attachment", filename=name.rpartition("/")[2])
-    response.set_etag(artifact["sha256"])
+    response.set_etag(artifact.sha256)
     response.call_on_close(file.close)
     try:
         response.make_conditional(request, accept_ranges=True, complete_length=size)

@@ -18,11 +18,10 @@ from flightline.errors import (
     FlightlineError,
     NotReachable,
     OutputFailed,
-    StackError,
     Unavailable,
     UsageError,
 )
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, InvalidSpec
 
 OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, OUTPUT_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
@@ -115,6 +114,4 @@ def exit_code(error: FlightlineError) -> int:
         return NOT_REACHABLE
     if isinstance(error, UsageError | ConfigurationError):
         return WRONG_USAGE
-    if isinstance(error, ApiError | ChecksumMismatch):
-        return REFUSED
-    return STACK_FAILED if isinstance(error, StackError) or error.http_status >= 500 else REFUSED
+    return REFUSED if isinstance(error, ApiError | ChecksumMismatch | InvalidSpec) else STACK_FAILED

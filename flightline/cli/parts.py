@@ -30,8 +30,8 @@ def epoch_rows(epochs: Epochs) -> list[list[object]]:
             percent(row.train_accuracy),
             loss(row.val_loss),
             percent(row.val_accuracy),
-            NOTHING if row.lr is None else f"{row.lr:.3g}",
-            NOTHING if row.seconds is None else f"{row.seconds:.2f}",
+            f"{row.lr:.3g}",
+            f"{row.seconds:.2f}",
         ]
         for row in epochs.rows()
     ]

@@ -1,20 +1,23 @@
 """What comes back from the service: read-only views of its JSON.
 
 Every key is an attribute, of objects within objects too, and `raw` is the JSON itself: a key that a newer service adds
-is there without a newer client. The annotations name the keys of this release.
+is there without a newer client. The keys of this release, their types and their meaning stand in `shared.wire`, whose
+answers the records inherit from; a record names those alone that it reads as records or `Fields` themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self, overload
+from inspect import get_annotations
+from typing import Any, ClassVar, Self, get_args, overload
 
 from flightline.client.fields import Fields, known, with_attributes
+from shared import wire
 
 FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 
 
-class View:
+class View(wire.Answer):
     """JSON whose keys are attributes, those of objects within it too; what is read once stays the same object.
 
     Attributes:
@@ -22,10 +25,17 @@ class View:
     """
 
     raw: dict[str, Any]
-    nested: ClassVar[Mapping[str, type[View]]] = {}
     _read: dict[str, Any]
+    _records: ClassVar[Mapping[str, type[View]]] = {}
+    """The keys that are read as records: those that a class annotates as ``X``, ``X | None`` or ``tuple[X, ...]``."""
 
     __slots__ = ("_read", "raw")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = get_annotations(cls, eval_str=True).items()
+        found = ((key, kind) for key, wanted in own for kind in (wanted, *get_args(wanted)) if _is_record(kind))
+        cls._records = {**cls._records, **dict(found)}
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         object.__setattr__(self, "raw", raw)
@@ -44,10 +54,11 @@ class View:
         return self._read[key]
 
     def _wrapped(self, key: str, value: object) -> object:
-        if isinstance(value, Mapping) and key in self.nested:
-            return self.nested[key](value)
-        if isinstance(value, list) and key in self.nested:
-            return tuple(self.nested[key](item) for item in value)
+        kind = self._records.get(key)
+        if isinstance(value, Mapping) and kind is not None:
+            return kind(value)
+        if isinstance(value, list) and kind is not None:
+            return tuple(kind(item) for item in value)
         return with_attributes(value)
 
     def __setattr__(self, key: str, value: object) -> None:
@@ -83,76 +94,34 @@ class Record(View, Mapping[str, Any]):
         return len(self.raw)
 
 
-class Cost(Record):
-    """What a job needs: `parameters`, `flops_per_epoch`, `weight_bytes`; a dry run adds `layers`."""
-
-    __slots__ = ()
-    parameters: int
-    flops_per_epoch: int
-    weight_bytes: int
+def _is_record(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, View)
 
 
-class Progress(Record):
+class Cost(Record, wire.DetailedCost):
+    """What a job needs: `parameters`, `flops_per_epoch`, `weight_bytes`; a check and a submission have `layers`."""
+
+
+class Progress(Record, wire.Progress):
     """How far a job is; `eta_seconds` is None until an epoch has been timed."""
 
-    __slots__ = ()
-    epoch: int
-    epochs: int
-    eta_seconds: float | None
 
-
-class Result(Record):
+class Result(Record, wire.Result):
     """The latest epoch's figures, and the best one's accuracy (a fraction of all validation images)."""
 
-    __slots__ = ()
-    train_loss: float | None
-    train_accuracy: float | None
-    val_loss: float | None
-    val_accuracy: float | None
-    best_val_accuracy: float | None
-    best_epoch: int | None
 
-
-class Failure(Record):
+class Failure(Record, wire.Failure):
     """Why a job failed: a stable `code`, and `detail` for people."""
 
-    __slots__ = ()
-    code: str
-    detail: str
 
-
-class Job(Record):
+class Job(Record, wire.Job):
     """One job: what was asked for and what became of it. Times are ISO 8601 in UTC."""
 
-    __slots__ = ()
-    nested: ClassVar = {"cost": Cost, "progress": Progress, "result": Result, "error": Failure}
-    id: str
-    kind: str
-    name: str | None
-    tags: list[str]
-    preset: str | None
-    status: str
-    cancel_requested: bool
-    priority: int
     spec: Fields
-    spec_hash: str
-    config_hash: str
     cost: Cost
-    warnings: list[str]
     progress: Progress
     result: Result | None
-    device: str | None
-    engine: str | None
-    worker: str | None
-    attempts: int
-    exact: bool
     error: Failure | None
-    retry_of: str | None
-    created_at: str
-    queued_at: str | None
-    not_before: str | None
-    started_at: str | None
-    finished_at: str | None
 
     @property
     def finished(self) -> bool:
@@ -165,34 +134,25 @@ class Job(Record):
         return self.status == "succeeded"
 
 
-class Check(Record):
+class Check(Record, wire.DryRun):
     """The answer to a dry run: the whole spec with its defaults, its hashes, its cost and the warnings."""
 
-    __slots__ = ()
-    nested: ClassVar = {"cost": Cost}
     spec: Fields
-    spec_hash: str
-    config_hash: str
     cost: Cost
-    warnings: list[str]
 
 
-class Epochs(View, Sequence["Epoch"]):
-    """The epochs of a job: a sequence of `Epoch`, and columns of equal length as attributes.
+class Epoch(Record, wire.Epoch):
+    """One epoch of a job: mean losses and accuracies over the split, `seconds`, `samples_per_second`.
+
+    `attempt` ran it; `seq` is its place among the job's events.
+    """
+
+
+class Epochs(View, Sequence[Epoch], wire.EpochColumns):
+    """The epochs of a job: a sequence of `Epoch`, and columns of equal length as attributes, or by their names.
 
     ``zip(epochs.epoch, epochs.train_loss)`` goes over two columns, ``pandas.DataFrame(epochs)`` has them all.
     """
-
-    __slots__ = ()
-    epoch: list[int]
-    train_loss: list[float | None]
-    train_accuracy: list[float | None]
-    last_batch_loss: list[float | None]
-    val_loss: list[float | None]
-    val_accuracy: list[float | None]
-    lr: list[float | None]
-    seconds: list[float | None]
-    samples_per_second: list[float | None]
 
     def rows(self) -> list[Epoch]:
         """One record an epoch."""
@@ -209,7 +169,11 @@ class Epochs(View, Sequence["Epoch"]):
     def __getitem__(self, index: int) -> Epoch: ...
     @overload
     def __getitem__(self, index: slice) -> list[Epoch]: ...
-    def __getitem__(self, index: int | slice) -> Epoch | list[Epoch]:
+    @overload
+    def __getitem__(self, index: str) -> list[Any]: ...
+    def __getitem__(self, index: int | slice | str) -> Epoch | list[Any]:
+        if isinstance(index, str):
+            return self._columns()[index]
         if isinstance(index, slice):
             return self.rows()[index]
         return Epoch({key: column[index] for key, column in self._columns().items()})
@@ -218,27 +182,7 @@ class Epochs(View, Sequence["Epoch"]):
         return len(self.raw["epoch"])
 
 
-class Epoch(Record):
-    """One epoch of a job: mean losses and accuracies over the split, `seconds`, `samples_per_second`.
-
-    `attempt` ran it; `seq` is its place among the job's events.
-    """
-
-    __slots__ = ()
-    epoch: int
-    train_loss: float | None
-    train_accuracy: float | None
-    last_batch_loss: float | None
-    val_loss: float | None
-    val_accuracy: float | None
-    lr: float | None
-    seconds: float | None
-    samples_per_second: float | None
-    attempt: int
-    seq: int
-
-
-class Event(Record):
+class Event(Record, wire.Event):
     """Something that happened to a job.
 
     `seq` is its place: later events have larger numbers, without gaps but for epochs that were run again. `kind` is
@@ -246,88 +190,39 @@ class Event(Record):
     that epoch and later ones is run again), ``cancel_requested`` or ``priority``; `data` is what that kind says.
     """
 
-    __slots__ = ()
-    seq: int
-    kind: str
     data: Fields
 
 
-class ClassFigures(Record):
+class ClassFigures(Record, wire.ClassFigures):
     """Precision, recall and F1 of one class, and how many validation images it has (`support`)."""
 
-    __slots__ = ()
-    precision: float
-    recall: float
-    f1: float
-    support: int
 
-
-class Evaluation(Record):
+class Evaluation(Record, wire.Evaluation):
     """How the best or last weights do on the validation images; `confusion_matrix[true][predicted]`."""
 
-    __slots__ = ()
-    nested: ClassVar = {"per_class": ClassFigures}
-    loss: float
-    accuracy: float
-    classes: list[str]
-    confusion_matrix: list[list[int]]
     per_class: tuple[ClassFigures, ...]
 
 
-class Attempt(Record):
+class Attempt(Record, wire.Attempt):
     """One worker's try at a job; `outcome` is None while it runs."""
 
-    __slots__ = ()
-    nested: ClassVar = {"error": Failure}
-    attempt: int
-    worker: str
-    device: str
-    outcome: str | None
     environment: Fields | None
-    resumed_from_epoch: int | None
     error: Failure | None
-    started_at: str
-    finished_at: str | None
 
 
-class LogLine(Record):
+class LogLine(Record, wire.LogLine):
     """One line of a job's log."""
 
-    __slots__ = ()
-    line: int
-    attempt: int
-    level: str
-    message: str
-    created_at: str
 
-
-class Artifact(Record):
+class Artifact(Record, wire.Artifact):
     """One kept output of a job; `name` is what `Client.download` takes."""
 
-    __slots__ = ()
-    name: str
-    path: str
-    sha256: str
-    bytes: int
-    created_at: str
 
-
-class Worker(Record):
+class Worker(Record, wire.Worker):
     """One process pinned to one device, with what it holds and does."""
 
-    __slots__ = ()
-    id: str
-    host: str
-    pid: int
-    device: str
-    device_kind: str
-    device_name: str | None
     versions: Fields
     datasets: list[Fields]
-    state: str
-    job_id: str | None
-    started_at: str
-    last_heartbeat_at: str
 
     @property
     def live(self) -> bool:
@@ -335,34 +230,20 @@ class Worker(Record):
         return self.state != "gone"
 
 
-class Queue(Record):
+class Queue(Record, wire.Queue):
     """One queue: jobs that wait, the oldest one's age, and messages in Redis (None while Redis is down)."""
 
-    __slots__ = ()
-    name: str
-    depth: int
-    oldest_age_seconds: float | None
-    messages: int | None
 
-
-class Preset(Record):
+class Preset(Record, wire.PresetInfo):
     """A named partial spec with what it costs."""
 
-    __slots__ = ()
-    nested: ClassVar = {"cost": Cost}
-    name: str
-    title: str
-    note: str
     spec: Fields
     cost: Cost
 
 
-class Dataset(Record):
+class Dataset(Record, wire.DatasetInfo):
     """A data set that a job can name; `held` is what the live workers hold of it, each with their ids in `workers`."""
 
-    __slots__ = ()
-    name: str
-    classes: list[str]
     held: list[Fields]
 
     @property

@@ -14,13 +14,12 @@ from flightline.client.records import Worker
 from flightline.client.transport import service_url
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import redis_server
+from flightline.stack.addresses import free_port
 from flightline.stack.home import clear_state, write_state
 from flightline.stack.home_lock import end_leftovers, home_lock
 from flightline.stack.log_tail import LogTail, last_lines
-from flightline.stack.addresses import free_port
 from flightline.stack.programs import Layout
-from flightline.stack.supervisor import StopRequests
-from flightline.stack.supervisor import LOOK_SECONDS, Supervisor
+from flightline.stack.supervisor import LOOK_SECONDS, StopRequests, Supervisor
 from shared.delivery.redis_socket import socket_path
 from shared.processes import born
 

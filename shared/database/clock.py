@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from sqlalchemy import DateTime, Dialect, String, cast, func, literal_column, or_
 from sqlalchemy.types import TypeDecorator
@@ -90,6 +90,10 @@ def _now_plus(dialect: str, seconds: float) -> ColumnElement[dt.datetime]:
     return cast(now + interval, _UTC)
 
 
+@overload
+def isoformat(value: dt.datetime) -> str: ...
+@overload
+def isoformat(value: None) -> None: ...
 def isoformat(value: dt.datetime | None) -> str | None:
     """RFC 3339 with milliseconds and ``Z``, as the API writes it."""
     if value is None:

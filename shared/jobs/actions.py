@@ -103,11 +103,11 @@ def _columns(submission: Submission) -> dict[str, Any]:
         "spec": submission.document,
         "spec_hash": submission.spec_hash,
         "config_hash": submission.config_hash,
-        "architecture_kind": submission.architecture_kind,
+        "architecture_kind": spec.architecture.kind,
         "parameters": cost.parameters,
         "flops_per_epoch": cost.flops_per_epoch,
         "weight_bytes": cost.weight_bytes,
-        "queue": submission.queue,
+        "queue": spec.queue,
         "priority": spec.priority,
         "max_attempts": spec.limits.max_attempts,
         "timeout_seconds": spec.limits.timeout_seconds,
@@ -205,6 +205,7 @@ def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalo
             f"Job {job_id} is of the kind {job.kind!r}, which only a later release can retry: send it to that one."
         )
         raise IllegalTransition(message)
+    # Through the same door again: caps, data and rules may have changed since, and the cost with them.
     submission = parse_spec(job.spec, caps, catalog)
     values = _columns(submission) | {
         "preset": job.preset,

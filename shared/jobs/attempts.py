@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, func, insert, select, update
 
+from shared import wire
 from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
 from shared.database.upsert import upsert
-from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, mine, table_of
+from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, lock, mine, table_of
 from shared.jobs.outcomes import Ending, due, end_attempt
 from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from shared.database.engine import Database
+    from shared.jobspec.document import SpecDocument
     from shared.timers import Moment
 
 logger = logging.getLogger(__name__)
@@ -36,13 +38,12 @@ _NEXT_CHILD_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Claimant:
-    """Who claims: a worker's id, its device such as ``cuda:0``, and the device's kind, ``cpu`` or ``cuda``."""
+    """Who claims: a worker's id, its device such as ``cuda:0``, that device's kind, the kinds of job that it runs."""
 
     worker: str
     device: str
     device_kind: str
     kinds: frozenset[JobKind] = KNOWN_KINDS
-    """The kinds of job that the worker can run."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,19 @@ class Claim:
     job_id: str
     attempt: int
     worker: str
-    spec: dict[str, Any]
+    spec: SpecDocument
     spec_hash: str
     running_seconds: float
-    """Running time of the earlier attempts, which `timeout_seconds` counts too."""
-    timeout_seconds: float
+    """Running time of the earlier attempts, which the spec's `timeout_seconds` counts too."""
     checkpoint: dict[str, Any] | None
     """As `record_checkpoint` wrote it last."""
     exact: bool
     kind: JobKind
+
+
+_CLAIMED = tuple(
+    table_of(Job).c[name] for name in ("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind")
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,7 @@ def _claim(
         Job.queue.in_(("any", claimant.device_kind)),
         Job.priority == (Job.priority if priority is None else priority),
         due(connection),
+        reading=_CLAIMED,
         status=JobStatus.RUNNING,
         attempt=Job.attempt + 1,
         worker=claimant.worker,
@@ -128,11 +134,10 @@ def _claim(
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
-        worker=job.worker,
+        worker=claimant.worker,
         spec=job.spec,
         spec_hash=job.spec_hash,
         running_seconds=job.running_seconds,
-        timeout_seconds=job.timeout_seconds,
         checkpoint=job.checkpoint,
         exact=job.exact,
         kind=JobKind(job.kind),
@@ -144,7 +149,8 @@ def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | N
 
     def work(connection: Connection) -> Heartbeat | None:
         expiry = clock.database_now_plus(connection, lease_seconds)
-        job = advance(connection, claim.job_id, *_ours(claim), events=0, lease_expires_at=expiry)
+        reading = (table_of(Job).c.cancel_requested,)
+        job = advance(connection, claim.job_id, *_ours(claim), events=0, reading=reading, lease_expires_at=expiry)
         return None if job is None else Heartbeat(cancel_requested=job.cancel_requested)
 
     return db.write(work)
@@ -170,7 +176,7 @@ def record_environment(
     def work(connection: Connection) -> bool:
         # Progress goes back to the epochs that stand, so that nobody sees a job wait at an epoch that is run again.
         epoch = Job.epoch if first_epoch is None else first_epoch - 1
-        values = {"engine": engine, "exact": exact, "epoch": epoch}
+        values: dict[str, Any] = {"engine": engine, "exact": exact, "epoch": epoch}
         events = int(first_epoch is not None)
         job = advance(connection, claim.job_id, *_ours(claim), events=events, **values)
         if job is None:
@@ -204,24 +210,29 @@ def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]],
 
 
 def _record_epochs(
-    connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], **also: object
+    connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], **also: Any
 ) -> bool:
-    if advance(connection, claim.job_id, *_ours(claim), events=0, **also) is None:
+    if not lock(connection, claim.job_id, *_ours(claim)):
         return False
     rows = _unwritten(connection, claim, rows)
-    if not rows:
+    values = also | (_summary(rows[-1], best) if rows else {})
+    if not values:
         return True
-    last = rows[-1]
-    summary = {name: last[name] for name in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")}
-    values = {"epoch_seconds": last["seconds"], **summary, **best}
     job = advance(connection, claim.job_id, *_ours(claim), events=len(rows), **values)
-    if job is None:  # never: the first write has locked the row
+    if job is None:
         return False
     first = job.event_seq - len(rows) + 1
     keys = {"job_id": claim.job_id, "attempt": claim.attempt}
     numbered = [{**row, **keys, "seq": first + offset} for offset, row in enumerate(rows)]
-    upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
+    if numbered:
+        upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
     return True
+
+
+def _summary(last: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's columns as of its last epoch: what its result says of that one, and of the best one."""
+    figures = {name: last[name] for name in wire.names(wire.Result) if name in last}
+    return {"epoch": last["epoch"], "epoch_seconds": last["seconds"], **figures, **best}
 
 
 def _unwritten(connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -247,7 +258,7 @@ def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool
     """Add lines to the job's log and drop all but the newest `keep`. False when no longer ours."""
 
     def work(connection: Connection) -> bool:
-        if advance(connection, claim.job_id, *_ours(claim), events=0) is None:
+        if not lock(connection, claim.job_id, *_ours(claim)):
             return False
         _log(connection, claim, lines, keep)
         return True

@@ -8,16 +8,18 @@ attempt's epochs overwrite earlier rows under new numbers, after a `resumed` eve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from shared import wire
 from shared.database.clock import isoformat
 from shared.database.tables import Epoch, Job, JobEvent
 from shared.errors import JobNotFound
 from shared.jobs.actor import NOBODY, Actor
-from shared.jobs.queries import EPOCH_COLUMNS
+from shared.jobs.queries import columns_of
 from shared.jobs.status import FINISHED
+from shared.wire import Event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,21 +27,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from shared.database.engine import Database
-
-
-@dataclass(frozen=True)
-class Event:
-    """One event of a job.
-
-    Attributes:
-        seq: its place; later ones have larger numbers.
-        kind: ``status``, ``resumed``, ``cancel_requested``, ``priority`` or ``epoch``.
-        data: what the kind says; an epoch's row for ``epoch``.
-    """
-
-    seq: int
-    kind: str
-    data: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -90,10 +77,10 @@ def _changes(connection: Connection, job_id: str, after: int, until: int) -> lis
     rows = connection.execute(
         select(*columns).where(JobEvent.job_id == job_id, JobEvent.seq > after, JobEvent.seq <= until)
     )
-    return [Event(row.seq, row.kind, row.data | {"at": isoformat(row.created_at)}) for row in rows]
+    return [Event(seq=row.seq, kind=row.kind, data=row.data | {"at": isoformat(row.created_at)}) for row in rows]
 
 
 def _epochs(connection: Connection, job_id: str, after: int, until: int) -> list[Event]:
-    columns = [getattr(Epoch, name) for name in EPOCH_COLUMNS]
+    columns = columns_of(wire.Epoch, Epoch)
     rows = connection.execute(select(*columns).where(Epoch.job_id == job_id, Epoch.seq > after, Epoch.seq <= until))
-    return [Event(row.seq, "epoch", row._asdict()) for row in rows]
+    return [Event(seq=row.seq, kind="epoch", data=row._asdict()) for row in rows]

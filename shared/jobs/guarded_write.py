@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Row, insert, update
+from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from shared.database import clock
 from shared.database.tables import Attempt, Job, JobEvent
@@ -25,20 +25,32 @@ def table_of(kind: type[Any]) -> Any:
     return kind.__table__
 
 
-_ADVANCE = update(table_of(Job)).returning(*table_of(Job).columns)
+_JOBS = table_of(Job)
+_ADVANCE = update(_JOBS).returning(_JOBS.c.id, _JOBS.c.attempt, _JOBS.c.event_seq)
 
 
 def advance(
-    connection: Connection, job_id: str, *guards: ColumnElement[bool], events: int = 1, **values: object
+    connection: Connection,
+    job_id: str,
+    *guards: ColumnElement[bool],
+    events: int = 1,
+    reading: Sequence[ColumnElement[Any]] = (),
+    **values: object,
 ) -> Row[Any] | None:
     """Take `events` sequence numbers of the job and set `values`, if every guard holds.
 
     Returns:
-        The job's row after the write, whose `event_seq` is the last number taken; None when a guard did not hold: then
-        write nothing.
+        The job's `id`, `attempt` and `event_seq` (the last number taken) after the write, and what else is to be read;
+        None when a guard did not hold: then write nothing.
     """
-    statement = _ADVANCE.where(Job.id == job_id, *guards).values(event_seq=Job.event_seq + events, **values)
-    return connection.execute(statement).one_or_none()
+    statement = _ADVANCE.where(Job.id == job_id, *guards).returning(*reading)
+    return connection.execute(statement.values(event_seq=Job.event_seq + events, **values)).one_or_none()
+
+
+def lock(connection: Connection, job_id: str, *guards: ColumnElement[bool]) -> bool:
+    """Whether every guard holds; then it goes on to hold until the transaction ends."""
+    held = select(_JOBS.c.id).where(Job.id == job_id, *guards)
+    return connection.execute(held.with_for_update(key_share=True)).one_or_none() is not None
 
 
 def mine(attempt: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

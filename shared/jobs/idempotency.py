@@ -5,11 +5,9 @@ The key is written in the job's own transaction, so it stands exactly when the j
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-import rfc8785
 from sqlalchemy import delete, func, insert, literal, select, text
 from sqlalchemy.exc import OperationalError
 
@@ -17,6 +15,7 @@ from shared.database import clock
 from shared.database.tables import IdempotencyKey
 from shared.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 from shared.jobs.actor import NOBODY, Actor
+from shared.jobspec.identity import asked_for, sha256_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -47,17 +46,12 @@ class SubmissionKey:
     @classmethod
     def of_submission(cls, key: str, submission: Submission, actor: Actor = NOBODY) -> Self:
         """The key of a job that is described. Defaults are left out, so one that is added later changes nothing."""
-        spec = submission.spec.model_dump(mode="json", exclude_defaults=True)
-        return cls(key, _sha256({"preset": submission.preset, "spec": spec}), actor.owner or "")
+        return cls(key, sha256_of({"preset": submission.preset, "spec": asked_for(submission.spec)}), actor.owner or "")
 
     @classmethod
     def of_retry(cls, key: str, job_id: str, actor: Actor = NOBODY) -> Self:
         """The key of a job that is another one's repetition."""
-        return cls(key, _sha256({"retry_of": job_id}), actor.owner or "")
-
-
-def _sha256(content: dict[str, Any]) -> str:
-    return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+        return cls(key, sha256_of({"retry_of": job_id}), actor.owner or "")
 
 
 def stands(db: Database, key: SubmissionKey) -> bool:

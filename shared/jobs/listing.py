@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, exists, select, tuple_
 
+from shared import wire
 from shared.database.tables import Job, JobTag
 from shared.errors import InvalidQuery
 from shared.jobs.actor import NOBODY, Actor
-from shared.jobs.queries import JOB_COLUMNS, job_document, refresh_warnings, tags_of
+from shared.jobs.queries import JOB_COLUMNS, job_answers, tags_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Select
@@ -45,7 +46,7 @@ class JobFilter:
 class Page:
     """A page of jobs, and the key that the next one starts after; None on the last page."""
 
-    items: list[dict[str, Any]]
+    items: list[wire.Job]
     next_key: Key | None
 
 
@@ -77,8 +78,7 @@ def jobs(
     with db.read() as connection:
         rows = _rows(connection, _filtered(wanted, actor), column, descending, after, limit + 1)
         tags = tags_of(connection, [row.id for row in rows[:limit]])
-    items = [job_document(row, tags.get(row.id, [])) for row in rows[:limit]]
-    refresh_warnings(db, rows[:limit], items, silent_seconds=silent_seconds)
+    items = job_answers(db, rows[:limit], tags, silent_seconds=silent_seconds)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(items, None if last is None else (getattr(last, column.key), last.id))
 

@@ -79,6 +79,13 @@ def due(connection: Connection) -> ColumnElement[bool]:
     return or_(Job.not_before.is_(None), Job.not_before <= now, Job.queued_at > now)
 
 
+_JOBS = table_of(Job).c
+_READ = (
+    *(_JOBS.failures, _JOBS.max_attempts, _JOBS.cancel_requested, _JOBS.running_seconds, _JOBS.queue),
+    *(_JOBS.device_kind, _JOBS.checkpoint.is_not(None).label("has_checkpoint")),
+)
+
+
 def end_attempt(
     connection: Connection,
     job_id: str,
@@ -102,7 +109,8 @@ def end_attempt(
     """
     counts = int(ending.outcome in (Outcome.LOST, Outcome.FAILED) and ending.retryable)
     failures = Job.failures + counts
-    job = advance(connection, job_id, *mine(attempt), *guards, failures=failures, lease_expires_at=None)
+    values: dict[str, Any] = {"failures": failures, "lease_expires_at": None}
+    job = advance(connection, job_id, *mine(attempt), *guards, reading=_READ, **values)
     if job is None:
         return None
     status = next_status(
@@ -129,7 +137,7 @@ def end_attempt(
 
 def _queued_again(connection: Connection, job: Row[Any], delay_seconds: float) -> dict[str, Any]:
     # A checkpoint binds the job to the kind of device it was made on: another kind would give other numbers.
-    queue = job.device_kind if job.checkpoint else job.queue
+    queue = job.device_kind if job.has_checkpoint else job.queue
     later = select(clock.database_now_plus(connection, delay_seconds))
     values = {"queue": queue, "worker": None, "queued_at": clock.database_now(connection), "published_at": None}
     return values | {"not_before": connection.scalar(later) if delay_seconds else None}

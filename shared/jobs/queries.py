@@ -1,12 +1,13 @@
-"""Every read that the API serves, as plain dicts that orjson can write: Core rows, never loaded objects."""
+"""Every read that the API serves, as the answers that go out (`shared.wire`): Core rows, never loaded objects."""
 
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import case, func, not_, select
 
+from shared import wire
 from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
@@ -18,7 +19,7 @@ from shared.jobspec import Catalog
 from shared.jobspec.catalog import is_usable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -26,17 +27,14 @@ if TYPE_CHECKING:
     from shared.delivery.broker import Broker
     from shared.jobspec import Submission
 
-EPOCH_COLUMNS = (
-    *("epoch", "train_loss", "train_accuracy", "last_batch_loss", "val_loss", "val_accuracy", "lr", "seconds"),
-    *("samples_per_second", "attempt", "seq"),
-)
+A = TypeVar("A", bound=wire.Answer)
 
 # Large columns that nobody reads from a list are left in the database.
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
 
 
-def job(db: Database, job_id: str, *, silent_seconds: float | None = None, actor: Actor = NOBODY) -> dict[str, Any]:
-    """One job, as DESIGN's job JSON.
+def job(db: Database, job_id: str, *, silent_seconds: float | None = None, actor: Actor = NOBODY) -> wire.Job:
+    """One job.
 
     Args:
         db: the database.
@@ -51,24 +49,27 @@ def job(db: Database, job_id: str, *, silent_seconds: float | None = None, actor
         row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id, actor.reach)).one_or_none()
         if row is None:
             raise JobNotFound(job_id)
-        document = job_document(row, tags_of(connection, [job_id]).get(job_id, []))
-    refresh_warnings(db, [row], [document], silent_seconds=silent_seconds)
-    return document
+        tags = tags_of(connection, [job_id])
+    [answer] = job_answers(db, [row], tags, silent_seconds=silent_seconds)
+    return answer
 
 
-def refresh_warnings(
-    db: Database, rows: Sequence[Row[Any]], documents: Sequence[dict[str, Any]], *, silent_seconds: float | None
-) -> None:
-    """Say in the documents of queued jobs what they wait for now, in place of what was said when they came."""
-    queued = [
-        (row, document)
-        for row, document in zip(rows, documents, strict=True)
-        if row.status == JobStatus.QUEUED and row.kind in KNOWN_KINDS
-    ]
-    if queued and silent_seconds is not None:
-        live = _live(db, silent_seconds)
-        for row, document in queued:
-            document["warnings"] = [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
+def job_answers(
+    db: Database, rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], *, silent_seconds: float | None
+) -> list[wire.Job]:
+    """Rows of `JOB_COLUMNS` as the API writes jobs; with `silent_seconds` queued ones say what they wait for now."""
+    queued = [row for row in rows if row.status == JobStatus.QUEUED]
+    live = _live(db, silent_seconds) if queued and silent_seconds is not None else None
+    return [_job(row, tags.get(row.id, []), _warnings(row, live)) for row in rows]
+
+
+def _warnings(row: Row[Any], live: Sequence[wire.Worker] | None) -> list[str]:
+    """What a queued job waits for, by the live workers, or without them as when it came. Others wait for nothing."""
+    if row.status != JobStatus.QUEUED:
+        return []
+    if live is None or row.kind not in KNOWN_KINDS:
+        return [*row.warnings, *_waiting(row)]
+    return [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
 
 
 def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -81,43 +82,45 @@ def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[st
     return tags
 
 
-def job_document(row: Row[Any], tags: list[str]) -> dict[str, Any]:
-    """A job's row as the API writes it."""
-    error = None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail}
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "name": row.name,
-        "tags": tags,
-        "preset": row.preset,
-        "status": row.status,
-        "cancel_requested": bool(row.cancel_requested),
-        "priority": row.priority,
-        "spec": row.spec,
-        "spec_hash": row.spec_hash,
-        "config_hash": row.config_hash,
-        "cost": {
-            "parameters": row.parameters,
-            "flops_per_epoch": row.flops_per_epoch,
-            "weight_bytes": row.weight_bytes,
-        },
-        # Others than queued ones wait for nothing.
-        "warnings": [*row.warnings, *_waiting(row)] if row.status == JobStatus.QUEUED else [],
-        "progress": _progress(row),
-        "result": _result(row),
-        "device": row.device,
-        "engine": row.engine,
-        "worker": row.worker,
-        "attempts": row.attempt,
-        "exact": bool(row.exact),
-        "error": error,
-        "retry_of": row.retry_of,
-        "created_at": isoformat(row.created_at),
-        "queued_at": isoformat(row.queued_at),
-        "not_before": _next_attempt(row),
-        "started_at": isoformat(row.started_at),
-        "finished_at": isoformat(row.finished_at),
-    }
+def _job(row: Row[Any], tags: list[str], warnings: list[str]) -> wire.Job:
+    return wire.Job(
+        id=row.id,
+        kind=row.kind,
+        name=row.name,
+        tags=tags,
+        preset=row.preset,
+        status=row.status,
+        cancel_requested=bool(row.cancel_requested),
+        priority=row.priority,
+        spec=row.spec,
+        spec_hash=row.spec_hash,
+        config_hash=row.config_hash,
+        cost=_columns_of(wire.Cost, row),
+        warnings=warnings,
+        progress=_progress(row),
+        result=_columns_of(wire.Result, row) if row.epoch else None,
+        device=row.device,
+        engine=row.engine,
+        worker=row.worker,
+        attempts=row.attempt,
+        exact=bool(row.exact),
+        error=_failure(row),
+        retry_of=row.retry_of,
+        created_at=isoformat(row.created_at),
+        queued_at=isoformat(row.queued_at),
+        not_before=_next_attempt(row),
+        started_at=isoformat(row.started_at),
+        finished_at=isoformat(row.finished_at),
+    )
+
+
+def _columns_of(kind: type[A], row: Row[Any]) -> A:
+    """An answer whose fields are columns of the row."""
+    return kind(**{name: getattr(row, name) for name in wire.names(kind)})
+
+
+def _failure(row: Row[Any]) -> wire.Failure | None:
+    return None if row.error_code is None else wire.Failure(code=row.error_code, detail=row.error_detail)
 
 
 def _next_attempt(row: Row[Any]) -> str | None:
@@ -132,17 +135,10 @@ def _waiting(row: Row[Any]) -> list[str]:
     return [f"Attempt {row.attempt} failed for a reason that may pass; the next one starts at {instant} or later."]
 
 
-def _progress(row: Row[Any]) -> dict[str, Any]:
+def _progress(row: Row[Any]) -> wire.Progress:
     running = row.status == JobStatus.RUNNING and row.epoch_seconds is not None
     eta = round((row.epochs - row.epoch) * row.epoch_seconds, 1) if running else None
-    return {"epoch": row.epoch, "epochs": row.epochs, "eta_seconds": eta}
-
-
-def _result(row: Row[Any]) -> dict[str, Any] | None:
-    if row.epoch == 0:
-        return None
-    names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "best_val_accuracy", "best_epoch")
-    return {name: getattr(row, name) for name in names}
+    return wire.Progress(epoch=row.epoch, epochs=row.epochs, eta_seconds=eta)
 
 
 def _require(connection: Connection, job_id: str, actor: Actor) -> None:
@@ -150,22 +146,27 @@ def _require(connection: Connection, job_id: str, actor: Actor) -> None:
         raise JobNotFound(job_id)
 
 
-def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor = NOBODY) -> dict[str, list[Any]]:
+def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor = NOBODY) -> wire.EpochColumns:
     """The epochs after number `after`, as columns of equal length.
 
     Raises:
         JobNotFound: no such job.
     """
-    columns = [getattr(Epoch, name) for name in EPOCH_COLUMNS]
-    statement = select(*columns).where(Epoch.job_id == job_id, Epoch.epoch > after).order_by(Epoch.epoch)
+    names = wire.names(wire.EpochColumns)
+    wanted = select(*columns_of(wire.EpochColumns, Epoch)).where(Epoch.job_id == job_id, Epoch.epoch > after)
     with db.read() as connection:
         _require(connection, job_id, actor)
-        rows = connection.execute(statement).all()
-    values: Iterable[Any] = zip(*rows, strict=True) if rows else ((),) * len(EPOCH_COLUMNS)
-    return {name: list(column) for name, column in zip(EPOCH_COLUMNS, values, strict=True)}
+        rows = connection.execute(wanted.order_by(Epoch.epoch)).all()
+    columns: Iterable[Any] = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return wire.EpochColumns(**{name: list(column) for name, column in zip(names, columns, strict=True)})
 
 
-def attempts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[dict[str, Any]]:
+def columns_of(kind: type[wire.Answer], table: type[Any]) -> list[Any]:
+    """The columns of a table that an answer's fields are called by."""
+    return [getattr(table, name) for name in wire.names(kind)]
+
+
+def attempts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Attempt]:
     """Who tried the job, in order, and how each attempt ended (outcome null: it is running).
 
     Raises:
@@ -174,62 +175,61 @@ def attempts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[dict[s
     with db.read() as connection:
         _require(connection, job_id, actor)
         statement = select(*Attempt.__table__.columns).where(Attempt.job_id == job_id).order_by(Attempt.attempt)
-        return [_attempt_document(row) for row in connection.execute(statement)]
+        return [_attempt(row) for row in connection.execute(statement)]
 
 
-def _attempt_document(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "attempt": row.attempt,
-        "worker": row.worker,
-        "device": row.device,
-        "outcome": row.outcome,
-        "environment": row.environment,
-        "resumed_from_epoch": row.resumed_from_epoch,
-        "error": None if row.error_code is None else {"code": row.error_code, "detail": row.error_detail},
-        "started_at": isoformat(row.started_at),
-        "finished_at": isoformat(row.finished_at),
-    }
+def _attempt(row: Row[Any]) -> wire.Attempt:
+    return wire.Attempt(
+        attempt=row.attempt,
+        worker=row.worker,
+        device=row.device,
+        outcome=row.outcome,
+        environment=row.environment,
+        resumed_from_epoch=row.resumed_from_epoch,
+        error=_failure(row),
+        started_at=isoformat(row.started_at),
+        finished_at=isoformat(row.finished_at),
+    )
 
 
-def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> dict[str, Any] | None:
+def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> wire.Evaluation | None:
     """The evaluation of a job's `best` or `last` weights; None while there is none.
 
     Raises:
         JobNotFound: no such job.
     """
-    columns = [column for column in Evaluation.__table__.columns if column.name != "job_id"]
+    columns = columns_of(wire.Evaluation, Evaluation)
     with db.read() as connection:
         _require(connection, job_id, actor)
         statement = select(*columns).where(Evaluation.job_id == job_id, Evaluation.weights == weights)
         row = connection.execute(statement).one_or_none()
-        return None if row is None else row._asdict()
+        return None if row is None else wire.Evaluation(**row._asdict())
 
 
-def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: Actor = NOBODY) -> list[dict[str, Any]]:
+def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: Actor = NOBODY) -> list[wire.LogLine]:
     """Lines of a job's log after line `after`, oldest first.
 
     Raises:
         JobNotFound: no such job.
     """
-    columns = (JobLog.line, JobLog.attempt, JobLog.level, JobLog.message, JobLog.created_at)
     with db.read() as connection:
         _require(connection, job_id, actor)
-        where = (JobLog.job_id == job_id, JobLog.line > after)
-        rows = connection.execute(select(*columns).where(*where).order_by(JobLog.line).limit(limit))
-        return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
+        wanted = select(*columns_of(wire.LogLine, JobLog)).where(JobLog.job_id == job_id, JobLog.line > after)
+        rows = connection.execute(wanted.order_by(JobLog.line).limit(limit))
+        return [wire.LogLine(**row._asdict() | {"created_at": isoformat(row.created_at)}) for row in rows]
 
 
-def artifacts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[dict[str, Any]]:
+def artifacts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Artifact]:
     """A job's kept files: name, storage path, sha256, bytes.
 
     Raises:
         JobNotFound: no such job.
     """
-    columns = (Artifact.name, Artifact.path, Artifact.sha256, Artifact.bytes, Artifact.created_at)
     with db.read() as connection:
         _require(connection, job_id, actor)
-        rows = connection.execute(select(*columns).where(Artifact.job_id == job_id).order_by(Artifact.name))
-        return [row._asdict() | {"created_at": isoformat(row.created_at)} for row in rows]
+        wanted = select(*columns_of(wire.Artifact, Artifact)).where(Artifact.job_id == job_id)
+        rows = connection.execute(wanted.order_by(Artifact.name))
+        return [wire.Artifact(**row._asdict() | {"created_at": isoformat(row.created_at)}) for row in rows]
 
 
 def names_files(db: Database) -> bool:
@@ -244,7 +244,7 @@ def names_files(db: Database) -> bool:
 _running = select(Job.id).where(Job.status == JobStatus.RUNNING, Job.worker == Worker.id).limit(1).scalar_subquery()
 
 
-def workers(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
+def workers(db: Database, *, silent_seconds: float) -> list[wire.Worker]:
     """Every worker known, live ones first. One without a report for `silent_seconds` is shown as `gone`."""
     with db.read() as connection:
         columns: list[Any] = [
@@ -253,21 +253,27 @@ def workers(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
             _running.label("job_id"),
         ]
         rows = connection.execute(select(*columns).order_by(Worker.host, Worker.device, Worker.id)).all()
-    documents = [_worker_document(row, silent_seconds) for row in rows]
-    return sorted(documents, key=lambda worker: worker["state"] == WorkerState.GONE)
+    listed = [_worker(row, silent_seconds) for row in rows]
+    return sorted(listed, key=lambda worker: worker.state == WorkerState.GONE)
 
 
-def _worker_document(row: Row[Any], silent_seconds: float) -> dict[str, Any]:
+def _worker(row: Row[Any], silent_seconds: float) -> wire.Worker:
     # A report that lies ahead is from before the clock was set back; who lives has reported since.
     silent = abs((row.now - row.last_heartbeat_at).total_seconds()) > silent_seconds
-    names = ("id", "host", "pid", "device", "device_kind", "device_name", "versions", "datasets")
-    return {
-        **{name: getattr(row, name) for name in names},
-        "state": _worker_state(row, silent=silent),
-        "job_id": row.job_id,
-        "started_at": isoformat(row.started_at),
-        "last_heartbeat_at": isoformat(row.last_heartbeat_at),
-    }
+    return wire.Worker(
+        id=row.id,
+        host=row.host,
+        pid=row.pid,
+        device=row.device,
+        device_kind=row.device_kind,
+        device_name=row.device_name,
+        versions=row.versions,
+        datasets=row.datasets,
+        state=_worker_state(row, silent=silent),
+        job_id=row.job_id,
+        started_at=isoformat(row.started_at),
+        last_heartbeat_at=isoformat(row.last_heartbeat_at),
+    )
 
 
 def _worker_state(row: Row[Any], *, silent: bool) -> WorkerState:
@@ -277,7 +283,7 @@ def _worker_state(row: Row[Any], *, silent: bool) -> WorkerState:
     return WorkerState.STOPPING if stopping else WorkerState.BUSY if row.job_id else WorkerState.IDLE
 
 
-def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
+def queues(db: Database, broker: Broker) -> list[wire.Queue]:
     """Each queue: jobs that wait, seconds that the oldest has, messages in Redis (null when that is down).
 
     A job whose next attempt is not due yet is one that waits, but not the oldest: no worker could have taken it.
@@ -293,25 +299,36 @@ def queues(db: Database, broker: Broker) -> list[dict[str, Any]]:
     for kind, queue in product(JobKind, Queue):
         row = waiting.get((kind.value, queue.value))
         age = None if row is None or row.oldest is None else max(0.0, round((now - row.oldest).total_seconds(), 3))
-        depth = 0 if row is None else row.depth
-        document = {"name": celery_name(message_queue(kind, queue)), "depth": depth, "oldest_age_seconds": age}
-        items.append(document | {"messages": (messages[kind] or {}).get(queue)})
+        items.append(
+            wire.Queue(
+                name=celery_name(message_queue(kind, queue)),
+                depth=0 if row is None else row.depth,
+                oldest_age_seconds=age,
+                messages=(messages[kind] or {}).get(queue),
+            )
+        )
     return items
 
 
-def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
+def datasets(db: Database, *, silent_seconds: float) -> list[wire.DatasetInfo]:
     """Every data set that a job may name, with what live workers report of it and the ids of those that hold it."""
     live = _live(db, silent_seconds)
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
     for worker in live:
-        for dataset in worker["datasets"]:
+        for dataset in worker.datasets:
             key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
-            held.setdefault(key, dataset | {"workers": []})["workers"].append(worker["id"])
-    names = ("name", "title", "classes", "input_shape", "train_per_class", "val_per_class")
+            held.setdefault(key, dataset | {"workers": []})["workers"].append(worker.id)
     return [
-        {name: getattr(info, name) for name in names}
-        | {"held": [one for one in held.values() if one["name"] == info.name]}
-        for info in Catalog.of_reports(worker["datasets"] for worker in live).datasets.values()
+        wire.DatasetInfo(
+            name=info.name,
+            title=info.title,
+            classes=list(info.classes),
+            input_shape=list(info.input_shape),
+            train_per_class=info.train_per_class,
+            val_per_class=info.val_per_class,
+            held=[one for one in held.values() if one["name"] == info.name],
+        )
+        for info in Catalog.of_reports(worker.datasets for worker in live).datasets.values()
     ]
 
 
@@ -325,32 +342,32 @@ def catalog(db: Database, *, silent_seconds: float) -> Catalog:
 
 def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
     """What a good submission should be told: nobody live serves its queue, or holds its data."""
-    return _missing(_live(db, silent_seconds), submission.queue, submission.document["dataset"])
+    return _missing(_live(db, silent_seconds), submission.spec.queue, submission.document["dataset"])
 
 
-def _live(db: Database, silent_seconds: float) -> list[dict[str, Any]]:
-    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker["state"] != WorkerState.GONE]
+def _live(db: Database, silent_seconds: float) -> list[wire.Worker]:
+    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker.state != WorkerState.GONE]
 
 
-def _missing(live: Sequence[dict[str, Any]], queue: str, wanted: Any) -> list[str]:
+def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
     """What keeps a job of this queue and data set waiting, or will fail it."""
-    fitting = [worker for worker in live if queue in ("any", worker["device_kind"])]
+    fitting = [worker for worker in live if queue in ("any", worker.device_kind)]
     if not live:
         starting = "`flightline up` brings its own within a minute, `flightline worker` starts one."
         return [f"No live worker: the job waits until one starts. {starting}"]
     if not fitting:
         return [f"No live worker has a {queue} device: the job waits until one starts."]
     if any(_holds(worker, wanted) for worker in fitting):
-        return list(_shortages(Catalog.of_reports(worker["datasets"] for worker in fitting), wanted))
+        return list(_shortages(Catalog.of_reports(worker.datasets for worker in fitting), wanted))
     name, classes = wanted["name"], ", ".join(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
     return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
 
 
-def _holds(worker: dict[str, Any], wanted: dict[str, Any]) -> bool:
+def _holds(worker: wire.Worker, wanted: dict[str, Any]) -> bool:
     return any(
         held["name"] == wanted["name"] and set(wanted["classes"]) <= set(held["classes"])
-        for held in worker["datasets"]
+        for held in worker.datasets
         if is_usable(held) or held.get("fingerprint")
     )
 

@@ -1,12 +1,21 @@
-"""The two names of what a job asks for: equal exactly when the jobs ask for the same training."""
+"""The names of what a job asks for: two hashes, equal exactly when the jobs ask for the same training, and their rule.
+
+An `Idempotency-Key` stands for a submission by the same rule, its labels included.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
-from shared.jobspec.fields.job import JobSpec
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic.main import IncEx
+
+    from shared.jobspec.fields.job import JobSpec
 
 VERSION = 1
 _LABELS = dict.fromkeys(("name", "tags", "priority", "limits", "resources"), True)
@@ -27,7 +36,17 @@ def config_hash(spec: JobSpec) -> str:
 
 
 def _digest(spec: JobSpec, but: set[str]) -> str:
-    content = spec.model_dump(mode="json", exclude_defaults=True, exclude={**_LABELS, "training": but})
+    content = asked_for(spec, {**_LABELS, "training": but})
     if not content.get("training"):  # only the left out differed from the defaults
         content.pop("training", None)
-    return hashlib.sha256(rfc8785.dumps({**content, "v": VERSION})).hexdigest()
+    return sha256_of({**content, "v": VERSION})
+
+
+def asked_for(spec: JobSpec, but: IncEx | None = None) -> dict[str, Any]:
+    """The fields of the spec, all `but` these, that differ from their defaults: a default added later changes none."""
+    return spec.model_dump(mode="json", exclude_defaults=True, exclude=but)
+
+
+def sha256_of(content: Mapping[str, Any]) -> str:
+    """SHA-256, in hexadecimal, of the canonical JSON (RFC 8785): the same however the content is worded."""
+    return hashlib.sha256(rfc8785.dumps(dict(content))).hexdigest()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -29,22 +31,21 @@ class Submission:
     Attributes:
         spec: the whole job.
         preset: the preset that it started from; a label.
-        document: the whole job as a JSON document, every default in.
         spec_hash: what decides its result.
         config_hash: the same without the seed.
         cost: parameters, FLOPs, bytes.
-        queue: any, cpu or cuda.
-        architecture_kind: mlp, layers or torchvision.
     """
 
     spec: JobSpec
     preset: str | None
-    document: dict[str, object]
     spec_hash: str
     config_hash: str
     cost: Cost
-    queue: str
-    architecture_kind: str
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The whole job as a JSON document, every default in."""
+        return self.spec.model_dump(mode="json")
 
 
 def parse_submission(body: bytes, caps: Caps, catalog: Catalog = BUILT_IN) -> Submission:
@@ -94,19 +95,10 @@ def _submission(spec: JobSpec, expanded: Expanded, caps: Caps, catalog: Catalog)
     return Submission(
         spec=spec,
         preset=expanded.preset,
-        document=spec.model_dump(mode="json"),
         spec_hash=spec_hash(spec),
         config_hash=config_hash(spec),
         cost=cost,
-        queue=_queue(spec),
-        architecture_kind=spec.architecture.kind,
     )
-
-
-def _queue(spec: JobSpec) -> str:
-    """That of the device, or of the one that the engine needs where any would do."""
-    device = spec.resources.device
-    return "cpu" if device == "any" and spec.training.engine == "fused" else device
 
 
 def _at_places(findings: Iterable[Finding], expanded: Expanded) -> Iterable[FieldError]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Epoch, Job, JobEvent
 from shared.jobs import queries
@@ -20,7 +21,7 @@ class JobRecord:
     attempts: list[Row[Any]]
     epochs: list[dict[str, Any]]
     events: list[Row[Any]]
-    artifacts: list[dict[str, Any]]
+    artifacts: list[wire.Artifact]
 
 
 def all_jobs(db: Database) -> list[JobRecord]:
@@ -31,7 +32,7 @@ def all_jobs(db: Database) -> list[JobRecord]:
 
 
 def _record(db: Database, job: Row[Any]) -> JobRecord:
-    columns = [getattr(Epoch, name) for name in queries.EPOCH_COLUMNS]
+    columns = queries.columns_of(wire.Epoch, Epoch)
     with db.read() as connection:
         attempts = connection.execute(
             select(*Attempt.__table__.columns).where(Attempt.job_id == job.id).order_by(Attempt.attempt)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load as load_tensors
 from sqlalchemy import Row
 
+from shared import wire
 from shared.database.engine import Database
 from shared.jobs import queries
 from shared.jobs.status import FINISHED, JobStatus, Outcome
@@ -109,7 +110,7 @@ def result_faults(record: JobRecord, clean: Clean, db: Database, storage: Storag
         yield from _file_faults(row, clean, storage)
 
 
-def _file_faults(row: dict[str, Any], clean: Clean, storage: Storage) -> Iterator[str]:
+def _file_faults(row: wire.Artifact, clean: Clean, storage: Storage) -> Iterator[str]:
     content = storage.read(row["path"])
     if hashlib.sha256(content).hexdigest() != row["sha256"] or len(content) != row["bytes"]:
         yield f"has a damaged {row['path']}"

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load as load_tensors
 from sqlalchemy import select, update
 
+from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Epoch, Job, JobEvent
 from shared.delivery import publisher
@@ -141,7 +142,7 @@ class Service:
             row = connection.execute(select(*Job.__table__.columns).where(Job.id == job_id)).one()
         return row._asdict()
 
-    def attempts(self, job_id: str) -> list[dict[str, Any]]:
+    def attempts(self, job_id: str) -> list[wire.Attempt]:
         """Who tried, and how it ended."""
         return queries.attempts(self.db, job_id)
 

@@ -154,7 +154,7 @@ class Lease:
         running = self._claim.running_seconds + (asked.awake - self._started)
         if beat.cancel_requested:
             self._reason = CancelRequested
-        elif running > self._claim.timeout_seconds:
+        elif running > self._claim.spec["limits"]["timeout_seconds"]:
             self._reason = TimedOut
 
     def _stalled(self) -> bool:

@@ -105,7 +105,8 @@ def ending_of(reason: BaseException, claim: Claim) -> Ending:
         case CancelRequested():
             return Ending(Outcome.CANCELLED)
         case TimedOut():
-            limit = f"The job ran for more than its timeout of {claim.timeout_seconds:g} s, all attempts together."
+            seconds = claim.spec["limits"]["timeout_seconds"]
+            limit = f"The job ran for more than its timeout of {seconds:g} s, all attempts together."
             return Ending(Outcome.TIMED_OUT, "timed_out", f"{limit} Submit it again with a larger one.")
         case JobInterrupted() | SystemExit() | KeyboardInterrupt():
             return Ending(Outcome.RELEASED)

@@ -137,9 +137,7 @@ class Run:
             raise NonFiniteLoss(val_loss, self._tally.epoch, batch=None)
         return EpochResult(
             epoch=self._tally.epoch,
-            train_loss=figures.mean_loss,
-            train_accuracy=figures.accuracy,
-            last_batch_loss=figures.last_batch_loss,
+            **figures._asdict(),
             val_loss=val_loss,
             val_accuracy=int((scores.argmax(1) == labels).sum()) / len(labels),
             lr=lr,

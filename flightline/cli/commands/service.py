@@ -51,8 +51,8 @@ def up(
     reporter = JsonReporter() if json else TextReporter()
     reporter.line("stack", "loading …")
     from flightline.stack.database import fold, migrate_and_sweep  # takes a while to load
-    from flightline.stack.supervisor import stop_requests
     from flightline.stack.stack import Stack
+    from flightline.stack.supervisor import stop_requests
 
     with stop_requests() as stops:
         warn = partial(reporter.line, "artifacts")

@@ -12,6 +12,7 @@ from shared.jobspec.fields.base import Part
 from shared.jobspec.fields.training import Training
 
 PerClass = Annotated[int, Field(ge=1)]
+DeviceKind = Literal["any", "cpu", "cuda"]
 
 
 class Dataset(Part):
@@ -34,7 +35,7 @@ class Dataset(Part):
 class Resources(Part):
     """Where the job may run."""
 
-    device: Literal["any", "cpu", "cuda"] = "any"
+    device: DeviceKind = "any"
     """The kind of device."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     """CPU threads; part of the job, as it changes rounding."""
@@ -68,3 +69,9 @@ class JobSpec(Part):
     """0 to 9; higher starts earlier."""
     limits: Limits = Limits()
     """When the service gives up."""
+
+    @property
+    def queue(self) -> DeviceKind:
+        """Where it waits: with its device's kind, or the one that its engine needs where any would do."""
+        device = self.resources.device
+        return "cpu" if device == "any" and self.training.engine == "fused" else device

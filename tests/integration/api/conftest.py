@@ -13,7 +13,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from api.app import ROUTES, create_app
-from api.http.errors import Problem
+from api.http.answers import model_of
+from api.http.errors import Problem, status_of
 from api.http.openapi import errors_of
 from api.services import Services
 from shared.jobs import attempts
@@ -38,13 +39,13 @@ class CheckedClient(FlaskClient):
     def _check(self, name: str, response: TestResponse) -> None:
         operation = OPERATIONS[name]
         if response.status_code >= 400:
-            assert response.status_code in {error.http_status for error in errors_of(operation)}, response.text
+            assert response.status_code in set(map(status_of, errors_of(operation))), response.text
             assert response.mimetype == "application/problem+json"
             Problem.model_validate_json(response.data)
         elif response.request.method == operation.method:
             answer = operation.answers[response.status_code]
             if isinstance(answer, type):
-                answer.model_validate_json(response.data)
+                model_of(answer).model_validate_json(response.data)
             elif answer is None:
                 assert response.data == b""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.services import Services
+from shared import wire
 from shared.jobs import attempts, listing, workers
 from shared.jobs.status import Queue
 from shared.jobs.workers import Identity
@@ -23,9 +23,9 @@ def post(client: FlaskClient, key: str, body: bytes = BODY, query: str = "") -> 
     return client.post(f"/v1/jobs{query}", data=body, content_type="application/json", headers=headers)
 
 
-def jobs(services: Services) -> list[dict[str, Any]]:
+def jobs(services: Services) -> list[wire.Job]:
     """All jobs."""
-    return list(listing.jobs(services.db, listing.JobFilter()).items)
+    return listing.jobs(services.db, listing.JobFilter()).items
 
 
 def test_a_repeat_answers_with_the_first_job(

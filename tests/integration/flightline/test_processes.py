@@ -16,8 +16,7 @@ from flightline.errors import StackError
 from flightline.stack import parent_death
 from flightline.stack.processes import LARGEST_LOG_BYTES, Child, Program, rotate
 from flightline.stack.programs import python_environment
-from flightline.stack.supervisor import StopRequests, stop_requests
-from flightline.stack.supervisor import Supervisor
+from flightline.stack.supervisor import StopRequests, Supervisor, stop_requests
 from shared.processes import born
 
 Make = Callable[..., Program]

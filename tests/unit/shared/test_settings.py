@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.errors import ConfigurationError
+from shared.jobspec import Caps
 from shared.settings import Settings
 
 
@@ -32,7 +33,8 @@ class TestDefaults:
         assert (settings.host, settings.port, settings.allow_download) == ("127.0.0.1", 8470, False)
 
     def test_caps_are_settings(self) -> None:
-        """Every limit of a submission can be changed."""
+        """Every limit of a submission can be changed, and is what the spec's check has where it is not."""
+        assert Settings().caps == Caps()
         settings = Settings(max_parameters=10, max_layers=2, max_epochs=3, max_batch_size=4)
 
         caps = settings.caps

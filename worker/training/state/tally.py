@@ -12,10 +12,10 @@ from worker.training.errors import NonFiniteLoss
 
 
 class Figures(NamedTuple):
-    """Of one epoch: mean loss over its samples, accuracy counted while training, mean loss of the last batch."""
+    """What an epoch's steps gave, as `EpochResult` has it."""
 
-    mean_loss: float
-    accuracy: float
+    train_loss: float
+    train_accuracy: float
     last_batch_loss: float
 
 

@@ -251,7 +251,7 @@ class TestSucceed:
         assert queries.evaluation(database, claim.job_id, "last") == factories.evaluation("last")
         [artifact] = queries.artifacts(database, claim.job_id)
         assert artifact["created_at"] is not None
-        assert {**artifact, "created_at": None} == {**factories.artifact(), "created_at": None}
+        assert {**vars(artifact), "created_at": None} == {**factories.artifact(), "created_at": None}
         assert queries.attempts(database, claim.job_id)[0]["outcome"] == "succeeded"
 
     def test_a_repeated_call_recognises_its_own(self, database: Database) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.event import listen, remove
 
 from shared.database.engine import Database
 from shared.database.tables import Job
@@ -41,6 +44,48 @@ STALE: dict[str, tuple[Callable[[Database, Claim], object], object]] = {
     "end": (lambda db, claim: attempts.end(db, claim, BROKEN), None),
     "release": (lambda db, claim: attempts.end(db, claim, RELEASED), None),
 }
+
+
+@contextmanager
+def said(db: Database) -> Iterator[list[str]]:
+    """The statements that reach the database meanwhile."""
+    statements: list[str] = []
+
+    def hear(*event: Any) -> None:
+        statements.append(" ".join(event[2].split()))
+
+    listen(db.engine, "before_cursor_execute", hear)
+    try:
+        yield statements
+    finally:
+        remove(db.engine, "before_cursor_execute", hear)
+
+
+class TestStatements:
+    def test_a_heartbeat_reads_a_flag(self, database: Database) -> None:
+        """Each second, of each running job: the spec and the checkpoint stay in the database."""
+        claim = factories.running(database)
+
+        with said(database) as statements:
+            assert attempts.heartbeat(database, claim, 30) == attempts.Heartbeat(cancel_requested=False)
+
+        [beat] = [one for one in statements if one.startswith("UPDATE jobs")]
+        read = beat.partition(" RETURNING ")[2]
+        assert "cancel_requested" in read
+        assert not any(name in read for name in ("spec", "checkpoint", "warnings", "train_loss"))
+
+    def test_epochs_are_one_write_of_the_job(self, database: Database) -> None:
+        """Its row is locked, what was written before is found, and the rest is numbered in the summary's own write."""
+        claim = factories.running(database)
+        attempts.record_epochs(database, claim, epoch_rows(1, 1), best())
+
+        with said(database) as statements:
+            assert attempts.record_epochs(database, claim, epoch_rows(1, 3), best())
+        assert sum(one.startswith("UPDATE jobs") for one in statements) == 1
+
+        with said(database) as statements:
+            assert attempts.record_epochs(database, claim, epoch_rows(1, 3), best())
+        assert not any(one.startswith("UPDATE") for one in statements)
 
 
 class TestFence:

@@ -8,6 +8,7 @@ import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -278,8 +279,9 @@ def test_records_are_read_only_views() -> None:
     assert (job.id, job.result, job.new_key, job.raw["id"]) == ("1", None, 7, "1")
     with pytest.raises(AttributeError, match="has no 'name'; it has id, new_key, result"):
         _ = job.name
+    anything: Any = job
     with pytest.raises(AttributeError, match="read-only"):
-        job.id = "2"
+        anything.id = "2"
     assert job == Job({"id": "1", "result": None, "new_key": 7}) != Job({"id": "2"})
     assert pickle.loads(pickle.dumps(job)) == copy.deepcopy(job) == job
     assert "new_key" in repr(job)

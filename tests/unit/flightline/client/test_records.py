@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from flightline import Client, Job
-from flightline.client.records import Attempt, Dataset, Epoch, Epochs, Event
+from flightline.client.records import Attempt, ClassFigures, Dataset, Epoch, Epochs, Evaluation, Event, Result
 from flightline.errors import UsageError
+from shared import wire
 from tests.support.http_service import FakeService
 
 SPEC: dict[str, Any] = {
@@ -49,6 +50,24 @@ class TestAttributes:
             _ = Job(JOB).spec.training.epoch
         with pytest.raises(AttributeError, match=r"Fields are set by their keys: \['epochs'\] = 5"):
             Job(JOB).spec.training.epochs = 5
+
+    def test_every_key_of_this_release_is_known(self) -> None:
+        """With its type, from the answers of the service; one of a newer service is there all the same."""
+        annotated = {name for kind in Job.__mro__ for name in vars(kind).get("__annotations__", {})}
+        assert set(wire.names(wire.Job)) <= annotated
+        assert Job({**JOB, "of_tomorrow": {"new": [1]}}).of_tomorrow.new == [1]
+
+    def test_records_within_records(self) -> None:
+        """Alone, absent or several, also in a subclass of one's own."""
+
+        class Mine(Job):
+            """A job with something more."""
+
+        assert isinstance(Mine(JOB).result, Result)
+        assert Job(JOB).error is None
+        per_class = Evaluation({"per_class": [{"name": "a", "f1": 0.5}]}).per_class
+        assert [type(one) for one in per_class] == [ClassFigures]
+        assert per_class[0].f1 == 0.5
 
     def test_copies_and_completion(self) -> None:
         """Pickled, copied, and listed by a shell that completes names."""
@@ -100,6 +119,10 @@ class TestEpochs:
         keys = {tuple(row.keys()) for row in epochs}
         assert len(keys) == 1
         assert dict(epochs[1]) == {key: column[1] for key, column in epochs.raw.items()}
+
+    def test_a_column_by_its_name(self, epochs: Epochs) -> None:
+        """As in a data frame."""
+        assert epochs["val_loss"] == epochs.val_loss
 
     def test_none(self, client: Client, service: FakeService) -> None:
         """A job that has not begun."""

@@ -72,7 +72,7 @@ def test_a_torchvision_network_costs_what_it_should(classes: int) -> None:
     """ResNet-18 for CIFAR: 11,168,832 parameters and 513 for each class; one entry stands for all its layers."""
     names = list(BUILT_IN.datasets["cifar10"].classes[:classes])
     submission = submit({"architecture": {"kind": "torchvision", "network": "resnet18"}, "dataset": {"classes": names}})
-    assert submission.architecture_kind == "torchvision"
+    assert submission.spec.architecture.kind == "torchvision"
     assert submission.cost.parameters == 11_168_832 + 513 * classes
     (whole,) = submission.cost.layers
     assert (whole.kind, whole.output_shape, whole.flops) == ("resnet18", (classes,), submission.cost.flops_per_epoch)
@@ -188,7 +188,7 @@ def test_a_stored_document_parses_to_itself() -> None:
 
 def test_the_queue_is_the_device() -> None:
     """A job goes to the queue of the kind of device that it asks for."""
-    assert submit({"preset": "notebook-linear", "resources": {"device": "cuda"}}).queue == "cuda"
+    assert submit({"preset": "notebook-linear", "resources": {"device": "cuda"}}).spec.queue == "cuda"
 
 
 def test_a_byte_order_mark_is_harmless() -> None:

@@ -384,10 +384,10 @@ def test_cuda_graphs_want_a_cuda_device() -> None:
         parse_spec(document, Caps())
 
     assert [error.pointer for error in refused.value.errors] == ["/training/engine"]
-    assert parse_spec(document | {"resources": {"device": "cuda"}}, Caps()).queue == "cuda"
+    assert parse_spec(document | {"resources": {"device": "cuda"}}, Caps()).spec.queue == "cuda"
 
 
 def test_the_fused_engine_waits_for_a_cpu() -> None:
     """Where any device would do, a GPU's worker does not take the job, which it could not run."""
-    assert parse_spec(training(engine="fused"), Caps()).queue == "cpu"
-    assert parse_spec(training(engine="resident"), Caps()).queue == "any"
+    assert parse_spec(training(engine="fused"), Caps()).spec.queue == "cpu"
+    assert parse_spec(training(engine="resident"), Caps()).spec.queue == "any"

@@ -1,0 +1,84 @@
+"""Answers (`shared.wire`) as pydantic classes, which have JSON schemas; nothing is serialised by them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Sequence
+from functools import cache
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from shared.wire import Answer
+
+_CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""A field that stands in no class is a mistake."""
+
+
+_MODELS: dict[type[Answer], type[BaseModel]] = {}
+
+
+def model_of(kind: type[Answer]) -> type[BaseModel]:
+    """The pydantic class of an answer: its fields, inherited ones too, with the texts under them."""
+    if kind not in _MODELS:
+        texts, types = _texts(kind), _types(kind)
+        fields: Any = {name: (_modelled(one), Field(description=texts.get(name))) for name, one in types.items()}
+        _MODELS[kind] = create_model(kind.__name__, __config__=_CONFIG, __doc__=kind.__doc__, **fields)
+    return _MODELS[kind]
+
+
+def _modelled(wanted: Any) -> Any:
+    """The type with a pydantic class for each answer in it."""
+    if isinstance(wanted, type) and issubclass(wanted, Answer):
+        return model_of(wanted)
+    origin, inner = get_origin(wanted), tuple(_modelled(one) for one in get_args(wanted))
+    if origin is UnionType:
+        return Union[inner]  # noqa: UP007 -- of as many as there are
+    return origin[inner] if origin in (Sequence, list) else wanted
+
+
+def _types(kind: type[Answer]) -> dict[str, Any]:
+    """The types of the fields, the type variables of generic bases filled in."""
+    types: dict[str, Any] = {}
+    for base in vars(kind).get("__orig_bases__", kind.__bases__):
+        origin = get_origin(base) or base
+        if issubclass(origin, Answer):
+            filled = dict(zip(getattr(origin, "__parameters__", ()), get_args(base), strict=False))
+            types |= {name: _filled(one, filled) for name, one in _types(origin).items()}
+    hints = get_type_hints(kind, include_extras=True)
+    return types | {name: hints[name] for name in inspect.get_annotations(kind)}
+
+
+def _filled(wanted: Any, variables: dict[Any, Any]) -> Any:
+    if isinstance(wanted, TypeVar):
+        return variables.get(wanted, wanted)
+    free = getattr(wanted, "__parameters__", ())
+    return wanted[tuple(variables.get(one, one) for one in free)] if free else wanted
+
+
+def _texts(kind: type[Answer]) -> dict[str, str]:
+    """The text under each field that has one."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if issubclass(base, Answer):
+            found |= _texts_of_module(base.__module__).get(base.__name__, {})
+    return found
+
+
+@cache
+def _texts_of_module(name: str) -> dict[str, dict[str, str]]:
+    """The texts under the fields of each class of a module."""
+    tree = ast.parse(inspect.getsource(sys.modules[name]))
+    return {one.name: _texts_in(one) for one in tree.body if isinstance(one, ast.ClassDef)}
+
+
+def _texts_in(body: ast.ClassDef) -> dict[str, str]:
+    texts = {}
+    for field, below in zip(body.body, body.body[1:], strict=False):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                texts[name] = " ".join(text.split())
+    return texts

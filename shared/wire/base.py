@@ -1,0 +1,89 @@
+"""What answers are made of.
+
+An answer is made by the names of its fields, so a type checker sees one that is missing or misspelt where the answer is
+made. The text under a field describes it in OpenAPI. The client's records inherit the fields as their attributes, which
+a `TypedDict` could not give them. All of this needs the standard library alone, and costs a client no time to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from inspect import get_annotations
+from typing import Annotated, Any, Generic, TypeVar, dataclass_transform
+
+Kind = TypeVar("Kind")
+Item = TypeVar("Item")
+Json = dict[str, Any]
+_NAMES: dict[type[Any], tuple[str, ...]] = {}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Marks a text as one of an enumeration's values; pydantic describes the enumeration."""
+
+    values: type[StrEnum]
+
+    def __get_pydantic_core_schema__(self, _source: object, handler: Any) -> Any:
+        return handler.generate_schema(self.values)
+
+
+@dataclass(frozen=True)
+class Format:
+    """Marks a text as one of a JSON schema `format`; pydantic writes the format into the schema."""
+
+    name: str
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Json:
+        return {**handler(schema), "format": self.name}
+
+
+Instant = Annotated[str, Format("date-time")]
+"""ISO 8601, in UTC."""
+
+
+class Answer:
+    """A JSON object that does not change.
+
+    Its fields are attributes, and items as in its JSON: ``answer["id"]``. It equals whatever is the same JSON.
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        vars(self).update(fields)
+
+    def __getitem__(self, name: str) -> Any:
+        return vars(self)[name]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} does not change.")
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == (vars(other) if isinstance(other, Answer) else other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(vars(self)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({vars(self)!r})"
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def answer(kind: type[Kind]) -> type[Kind]:
+    """Make a class an answer: type checkers hold those who make one to the names of its fields, all of them."""
+    _NAMES[kind] = tuple(dict.fromkeys(name for base in reversed(kind.__mro__) for name in get_annotations(base)))
+    return kind
+
+
+def names(kind: type[Answer]) -> tuple[str, ...]:
+    """The names of an answer's fields, in order."""
+    return _NAMES[kind]
+
+
+@answer
+class Page(Answer, Generic[Item]):
+    """A list, and the cursor of what follows it."""
+
+    items: Sequence[Item]
+    next_cursor: str | None
+    """Pass it as `cursor` for the next page; null on the last one."""
