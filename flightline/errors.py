@@ -17,6 +17,7 @@ FlightlineError (shared.errors)      code, retryable
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -130,7 +131,9 @@ class OutputFailed(FlightlineError, OSError):
     code = "output_failed"
 
     def __init__(self, reason: OSError) -> None:
-        super().__init__(f"The output cannot be written: {reason.strerror or reason}.")
+        closed = reason.errno == errno.EBADF
+        what = "standard output is closed" if closed else reason.strerror or str(reason)
+        super().__init__(f"The output cannot be written: {what}.")
         self.reader_gone = isinstance(reason, BrokenPipeError)
 
 

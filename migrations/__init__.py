@@ -33,7 +33,7 @@ def upgrade(db: Database, revision: str = "head") -> None:
     db.create()
     found = current(db)
     if not is_known(found):
-        raise unknown(found)
+        raise unknown(db, found)
     with _one_at_a_time:
         db.write(lambda connection: command.upgrade(_config(connection), revision))
 
@@ -58,12 +58,12 @@ def is_newer(revision: str) -> bool:
     return revision.isdecimal() and revision > max(_revisions())
 
 
-def unknown(revision: str | None) -> ConfigurationError:
+def unknown(db: Database, revision: str | None) -> ConfigurationError:
     """The refusal of a database whose schema is at a revision that this release does not have."""
     return ConfigurationError(
-        f"The database that FLIGHTLINE_DATABASE_URL names has the schema {revision!r}, which this release does not "
-        f"know (its newest is {max(_revisions())!r}): a later release, or another program, made it. Use the release "
-        "that made it, or name another database."
+        f"{db.name} has the schema {revision!r}, which this release does not know (its newest is "
+        f"{max(_revisions())!r}): a later release, or another program, made it. Use the release that made it, or name "
+        "another database in FLIGHTLINE_DATABASE_URL."
     )
 
 

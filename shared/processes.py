@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def born(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] in "ZX" else fields[19]
+
+
+def users_of(file: Path) -> dict[int, str]:
+    """The processes that have a file open, by id, with their command lines (of the program, its name alone).
+
+    Only those that this user may look at; none where there is no /proc to ask.
+    """
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            if any(opened.samefile(file) for opened in (process / "fd").iterdir() if opened.exists()):
+                program, *arguments = (
+                    (process / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+                )
+                found[int(process.name)] = " ".join([Path(program).name, *arguments])
+    return dict(sorted(found.items()))
 
 
 def _output(*command: str) -> str | None:

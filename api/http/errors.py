@@ -144,7 +144,8 @@ def _ours(error: FlightlineError) -> Response:
     status = status_of(error)
     if isinstance(error, ServiceUnavailable):
         log.warning("service_unavailable", extra={"code": error.code, "detail": error.detail, "path": request.path})
-        headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
+        # To ask again does not help where somebody has to do something first.
+        headers = [("Retry-After", str(RETRY_AFTER_SECONDS))] if error.retryable else []
         lasting = {} if error.retryable else {"retryable": False}
         return problem(status, error.code, error.detail, errors=error.errors, headers=headers, **lasting)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

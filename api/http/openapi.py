@@ -41,7 +41,13 @@ PATHS = {
 }
 HEADERS: dict[int, dict[str, Any]] = {
     201: {"Location": {"description": "The new job's address.", "required": True, "schema": {"type": "string"}}},
-    503: {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}},
+    503: {
+        "Retry-After": {
+            "description": "Seconds to wait; left out with `retryable: false`.",
+            "required": False,
+            "schema": {"type": "integer"},
+        }
+    },
 }
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 

@@ -27,6 +27,7 @@ from api.http.actors import actor_of
 from api.http.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
 from shared.errors import FlightlineError, InvalidHeader
+from shared.jobs.actor import Actor
 from shared.jobs.short_ids import whole_id
 from shared.wire import Answer
 
@@ -91,6 +92,11 @@ class Header:
         return text
 
 
+def find_job(services: Services, actor: Actor, text: str) -> str:
+    """The whole id of the job that is called so; raises as `whole_id`."""
+    return whole_id(services.db, text, actor=actor)
+
+
 @dataclass(frozen=True)
 class Operation:
     """One endpoint: how it is reached, what it takes, what it may answer, and the function that does it."""
@@ -104,6 +110,8 @@ class Operation:
     answers: Mapping[int, Described]
     raises: tuple[type[FlightlineError], ...]
     headers: tuple[Header, ...] = ()
+    find_job: Callable[[Services, Actor, str], str] = find_job
+    """The whole id of the job that the path calls by an id or an end of one."""
 
     @property
     def name(self) -> str:
@@ -124,7 +132,7 @@ class Operation:
         """Answer the current request. Raises what `api.http.errors` turns into a problem."""
         actor, arguments = actor_of(request), dict[str, object](path)
         if self.takes_job_id:
-            arguments["job_id"] = whole_id(services.db, parse_job_id(path["job_id"]), actor=actor)
+            arguments["job_id"] = self.find_job(services, actor, parse_job_id(path["job_id"]))
         query = parse_query(self.query, request.args)
         if self.query is not NoQuery:
             arguments["query"] = query
@@ -175,12 +183,15 @@ class Routes:
         body: Content | None = None,
         raises: tuple[type[FlightlineError], ...] = (),
         headers: tuple[Header, ...] = (),
+        find_job: Callable[[Services, Actor, str], str] = find_job,
     ) -> Callable[[View], View]:
         """Declare an operation at `path` (Flask's notation); with `body` it takes a JSON document as bytes."""
 
         def declare(view: View) -> View:
             errors = (*self.raises, *raises)
-            self.operations.append(Operation(method, path, self.tag, view, query, body, answers, errors, headers))
+            self.operations.append(
+                Operation(method, path, self.tag, view, query, body, answers, errors, headers, find_job)
+            )
             return view
 
         return declare

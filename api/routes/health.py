@@ -19,6 +19,12 @@ class NotReady(ServiceUnavailable):
     code = "not_ready"
 
 
+class NotReadyUntilMended(NotReady):
+    """A part that jobs need will not answer before somebody does what the message says."""
+
+    retryable = False
+
+
 @routes.route("GET", "/healthz", answers={200: wire.Health})
 def read_health(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
     """Answer as long as this process is up."""
@@ -28,15 +34,16 @@ def read_health(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- e
 @routes.route("GET", "/readyz", answers={200: wire.Readiness}, raises=(NotReady,))
 def read_readiness(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
-    failures = [text for check in (services.db.ping, services.broker.ping) if (text := _failure(check))]
+    failures = [error for check in (services.db.ping, services.broker.ping) if (error := _failure(check))]
     if failures:
-        raise NotReady(" ".join(failures))
+        kind = NotReady if all(error.retryable for error in failures) else NotReadyUntilMended
+        raise kind(" ".join(error.detail for error in failures))
     return Reply(wire.Readiness(status="ready"))
 
 
-def _failure(check: Callable[[], object]) -> str | None:
+def _failure(check: Callable[[], object]) -> FlightlineError | None:
     try:
         check()
     except FlightlineError as error:
-        return error.detail
+        return error
     return None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache, partial
 
 from api.http.bodies import ChangeBody, SubmissionBody
-from api.http.operations import Reply, Routes
+from api.http.operations import Reply, Routes, find_job
 from api.http.pagination import decode_cursor, encode_cursor
 from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
 from api.services import Services
 from shared import wire
+from shared.database.tables import UUID_LENGTH
 from shared.delivery import publisher
 from shared.errors import (
     DatabaseUnavailable,
@@ -26,7 +28,8 @@ from shared.errors import (
 from shared.jobs import actions, idempotency, listing, queries
 from shared.jobs.actor import Actor
 from shared.jobs.idempotency import SubmissionKey
-from shared.jobspec import BUILT_IN, Catalog, Submission, parse_submission
+from shared.jobs.queries import Workers
+from shared.jobspec import BUILT_IN, NO_CAPS, Catalog, Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -50,35 +53,36 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
 
     Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
     """
-    key = IDEMPOTENCY_KEY.read()
-    submission = _judged(services, actor, body, None if query.dry_run else key)
-    warnings = queries.warnings_for(services.db, submission, silent_seconds=services.settings.lease_seconds)
+    key, live = IDEMPOTENCY_KEY.read(), cache(_live(services))
+    try:
+        submission = parse_submission(body, services.settings.caps, _catalog(live))
+    except InvalidSpec:
+        if key is None or query.dry_run or (repeat := _repeat(services, actor, body, key, live)) is None:
+            raise
+        return repeat
     if query.dry_run:
-        return Reply(_dry_run(submission, warnings), 200)
+        return Reply(_dry_run(submission, queries.warnings_for(live(), submission)), 200)
     if key is None:
-        job_id, new = actions.submit(services.db, submission, warnings=warnings, actor=actor), True
+        job_id, new = actions.submit(services.db, submission, actor=actor), True
     else:
         once = SubmissionKey.of_submission(key, submission, actor)
-        job_id, new = actions.submit_once(services.db, submission, once, warnings=warnings, actor=actor)
-    job = _published(services, actor, job_id) if new else _read(services, actor, job_id)
-    return _created(wire.SubmittedJob(**{**vars(job), "cost": _cost(submission)}))
+        job_id, new = actions.submit_once(services.db, submission, once, actor=actor)
+    answer = _published if new else _read
+    return _submitted(answer(services, actor, job_id, live), submission)
 
 
 @routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.JobPage})
 def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
-    silent_seconds = services.settings.lease_seconds
-    page = listing.jobs(
-        services.db, query.filter(), query.sort, key, query.limit, silent_seconds=silent_seconds, actor=actor
-    )
+    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, live=_live(services), actor=actor)
     return Reply(wire.JobPage(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
 
 
 @routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job}, raises=(JobNotFound,))
 def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
-    return Reply(_read(services, actor, job_id))
+    return Reply(_read(services, actor, job_id, _live(services)))
 
 
 @routes.route(
@@ -91,7 +95,7 @@ def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
 def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
     """Change a queued job's priority. A job that has started answers 409."""
     actions.set_priority(services.db, job_id, ChangeBody.read(body).priority, actor=actor)
-    return Reply(_published(services, actor, job_id))
+    return Reply(_published(services, actor, job_id, _live(services)))
 
 
 @routes.route(
@@ -119,7 +123,16 @@ def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     a cancelled job changes nothing; any other finished job answers 409.
     """
     done = actions.cancel(services.db, job_id, actor=actor) == "cancelled"
-    return Reply(_read(services, actor, job_id), 200 if done else 202)
+    return Reply(_read(services, actor, job_id, _live(services)), 200 if done else 202)
+
+
+def _find_original(services: Services, actor: Actor, text: str) -> str:
+    """The job to be retried; of a request that is sent again the one that its first one meant, deleted or not."""
+    key = IDEMPOTENCY_KEY.read()
+    short = len(text) < UUID_LENGTH
+    return (short and key and idempotency.retried_by(services.db, key, text, actor=actor)) or find_job(
+        services, actor, text
+    )
 
 
 @routes.route(
@@ -128,51 +141,61 @@ def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     answers={201: wire.Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
+    find_job=_find_original,
 )
 def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Submit the same spec again as a new job, linked to this one by `retry_of`.
 
     With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
     """
-    key, caps, catalog = IDEMPOTENCY_KEY.read(), services.settings.caps, _catalog(services)
+    key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(_live(services))
     if key is None:
-        new_id, new = actions.retry(services.db, job_id, caps, catalog, actor=actor), True
+        new_id, new = actions.retry(services.db, job_id, caps, _catalog(live), actor=actor), True
     else:
         once = SubmissionKey.of_retry(key, job_id, actor)
-        new_id, new = actions.retry_once(services.db, job_id, caps, once, catalog, actor=actor)
-    return _created(_published(services, actor, new_id) if new else _read(services, actor, new_id))
+        new_id, new = actions.retry_once(services.db, job_id, caps, once, _catalog(live), actor=actor)
+    answer = _published if new else _read
+    return _created(answer(services, actor, new_id, live))
 
 
-def _judged(services: Services, actor: Actor, body: bytes, key: str | None) -> Submission:
-    """What is submitted, by what live workers hold; a repeat, by what they held when its first one was accepted."""
-    caps, catalog = services.settings.caps, _catalog(services)
+def _repeat(services: Services, actor: Actor, body: bytes, key: str, live: Callable[[], Workers]) -> Reply | None:
+    """The answer to a refused submission whose first one was accepted; None where there was no first one.
+
+    The first one was judged by the limits, and by what live workers held, at that time; both may have changed since.
+    """
     try:
-        return parse_submission(body, caps, catalog)
+        submission = parse_submission(body, NO_CAPS, _catalog(live).with_any_counts())
     except InvalidSpec:
-        if key is not None:
-            with suppress(InvalidSpec):
-                repeated = parse_submission(body, caps, catalog.with_any_counts())
-                if idempotency.stands(services.db, SubmissionKey.of_submission(key, repeated, actor)):
-                    return repeated
-        raise
+        return None
+    job_id = idempotency.made_by(services.db, SubmissionKey.of_submission(key, submission, actor))
+    return None if job_id is None else _submitted(_read(services, actor, job_id, live), submission)
 
 
-def _read(services: Services, actor: Actor, job_id: str) -> wire.Job:
-    return queries.job(services.db, job_id, silent_seconds=services.settings.lease_seconds, actor=actor)
+def _live(services: Services) -> Callable[[], Workers]:
+    """What gives the live workers. A request that asks for them twice keeps the first answer."""
+    return partial(queries.live_workers, services.db, silent_seconds=services.settings.lease_seconds)
 
 
-def _catalog(services: Services) -> Catalog:
+def _read(services: Services, actor: Actor, job_id: str, live: Callable[[], Workers]) -> wire.Job:
+    return queries.job(services.db, job_id, live=live, actor=actor)
+
+
+def _catalog(live: Callable[[], Workers]) -> Catalog:
     """What a spec is judged by; a wrong one is refused without a database, too."""
     try:
-        return queries.catalog(services.db, silent_seconds=services.settings.lease_seconds)
+        return queries.catalog(live())
     except DatabaseUnavailable:
         return BUILT_IN
 
 
-def _published(services: Services, actor: Actor, job_id: str) -> wire.Job:
+def _published(services: Services, actor: Actor, job_id: str, live: Callable[[], Workers]) -> wire.Job:
     """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
     publisher.publish(services.db, services.broker, job_id)
-    return _read(services, actor, job_id)
+    return _read(services, actor, job_id, live)
+
+
+def _submitted(job: wire.Job, submission: Submission) -> Reply:
+    return _created(wire.SubmittedJob(**{**vars(job), "cost": _cost(submission)}))
 
 
 def _created(job: wire.Job) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, TextIO, cast
 
@@ -16,7 +16,7 @@ from flightline.cli.commands import backups, catalog, jobs, results, service, su
 from flightline.cli.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
 from flightline.cli.stdout import Output
 from flightline.cli.values import Commands
-from flightline.errors import FlightlineError, StackError
+from flightline.errors import FlightlineError, OutputFailed, StackError
 
 FRAMED_HELP_WIDTH = 80
 
@@ -66,8 +66,12 @@ def main() -> None:
     standard_streams.prepare()
     # Beside their explanations in a frame, the names of options would be cut on a narrow terminal.
     app.rich_markup_mode = MARKUP if shutil.get_terminal_size().columns >= FRAMED_HELP_WIDTH else None
-    with redirect_stdout(cast("TextIO", Output(sys.stdout))):
+    errors = standard_streams.Lossy(sys.stderr)
+    with redirect_stdout(cast("TextIO", Output(sys.stdout))), redirect_stderr(cast("TextIO", errors)):
         code = _ended()
+        with suppress(OutputFailed):  # of a command that has failed already: its own reason counts
+            sys.stdout.flush()
+        errors.finish()
     sys.exit(code)
 
 
@@ -94,8 +98,7 @@ def _run() -> int:
 
 
 def _told(error: FlightlineError) -> int:
-    with suppress(OSError):  # standard error may be full as well
-        print_error(error)
+    print_error(error)
     return exit_code(error)
 
 

@@ -43,14 +43,13 @@ def parsed(data: bytes, what: str) -> object:
     from shared.documents.decoder import MalformedJson, decode
     from shared.documents.phrases import summary
     from shared.documents.sieve import sift
-    from shared.jobspec.caps import Caps
+    from shared.jobspec.caps import NO_CAPS
 
     try:
         document = decode(data, what)
     except MalformedJson as error:
         raise UsageError(error.detail) from None
-    caps = Caps(max_layers=sys.maxsize, max_tags=sys.maxsize)  # those are the service's to know
-    if problems := sift(document, caps):
+    if problems := sift(document, NO_CAPS):  # the limits are the service's to know
         raise UsageError(f"{what} is no job: {summary(problems)}", tuple(problems))
     return document
 

@@ -17,15 +17,17 @@ GAP = 2
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Which columns, by their headers, give way where a terminal is too narrow for all; no other one does.
+class Columns:
+    """A table's columns by their headers, and which of them give way where a terminal is too narrow for all.
 
     Attributes:
+        headers: from left to right.
         shortened: cut with an ellipsis.
-        wrapped: goes over several lines.
-        dropped: left out where that is not enough, in this order.
+        wrapped: go over several lines.
+        dropped: left out where that is not enough, in this order; a line below the table names them.
     """
 
+    headers: tuple[str, ...]
     shortened: str | None = None
     wrapped: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
@@ -37,38 +39,44 @@ class Layout:
         return min(width, max(cell_len(header), NARROWEST if header in self.wrapped else SHORTEST))
 
 
-RIGID = Layout()
-
-
-def fitted(headers: Sequence[str], rows: Sequence[Sequence[Text]], layout: Layout, width: int) -> RenderableType:
+def fitted(columns: Columns, rows: Sequence[Sequence[Text]], width: int) -> RenderableType:
     """The rows under their headers in `width` columns; one below the other where no table of them is as narrow."""
-    columns = {header: [row[number] for row in rows] for number, header in enumerate(headers)}
-    for dropped in (None, *layout.dropped):
-        columns.pop(dropped or "", None)
-        if _least(columns, layout) <= width:
-            return Group(Text(), _table(columns, layout, width), Text())
-    return Group(Text(), *_records(headers, rows, width))
+    cells = {header: [row[number] for row in rows] for number, header in enumerate(columns.headers)}
+    left_out: list[str] = []
+    for dropped in (None, *columns.dropped):
+        if dropped is not None:
+            del cells[dropped]
+            left_out.append(dropped)
+        if _least(cells, columns) <= width:
+            return Group(Text(), _table(cells, columns, width), *_note(left_out), Text())
+    return Group(Text(), *_records(columns.headers, rows, width))
 
 
-def _widths(columns: dict[str, list[Text]]) -> dict[str, int]:
-    return {header: max(cell_len(header), *(cell.cell_len for cell in cells)) for header, cells in columns.items()}
+def _note(left_out: Sequence[str]) -> Iterable[Text]:
+    """What a narrow table does not show, and how to see it."""
+    if left_out:
+        yield Text(f"Left out: {', '.join(left_out)}. A wider terminal shows them, and so does --json.", "dim")
 
 
-def _least(columns: dict[str, list[Text]], layout: Layout) -> int:
+def _widths(cells: dict[str, list[Text]]) -> dict[str, int]:
+    return {header: max(cell_len(header), *(cell.cell_len for cell in column)) for header, column in cells.items()}
+
+
+def _least(cells: dict[str, list[Text]], columns: Columns) -> int:
     """What a table of these columns takes when those that give way do so."""
-    least = [layout.least(header, width) for header, width in _widths(columns).items()]
+    least = [columns.least(header, width) for header, width in _widths(cells).items()]
     return sum(least) + GAP * (len(least) - 1)
 
 
-def _table(columns: dict[str, list[Text]], layout: Layout, width: int) -> Table:
+def _table(cells: dict[str, list[Text]], columns: Columns, width: int) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
-    widths = _widths(columns)
+    widths = _widths(cells)
     rest = width - sum(widths.values()) - GAP * (len(widths) - 1)
-    for header in columns:
-        wrapped = header in layout.wrapped
-        fixed = widths[header] + min(0, rest) if header == layout.shortened else None
+    for header in cells:
+        wrapped = header in columns.wrapped
+        fixed = widths[header] + min(0, rest) if header == columns.shortened else None
         table.add_column(header, width=fixed, no_wrap=not wrapped, overflow="fold" if wrapped else "ellipsis")
-    for row in zip(*columns.values(), strict=True):
+    for row in zip(*cells.values(), strict=True):
         table.add_row(*row)
     return table
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flightline.cli import standard_streams
-from flightline.cli.columns import RIGID, Layout, fitted
+from flightline.cli.columns import Columns, fitted
 from flightline.cli.stdout import Output
 from flightline.errors import (
     ApiError,
@@ -62,17 +62,17 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=not standard_streams.is_unicode(sys.stdout)) + "\n")
 
 
-def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]], empty: str, layout: Layout = RIGID) -> None:
-    """Print rows under headers, unshortened without a terminal; where there are none, `empty` on standard error."""
+def print_table(columns: Columns, rows: Sequence[Sequence[object]], empty: str) -> None:
+    """Print rows under their headers, whole without a terminal; where there are none, `empty` on standard error."""
     if not rows:
         err().print(empty, markup=False)
         return
     console = out()
     cells = [[cell if isinstance(cell, Text) else Text(str(cell)) for cell in row] for row in rows]
     if console.is_terminal:
-        console.print(fitted(headers, cells, layout, console.width), soft_wrap=False)
+        console.print(fitted(columns, cells, console.width), soft_wrap=False)
     else:
-        console.print(_aligned([list(headers), *([cell.plain for cell in row] for row in cells)]), markup=False)
+        console.print(_aligned([columns.headers, *([cell.plain for cell in row] for row in cells)]), markup=False)
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:

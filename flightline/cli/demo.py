@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.text import Text
 
+from flightline.cli.columns import Columns
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_table
 from flightline.cli.progress import follow_jobs
 from flightline.cli.tables import count, duration, loss, percent, plural
@@ -27,7 +28,7 @@ from shared.paths import expanded
 
 # The longest first, so that two workers end together.
 PRESETS = ("notebook-tapered", "notebook-tapered-logits", "notebook-linear")
-HEADERS = ("NETWORK", "PARAMETERS", "EPOCHS", "TRAIN LOSS", "VAL LOSS", "VAL ACC", "BEST", "TIME")
+COLUMNS = Columns(("NETWORK", "PARAMETERS", "EPOCHS", "TRAIN LOSS", "VAL LOSS", "VAL ACC", "BEST", "TIME"))
 # What the notebook's author reports after 100 epochs, as accuracies of the last one.
 REPORTED = (("notebook-linear (as reported)", "about 80 %"), ("notebook-tapered (as reported)", "about 83 %"))
 REPORTED_EPOCHS = 100
@@ -160,7 +161,7 @@ def _print_results(jobs: Sequence[Job], epochs: int) -> None:
     out().print()
     rows: list[list[object]] = [_row(job) for job in jobs]
     rows += [[name, "", REPORTED_EPOCHS, "", "", accuracy, "", ""] for name, accuracy in REPORTED]
-    print_table(HEADERS, rows, "No jobs.")
+    print_table(COLUMNS, rows, "No jobs.")
     for job in jobs:
         if job.error is not None:
             err().print(f"{job.name} {job.status}: {job.error.detail}", markup=False)

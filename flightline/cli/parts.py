@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flightline.cli.columns import Layout
+from flightline.cli.columns import Columns
 from flightline.cli.tables import NOTHING, duration, loss, moment, percent, plural, scaled, span
 from flightline.client.records import Artifact, Attempt, Epochs, LogLine
 
-EPOCH_HEADERS = ("EPOCH", "TRAIN LOSS", "TRAIN ACC", "VAL LOSS", "VAL ACC", "LR", "SECONDS")
-ATTEMPT_HEADERS = ("ATTEMPT", "WORKER", "OUTCOME", "RESUMED", "TOOK", "ERROR")
-LOG_HEADERS = ("TIME (UTC)", "ATTEMPT", "LEVEL", "MESSAGE")
-ARTIFACT_HEADERS = ("NAME", "SIZE", "CREATED (UTC)", "SHA256")
-
-EPOCH_LAYOUT = Layout(dropped=("SECONDS", "LR", "TRAIN ACC", "TRAIN LOSS"))
-ATTEMPT_LAYOUT = Layout(wrapped=("WORKER",), dropped=("RESUMED", "TOOK", "WORKER"))
-LOG_LAYOUT = Layout(wrapped=("MESSAGE",), dropped=("ATTEMPT", "LEVEL", "TIME (UTC)"))
-ARTIFACT_LAYOUT = Layout(wrapped=("NAME",), dropped=("CREATED (UTC)", "SHA256", "SIZE"))
+EPOCH_COLUMNS = Columns(
+    ("EPOCH", "TRAIN LOSS", "TRAIN ACC", "VAL LOSS", "VAL ACC", "LR", "SECONDS"),
+    dropped=("SECONDS", "LR", "TRAIN ACC", "TRAIN LOSS"),
+)
+ATTEMPT_COLUMNS = Columns(
+    ("ATTEMPT", "WORKER", "OUTCOME", "RESUMED", "TOOK", "ERROR"),
+    wrapped=("WORKER",),
+    dropped=("RESUMED", "TOOK", "WORKER"),
+)
+LOG_COLUMNS = Columns(
+    ("TIME (UTC)", "ATTEMPT", "LEVEL", "MESSAGE"), wrapped=("MESSAGE",), dropped=("ATTEMPT", "LEVEL", "TIME (UTC)")
+)
+ARTIFACT_COLUMNS = Columns(
+    ("NAME", "SIZE", "CREATED (UTC)", "SHA256"), wrapped=("NAME",), dropped=("CREATED (UTC)", "SHA256", "SIZE")
+)
 
 SHORT_SUM = 12
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from rich.text import Text
 
-from flightline.cli.columns import Layout
+from flightline.cli.columns import Columns
 from flightline.client.records import Evaluation, Job, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -17,14 +17,18 @@ NOTHING = "–"
 NAMED_CLASSES = 4
 UNITS = tuple(pairwise((("d", 86400), ("h", 3600), ("m", 60), ("s", 1))))
 
-JOB_HEADERS = ("ID", "NAME", "STATUS", "EPOCH", "VAL ACC", "BEST", "DEVICE", "AGE")
-WORKER_HEADERS = ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT")
-QUEUE_HEADERS = ("QUEUE", "WAITING", "OLDEST", "IN REDIS")
-JOB_LAYOUT = Layout(shortened="NAME", dropped=("DEVICE", "EPOCH", "BEST", "AGE", "VAL ACC", "STATUS"))
-WORKER_LAYOUT = Layout(wrapped=("DATA",), dropped=("HEARTBEAT", "DATA", "DEVICE", "STATE"))
-QUEUE_LAYOUT = Layout(dropped=("IN REDIS", "OLDEST"))
-CLASS_LAYOUT = Layout(shortened="CLASS", dropped=("IMAGES",))
-CLASS_HEADERS = ("CLASS", "PRECISION", "RECALL", "F1", "IMAGES")
+JOB_COLUMNS = Columns(
+    ("ID", "NAME", "STATUS", "EPOCH", "VAL ACC", "BEST", "DEVICE", "AGE"),
+    shortened="NAME",
+    dropped=("DEVICE", "EPOCH", "BEST", "AGE", "VAL ACC", "STATUS"),
+)
+WORKER_COLUMNS = Columns(
+    ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT"),
+    wrapped=("DATA",),
+    dropped=("HEARTBEAT", "DATA", "DEVICE", "STATE"),
+)
+QUEUE_COLUMNS = Columns(("QUEUE", "WAITING", "OLDEST", "IN REDIS"), dropped=("IN REDIS", "OLDEST"))
+CLASS_COLUMNS = Columns(("CLASS", "PRECISION", "RECALL", "F1", "IMAGES"), shortened="CLASS", dropped=("IMAGES",))
 
 
 def percent(value: float | None) -> str:
@@ -166,11 +170,11 @@ def class_rows(evaluation: Evaluation) -> list[list[object]]:
     ]
 
 
-def confusion_rows(evaluation: Evaluation) -> tuple[list[str], list[list[object]]]:
-    """Headers and rows of the confusion matrix: rows are the true classes."""
-    headers = ["TRUE \\ PREDICTED", *evaluation.classes]
+def confusion_rows(evaluation: Evaluation) -> tuple[Columns, list[list[object]]]:
+    """Columns and rows of the confusion matrix: rows are the true classes."""
+    columns = Columns(("TRUE \\ PREDICTED", *evaluation.classes))
     rows = zip(evaluation.classes, evaluation.confusion_matrix, strict=True)
-    return headers, [[name, *counts] for name, counts in rows]
+    return columns, [[name, *counts] for name, counts in rows]
 
 
 def job_facts(job: Job) -> list[tuple[str, object]]:

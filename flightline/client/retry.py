@@ -36,7 +36,13 @@ class Patience:
         self._since = None
 
     def pause(self, error: FlightlineError) -> None:
-        """Wait before asking again, as long as the answer says; raise `error` after so many seconds of this."""
+        """Wait before asking again, as long as the answer says.
+
+        Raises:
+            FlightlineError: `error`, after so many seconds of this, and at once where it lasts until somebody acts.
+        """
+        if isinstance(error, AWAY) and not error.retryable:
+            raise error
         now = time.monotonic()
         self._since = now if self._since is None else self._since
         if now - self._since >= self._seconds:
@@ -46,7 +52,7 @@ class Patience:
 
 
 def patiently(read: Callable[..., T], *arguments: object) -> T:
-    """What `read` returns, asking again while the service is unavailable."""
+    """What `read` returns, asking again while the service is unavailable and may come back by itself."""
     patience = Patience()
     while True:
         try:
@@ -73,10 +79,10 @@ def surely(send: Callable[[], T], *, met: bool) -> T:
 
 
 def _may_pass(error: FlightlineError, *, doubtful: bool, met: bool) -> bool:
-    """Whether the same may be answered otherwise soon, without anybody doing something.
+    """Whether the same may be answered otherwise soon.
 
     A key in use is this call's own only where an answer was lost.
     """
     if isinstance(error, AWAY):
-        return error.retryable and (doubtful or met)
+        return doubtful or met
     return doubtful and error.code == IN_PROGRESS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -69,11 +70,16 @@ def split_url(text: str) -> tuple[str, tuple[str, str] | None]:
 
 
 def _no_address(text: str) -> str:
-    """What is wrong, without httpx's own error: that may hold a part of the password."""
-    before, at, host = text.rpartition("@")
-    scheme, slashes, _ = before.partition("//")
-    shown = f"{scheme}{slashes}…@{host}" if slashes else f"…@{host}" if at else text.partition("?")[0]
+    """What is wrong, without httpx's own error, and without what may be a password or a token."""
+    scheme = match[0] if (match := re.match("[A-Za-z]+://", text)) else ""
+    before, at, rest = text.removeprefix(scheme).rpartition("@")
+    host = re.split("[?#]", rest, maxsplit=1)[0]
+    hidden = "…@" if at else ""
+    if re.search("[?#]", before):  # nobody can tell whether the @ ends a password or stands in a query
+        hidden, host = "", ""
+    shown = f"{scheme}{hidden}{host}{'' if host == rest else '…'}"
     hint = " Within a password / is written %2F, ? %3F, # %23 and @ %40." if at else ""
+    hint += "" if host == rest else " Leave out a ? or # behind the address, with what follows it."
     return f"{shown[:200]!r} is not a service URL, such as {DEFAULT_URL}.{hint}"
 
 

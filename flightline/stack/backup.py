@@ -1,14 +1,14 @@
 """A service's state in one file: its SQLite database, and the artifacts where they lie in a folder.
 
-A backup is a tar archive (gzipped where its name ends in ``.gz`` or ``.tgz``) of `backup.json`, which says what it is,
-`flightline.db` and `artifacts/`. Data sets, caches, logs and Redis' file are left out: they are the user's own, or are
-made again.
+A backup is a tar archive (gzipped where its name ends in ``.gz`` or ``.tgz``) of `flightline.db`, `artifacts/` and
+`backup.json`, which says what the archive is. Data sets, caches, logs and Redis' file are left out: they are the user's
+own, or are made again. `flightline.stack.restore` reads it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
+import fcntl
 import io
 import json
 import os
@@ -16,7 +16,6 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -24,26 +23,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import migrations
 from flightline.errors import StackError, UsageError
-from flightline.stack.home_lock import home_lock
 from shared.database import url_check
-from shared.storage.root import MARKER, LocalRoot
+from shared.storage.root import LocalRoot
 from shared.storage.store import Storage
 
 if TYPE_CHECKING:
     from shared.settings import Settings
 
-_FORMAT = 1
-_ABOUT, _DATABASE, _ARTIFACTS = "backup.json", "flightline.db", "artifacts"
-_LOG_SUFFIXES = ("-wal", "-shm")
-_NAMED_FILES = """
+FORMAT = 1
+ABOUT, DATABASE, ARTIFACTS = "backup.json", "flightline.db", "artifacts"
+NAMED_FILES = """
     SELECT path FROM artifacts
     UNION
     SELECT json_extract(entry.value, '$.path') FROM jobs, json_each(jobs.checkpoint, '$.entries') AS entry
     WHERE jobs.checkpoint IS NOT NULL
     ORDER BY 1
 """
+"""The files of the artifact storage that a database names."""
+_WORKSPACE = ".flightline-part-"
+_BUSY_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -71,60 +70,45 @@ def backup(settings: Settings, target: Path) -> About:
     """Write everything into `target`, while the service runs or stands; whole or not at all.
 
     Raises:
-        UsageError: `target` exists, or the database is not SQLite; says what to do there.
+        UsageError: `target` exists or lies where no backup belongs, or the database is not SQLite; says what to do.
         StackError: there is no database yet, or the file cannot be written.
         StorageUnavailable: the database names artifacts, and their folder is that of a volume that is not mounted.
     """
-    database = _database_file(settings)
-    if target.exists():
-        raise UsageError(f"{target} exists. Choose another name, or delete it first.")
+    database, artifacts = database_file(settings), Storage(settings.storage_url).folder
+    _check_target(target, settings.home_dir, artifacts)
     if not database.is_file():
         raise StackError(f"There is no database at {database}: nothing to back up.")
-    draft = target.with_name(f".{target.name}.part")
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".flightline-backup-") as folder:
-            copy = _copied(database, Path(folder) / _DATABASE)
-            about = _write(draft, copy, Storage(settings.storage_url).folder, gzipped=target.suffix in (".gz", ".tgz"))
-        draft.replace(target)
+        with workspace(target.parent) as folder:
+            copy, draft = _copied(database, folder / DATABASE), folder / target.name
+            about = _write(draft, copy, artifacts, gzipped=target.suffix in (".gz", ".tgz"))
+            draft.replace(target)
     except (OSError, sqlite3.Error) as error:
         raise StackError(f"{target} could not be written: {error}. Nothing was changed.") from error
-    finally:
-        draft.unlink(missing_ok=True)
     return about
 
 
-def restore(settings: Settings, source: Path, *, replace: bool) -> About:
-    """Put a backup in the place of the home's database, and its files among the artifacts.
+def _check_target(target: Path, home: Path, artifacts: Path | None) -> None:
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder. Name a file in it, such as {target / 'flightline.tar.gz'}.")
+    if target.exists():
+        raise UsageError(f"{target} exists. Choose another name, or delete it first.")
+    if not target.parent.is_dir():
+        raise UsageError(f"There is no folder {target.parent}. Make it first, or choose another place for the backup.")
+    for folder in filter(None, (home, artifacts)):
+        if target.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"{target} lies in {folder}, and would be lost together with what it is a backup of. Choose a place "
+                "outside that folder."
+            )
 
-    What stood there stays beside it, under a name that ends in the time. Queued jobs are sent to Redis again by the
-    next start, and jobs that ran when the backup was taken are taken up from their checkpoints.
+
+def database_file(settings: Settings) -> Path:
+    """The file of the SQLite database.
 
     Raises:
-        AlreadyRunning: a stack runs in this home.
-        UsageError: `source` is no backup, or a damaged one; or there is a database and `replace` is false; or the
-            database is not SQLite.
-        StackError: something could not be read or written; the database is the old one then.
+        UsageError: it is PostgreSQL; names the tools that PostgreSQL has.
     """
-    database = _database_file(settings)
-    with home_lock(settings.home_dir):
-        if database.exists() and not replace:
-            raise UsageError(f"There is a database at {database}. --replace moves it aside and takes the backup's.")
-        try:
-            database.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=database.parent, prefix=".flightline-restore-") as folder:
-                artifacts = Storage(settings.storage_url).folder
-                about = _unpacked(source, Path(folder))
-                _make_ready(Path(folder) / _DATABASE)
-                _check_artifacts(source, Path(folder), about)
-                _put_artifacts(Path(folder) / _ARTIFACTS, artifacts)
-                _set_aside(database)
-                (Path(folder) / _DATABASE).replace(database)
-        except (OSError, sqlite3.Error) as error:
-            raise StackError(f"{source} could not be restored: {error}.") from error
-    return about
-
-
-def _database_file(settings: Settings) -> Path:
     url = url_check.parsed(settings.sqlalchemy_url)
     if url.get_backend_name() == "sqlite":
         return Path(str(url.database))
@@ -137,33 +121,59 @@ def _database_file(settings: Settings) -> Path:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=30)) as connection:
+def opened(path: Path, busy_seconds: float = _BUSY_SECONDS) -> Iterator[sqlite3.Connection]:
+    """A connection to a database file that is there, in autocommit mode; closed at the end."""
+    address = f"file:{quote(str(path))}?mode=rw"
+    with closing(sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None)) as connection:
         yield connection
+
+
+@contextmanager
+def workspace(folder: Path) -> Iterator[Path]:
+    """A folder inside of `folder` for what is not whole yet, removed at the end, or by the next one after a kill."""
+    for abandoned in folder.glob(f"{_WORKSPACE}*"):
+        _remove_abandoned(abandoned)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_WORKSPACE) as name:
+        lock = os.open(name, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # a file system without locks: nobody removes a workspace there
+                fcntl.flock(lock, fcntl.LOCK_SH)
+            yield Path(name)
+        finally:
+            os.close(lock)
+
+
+def _remove_abandoned(left: Path) -> None:
+    """Remove a workspace, unless the process that made it holds its lock still."""
+    with suppress(OSError):
+        lock = os.open(left, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left)
+        finally:
+            os.close(lock)
 
 
 def _copied(database: Path, copy: Path) -> Path:
     """One moment of the database, its write-ahead log included, as one file; writers are not held up."""
-    with _opened(database) as source, closing(sqlite3.connect(copy)) as target:
+    with opened(database) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE")
     return copy
 
 
 def _write(draft: Path, database: Path, artifacts: Path | None, *, gzipped: bool) -> About:
-    with _opened(database) as connection:
-        named = [str(path) for (path,) in connection.execute(_NAMED_FILES)]
+    with opened(database) as connection:
+        named = [str(path) for (path,) in connection.execute(NAMED_FILES)]
         (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
         (schema,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
-    if artifacts is not None:  # a bucket has backups of its own
-        LocalRoot(str(artifacts), in_use=lambda: bool(named)).require(writing=False)
     with draft.open("xb") as file, tarfile.open(fileobj=file, mode="w:gz" if gzipped else "w") as archive:
-        archive.add(database, _DATABASE)
-        added = sum(_added(archive, artifacts, path) for path in named) if artifacts else 0
+        archive.add(database, DATABASE)
+        added = _add_artifacts(archive, artifacts, named) if artifacts else 0  # a bucket has backups of its own
         taken_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        about = About(_FORMAT, schema, taken_at, jobs, added, len(named) - added)
+        about = About(FORMAT, schema, taken_at, jobs, added, len(named) - added)
         content = json.dumps(asdict(about)).encode()
-        entry = tarfile.TarInfo(_ABOUT)
+        entry = tarfile.TarInfo(ABOUT)
         entry.size = len(content)
         archive.addfile(entry, io.BytesIO(content))
         archive.close()
@@ -172,85 +182,19 @@ def _write(draft: Path, database: Path, artifacts: Path | None, *, gzipped: bool
     return about
 
 
+def _add_artifacts(archive: tarfile.TarFile, artifacts: Path, named: list[str]) -> int:
+    """Add the files that are there; returns their number."""
+    root = LocalRoot(str(artifacts), in_use=lambda: bool(named))
+    root.require(writing=False)
+    added = sum(_added(archive, artifacts, path) for path in named)
+    root.require(writing=False)  # of a volume that was unmounted meanwhile, every file would seem to be deleted
+    return added
+
+
 def _added(archive: tarfile.TarFile, artifacts: Path, path: str) -> bool:
     try:
-        archive.add(artifacts / path, f"{_ARTIFACTS}/{path}", recursive=False)
+        with (artifacts / path).open("rb") as file:  # stays the same file, whatever takes its name meanwhile
+            archive.addfile(archive.gettarinfo(arcname=f"{ARTIFACTS}/{path}", fileobj=file), file)
     except FileNotFoundError:  # its job was deleted, or its checkpoint replaced, after the copy of the database
         return False
     return True
-
-
-def _unpacked(source: Path, folder: Path) -> About:
-    try:
-        with tarfile.open(source) as archive:
-            archive.extractall(folder, filter="data")
-        about = About(**json.loads((folder / _ABOUT).read_bytes()))
-    except FileNotFoundError as error:
-        missing = "there is no such file" if error.filename == str(source) else f"it holds no {_ABOUT}"
-        raise UsageError(f"{source} is not a backup: {missing}.") from error
-    except tarfile.FilterError as error:
-        raise UsageError(f"{source} is not a backup: {error}.") from error
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise UsageError(f"{source} is not a backup: it is no tar archive, or is cut off.") from error
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{source} is not a backup: its {_ABOUT} cannot be read.") from error
-    if about.format != _FORMAT or not migrations.is_known(about.schema):
-        raise UsageError(
-            f"{source} was taken by a later release (schema {about.schema}). Restore it with that release."
-        )
-    if not (folder / _DATABASE).is_file():
-        raise UsageError(f"{source} is damaged: it holds no {_DATABASE}.")
-    return about
-
-
-def _check_artifacts(source: Path, folder: Path, about: About) -> None:
-    """Hold what was unpacked against what the archive and its database say of it."""
-    unpacked = folder / _ARTIFACTS
-    found = sum(path.is_file() for path in unpacked.rglob("*"))
-    if found != about.files:
-        raise UsageError(
-            f"{source} is damaged: it holds {found} files of artifacts, and says that it has {about.files}."
-        )
-    with _opened(folder / _DATABASE) as connection:
-        named = connection.execute("SELECT path, sha256 FROM artifacts").fetchall()
-    for path, sha256 in named:
-        file = unpacked / path
-        if file.is_file() and _sha256(file) != sha256:
-            raise UsageError(f"{source} is damaged: {path} is not the file that was backed up.")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _make_ready(database: Path) -> None:
-    with _opened(database) as connection:
-        (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(f"its database is damaged ({verdict})")
-        # Redis in this home knows nothing of the messages that these jobs had.
-        connection.execute("UPDATE jobs SET published_at = NULL WHERE status = 'queued'")
-        connection.commit()
-
-
-def _put_artifacts(unpacked: Path, artifacts: Path | None) -> None:
-    if artifacts is None:
-        return
-    artifacts.mkdir(parents=True, exist_ok=True)
-    (artifacts / MARKER).touch()  # what the backup lacks is missing from here on, and not on an unmounted volume
-    for file in [path for path in unpacked.rglob("*") if path.is_file()]:
-        target = artifacts / file.relative_to(unpacked)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(file, target)
-
-
-def _set_aside(database: Path) -> None:
-    """Move the old database away with its log files: a log that stays would be read into the new one."""
-    with suppress(sqlite3.Error), _opened(database) as connection:  # a damaged one keeps its log
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    stamp = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%f")
-    for suffix in ("", *_LOG_SUFFIXES):
-        old = Path(f"{database}{suffix}")
-        if old.exists():
-            old.replace(f"{database}.replaced-{stamp}{suffix}")

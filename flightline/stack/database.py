@@ -54,7 +54,7 @@ def check(settings: Settings) -> str | None:
     if revision is None or migrations.is_known(revision):
         return None
     if not migrations.is_newer(revision):
-        raise migrations.unknown(revision)
+        raise migrations.unknown(database, revision)
     return f"A later release made the database's schema ({revision}). This release works with it; upgrade this one too."
 
 

@@ -37,7 +37,7 @@ def home_lock(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(_already_running(home)) from None
+            raise AlreadyRunning(already_running(home)) from None
         yield
 
 
@@ -51,8 +51,13 @@ def _refuse_shared_files(home: Path, lock: int) -> None:
         )
 
 
-def _already_running(home: Path) -> str:
+def already_running(home: Path) -> str:
+    """What to say to whoever wants a home that is held: by whom, and what to do."""
     state = read_state(home)
+    if not (belongs(home, state) and lives(state)):
+        return (
+            f"Another `flightline up` or `flightline restore` is at work in {home}. Wait until it has ended or started."
+        )
     return (
         f"Flightline already runs in {home} (process {state.get('pid', 'unknown')}, {state.get('url', 'starting')}). "
         "Use it, stop it with Ctrl-C there, or set FLIGHTLINE_HOME to another folder for a second one."
@@ -72,7 +77,7 @@ def end_leftovers(home: Path, grace_seconds: float) -> list[str]:
     if not belongs(home, state):
         return []
     if lives(state):
-        raise AlreadyRunning(_already_running(home))
+        raise AlreadyRunning(already_running(home))
     recorded = children(state)
     left = _alive(recorded)
     names = list(left)

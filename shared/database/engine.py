@@ -68,6 +68,13 @@ class Database:
             return self._engine
 
     @property
+    def name(self) -> str:
+        """What messages call it: SQLite's file by its path, another database by the setting that names it."""
+        if self.is_sqlite:
+            return f"The database file {self._url.database}"
+        return "The database that FLIGHTLINE_DATABASE_URL names"
+
+    @property
     def is_sqlite(self) -> bool:
         """Whether this is the embedded database."""
         return self._url.get_backend_name() == "sqlite"
@@ -102,15 +109,27 @@ class Database:
 
     @contextmanager
     def _connect(self, **options: Any) -> Iterator[Connection]:
-        connection = self.engine.connect()
+        connection = self._current_connection()
+        pool = connection.engine.pool
         try:
-            if not self._is_current(connection):
-                connection.close()
-                self.dispose()
-                connection = self.engine.connect()
             yield connection.execution_options(**options)
         finally:
             connection.close()
+            if connection.engine.pool is not pool:  # disposed of meanwhile, by a fork: nobody takes from it any more
+                pool.dispose()
+
+    def _current_connection(self) -> Connection:
+        """A connection to the file that is at the database's path by now, where there is a file."""
+        connection = self.engine.connect()
+        try:
+            if self._is_current(connection):
+                return connection
+        except DBAPIError:
+            connection.close()
+            raise
+        connection.close()
+        self.dispose()
+        return self.engine.connect()
 
     def _is_current(self, connection: Connection) -> bool:
         """Whether the connection is to the file at the database's path; False where another has taken its place."""
@@ -140,7 +159,8 @@ class Database:
                 self._file.create()
         except OSError as error:
             raise DatabaseUnavailable(
-                f"The database file {self._url.database} cannot be made ({error.strerror}). Check its folder."
+                f"The database file {self._url.database} cannot be made ({error.strerror}). Check its folder, or name "
+                "another one in FLIGHTLINE_DATABASE_URL."
             ) from error
 
     def ping(self) -> None:
@@ -209,7 +229,8 @@ def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
         )
     if _is_closed_file(error):
         return DatabaseUnusable(
-            f"The database file {url.database} cannot be opened or written ({reason}). Check folder and permissions."
+            f"The database file {url.database} cannot be opened or written ({reason}). Check folder and "
+            "permissions, or name another one in FLIGHTLINE_DATABASE_URL."
         )
     if _is_full(error):
         where = f"of the database file {url.database}" if url.get_backend_name() == "sqlite" else "of the database"

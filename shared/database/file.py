@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -65,6 +66,8 @@ class DatabaseFile:
         self._connections: WeakSet[Any] = WeakSet()
         self._fault: str | None = None
         self._kept = False
+        # The pool's threads connect, close and judge at once. Never held over a fork: see `fork_gate`.
+        self._lock = threading.RLock()
 
     def create(self) -> None:
         """Make an empty file, and the folders above it, where there is none."""
@@ -90,8 +93,9 @@ class DatabaseFile:
 
     def _open(self, _dialect: object, record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
         """Before a new connection: none where there is no file, and none that mixes two databases."""
-        if self._connections:
-            self._judge(self._opened)
+        with self._lock:  # the connection that keeps the log in place must not be closed between the two
+            if self._connections:
+                self._judge(self._opened)
         # SQLite puts the log of a database behind a symbolic link beside the file itself.
         self._paths = _paths(self._path, os.path.realpath(self._path))
         record.info[_INFO] = present = self._present()
@@ -109,17 +113,25 @@ class DatabaseFile:
         if opened.main is None or opened.main != record.info[_INFO].main:
             message = f"The database file {self._path} was replaced while it was being opened. Try again."
             raise FileReplaced(message)
-        if opened.main != self._opened.main:  # connections to the file before it, in use still, are not counted
-            self._connections = WeakSet()
-        record.info[_INFO] = self._opened = opened
-        self._connections.add(record)
-        self._say(None)
+        with self._lock:
+            if opened.main != self._opened.main:  # connections to the file before it, in use still, are not counted
+                self._connections = WeakSet()
+            record.info[_INFO] = self._opened = opened
+            self._connections.add(record)
+            self._say(None)
 
     def _forget(self, _connection: object, record: Any) -> None:
         """With its last connection SQLite itself removes the log; the next one begins another."""
-        self._connections.discard(record)
+        with self._lock:
+            self._connections.discard(record)
 
     def _judge(self, opened: Opened, connection: Connection | None = None) -> bool:
+        if self._fault is None and self._present() == opened:  # nearly always, and without waiting for anybody
+            return True
+        with self._lock:
+            return self._judge_again(opened, connection)
+
+    def _judge_again(self, opened: Opened, connection: Connection | None) -> bool:
         present = self._present()
         if present == opened:
             self._say(None)

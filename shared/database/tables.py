@@ -64,6 +64,7 @@ class Job(Base):
     config_hash: Mapped[str] = mapped_column(String(64))
     architecture_kind: Mapped[str]
     warnings: Mapped[list[Any]]
+    """Empty. Releases up to 0.1 stored here what a job waited for as it came; that is worked out when a job is read."""
 
     parameters: Mapped[int] = mapped_column(BigInteger)
     flops_per_epoch: Mapped[int] = mapped_column(BigInteger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def parsed(url: str) -> URL:
 
     Raises:
         ConfigurationError: another kind of database, another driver, a port that is no port, an option that the
-            driver does not have.
+            driver does not have; a SQLite file's path that is relative, or of something else than a file.
     """
     try:
         found = make_url(url)
@@ -36,8 +37,24 @@ def parsed(url: str) -> URL:
     found = found.set(drivername=_DRIVERS[backend])
     _check_options(found)
     if found.database and backend == "sqlite":
-        return found.set(database=str(expanded(Path(found.database), "FLIGHTLINE_DATABASE_URL")))
+        return found.set(database=_file(found.database))
     return found
+
+
+def _file(path: str) -> str:
+    """The absolute path of a SQLite file. A relative one would mean another file to each process."""
+    if not path.startswith(("/", "~")):
+        raise _refused(
+            f"names {path}, relative to whatever folder a process is started in. Write sqlite:////{path} (four "
+            f"slashes) for /{path}, or sqlite:///{Path(path).absolute()} for the one below the present folder."
+        )
+    absolute = str(expanded(Path(path), "FLIGHTLINE_DATABASE_URL"))
+    if os.path.exists(absolute) and not os.path.isfile(absolute):  # noqa: PTH110, PTH113 - Path's raise without permission
+        raise ConfigurationError(
+            f"The database {absolute} is a folder or a device, where a SQLite file should be. Move it away, or name "
+            f"another place in FLIGHTLINE_DATABASE_URL, {_EXAMPLE}."
+        )
+    return absolute
 
 
 def _check_options(url: URL) -> None:

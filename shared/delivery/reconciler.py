@@ -25,7 +25,7 @@ from shared.database.turn import Turn
 from shared.delivery.broker import PRIORITIES
 from shared.delivery.publisher import publish_many
 from shared.errors import DatabaseUnavailable, QueueUnavailable
-from shared.jobs import attempts, idempotency, leases, workers
+from shared.jobs import idempotency, leases, workers
 from shared.jobs.leases import LeaseWatch
 from shared.jobs.outcomes import Ending, due
 from shared.jobs.status import JobStatus, Outcome, Queue
@@ -253,7 +253,7 @@ def sweep(db: Database, broker: Broker) -> Report:
         if born(process.pid) != process.born:
             detail = f"Worker {process.worker} was gone when the stack started again."
             ending = Ending(Outcome.LOST, "worker_lost", detail, retryable=True)
-            expired += len(attempts.lose(db, process.worker, ending))
+            expired += len(leases.lose(db, process.worker, ending))
             workers.leave(db, process.worker)
     lost_everything = broker.has_lost_everything()
     ids = _waiting(db) if lost_everything else _waiting(db, Job.published_at.is_(None))

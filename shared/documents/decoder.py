@@ -10,6 +10,7 @@ from shared.errors import FieldError, InvalidSpec
 
 MAX_DEPTH = 16  # a job needs six
 _INTEGER_DIGITS = 400  # past every range of a spec, and short of the length from which Python refuses to convert
+_OTHER_ENCODINGS = {"utf-16": "UTF-16", "utf-32": "UTF-32"}
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)  # texts too, so that those within them are not counted
 
 
@@ -47,11 +48,32 @@ def decode(body: bytes, what: str = "The body") -> object:
 
 
 def _text(body: bytes, what: str) -> str:
+    if other := _other_encoding(body):
+        raise _malformed(
+            f"{what} seems to be {other}, and JSON is sent as UTF-8: save it as UTF-8 "
+            f"(`iconv -f {other} -t UTF-8` converts it)."
+        )
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = body.count(b"\n", 0, error.start) + 1
-        raise _malformed(f"{what} is not UTF-8: byte {error.start} (in line {line}) cannot be read.") from error
+        raise _malformed(
+            f"{what} is not UTF-8: byte {error.start} (in line {line}) cannot be read. Save it as UTF-8."
+        ) from error
+
+
+def _other_encoding(body: bytes) -> str | None:
+    """UTF-16 or UTF-32, where the beginning of the body looks like it and all of it can be read so; else None.
+
+    Some editors and shells save text so. JSON begins with ASCII, whose zero bytes there tell without a byte-order mark.
+    """
+    encoding = json.detect_encoding(body)
+    name = _OTHER_ENCODINGS.get(encoding[:6])
+    try:
+        # A mark alone, or zero bytes that end in no character, are no text in that encoding either.
+        return name if name and body.decode(encoding).strip() else None
+    except UnicodeDecodeError:
+        return None
 
 
 def _place(text: str, position: int) -> str:

@@ -44,6 +44,33 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
+def ignored_files(place: str, by_kind: Mapping[str, int], most: int = 6) -> str:
+    """What class folders hold beside images: `3 files ignored in /data/cifar2: 2 × .heic, 1 without a suffix`.
+
+    Args:
+        place: the data set's folder.
+        by_kind: a worker's count, by suffix; `folder` and `no suffix` are kinds too. At least one.
+        most: how many kinds are named, the commonest first.
+    """
+    kinds = sorted(by_kind.items(), key=lambda pair: (-pair[1], pair[0]))
+    named = [_of_kind(kind, number) for kind, number in kinds[:most]]
+    if rest := sum(number for _, number in kinds[most:]):
+        named.append(f"{rest:,} of other kinds")
+    total = sum(by_kind.values())
+    what = "entry" if total == 1 else "entries"
+    if "folder" not in by_kind:
+        what = "file" if total == 1 else "files"
+    return f"{total:,} {what} ignored in {place}: {', '.join(named)}"
+
+
+def _of_kind(kind: str, number: int) -> str:
+    if kind == "no suffix":
+        return f"{number:,} without a suffix"
+    if kind == "folder":
+        return f"{number:,} folder{'s' if number > 1 else ''}"
+    return f"{number:,} × {kind}" if kind.startswith(".") else f"{number:,} {kind}"
+
+
 def did_you_mean(given: object, names: Iterable[str]) -> str:
     """A question to add to a message, with a blank before it; empty where nothing is near."""
     likely = closest(given, names) if isinstance(given, str) else None

@@ -37,7 +37,6 @@ def submit(
     db: Database,
     submission: Submission,
     *,
-    warnings: Sequence[str] = (),
     actor: Actor = NOBODY,
 ) -> str:
     """Write a job down as queued. Publish it afterwards (`shared.delivery.publisher.publish`), never before.
@@ -45,7 +44,7 @@ def submit(
     Returns:
         The new job's id, a UUIDv7.
     """
-    values = _columns(submission) | {"warnings": list(warnings), "owner": actor.owner}
+    values = _columns(submission) | {"owner": actor.owner}
     return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
 
 
@@ -54,7 +53,6 @@ def submit_once(
     submission: Submission,
     key: SubmissionKey,
     *,
-    warnings: Sequence[str] = (),
     actor: Actor = NOBODY,
 ) -> tuple[str, bool]:
     """As `submit`; but where the key was sent before, nothing is written and the job is the one that it made then.
@@ -66,7 +64,7 @@ def submit_once(
         IdempotencyKeyReused: the key was sent for something else.
         IdempotencyKeyInUse: its first request is in progress and takes long.
     """
-    values = _columns(submission) | {"warnings": list(warnings), "owner": actor.owner}
+    values = _columns(submission) | {"owner": actor.owner}
     return _insert_once(db, key, lambda _connection: (values, submission.spec.tags))
 
 
@@ -104,6 +102,7 @@ def _columns(submission: Submission) -> dict[str, Any]:
         "spec_hash": submission.spec_hash,
         "config_hash": submission.config_hash,
         "architecture_kind": spec.architecture.kind,
+        "warnings": [],
         "parameters": cost.parameters,
         "flops_per_epoch": cost.flops_per_epoch,
         "weight_bytes": cost.weight_bytes,
@@ -207,12 +206,7 @@ def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalo
         raise IllegalTransition(message)
     # Through the same door again: caps, data and rules may have changed since, and the cost with them.
     submission = parse_spec(job.spec, caps, catalog)
-    values = _columns(submission) | {
-        "preset": job.preset,
-        "warnings": job.warnings,
-        "owner": actor.owner,
-        "retry_of": job_id,
-    }
+    values = _columns(submission) | {"preset": job.preset, "owner": actor.owner, "retry_of": job_id}
     return values, submission.spec.tags
 
 

@@ -17,7 +17,7 @@ from shared import wire
 from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
 from shared.database.upsert import upsert
-from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, lock, mine, table_of
+from shared.jobs.guarded_write import add_event, add_status_event, advance, holds, insert_rows, lock, mine, table_of
 from shared.jobs.outcomes import Ending, due, end_attempt
 from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
 
@@ -28,12 +28,8 @@ if TYPE_CHECKING:
 
     from shared.database.engine import Database
     from shared.jobspec.document import SpecDocument
-    from shared.timers import Moment
 
 logger = logging.getLogger(__name__)
-
-_NEXT_CHILD_SECONDS = 0.5
-"""No child can claim a job so soon after its predecessor's death: it has torch to load first."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,16 @@ class Claim:
     """As `record_checkpoint` wrote it last."""
     exact: bool
     kind: JobKind
+    waited_seconds: float = 0.0
+    """From the submission to this claim, by the database's clock."""
 
 
 _CLAIMED = tuple(
-    table_of(Job).c[name] for name in ("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind")
+    table_of(Job).c[name]
+    for name in (
+        *("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind"),
+        *("created_at", "lease_expires_at"),
+    )
 )
 
 
@@ -141,6 +143,7 @@ def _claim(
         checkpoint=job.checkpoint,
         exact=job.exact,
         kind=JobKind(job.kind),
+        waited_seconds=(job.lease_expires_at - job.created_at).total_seconds() - lease_seconds,
     )
 
 
@@ -204,15 +207,21 @@ def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]],
         best: `best_val_accuracy` and `best_epoch` so far.
 
     Returns:
-        False when the job is no longer ours.
+        False when the job is no longer ours, or the epochs before these are not there, see `holds`.
     """
-    return db.write(lambda connection: _record_epochs(connection, claim, rows, best))
+    before = rows[0]["epoch"] - 1 if rows else 0
+    return db.write(lambda connection: _record_epochs(connection, claim, rows, best, before))
 
 
 def _record_epochs(
-    connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any], **also: Any
+    connection: Connection,
+    claim: Claim,
+    rows: Sequence[Mapping[str, Any]],
+    best: Mapping[str, Any],
+    before: int,
+    **also: Any,
 ) -> bool:
-    if not lock(connection, claim.job_id, *_ours(claim)):
+    if not lock(connection, claim.job_id, *_ours(claim), holds(before)):
         return False
     rows = _unwritten(connection, claim, rows)
     values = also | (_summary(rows[-1], best) if rows else {})
@@ -244,12 +253,17 @@ def _unwritten(connection: Connection, claim: Claim, rows: Sequence[Mapping[str,
     return [row for row in rows if row["epoch"] > written]
 
 
-def record_checkpoint(db: Database, claim: Claim, checkpoint: Mapping[str, object]) -> bool:
-    """Make a saved checkpoint the one to resume from. False when the job is no longer ours."""
+def record_checkpoint(
+    db: Database, claim: Claim, checkpoint: Mapping[str, object], *, finished_epochs: int = 0
+) -> bool:
+    """Make a saved checkpoint, of a run that has finished and recorded so many epochs, the one to resume from.
+
+    False when the job is no longer ours, or those epochs are not there, see `holds`.
+    """
 
     def work(connection: Connection) -> bool:
-        job = advance(connection, claim.job_id, *_ours(claim), events=0, checkpoint=dict(checkpoint))
-        return job is not None
+        guards = (*_ours(claim), holds(finished_epochs))
+        return advance(connection, claim.job_id, *guards, events=0, checkpoint=dict(checkpoint)) is not None
 
     return db.write(work)
 
@@ -299,6 +313,7 @@ def succeed(
     exact: bool,
     evaluations: Sequence[Mapping[str, Any]],
     artifacts: Sequence[Mapping[str, Any]],
+    finished_epochs: int = 0,
     lines: Sequence[Line] = (),
     keep_lines: int = 1,
 ) -> bool:
@@ -312,16 +327,17 @@ def succeed(
         exact: whether a repetition in the same environment would give the same bits.
         evaluations: columns of `Evaluation` but job_id.
         artifacts: columns of `Artifact` but job_id and created_at.
+        finished_epochs: those of the whole run, all of which stand in the database then.
         lines: log lines that are not written yet, as for `log`.
         keep_lines: how many of the job's lines are kept.
 
     Returns:
-        False when the job is no longer ours. Called again after a commit whose answer was lost, it recognises its own
-        and says True.
+        False when the job is no longer ours, or earlier epochs are not there, see `holds`. Called again after a commit
+        whose answer was lost, it recognises its own and says True.
     """
 
     def work(connection: Connection) -> bool:
-        if not _record_epochs(connection, claim, epochs, best, exact=exact):
+        if not _record_epochs(connection, claim, epochs, best, finished_epochs - len(epochs), exact=exact):
             return _ended_as(connection, claim, Outcome.SUCCEEDED)
         now = clock.database_now(connection)
         if claim.attempt > 1:  # an earlier attempt may have gone further than this one, which stopped early
@@ -350,34 +366,6 @@ def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.
         if status is None and _ended_as(connection, claim, ending.outcome):
             return JobStatus(connection.execute(select(Job.status).where(Job.id == claim.job_id)).scalar_one())
         return status
-
-    return db.write(work)
-
-
-def lose(db: Database, worker: str, ending: Ending, *, died_at: Moment | None = None) -> list[str]:
-    """End the running attempts of a worker whose process is seen to have died.
-
-    Args:
-        db: the database.
-        worker: whose.
-        ending: how: lost, or released when it was killed because it had to stop.
-        died_at: when it died; attempts begun since then are its successor's.
-
-    Returns:
-        The ids of jobs queued again.
-    """
-
-    def work(connection: Connection) -> list[str]:
-        # The lock first: the time between the two clocks' readings must not be spent waiting for it.
-        now = connection.execute(select(clock.database_now(connection))).scalar_one()
-        elapsed = 0.0 if died_at is None else died_at.elapsed()
-        before = now - dt.timedelta(seconds=elapsed - _NEXT_CHILD_SECONDS)
-        rows = connection.execute(
-            select(Job.id, Job.attempt)
-            .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
-            .where(Job.worker == worker, Job.status == JobStatus.RUNNING, Attempt.started_at <= before)
-        ).all()
-        return [row.id for row in rows if end_attempt(connection, row.id, row.attempt, ending) == JobStatus.QUEUED]
 
     return db.write(work)
 

@@ -58,6 +58,15 @@ def mine(attempt: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Job.attempt == attempt, Job.status == JobStatus.RUNNING
 
 
+def holds(epochs: int) -> ColumnElement[bool]:
+    """The guard of a worker that has recorded so many epochs of the job: they are there.
+
+    A database that was put back to an earlier state lacks some that its owner has recorded in the one before. It loses
+    the job then: once its lease has run out, the next attempt records them again.
+    """
+    return Job.epoch >= epochs
+
+
 def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Mapping[str, object]) -> None:
     """Write the event that `seq` was taken for."""
     now = clock.database_now(connection)

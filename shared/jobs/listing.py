@@ -15,9 +15,12 @@ from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.queries import JOB_COLUMNS, job_answers, tags_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection, Row, Select
 
     from shared.database.engine import Database
+    from shared.jobs.queries import Workers
 
 SORTS = ("created_at", "val_accuracy", "best_val_accuracy", "finished_at")
 Key = tuple[float | dt.datetime | None, str]
@@ -57,7 +60,7 @@ def jobs(
     after: Key | None = None,
     limit: int = 50,
     *,
-    silent_seconds: float | None = None,
+    live: Callable[[], Workers] | None = None,
     actor: Actor = NOBODY,
 ) -> Page:
     """One page of the jobs that match.
@@ -68,7 +71,7 @@ def jobs(
         sort: one of `SORTS`, with ``-`` in front for the largest first. Jobs that have no value come last either way.
         after: the `next_key` of the page before.
         limit: at most so many.
-        silent_seconds: after so long without a report a worker is gone; with it, queued jobs' warnings are of now.
+        live: gives the live workers; with it, queued jobs' warnings say what they wait for them for.
         actor: who asks.
 
     Raises:
@@ -78,7 +81,7 @@ def jobs(
     with db.read() as connection:
         rows = _rows(connection, _filtered(wanted, actor), column, descending, after, limit + 1)
         tags = tags_of(connection, [row.id for row in rows[:limit]])
-    items = job_answers(db, rows[:limit], tags, silent_seconds=silent_seconds)
+    items = job_answers(rows[:limit], tags, live)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(items, None if last is None else (getattr(last, column.key), last.id))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import case, func, not_, select
+from sqlalchemy import case, func, select
 
 from shared import wire
 from shared.database import clock
@@ -19,7 +19,7 @@ from shared.jobspec import Catalog
 from shared.jobspec.catalog import is_usable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -30,16 +30,20 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=wire.Answer)
 
 # Large columns that nobody reads from a list are left in the database.
-JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in {"checkpoint", "owner", "lease_expires_at"})
+_LEFT_OUT = {"checkpoint", "owner", "lease_expires_at", "warnings"}
+JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
+
+Workers = list[wire.Worker]
+"""Workers as `workers` gives them."""
 
 
-def job(db: Database, job_id: str, *, silent_seconds: float | None = None, actor: Actor = NOBODY) -> wire.Job:
+def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None, actor: Actor = NOBODY) -> wire.Job:
     """One job.
 
     Args:
         db: the database.
         job_id: the job.
-        silent_seconds: after so long without a report a worker is gone; with it, a queued job's warnings are of now.
+        live: gives the live workers; with it, a queued job's warnings say what it waits for them for.
         actor: who asks.
 
     Raises:
@@ -50,25 +54,28 @@ def job(db: Database, job_id: str, *, silent_seconds: float | None = None, actor
         if row is None:
             raise JobNotFound(job_id)
         tags = tags_of(connection, [job_id])
-    [answer] = job_answers(db, [row], tags, silent_seconds=silent_seconds)
+    [answer] = job_answers([row], tags, live)
     return answer
 
 
 def job_answers(
-    db: Database, rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], *, silent_seconds: float | None
+    rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], live: Callable[[], Workers] | None
 ) -> list[wire.Job]:
-    """Rows of `JOB_COLUMNS` as the API writes jobs; with `silent_seconds` queued ones say what they wait for now."""
-    queued = [row for row in rows if row.status == JobStatus.QUEUED]
-    live = _live(db, silent_seconds) if queued and silent_seconds is not None else None
-    return [_job(row, tags.get(row.id, []), _warnings(row, live)) for row in rows]
+    """Rows of `JOB_COLUMNS` as the API writes jobs; `live`, called where there are queued ones, gives live workers."""
+    queued = any(_waits_for_workers(row) for row in rows)
+    found = live() if queued and live is not None else None
+    return [_job(row, tags.get(row.id, []), _warnings(row, found)) for row in rows]
 
 
-def _warnings(row: Row[Any], live: Sequence[wire.Worker] | None) -> list[str]:
-    """What a queued job waits for, by the live workers, or without them as when it came. Others wait for nothing."""
-    if row.status != JobStatus.QUEUED:
-        return []
-    if live is None or row.kind not in KNOWN_KINDS:
-        return [*row.warnings, *_waiting(row)]
+def _waits_for_workers(row: Row[Any]) -> bool:
+    """Whether this release can say what the job waits for: it is queued, and of a kind that is known here."""
+    return row.status == JobStatus.QUEUED and row.kind in KNOWN_KINDS
+
+
+def _warnings(row: Row[Any], live: Workers | None) -> list[str]:
+    """What a queued job waits for, workers too where the live ones are given. Others wait for nothing."""
+    if live is None or not _waits_for_workers(row):
+        return _waiting(row)
     return [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
 
 
@@ -312,7 +319,7 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
 
 def datasets(db: Database, *, silent_seconds: float) -> list[wire.DatasetInfo]:
     """Every data set that a job may name, with what live workers report of it and the ids of those that hold it."""
-    live = _live(db, silent_seconds)
+    live = live_workers(db, silent_seconds=silent_seconds)
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
     for worker in live:
         for dataset in worker.datasets:
@@ -328,25 +335,23 @@ def datasets(db: Database, *, silent_seconds: float) -> list[wire.DatasetInfo]:
             val_per_class=info.val_per_class,
             held=[one for one in held.values() if one["name"] == info.name],
         )
-        for info in Catalog.of_reports(worker.datasets for worker in live).datasets.values()
+        for info in catalog(live).datasets.values()
     ]
 
 
-def catalog(db: Database, *, silent_seconds: float) -> Catalog:
-    """What a spec is judged by: the data sets that there are, and the images that live workers have reported."""
-    with db.read() as connection:
-        silent = clock.long_ago(connection, Worker.last_heartbeat_at, silent_seconds)
-        reports = connection.scalars(select(Worker.datasets).where(not_(silent)).order_by(Worker.id)).all()
-    return Catalog.of_reports(reports)
-
-
-def warnings_for(db: Database, submission: Submission, *, silent_seconds: float) -> list[str]:
-    """What a good submission should be told: nobody live serves its queue, or holds its data."""
-    return _missing(_live(db, silent_seconds), submission.spec.queue, submission.document["dataset"])
-
-
-def _live(db: Database, silent_seconds: float) -> list[wire.Worker]:
+def live_workers(db: Database, *, silent_seconds: float) -> Workers:
+    """The workers that a job may count on: those that have reported within `silent_seconds`."""
     return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker.state != WorkerState.GONE]
+
+
+def catalog(live: Workers) -> Catalog:
+    """What a spec is judged by: the data sets that there are, and the images that live workers have reported."""
+    return Catalog.of_reports(worker.datasets for worker in live)
+
+
+def warnings_for(live: Workers, submission: Submission) -> list[str]:
+    """What a good submission would wait for: nobody live serves its queue, or holds its data."""
+    return _missing(live, submission.spec.queue, submission.document["dataset"])
 
 
 def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
@@ -358,7 +363,7 @@ def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
     if not fitting:
         return [f"No live worker has a {queue} device: the job waits until one starts."]
     if any(_holds(worker, wanted) for worker in fitting):
-        return list(_shortages(Catalog.of_reports(worker.datasets for worker in fitting), wanted))
+        return list(_shortages(catalog(fitting), wanted))
     name, classes = wanted["name"], ", ".join(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
     return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]

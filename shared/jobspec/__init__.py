@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.jobspec.caps import Caps
+    from shared.jobspec.caps import NO_CAPS, Caps
     from shared.jobspec.catalog import BUILT_IN, Catalog, Copy
     from shared.jobspec.checks.costs import Cost, LayerCost
     from shared.jobspec.datasets import DatasetInfo
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILT_IN",
+    "NO_CAPS",
     "PRESETS",
     "Caps",
     "Catalog",
@@ -35,6 +36,7 @@ __all__ = [
 
 _MODULES = {
     "BUILT_IN": "catalog",
+    "NO_CAPS": "caps",
     "PRESETS": "presets",
     "Caps": "caps",
     "Catalog": "catalog",

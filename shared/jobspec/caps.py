@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,7 @@ class Caps:
     max_flops_per_epoch: int = 5_000_000_000_000_000
     max_name_length: int = 100
     max_tags: int = 20
+
+
+NO_CAPS = Caps(**dict.fromkeys((field.name for field in fields(Caps)), sys.maxsize))
+"""For what was judged before, or is judged elsewhere."""

@@ -52,7 +52,18 @@ class LocalRoot:
                 f"again; where the files are gone for good, make that folder and an empty file {MARKER} in it."
             )
         elif writing:
-            self._found()
+            self.establish()
+
+    def establish(self) -> None:
+        """Make the folder and mark it: from here on, files that are not in it are missing, not on another volume.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self._path.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), self._marker.open("x") as file:
+            file.write(_TEXT)
+        self._seen = True
 
     @property
     def lost(self) -> bool:
@@ -84,9 +95,3 @@ class LocalRoot:
             raise StorageUnavailable(
                 f"{self._path} is empty, and whether it ought to be is not known while the database does not answer."
             ) from error
-
-    def _found(self) -> None:
-        self._path.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError), self._marker.open("x") as file:
-            file.write(_TEXT)
-        self._seen = True

@@ -17,7 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from shared.errors import ConfigurationError, StorageError, StorageUnavailable
 from shared.storage.faults import passes
-from shared.storage.root import LocalRoot
+from shared.storage.root import MARKER, LocalRoot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -89,6 +89,15 @@ class Storage:
                 raise
         return Stored(path, digest.result(), sum(map(len, parts)))
 
+    def recognise(self) -> None:
+        """Note that the storage is here: from now on, what an unmounted volume leaves is not taken for a new one.
+
+        Raises:
+            StorageUnavailable, StorageError: it is not here now.
+        """
+        with self._translated("Nothing can be read from"):
+            pass  # the look at a local folder comes first
+
     def check(self) -> None:
         """Write and delete a small file, so that a place that cannot be written to is noticed before a job is trained.
 
@@ -99,7 +108,9 @@ class Storage:
         try:
             self.put(probe, b"")
         except StorageUnavailable as error:
-            reason = _reason(error.__cause__ or error)
+            if error.__cause__ is None:  # what `LocalRoot` says is whole
+                raise
+            reason = _reason(error.__cause__)
             raise StorageUnavailable(
                 f"The artifact storage {self._root} does not answer ({reason}). Start or mount it, or name another "
                 "place in FLIGHTLINE_ARTIFACTS_URL."
@@ -144,6 +155,8 @@ class Storage:
     def page(self, after: str, most: int) -> list[str]:
         """The paths of about `most` files that follow the path `after`, in the storage's order; "" for the first ones.
 
+        The marker of a folder is none of them.
+
         Raises:
             StorageUnavailable, StorageError: it cannot be listed.
         """
@@ -167,7 +180,7 @@ class Storage:
         except (StorageUnavailable, StorageError):
             raise
         except Exception as error:  # remote file systems raise what their libraries raise
-            said = f"{failed} the artifact storage ({_reason(error)})"
+            said = f"{failed} the artifact storage {self._root} ({_reason(error)})"
             if passes(error) or (self._local_root is not None and self._local_root.lost):
                 raise StorageUnavailable(f"{said}: it does not answer. Try again in a moment.") from error
             raise StorageError(f"{said}: {advice}" if advice else f"{said}.") from error
@@ -212,7 +225,8 @@ def _below(root: str, after: str, most: int) -> Iterator[str]:
     first, count = after.partition("/")[0], 0
     if not os.path.exists(root):  # noqa: PTH110 -- as below; nothing was ever put into it
         return
-    for name in sorted(name for name in os.listdir(root) if name >= first):  # noqa: PTH208 -- names are all it takes
+    names = (name for name in os.listdir(root) if name >= first and name != MARKER)  # noqa: PTH208 -- all it takes
+    for name in sorted(names):
         paths = sorted(path for path in _files_at(root, name) if name > first or path > after)
         yield from paths
         count += len(paths)

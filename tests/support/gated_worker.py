@@ -78,11 +78,11 @@ def _gated_check(check: Callable[[Any], None]) -> Callable[[Any], None]:
 
 
 def _gated_load(load: Callable[..., Any]) -> Callable[..., Any]:
-    def gated(*arguments: Any) -> Any:
+    def gated(*arguments: Any, **options: Any) -> Any:
         _wait_while("load")
         if sys.modules.get(COMPILER) is _pretended_compiler:  # what decodes may need the real one
             del sys.modules[COMPILER]
-        loaded = load(*arguments)
+        loaded = load(*arguments, **options)
         # torch's optimizers load its compiler, only to be left alone by it: three seconds of every child's first job.
         sys.modules.setdefault(COMPILER, _pretended_compiler)
         return loaded

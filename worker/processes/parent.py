@@ -16,7 +16,7 @@ from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish_many
 from shared.delivery.reconciler import Reconciler
 from shared.errors import DatabaseUnavailable
-from shared.jobs import attempts, workers
+from shared.jobs import leases, workers
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import JobKind, Outcome, Queue, WorkerState
 from shared.jobs.workers import Identity
@@ -177,7 +177,7 @@ class Parent:
         )
         if self._stopping.is_set():
             ending = Ending(Outcome.RELEASED, detail=f"Worker {self._identity.id} was stopped before it could save.")
-        queued = attempts.lose(self._db, self._identity.id, ending, died_at=died_at)
+        queued = leases.lose(self._db, self._identity.id, ending, died_at=died_at)
         if not self._stopping.is_set():
             logger.warning("child_died", extra={"queued_again": len(queued)})
         publish_many(self._db, self._broker, queued)  # the reconciler does it where that fails

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import TypeVar
 
 import torch
 
+from shared.documents.phrases import ignored_files
 from shared.errors import DatabaseUnavailable
 from shared.jobs import attempts
 from shared.jobs.attempts import Claim
@@ -62,6 +64,7 @@ class Attempt:
     def __init__(self, context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> None:
         self._context = context
         self._claim = claim
+        self._submitted = time.monotonic() - claim.waited_seconds
         self._lease = lease
         self._recorder = recorder
         self._access = StorageAccess(lease, recorder, context.settings.stop_grace_seconds)
@@ -110,7 +113,7 @@ class Attempt:
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
         settings = self._context.settings
         places = settings.datasets_dir, settings.cache_dir, settings.allow_download
-        loading = self._context.data_thread.submit(lambda: load(plan.dataset, *places))
+        loading = self._context.data_thread.submit(lambda: load(plan.dataset, *places, as_of=self._submitted))
         try:
             while not futures.wait([loading], _LISTEN_SECONDS).done:
                 self._lease.listen()
@@ -120,6 +123,8 @@ class Attempt:
         self._context.report_loaded(statistics(data))
         images = f"{len(data.train):,} training and {len(data.val):,} validation images"
         self._recorder.add_line("INFO", f"Data set {data.name} ({data.source}): {images}, {data.fingerprint[:12]}")
+        if data.ignored:
+            self._recorder.add_line("WARNING", ignored_files(data.place, data.ignored))
         return data
 
     def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
@@ -173,6 +178,7 @@ class Attempt:
                 exact=result.exact,
                 evaluations=artifacts.evaluation_rows(result),
                 artifacts=rows,
+                finished_epochs=result.epochs,
                 lines=recorder.take_lines(),
                 keep_lines=context.settings.log_lines_per_job,
             ),

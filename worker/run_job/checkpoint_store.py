@@ -68,7 +68,10 @@ class CheckpointStore:
             entries: list[dict[str, Any]] = [{"path": path, "epoch": state.epoch, "batches": state.batches}]
             entries += [entry for entry in self._entries if entry["path"] != path]
             kept, dropped = entries[:KEPT], entries[KEPT:]
-            if not attempts.record_checkpoint(self._db, self._claim, {"entries": kept}):
+            recorded = attempts.record_checkpoint(
+                self._db, self._claim, {"entries": kept}, finished_epochs=state.epoch - 1
+            )
+            if not recorded:
                 tidy(lambda: self._storage.delete([path]))
                 raise LeaseLost
         except (StorageError, StorageUnavailable, DatabaseUnavailable) as error:

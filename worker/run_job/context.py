@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from concurrent import futures
 from functools import partial
 from typing import Any, Self
 
 from shared.database.engine import Database
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
+from shared.documents.phrases import ignored_files
 from shared.errors import DatabaseUnavailable
 from shared.jobs import queries, workers
 from shared.jobs.attempts import Claimant
@@ -20,10 +22,14 @@ from worker.device_pin import Device
 from worker.processes.child_state import ChildState
 from worker.run_job.data_thread import DataThread
 from worker.run_job.lease import Flag
+from worker.run_job.storage_access import beside
 from worker.run_job.versions import installed
 from worker.training.data import Statistics
 
 logger = logging.getLogger(__name__)
+
+_RECOGNISE_SECONDS = 5.0
+"""How long a worker's start waits for a storage that gives no answer."""
 
 
 @dataclasses.dataclass
@@ -63,7 +69,11 @@ class Context:
         return Claimant(self.identity.id, self.identity.device, self.identity.device_kind)
 
     def register(self) -> None:
-        """Report this worker: its device, its versions, the data sets that it finds."""
+        """Report this worker: its device, its versions, the data sets that it finds.
+
+        Its first job may be the first of all: only who has seen the storage before then can tell that it was unmounted.
+        """
+        futures.wait([beside(self.storage.recognise)], _RECOGNISE_SECONDS)
         self.datasets = self._survey()
         workers.register(
             self.db,
@@ -100,6 +110,9 @@ class Context:
         from worker.training.data import survey
 
         held = survey(self.settings.datasets_dir, self.settings.allow_download)
+        for one in held:
+            if one.ignored:
+                logger.warning("dataset_files_ignored", extra={"detail": ignored_files(one.place, one.ignored)})
         return [{**dataclasses.asdict(one), "mean": None, "std": None, "fingerprint": None} for one in held]
 
 

@@ -9,6 +9,7 @@ JobInterrupted (BaseException: `except Exception` can't swallow it; raised by `c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,7 +47,16 @@ class DatasetCorrupt(TrainingError):
 
     def __init__(self, path: Path, problem: str, remedy: str) -> None:
         super().__init__(f"{shown(path)}: {problem}. {remedy}")
-        self.path = path
+        self.path, self.problem, self.remedy = path, problem, remedy
+
+    def among(self, others: Sequence[Path], most: int = 5) -> DatasetCorrupt:
+        """The same fault; the message also says how many other files are bad, and names the first `most` of them."""
+        if not others:
+            return self
+        more = "Another file is" if len(others) == 1 else f"{len(others):,} other files are"
+        named = ", ".join(shown(f"{path.parent.name}/{path.name}") for path in others[:most])
+        rest = " and so on" if len(others) > most else ""
+        return DatasetCorrupt(self.path, self.problem, f"{self.remedy} {more} bad too: {named}{rest}.")
 
 
 class CopyIncomplete(DatasetCorrupt):

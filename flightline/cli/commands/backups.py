@@ -12,6 +12,7 @@ from flightline.cli.arguments import load_settings
 from flightline.cli.commands.options import Json
 from flightline.cli.commands.service import require
 from flightline.cli.console import out, print_json
+from flightline.errors import UsageError
 
 if TYPE_CHECKING:
     from flightline.stack.backup import About
@@ -24,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where to; must not exist. A name ending in .gz is compressed.")],
+    file: Annotated[
+        Path, typer.Argument(help="Where to: a new file outside the home. A name ending in .gz is compressed.")
+    ],
     json: Json = False,
 ) -> None:
     """Write database and artifacts into one file, while the service runs or stands.
@@ -34,6 +37,7 @@ def backup(
     require("api", "alembic", "fsspec", "sqlalchemy")
     from flightline.stack.backup import backup as write
 
+    _refuse_stream(file, "written to a file, whole or not at all, and cannot go to standard output")
     _report(write(load_settings(), file.absolute()), f"Backed up to {file}", json=json)
 
 
@@ -44,12 +48,19 @@ def restore(
 ) -> None:
     """Put a backup into this home. The service must be stopped.
 
-    The database that it replaces stays beside it, under a name with the time in it.
+    The database that it replaces stays beside it, under a name with the time in it. A backup that is damaged, and an
+    artifact storage that is not mounted, are refused; nothing is changed then.
     """
     require("api", "alembic", "fsspec", "sqlalchemy")
-    from flightline.stack.backup import restore as read
+    from flightline.stack.restore import restore as read
 
+    _refuse_stream(file, "read from a file, first to check it, and cannot come from standard input")
     _report(read(load_settings(), file, replace=replace), f"Restored {file}", json=json)
+
+
+def _refuse_stream(file: Path, why: str) -> None:
+    if str(file) == "-":
+        raise UsageError(f"A backup is {why}. Name a file instead of -.")
 
 
 def _report(about: About, done: str, *, json: bool) -> None:

@@ -8,15 +8,13 @@ from typing import Any
 
 import typer
 
-from flightline.cli.columns import Layout
+from flightline.cli.columns import Columns
 from flightline.cli.commands.options import Json
 from flightline.cli.console import out, print_json, print_table
 from flightline.cli.tables import (
     NOTHING,
-    QUEUE_HEADERS,
-    QUEUE_LAYOUT,
-    WORKER_HEADERS,
-    WORKER_LAYOUT,
+    QUEUE_COLUMNS,
+    WORKER_COLUMNS,
     classes,
     count,
     queue_row,
@@ -24,6 +22,10 @@ from flightline.cli.tables import (
 )
 from flightline.client.client import Client
 from flightline.client.records import Dataset, Preset
+from shared.documents.phrases import ignored_files
+
+PRESET_COLUMNS = Columns(("PRESET", "PARAMETERS", "WHAT"), wrapped=("WHAT",))
+DATASET_COLUMNS = Columns(("DATA SET", "CLASSES", "HELD BY"), wrapped=("CLASSES", "HELD BY"), dropped=("HELD BY",))
 
 
 def register(app: typer.Typer) -> None:
@@ -36,47 +38,38 @@ def workers(json: Json = False) -> None:
     """List the workers: device, state, job, the data they hold."""
     with Client() as client:
         row = partial(worker_row, short=out().is_terminal)
-        _show(client.workers(), json, WORKER_HEADERS, row, "No workers. Start one: `flightline worker`.", WORKER_LAYOUT)
+        _show(client.workers(), json, WORKER_COLUMNS, row, "No workers. Start one: `flightline worker`.")
 
 
 def queues(json: Json = False) -> None:
     """List the queues: how many jobs wait, and for how long."""
     with Client() as client:
-        _show(client.queues(), json, QUEUE_HEADERS, queue_row, "No queues.", QUEUE_LAYOUT)
+        _show(client.queues(), json, QUEUE_COLUMNS, queue_row, "No queues.")
 
 
 def presets(json: Json = False) -> None:
     """List the presets: ready-made jobs to start from."""
     with Client() as client:
-        _show(
-            client.presets(),
-            json,
-            ("PRESET", "PARAMETERS", "WHAT"),
-            _preset_row,
-            "No presets.",
-            Layout(wrapped=("WHAT",)),
-        )
+        _show(client.presets(), json, PRESET_COLUMNS, _preset_row, "No presets.")
 
 
 def datasets(json: Json = False) -> None:
     """List the data sets that a job can name, and the live workers that hold them."""
     with Client() as client:
-        layout = Layout(wrapped=("CLASSES", "HELD BY"), dropped=("HELD BY",))
-        _show(client.datasets(), json, ("DATA SET", "CLASSES", "HELD BY"), _dataset_row, "No data sets.", layout)
+        _show(client.datasets(), json, DATASET_COLUMNS, _dataset_row, "No data sets.")
 
 
 def _show(
     records: Sequence[Any],
     json: bool,
-    headers: Sequence[str],
+    columns: Columns,
     row: Callable[[Any], list[object]],
     empty: str,
-    layout: Layout,
 ) -> None:
     if json:
         print_json({"items": [record.raw for record in records], "next_cursor": None})
     else:
-        print_table(headers, [row(record) for record in records], empty, layout)
+        print_table(columns, [row(record) for record in records], empty)
 
 
 def _preset_row(preset: Preset) -> list[object]:
@@ -101,10 +94,6 @@ def _holders(dataset: Dataset) -> list[str]:
 
 def _remarks(dataset: Dataset) -> list[str]:
     """What a person would look for in vain: files that are no images by their names, and copies that lack some."""
-    remarks = {
-        f"passed over in {copy['place']}: {', '.join(f'{number:,} {suffix}' for suffix, number in others.items())}"
-        for copy in dataset.held
-        if (others := {suffix: n for suffix, n in copy.get("ignored", {}).items() if suffix != "hidden"})
-    }
+    remarks = {ignored_files(copy["place"], copy["ignored"]) for copy in dataset.held if copy.get("ignored")}
     broken = {f"incomplete: {copy['place']}" for copy in dataset.held if copy not in dataset.usable}
     return sorted(remarks | broken)

@@ -9,7 +9,7 @@ import typer
 from flightline.cli.arguments import find_job
 from flightline.cli.commands.options import JobId, Json
 from flightline.cli.console import out, print_json, print_table
-from flightline.cli.tables import JOB_HEADERS, JOB_LAYOUT, job_row, title
+from flightline.cli.tables import JOB_COLUMNS, job_row, title
 from flightline.client.client import Client
 from flightline.client.records import Job
 
@@ -73,7 +73,7 @@ def list_jobs(
     filtered = any(value not in (None, []) for value in filters.values())
     short = out().is_terminal
     rows = [job_row(Job(item), short=short) for item in page["items"]]
-    print_table(JOB_HEADERS, rows, "No job matches these filters." if filtered else NO_JOBS, JOB_LAYOUT)
+    print_table(JOB_COLUMNS, rows, "No job matches these filters." if filtered else NO_JOBS)
 
 
 def priority(

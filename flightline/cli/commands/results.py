@@ -14,21 +14,17 @@ from flightline.cli.arguments import find_job
 from flightline.cli.commands.options import JobId, Json
 from flightline.cli.console import err, out, print_facts, print_json, print_table
 from flightline.cli.parts import (
-    ARTIFACT_HEADERS,
-    ARTIFACT_LAYOUT,
-    ATTEMPT_HEADERS,
-    ATTEMPT_LAYOUT,
-    EPOCH_HEADERS,
-    EPOCH_LAYOUT,
-    LOG_HEADERS,
-    LOG_LAYOUT,
+    ARTIFACT_COLUMNS,
+    ATTEMPT_COLUMNS,
+    EPOCH_COLUMNS,
+    LOG_COLUMNS,
     artifact_row,
     attempt_notes,
     attempt_row,
     epoch_rows,
     log_row,
 )
-from flightline.cli.tables import CLASS_HEADERS, CLASS_LAYOUT, class_rows, confusion_rows, job_facts
+from flightline.cli.tables import CLASS_COLUMNS, class_rows, confusion_rows, job_facts
 from flightline.client.client import Client
 from flightline.errors import NotFound, UsageError
 
@@ -110,30 +106,30 @@ def _show_evaluation(client: Client, id: str, weights: Literal["best", "last"]) 
     evaluation = client.evaluation(id, weights)
     total = sum(map(sum, evaluation.confusion_matrix))
     out().print(f"\nThe {weights} weights on {total:,} validation images:")
-    print_table(CLASS_HEADERS, class_rows(evaluation), "No classes.", CLASS_LAYOUT)
-    headers, rows = confusion_rows(evaluation)
-    print_table(headers, rows, "No classes.")
+    print_table(CLASS_COLUMNS, class_rows(evaluation), "No classes.")
+    columns, rows = confusion_rows(evaluation)
+    print_table(columns, rows, "No classes.")
 
 
 def _show_epochs(client: Client, id: str) -> None:
-    print_table(EPOCH_HEADERS, epoch_rows(client.epochs(id)), "No epochs.", EPOCH_LAYOUT)
+    print_table(EPOCH_COLUMNS, epoch_rows(client.epochs(id)), "No epochs.")
 
 
 def _show_attempts(client: Client, id: str) -> None:
     attempts = client.attempts(id)
-    print_table(ATTEMPT_HEADERS, [attempt_row(one) for one in attempts], "No attempts.", ATTEMPT_LAYOUT)
+    print_table(ATTEMPT_COLUMNS, [attempt_row(one) for one in attempts], "No attempts.")
     for note in (note for attempt in attempts for note in attempt_notes(attempt)):
         out().print(note, markup=False)
 
 
 def _show_log(client: Client, id: str) -> None:
-    print_table(LOG_HEADERS, [log_row(line) for line in client.log(id)], "No log.", LOG_LAYOUT)
+    print_table(LOG_COLUMNS, [log_row(line) for line in client.log(id)], "No log.")
 
 
 def _show_artifacts(client: Client, id: str) -> None:
     short = out().is_terminal
     rows = [artifact_row(one, short=short) for one in client.artifacts(id)]
-    print_table(ARTIFACT_HEADERS, rows, "No artifacts.", ARTIFACT_LAYOUT)
+    print_table(ARTIFACT_COLUMNS, rows, "No artifacts.")
 
 
 def download(

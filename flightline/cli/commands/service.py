@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flightline.cli import standard_streams
 from flightline.cli.arguments import load_settings
 from flightline.cli.commands.options import Json
 from flightline.cli.console import err, out, print_json
@@ -98,6 +99,7 @@ def _become(*module_and_arguments: str) -> None:
     if warning:
         err().print(f"Warning: {warning}", markup=False)
     sys.stdout.flush()
+    standard_streams.hand_over()
     os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], python_environment())  # noqa: S606 - a list, no shell
 
 

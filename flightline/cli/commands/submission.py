@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from flightline.cli.arguments import apply_settings, find_job, read_document
+from flightline.cli.columns import Columns
 from flightline.cli.commands.options import JobId, Json, Watch
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_json, print_table
 from flightline.cli.progress import ending, follow_jobs
@@ -16,6 +17,7 @@ from flightline.client.documents import Document
 from flightline.client.records import Check, Job
 from flightline.errors import UsageError
 
+LAYER_COLUMNS = Columns(("LAYER", "IN", "OUT", "PARAMETERS"))
 Layer = dict[str, Any]
 
 
@@ -112,7 +114,7 @@ def _show_check(check: Check, json: bool) -> None:
         print_json(check.raw)
         return
     rows = [_layer_row(layer) for layer in _blocks_first(check.raw["cost"].get("layers", []))]
-    print_table(["LAYER", "IN", "OUT", "PARAMETERS"], rows, "No layers.")
+    print_table(LAYER_COLUMNS, rows, "No layers.")
     cost = check.cost
     out().print(
         f"{count(cost.parameters)} parameters, {scaled(cost.weight_bytes, 'B')} of weights, "

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from api.services import Services
 from shared.database import clock
@@ -104,6 +104,28 @@ def test_warnings_are_about_now(
     assert warnings() == [[], []]
     client.post(f"{path}/cancel")
     assert warnings() == [[], []]
+
+
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "a"}], ids=["plain", "with a key"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs?dry_run=true", "retry"])
+def test_a_submission_reads_the_workers_once(
+    client: FlaskClient, services: Services, submit: Submit, path: str, key: dict[str, str]
+) -> None:
+    """It is judged by them and warned of them, as they were at one moment."""
+    if path == "retry":
+        path = f"/v1/jobs/{submit()['id']}/retry"
+        client.post(path.replace("retry", "cancel"))
+    read: list[str] = []
+    event.listen(
+        services.db.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_: read.append(statement),
+    )
+    answer = client.post(path, json={"architecture": {"kind": "mlp", "hidden": [4]}}, headers=key)
+
+    assert answer.status_code in {200, 201}
+    assert "No live worker" in answer.get_json()["warnings"][0]
+    assert sum("FROM workers" in statement for statement in read) == 1
 
 
 def test_queues_count_what_waits(get: Get, submit: Submit) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api.app import create_app
 from api.services import Services
 from shared import wire
 from shared.jobs import attempts, listing, workers
 from shared.jobs.status import Queue
 from shared.jobs.workers import Identity
+from tests.support import factories
 
 BODY = b'{"architecture": {"kind": "mlp", "hidden": [4]}}'
 
@@ -121,6 +124,79 @@ def test_a_retry_that_is_sent_again_after_the_original_is_gone(client: FlaskClie
     assert (second.status_code, second.headers.get("Location")) == (201, first.headers["Location"])
     assert len(jobs(services)) == 1
     assert retry(client, path, "s").status_code == 404
+
+
+def test_a_retry_by_a_short_id_that_is_sent_again_after_the_original_is_gone(
+    client: FlaskClient, services: Services
+) -> None:
+    """The end of the id is held against what the first request under the key retried; another end is nobody's."""
+    path = post(client, "a").headers["Location"]
+    short = f"/v1/jobs/{path[-8:]}"
+    client.post(f"{path}/cancel")
+    first = retry(client, short, "r")
+    client.delete(path)
+
+    second = retry(client, short, "r")
+
+    assert (second.status_code, second.headers.get("Location")) == (201, first.headers["Location"])
+    assert len(jobs(services)) == 1
+    assert retry(client, short, "s").status_code == 404
+    assert retry(client, "/v1/jobs/ffff0000", "r").status_code == 404
+
+
+def test_a_retry_by_a_short_id_that_has_come_to_fit_another_job(client: FlaskClient, services: Services) -> None:
+    """Sent again it is the same request still; under a new key it is ambiguous."""
+    ids = [f"0192abcd-0000-7000-8000-00000{number}00cafe" for number in range(2)]
+    fields = {"status": "cancelled", "spec": factories.submission().document}
+    factories.insert_jobs(services.db, [factories.job_row(0, id=ids[0], **fields)])
+    first = retry(client, "/v1/jobs/cafe", "r")
+    factories.insert_jobs(services.db, [factories.job_row(1, id=ids[1], **fields)])
+
+    assert first.status_code == 201
+    assert retry(client, "/v1/jobs/cafe", "r").headers.get("Location") == first.headers["Location"]
+    assert retry(client, "/v1/jobs/cafe", "s").status_code == 409
+
+
+@pytest.mark.parametrize(
+    "cap, body",
+    [
+        ("max_epochs", {"training": {"epochs": 9}}),
+        ("max_batch_size", {"training": {"batch_size": 9}}),
+        ("max_layers", {"architecture": {"kind": "mlp", "hidden": [4] * 9}}),
+        ("max_parameters", {}),
+        ("max_activations", {}),
+        ("max_flops_per_epoch", {}),
+        ("max_name_length", {"name": "x" * 9}),
+        ("max_tags", {"tags": [f"t{number}" for number in range(9)]}),
+    ],
+)
+def test_a_repeat_is_not_judged_by_limits_that_were_lowered(
+    client: FlaskClient, services: Services, cap: str, body: dict[str, object]
+) -> None:
+    """Its job was accepted, and is answered; what is new, or asks for something else, is refused."""
+    document = {"architecture": {"kind": "mlp", "hidden": [4]}} | body
+    first = client.post("/v1/jobs", json=document, headers={"Idempotency-Key": "a"})
+    lower = dataclasses.replace(services, settings=services.settings.model_copy(update={cap: 8}))
+    after = create_app(services=lower).test_client()
+
+    second, new, other, check = (
+        after.post(f"/v1/jobs{query}", json=one, headers={"Idempotency-Key": key})
+        for key, one, query in (
+            ("a", document, ""),
+            ("b", document, ""),
+            ("a", document | {"priority": 9}, ""),
+            ("a", document, "?dry_run=true"),
+        )
+    )
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert second.json == first.json
+    assert [(answer.status_code, (answer.json or {})["code"]) for answer in (new, other, check)] == [
+        (422, "invalid_spec"),
+        (422, "idempotency_key_reused"),
+        (422, "invalid_spec"),
+    ]
+    assert len(jobs(services)) == 1
 
 
 def test_only_what_was_stored_has_a_key(client: FlaskClient, services: Services) -> None:

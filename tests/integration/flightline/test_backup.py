@@ -1,87 +1,28 @@
-"""`backup` and `restore` over real databases: one moment of a running service, in one file, and back again."""
+"""`backup` over real databases: one moment of a running service, in one file."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import errno
+import shutil
 import sqlite3
-import tarfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-import migrations
-from flightline.errors import AlreadyRunning, StackError, UsageError
-from flightline.stack.backup import backup, restore
-from flightline.stack.home_lock import home_lock
-from shared.database.engine import Database
+from flightline.errors import StackError, UsageError
+from flightline.stack import backup as backing_up
+from flightline.stack.backup import backup
+from flightline.stack.restore import restore
 from shared.errors import ConfigurationError, StorageUnavailable
-from shared.jobs import attempts
 from shared.settings import Settings
 from shared.storage.root import MARKER
-from tests.support import factories
-
-Home = Callable[[str], Settings]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    """Settings over a home of this name, with a database in it unless it is called `new`."""
-
-    def make(name: str) -> Settings:
-        settings = Settings(home=tmp_path / name)
-        if name != "new":
-            settings.home_dir.mkdir()
-            with closing_database(settings) as db:
-                migrations.upgrade(db)
-        return settings
-
-    return make
-
-
-@contextmanager
-def closing_database(settings: Settings) -> Iterator[Database]:
-    """The database of some settings, for as long as a block."""
-    db = Database(settings.sqlalchemy_url)
-    try:
-        yield db
-    finally:
-        db.dispose()
-
-
-def file_of(settings: Settings, suffix: str = "") -> Path:
-    """The database's file, or one beside it."""
-    return settings.home_dir / f"flightline.db{suffix}"
-
-
-def add_jobs(settings: Settings, count: int) -> list[str]:
-    """So many queued jobs, all published; their ids."""
-    with closing_database(settings) as db:
-        ids = [factories.submit(db) for _ in range(count)]
-        db.write(lambda connection: connection.exec_driver_sql("UPDATE jobs SET published_at = queued_at"))
-        return ids
-
-
-def add_checkpoint(settings: Settings) -> str:
-    """A running job with a checkpoint in the storage; returns the checkpoint's path."""
-    with closing_database(settings) as db:
-        claim = factories.running(db)
-        path = f"{claim.job_id}/checkpoints/1-1-0.pt"
-        assert attempts.record_checkpoint(db, claim, {"entries": [{"path": path}]})
-    file = Path(settings.storage_url) / path
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"state")
-    return path
-
-
-def ids_in(settings: Settings) -> set[str]:
-    """The ids of all jobs."""
-    with closing_database(settings) as db, db.read() as connection:
-        return {row[0] for row in connection.exec_driver_sql("SELECT id FROM jobs")}
+from tests.support.homes import Home, add_checkpoint, add_jobs, closing_database, file_of, ids_in
 
 
 def test_a_backup_of_a_stopped_service_comes_back(home: Home, tmp_path: Path) -> None:
@@ -100,7 +41,7 @@ def test_a_backup_of_a_stopped_service_comes_back(home: Home, tmp_path: Path) ->
         assert connection.exec_driver_sql(
             "SELECT count(*) FROM jobs WHERE status = 'queued' AND published_at IS NULL"
         ).scalar_one() == len(ids)
-    assert list(new.home_dir.glob(".flightline-restore-*")) == list(tmp_path.glob(".*")) == []
+    assert list(new.home_dir.glob(".*")) == list(tmp_path.glob(".*")) == []
 
 
 def test_what_stands_in_the_write_ahead_log_is_in_the_backup(home: Home, tmp_path: Path) -> None:
@@ -153,35 +94,6 @@ def test_a_backup_of_a_running_service_is_one_moment(
         assert connection.exec_driver_sql(without).scalar_one() == 0
 
 
-def test_a_database_that_is_there_is_moved_aside_with_its_log(home: Home, tmp_path: Path) -> None:
-    """The old log, left beside the new file, would overrule it. Nothing of the old one is lost."""
-    old, other = home("old"), home("other")
-    ids = set(add_jobs(old, 2))
-    backup(old, tmp_path / "all.tar")
-    with closing(sqlite3.connect(file_of(other))) as holder:
-        holder.execute("SELECT count(*) FROM jobs").fetchall()
-        others = set(add_jobs(other, 1))
-        with pytest.raises(UsageError, match="--replace moves it aside"):
-            restore(other, tmp_path / "all.tar", replace=False)
-        assert ids_in(other) == others
-        restore(other, tmp_path / "all.tar", replace=True)
-
-    assert ids_in(other) == ids
-    (aside,) = [
-        path for path in other.home_dir.glob("flightline.db.replaced-*") if not path.name.endswith(("-wal", "-shm"))
-    ]
-    with closing(sqlite3.connect(aside)) as connection:
-        assert {row[0] for row in connection.execute("SELECT id FROM jobs")} == others
-
-
-def test_a_running_home_is_left_alone(home: Home, tmp_path: Path) -> None:
-    """Its workers would go on writing into the file that was moved."""
-    old, other = home("old"), home("other")
-    backup(old, tmp_path / "all.tar")
-    with home_lock(other.home_dir), pytest.raises(AlreadyRunning):
-        restore(other, tmp_path / "all.tar", replace=True)
-
-
 def test_an_artifact_that_is_gone_is_counted(home: Home, tmp_path: Path) -> None:
     """Its job was deleted, or its checkpoint replaced, while the backup was taken."""
     old = home("old")
@@ -207,6 +119,25 @@ def test_artifacts_on_a_volume_that_is_not_mounted(home: Home, tmp_path: Path) -
     assert backup(old, tmp_path / "all.tar").files == 1
 
 
+def test_a_volume_that_is_unmounted_while_it_is_backed_up(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are not taken for deleted ones."""
+    old = home("old")
+    add_checkpoint(old)
+    Path(old.storage_url, MARKER).touch()
+
+    def unmount(*arguments: Any) -> bool:
+        Path(old.storage_url).rename(tmp_path / "elsewhere")
+        return add(*arguments)
+
+    add = backing_up._added
+    monkeypatch.setattr(backing_up, "_added", unmount)
+    with pytest.raises(StorageUnavailable, match="Mount the volume"):
+        backup(old, tmp_path / "all.tar")
+    assert {path.name for path in tmp_path.iterdir()} == {"old", "elsewhere"}
+
+
 def test_artifacts_at_no_address(home: Home, tmp_path: Path) -> None:
     """A wrong setting is named, as wherever the storage is opened."""
     old = home("old")
@@ -219,14 +150,56 @@ def test_artifacts_at_no_address(home: Home, tmp_path: Path) -> None:
 
 
 def test_an_existing_file_is_not_overwritten(home: Home, tmp_path: Path) -> None:
-    """Nor is a draft left where the backup cannot be written."""
+    """A name that is taken is refused."""
     old, target = home("old"), tmp_path / "all.tar"
     target.write_text("mine")
     with pytest.raises(UsageError, match="exists"):
         backup(old, target)
-    with pytest.raises(StackError, match="could not be written"):
-        backup(old, tmp_path / "nowhere" / "all.tar")
     assert target.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "target,fault",
+    [
+        ("folder", r"folder is a folder\. Name a file in it, such as .*/folder/flightline\.tar\.gz\."),
+        ("nowhere/all.tar", r"There is no folder .*/nowhere\. Make it first"),
+        ("old/all.tar", r"/old/all\.tar lies in .*/old, and would be lost"),
+        ("link/all.tar", r"/link/all\.tar lies in .*/old, and would be lost"),
+        ("artifacts/all.tar", r"/artifacts/all\.tar lies in .*/artifacts, and would be lost"),
+    ],
+)
+def test_a_place_where_no_backup_belongs(home: Home, tmp_path: Path, target: str, fault: str) -> None:
+    """What is wrong with it, and what would be right; nothing is made there."""
+    old = home("old").model_copy(update={"artifacts_url": str(tmp_path / "artifacts")})
+    for name in ("folder", "artifacts"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "old")
+    before = set(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=fault):
+        backup(old, tmp_path / target)
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_backup_that_cannot_be_written(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: no half file is left, under whatever name."""
+    old = home("old")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(backing_up, "_write", Mock(side_effect=full))
+    with pytest.raises(StackError, match=r"could not be written: .*No space left"):
+        backup(old, tmp_path / "all.tar")
+    assert set(tmp_path.iterdir()) == {old.home_dir}
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next(home: Home, tmp_path: Path) -> None:
+    """Nothing stands under the final name; what another backup is just writing stays."""
+    old = home("old")
+    with backing_up.workspace(tmp_path) as alive, backing_up.workspace(tmp_path) as folder:
+        abandoned = Path(shutil.copytree(folder, tmp_path / f"{folder.name}-abandoned"))
+        (abandoned / "all.tar").write_text("half")
+        backup(old, tmp_path / "all.tar")
+        assert alive.is_dir()
+        assert not abandoned.exists()
+    assert set(tmp_path.iterdir()) == {old.home_dir, tmp_path / "all.tar"}
 
 
 def test_there_is_nothing_to_back_up(home: Home, tmp_path: Path) -> None:
@@ -235,111 +208,6 @@ def test_there_is_nothing_to_back_up(home: Home, tmp_path: Path) -> None:
     with pytest.raises(StackError, match="nothing to back up"):
         backup(new, tmp_path / "all.tar")
     assert not new.home_dir.exists()
-
-
-def archive(path: Path, *members: tuple[str, bytes]) -> Path:
-    """A tar file of these members."""
-    with tarfile.open(path, "w") as tar:
-        for name, content in members:
-            file = path.with_suffix(".member")
-            file.write_bytes(content)
-            tar.add(file, name)
-    return path
-
-
-def about(**fields: object) -> bytes:
-    """A `backup.json`."""
-    whole = {"format": 1, "schema": "0001", "taken_at": "", "jobs": 0, "files": 0, "missing": 0}
-    return json.dumps(whole | fields).encode()
-
-
-@pytest.mark.parametrize(
-    "members",
-    [
-        [],
-        [("backup.json", b"{")],
-        [("backup.json", b"{}")],
-        [("backup.json", about())],
-        [("backup.json", about(schema="9999")), ("flightline.db", b"")],
-        [("backup.json", about(format=2)), ("flightline.db", b"")],
-        [("../outside", b"x"), ("backup.json", about())],
-    ],
-)
-def test_what_is_no_backup_of_this_release_changes_nothing(
-    home: Home, tmp_path: Path, members: list[tuple[str, bytes]]
-) -> None:
-    """Another archive, one of a later release, one that would write elsewhere."""
-    old = home("old")
-    ids = set(add_jobs(old, 1))
-    with pytest.raises(UsageError, match=r"all\.tar "):
-        restore(old, archive(tmp_path / "all.tar", *members), replace=True)
-    assert ids_in(old) == ids
-    assert not (tmp_path / "outside").exists()
-
-
-@pytest.fixture
-def with_weights(home: Home, tmp_path: Path) -> tuple[Path, str]:
-    """A backup of a service that keeps one file of weights, and the file's path."""
-    old, weights, path = home("old"), b"weights", str(factories.artifact()["path"])
-    with closing_database(old) as db:
-        factories.succeed(db, factories.running(db))
-        digest = hashlib.sha256(weights).hexdigest()
-        db.write(lambda connection: connection.exec_driver_sql("UPDATE artifacts SET sha256 = ?", (digest,)))
-    file = Path(old.storage_url) / path
-    file.parent.mkdir(parents=True)
-    file.write_bytes(weights)
-    assert backup(old, tmp_path / "all.tar").files == 1
-    return tmp_path / "all.tar", path
-
-
-@pytest.mark.parametrize("fault", ["changed", "left out"])
-def test_artifacts_that_are_not_those_of_the_database_change_nothing(
-    home: Home, tmp_path: Path, with_weights: tuple[Path, str], fault: str
-) -> None:
-    """A flipped bit, or a file that the archive says it has."""
-    whole, path = with_weights
-    folder, bad = tmp_path / "unpacked", tmp_path / "bad.tar"
-    with tarfile.open(whole) as tar:
-        tar.extractall(folder, filter="data")
-    file = folder / "artifacts" / path
-    file.write_bytes(b"Weights") if fault == "changed" else file.unlink()
-    with tarfile.open(bad, "w") as tar:
-        for part in folder.iterdir():
-            tar.add(part, part.name)
-    new = home("new")
-    with pytest.raises(UsageError, match="is damaged: "):
-        restore(new, bad, replace=False)
-    assert not file_of(new).exists()
-    assert not Path(new.storage_url).exists()
-    assert restore(new, whole, replace=False).files == 1
-
-
-def test_a_backup_without_its_database_is_said_to_be_damaged(home: Home, tmp_path: Path) -> None:
-    """It is of this release, and another one would not help."""
-    with pytest.raises(UsageError, match=r"holds no flightline\.db"):
-        restore(home("old"), archive(tmp_path / "all.tar", ("backup.json", about())), replace=True)
-
-
-def test_what_is_no_archive_is_refused_in_a_line(home: Home, tmp_path: Path) -> None:
-    """Without what each of Python's readers made of it."""
-    (tmp_path / "text.tar").write_text("hello")
-    with pytest.raises(UsageError, match=r"text\.tar is not a backup: it is no tar archive, or is cut off\.$"):
-        restore(home("old"), tmp_path / "text.tar", replace=True)
-
-
-def test_a_broken_off_or_missing_backup_changes_nothing(home: Home, tmp_path: Path) -> None:
-    """Cut in the middle, or with a database that is none."""
-    old, whole = home("old"), tmp_path / "all.tar"
-    ids = set(add_jobs(old, 1))
-    backup(old, whole)
-    (tmp_path / "cut.tar").write_bytes(whole.read_bytes()[:20_000])
-    for name in ("cut.tar", "none.tar"):
-        with pytest.raises(UsageError, match="is not a backup"):
-            restore(old, tmp_path / name, replace=True)
-    damaged = archive(tmp_path / "bad.tar", ("backup.json", about()), ("flightline.db", b"no database" * 1000))
-    with pytest.raises(StackError, match="could not be restored"):
-        restore(old, damaged, replace=True)
-    assert ids_in(old) == ids
 
 
 def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:

@@ -233,11 +233,13 @@ class TestSteps:
 class TestRevisions:
     @pytest.mark.parametrize("revision,newer", [("9999", True), ("bogus", False)])
     def test_a_schema_of_another_release_is_refused(self, empty_database: Database, revision: str, newer: bool) -> None:
-        """In one line that names the setting, before anything is changed."""
+        """In one line that names the database, before anything is changed: a file may be the home's, set by nobody."""
         migrations.upgrade(empty_database)
         _set_revision(empty_database, revision)
 
-        with pytest.raises(ConfigurationError, match="FLIGHTLINE_DATABASE_URL names has the schema"):
+        file = empty_database.engine.url.database
+        name = f"file {file}" if empty_database.is_sqlite else "that FLIGHTLINE_DATABASE_URL names"
+        with pytest.raises(ConfigurationError, match=f"^The database {name} has the schema '{revision}'"):
             migrations.upgrade(empty_database)
 
         assert migrations.current(empty_database) == revision

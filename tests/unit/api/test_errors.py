@@ -15,6 +15,7 @@ from api.http import errors, security
 from shared.errors import (
     ConfigurationError,
     DatabaseUnavailable,
+    DatabaseUnusable,
     FieldError,
     FlightlineError,
     IllegalTransition,
@@ -31,6 +32,11 @@ RAISED: dict[str, Exception] = {
 }
 
 
+LASTING: dict[str, Exception] = {
+    "unusable": DatabaseUnusable("It has no tables."),
+}
+
+
 @pytest.fixture
 def client() -> FlaskClient:
     """An app whose endpoints only fail."""
@@ -40,7 +46,7 @@ def client() -> FlaskClient:
 
     @app.get("/raise/<name>")
     def fail(name: str) -> str:
-        raise RAISED.get(name, ZeroDivisionError("a secret"))
+        raise (RAISED | LASTING).get(name, ZeroDivisionError("a secret"))
 
     @app.get("/misconfigured")
     def misconfigured() -> str:
@@ -86,6 +92,14 @@ def test_every_error_has_a_status() -> None:
 def test_what_may_work_later_says_when(client: FlaskClient) -> None:
     """A 503 carries Retry-After."""
     assert client.get("/raise/database_unavailable").headers["Retry-After"] == "2"
+
+
+def test_what_lasts_until_somebody_acts_does_not_ask_for_a_retry(client: FlaskClient) -> None:
+    """A 503 that says `retryable: false` carries no Retry-After, which would say the opposite."""
+    response = client.get("/raise/unusable")
+
+    assert (response.status_code, (response.json or {})["retryable"]) == (503, False)
+    assert "Retry-After" not in response.headers
 
 
 @pytest.mark.parametrize("path", ["/raise/anything", "/misconfigured"])

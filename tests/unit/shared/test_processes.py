@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared import processes
-from shared.processes import born, pid_namespace
+from shared.processes import born, pid_namespace, users_of
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +89,13 @@ def test_the_commands_say_what_proc_says(tmp_path: Path, monkeypatch: pytest.Mon
     assert born(process.pid) is None
     process.communicate()
     assert born(process.pid) is None
+
+
+def test_who_has_a_file_open(tmp_path: Path) -> None:
+    """By whatever name it was opened; nobody after it was closed."""
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.touch()
+    link.symlink_to(file)
+    with link.open():
+        assert users_of(file)[os.getpid()].startswith(Path(sys.executable).name)
+    assert users_of(file) == {}

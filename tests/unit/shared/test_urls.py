@@ -93,6 +93,9 @@ class TestDatabase:
             ("mysql://u:s3cret@h/x", "must name a SQLite file or a PostgreSQL database"),
             ("sqlite://", "must name a SQLite file"),
             ("sqlite:///:memory:", "must name a SQLite file"),
+            ("sqlite:///tmp/x.db", "names tmp/x.db, relative to whatever folder a process is started in."),
+            ("sqlite:///x.db?timeout=30", "names x.db, relative"),
+            ("sqlite:///./x.db", "names ./x.db, relative"),
             ("s3cret", "is not a database URL"),
         ],
     )
@@ -104,6 +107,25 @@ class TestDatabase:
         assert said in refused.value.detail
         assert refused.value.detail.startswith("FLIGHTLINE_DATABASE_URL ")
         assert "s3cret" not in refused.value.detail
+
+    def test_a_relative_path_is_refused_with_both_spellings(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Whoever wrote three slashes meant the root or the present folder; each can be copied from the message."""
+        monkeypatch.chdir(tmp_path)
+
+        with pytest.raises(ConfigurationError) as refused:
+            url_check.parsed("sqlite:///tmp/x.db")
+
+        for file in ("/tmp/x.db", f"{tmp_path}/tmp/x.db"):
+            assert f"sqlite:///{file} " in refused.value.detail
+            assert url_check.parsed(f"sqlite:///{file}").database == file
+
+    @pytest.mark.parametrize("place", ["/dev/null", "/"])
+    def test_what_is_no_file_is_refused(self, place: str) -> None:
+        """A device or a folder holds no database: the message names it and the setting."""
+        with pytest.raises(ConfigurationError, match=f"^The database {place} is .* FLIGHTLINE_DATABASE_URL"):
+            url_check.parsed(f"sqlite:///{place}")
 
 
 def test_a_user_without_a_home_is_told_which_setting_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

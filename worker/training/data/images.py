@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ _NO_WHITE = {"F": "floating-point numbers", "I": "integers of more than 16 bits,
 """Pillow's modes whose numbers do not say which one is white."""
 
 _COPY_OR_DELETE = "Copy it again from the data set, or delete it."
+_REPLACE_OR_DELETE = "Replace it, or delete it."
 _SAVE_OR_DELETE = "Save it as grey or RGB with 8 or 16 bits, or delete it."
 
 
@@ -68,8 +70,11 @@ def _opened(path: Path, shape: tuple[int, int, int]) -> Image:
             image = Image.open(file)
             _require_size(image, shape, either_way_up=True)  # before a huge one is decoded
             image.load()
-    except _Refused:
+    except (_Refused, MemoryError):
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        pixels = int(re.findall(r"\d+", str(error))[0])  # which Pillow says nowhere else
+        raise _too_large(f"{pixels:,}", shape) from error
     except UnidentifiedImageError as error:
         raise _Refused("this image cannot be read: it is none, or of a kind that is not known") from error
     except OSError as error:
@@ -109,9 +114,15 @@ def _refusal_of(path: Path, error: OSError) -> _Refused:
 def _require_size(image: Image, shape: tuple[int, int, int], *, either_way_up: bool = False) -> None:
     (width, height), (_, rows, columns) = image.size, shape
     turned = either_way_up and (height, width) == (columns, rows)
-    if (width, height) != (columns, rows) and not turned:
-        problem = f"this image is {width} × {height} pixels, not {columns} × {rows}"
-        raise _Refused(problem, "Replace it, or delete it.")
+    if (width, height) == (columns, rows) or turned:
+        return
+    if width > columns and height > rows:
+        raise _too_large(f"{width:,} × {height:,}", shape)
+    raise _Refused(f"this image is {width:,} × {height:,} pixels, not {columns} × {rows}", _REPLACE_OR_DELETE)
+
+
+def _too_large(pixels: str, shape: tuple[int, int, int]) -> _Refused:
+    return _Refused(f"this image is too large: {pixels} pixels, not {shape[2]} × {shape[1]}", _REPLACE_OR_DELETE)
 
 
 def _upright(image: Image) -> Image:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 import torch
@@ -47,7 +47,8 @@ class HeldDataset:
         classes: the classes held, in the data set's own order.
         counts: for each class, its training and validation images.
         ready: whether a job can have it at once, without downloading or mending it.
-        ignored: how many files beside the images are passed over, by suffix.
+        ignored: how many entries beside the images and hidden files are passed over, by suffix; `folder` and
+            `no suffix` are kinds too.
     """
 
     name: str
@@ -72,6 +73,8 @@ class LoadedDataset:
         mean: mean of each channel over the training images, on a scale from 0 to 1.
         std: population standard deviation of the same.
         fingerprint: sha256 over images, labels and classes; equal data give equal ones on every machine.
+        place: where it is, as in `HeldDataset`.
+        ignored: what is passed over in the folders of these classes, as in `HeldDataset`.
     """
 
     name: str
@@ -82,6 +85,8 @@ class LoadedDataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fingerprint: str
+    place: str = ""
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from worker.training.data.cache import cached_decode
 from worker.training.data.records import HeldDataset, LoadedDataset, loaded_dataset
 from worker.training.data.registry import DATASETS
-from worker.training.data.sources.base import Place, Source, in_words
-from worker.training.data.sources.folders import HIDDEN
+from worker.training.data.sources.base import Inventory, Place, Source
 from worker.training.errors import CopyIncomplete, DatasetCorrupt, DatasetUnavailable, InvalidPlan
 from worker.training.plan import DatasetPlan
 
+LOOK_SECONDS = 2.0
+"""A look at a data set's files serves the jobs that were submitted before it, for so long."""
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was found at an instant of `time.monotonic()`."""
+
+    source: Source
+    classes: tuple[str, ...]
+    at: float
+    found: Inventory
+
+    def holds(self, as_of: float, now: float) -> bool:
+        """Whether it saw what was there at `as_of`, and a moment ago."""
+        return as_of <= self.at and now - self.at < LOOK_SECONDS
+
+
+_look: _Look | None = None
 
 
 def survey(data_dir: Path, allow_download: bool = False) -> tuple[HeldDataset, ...]:
@@ -31,25 +54,37 @@ def survey(data_dir: Path, allow_download: bool = False) -> tuple[HeldDataset, .
     return tuple(one for one in held if one is not None)
 
 
-def load(plan: DatasetPlan, data_dir: Path, cache_dir: Path, allow_download: bool = False) -> LoadedDataset:
-    """The images that the plan asks for. A repeated call in one process costs a system call a file.
+def load(
+    plan: DatasetPlan, data_dir: Path, cache_dir: Path, allow_download: bool = False, *, as_of: float = math.inf
+) -> LoadedDataset:
+    """The images that the plan asks for. A repeated call in one process costs a system call a file, or none.
 
-    A copy that turns out to lack files is passed over for the next one, with a warning. Raises DatasetUnavailable or
-    DatasetCorrupt, both of which say what to do.
+    A copy that turns out to lack files is passed over for the next one, with a warning.
+
+    Args:
+        plan: which data set, and how much of it.
+        data_dir: where to look for it.
+        cache_dir: where decoded images are kept.
+        allow_download: whether it may be downloaded.
+        as_of: `time.monotonic()` of the submission. Every change of a file up to then is noticed; later ones may be
+            missed for `LOOK_SECONDS`. By default none is.
+
+    Raises:
+        DatasetUnavailable, DatasetCorrupt: says what to do.
     """
     try:
         *others, last = candidates(plan, data_dir, allow_download)
         for place in others:
             try:
-                return _load(place, plan, cache_dir)
+                return _load(place, plan, cache_dir, as_of)
             except CopyIncomplete as error:
                 log.warning("dataset_copy_passed_over", extra={"path": place.place, "reason": error.detail})
-        return _load(last, plan, cache_dir)
+        return _load(last, plan, cache_dir, as_of)
     except OSError as error:
         path = Path(error.filename or data_dir)
-        raise DatasetCorrupt(
-            path, f"cannot be read ({error.strerror})", "Mend it, or copy the data set again."
-        ) from error
+        denied = isinstance(error, PermissionError)
+        remedy = "Let the user that runs the worker read it." if denied else "Mend it, or copy the data set again."
+        raise DatasetCorrupt(path, f"cannot be read ({error.strerror})", remedy) from error
 
 
 def candidates(plan: DatasetPlan, data_dir: Path, allow_download: bool = False) -> list[Place]:
@@ -67,20 +102,30 @@ def candidates(plan: DatasetPlan, data_dir: Path, allow_download: bool = False) 
     )
 
 
-def _load(place: Place, plan: DatasetPlan, cache_dir: Path) -> LoadedDataset:
+def _load(place: Place, plan: DatasetPlan, cache_dir: Path, as_of: float) -> LoadedDataset:
     source = place.source()
-    inventory = source.inventory(plan.classes)
-    _report_ignored(source, inventory.ignored)
+    inventory = _inventory(source, plan.classes, as_of)
     limits = plan.train_per_class, plan.val_per_class
-    data = _loaded(source, inventory.listing, plan.name, plan.classes, limits, cache_dir)
+    ignored = frozenset(inventory.ignored.items())
+    data = _loaded(source, inventory.listing, ignored, plan.name, plan.classes, limits, cache_dir)
     _report_fewer(plan, data)
     return data
+
+
+def _inventory(source: Source, classes: tuple[str, ...], as_of: float) -> Inventory:
+    """The files of these classes, as they were after `as_of`: looked at now, or a moment ago for another job."""
+    global _look  # noqa: PLW0603 - of one set, the latest: jobs that queue mostly ask for the same
+    now = time.monotonic()
+    if _look is None or (_look.source, _look.classes) != (source, classes) or not _look.holds(as_of, now):
+        _look = _Look(source, classes, now, source.inventory(classes))
+    return _look.found
 
 
 @lru_cache(maxsize=2)
 def _loaded(
     source: Source,
     listing: str,
+    ignored: Iterable[tuple[str, int]],
     name: str,
     classes: tuple[str, ...],
     limits: tuple[int | None, int | None],
@@ -89,14 +134,8 @@ def _loaded(
     del listing  # part of the key: a change of any file loads anew
     train, val = cached_decode(source, classes, cache_dir)
     train, val = train.first_of_each(limits[0]), val.first_of_each(limits[1])
-    return loaded_dataset(name, source.kind, classes, train, val)
-
-
-def _report_ignored(place: Place, ignored: Mapping[str, int]) -> None:
-    """Say which files are no images by their names; of what systems leave in folders, quietly."""
-    if ignored:
-        level = logging.DEBUG if {*ignored} == {HIDDEN} else logging.WARNING
-        log.log(level, "dataset_files_ignored", extra={"path": place.place, "files": in_words(ignored)})
+    data = loaded_dataset(name, source.kind, classes, train, val)
+    return dataclasses.replace(data, place=source.place, ignored=dict(ignored))
 
 
 def _report_fewer(plan: DatasetPlan, data: LoadedDataset) -> None:
@@ -116,9 +155,8 @@ def _held(name: str, place: Place) -> HeldDataset | None:
         classes = place.classes()
         if not classes:
             return None
-        ignored = dict(place.ignored())
-        _report_ignored(place, ignored)
-        return HeldDataset(name, place.kind, place.place, classes, place.counts(), place.ready(), ignored)
+        ready, ignored = place.ready(), dict(place.ignored())
+        return HeldDataset(name, place.kind, place.place, classes, place.counts(), ready, ignored)
     except OSError as error:
         log.warning("dataset_unreadable", extra={"path": place.place, "reason": error.strerror})
         return None

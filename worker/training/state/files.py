@@ -29,8 +29,12 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 
 
 def shown(path: Path | str) -> str:
-    r"""The path as text that any database and any JSON can hold: a byte that is not UTF-8 is written `\xff`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    r"""The path as text of one line that any database and any JSON can hold.
+
+    A byte that is not UTF-8 is written `\xff`, and so is what nobody could see or what would break the line: `\n`.
+    """
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def signature(path: Path | str) -> str:

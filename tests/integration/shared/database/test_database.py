@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL, Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.pool import QueuePool
 
 import migrations
 import shared.database.engine
@@ -33,8 +34,7 @@ def _names(db: Database) -> list[str]:
 
 
 def _lock(connection: Connection, name: str) -> None:
-    now = clock.database_now(connection)
-    connection.execute(insert(Lock).values(name=name, holder="me", expires_at=now))
+    connection.execute(insert(Lock).values(name=name, holder="me", expires_at=clock.database_now(connection)))
 
 
 class TestTransactions:
@@ -227,6 +227,14 @@ class TestForks:
         with database.read() as connection:
             connection.execute(select(Lock.name)).all()
             assert _in_child(lambda: True)
+
+    def test_what_was_in_use_at_a_fork_is_closed_after_it(self, sqlite_database: Database) -> None:
+        """Its pool was given up at the fork, and nobody would close what that holds."""
+        with sqlite_database.read() as connection:
+            pool = connection.engine.pool
+            assert _in_child(lambda: True)
+        assert isinstance(pool, QueuePool)
+        assert (pool is sqlite_database.engine.pool, pool.checkedin()) == (False, 0)
 
 
 def _in_child(call: object) -> bool:

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, select
 
 import migrations
 from shared.database.engine import Database
+from shared.database.file import DatabaseFile
 from shared.database.tables import Lock
 from shared.errors import DatabaseUnavailable, JobNotFound
 from shared.jobs import actions, attempts, queries
@@ -65,6 +67,28 @@ def backup(path: Path) -> Path:
 def calls(db: Database) -> list[Callable[[], object]]:
     """A look, a read and a write."""
     return [db.ping, lambda: queries.workers(db, silent_seconds=60), lambda: factories.submit(db)]
+
+
+def test_the_last_connection_is_closed_while_another_is_opened(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log rightly goes with the last connection: nobody takes it for one that was removed."""
+    engine = sqlite_database.engine
+    last = engine.connect()
+    closing_last = threading.Thread(target=last.invalidate)
+    look = DatabaseFile._present
+
+    def pause(file: DatabaseFile) -> object:
+        if closing_last.ident is None:
+            closing_last.start()
+            closing_last.join(timeout=0.5)  # it waits for this look, or ends before it
+        return look(file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DatabaseFile, "_present", pause)
+        engine.connect().close()
+    closing_last.join()
+    sqlite_database.ping()
 
 
 def assert_refused(db: Database, match: str) -> None:
@@ -245,6 +269,26 @@ class TestReplaced:
         assert attempts.heartbeat(sqlite_database, now, 30) is not None
         factories.succeed(sqlite_database, now)
         assert not attempts.succeed(sqlite_database, before, best={}, exact=True, **nothing)
+
+    def test_it_lacks_epochs_that_its_worker_has_recorded_in_the_one_before(
+        self, sqlite_database: Database, path: Path
+    ) -> None:
+        """The attempt loses the job, whatever it writes next: otherwise that would end well with epochs missing."""
+        claim = factories.running(sqlite_database)
+        attempts.record_epochs(sqlite_database, claim, factories.epoch_rows(1, 2), factories.best())
+        copy = backup(path)
+        attempts.record_epochs(sqlite_database, claim, factories.epoch_rows(3, 4), factories.best())
+        for one in (path, *log_of(path)):
+            one.unlink()
+        copy.rename(path)
+
+        result: dict[str, Any] = {"best": factories.best(), "exact": True, "evaluations": [], "artifacts": []}
+        assert not attempts.record_epochs(sqlite_database, claim, factories.epoch_rows(5, 6), factories.best())
+        assert not attempts.record_checkpoint(sqlite_database, claim, {"entries": []}, finished_epochs=4)
+        assert not attempts.succeed(sqlite_database, claim, epochs=[], finished_epochs=4, **result)
+        last = factories.epoch_rows(5, 5)
+        assert not attempts.succeed(sqlite_database, claim, epochs=last, finished_epochs=5, **result)
+        assert queries.job(sqlite_database, claim.job_id)["progress"]["epoch"] == 2
 
     def test_beside_the_log_of_the_one_before(self, sqlite_database: Database, other: Database, path: Path) -> None:
         """SQLite would take that log for the new file's: it is not opened until the log is gone."""

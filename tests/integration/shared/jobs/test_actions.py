@@ -23,14 +23,13 @@ class TestSubmit:
         """Everything that was sent can be read back; nothing has happened to it yet."""
         sent = factories.submission(name="tapered", tags=["b", "a"], priority=7)
 
-        job_id = actions.submit(database, sent, warnings=["No live worker."])
+        job_id = actions.submit(database, sent)
 
         job = queries.job(database, job_id)
         assert (job["name"], job["tags"], job["priority"]) == ("tapered", ["a", "b"], 7)
         assert (job["status"], job["attempts"], job["result"], job["error"]) == ("queued", 0, None, None)
         assert job["spec"] == sent.document
         assert job["cost"]["parameters"] == sent.cost.parameters
-        assert job["warnings"] == ["No live worker."]
         assert job["created_at"] == job["queued_at"]
 
     def test_ids_grow_with_time(self, database: Database) -> None:

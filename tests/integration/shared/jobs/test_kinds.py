@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import pytest
 from sqlalchemy import update
@@ -112,9 +113,10 @@ class TestReads:
     def test_it_is_read_and_listed_like_any_other(self, database: Database) -> None:
         """What it says is not judged by the rules of training."""
         job_id = submit(database)
-        job = queries.job(database, job_id, silent_seconds=60.0)
+        live = partial(queries.live_workers, database, silent_seconds=60.0)
+        job = queries.job(database, job_id, live=live)
         assert (job["kind"], job["spec"], job["warnings"]) == (LATER, {"teacher": "resnet18"}, [])
-        assert listing.jobs(database, JobFilter(kind=LATER), silent_seconds=60.0).items == [job]
+        assert listing.jobs(database, JobFilter(kind=LATER), live=live).items == [job]
 
     def test_the_list_is_filtered_by_kind(self, database: Database) -> None:
         """Each kind by itself, both together without the filter."""

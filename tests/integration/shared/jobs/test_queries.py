@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,9 +11,10 @@ from sqlalchemy import update
 
 from shared import wire
 from shared.database.engine import Database
-from shared.database.tables import Worker
+from shared.database.tables import Job, Worker
 from shared.delivery.broker import Broker
-from shared.jobs import attempts, queries, workers
+from shared.jobs import attempts, listing, queries, workers
+from shared.jobs.listing import JobFilter
 from shared.jobs.workers import Identity
 from shared.jobspec import Copy
 from tests.conftest import Jump
@@ -184,7 +186,7 @@ class TestWorkers:
         jump(-3600.0)
         workers.report(database, "live")
 
-        assert len(queries.catalog(database, silent_seconds=SILENT).workers) == 1
+        assert len(queries.catalog(queries.live_workers(database, silent_seconds=SILENT)).workers) == 1
 
 
 class TestDatasets:
@@ -227,10 +229,27 @@ class TestDatasets:
             register(database, f"w{number}", where, (held,))
         submission = factories.submission(dataset=dataset, resources={"device": device})
 
-        told = queries.warnings_for(database, submission, silent_seconds=SILENT)
+        told = queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
 
         assert bool(told) == (warning is not None)
         assert all(warning in text for text in told if warning)
+
+
+class TestWarnings:
+    def test_what_an_earlier_release_stored_is_not_shown(self, database: Database) -> None:
+        """It was said when the job came, and may long be wrong; who asks for warnings gets those of now."""
+        job_id = factories.submit(database, dataset="synthetic")
+        database.write(lambda connection: connection.execute(update(Job).values(warnings=["No live worker."])))
+        register(database, "a", datasets=(DRAWN,))
+
+        live = partial(queries.live_workers, database, silent_seconds=SILENT)
+        told = [queries.job(database, job_id), queries.job(database, job_id, live=live)]
+        assert [job["warnings"] for job in told + listing.jobs(database, JobFilter(), live=live).items] == [[]] * 3
+
+    def test_live_workers_are_read_for_queued_jobs_alone(self, database: Database) -> None:
+        """Others wait for nobody."""
+        claim = factories.running(database)
+        assert queries.job(database, claim.job_id, live=lambda: pytest.fail("read"))["warnings"] == []
 
 
 COPY: Dataset = {
@@ -255,7 +274,7 @@ class TestCatalog:
         register(database, "silent", datasets=(COPY,))
         silence(database, "silent")
 
-        held = queries.catalog(database, silent_seconds=SILENT)
+        held = queries.catalog(queries.live_workers(database, silent_seconds=SILENT))
 
         assert sorted(held.workers, key=len) == [
             (),
@@ -275,7 +294,7 @@ class TestCatalog:
         register(database, "a", datasets=(COPY,))
         submission = factories.submission(dataset={"name": "cifar10", "classes": ["airplane", "bird"], **asked})
 
-        told = queries.warnings_for(database, submission, silent_seconds=SILENT)
+        told = queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
 
         assert len(told) == len(warnings)
         assert all(text.startswith(warning) for text, warning in zip(told, warnings, strict=True))
@@ -284,9 +303,9 @@ class TestCatalog:
         """A submission is warned, as where there is none; what can be downloaded, or a job has loaded, is there."""
         submission = factories.submission(dataset="cifar2")
         register(database, "a", datasets=({**COPY, "ready": False},))
-        assert queries.warnings_for(database, submission, silent_seconds=SILENT)
+        assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
         register(database, "a", datasets=({**COPY, "ready": False, "source": "download"},))
-        assert queries.warnings_for(database, submission, silent_seconds=SILENT) == []
+        assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission) == []
 
 
 class TestQueues:

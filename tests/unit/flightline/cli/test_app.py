@@ -132,14 +132,14 @@ def test_datasets_names_the_classes_where_not_all_are_held(
 
 @pytest.mark.usefixtures("service")
 def test_datasets_names_what_is_passed_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that are no images by their names, and copies that lack files: of hidden files not a word."""
+    """Files that are no images by their names, and copies that lack files."""
     copy = {"source": "folder", "place": "/data/letters", "classes": ["a", "b"], "workers": ["w0"], "ready": True}
     broken = {**copy, "source": "torchvision", "place": "/data/broken", "workers": ["w1"], "ready": False}
-    held = [{**copy, "ignored": {".gif": 1200, "hidden": 2}}, {**copy, "ignored": {"hidden": 2}}, broken]
+    held = [{**copy, "ignored": {".gif": 1200, "no suffix": 1}}, {**copy, "ignored": {}}, broken]
     items = [{"name": "letters", "classes": ["a", "b"], "held": held}]
     monkeypatch.setitem(CATALOG, "/v1/datasets", {"items": items, "next_cursor": None})
-    found = "w0; incomplete: /data/broken; passed over in /data/letters: 1,200 .gif\n"
-    assert f"letters   a, b     {found}" in run("datasets").out
+    ignored = "1,201 files ignored in /data/letters: 1,200 × .gif, 1 without a suffix"
+    assert f"letters   a, b     w0; {ignored}; incomplete: /data/broken\n" in run("datasets").out
 
 
 def test_no_service(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,62 +11,87 @@ from rich.console import Console
 from rich.text import Text
 
 from flightline.cli import tables
-from flightline.cli.columns import RIGID, Layout, fitted
+from flightline.cli.columns import Columns, fitted
 from flightline.cli.parts import (
-    ARTIFACT_HEADERS,
-    ARTIFACT_LAYOUT,
-    ATTEMPT_HEADERS,
-    ATTEMPT_LAYOUT,
-    EPOCH_HEADERS,
-    EPOCH_LAYOUT,
-    LOG_HEADERS,
-    LOG_LAYOUT,
+    ARTIFACT_COLUMNS,
+    ATTEMPT_COLUMNS,
+    EPOCH_COLUMNS,
+    LOG_COLUMNS,
 )
 from tests.support.http_service import FakeService
 from tests.unit.flightline.conftest import Run
 
 WIDTHS = (24, 40, 60, 80, 100, 200)
 JOB = ("1ddbfb4f", "notebook-tapered-logits", "succeeded", "1000/2000", "81.0 %", "100.0 %", "NVIDIA H100", "1 m 39 s")
-CASES: dict[str, tuple[Sequence[str], Layout, Sequence[str]]] = {
-    "jobs": (tables.JOB_HEADERS, tables.JOB_LAYOUT, JOB),
+CASES: dict[str, tuple[Columns, Sequence[str]]] = {
+    "jobs": (tables.JOB_COLUMNS, JOB),
     "workers": (
-        tables.WORKER_HEADERS,
-        tables.WORKER_LAYOUT,
+        tables.WORKER_COLUMNS,
         ("a-machine:cpu:12345", "NVIDIA H100", "running", "1ddbfb4f", "cifar10 (airplane, bird)", "1 s ago"),
     ),
-    "queues": (tables.QUEUE_HEADERS, tables.QUEUE_LAYOUT, ("flightline.cuda", "12,345", "1 m 1 s", "Redis is down")),
-    "classes": (tables.CLASS_HEADERS, tables.CLASS_LAYOUT, ("airplane", "80.0 %", "90.0 %", "85.0 %", "1000")),
-    "confusion": (("TRUE", *"abcdefghij"), RIGID, ("airplane", *["1000"] * 10)),
-    "epochs": (EPOCH_HEADERS, EPOCH_LAYOUT, ("1000", "0.4444", "81.0 %", "0.5555", "82.0 %", "0.001", "12.34")),
-    "attempts": (ATTEMPT_HEADERS, ATTEMPT_LAYOUT, ("1", "a-machine:cpu:1", "timed_out", "from 12", "2 h", "timed_out")),
-    "log": (LOG_HEADERS, LOG_LAYOUT, ("01-31 12:00:01", "1", "INFO", "epoch 3 of 100 is over, and all is well")),
+    "queues": (tables.QUEUE_COLUMNS, ("flightline.cuda", "12,345", "1 m 1 s", "Redis is down")),
+    "classes": (tables.CLASS_COLUMNS, ("airplane", "80.0 %", "90.0 %", "85.0 %", "1000")),
+    "confusion": (Columns(("TRUE", *"abcdefghij")), ("airplane", *["1000"] * 10)),
+    "epochs": (EPOCH_COLUMNS, ("1000", "0.4444", "81.0 %", "0.5555", "82.0 %", "0.001", "12.34")),
+    "attempts": (ATTEMPT_COLUMNS, ("1", "a-machine:cpu:1", "timed_out", "from 12", "2 h", "timed_out")),
+    "log": (LOG_COLUMNS, ("01-31 12:00:01", "1", "INFO", "epoch 3 of 100 is over, and all is well")),
     "artifacts": (
-        ARTIFACT_HEADERS,
-        ARTIFACT_LAYOUT,
+        ARTIFACT_COLUMNS,
         ("best.safetensors", "15.0 MB", "01-31 12:00:01", "0123456789ab"),
     ),
 }
 
 
-def lines(headers: Sequence[str], layout: Layout, row: Sequence[str], width: int) -> list[str]:
+def lines(columns: Columns, row: Sequence[str], width: int) -> list[str]:
     """What a terminal of that width shows."""
     text = io.StringIO()
     cells = [[Text(cell) for cell in row]]
-    Console(file=text, width=width, highlight=False).print(fitted(headers, cells, layout, width))
+    Console(file=text, width=width, highlight=False).print(fitted(columns, cells, width))
     return text.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("case", CASES)
 def test_no_figure_is_cut_or_broken(case: str, width: int) -> None:
-    """Every cell that is shown and may not give way stands whole in one line, and no line is wider."""
-    headers, layout, row = CASES[case]
-    shown = lines(headers, layout, row, width)
+    """Every cell that may not give way stands whole in one line, unless its column is said to be left out."""
+    columns, row = CASES[case]
+    shown = lines(columns, row, width)
     assert max(map(len, shown)) <= width
-    for header, cell in zip(headers, row, strict=True):
-        gives_way = header in {layout.shortened, *layout.wrapped}
-        if not gives_way and any(header in line for line in shown):
+    for header, cell in zip(columns.headers, row, strict=True):
+        if header not in {columns.shortened, *columns.wrapped, *left_out(shown)}:
             assert any(cell in line for line in shown), (header, cell, shown)
+
+
+def left_out(shown: Sequence[str]) -> list[str]:
+    """The columns that the line below a table names."""
+    _, found, names = " ".join(" ".join(shown).split()).partition("Left out: ")
+    return names.partition(". A wider terminal shows them, and so does --json.")[0].split(", ") if found else []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_left_out_is_said(case: str, width: int) -> None:
+    """Every column is either in the table or in the line below it; there is none of the latter where all have room."""
+    columns, row = CASES[case]
+    shown = lines(columns, row, width)
+    head = shown if case == "confusion" else shown[1:2]
+    missing = [header for header in columns.headers if not any(header in line for line in head)]
+    if shown[2].startswith("─"):  # a table: its headers stand in one line
+        assert missing == sorted(left_out(shown), key=columns.headers.index)
+    else:
+        assert left_out(shown) == []
+
+
+@pytest.mark.parametrize("command", ["jobs", "workers", "queues", "datasets", "presets"])
+def test_what_is_piped_is_whole(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """For programs the width means nothing: every column, each row in one line, and no word on what is left out."""
+    service.add(name="a-name-that-is-much-too-long-for-this")
+    wide = run(command).out
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = run(command).out
+    assert narrow == wide
+    assert len(narrow.splitlines()) == len(run(command, "--json").json["items"]) + 1
+    assert "Left out" not in narrow
 
 
 @pytest.mark.parametrize("width", WIDTHS)

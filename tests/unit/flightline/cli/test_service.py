@@ -52,3 +52,16 @@ def test_backup_and_restore(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert run("restore", target, "--json").json["jobs"] == 0
     assert "--replace" in run("restore", target).err
     assert ": 0 jobs, 0 files of artifacts." in " ".join(run("restore", target, "--replace").out.split())
+
+
+@pytest.mark.parametrize("command,stream", [("backup", "standard output"), ("restore", "standard input")])
+def test_a_backup_is_a_file(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, stream: str
+) -> None:
+    """`-` is not taken for a name: a backup is whole or not there, and read twice."""
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    outcome = run(command, "-")
+    assert outcome.code == 2
+    assert stream in outcome.err
+    assert not list(tmp_path.iterdir())

@@ -85,8 +85,29 @@ def test_help_is_shown_anywhere() -> None:
     assert "--status" in outcome.stdout
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", ["2>&-", "<&-", "<&- 2>&-"])
 def test_a_closed_stream_is_no_error(closed: str) -> None:
     """Nothing is shown there, and no file that is opened later is written to in its place."""
     outcome = flightline("--version", shell=closed)
     assert (outcome.returncode, outcome.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("lost", ["2>/dev/full", "2>&-"])
+@pytest.mark.usefixtures("service")
+def test_what_is_lost_of_standard_error_fails_nothing(lost: str) -> None:
+    """A job that was submitted is said to be, whatever became of the warning before that."""
+    outcome = flightline("submit", "--preset", "notebook-linear", shell=lost, env=dict(os.environ))
+    assert (outcome.returncode, "Submitted" in outcome.stdout, outcome.stderr) == (0, True, "")
+
+
+def test_a_program_in_this_ones_place_may_write_into_a_closed_output() -> None:
+    """As a worker that is started so: it fails by no print, and opens no file under the stream's number."""
+    then = "import os; print(1, flush=True); print(os.open(os.devnull, os.O_RDONLY), file=__import__('sys').stderr)"
+    script = (
+        "import os, sys; from flightline.cli import standard_streams as s; s.prepare(); s.hand_over();"
+        f"os.execv(sys.executable, [sys.executable, '-c', {then!r}])"
+    )
+    done = subprocess.run(
+        ["/bin/bash", "-c", '"$0" -c "$1" <&- >&-', sys.executable, script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "3\n")

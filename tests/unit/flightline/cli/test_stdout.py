@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -53,6 +54,56 @@ def test_a_reader_that_has_gone(service: FakeService) -> None:
     ended = command("jobs", stdout=writing)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (LOST, "")
+
+
+@pytest.mark.parametrize("arguments", [["jobs"], ["jobs", "--json"], ["--version"], ["--help"]], ids=" ".join)
+def test_a_closed_output(service: FakeService, arguments: list[str]) -> None:
+    """What was asked for has reached nobody, and the code says so; `>&-` is not `>/dev/null`."""
+    service.add()
+    line = ["/bin/bash", "-c", '"$@" >&-', "bash", sys.executable, "-m", "flightline", *arguments]
+    ended = subprocess.run(line, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (
+        LOST,
+        "Error: The output cannot be written: standard output is closed.\n",
+    )
+
+
+COMMANDS = [
+    *(["jobs"], ["workers"], ["queues"], ["presets"], ["datasets"], ["show", "last"], ["watch", "last"]),
+    *(["show", "last", "--part", part] for part in ("epochs", "evaluation", "attempts", "log", "artifacts")),
+    *(["download", "last"], ["cancel", "last"], ["priority", "last", "3"], ["retry", "last"], ["delete", "last"]),
+    *(["submit", "--preset", "x", *more] for more in ([], ["--watch"], ["--dry-run"])),
+    *(["migrate"], ["--help"], ["submit", "--help"]),
+]
+STATUS = {"priority": "queued", "cancel": "queued"}
+
+
+@pytest.mark.parametrize("how", ["closed", "full", "unread"])
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_every_command_says_that_its_output_is_lost(
+    service: FakeService,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    how: str,
+) -> None:
+    """By its exit code, and in a line where nobody has chosen it."""
+    monkeypatch.chdir(tmp_path)
+    service.sha256 = hashlib.sha256(b"weights").hexdigest()
+    service.add(status=STATUS.get(arguments[0], "succeeded"), epochs=1, epoch=1)
+    reading, writing = os.pipe()
+    os.close(reading)
+    lost = {"full": ("/dev/full", os.O_WRONLY), "closed": (os.devnull, os.O_RDONLY)}
+    descriptor = writing if how == "unread" else os.open(*lost[how])
+    with open(descriptor, "w") as output:  # noqa: PTH123 -- a number
+        monkeypatch.setattr(sys, "stdout", output)
+        outcome = run(*arguments)
+    if how != "unread":
+        os.close(writing)
+    assert outcome.code == LOST, outcome
+    said = [line for line in outcome.err.splitlines() if not line.startswith("Warning: ")]
+    assert len(said) == (how != "unread"), outcome
 
 
 def test_a_file_of_the_stack_that_cannot_be_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

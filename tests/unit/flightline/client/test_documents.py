@@ -33,8 +33,11 @@ WRONG = [
     ),
     (b'{"\\udfff": 1}', "half of a surrogate pair"),
     (b'{"name": "a\\u0000"}', "The text holds a NUL character at position 1; take it out. (at /name)"),
-    (b'{"name":\n "\xff"}', "is not UTF-8: byte 11 (in line 2) cannot be read."),
-    ('{"name": "x"}'.encode("utf-16"), "is not UTF-8: byte 0 (in line 1) cannot be read."),
+    (b'{"name":\n "\xff"}', "is not UTF-8: byte 11 (in line 2) cannot be read. Save it as UTF-8."),
+    *(
+        ('{"name": "Müller"}'.encode(encoding), f"seems to be {encoding[:6].upper()}, and JSON is sent as UTF-8: save")
+        for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+    ),
 ]
 NUMBERS = [str(number) for number in range(len(WRONG))]
 

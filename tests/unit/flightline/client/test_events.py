@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -76,6 +76,26 @@ def test_a_service_that_is_away_is_waited_for(
     monkeypatch.setattr("flightline.client.retry.PATIENCE_SECONDS", 0.0)
     with pytest.raises(Unavailable, match="Away"):
         next(client.events(job_id))
+
+
+@pytest.mark.parametrize("follow", [Client.events, Client.watch], ids=["events", "watch"])
+@pytest.mark.parametrize("part", ["", "/events"])
+def test_what_lasts_until_somebody_acts_is_not_waited_for(
+    client: Client, service: FakeService, follow: Callable[[Client, str], Iterator[object]], part: str
+) -> None:
+    """A stream that breaks and finds `retryable: false` raises at once, however patient the client is."""
+    service.end_after.add(2)
+    job_id = service.add(epochs=3)["id"]
+    following = follow(client, job_id)
+    next(following)
+    status, lasting = problem(503, "database_unavailable", "Run `flightline migrate`.")
+    service.refuse |= {
+        f"GET /v1/jobs/{job_id}{one}": (status, lasting | {"retryable": False}) for one in {part, "/events"}
+    }
+    service.requests.clear()
+    with pytest.raises(Unavailable, match="flightline migrate"):
+        list(following)
+    assert len(service.requests) == 1
 
 
 def test_no_such_job(client: Client, service: FakeService) -> None:

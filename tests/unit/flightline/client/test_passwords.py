@@ -94,6 +94,13 @@ def test_a_wrong_password(run: Run, guarded: FakeService) -> None:
         "http://user:S3#cr:3t@host:8470",
         "http://user:S3?cr:3t@host",
         "http://host/?token=S3",
+        "http://host#S3",
+        "http://host?token=a@S3",
+        "http://host#a@S3",
+        "http://user:pw@host/?token=S3",
+        "http://user:pw@host#S3",
+        "host/?token=S3",
+        "S3?x//y@host",
         "http://user:S3@host:99999",
         "user:S3@host",
         "http://user:S3@[::",
@@ -106,6 +113,21 @@ def test_an_address_that_cannot_be_read(url: str) -> None:
     with pytest.raises(UsageError, match="is not a service URL, such as http") as caught:
         Client(url)
     assert nothing_of_it("".join(traceback.format_exception(caught.value)), repr(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url, shown",
+    [
+        ("http://host:1/fl?token=S3", "'http://host:1/fl…'"),
+        ("http://user:pw@host/#S3", "'http://…@host/…'"),
+        ("http://host?token=a@S3", "'http://…'"),
+    ],
+)
+def test_an_address_with_a_query_or_a_fragment(url: str, shown: str) -> None:
+    """What is shown is the address, and that the rest has to go."""
+    with pytest.raises(UsageError, match=r"Leave out a [?] or # behind the address") as caught:
+        Client(url)
+    assert caught.value.detail.startswith(f"{shown} is not a service URL")
 
 
 @pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError])

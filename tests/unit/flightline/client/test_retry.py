@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from flightline.client import retry
@@ -62,8 +65,9 @@ def test_patiently_returns_the_answer_that_comes_in_the_end(slept: list[float]) 
         patiently(read, "it")
 
 
-def test_what_somebody_has_to_mend_is_not_waited_for(slept: list[float]) -> None:
-    """A database without tables, or on a full disk, refuses a submission until somebody does what the message says."""
+@pytest.mark.parametrize("ask", [patiently, partial(surely, met=True)], ids=["reads", "submissions"])
+def test_what_somebody_has_to_mend_is_not_waited_for(slept: list[float], ask: Callable[..., None]) -> None:
+    """A database without tables, or on a full disk, refuses until somebody does what the message says."""
     problem = {"code": "database_unavailable", "retryable": False, "detail": "run `flightline migrate`"}
     asked = []
 
@@ -72,5 +76,5 @@ def test_what_somebody_has_to_mend_is_not_waited_for(slept: list[float]) -> None
         raise api_error(503, problem, retry_after=2.0)
 
     with pytest.raises(Unavailable, match="flightline migrate"):
-        surely(send, met=True)
+        ask(send)
     assert (len(asked), slept) == (1, [])

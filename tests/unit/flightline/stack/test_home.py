@@ -29,12 +29,20 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_one_stack_a_home(tmp_path: Path) -> None:
     """The second to lock a home is told who has it and what to do; afterwards it is free again."""
-    write_state(tmp_path, {"pid": 4711, "url": "http://127.0.0.1:8470"})
-    message = r"4711, http://127\.0\.0\.1:8470.*FLIGHTLINE_HOME"
+    write_state(tmp_path, {"pid": os.getpid(), "born": born(os.getpid()), "url": "http://127.0.0.1:8470"})
+    message = rf"{os.getpid()}, http://127\.0\.0\.1:8470.*FLIGHTLINE_HOME"
     with home_lock(tmp_path), pytest.raises(AlreadyRunning, match=message), home_lock(tmp_path):
         pass
     with home_lock(tmp_path):
         pass
+
+
+def test_a_home_whose_stack_has_not_said_who_it_is(tmp_path: Path) -> None:
+    """It is starting or stopping, or a backup is restored: what an earlier stack left says nothing of it."""
+    write_state(tmp_path, {"pid": 4711, "born": "long ago", "url": "http://127.0.0.1:8470"})
+    with home_lock(tmp_path), pytest.raises(AlreadyRunning, match="restore") as refused, home_lock(tmp_path):
+        pass
+    assert "4711" not in refused.value.detail
 
 
 def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:

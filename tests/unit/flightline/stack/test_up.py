@@ -73,9 +73,13 @@ def test_a_database_file_that_is_none(run: Run, home: Path) -> None:
 
 
 def test_a_database_file_that_cannot_be_opened(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder in its place, or one that may not be read."""
-    monkeypatch.setenv("FLIGHTLINE_DATABASE_URL", f"sqlite:///{home}")
-    assert f"The database file {home} cannot be opened or written" in refusal(run, "migrate")
+    """A folder or a device in its place: the setting that has to be changed is named."""
+    for place in (str(home), "/dev/null"):
+        monkeypatch.setenv("FLIGHTLINE_DATABASE_URL", f"sqlite:///{place}")
+        outcome = run("migrate")
+        assert outcome.code == 2
+        assert outcome.err.startswith(f"Error: The database {place} is a folder or a device")
+        assert "FLIGHTLINE_DATABASE_URL" in outcome.err
 
 
 def test_artifacts_that_cannot_be_kept(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +126,7 @@ def test_what_is_started_is_counted(devices: tuple[str, ...], redis_url: str | N
     [
         ("FLIGHTLINE_DATABASE_URL", "postgresql+psycopgx://me:secret@127.0.0.1:9/x"),
         ("FLIGHTLINE_DATABASE_URL", "postgresql://me:secret@127.0.0.1:9/x?sslmod=require"),
+        ("FLIGHTLINE_DATABASE_URL", "sqlite:///tmp/x.db"),
         ("FLIGHTLINE_REDIS_URL", "redis://:sec/ret@127.0.0.1:9/0"),
     ],
 )
@@ -142,11 +147,11 @@ def test_a_url_that_cannot_work(
 
 @pytest.mark.parametrize("command", ["worker", "api", "migrate", "up"])
 def test_an_unknown_schema(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    """Of another program, say: nothing starts on it."""
+    """Of another program, say: nothing starts on it, and the home's own file is named, which nobody has set."""
     monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("it was started"))
     _migrated(run, home, "bogus")
-    outcome = run(command)
-    assert "has the schema 'bogus', which this release does not know" in " ".join(outcome.err.split())
+    said = " ".join(run(command).err.split())
+    assert f"The database file {home}/flightline.db has the schema 'bogus', which this release does not know" in said
 
 
 def test_a_worker_starts_on_the_schema_of_the_next_release(

@@ -67,7 +67,7 @@ class TestPut:
     def test_a_write_that_fails_leaves_nothing(
         self, storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
     ) -> None:
-        """The error says why and what to do; what was there before is still there."""
+        """The error says where, why and what to do; what was there before is still there."""
         storage.put("job/best", b"before")
         write = storage._write
 
@@ -76,7 +76,7 @@ class TestPut:
             raise OSError(code, os.strerror(code))
 
         monkeypatch.setattr(storage, "_write", fail)
-        with pytest.raises(StorageError, match=f"job/best could not be written.*{words}.*free or add space"):
+        with pytest.raises(StorageError, match=f"could not be written to .*{tmp_path}/artifacts.*{words}.*free or add"):
             storage.put("job/best", b"after")
 
         assert storage.read("job/best") == b"before"
@@ -224,6 +224,11 @@ class TestRoot:
             Storage(str(root), in_use=lambda: True).read("a")
         assert not list(tmp_path.rglob("*a"))
 
+    def test_a_check_says_once_what_to_do(self, tmp_path: Path) -> None:
+        """What is said of a folder that is not the storage is not wrapped into a second advice."""
+        with pytest.raises(StorageUnavailable, match=r"any more: its file \S+ is missing\. Mount .* in it\.$"):
+            Storage(str(tmp_path / "artifacts"), in_use=lambda: True).check()
+
     def test_the_remedy_in_its_message_works(self, storage: Storage, tmp_path: Path) -> None:
         """Where the files are gone for good, a person says so with an empty file."""
         (tmp_path / "artifacts").mkdir()
@@ -235,7 +240,7 @@ class TestRoot:
         storage = Storage(str(tmp_path / "new"))
         assert storage.page("", 10) == []
         storage.put("a/b", b"x")
-        assert storage.page("", 10) == [MARKER, "a/b"]
+        assert (storage.page("", 1), storage.page("a/b", 1)) == (["a/b"], [])
 
     def test_a_folder_of_an_earlier_release_goes_on(self, tmp_path: Path) -> None:
         """It has files and no marker: the next write marks it."""

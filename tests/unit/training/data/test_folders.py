@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -15,7 +14,6 @@ from torch import Tensor
 
 from tests.unit.training.tiny import tiny_data
 from worker.training.data import load, survey
-from worker.training.data.sources.base import in_words
 from worker.training.data.sources.folders import ClassFolders
 from worker.training.errors import DatasetCorrupt, DatasetUnavailable
 from worker.training.plan import DatasetPlan
@@ -43,11 +41,6 @@ def fill(
                 save(next(pictures), folder / f"{number:04}.png")
 
 
-def field(caplog: pytest.LogCaptureFixture, name: str) -> list[object]:
-    """The values of this field in the events that have one."""
-    return [vars(record)[name] for record in caplog.records if name in vars(record)]
-
-
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A filled `cifar2` folder."""
@@ -72,39 +65,28 @@ def test_a_test_folder_is_the_validation_split(tmp_path: Path) -> None:
     assert len(load(PLAN, tmp_path, tmp_path).val) == 4
 
 
-def test_other_files_are_passed_over_and_named(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The log says how many files of which suffix are no images; the survey reports the same, hidden ones too."""
+def test_other_files_are_passed_over_and_counted(root: Path) -> None:
+    """By suffix, in the survey and for a job alike; hidden files are no part of the data set."""
     for name in ("README.md", ".0000.png", "Thumbs.db", ".DS_Store", "a.gif", "b.GIF", "LICENSE", "0001.png.part"):
         (root / "train" / "bird" / name).write_bytes(b"no image")
     (root / "val" / "airplane" / "more").mkdir()
-    with caplog.at_level(logging.INFO):
-        assert len(load(PLAN, root.parent, root).train) == 8
-    assert [record.message for record in caplog.records] == ["dataset_files_ignored"]
-    assert field(caplog, "files") == ["3 hidden, 2 .gif, 1 .md, 1 .part, 1 folder, 1 no suffix"]
-    assert field(caplog, "path") == [str(root)]
-    held = survey(root.parent)[0]
-    assert held.ignored == {"hidden": 3, ".gif": 2, ".md": 1, ".part": 1, "folder": 1, "no suffix": 1}
+    data, held = load(PLAN, root.parent, root), survey(root.parent)[0]
+    assert len(data.train) == 8
+    assert data.ignored == held.ignored == {".gif": 2, ".md": 1, ".part": 1, "folder": 1, "no suffix": 1}
+    assert data.place == held.place == str(root)
 
 
-def test_every_job_hears_of_other_files(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Also where the images are decoded already."""
-    (root / "val" / "bird" / "0009.gif").write_bytes(b"no image")
-    for _ in range(2):
-        load(PLAN, root.parent, root)
-    assert field(caplog, "files") == ["1 .gif", "1 .gif"]
+def test_every_job_hears_of_other_files(root: Path) -> None:
+    """Also where the images are decoded already, and of those that have come since."""
+    for number in range(3):
+        assert load(PLAN, root.parent, root).ignored == ({".gif": number} if number else {})
+        (root / "val" / "bird" / f"{number}.gif").write_bytes(b"no image")
 
 
-def test_hidden_files_are_passed_over_in_silence(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_hidden_files_are_passed_over_in_silence(root: Path) -> None:
     """What systems leave in every folder is nobody's news."""
     (root / "val" / "bird" / ".DS_Store").write_bytes(b"no image")
-    with caplog.at_level(logging.INFO):
-        load(PLAN, root.parent, root)
-    assert caplog.records == []
-
-
-def test_many_kinds_of_other_files_are_summed_up() -> None:
-    """The commonest six, then how many there are besides."""
-    assert in_words({f".{number}": 9 - number for number in range(8)}) == "9 .0, 8 .1, 7 .2, 6 .3, 5 .4, 4 .5, 5 others"
+    assert load(PLAN, root.parent, root).ignored == survey(root.parent)[0].ignored == {}
 
 
 def test_all_kinds_of_images_are_in_one_order(root: Path) -> None:
@@ -138,11 +120,31 @@ def test_a_bad_file_is_named(root: Path, split: str) -> None:
     assert not caught.value.retryable
 
 
+@pytest.mark.parametrize(
+    "others, words",
+    [
+        ("", "or delete it."),
+        ("2", "or delete it. Another file is bad too: bird/2.png."),
+        ("23", "or delete it. 2 other files are bad too: bird/2.png, bird/3.png."),
+        ("234567", "6 other files are bad too: bird/2.png, bird/3.png, bird/4.png, bird/5.png, bird/6.png and so on."),
+    ],
+)
+def test_all_bad_files_of_a_split_are_counted(root: Path, others: str, words: str) -> None:
+    """Whoever mends them need not submit a job for each."""
+    (root / "train" / "airplane" / "0000.png").write_bytes(b"")
+    for number in others:
+        (root / "train" / "bird" / f"{number}.png").write_bytes(b"")
+    with pytest.raises(DatasetCorrupt) as caught:
+        load(PLAN, root.parent, root)
+    assert caught.value.path == root / "train" / "airplane" / "0000.png"
+    assert caught.value.detail.endswith(words)
+
+
 def test_an_empty_class_is_named(root: Path) -> None:
     """A folder without images is not a class without images; what lies there instead is said."""
     for path in (root / "val" / "airplane").iterdir():
         path.rename(path.with_suffix(".gif"))
-    with pytest.raises(DatasetCorrupt, match=r"val/airplane: there are no images in this folder \(2 \.gif\)"):
+    with pytest.raises(DatasetCorrupt, match=r"val/airplane: there are no images .*: nothing in it ends in .*png"):
         load(PLAN, root.parent, root)
     assert not survey(root.parent)[0].ready
 
@@ -154,7 +156,7 @@ def test_a_folder_that_may_not_be_read_is_named(root: Path, monkeypatch: pytest.
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "scandir", denied)
-    with pytest.raises(DatasetCorrupt, match="Permission denied"):
+    with pytest.raises(DatasetCorrupt, match=r"Permission denied\). Let the user that runs the worker read it"):
         load(PLAN, root.parent, root)
     assert [held.name for held in survey(root.parent)] == ["synthetic"]
 
@@ -276,6 +278,15 @@ def test_names_that_are_not_utf_8_are_images_too(root: Path) -> None:
     assert torch.equal(data.train.images[-1], PICTURES[4])
     assert survey(root.parent)[0].ignored == {r".\xe9": 1}
     assert load(PLAN, root.parent, root) is data
+
+
+def test_a_name_with_a_line_break_is_shown_in_one_line(root: Path) -> None:
+    """Control characters are written out: a message is one line of a log."""
+    (root / "val" / "bird" / "a\nb\x1b[2J.png").write_bytes(b"")
+    with pytest.raises(DatasetCorrupt) as caught:
+        load(PLAN, root.parent, root)
+    assert r"a\nb\x1b[2J.png: this image" in caught.value.detail
+    assert caught.value.detail.isprintable()
 
 
 def test_a_data_directory_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:

@@ -41,16 +41,20 @@ def greys(path: Path) -> list[Any]:
     return levels
 
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """One chunk of a PNG file, with its length and its checksum."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def write_png(path: Path, colour: int, depth: int, rows: list[bytes]) -> None:
     """A PNG of 4 columns with pixels that Pillow reads but does not write."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = struct.pack(">IIBBBBB", 4, len(rows), depth, colour, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
-    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
+    path.write_bytes(PNG_SIGNATURE + chunks)
 
 
 def png(path: Path) -> None:
@@ -341,8 +345,44 @@ def test_a_huge_image_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise AssertionError
 
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", decoded)
-    with pytest.raises(DatasetCorrupt, match="this image is 3000 × 2000 pixels, not 4 × 2"):
+    with pytest.raises(DatasetCorrupt, match="this image is too large: 3,000 × 2,000 pixels, not 4 × 2"):
         read(tmp_path / "map.png")
+
+
+def huge_png(width: int, height: int) -> bytes:
+    """The first bytes of a PNG that says that it is so large."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return PNG_SIGNATURE + header + png_chunk(b"IDAT", zlib.compress(bytes(100)))
+
+
+def as_icon(picture: bytes) -> bytes:
+    """An icon of 4 × 2 pixels, as its own header says, with this PNG in it."""
+    entry = struct.pack("<BBBBHHII", 4, 2, 0, 0, 1, 8, len(picture), 22)
+    return struct.pack("<HHH", 0, 1, 1) + entry + picture
+
+
+@pytest.mark.parametrize("width, height", [(12_000, 10_000), (100_000, 90_000)])
+@pytest.mark.parametrize("wrap", [bytes, as_icon], ids=["png", "icon"])
+def test_an_image_of_enormous_declared_size_is_too_large(
+    tmp_path: Path, wrap: Callable[[bytes], bytes], width: int, height: int
+) -> None:
+    """Beyond what Pillow warns of and what it refuses, it is not said to be damaged; nothing of it is decoded."""
+    (tmp_path / "bomb.png").write_bytes(wrap(huge_png(width, height)))
+    with pytest.raises(DatasetCorrupt, match=f"too large: {width * height:,} pixels, not 4 × 2. Replace it") as caught:
+        read(tmp_path / "bomb.png")
+    assert caught.value.path == tmp_path / "bomb.png"
+
+
+def test_a_lack_of_memory_is_no_fault_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may pass, and is not reported as a damaged file."""
+
+    def exhausted(_: Image.Image) -> None:
+        raise MemoryError
+
+    Image.fromarray(COLOURS).save(tmp_path / "0001.png")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", exhausted)
+    with pytest.raises(MemoryError):
+        read(tmp_path / "0001.png")
 
 
 def test_a_name_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:

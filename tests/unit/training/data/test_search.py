@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.unit.training.data.test_folders import fill
 from worker.training.data import DATASETS, candidates, load, search, survey
 from worker.training.data.cache import FORMAT, READINGS, cache_path
 from worker.training.data.records import Split
+from worker.training.data.search import LOOK_SECONDS
 from worker.training.data.sources.folders import ClassFolders
 from worker.training.data.sources.torchvision import CLASSES
 from worker.training.errors import DatasetCorrupt, DatasetUnavailable, InvalidPlan
@@ -158,6 +160,61 @@ def test_a_running_process_sees_changes(data_dir: Path, linked: bool, change: Ca
     first = load(PLAN, data_dir, data_dir)
     change(folder)
     assert load(PLAN, data_dir, data_dir).fingerprint != first.fingerprint
+
+
+class TestLook:
+    """A look at the files serves the jobs that were submitted before it, for a moment."""
+
+    @pytest.fixture
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """What `time.monotonic()` says in the module."""
+        now = [100.0]
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        return now
+
+    @pytest.fixture
+    def looks(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+        """The classes whose files were looked at, look by look."""
+        done: list[tuple[str, ...]] = []
+        inventory = ClassFolders.inventory
+
+        def counted(self: ClassFolders, classes: tuple[str, ...]) -> object:
+            done.append(classes)
+            return inventory(self, classes)
+
+        monkeypatch.setattr(ClassFolders, "inventory", counted)
+        return done
+
+    def test_it_serves_jobs_that_were_submitted_before(
+        self, data_dir: Path, clock: list[float], looks: list[tuple[str, ...]]
+    ) -> None:
+        """Jobs that queued behind another one cost no system call a file; after a moment the files are looked at."""
+        first = load(PLAN, data_dir, data_dir, as_of=99.0)
+        looks.clear()
+        clock[0] += LOOK_SECONDS - 0.1
+        assert load(PLAN, data_dir, data_dir, as_of=100.0) is first
+        assert looks == []
+        clock[0] += 0.2
+        assert load(PLAN, data_dir, data_dir, as_of=99.0) is first
+        assert looks == [PLAN.classes]
+
+    def test_whoever_changes_an_image_and_then_submits_trains_on_it(self, data_dir: Path, clock: list[float]) -> None:
+        """However short a while after another job."""
+        first = load(PLAN, data_dir, data_dir, as_of=99.0)
+        replaced(data_dir / "cifar2" / "train" / "bird")
+        clock[0] += 0.01
+        assert load(PLAN, data_dir, data_dir, as_of=100.005).fingerprint != first.fingerprint
+
+    def test_it_serves_no_other_data(self, data_dir: Path, clock: list[float], looks: list[tuple[str, ...]]) -> None:
+        """Other classes, and another data directory, are looked at."""
+        del clock
+        load(PLAN, data_dir, data_dir, as_of=99.0)
+        looks.clear()
+        turned = DatasetPlan("cifar10", ("bird", "airplane"))
+        assert load(turned, data_dir, data_dir, as_of=99.0).classes == ("bird", "airplane")
+        assert looks[0] == ("bird", "airplane")
+        fill(data_dir / "other" / "cifar2", train=1)
+        assert len(load(turned, data_dir / "other", data_dir, as_of=99.0).train) == 2
 
 
 class Changing:

@@ -45,8 +45,10 @@ def _state(epoch: int, batches: int = 0, **origin: str) -> State:
 
 @pytest.fixture
 def claim(db: FlakyDatabase) -> Claim:
-    """A first attempt."""
-    return factories.running(db)
+    """A first attempt, which has recorded its first epochs."""
+    claim = factories.running(db)
+    attempts.record_epochs(db, claim, factories.epoch_rows(1, 3), factories.best())
+    return claim
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load
 
-from shared.errors import StorageError
+from shared.errors import StorageError, StorageUnavailable
 from shared.jobs import queries
 from shared.jobs.attempts import Claim
 from shared.storage.store import Storage
@@ -186,6 +186,17 @@ class TestContext:
         (held,) = [held for held in context.datasets if held["source"] == "drawn"]
         assert (held["name"], held["ready"], held["fingerprint"]) == ("synthetic", True, None)
 
+    def test_a_volume_that_is_unmounted_before_the_first_file_of_all(self, context: Context, tmp_path: Path) -> None:
+        """A worker that was started while it was mounted writes nothing into the folder that is left."""
+        root = tmp_path / "artifacts"
+        Storage(str(root)).check()
+        context.register()
+        root.rename(tmp_path / "volume")
+        root.mkdir()
+        with pytest.raises(StorageUnavailable, match="Mount the volume again"):
+            context.storage.put("job/best", b"weights")
+        assert list(root.iterdir()) == []
+
     def test_a_decoded_data_set_is_reported_once(self, context: Context, db: FlakyDatabase) -> None:
         """With its fingerprint, means and deviations. A report that goes missing harms nobody."""
         context.register()
@@ -212,7 +223,7 @@ class TestContext:
         fingerprints = [held["fingerprint"] for held in _reported(db)]
         assert fingerprints == [*[None] * len(surveyed), "d" * 64, f"{9:064}"]
         whole = factories.submission(dataset="synthetic")
-        assert queries.warnings_for(db, whole, silent_seconds=60) == []
+        assert queries.warnings_for(queries.live_workers(db, silent_seconds=60), whole) == []
 
     def test_a_data_set_that_came_after_the_survey(self, context: Context, db: FlakyDatabase) -> None:
         """It is surveyed then: the whole of it is reported, not just the classes of the latest job."""

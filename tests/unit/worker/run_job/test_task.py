@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from shared.errors import DatabaseUnavailable, StorageError
-from shared.jobs import attempts, queries
+from shared.jobs import attempts, leases, queries
 from shared.jobs.attempts import Claim
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import JobStatus, Outcome
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase
+from tests.unit.training.data.test_folders import fill
 from worker.processes.stop_flag import StopFlag
 from worker.run_job import attempt as attempt_module
 from worker.run_job import task
@@ -23,6 +24,7 @@ from worker.run_job.attempt import Attempt, insist
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease
 from worker.run_job.recorder import Recorder
+from worker.training.data import LoadedDataset
 from worker.training.errors import (
     CancelRequested,
     DatasetUnavailable,
@@ -182,7 +184,7 @@ class TestRun:
         real = attempts.log
 
         def lose_first(*arguments: Any, **options: Any) -> bool:
-            attempts.lose(db, context.identity.id, Ending(Outcome.LOST, "worker_lost", "dead", retryable=True))
+            leases.lose(db, context.identity.id, Ending(Outcome.LOST, "worker_lost", "dead", retryable=True))
             return real(*arguments, **options)
 
         monkeypatch.setattr(attempts, "log", lose_first)
@@ -296,6 +298,12 @@ def _is_kept(context: Context, path: str) -> bool:
     return True
 
 
+def _loaded(context: Context, claim: Claim) -> LoadedDataset:
+    lease = Lease(context.db, claim, context.settings, StopFlag(), lambda: None)
+    attempt = Attempt(context, claim, lease, Recorder(context.db, claim, log_lines=5))
+    return attempt._load(plan_from_spec(claim.spec))
+
+
 class TestLoading:
     def test_data_that_are_there_are_waited_for_no_longer(
         self, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
@@ -308,10 +316,33 @@ class TestLoading:
         attempt = Attempt(context, claim, lease, Recorder(db, claim, log_lines=5))
         assert len(attempt._load(plan_from_spec(claim.spec)).train) == 8
 
+    def test_ignored_files_are_said_in_the_log_of_each_job(self, context: Context, db: FlakyDatabase) -> None:
+        """In words, and of the classes of the job."""
+        fill(context.settings.datasets_dir / "cifar2", train=1, val=1)
+        (context.settings.datasets_dir / "cifar2" / "train" / "bird" / "photo.heic").touch()
+        for _ in range(2):
+            claim = factories.running(db, dataset="cifar2")
+            recorder = Recorder(db, claim, log_lines=5)
+            lease = Lease(db, claim, context.settings, StopFlag(), lambda: None)
+            Attempt(context, claim, lease, recorder)._load(plan_from_spec(claim.spec))
+            lines = [(line.level, line.message) for line in recorder.take_lines()]
+            place = context.settings.datasets_dir / "cifar2"
+            assert ("WARNING", f"1 file ignored in {place}: 1 × .heic") in lines
+
+    def test_a_look_at_the_files_serves_jobs_that_waited_meanwhile(self, context: Context, db: FlakyDatabase) -> None:
+        """And no job that was submitted after it: that one trains on an image that was changed in between."""
+        folder = context.settings.datasets_dir / "cifar2" / "train" / "bird"
+        fill(folder.parents[1], train=2, val=1)
+        waiting = factories.submit(db, dataset="cifar2")
+        earlier = _loaded(context, factories.running(db, dataset="cifar2"))
+        (folder / "0001.png").write_bytes((folder / "0000.png").read_bytes())
+        assert _loaded(context, factories.claim(db, waiting)).fingerprint == earlier.fingerprint
+        assert _loaded(context, factories.running(db, dataset="cifar2")).fingerprint != earlier.fingerprint
+
     def test_a_stop_ends_a_long_one(self, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
         """It goes on in its thread, for the next job."""
         done = threading.Event()
-        monkeypatch.setattr(attempt_module, "load", lambda *_: done.wait(60))
+        monkeypatch.setattr(attempt_module, "load", lambda *_, **__: done.wait(60))
         monkeypatch.setattr(attempt_module, "_LISTEN_SECONDS", 0.001)
         claim, stop = factories.running(db), StopFlag()
         stop.set()

@@ -25,19 +25,11 @@ class Inventory:
 
     Attributes:
         listing: changes when any file comes, goes, or is written to: decides whether decoded images still hold.
-        ignored: how many files are no images by their names, by suffix.
+        ignored: how many entries beside the images and hidden files there are, by suffix.
     """
 
     listing: str
     ignored: Mapping[str, int] = field(default_factory=dict)
-
-
-def in_words(ignored: Mapping[str, int], most: int = 6) -> str:
-    """Numbers of files by suffix, the largest first: `12 .gif, 1 .txt, 3 hidden`."""
-    ordered = sorted(ignored.items(), key=lambda pair: (-pair[1], pair[0]))
-    rest = sum(number for _, number in ordered[most:])
-    words = [f"{number:,} {suffix}" for suffix, number in ordered[:most]]
-    return ", ".join([*words, f"{rest:,} others"] if rest else words)
 
 
 class Place(Protocol):
@@ -74,7 +66,7 @@ class Source(Place, Protocol):
     """A place with files to read. Hashable; equal sources read the same files."""
 
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
-        """The files of these classes. Asked for before every job: one system call a file."""
+        """The files of these classes. Asked for before most jobs: one system call a file."""
 
     def decode(self, classes: tuple[str, ...]) -> Splits:
         """Both splits, labelled in the order of `classes`.

@@ -13,22 +13,20 @@ import torch
 
 from worker.training.data.images import IMAGE_SUFFIXES, read_image
 from worker.training.data.records import Split
-from worker.training.data.sources.base import Inventory, in_words
-from worker.training.errors import CopyIncomplete
+from worker.training.data.sources.base import Inventory
+from worker.training.errors import CopyIncomplete, DatasetCorrupt
 from worker.training.state.files import shown, signature
 
-HIDDEN = "hidden"
-"""What files that an operating system leaves in every folder are counted under."""
-
 _LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini"}
+"""Hidden files on systems that hide by other means than a dot."""
 
 
 @dataclass(frozen=True)
 class ClassFolders:
     """A tree of image files, one folder per split and class.
 
-    Ordered class by class in the order asked for, files sorted by name. Folders, hidden files and those without an
-    image's suffix are passed over, and counted.
+    Ordered class by class in the order asked for, files sorted by name. Folders and files without an image's suffix are
+    passed over, and counted; hidden files, which systems leave in every folder, are no part of the data set.
     """
 
     root: Path
@@ -92,7 +90,8 @@ class ClassFolders:
     def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
         """Read and decode every file.
 
-        Raises CopyIncomplete for a class without images, DatasetCorrupt with the path of the first bad file.
+        Raises CopyIncomplete for a class without images, DatasetCorrupt with the path of a split's first bad file and
+        how many more there are.
         """
         files = {folder: _some_images(folder) for folder in self._folders(classes)}
         train, val = ([files[split / name] for name in classes] for split in self._split_folders())
@@ -113,9 +112,18 @@ class ClassFolders:
 
     def _split(self, classes: Iterable[list[Path]]) -> Split:
         images, labels = [], []
+        first: DatasetCorrupt | None = None
+        bad: list[Path] = []
         for label, paths in enumerate(classes):
-            images += [read_image(path, self.image_shape) for path in paths]
+            for path in paths:
+                try:
+                    images.append(read_image(path, self.image_shape))
+                except DatasetCorrupt as error:  # so that all bad files can be mended before the next try
+                    first = first or error
+                    bad.append(path)
             labels += [label] * len(paths)
+        if first is not None:
+            raise first.among(bad[1:])
         return Split(torch.stack(images), torch.tensor(labels))
 
 
@@ -129,7 +137,8 @@ def _held_in_words(splits: Mapping[str, tuple[str, ...]]) -> str:
 def _some_images(folder: Path) -> list[Path]:
     names, ignored = _scan(folder)
     if not names:
-        beside = f" ({in_words(ignored)})" if ignored else ""
+        suffixes = " ".join(sorted(IMAGE_SUFFIXES))
+        beside = f": nothing in it ends in {suffixes}" if ignored else ""
         raise CopyIncomplete(folder, f"there are no images in this folder{beside}", "Copy the data set again.")
     return [folder / name for name in names]
 
@@ -142,8 +151,8 @@ def _scan(folder: Path) -> tuple[list[str], Counter[str]]:
             before, dot, after = entry.name.lower().rpartition(".")
             suffix = dot + after if before else ""
             if entry.name.startswith(".") or entry.name.lower() in _LEFT_BY_SYSTEMS:
-                ignored[HIDDEN] += 1
-            elif suffix in IMAGE_SUFFIXES:
+                continue
+            if suffix in IMAGE_SUFFIXES:
                 images.append(entry.name)
             else:
                 ignored["folder" if entry.is_dir() else shown(suffix) or "no suffix"] += 1
