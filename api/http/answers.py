@@ -5,28 +5,34 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from shared.wire import Answer
+from shared.answer import Answer
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
 """A field that stands in no class is a mistake."""
 
 
-_MODELS: dict[type[Answer], type[BaseModel]] = {}
+_PUBLISHED = {"PresetInfoPage": "PresetPage", "DatasetInfoPage": "DatasetPage", "LogLinePage": "LogPage"}
+"""The names that these have had since the first release: code is generated from them."""
+_MODELS: dict[Any, type[BaseModel]] = {}
 
 
 def model_of(kind: type[Answer]) -> type[BaseModel]:
-    """The pydantic class of an answer: its fields, inherited ones too, with the texts under them."""
+    """The pydantic class of an answer: its fields, inherited ones too, with the texts under them.
+
+    That of ``wire.Page[wire.Job]`` is called JobPage.
+    """
     if kind not in _MODELS:
-        texts, types = _texts(kind), _types(kind)
-        fields: Any = {name: (_modelled(one), Field(description=texts.get(name))) for name, one in types.items()}
-        _MODELS[kind] = create_model(kind.__name__, __config__=_CONFIG, __doc__=kind.__doc__, **fields)
+        origin, texts = get_origin(kind) or kind, _texts(kind)
+        name = "".join([*(one.__name__ for one in get_args(kind)), origin.__name__])
+        fields: Any = {field: (_modelled(one), Field(description=texts.get(field))) for field, one in _types(kind)}
+        _MODELS[kind] = create_model(_PUBLISHED.get(name, name), __config__=_CONFIG, __doc__=origin.__doc__, **fields)
     return _MODELS[kind]
 
 
@@ -40,16 +46,17 @@ def _modelled(wanted: Any) -> Any:
     return origin[inner] if origin in (Sequence, list) else wanted
 
 
-def _types(kind: type[Answer]) -> dict[str, Any]:
-    """The types of the fields, the type variables of generic bases filled in."""
+def _types(kind: Any) -> Iterable[tuple[str, Any]]:
+    """The fields and their types, inherited ones too, the type variables of a generic class filled in."""
+    origin = get_origin(kind) or kind
     types: dict[str, Any] = {}
-    for base in vars(kind).get("__orig_bases__", kind.__bases__):
-        origin = get_origin(base) or base
-        if issubclass(origin, Answer):
-            filled = dict(zip(getattr(origin, "__parameters__", ()), get_args(base), strict=False))
-            types |= {name: _filled(one, filled) for name, one in _types(origin).items()}
-    hints = get_type_hints(kind, include_extras=True)
-    return types | {name: hints[name] for name in inspect.get_annotations(kind)}
+    for base in vars(origin).get("__orig_bases__", origin.__bases__):
+        if issubclass(get_origin(base) or base, Answer):
+            types |= _types(base)
+    hints = get_type_hints(origin, include_extras=True)
+    types |= {name: hints[name] for name in inspect.get_annotations(origin)}
+    variables = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
+    return [(name, _filled(one, variables)) for name, one in types.items()]
 
 
 def _filled(wanted: Any, variables: dict[Any, Any]) -> Any:
@@ -59,10 +66,10 @@ def _filled(wanted: Any, variables: dict[Any, Any]) -> Any:
     return wanted[tuple(variables.get(one, one) for one in free)] if free else wanted
 
 
-def _texts(kind: type[Answer]) -> dict[str, str]:
+def _texts(kind: Any) -> dict[str, str]:
     """The text under each field that has one."""
     found: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
+    for base in reversed((get_origin(kind) or kind).__mro__):
         if issubclass(base, Answer):
             found |= _texts_of_module(base.__module__).get(base.__name__, {})
     return found

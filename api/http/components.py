@@ -8,9 +8,6 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.http.answers import model_of
-from shared.wire import Answer
-
 _TEMPLATE = "#/components/schemas/{model}"
 
 
@@ -28,9 +25,8 @@ def merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def answer_schemas(kinds: Iterable[type[Answer | BaseModel]]) -> dict[str, Any]:
-    """The schemas of `kinds` and of all that they are made of, as they are answered: no field is left out."""
-    models = [model_of(kind) if issubclass(kind, Answer) else kind for kind in kinds]
+def answer_schemas(models: Iterable[type[BaseModel]]) -> dict[str, Any]:
+    """The schemas of `models` and of all that they are made of, as they are answered: no field is left out."""
     _, schemas = models_json_schema([(model, "serialization") for model in models], ref_template=_TEMPLATE)
     found: dict[str, Any] = schemas.get("$defs", {})
     return found

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
+from api.http.answers import model_of
 from api.http.components import answer_schemas, merged, query_parameters, reference_to
 from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem, status_of
-from api.http.operations import Described, Operation
+from api.http.operations import Content, Described, Operation
 from api.http.parsing import JOB_ID
 from api.http.security import SAFE_METHODS
 from shared.documents.decoder import MalformedJson
@@ -135,14 +136,18 @@ def _response(status: int, description: str, content: dict[str, Any]) -> tuple[s
 def _content(answer: Described) -> dict[str, Any]:
     if answer is None:
         return {}
-    if isinstance(answer, type):
-        return {"application/json": {"schema": reference_to(answer.__name__)}}
+    if not isinstance(answer, Content):
+        return {"application/json": {"schema": reference_to(model_of(answer).__name__)}}
     return {answer.media_type: answer.describe()}
 
 
 def _schemas(operations: list[Operation]) -> dict[str, Any]:
     contents = [one for operation in operations for one in (operation.body, *operation.answers.values())]
-    parts = [answer_schemas({Problem, *(one for one in contents if isinstance(one, type))})]
+    parts = [
+        answer_schemas(
+            {Problem, *(model_of(one) for one in contents if one is not None and not isinstance(one, Content))}
+        )
+    ]
     parts += [query_parameters(operation.query)[1] for operation in operations]
-    parts += [one.schemas() for one in contents if one is not None and not isinstance(one, type)]
+    parts += [one.schemas() for one in contents if isinstance(one, Content)]
     return merged(parts)

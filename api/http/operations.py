@@ -16,7 +16,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import quote
 
 import orjson
@@ -26,10 +26,10 @@ from pydantic import BaseModel
 from api.http.actors import actor_of
 from api.http.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
+from shared.answer import Answer
 from shared.errors import FlightlineError, InvalidHeader
 from shared.jobs.actor import Actor
 from shared.jobs.short_ids import whole_id
-from shared.wire import Answer
 
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
@@ -49,6 +49,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Content(Protocol):
     """A body or an answer that is described by something else than a class of `shared.wire`."""
 

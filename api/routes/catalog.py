@@ -7,6 +7,7 @@ from functools import cache
 from api.http.operations import Reply, Routes
 from api.services import Services
 from shared import wire
+from shared.answer import names
 from shared.errors import DatabaseUnavailable
 from shared.jobs import queries
 from shared.jobs.actor import Actor
@@ -15,17 +16,17 @@ from shared.jobspec import BUILT_IN, PRESETS, Caps, parse_spec
 routes = Routes("catalog")
 
 
-@routes.route("GET", "/v1/presets", answers={200: wire.PresetPage})
+@routes.route("GET", "/v1/presets", answers={200: wire.Page[wire.PresetInfo]})
 def list_presets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
     """List the presets: named partial specs, with what each costs."""
-    return Reply(wire.PresetPage(items=_presets(), next_cursor=None))
+    return Reply(wire.Page(items=_presets(), next_cursor=None))
 
 
-@routes.route("GET", "/v1/datasets", answers={200: wire.DatasetPage}, raises=(DatabaseUnavailable,))
+@routes.route("GET", "/v1/datasets", answers={200: wire.Page[wire.DatasetInfo]}, raises=(DatabaseUnavailable,))
 def list_datasets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """List the data sets that a job may name, and what the live workers hold of each."""
     items = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)
-    return Reply(wire.DatasetPage(items=items, next_cursor=None))
+    return Reply(wire.Page(items=items, next_cursor=None))
 
 
 @cache
@@ -45,4 +46,4 @@ def _presets() -> list[wire.PresetInfo]:
 
 def _totals(name: str) -> wire.Cost:
     cost = parse_spec({"preset": name}, Caps(), BUILT_IN).cost
-    return wire.Cost(**{field: getattr(cost, field) for field in wire.names(wire.Cost)})
+    return wire.Cost(**{field: getattr(cost, field) for field in names(wire.Cost)})

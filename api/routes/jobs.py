@@ -71,12 +71,12 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
     return _submitted(answer(services, actor, job_id, live), submission)
 
 
-@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.JobPage})
+@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.Page[wire.Job]})
 def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
     page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, live=_live(services), actor=actor)
-    return Reply(wire.JobPage(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
+    return Reply(wire.Page(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
 
 
 @routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job}, raises=(JobNotFound,))

@@ -36,10 +36,10 @@ def read_epochs(services: Services, actor: Actor, query: EpochsQuery, job_id: st
     return Reply(queries.epochs(services.db, job_id, after=query.after, actor=actor))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/attempts", answers={200: wire.AttemptPage}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/attempts", answers={200: wire.Page[wire.Attempt]}, raises=(JobNotFound,))
 def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
     """List who tried a job, on what, and how it ended."""
-    return Reply(wire.AttemptPage(items=queries.attempts(services.db, job_id, actor=actor), next_cursor=None))
+    return Reply(wire.Page(items=queries.attempts(services.db, job_id, actor=actor), next_cursor=None))
 
 
 @routes.route(
@@ -57,7 +57,9 @@ def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, jo
     return Reply(evaluation)
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/log", query=LogQuery, answers={200: wire.LogPage}, raises=(JobNotFound,))
+@routes.route(
+    "GET", "/v1/jobs/<job_id>/log", query=LogQuery, answers={200: wire.Page[wire.LogLine]}, raises=(JobNotFound,)
+)
 def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> Reply:
     """Read a job's log lines, oldest first.
 
@@ -66,13 +68,13 @@ def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> 
     """
     lines = queries.log(services.db, job_id, after=query.last_read, limit=query.limit + 1, actor=actor)
     page = lines[: query.limit]
-    return Reply(wire.LogPage(items=page, next_cursor=str(page[-1].line) if len(lines) > len(page) else None))
+    return Reply(wire.Page(items=page, next_cursor=str(page[-1].line) if len(lines) > len(page) else None))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/artifacts", answers={200: wire.ArtifactPage}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>/artifacts", answers={200: wire.Page[wire.Artifact]}, raises=(JobNotFound,))
 def list_artifacts(services: Services, actor: Actor, job_id: str) -> Reply:
     """List the files that a job left: weights, logits, and what describes them."""
-    return Reply(wire.ArtifactPage(items=queries.artifacts(services.db, job_id, actor=actor), next_cursor=None))
+    return Reply(wire.Page(items=queries.artifacts(services.db, job_id, actor=actor), next_cursor=None))
 
 
 @routes.route(

@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Self, get_args, overload
 
 from flightline.client.fields import Fields, known, with_attributes
 from shared import wire
+from shared.answer import Answer
 
 FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 
 
-class View(wire.Answer):
+class View(Answer):
     """JSON whose keys are attributes, those of objects within it too; what is read once stays the same object.
 
     Attributes:

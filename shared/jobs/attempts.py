@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import delete, func, insert, select, update
 
 from shared import wire
+from shared.answer import names
 from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog
 from shared.database.upsert import upsert
@@ -240,7 +241,7 @@ def _record_epochs(
 
 def _summary(last: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
     """The job's columns as of its last epoch: what its result says of that one, and of the best one."""
-    figures = {name: last[name] for name in wire.names(wire.Result) if name in last}
+    figures = {name: last[name] for name in names(wire.Result) if name in last}
     return {"epoch": last["epoch"], "epoch_seconds": last["seconds"], **figures, **best}
 
 

@@ -82,7 +82,8 @@ def due(connection: Connection) -> ColumnElement[bool]:
 _JOBS = table_of(Job).c
 _READ = (
     *(_JOBS.failures, _JOBS.max_attempts, _JOBS.cancel_requested, _JOBS.running_seconds, _JOBS.queue),
-    *(_JOBS.device_kind, _JOBS.checkpoint.is_not(None).label("has_checkpoint")),
+    # The checkpoint itself: in RETURNING, SQLite 3.40 takes IS NOT NULL for true where the column is null.
+    *(_JOBS.device_kind, _JOBS.checkpoint),
 )
 
 
@@ -137,7 +138,7 @@ def end_attempt(
 
 def _queued_again(connection: Connection, job: Row[Any], delay_seconds: float) -> dict[str, Any]:
     # A checkpoint binds the job to the kind of device it was made on: another kind would give other numbers.
-    queue = job.device_kind if job.has_checkpoint else job.queue
+    queue = job.device_kind if job.checkpoint else job.queue
     later = select(clock.database_now_plus(connection, delay_seconds))
     values = {"queue": queue, "worker": None, "queued_at": clock.database_now(connection), "published_at": None}
     return values | {"not_before": connection.scalar(later) if delay_seconds else None}

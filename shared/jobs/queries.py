@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import case, func, select
 
 from shared import wire
+from shared.answer import Answer, names
 from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from shared.delivery.broker import Broker
     from shared.jobspec import Submission
 
-A = TypeVar("A", bound=wire.Answer)
+A = TypeVar("A", bound=Answer)
+
+EPOCH_COLUMNS = names(wire.EpochColumns)
 
 # Large columns that nobody reads from a list are left in the database.
 _LEFT_OUT = {"checkpoint", "owner", "lease_expires_at", "warnings"}
@@ -123,7 +126,7 @@ def _job(row: Row[Any], tags: list[str], warnings: list[str]) -> wire.Job:
 
 def _columns_of(kind: type[A], row: Row[Any]) -> A:
     """An answer whose fields are columns of the row."""
-    return kind(**{name: getattr(row, name) for name in wire.names(kind)})
+    return kind(**{name: getattr(row, name) for name in names(kind)})
 
 
 def _failure(row: Row[Any]) -> wire.Failure | None:
@@ -159,18 +162,17 @@ def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor = NOBODY) 
     Raises:
         JobNotFound: no such job.
     """
-    names = wire.names(wire.EpochColumns)
-    wanted = select(*columns_of(wire.EpochColumns, Epoch)).where(Epoch.job_id == job_id, Epoch.epoch > after)
+    wanted = select(*columns_of(wire.Epoch, Epoch)).where(Epoch.job_id == job_id, Epoch.epoch > after)
     with db.read() as connection:
         _require(connection, job_id, actor)
         rows = connection.execute(wanted.order_by(Epoch.epoch)).all()
-    columns: Iterable[Any] = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return wire.EpochColumns(**{name: list(column) for name, column in zip(names, columns, strict=True)})
+    columns: Iterable[Any] = zip(*rows, strict=True) if rows else ((),) * len(EPOCH_COLUMNS)
+    return wire.EpochColumns(**{name: list(column) for name, column in zip(EPOCH_COLUMNS, columns, strict=True)})
 
 
-def columns_of(kind: type[wire.Answer], table: type[Any]) -> list[Any]:
+def columns_of(kind: type[Answer], table: type[Any]) -> list[Any]:
     """The columns of a table that an answer's fields are called by."""
-    return [getattr(table, name) for name in wire.names(kind)]
+    return [getattr(table, name) for name in names(kind)]
 
 
 def attempts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Attempt]:

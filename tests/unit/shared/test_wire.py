@@ -13,10 +13,11 @@ import pytest
 
 from api.http.answers import model_of
 from shared import wire
+from shared.answer import Answer, names
 from shared.database.tables import Epoch, Job
 from worker.training.results import EpochResult
 
-KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind is not wire.Answer]
+KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__ == wire.__name__]
 FAILURE = wire.Failure(code="timed_out", detail=None)
 
 
@@ -24,16 +25,16 @@ def test_an_epochs_figures_are_those_that_the_training_gives() -> None:
     """One list: what a run reports, what the table holds and what goes out; the last two say who ran it and when."""
     reported = {field.name for field in dataclasses.fields(EpochResult)}
 
-    assert set(wire.names(wire.Epoch)) == reported | {"attempt", "seq"}
-    assert wire.names(wire.Epoch) == wire.names(wire.EpochColumns)
-    assert {column.name for column in Epoch.__table__.columns} == set(wire.names(wire.Epoch)) | {"job_id"}
+    assert set(names(wire.Epoch)) == reported | {"attempt", "seq"}
+    assert names(wire.Epoch) == names(wire.EpochColumns)
+    assert {column.name for column in Epoch.__table__.columns} == set(names(wire.Epoch)) | {"job_id"}
 
 
 def test_a_jobs_result_is_the_latest_epochs_and_the_best_ones() -> None:
     """Each figure of it is a column of the job, and an epoch's figure or one of the best epoch."""
-    for name in wire.names(wire.Result):
+    for name in names(wire.Result):
         assert hasattr(Job, name)
-        assert name.removeprefix("best_") in wire.names(wire.Epoch)
+        assert name.removeprefix("best_") in names(wire.Epoch)
 
 
 def test_an_answer_is_its_json() -> None:
@@ -50,17 +51,17 @@ def test_an_answer_is_its_json() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_answer_is_described_with_all_of_its_fields(kind: type[wire.Answer]) -> None:
+def test_every_answer_is_described_with_all_of_its_fields(kind: type[Answer]) -> None:
     """Inherited ones too, each of which has to be there."""
     schema = model_of(kind).model_json_schema(mode="serialization")
 
-    assert tuple(schema["properties"]) == wire.names(kind)
-    assert tuple(schema["required"]) == wire.names(kind)
+    assert tuple(schema["properties"]) == names(kind)
+    assert tuple(schema["required"]) == names(kind)
 
 
 def test_a_generic_answers_fields_have_the_types_of_its_kind() -> None:
     """A page is one of something, epochs' columns are lists of numbers."""
-    page = model_of(wire.JobPage).model_json_schema()["properties"]["items"]
+    page = model_of(wire.Page[wire.Job]).model_json_schema()["properties"]["items"]
     columns = model_of(wire.EpochColumns).model_json_schema()["properties"]
 
     assert page["items"]["$ref"].endswith("/Job")

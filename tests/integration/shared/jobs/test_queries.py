@@ -9,7 +9,6 @@ import orjson
 import pytest
 from sqlalchemy import update
 
-from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Job, Worker
 from shared.delivery.broker import Broker
@@ -83,7 +82,7 @@ class TestJob:
         attempts.record_epochs(database, claim, epoch_rows(1, 5), best())
 
         assert queries.epochs(database, claim.job_id, after=3)["epoch"] == [4, 5]
-        assert list(vars(queries.epochs(database, claim.job_id))) == list(vars(empty)) == list(wire.names(wire.Epoch))
+        assert list(vars(queries.epochs(database, claim.job_id))) == list(vars(empty)) == list(queries.EPOCH_COLUMNS)
 
     def test_no_evaluation_yet(self, database: Database) -> None:
         """None, not an error."""

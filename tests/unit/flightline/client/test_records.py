@@ -14,6 +14,7 @@ from flightline import Client, Job
 from flightline.client.records import Attempt, ClassFigures, Dataset, Epoch, Epochs, Evaluation, Event, Result
 from flightline.errors import UsageError
 from shared import wire
+from shared.answer import names
 from tests.support.http_service import FakeService
 
 SPEC: dict[str, Any] = {
@@ -54,7 +55,7 @@ class TestAttributes:
     def test_every_key_of_this_release_is_known(self) -> None:
         """With its type, from the answers of the service; one of a newer service is there all the same."""
         annotated = {name for kind in Job.__mro__ for name in vars(kind).get("__annotations__", {})}
-        assert set(wire.names(wire.Job)) <= annotated
+        assert set(names(wire.Job)) <= annotated
         assert Job({**JOB, "of_tomorrow": {"new": [1]}}).of_tomorrow.new == [1]
 
     def test_records_within_records(self) -> None:

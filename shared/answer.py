@@ -1,4 +1,4 @@
-"""What answers are made of.
+"""What the answers of the HTTP API (`shared.wire`) are made of.
 
 An answer is made by the names of its fields, so a type checker sees one that is missing or misspelt where the answer is
 made. The text under a field describes it in OpenAPI. The client's records inherit the fields as their attributes, which
@@ -7,14 +7,12 @@ a `TypedDict` could not give them. All of this needs the standard library alone,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from inspect import get_annotations
-from typing import Annotated, Any, Generic, TypeVar, dataclass_transform
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 Kind = TypeVar("Kind")
-Item = TypeVar("Item")
 Json = dict[str, Any]
 _NAMES: dict[type[Any], tuple[str, ...]] = {}
 
@@ -78,12 +76,3 @@ def answer(kind: type[Kind]) -> type[Kind]:
 def names(kind: type[Answer]) -> tuple[str, ...]:
     """The names of an answer's fields, in order."""
     return _NAMES[kind]
-
-
-@answer
-class Page(Answer, Generic[Item]):
-    """A list, and the cursor of what follows it."""
-
-    items: Sequence[Item]
-    next_cursor: str | None
-    """Pass it as `cursor` for the next page; null on the last one."""
