@@ -48,7 +48,7 @@ $(TOOLS): pyproject.toml locks/dev.lock deploy/install deploy/find-python
 	touch $(RUN) $(TOOLS)
 
 .PHONY: demo
-demo: install ## the stack up, the notebook's three networks trained, a table of results (EPOCHS=20)
+demo: install ## the stack up, the notebook's three networks and a convnet trained, a table of results (EPOCHS=20)
 	$(BIN)/flightline demo --epochs $(EPOCHS) || [ $$? -eq 130 ]
 
 .PHONY: up
@@ -72,14 +72,24 @@ chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED
 coverage: tools ## the test suite with branch coverage
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
+.PHONY: docs
+docs: tools ## the documentation as a site in build/docs; a link that leads nowhere fails
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs . build/docs
+	cp build/docs/README.html build/docs/index.html
+
+.PHONY: picture
+picture: tools ## draw docs/picture.svg again, from a run of the service that runs here
+	$(BIN)/python docs/picture.py
+
 .PHONY: lint
-lint: tools ## style, types, layers, compose file, Dockerfile
+lint: tools docs ## style, types, layers, documentation, compose file, workflows, Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python deploy/check_tree.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/hadolint Dockerfile
 	if docker compose version >/dev/null 2>&1; then docker compose --profile gpu config --quiet; fi
 

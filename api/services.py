@@ -7,6 +7,7 @@ from functools import partial
 from typing import Self
 
 from api.http.streams import Streams
+from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.jobs import queries
@@ -23,6 +24,8 @@ class Services:
     broker: Broker
     storage: Storage
     streams: Streams
+    probes: DaemonThread
+    """Where readiness is asked for: a part that is frozen never answers."""
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -31,4 +34,4 @@ class Services:
         # An eighth of the threads is kept for ordinary requests.
         streams = Streams(db, most=max(1, settings.api_threads * 7 // 8))
         storage = Storage(settings.storage_url, in_use=partial(queries.names_files, db))
-        return cls(settings, db, Broker(settings.broker_url), storage, streams)
+        return cls(settings, db, Broker(settings.broker_url), storage, streams, DaemonThread())

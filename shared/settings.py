@@ -17,7 +17,7 @@ from shared.paths import expanded
 
 
 class Settings(BaseSettings):
-    """The configuration of one process. The README lists all of it; a test holds the two together.
+    """The configuration of one process. docs/settings.md lists all of it; a test holds the two together.
 
     Raises:
         ConfigurationError: a value that cannot work; names the variable.

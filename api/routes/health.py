@@ -12,6 +12,9 @@ from shared.jobs.actor import Actor
 
 routes = Routes("health")
 
+PROBE_SECONDS = 3.0
+"""How long readiness waits for the database and Redis together: a frozen server keeps its connections and is silent."""
+
 
 class NotReady(ServiceUnavailable):
     """A part that jobs need does not answer."""
@@ -34,11 +37,20 @@ def read_health(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- e
 @routes.route("GET", "/readyz", answers={200: wire.Readiness}, raises=(NotReady,))
 def read_readiness(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
-    failures = [error for check in (services.db.ping, services.broker.ping) if (error := _failure(check))]
+    asked = services.probes.submit(lambda: _failures(services))
+    try:
+        failures = asked.result(PROBE_SECONDS)
+    except TimeoutError:
+        asked.cancel()
+        raise NotReady(f"The database or Redis has not answered for {PROBE_SECONDS:g} s.") from None
     if failures:
         kind = NotReady if all(error.retryable for error in failures) else NotReadyUntilMended
         raise kind(" ".join(error.detail for error in failures))
     return Reply(wire.Readiness(status="ready"))
+
+
+def _failures(services: Services) -> list[FlightlineError]:
+    return [error for check in (services.db.ping, services.broker.ping) if (error := _failure(check))]
 
 
 def _failure(check: Callable[[], object]) -> FlightlineError | None:

@@ -12,7 +12,15 @@ import pytest
 import torch
 
 from worker.training.data import load
-from worker.training.plan import AugmentPlan, DatasetPlan, MlpPlan, OptimizerPlan, SchedulePlan, TrainingPlan
+from worker.training.plan import (
+    AdamWPlan,
+    CosinePlan,
+    CropPlan,
+    DatasetPlan,
+    FlipPlan,
+    MlpPlan,
+    TrainingPlan,
+)
 from worker.training.results import EpochResult
 from worker.training.trainer import train
 
@@ -27,9 +35,9 @@ RECIPE = TrainingPlan(
     MlpPlan((64,), "relu", "logits"),
     epochs=3,
     engine="reference",
-    optimizer=OptimizerPlan("adamw", lr=0.001, weight_decay=0.01),
-    schedule=SchedulePlan("cosine"),
-    augment=(AugmentPlan("flip"), AugmentPlan("crop", padding=2)),
+    optimizer=AdamWPlan(lr=0.001, weight_decay=0.01),
+    schedule=CosinePlan(),
+    augment=(FlipPlan(), CropPlan(padding=2)),
     label_smoothing=0.1,
 )
 GOLDEN = {

@@ -7,25 +7,39 @@ what rounding alone may do.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor
 
 from tests.unit.training.engines.recorders import Computing
-from tests.unit.training.tiny import CPU, DATASET, Recording, tiny_data
+from tests.unit.training.tiny import CPU, DATASET, LAYERS, Recording, tiny_data
 from worker.training import engines
 from worker.training.engines.graphs import GraphsEngine
 from worker.training.plan import (
+    ActivationName,
+    AdamPlan,
+    AdamWPlan,
     ArchitecturePlan,
     AugmentPlan,
-    LayerPlan,
+    ColorJitterPlan,
+    ConstantPlan,
+    CosinePlan,
+    CropPlan,
+    CutoutPlan,
+    FlipPlan,
     LayersPlan,
     MlpPlan,
+    NAdamPlan,
+    OneCyclePlan,
     OptimizerPlan,
+    RmsPropPlan,
     SchedulePlan,
+    SgdPlan,
+    StepPlan,
     TrainingPlan,
+    WarmupCosinePlan,
     WeightAveragePlan,
 )
 from worker.training.state.tally import Tally
@@ -35,29 +49,34 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 DATA = tiny_data(train=22, val=10)  # batches of 8 leave a last one of 4
 MLP = TrainingPlan(DATASET, MlpPlan((64, 16)), epochs=2, batch_size=8)  # wide enough for blocks of four batches
 
-OPTIMIZERS = {
-    "sgd": OptimizerPlan(lr=0.05),
-    "sgd-decay": OptimizerPlan(lr=0.05, weight_decay=0.1),
-    "momentum": OptimizerPlan(lr=0.02, momentum=0.9, weight_decay=0.01),
-    "nesterov": OptimizerPlan(lr=0.02, momentum=0.9, nesterov=True),
-    "adam": OptimizerPlan("adam", lr=0.001, weight_decay=0.01),
-    "adamw": OptimizerPlan("adamw", lr=0.001, weight_decay=0.1),
+OPTIMIZERS: dict[str, OptimizerPlan] = {
+    "sgd": SgdPlan(lr=0.05),
+    "sgd-decay": SgdPlan(lr=0.05, weight_decay=0.1),
+    "momentum": SgdPlan(lr=0.02, momentum=0.9, weight_decay=0.01),
+    "nesterov": SgdPlan(lr=0.02, momentum=0.9, nesterov=True),
+    "adam": AdamPlan(lr=0.001, weight_decay=0.01),
+    "adamw": AdamWPlan(lr=0.001, weight_decay=0.1),
+    "rmsprop": RmsPropPlan(lr=0.001, eps=0.001, momentum=0.5, centered=True, weight_decay=0.01),
+    "nadam": NAdamPlan(lr=0.001, weight_decay=0.01),
 }
-SCHEDULES = {
-    "constant": SchedulePlan(),
-    "step": SchedulePlan("step", step_epochs=1, gamma=0.5),
-    "cosine": SchedulePlan("cosine", min_lr=0.001),
-    "one_cycle": SchedulePlan("one_cycle", div_factor=5.0, final_div_factor=2.0),
+SCHEDULES: dict[str, SchedulePlan] = {
+    "constant": ConstantPlan(),
+    "step": StepPlan(step_epochs=1, gamma=0.5),
+    "cosine": CosinePlan(min_lr=0.001),
+    "one_cycle": OneCyclePlan(div_factor=5.0, final_div_factor=2.0),
+    "warmup_cosine": WarmupCosinePlan(warmup_epochs=0.5, min_lr=0.001),
 }
-FLIP, CROP, CUTOUT = AugmentPlan("flip"), AugmentPlan("crop", padding=3), AugmentPlan("cutout")
-REFLECTED = AugmentPlan("crop", padding=3, padding_mode="reflect")
-ACTIVATIONS = ("tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid")
+FLIP, CROP, CUTOUT = FlipPlan(), CropPlan(padding=3), CutoutPlan()
+REFLECTED = CropPlan(padding=3, padding_mode="reflect")
+JITTER = ColorJitterPlan(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)
+STEPS = [(FLIP,), (CROP,), (CROP, FLIP), (JITTER,), (FLIP, REFLECTED, JITTER, CUTOUT)]
+ACTIVATIONS = get_args(ActivationName)
 
 
 def layers(*kinds: str | tuple[str, dict[str, Any]]) -> LayersPlan:
     """A network of these layers."""
     pairs = [(kind, {}) if isinstance(kind, str) else kind for kind in kinds]
-    return LayersPlan(tuple(LayerPlan(kind, tuple(options.items())) for kind, options in pairs))
+    return LayersPlan(tuple(LAYERS[kind](**options) for kind, options in pairs))
 
 
 def wide(features: int, **options: Any) -> tuple[str, dict[str, Any]]:
@@ -117,6 +136,26 @@ NETWORKS: dict[str, ArchitecturePlan] = {
         wide(2),
     ),
     "residual of features": layers("flatten", wide(8), residual(wide(8), "gelu"), ("scale", {"factor": 0.25}), wide(2)),
+    "other norms": layers(
+        conv(6, stride=3),
+        ("groupnorm", {"num_groups": 3}),
+        "relu",
+        ("dropout", {"p": 0.2}),
+        residual(conv(6, padding=1), "layernorm", "gelu", ("groupnorm", {"num_groups": 2})),
+        "global_avgpool",
+        ("dropout", {"p": 0.3}),
+        wide(8),
+        "layernorm",
+        ("groupnorm", {"num_groups": 2}),
+        wide(2),
+    ),
+    "averaged channels": layers(
+        conv(4, stride=2),
+        "silu",
+        residual("global_avgpool", wide(3), shortcut=layers("flatten", wide(3))),
+        ("dropout", {"p": 0.3}),
+        wide(2),
+    ),
     "wide on rows of pixels": layers(wide(4), "relu", "flatten", wide(2)),
     **CHAINS,
 }
@@ -190,7 +229,7 @@ class TestInFloat64:
 
     @pytest.mark.parametrize("engine", runs_of(MLP))
     @pytest.mark.parametrize("activation", ACTIVATIONS)
-    def test_every_activation(self, engine: str, activation: str) -> None:
+    def test_every_activation(self, engine: str, activation: ActivationName) -> None:
         """Forward and backward."""
         agree(dataclasses.replace(MLP, architecture=MlpPlan((64, 16), activation)), engine, 1e-9)
 
@@ -203,7 +242,7 @@ class TestInFloat64:
         agree(plan, engine, 1e-9)
 
     @pytest.mark.parametrize("engine", runs_of(MLP))
-    @pytest.mark.parametrize("steps", [(FLIP,), (CROP,), (CROP, FLIP), (FLIP, REFLECTED, CUTOUT)], ids=str)
+    @pytest.mark.parametrize("steps", STEPS, ids=str)
     def test_every_augmentation(self, engine: str, steps: tuple[AugmentPlan, ...]) -> None:
         """The same draws, in the order of the steps, and without shuffling too."""
         for shuffle in (True, False):

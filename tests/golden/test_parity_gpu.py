@@ -19,13 +19,18 @@ from worker.training.data import LoadedDataset
 from worker.training.data.loader import Normalizer
 from worker.training.device import settled
 from worker.training.plan import (
-    AugmentPlan,
-    LayerPlan,
+    ActivationPlan,
+    AdamWPlan,
+    CosinePlan,
+    CropPlan,
+    DropoutPlan,
+    FlattenPlan,
     LayersPlan,
+    LinearPlan,
     MlpPlan,
-    OptimizerPlan,
     Precision,
-    SchedulePlan,
+    SgdPlan,
+    StepPlan,
     TrainingPlan,
     WeightAveragePlan,
 )
@@ -41,27 +46,27 @@ DATA = tiny_data(train=150, val=50)
 FEW = tiny_data(train=22, val=10)
 MLP = TrainingPlan(DATASET, MlpPlan((64, 16)), epochs=2, batch_size=4)  # 75 batches: four blocks of 16 and one of 11
 RATE = 2**-6  # and what follows from it: exact in fp32, in which a GPU's optimizers read a recorded rate
-HALVING = SchedulePlan("step", step_epochs=1, gamma=0.5)
+HALVING = StepPlan(step_epochs=1, gamma=0.5)
 DROPOUT = LayersPlan(
     (
-        LayerPlan("flatten"),
-        LayerPlan("linear", (("out_features", 64),)),
-        LayerPlan("tanh"),
-        LayerPlan("dropout", (("p", 0.3),)),
-        LayerPlan("linear", (("out_features", 16),)),
-        LayerPlan("dropout", (("p", 0.5),)),
-        LayerPlan("relu"),
-        LayerPlan("linear", (("out_features", 2),)),
+        FlattenPlan(),
+        LinearPlan(out_features=64),
+        ActivationPlan("tanh"),
+        DropoutPlan(p=0.3),
+        LinearPlan(out_features=16),
+        DropoutPlan(p=0.5),
+        ActivationPlan("relu"),
+        LinearPlan(out_features=2),
     )
 )
-BY_TORCH = dataclasses.replace(MLP, optimizer=OptimizerPlan(lr=RATE))
+BY_TORCH = dataclasses.replace(MLP, optimizer=SgdPlan(lr=RATE))
 PLANS = {
-    "sgd": dataclasses.replace(MLP, schedule=SchedulePlan("cosine"), optimizer=OptimizerPlan(weight_decay=0.1)),
+    "sgd": dataclasses.replace(MLP, schedule=CosinePlan(), optimizer=SgdPlan(weight_decay=0.1)),
     "sgd-short": dataclasses.replace(MLP, batch_size=7, label_smoothing=0.1),  # the last of 43 batches has 6 rows
-    "nesterov": dataclasses.replace(MLP, optimizer=OptimizerPlan(lr=RATE, momentum=0.9, nesterov=True)),
-    "adamw": dataclasses.replace(MLP, optimizer=OptimizerPlan("adamw", lr=RATE / 16), schedule=HALVING),
+    "nesterov": dataclasses.replace(MLP, optimizer=SgdPlan(lr=RATE, momentum=0.9, nesterov=True)),
+    "adamw": dataclasses.replace(MLP, optimizer=AdamWPlan(lr=RATE / 16, weight_decay=0.0), schedule=HALVING),
     "dropout": dataclasses.replace(MLP, architecture=DROPOUT),
-    "convnet": dataclasses.replace(BY_TORCH, architecture=CONVNET, batch_size=7, augment=(AugmentPlan("crop"),)),
+    "convnet": dataclasses.replace(BY_TORCH, architecture=CONVNET, batch_size=7, augment=(CropPlan(),)),
     "average": dataclasses.replace(BY_TORCH, architecture=CONVNET, batch_size=7, weight_average=WeightAveragePlan()),
 }
 BLOCKS = {
@@ -152,11 +157,11 @@ def test_less_precision_over_five_epochs(name: str, precision: Precision, engine
 @pytest.mark.parametrize("name", PLANS)
 def test_playing_is_computing(name: str, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose blocks are played gives the bits of one whose blocks are launched one kernel after another."""
-    from worker.training.engines.graphs import Recorded
+    from worker.training.engines.graphs import GraphCache
 
     plan = dataclasses.replace(PLANS[name], precision=precision, epochs=3)
     played, _ = run(plan, "graphs")
-    monkeypatch.setattr(Recorded, "_record", nothing)
+    monkeypatch.setattr(GraphCache, "_record", nothing)
     computed, _ = run(plan, "graphs")
     assert [timeless(epoch) for epoch in played] == [timeless(epoch) for epoch in computed]
 

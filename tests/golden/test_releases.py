@@ -47,7 +47,7 @@ def test_a_later_release_resumes_it_too(state: State, wanted: dict, monkeypatch:
     """A release that adds fields to every part of a plan starts no job over: of this one, or of one before."""
     states: list[State] = []
     checkpoints.run(wanted["spec"], states=states)
-    later.install(monkeypatch)
+    monkeypatch.setattr(checkpoints, "plan_from_spec", lambda spec: later.same(plan_from_spec(spec)))
     for made in (state, states[5]):
         epochs, _ = checkpoints.run(wanted["spec"], resume=made)
         assert [epoch.epoch for epoch in epochs] == [2, 3, 4]

@@ -8,6 +8,7 @@ from concurrent import futures
 from functools import partial
 from typing import Any, Self
 
+from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
@@ -20,7 +21,6 @@ from shared.settings import Settings
 from shared.storage.store import Storage
 from worker.device_pin import Device
 from worker.processes.child_state import ChildState
-from worker.run_job.data_thread import DataThread
 from worker.run_job.lease import Flag
 from worker.run_job.storage_access import beside
 from worker.run_job.versions import installed
@@ -44,7 +44,7 @@ class Context:
     identity: Identity
     stop: Flag
     child_state: ChildState
-    data_thread: DataThread
+    data_thread: DaemonThread
     datasets: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @classmethod
@@ -60,7 +60,7 @@ class Context:
             identity=identity,
             stop=stop,
             child_state=child_state,
-            data_thread=DataThread(),
+            data_thread=DaemonThread(),
         )
 
     @property

@@ -116,6 +116,12 @@ class CheckpointUnwritable(TrainingError):
     retryable = True
 
 
+def require(holds: bool, problem: str) -> None:
+    """Raise `InvalidPlan` with `problem` unless the condition holds."""
+    if not holds:
+        raise InvalidPlan(problem)
+
+
 class JobInterrupted(BaseException):
     """Raised by the caller's `check` at a step boundary: leave the loop now."""
 

@@ -13,11 +13,11 @@ from worker.training.data import LoadedDataset
 from worker.training.data.augmentation import require_fit
 from worker.training.data.loader import inputs_of
 from worker.training.device import Environment, deterministic, environment, precision
-from worker.training.errors import CheckpointUnreadable, LastBatchTooSmall, NonFiniteLoss
+from worker.training.errors import CheckpointUnreadable, LastBatchTooSmall, NonFiniteLoss, require
 from worker.training.evaluation import evaluate, mean_cross_entropy
 from worker.training.network.build import needs_two_samples
 from worker.training.optim.schedules import learning_rates
-from worker.training.plan import TrainingPlan, require
+from worker.training.plan import TrainingPlan
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.state.checkpoints import State, check_origin, copied, origin_of
 from worker.training.state.selection import Best, EarlyStopping, copy_weights, on_cpu

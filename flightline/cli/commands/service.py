@@ -126,11 +126,12 @@ def migrate(json: Json = False) -> None:
 
 
 def demo(
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each network; the notebook's own: 100.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of the notebook's networks; its own number is 100.")] = 20,
     workers: Annotated[str | None, typer.Option(help="As for `up`.")] = None,
 ) -> None:
-    """Train the notebook's three networks on a stack of its own, and compare with what the notebook reports.
+    """Train the notebook's three networks and a convnet on a stack of its own; compare with what the notebook reports.
 
+    The convnet trains for as large a part of its own 32 epochs.
     Its state lies in FLIGHTLINE_HOME, or in ./.flightline-demo where that is not set.
     """
     from flightline.cli.demo import run_demo

@@ -131,20 +131,21 @@ def _layer_row(layer: Layer) -> list[object]:
 
 def _blocks_first(layers: list[Layer]) -> list[Layer]:
     """The layers with each residual block above what it is the sum of; the service tells it after them."""
-    numbers = {layer["pointer"]: number for number, layer in enumerate(layers)}
+    blocks = {layer["pointer"]: number for number, layer in enumerate(layers) if layer["kind"] == "residual"}
 
-    def place(layer: Layer) -> tuple[int, int]:
-        number = numbers[layer["pointer"]]
-        block = numbers.get(layer["pointer"].rsplit("/", 2)[0], number)
+    def place(numbered: tuple[int, Layer]) -> tuple[int, int]:
+        number, layer = numbered
+        block = blocks.get(layer["pointer"].rsplit("/", 2)[0], number)
         return block, -1 if layer["kind"] == "residual" else number
 
-    return sorted(layers, key=place)
+    return [layer for _number, layer in sorted(enumerate(layers), key=place)]
 
 
 def _place(layer: Layer) -> str:
     """Where in a residual block a layer stands; empty for one that is in none."""
-    _, _, inside = layer["pointer"].removeprefix("/architecture/layers/").partition("/")
-    return f"  {inside.replace('/', '.')} " if "/" in inside else ""
+    _, row, place = layer["pointer"].partition("/architecture/layers/")
+    _, _, inside = place.partition("/") if row else ("", "", "")
+    return f"  {inside.replace('/', '.')} " if inside else ""
 
 
 def _shape(shape: list[int]) -> str:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.jobspec.checks.shapes import Misfit, Shape, shape_after, shape_of_sum
-from shared.jobspec.fields.layers import BatchNorm, Conv2d, Layer, Linear, PlainLayer, Residual, SingleLayer, Whitening
+from shared.jobspec.checks.shapes import Misfit, Shape, effect_of, shape_of_sum
+from shared.jobspec.fields.layers import Layer, PlainLayer, Residual, SingleLayer, Whitening
 
 
 @dataclass(frozen=True)
@@ -120,37 +120,15 @@ def _residual_costs(pointer: str, block: Residual, shape: Shape, samples: int, *
 
 
 def _layer_cost(pointer: str, layer: SingleLayer, shape: Shape, samples: int, *, learned: bool) -> LayerCost:
-    after = shape_after(layer, shape)
+    effect = effect_of(layer, shape)
     passes = 1 if isinstance(layer, Whitening) else 3 if learned else 2
-    flops = 2 * _multiplications(layer, shape, after) * passes * samples
-    parameters = parameters_of(layer, shape)
-    size = 4 * parameters + _untrained_bytes(layer, shape)
-    return LayerCost(layer.kind, pointer, shape, after, parameters, size, flops, math.prod(after))
-
-
-def _untrained_bytes(layer: SingleLayer, shape: Shape) -> int:
-    """What the file of weights holds beside the parameters."""
-    if isinstance(layer, BatchNorm):
-        return 8 * shape[0] + 8  # two fp32 a channel, one int64 counter
-    return 8 * (shape[0] * layer.kernel_size**2) ** 2 if isinstance(layer, Whitening) else 0
-
-
-def parameters_of(layer: SingleLayer, shape: Shape) -> int:
-    """Trainable values of `layer` when `shape` goes in."""
-    if isinstance(layer, Whitening):
-        return 2 * shape[0] * layer.kernel_size**2
-    if isinstance(layer, Linear):
-        return layer.out_features * (shape[0] + layer.bias)
-    if isinstance(layer, Conv2d):
-        return layer.out_channels * (shape[0] // layer.groups * layer.kernel_size**2 + layer.bias)
-    return 2 * shape[0] if isinstance(layer, BatchNorm) else 0
-
-
-def _multiplications(layer: SingleLayer, shape: Shape, after: Shape) -> int:
-    if isinstance(layer, Linear):
-        return shape[0] * layer.out_features
-    if isinstance(layer, Whitening):
-        return math.prod(after) * shape[0] * layer.kernel_size**2
-    if isinstance(layer, Conv2d):
-        return math.prod(after) * (shape[0] // layer.groups) * layer.kernel_size**2
-    return 0
+    return LayerCost(
+        layer.kind,
+        pointer,
+        input_shape=shape,
+        output_shape=effect.shape,
+        parameters=effect.parameters,
+        weight_bytes=4 * effect.parameters + effect.untrained_bytes,
+        flops=2 * effect.multiplications * passes * samples,
+        activations=math.prod(effect.shape),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from typing import assert_never
 
 from shared.documents.phrases import show
 from shared.documents.pointers import Token
@@ -28,10 +29,13 @@ def cost_or_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Cost | list
     info = catalog.datasets[spec.dataset.name]
     classes = len(spec.dataset.classes)
     samples = info.training_images(spec.dataset)
-    if isinstance(spec.architecture, Torchvision):
-        cost = _torchvision_cost(spec.architecture, info, classes, samples)
-    else:
-        cost = _row_cost(spec.architecture, info, classes, samples, caps)
+    match spec.architecture:
+        case Torchvision() as network:
+            cost = _torchvision_cost(network, info, classes, samples)
+        case Mlp() | Layers() as row:
+            cost = _row_cost(row, info, classes, samples, caps)
+        case unknown:
+            assert_never(unknown)
     if not isinstance(cost, Cost):
         return cost
     findings = [*_end_findings(cost, classes), *_size_findings(spec, cost, samples, caps)]

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
 from shared.documents.phrases import did_you_mean, listed, show
 from shared.documents.pointers import Token
 from shared.jobspec.caps import Caps
 from shared.jobspec.catalog import Catalog
 from shared.jobspec.datasets import DatasetInfo
-from shared.jobspec.fields.architecture import Architecture, Layers, Mlp
+from shared.jobspec.fields.architecture import Architecture, Layers, Mlp, Torchvision
 from shared.jobspec.fields.job import JobSpec
 from shared.jobspec.fields.layers import Activation, Dropout, Flatten, Linear
-from shared.jobspec.fields.training import Augmentation, Cosine, Crop, Cutout, Sgd
+from shared.jobspec.fields.training import (
+    Augmentation,
+    ColorJitter,
+    Constant,
+    Cosine,
+    Crop,
+    Cutout,
+    Flip,
+    OneCycle,
+    Sgd,
+    Step,
+    Training,
+    WarmupCosine,
+)
 
 Finding: TypeAlias = tuple[Sequence[Token], str]
 """A path into the expanded document, and a sentence."""
@@ -105,14 +118,21 @@ def _augmentation_findings(spec: JobSpec, info: DatasetInfo | None) -> Iterator[
 
 
 def _misfits(augmentation: Augmentation, info: DatasetInfo) -> Iterator[tuple[str, str]]:
-    """What of an augmentation is too large for the images."""
+    """What of an augmentation is too large for the images, or asks for nothing."""
     side = min(info.input_shape[1:])
-    if isinstance(augmentation, Cutout) and augmentation.size > side:
-        why = f"as the images of {info.name} are no larger, not {show(augmentation.size)}"
-        yield "size", f"size must be from 1 to {side}, {why}."
-    if isinstance(augmentation, Crop) and augmentation.padding_mode == "reflect" and augmentation.padding >= side:
-        why = f"as the images of {info.name} have no more pixels to mirror, not {show(augmentation.padding)}"
-        yield "padding", f'padding with the padding_mode "reflect" must be from 1 to {side - 1}, {why}.'
+    match augmentation:
+        case Cutout() if augmentation.size > side:
+            why = f"as the images of {info.name} are no larger, not {show(augmentation.size)}"
+            yield "size", f"size must be from 1 to {side}, {why}."
+        case Crop() if augmentation.padding_mode == "reflect" and augmentation.padding >= side:
+            why = f"as the images of {info.name} have no more pixels to mirror, not {show(augmentation.padding)}"
+            yield "padding", f'padding with the padding_mode "reflect" must be from 1 to {side - 1}, {why}.'
+        case ColorJitter(brightness=0, contrast=0, saturation=0, hue=0):
+            yield "kind", "color_jitter changes nothing: give it a brightness, contrast, saturation or hue above 0."
+        case Flip() | Crop() | Cutout() | ColorJitter():
+            return
+        case _:
+            assert_never(augmentation)
 
 
 def engine_misfits(spec: JobSpec) -> list[str]:
@@ -132,17 +152,36 @@ def engine_misfits(spec: JobSpec) -> list[str]:
 
 
 def _is_fully_connected(architecture: Architecture) -> bool:
-    if not isinstance(architecture, Layers):
-        return isinstance(architecture, Mlp)
-    first, second = (*architecture.layers[:2], None, None)[:2]
-    begins = isinstance(first, Flatten) and isinstance(second, Linear)
-    return begins and all(isinstance(layer, Linear | Flatten | Dropout | Activation) for layer in architecture.layers)
+    match architecture:
+        case Mlp():
+            return True
+        case Layers(layers=(Flatten(), Linear(), *others)):
+            return all(isinstance(layer, Linear | Flatten | Dropout | Activation) for layer in others)
+        case Layers() | Torchvision():
+            return False
+        case _:
+            assert_never(architecture)
 
 
 def _optimizer_findings(spec: JobSpec) -> Iterator[Finding]:
-    optimizer, schedule = spec.training.optimizer, spec.training.schedule
+    optimizer = spec.training.optimizer
     if isinstance(optimizer, Sgd) and optimizer.nesterov and not optimizer.momentum:
         yield ["training", "optimizer", "nesterov"], "nesterov needs a momentum above 0; the momentum is 0."
-    if isinstance(schedule, Cosine) and schedule.min_lr > optimizer.lr:
-        what = f"min_lr must be at most the optimizer's lr, {show(optimizer.lr)}, not {show(schedule.min_lr)}"
-        yield ["training", "schedule", "min_lr"], f"{what}."
+    for field, why in _schedule_misfits(spec.training):
+        yield ["training", "schedule", field], why
+
+
+def _schedule_misfits(training: Training) -> Iterator[tuple[str, str]]:
+    """What of a schedule does not go with the optimizer's learning rate or the job's epochs."""
+    schedule, lr, epochs = training.schedule, training.optimizer.lr, training.epochs
+    match schedule:
+        case Cosine() | WarmupCosine():
+            if schedule.min_lr > lr:
+                yield "min_lr", f"min_lr must be at most the optimizer's lr, {show(lr)}, not {show(schedule.min_lr)}."
+            if isinstance(schedule, WarmupCosine) and schedule.warmup_epochs >= epochs:
+                asked = show(schedule.warmup_epochs)
+                yield "warmup_epochs", f"warmup_epochs must be less than the job's epochs, {epochs:,}, not {asked}."
+        case Constant() | Step() | OneCycle():
+            return
+        case _:
+            assert_never(schedule)

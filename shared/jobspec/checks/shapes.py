@@ -1,4 +1,4 @@
-"""What comes out of each layer, in plain Python; and, where a layer does not fit its input, what would.
+"""What comes out of each layer and what it takes, in plain Python; where a layer does not fit its input, what would.
 
 A shape leaves out the batch: `(features,)` or `(channels, height, width)`. Sizes follow the formulas in the
 documentation of `torch.nn.Conv2d`, `MaxPool2d` and `AvgPool2d`; the tests hold them against the real modules.
@@ -7,10 +7,26 @@ documentation of `torch.nn.Conv2d`, `MaxPool2d` and `AvgPool2d`; the tests hold 
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias, assert_never
 
 from shared.documents.phrases import listed
-from shared.jobspec.fields.layers import AvgPool2d, Conv2d, Flatten, Linear, MaxPool2d, SingleLayer, Whitening
+from shared.jobspec.fields.layers import (
+    Activation,
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool,
+    GroupNorm,
+    LayerNorm,
+    Linear,
+    MaxPool2d,
+    Scale,
+    SingleLayer,
+    Whitening,
+)
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -19,21 +35,53 @@ class Misfit(Exception):
     """A layer that does not fit its input; the message says what would. Caught where the whole network is known."""
 
 
-def shape_after(layer: SingleLayer, shape: Shape) -> Shape:
-    """The shape that comes out of `layer` when `shape` goes in.
+@dataclass(frozen=True)
+class Effect:
+    """What a layer makes of its input, and what it takes for one sample.
+
+    Attributes:
+        shape: what comes out.
+        parameters: trainable values.
+        multiplications: of matrix products and convolutions, forward.
+        untrained_bytes: what the file of weights holds beside the parameters.
+    """
+
+    shape: Shape
+    parameters: int = 0
+    multiplications: int = 0
+    untrained_bytes: int = 0
+
+
+def effect_of(layer: SingleLayer, shape: Shape) -> Effect:  # noqa: C901, PLR0911 -- one case for each kind
+    """The effect of `layer` when `shape` goes in.
 
     Raises:
         Misfit: the layer cannot take it.
     """
-    if isinstance(layer, Linear):
-        return _after_linear(layer, shape)
-    if isinstance(layer, Conv2d):
-        return _after_conv(layer, shape)
-    if isinstance(layer, MaxPool2d | AvgPool2d):
-        return _after_pool(layer, shape)
-    if isinstance(layer, Whitening):
-        return _after_whitening(layer, shape)
-    return (math.prod(shape),) if isinstance(layer, Flatten) else shape
+    match layer:
+        case Linear():
+            return _linear(layer, shape)
+        case Conv2d():
+            return _conv(layer, shape)
+        case MaxPool2d() | AvgPool2d():
+            return _pool(layer, shape)
+        case Whitening():
+            return _whitening(layer, shape)
+        case BatchNorm():
+            # A mean and a variance a channel in fp32, and an int64 counter.
+            return Effect(shape, parameters=2 * shape[0], untrained_bytes=8 * shape[0] + 8)
+        case GroupNorm():
+            return _group_norm(layer, shape)
+        case LayerNorm():
+            return Effect(shape, parameters=2 * math.prod(shape))
+        case GlobalAvgPool():
+            return Effect(_image(shape)[:1])
+        case Flatten():
+            return Effect((math.prod(shape),))
+        case Dropout() | Scale() | Activation():
+            return Effect(shape)
+        case _:
+            assert_never(layer)
 
 
 def shape_of_sum(before: Shape, after: Shape, beside: Shape) -> Shape:
@@ -76,16 +124,17 @@ def written(shape: Shape) -> str:
     return f"{shape[0]} features" if len(shape) == 1 else " × ".join(map(str, shape))
 
 
-def _after_linear(layer: Linear, shape: Shape) -> Shape:
+def _linear(layer: Linear, shape: Shape) -> Effect:
     if len(shape) != 1:
         raise Misfit(
             f"takes features, but its input is an image of {written(shape)}: "
             f'put {{"kind": "flatten"}} before it, which makes {math.prod(shape)} features'
         )
-    return (layer.out_features,)
+    out = layer.out_features
+    return Effect((out,), parameters=out * (shape[0] + layer.bias), multiplications=out * shape[0])
 
 
-def _after_conv(layer: Conv2d, shape: Shape) -> Shape:
+def _conv(layer: Conv2d, shape: Shape) -> Effect:
     channels, height, width = _image(shape)
     reach = layer.dilation * (layer.kernel_size - 1) + 1
     fits = (min(height, width) + 2 * layer.padding - 1) // layer.dilation + 1
@@ -102,10 +151,12 @@ def _after_conv(layer: Conv2d, shape: Shape) -> Shape:
             f"has groups {layer.groups}, which must divide both its out_channels, {layer.out_channels}, and the "
             f"{channels} channels of its input of {written(shape)}: {_divisors(common)} would fit"
         )
-    return (layer.out_channels, *(_places(size, reach, layer.stride, layer.padding) for size in (height, width)))
+    after = (layer.out_channels, *(_places(size, reach, layer.stride, layer.padding) for size in (height, width)))
+    taps = channels // layer.groups * layer.kernel_size**2
+    return Effect(after, layer.out_channels * (taps + layer.bias), math.prod(after) * taps)
 
 
-def _after_pool(layer: MaxPool2d | AvgPool2d, shape: Shape) -> Shape:
+def _pool(layer: MaxPool2d | AvgPool2d, shape: Shape) -> Effect:
     channels, height, width = _image(shape)
     if layer.padding > layer.kernel_size // 2:
         raise Misfit(
@@ -119,10 +170,10 @@ def _after_pool(layer: MaxPool2d | AvgPool2d, shape: Shape) -> Shape:
             f"with a padding of {layer.padding}: a kernel_size of at most {fits} fits"
         )
     sizes = (_places(size, layer.kernel_size, layer.step, layer.padding) for size in (height, width))
-    return (channels, *sizes)
+    return Effect((channels, *sizes))
 
 
-def _after_whitening(layer: Whitening, shape: Shape) -> Shape:
+def _whitening(layer: Whitening, shape: Shape) -> Effect:
     channels, *sizes = _image(shape)
     patch = layer.kernel_size
     if patch > min(sizes):
@@ -130,7 +181,25 @@ def _after_whitening(layer: Whitening, shape: Shape) -> Shape:
             f"has a kernel_size of {patch}, larger than its input of {written(shape)}: "
             f"a kernel_size of at most {min(sizes)} fits"
         )
-    return (2 * channels * patch**2, *(size - patch + 1 for size in sizes))
+    values = channels * patch**2
+    after = (2 * values, *(size - patch + 1 for size in sizes))
+    return Effect(after, 2 * values, math.prod(after) * values, untrained_bytes=4 * 2 * values**2)
+
+
+def _group_norm(layer: GroupNorm, shape: Shape) -> Effect:
+    channels, values = shape[0], math.prod(shape)
+    what = "features" if len(shape) == 1 else "channels"
+    if channels % layer.num_groups:
+        raise Misfit(
+            f"has num_groups {layer.num_groups}, which must divide the {channels} {what} of its input "
+            f"of {written(shape)}: {_divisors(channels)} would fit"
+        )
+    if values == layer.num_groups:
+        raise Misfit(
+            f"has num_groups {layer.num_groups} on its input of {written(shape)}: a group of one value is always "
+            f"normalised to zero, so take fewer groups than {what}"
+        )
+    return Effect(shape, parameters=2 * channels)
 
 
 def _image(shape: Shape) -> tuple[int, int, int]:

@@ -75,6 +75,26 @@ class BatchNorm(Part):
     """Part of each batch's mean and deviation in the running ones."""
 
 
+class GroupNorm(Part):
+    """Normalises groups of channels, or of features, of each sample; then each has a learned scale and shift."""
+
+    kind: Literal["groupnorm"]
+    num_groups: Size
+    """Groups; must divide the channels that go in."""
+
+
+class LayerNorm(Part):
+    """Normalises all values of each sample together; then each value has a learned scale and shift."""
+
+    kind: Literal["layernorm"]
+
+
+class GlobalAvgPool(Part):
+    """Makes one feature of each channel of an image: its mean."""
+
+    kind: Literal["global_avgpool"]
+
+
 class Dropout(Part):
     """Zeros a random part of the values while training."""
 
@@ -103,7 +123,20 @@ class Scale(Part):
     """The constant."""
 
 
-_Plain = Linear | Conv2d | MaxPool2d | AvgPool2d | BatchNorm | Dropout | Flatten | Scale | Activation
+_Plain = (
+    Linear
+    | Conv2d
+    | MaxPool2d
+    | AvgPool2d
+    | BatchNorm
+    | Dropout
+    | Flatten
+    | Scale
+    | Activation
+    | GroupNorm
+    | LayerNorm
+    | GlobalAvgPool
+)
 PlainLayer = Annotated[_Plain, Field(discriminator="kind")]
 
 

@@ -13,6 +13,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 WeightDecay = Annotated[float, Field(ge=0, le=100)]
 Betas = Annotated[tuple[Fraction, Fraction], Field(strict=False)]
 Epsilon = Annotated[float, Field(gt=0, le=1)]
+JitterRange = Annotated[float, Field(ge=0, le=10)]
 
 
 class Sgd(Part):
@@ -57,6 +58,40 @@ class AdamW(Part):
     """Part of each weight, times the learning rate, that is taken off at a step."""
 
 
+class RmsProp(Part):
+    """RMSprop, as `torch.optim.RMSprop`."""
+
+    kind: Literal["rmsprop"]
+    lr: LearningRate = 0.01
+    """Learning rate at the start."""
+    alpha: Fraction = 0.99
+    """Decay of the running mean of the gradient's square."""
+    eps: Epsilon = 1e-8
+    """Added to the denominator."""
+    weight_decay: WeightDecay = 0.0
+    """L2 penalty, added to the gradient."""
+    momentum: Fraction = 0.0
+    """Part of the last step that is taken again."""
+    centered: bool = False
+    """Whether the gradient is divided by its deviation, not by the root of its mean square."""
+
+
+class NAdam(Part):
+    """Adam with Nesterov's momentum, as `torch.optim.NAdam`."""
+
+    kind: Literal["nadam"]
+    lr: LearningRate = 0.002
+    """Learning rate at the start."""
+    betas: Betas = (0.9, 0.999)
+    """Decay of the running means of the gradient and of its square."""
+    eps: Epsilon = 1e-8
+    """Added to the denominator."""
+    weight_decay: WeightDecay = 0.0
+    """L2 penalty, added to the gradient."""
+    momentum_decay: Fraction = 0.004
+    """How fast the momentum grows to the first of `betas`, from half of it."""
+
+
 class Constant(Part):
     """The same learning rate in every epoch."""
 
@@ -93,6 +128,30 @@ class OneCycle(Part):
     """How many times lower than `lr` it starts."""
     final_div_factor: Annotated[float, Field(ge=1, le=1e9)] = 10_000.0
     """How many times lower than at the start it ends."""
+
+
+class WarmupCosine(Part):
+    """Up to `lr` in a line, then down half a cosine to `min_lr`, changing after every step."""
+
+    kind: Literal["warmup_cosine"]
+    warmup_epochs: Annotated[float, Field(ge=0, le=1_000_000)] = 5.0
+    """Epochs, or parts of one, in which the learning rate rises; fewer than the job's."""
+    min_lr: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """Learning rate that the curve ends in."""
+
+
+class ColorJitter(Part):
+    """Changes each image's colours by random amounts, in a random order, as torchvision's `ColorJitter`."""
+
+    kind: Literal["color_jitter"]
+    brightness: JitterRange = 0.0
+    """The brightness is multiplied by a number from 1 - this, at least 0, to 1 + this."""
+    contrast: JitterRange = 0.0
+    """The same for the distance from the image's mean grey."""
+    saturation: JitterRange = 0.0
+    """The same for the distance from each pixel's own grey; images of one channel have none."""
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """The hue turns by up to this part of the circle, either way; images of one channel have none."""
 
 
 class Flip(Part):
@@ -138,9 +197,9 @@ class MovingAverage(Part):
     """Part of the average that each step leaves; less in the first steps, of which there are few to average."""
 
 
-Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
-Schedule = Annotated[Constant | Step | Cosine | OneCycle, Field(discriminator="kind")]
-Augmentation = Annotated[Flip | Crop | Cutout, Field(discriminator="kind")]
+Optimizer = Annotated[Sgd | Adam | AdamW | RmsProp | NAdam, Field(discriminator="kind")]
+Schedule = Annotated[Constant | Step | Cosine | OneCycle | WarmupCosine, Field(discriminator="kind")]
+Augmentation = Annotated[Flip | Crop | Cutout | ColorJitter, Field(discriminator="kind")]
 
 
 class Training(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event, update
 
+from api.routes import health
 from api.services import Services
 from shared.database import clock
 from shared.database.tables import Worker
@@ -181,6 +183,21 @@ def test_a_reported_data_set_can_be_named(client: FlaskClient, get: Get, submit:
 def test_the_service_is_ready(get: Get) -> None:
     """Database and Redis answer."""
     assert get("/readyz") == {"status": "ready"}
+
+
+def test_a_part_that_is_frozen_is_not_waited_for(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readiness is denied although the database neither answers nor refuses; and is there again once it answers."""
+    thawed = threading.Event()
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(services.db, "ping", lambda: thawed.wait(60.0))
+        answers = [client.get("/readyz") for _ in range(2)]
+        thawed.set()
+    assert [(answer.status_code, answer.json and answer.json["code"]) for answer in answers] == [(503, "not_ready")] * 2
+    monkeypatch.setattr(health, "PROBE_SECONDS", 60.0)
+    assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/workers", "/v1/queues", "/v1/presets", "/v1/datasets", "/healthz", "/readyz"])

@@ -47,7 +47,7 @@ class TestDefaults:
         assert settings.broker_url == "unix:///some%20where/100%25/%231/redis/redis.sock"
 
     def test_every_setting_says_what_it_is(self) -> None:
-        """For the README and for `--help`."""
+        """For the documentation and for `--help`."""
         assert all(field.description for field in Settings.model_fields.values())
 
 

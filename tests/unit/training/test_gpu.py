@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.unit.training.tiny import CONVNET, CPU, Recording, nothing, timeless, tiny_data, tiny_plan
 from worker.training.device import settled
-from worker.training.plan import OptimizerPlan, TrainingPlan
+from worker.training.plan import SgdPlan, TrainingPlan
 from worker.training.results import EpochResult
 from worker.training.trainer import train
 
@@ -76,7 +76,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(engine: str) -> None:
     from worker.training.data.loader import normalizer
     from worker.training.network.build import build_network
 
-    plan = tiny_plan(epochs=8, optimizer=OptimizerPlan(lr=0.1))
+    plan = tiny_plan(epochs=8, optimizer=SgdPlan(lr=0.1))
     result = train(plan, DATA, CUDA, on_epoch=nothing, check=nothing, engine=engine)
     for name in ("best", "last"):
         network = build_network(plan)
@@ -88,12 +88,12 @@ def test_the_best_weights_are_those_of_the_best_epoch(engine: str) -> None:
 
 def test_a_failed_recording_leaves_the_run_going(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading from the GPU breaks a recording off; steps are launched as usual from then on, dropout's draws too."""
-    from worker.training.engines.graphs import CudaGraphs, Recorded
+    from worker.training.engines.graphs import CudaCapture, GraphCache
 
     plan = tiny_plan(architecture=CONVNET, epochs=4)
-    record = CudaGraphs.record
+    record = CudaCapture.record
 
-    def breaks(self: CudaGraphs, function: Any, arguments: Any) -> Any:
+    def breaks(self: CudaCapture, function: Any, arguments: Any) -> Any:
         def reads(*tensors: Tensor) -> Any:
             results = function(*tensors)
             results[0].sum().item()
@@ -102,7 +102,7 @@ def test_a_failed_recording_leaves_the_run_going(monkeypatch: pytest.MonkeyPatch
         return record(self, reads, arguments)
 
     with monkeypatch.context() as broken:
-        broken.setattr(CudaGraphs, "record", breaks)
+        broken.setattr(CudaCapture, "record", breaks)
         ours = epochs_of(plan, "graphs")
-    monkeypatch.setattr(Recorded, "_record", nothing)
+    monkeypatch.setattr(GraphCache, "_record", nothing)
     assert ours == epochs_of(plan, "graphs")

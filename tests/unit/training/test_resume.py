@@ -15,13 +15,24 @@ from tests.unit.training.tiny import CONVNET, CPU, Recording, every_state, raise
 from worker.training import device
 from worker.training.errors import CancelRequested, CheckpointUnreadable, LeaseLost, StopRequested
 from worker.training.plan import (
-    AugmentPlan,
+    AdamPlan,
+    AdamWPlan,
+    ColorJitterPlan,
+    ConstantPlan,
+    CosinePlan,
+    CropPlan,
+    CutoutPlan,
     EarlyStoppingPlan,
+    FlipPlan,
     MlpPlan,
-    OptimizerPlan,
+    NAdamPlan,
+    OneCyclePlan,
     Precision,
-    SchedulePlan,
+    RmsPropPlan,
+    SgdPlan,
+    StepPlan,
     TrainingPlan,
+    WarmupCosinePlan,
     WeightAveragePlan,
 )
 from worker.training.results import EpochResult, TrainingResult
@@ -32,17 +43,20 @@ from worker.training.trainer import train
 DATA = tiny_data()
 BOUNDARIES = 4 * (3 + 1)  # four epochs of three steps and one batch of validation
 OPTIMIZERS = {
-    "sgd": OptimizerPlan("sgd", lr=0.05),
-    "momentum": OptimizerPlan("sgd", lr=0.02, momentum=0.9, weight_decay=0.01),
-    "nesterov": OptimizerPlan("sgd", lr=0.02, momentum=0.9, nesterov=True),
-    "adam": OptimizerPlan("adam", lr=0.003),
-    "adamw": OptimizerPlan("adamw", lr=0.003, weight_decay=0.1),
+    "sgd": SgdPlan(lr=0.05),
+    "momentum": SgdPlan(lr=0.02, momentum=0.9, weight_decay=0.01),
+    "nesterov": SgdPlan(lr=0.02, momentum=0.9, nesterov=True),
+    "adam": AdamPlan(lr=0.003),
+    "adamw": AdamWPlan(lr=0.003, weight_decay=0.1),
+    "rmsprop": RmsPropPlan(lr=0.003, momentum=0.5, centered=True),
+    "nadam": NAdamPlan(lr=0.003, weight_decay=0.1),
 }
 SCHEDULES = {
-    "constant": SchedulePlan(),
-    "step": SchedulePlan("step", step_epochs=2, gamma=0.5),
-    "cosine": SchedulePlan("cosine", min_lr=0.0001),
-    "one_cycle": SchedulePlan("one_cycle"),
+    "constant": ConstantPlan(),
+    "step": StepPlan(step_epochs=2, gamma=0.5),
+    "cosine": CosinePlan(min_lr=0.0001),
+    "one_cycle": OneCyclePlan(),
+    "warmup_cosine": WarmupCosinePlan(warmup_epochs=1.5),
 }
 
 
@@ -51,7 +65,7 @@ def rich_plan(**fields: Any) -> TrainingPlan:
     everything: dict[str, Any] = {
         "architecture": CONVNET,
         "epochs": 4,
-        "augment": (AugmentPlan("flip"), AugmentPlan("crop", padding=2), AugmentPlan("cutout")),
+        "augment": (FlipPlan(), CropPlan(padding=2), CutoutPlan(), ColorJitterPlan(brightness=0.3, hue=0.1)),
         "early_stopping": EarlyStoppingPlan("val_loss", patience=3),
         "label_smoothing": 0.1,
         "seed": 5,

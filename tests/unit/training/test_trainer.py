@@ -21,13 +21,18 @@ from worker.training.evaluation import evaluate
 from worker.training.network.build import build_network, needs_two_samples
 from worker.training.optim.schedules import learning_rates
 from worker.training.plan import (
-    AugmentPlan,
+    BatchNormPlan,
+    CropPlan,
     EarlyStoppingPlan,
+    FlattenPlan,
     LayerPlan,
     LayersPlan,
+    LinearPlan,
+    MaxPool2dPlan,
     MlpPlan,
-    OptimizerPlan,
-    SchedulePlan,
+    OneCyclePlan,
+    SgdPlan,
+    StepPlan,
     TrainingPlan,
 )
 from worker.training.results import EpochResult
@@ -82,7 +87,7 @@ def test_epochs_are_reported_as_they_end() -> None:
 
 def test_the_result_belongs_to_the_epochs() -> None:
     """Best and last weights, scores and evaluations agree with what was reported."""
-    run = Recording(tiny_plan(epochs=6, optimizer=OptimizerPlan(lr=0.1)), DATA)
+    run = Recording(tiny_plan(epochs=6, optimizer=SgdPlan(lr=0.1)), DATA)
     result, accuracies = run.result, [epoch.val_accuracy for epoch in run.epochs]
     assert result.best_epoch == accuracies.index(max(accuracies)) + 1
     assert result.evaluations["best"].accuracy == max(accuracies)
@@ -137,7 +142,7 @@ def test_tf32_on_a_cpu_is_fp32() -> None:
 
 def test_the_schedule_is_reported_and_used() -> None:
     """Each epoch reports its learning rate, and a rate that falls to almost nothing freezes the network."""
-    plan = tiny_plan(schedule=SchedulePlan("step", step_epochs=1, gamma=1e-9))
+    plan = tiny_plan(schedule=StepPlan(step_epochs=1, gamma=1e-9))
     run = Recording(plan, DATA)
     assert [epoch.lr for epoch in run.epochs] == pytest.approx([1e-2, 1e-11, 1e-20])
     assert run.epochs[1].val_loss == pytest.approx(run.epochs[2].val_loss, rel=1e-6)
@@ -145,7 +150,7 @@ def test_the_schedule_is_reported_and_used() -> None:
 
 def test_an_epoch_reports_its_last_steps_rate() -> None:
     """A schedule that changes within epochs ends each of them with another rate, the run with the lowest."""
-    schedule = SchedulePlan("one_cycle", pct_start=0.5, anneal_strategy="linear", div_factor=2.0, final_div_factor=10.0)
+    schedule = OneCyclePlan(pct_start=0.5, anneal_strategy="linear", div_factor=2.0, final_div_factor=10.0)
     run = Recording(tiny_plan(schedule=schedule), DATA)  # 9 steps, the bend at number 3.5
     rates = [learning_rates(schedule, 0.01, epoch, 3, steps=3)[-1] for epoch in (1, 2, 3)]
     assert [epoch.lr for epoch in run.epochs] == rates
@@ -163,13 +168,13 @@ def test_early_stopping_ends_the_run() -> None:
 def test_a_run_that_diverges_names_the_batch() -> None:
     """The loss is not finite in some batch of the first epochs, and the error says which."""
     with pytest.raises(NonFiniteLoss) as caught:
-        Recording(tiny_plan(architecture=MlpPlan((8,), "relu"), optimizer=OptimizerPlan(lr=1e30)), DATA)
+        Recording(tiny_plan(architecture=MlpPlan((8,), "relu"), optimizer=SgdPlan(lr=1e30)), DATA)
     assert caught.value.batch is not None
 
 
 def test_a_validation_loss_that_is_not_finite_is_an_error() -> None:
     """A step that ruins the network after the last training loss is noticed in validation."""
-    plan = tiny_plan(architecture=MlpPlan((8,), "relu"), optimizer=OptimizerPlan(lr=1e30), batch_size=96)
+    plan = tiny_plan(architecture=MlpPlan((8,), "relu"), optimizer=SgdPlan(lr=1e30), batch_size=96)
     with pytest.raises(NonFiniteLoss, match="epoch 1, in validation"):
         Recording(plan, DATA)
 
@@ -214,12 +219,12 @@ def test_weights_that_are_best_and_last_are_there_once() -> None:
     """Whoever keeps them need not write them twice."""
     result = Recording(tiny_plan(epochs=1), DATA).result
     assert result.weights["last"] is result.weights["best"]
-    later = Recording(tiny_plan(epochs=6, optimizer=OptimizerPlan(lr=0.1)), DATA).result
+    later = Recording(tiny_plan(epochs=6, optimizer=SgdPlan(lr=0.1)), DATA).result
     assert (later.weights["last"] is later.weights["best"]) == (later.best_epoch == 6)
 
 
-FEATURES = (LayerPlan("flatten"), LayerPlan("batchnorm"), LayerPlan("linear", (("out_features", 2),)))
-POOLED = (LayerPlan("maxpool2d", (("kernel_size", 32),)), LayerPlan("batchnorm"), LayerPlan("flatten"), FEATURES[-1])
+FEATURES = (FlattenPlan(), BatchNormPlan(), LinearPlan(out_features=2))
+POOLED = (MaxPool2dPlan(kernel_size=32), BatchNormPlan(), FlattenPlan(), FEATURES[-1])
 
 
 @pytest.mark.parametrize("layers", [FEATURES, POOLED])
@@ -256,6 +261,6 @@ def test_a_last_batch_of_one_is_fine_for_images() -> None:
 def test_a_margin_wider_than_the_image_is_refused() -> None:
     """Mirroring more pixels than there are would repeat the wrong ones, or fail in the middle of an epoch."""
     images = Split(DATA.train.images[..., :8, :8].contiguous(), DATA.train.labels)
-    plan = tiny_plan(augment=(AugmentPlan("crop", padding=8, padding_mode="reflect"),))
+    plan = tiny_plan(augment=(CropPlan(padding=8, padding_mode="reflect"),))
     with pytest.raises(InvalidPlan, match="mirrors 8 pixels of images with 8 on a side: at most 7 will do"):
         Recording(plan, dataclasses.replace(DATA, train=images))

@@ -5,14 +5,29 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
 import torch
 
 from worker.training.data import LoadedDataset
 from worker.training.data.records import loaded_dataset
 from worker.training.data.sources.synthetic import draw_split
-from worker.training.plan import DatasetPlan, LayerPlan, LayersPlan, MlpPlan, TrainingPlan
+from worker.training.plan import (
+    ActivationName,
+    ActivationPlan,
+    BatchNormPlan,
+    Conv2dPlan,
+    DatasetPlan,
+    DropoutPlan,
+    FlattenPlan,
+    LayerPlan,
+    LayersPlan,
+    LinearPlan,
+    MaxPool2dPlan,
+    MlpPlan,
+    TrainingPlan,
+)
 from worker.training.results import EpochResult, TrainingResult
 from worker.training.state.checkpoints import Checkpointing, State
 from worker.training.trainer import train
@@ -21,15 +36,21 @@ CPU = torch.device("cpu")
 CLASSES = ("airplane", "bird")
 DATASET = DatasetPlan("synthetic", CLASSES)
 
+LAYERS: dict[str, Callable[..., LayerPlan]] = {
+    **{kind: partial(ActivationPlan, kind) for kind in get_args(ActivationName)},
+    **{layer.kind: layer for layer in get_args(LayerPlan) if layer is not ActivationPlan},
+}
+"""What makes a layer of each kind."""
+
 CONVNET = LayersPlan(
     (
-        LayerPlan("conv2d", (("kernel_size", 4), ("out_channels", 4), ("stride", 4))),
-        LayerPlan("batchnorm"),
-        LayerPlan("relu"),
-        LayerPlan("maxpool2d", (("kernel_size", 2),)),
-        LayerPlan("flatten"),
-        LayerPlan("dropout", (("p", 0.3),)),
-        LayerPlan("linear", (("out_features", 2),)),
+        Conv2dPlan(kernel_size=4, out_channels=4, stride=4),
+        BatchNormPlan(),
+        ActivationPlan("relu"),
+        MaxPool2dPlan(kernel_size=2),
+        FlattenPlan(),
+        DropoutPlan(p=0.3),
+        LinearPlan(out_features=2),
     )
 )
 """A convolution, BatchNorm and dropout: everything that keeps a state or draws."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 
+from shared.daemon_thread import DaemonThread
 from shared.jobs.workers import Identity
 from shared.settings import Settings
 from shared.storage.store import Storage
@@ -17,7 +18,6 @@ from worker.device_pin import Device
 from worker.processes.child_state import ChildState
 from worker.processes.stop_flag import StopFlag
 from worker.run_job.context import Context
-from worker.run_job.data_thread import DataThread
 
 T = TypeVar("T")
 
@@ -63,5 +63,5 @@ def context(worker_settings: Settings, db: FlakyDatabase, storage: Storage) -> C
         identity=Identity("host:cpu:1", "host", 1, "cpu", "cpu"),
         stop=StopFlag(),
         child_state=ChildState(),
-        data_thread=DataThread(),
+        data_thread=DaemonThread(),
     )

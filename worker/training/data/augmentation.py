@@ -1,18 +1,21 @@
 """Augmentation, a batch at a time, on tensors.
 
 Drawing and applying are apart: the draws come from the CPU generator of the plan's seed, whatever the device, and
-applying them only moves pixels, so every engine can do it exactly, on any device and dtype.
+applying them gives each image the same bits in any batch, so every engine can do it exactly, on any device.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import assert_never
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from worker.training.plan import AugmentPlan, PaddingMode, require
+from worker.training.data.color import draw_jitters, jitter
+from worker.training.errors import require
+from worker.training.plan import AugmentPlan, ColorJitterPlan, CropPlan, CutoutPlan, FlipPlan, PaddingMode
 
 
 def augment(images: Tensor, steps: Sequence[AugmentPlan], generator: Generator) -> Tensor:
@@ -23,27 +26,45 @@ def augment(images: Tensor, steps: Sequence[AugmentPlan], generator: Generator) 
 
 
 def require_fit(steps: Sequence[AugmentPlan], input_shape: Sequence[int]) -> None:
-    """Raise `InvalidPlan` where an image (C, H, W) has too few pixels to mirror in its margin."""
+    """Raise `InvalidPlan` where an image (C, H, W) has too few pixels to mirror in its margin, or no colours."""
     side = min(input_shape[1:])
     for step in steps:
-        fits = step.kind != "crop" or step.padding_mode != "reflect" or step.padding < side
-        require(fits, f"crop mirrors {step.padding} pixels of images with {side} on a side: at most {side - 1} will do")
+        if isinstance(step, CropPlan) and step.padding_mode == "reflect":
+            problem = f"crop mirrors {step.padding} pixels of images with {side} on a side: at most {side - 1} will do"
+            require(step.padding < side, problem)
+        if isinstance(step, ColorJitterPlan):
+            problem = f"color_jitter takes images of one channel or three, and these have {input_shape[0]}"
+            require(input_shape[0] in {1, 3}, problem)
 
 
 def draw(step: AugmentPlan, count: int, generator: Generator) -> Tensor:
     """What this step draws for a batch of `count` images, one row for each."""
-    if step.kind == "flip":
-        return draw_flips(count, generator)
-    return draw_offsets(count, step.padding, generator) if step.kind == "crop" else draw_centres(count, generator)
+    match step:
+        case FlipPlan():
+            return draw_flips(count, generator)
+        case CropPlan():
+            return draw_offsets(count, step.padding, generator)
+        case CutoutPlan():
+            return draw_centres(count, generator)
+        case ColorJitterPlan():
+            return draw_jitters(count, generator)
+        case _:
+            assert_never(step)
 
 
 def apply(images: Tensor, step: AugmentPlan, drawn: Tensor) -> Tensor:
     """The images (N, C, H, W) after this step, with what was drawn for them."""
-    if step.kind == "flip":
-        return flip(images, drawn)
-    if step.kind == "crop":
-        return crop(images, drawn, step.padding, step.padding_mode)
-    return cutout(images, drawn, step.size)
+    match step:
+        case FlipPlan():
+            return flip(images, drawn)
+        case CropPlan():
+            return crop(images, drawn, step.padding, step.padding_mode)
+        case CutoutPlan():
+            return cutout(images, drawn, step.size)
+        case ColorJitterPlan():
+            return jitter(images, drawn, step)
+        case _:
+            assert_never(step)
 
 
 def draw_flips(count: int, generator: Generator) -> Tensor:

@@ -5,8 +5,8 @@ leave a GPU idle nine tenths of the time. A program is a function of tensors at 
 can be recorded: forward, backward, update and figures, dropout's draws included (CUDA's generator counts recorded draws
 as it counts others). Only picking a block's images, and augmenting them, is launched as usual, a few kernels a block.
 
-All but `CudaGraphs` and `CudaGraph` is tested on a CPU too, with a recorder that computes; the whole on a GPU, by `make
-gpu`. Should a recording fail, the run goes on without.
+All but `CudaCapture` and `CudaGraph` is tested on a CPU too, with a recorder that computes; the whole on a GPU, by
+`make gpu`. Should a recording fail, the run goes on without.
 """
 
 from __future__ import annotations
@@ -36,39 +36,39 @@ _BATCHES_PREDICTED = 8
 log = logging.getLogger(__name__)
 
 
-class Recording(Protocol):
-    """A function of tensors that can be played again."""
+class CapturedGraph(Protocol):
+    """A function of tensors that was recorded and can be played again."""
 
     def play(self, arguments: Tensors) -> Tensors:
         """What the function gives; valid until the recorder's next recording is played."""
 
 
-class Recorder(Protocol):
-    """Makes recordings."""
+class GraphCapture(Protocol):
+    """Records functions of tensors."""
 
     def compute(self, function: Function, arguments: Tensors) -> Tensors:
         """Compute it in the way that a first recording needs: sets up workspaces, and what an optimizer keeps."""
 
-    def record(self, function: Function, arguments: Tensors) -> Recording:
+    def record(self, function: Function, arguments: Tensors) -> CapturedGraph:
         """Record it without computing anything. Raises RuntimeError where it does what cannot be recorded."""
 
 
 class Permission:
     """Whether anything of a program may be recorded: all of it until something cannot be.
 
-    What was recorded before is not played any more then: see `CudaGraphs.record`.
+    What was recorded before is not played any more then: see `CudaCapture.record`.
     """
 
     def __init__(self) -> None:
         self.granted = True
 
 
-class Recorded:
-    """A function of tensors that is computed for the first arguments of each shape, then recorded, then played."""
+class GraphCache:
+    """A function with a graph for each shape of its arguments: computed at first, then recorded, then played."""
 
-    def __init__(self, function: Function, recorder: Recorder, permission: Permission) -> None:
+    def __init__(self, function: Function, recorder: GraphCapture, permission: Permission) -> None:
         self._function, self._recorder, self._permission = function, recorder, permission
-        self._recordings: dict[tuple[torch.Size, ...], Recording] = {}
+        self._recordings: dict[tuple[torch.Size, ...], CapturedGraph] = {}
         self._seen: set[tuple[torch.Size, ...]] = set()
 
     def __call__(self, *arguments: Tensor) -> Tensors:
@@ -89,7 +89,7 @@ class Recorded:
             self._permission.granted = False
 
 
-class CudaGraphs:
+class CudaCapture:
     """Records by CUDA graphs, on one stream: that on which the first arguments are computed.
 
     The graphs of one recorder share their memory: what one gives is valid until any other is played.
@@ -99,7 +99,7 @@ class CudaGraphs:
         self._pool: Any = None
 
     def compute(self, function: Function, arguments: Tensors) -> Tensors:
-        """See `Recorder`: on another stream than usual, as the first run before a recording is to be."""
+        """See `GraphCapture`: on another stream than usual, as the first run before a recording is to be."""
         here, aside = torch.cuda.current_stream(), _aside()
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
@@ -111,8 +111,8 @@ class CudaGraphs:
             result.record_stream(here)
         return results
 
-    def record(self, function: Function, arguments: Tensors) -> Recording:
-        """See `Recorder`. Where it fails, random draws of earlier recordings are no part of the generator any more."""
+    def record(self, function: Function, arguments: Tensors) -> CapturedGraph:
+        """See `GraphCapture`. Where it fails, draws of earlier recordings are no part of the generator any more."""
         fixed = tuple(argument.clone() for argument in arguments)
         graph = torch.cuda.CUDAGraph()
         recording = torch.cuda.graph(graph, pool=self._pool, stream=_aside(), capture_error_mode="thread_local")
@@ -157,24 +157,24 @@ class CudaGraph:
     results: Tensors
 
     def play(self, arguments: Tensors) -> Tensors:
-        """See `Recording`."""
+        """See `CapturedGraph`."""
         for fixed, argument in zip(self.arguments, arguments, strict=True):
             fixed.copy_(argument)
         self.graph.replay()
         return self.results
 
 
-class RecordedProgram:
+class GraphProgram:
     """A program whose blocks are recorded."""
 
-    def __init__(self, program: Program, recorder: Recorder) -> None:
+    def __init__(self, program: Program, recorder: GraphCapture) -> None:
         self.batches, self.network = program.batches, program.network
         self.predicted = _BATCHES_PREDICTED * program.predicted
         self.rows, self.images, self.rates = program.rows, program.images, program.rates
         self.state, self.restore = program.state, program.restore
         permission = Permission()
-        self._train_on = Recorded(program.train_on, recorder, permission)
-        self._predict = Recorded(partial(_predicted, program), recorder, permission)
+        self._train_on = GraphCache(program.train_on, recorder, permission)
+        self._predict = GraphCache(partial(_predicted, program), recorder, permission)
 
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
         """See `Program`."""
@@ -195,7 +195,7 @@ class GraphsEngine(ResidentLoop):
     """Any network on a GPU; boundaries come after blocks of up to 16 batches, all of which are one graph."""
 
     name: ClassVar[str] = "graphs"
-    recorder: ClassVar[Callable[[], Recorder]] = CudaGraphs
+    recorder: ClassVar[Callable[[], GraphCapture]] = CudaCapture
 
     @staticmethod
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
@@ -207,4 +207,4 @@ class GraphsEngine(ResidentLoop):
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
         """See `ResidentLoop.program`."""
         kind = FusedProgram if FusedProgram.fits(plan) else AutogradProgram
-        return RecordedProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder())
+        return GraphProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder())

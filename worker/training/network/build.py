@@ -1,8 +1,10 @@
-"""Networks built from a plan. A network gives scores (logits); `output_layer` makes of them what the plan declares."""
+"""Networks built from a plan. A network gives scores (logits), whatever output its plan declares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +12,33 @@ from torch import Tensor, nn
 from worker.training.data import LoadedDataset
 from worker.training.data.loader import normalizer
 from worker.training.errors import InvalidPlan
-from worker.training.network.modules import Residual, Scale
+from worker.training.network.modules import GlobalAvgPool, Residual, Scale
 from worker.training.network.torchvision import torchvision_network
 from worker.training.network.whitening import Whitening, spread
-from worker.training.plan import LayerPlan, LayersPlan, MlpPlan, TorchvisionPlan, TrainingPlan
+from worker.training.plan import (
+    ActivationName,
+    ActivationPlan,
+    AvgPool2dPlan,
+    BatchNormPlan,
+    Conv2dPlan,
+    DropoutPlan,
+    FlattenPlan,
+    GlobalAvgPoolPlan,
+    GroupNormPlan,
+    LayerNormPlan,
+    LayerPlan,
+    LayersPlan,
+    LinearPlan,
+    MaxPool2dPlan,
+    MlpPlan,
+    ResidualPlan,
+    ScalePlan,
+    TorchvisionPlan,
+    TrainingPlan,
+    WhiteningPlan,
+)
 
 Shape = tuple[int, ...]
-
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "sigmoid": nn.Sigmoid,
-}
 
 
 class Mlp(nn.Sequential):
@@ -57,11 +70,15 @@ def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Mo
     Raises `InvalidPlan` where the layers do not fit together.
     """
     classes = len(plan.dataset.classes)
-    if isinstance(plan.architecture, TorchvisionPlan):
-        return torchvision_network(plan.architecture.network, classes)
-    if isinstance(plan.architecture, MlpPlan):
-        return _mlp(plan.architecture, _size(input_shape), classes)
-    return _layers(plan.architecture, input_shape, classes)
+    match plan.architecture:
+        case TorchvisionPlan(network=name):
+            return torchvision_network(name, classes)
+        case MlpPlan() as mlp:
+            return _mlp(mlp, math.prod(input_shape), classes)
+        case LayersPlan() as row:
+            return _layers(row, input_shape, classes)
+        case unknown:
+            assert_never(unknown)
 
 
 @torch.no_grad()
@@ -86,21 +103,25 @@ def needs_two_samples(network: nn.Module, images: Tensor) -> bool:
     return any(seen)
 
 
-def output_layer(plan: TrainingPlan) -> nn.Module:
-    """What comes after the scores: `nn.LogSoftmax`, `nn.Softmax`, or nothing for logits."""
-    heads: dict[str, nn.Module] = {
-        "log_softmax": nn.LogSoftmax(dim=1),
-        "softmax": nn.Softmax(dim=1),
-        "logits": nn.Identity(),
-    }
-    return heads[plan.architecture.output]
-
-
-def activation(kind: str) -> nn.Module:
-    """The named activation. Raises `InvalidPlan` for an unknown name."""
-    if kind not in ACTIVATIONS:
-        raise InvalidPlan(f"unknown layer or activation {kind!r}")
-    return ACTIVATIONS[kind]()
+def activation(kind: ActivationName) -> nn.Module:  # noqa: PLR0911 -- one for each kind
+    """The named activation, with torch's default options."""
+    match kind:
+        case "elu":
+            return nn.ELU()
+        case "gelu":
+            return nn.GELU()
+        case "leaky_relu":
+            return nn.LeakyReLU()
+        case "relu":
+            return nn.ReLU()
+        case "sigmoid":
+            return nn.Sigmoid()
+        case "silu":
+            return nn.SiLU()
+        case "tanh":
+            return nn.Tanh()
+        case _:
+            assert_never(kind)
 
 
 def _mlp(plan: MlpPlan, features: int, classes: int) -> nn.Sequential:
@@ -128,67 +149,67 @@ def _row(layers: Sequence[LayerPlan], shape: Shape) -> tuple[nn.Sequential, Shap
     return nn.Sequential(*modules), shape
 
 
-def _module(layer: LayerPlan, shape: Shape) -> nn.Module:
-    make = {
-        "linear": _linear,
-        "conv2d": _conv2d,
-        "maxpool2d": _maxpool2d,
-        "avgpool2d": _avgpool2d,
-        "batchnorm": _batchnorm,
-        "residual": _residual,
-        "whitening": _whitening,
-    }.get(layer.kind)
-    if make is not None:
-        return make(layer, shape)
-    if layer.kind == "dropout":
-        return nn.Dropout(layer.option("p", 0.5))
-    if layer.kind == "scale":
-        return Scale(layer.option("factor"))
-    return nn.Flatten() if layer.kind == "flatten" else activation(layer.kind)
+def _module(layer: LayerPlan, shape: Shape) -> nn.Module:  # noqa: C901, PLR0911, PLR0912 -- a case a kind
+    """The module of a layer that is given this shape for one image."""
+    match layer:
+        case LinearPlan():
+            return nn.Linear(shape[-1], layer.out_features, bias=layer.bias)
+        case Conv2dPlan():
+            return _conv2d(layer, shape[0])
+        case MaxPool2dPlan():
+            return nn.MaxPool2d(layer.kernel_size, layer.stride, layer.padding)
+        case AvgPool2dPlan():
+            return nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding)
+        case BatchNormPlan():
+            return (nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d)(shape[0], momentum=layer.momentum)
+        case DropoutPlan():
+            return nn.Dropout(layer.p)
+        case FlattenPlan():
+            return nn.Flatten()
+        case ScalePlan():
+            return Scale(layer.factor)
+        case ActivationPlan():
+            return activation(layer.kind)
+        case GroupNormPlan():
+            return _groupnorm(layer, shape[0])
+        case LayerNormPlan():
+            return nn.LayerNorm(shape)
+        case GlobalAvgPoolPlan():
+            return GlobalAvgPool()
+        case ResidualPlan():
+            return _residual(layer, shape)
+        case WhiteningPlan():
+            return Whitening(shape[0], layer.kernel_size)
+        case _:
+            assert_never(layer)
 
 
-def _linear(layer: LayerPlan, shape: Shape) -> nn.Module:
-    return nn.Linear(shape[-1], layer.option("out_features"), bias=layer.option("bias", True))
-
-
-def _conv2d(layer: LayerPlan, shape: Shape) -> nn.Module:
+def _conv2d(layer: Conv2dPlan, channels: int) -> nn.Module:
     try:
         return nn.Conv2d(
-            shape[0],
-            layer.option("out_channels"),
-            layer.option("kernel_size"),
-            stride=layer.option("stride", 1),
-            padding=layer.option("padding", 0),
-            dilation=layer.option("dilation", 1),
-            groups=layer.option("groups", 1),
-            bias=layer.option("bias", True),
+            channels,
+            layer.out_channels,
+            layer.kernel_size,
+            stride=layer.stride,
+            padding=layer.padding,
+            dilation=layer.dilation,
+            groups=layer.groups,
+            bias=layer.bias,
         )
     except ValueError as error:  # groups that divide neither side
         raise InvalidPlan(f"conv2d: {error}") from error
 
 
-def _maxpool2d(layer: LayerPlan, shape: Shape) -> nn.Module:
-    del shape
-    return nn.MaxPool2d(layer.option("kernel_size"), layer.option("stride"), layer.option("padding", 0))
+def _groupnorm(layer: GroupNormPlan, channels: int) -> nn.Module:
+    try:
+        return nn.GroupNorm(layer.num_groups, channels)
+    except ValueError as error:  # groups that do not divide them
+        raise InvalidPlan(f"groupnorm: {error}") from error
 
 
-def _avgpool2d(layer: LayerPlan, shape: Shape) -> nn.Module:
-    del shape
-    return nn.AvgPool2d(layer.option("kernel_size"), layer.option("stride"), layer.option("padding", 0))
-
-
-def _batchnorm(layer: LayerPlan, shape: Shape) -> nn.Module:
-    kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
-    return kind(shape[0], momentum=layer.option("momentum", 0.1))
-
-
-def _whitening(layer: LayerPlan, shape: Shape) -> nn.Module:
-    return Whitening(shape[0], layer.option("kernel_size"))
-
-
-def _residual(layer: LayerPlan, shape: Shape) -> nn.Module:
-    layers, after = _row(layer.option("layers"), shape)
-    shortcut, beside = _row(layer.option("shortcut", ()), shape)
+def _residual(layer: ResidualPlan, shape: Shape) -> nn.Module:
+    layers, after = _row(layer.layers, shape)
+    shortcut, beside = _row(layer.shortcut, shape)
     if after != beside:
         raise InvalidPlan(f"residual: its layers give {after} for each image, its shortcut {beside}")
     return Residual(layers, shortcut)
@@ -205,10 +226,3 @@ def _output_shape(module: nn.Module, shape: Shape, name: str) -> Shape:
     finally:
         module.train(training)
     return tuple(out.shape[1:])
-
-
-def _size(shape: Shape) -> int:
-    size = 1
-    for extent in shape:
-        size *= extent
-    return size

@@ -18,6 +18,14 @@ class Residual(nn.Module):
         return outputs
 
 
+class GlobalAvgPool(nn.Module):
+    """Makes one feature of each channel of an image: its mean."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features (N, C) of images (N, C, H, W)."""
+        return images.mean((2, 3))
+
+
 class Scale(nn.Module):
     """Multiplies by a constant."""
 

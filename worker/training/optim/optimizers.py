@@ -1,30 +1,199 @@
-"""Optimizers from a plan: PyTorch's own."""
+"""torch's optimizers: its classes for the reference, and the functions behind them for the other engines.
+
+The classes load torch's compiler at the first step, which takes seconds and 150 MB of every process and compiles
+nothing here; the functions do the same arithmetic without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, TypeAlias, assert_never
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+from torch.optim.nadam import nadam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
 
-from worker.training.plan import OptimizerPlan
+from worker.training.plan import AdamPlan, AdamWPlan, NAdamPlan, OptimizerPlan, RmsPropPlan, SgdPlan
+
+Rate: TypeAlias = float | Tensor
+"""A step's learning rate: a number; or, where steps are recorded and played again, a scalar at a fixed address."""
 
 
 def build_optimizer(plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """`torch.optim`'s SGD, Adam or AdamW over these parameters."""
-    if plan.kind == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=plan.lr,
-            momentum=plan.momentum,
-            nesterov=plan.nesterov,
-            weight_decay=plan.weight_decay,
-        )
-    kind = torch.optim.Adam if plan.kind == "adam" else torch.optim.AdamW
-    return kind(parameters, lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay)
+    """The class of `torch.optim` that the plan names, over these parameters."""
+    common: dict[str, Any] = {"lr": plan.lr, "weight_decay": plan.weight_decay}
+    match plan:
+        case SgdPlan():
+            return torch.optim.SGD(parameters, momentum=plan.momentum, nesterov=plan.nesterov, **common)
+        case AdamPlan():
+            return torch.optim.Adam(parameters, betas=plan.betas, eps=plan.eps, **common)
+        case AdamWPlan():
+            return torch.optim.AdamW(parameters, betas=plan.betas, eps=plan.eps, **common)
+        case RmsPropPlan():
+            common |= {"alpha": plan.alpha, "momentum": plan.momentum, "centered": plan.centered}
+            return torch.optim.RMSprop(parameters, eps=plan.eps, **common)
+        case NAdamPlan():
+            common |= {"betas": plan.betas, "momentum_decay": plan.momentum_decay}
+            return torch.optim.NAdam(parameters, eps=plan.eps, **common)
+        case _:
+            assert_never(plan)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> None:
     """Use this learning rate for all parameters from the next step on."""
     for group in optimizer.param_groups:
         group["lr"] = lr
+
+
+class Optimizer:
+    """The plan's optimizer by torch's functions, fused where torch has that, which reads and writes everything once.
+
+    Its state stays at the same addresses, so that its steps may be recorded and played again.
+
+    Args:
+        plan: which one.
+        parameters: of what; those that are not trained are left alone.
+    """
+
+    def __init__(self, plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> None:
+        self._plan = plan
+        self._lr: Rate = plan.lr
+        self._parameters: list[Tensor] = [parameter for parameter in parameters if parameter.requires_grad]
+        self._buffers = {name: [_initial(name, p) for p in self._parameters] for name in _buffers(plan)}
+        counted = () if isinstance(plan, SgdPlan) else self._parameters
+        self._steps = [torch.zeros((), dtype=torch.float32, device=parameter.device) for parameter in counted]
+
+    def set_learning_rate(self, lr: Rate) -> None:
+        """From the next step on."""
+        # The kernels of a GPU read it as fp32, whatever the weights are.
+        self._lr = lr.float() if isinstance(lr, Tensor) and lr.is_cuda else lr
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Take a step by the parameters' gradients."""
+        gradients: list[Tensor] = [parameter.grad for parameter in self._parameters]  # type: ignore[misc]
+        match self._plan:
+            case SgdPlan() as plan:
+                self._sgd(plan, gradients)
+            case AdamPlan() | AdamWPlan() as plan:
+                self._adam(plan, gradients)
+            case RmsPropPlan() as plan:
+                self._rmsprop(plan, gradients)
+            case NAdamPlan() as plan:
+                self._nadam(plan, gradients)
+            case plan:
+                assert_never(plan)
+
+    def state(self) -> dict[str, Any]:
+        """Checkpoint state: each buffer and the step counts, a tensor for each parameter."""
+        return {**self._buffers, "steps": self._steps}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Restore from `state()`."""
+        for name, tensors in self.state().items():
+            for own, restored in zip(tensors, state[name], strict=True):
+                own.copy_(restored)
+
+    def _sgd(self, plan: SgdPlan, gradients: list[Tensor]) -> None:
+        sgd(
+            self._parameters,
+            gradients,
+            list(self._buffers.get("momentum", [None] * len(gradients))),
+            fused=True,
+            weight_decay=plan.weight_decay,
+            momentum=plan.momentum,
+            lr=self._lr,
+            dampening=0.0,
+            nesterov=plan.nesterov,
+            maximize=False,
+        )
+
+    def _adam(self, plan: AdamPlan | AdamWPlan, gradients: list[Tensor]) -> None:
+        step = adam if isinstance(plan, AdamPlan) else adamw
+        step(
+            self._parameters,
+            gradients,
+            self._buffers["mean"],
+            self._buffers["square"],
+            [],
+            self._steps,
+            fused=True,
+            amsgrad=False,
+            beta1=plan.betas[0],
+            beta2=plan.betas[1],
+            lr=self._lr,
+            weight_decay=plan.weight_decay,
+            eps=plan.eps,
+            maximize=False,
+        )
+
+    def _rmsprop(self, plan: RmsPropPlan, gradients: list[Tensor]) -> None:
+        rmsprop(
+            self._parameters,
+            gradients,
+            self._buffers["square"],
+            self._buffers.get("mean", []),
+            self._buffers.get("momentum", []),
+            self._steps,
+            alpha=plan.alpha,
+            momentum=plan.momentum,
+            centered=plan.centered,
+            weight_decay=plan.weight_decay,
+            eps=plan.eps,
+            **self._unfused(),
+        )
+
+    def _nadam(self, plan: NAdamPlan, gradients: list[Tensor]) -> None:
+        nadam(
+            self._parameters,
+            gradients,
+            self._buffers["mean"],
+            self._buffers["square"],
+            self._buffers["product"],
+            self._steps,
+            beta1=plan.betas[0],
+            beta2=plan.betas[1],
+            momentum_decay=plan.momentum_decay,
+            weight_decay=plan.weight_decay,
+            eps=plan.eps,
+            **self._unfused(),
+        )
+
+    def _unfused(self) -> dict[str, Any]:
+        """Of a step that torch has in no fused form: its rate, and on a GPU that nothing of it is read back.
+
+        On a CPU, where torch takes a number alone, nothing is ever recorded in a graph.
+        """
+        on_gpu = any(parameter.is_cuda for parameter in self._parameters)
+        return {"lr": self._lr if on_gpu else float(self._lr), "foreach": on_gpu, "capturable": on_gpu}
+
+
+def _buffers(plan: OptimizerPlan) -> tuple[str, ...]:
+    """Names of what is kept for each parameter."""
+    match plan:
+        case SgdPlan():
+            return ("momentum",) if plan.momentum else ()
+        case AdamPlan() | AdamWPlan():
+            return "mean", "square"
+        case RmsPropPlan():
+            return "square", *(("mean",) if plan.centered else ()), *(("momentum",) if plan.momentum else ())
+        case NAdamPlan():
+            return "mean", "square", "product"
+        case _:
+            assert_never(plan)
+
+
+def _initial(name: str, parameter: Tensor) -> Tensor:
+    """A buffer before the first step: zeros, as torch's SGD starts from the first gradient; a product begins at one."""
+    if name == "product":
+        return torch.ones((), dtype=torch.get_default_dtype(), device=parameter.device)
+    return torch.zeros_like(parameter)

@@ -2,6 +2,10 @@
 
 Defaults are left out, so a field that is added later, with a default, changes no digest: a checkpoint of a running job
 is found to be that job's by the release after the one that wrote it. Defaults never change.
+
+In the first release a plan had one class for all optimizers, one for all schedules, one for all augmentations, with the
+fields and the defaults of all kinds, and one for all layers, with a list of options. Its digests count what its classes
+held, and so they do today: `_FIRST` says how what that release knew is written.
 """
 
 from __future__ import annotations
@@ -13,21 +17,76 @@ from typing import Any
 
 _NOT_OF_THE_RUN = ("engine",)  # may never change a result
 
-_FIRST_FIELDS = {
-    "TrainingPlan": "dataset architecture epochs batch_size shuffle seed label_smoothing precision optimizer schedule "
-    "augment early_stopping weight_average threads",
-    "DatasetPlan": "name classes normalize train_per_class val_per_class",
-    "LayerPlan": "kind options",
-    "MlpPlan": "hidden activation output",
-    "LayersPlan": "layers output",
-    "TorchvisionPlan": "network output",
-    "OptimizerPlan": "kind lr weight_decay momentum nesterov betas eps",
-    "SchedulePlan": "kind step_epochs gamma min_lr pct_start anneal_strategy div_factor final_div_factor",
-    "AugmentPlan": "kind padding padding_mode size",
-    "EarlyStoppingPlan": "monitor patience min_delta",
-    "WeightAveragePlan": "kind decay",
+_ALWAYS = object()
+"""Stands for a default of a field that has none: it always counts."""
+_OPTIMIZER = {
+    "kind": _ALWAYS,
+    "lr": 0.01,
+    "weight_decay": 0.0,
+    "momentum": 0.0,
+    "nesterov": False,
+    "betas": (0.9, 0.999),
+    "eps": 1e-8,
 }
-"""FROZEN: the fields that plans had when `first_digest` was the rule. Never to be added to."""
+_SCHEDULE = {
+    "kind": _ALWAYS,
+    "step_epochs": 30,
+    "gamma": 0.1,
+    "min_lr": 0.0,
+    "pct_start": 0.3,
+    "anneal_strategy": "cos",
+    "div_factor": 25.0,
+    "final_div_factor": 10_000.0,
+}
+_AUGMENTATION = {"kind": _ALWAYS, "padding": 4, "padding_mode": "constant", "size": 8}
+_FIRST: dict[str, dict[str, Any]] = {
+    "TrainingPlan": {
+        "dataset": _ALWAYS,
+        "architecture": _ALWAYS,
+        "epochs": 100,
+        "batch_size": 64,
+        "shuffle": True,
+        "seed": 0,
+        "label_smoothing": 0.0,
+        "precision": "fp32",
+        "optimizer": _ALWAYS,
+        "schedule": _ALWAYS,
+        "augment": (),
+        "early_stopping": None,
+        "weight_average": None,
+        "threads": 1,
+    },
+    "DatasetPlan": {
+        "name": _ALWAYS,
+        "classes": _ALWAYS,
+        "normalize": "published",
+        "train_per_class": None,
+        "val_per_class": None,
+    },
+    "MlpPlan": {"hidden": _ALWAYS, "activation": "tanh", "output": "log_softmax"},
+    "LayersPlan": {"layers": _ALWAYS, "output": "log_softmax"},
+    "TorchvisionPlan": {"network": _ALWAYS, "output": "log_softmax"},
+    **dict.fromkeys(("SgdPlan", "AdamPlan", "AdamWPlan"), _OPTIMIZER),
+    **dict.fromkeys(("ConstantPlan", "StepPlan", "CosinePlan", "OneCyclePlan"), _SCHEDULE),
+    **dict.fromkeys(("FlipPlan", "CropPlan", "CutoutPlan"), _AUGMENTATION),
+    "EarlyStoppingPlan": {"monitor": "val_loss", "patience": 10, "min_delta": 0.0},
+    "WeightAveragePlan": {"kind": _ALWAYS, "decay": 0.99},
+}
+"""FROZEN: the fields of the first release's classes, with their defaults then. Never to be added to."""
+_FIRST_OPTIONS = {
+    "LinearPlan": ("bias", "out_features"),
+    "Conv2dPlan": ("bias", "dilation", "groups", "kernel_size", "out_channels", "padding", "stride"),
+    "MaxPool2dPlan": ("kernel_size", "padding", "stride"),
+    "AvgPool2dPlan": ("kernel_size", "padding", "stride"),
+    "BatchNormPlan": ("momentum",),
+    "DropoutPlan": ("p",),
+    "FlattenPlan": (),
+    "ScalePlan": ("factor",),
+    "ActivationPlan": (),
+    "ResidualPlan": ("layers", "shortcut"),
+    "WhiteningPlan": ("kernel_size",),
+}
+"""FROZEN: the options of the first release's layers, which all count. Never to be added to."""
 
 
 def digest(plan: object) -> str:
@@ -44,9 +103,10 @@ def digest(plan: object) -> str:
 def first_digest(plan: object) -> str:
     """The digest by the first release's rule: of all fields that plans had then, with their defaults.
 
-    That release's checkpoints carry it alone, and it reads no other: workers of both may run side by side.
+    That release's checkpoints carry it alone, and it reads no other: workers of both may run side by side. Of a kind
+    that it did not have, all fields count.
     """
-    return _sha256(_first_fields(plan))
+    return _sha256(_first(plan))
 
 
 def _without_defaults(part: Any) -> Any:
@@ -54,25 +114,47 @@ def _without_defaults(part: Any) -> Any:
         return [_without_defaults(value) for value in part]
     if not dataclasses.is_dataclass(part):
         return part
-    values = [(field, getattr(part, field.name)) for field in dataclasses.fields(part)]
+    values, defaults = _first_values(part)
+    for field in _later_fields(part):
+        values[field.name], defaults[field.name] = getattr(part, field.name), _default(field)
     content = {
-        field.name: _without_defaults(value)
-        for field, value in values
-        if hasattr(value, "kind") or value != _default(field)
+        name: _without_defaults(value)
+        for name, value in values.items()
+        if hasattr(value, "kind") or value != defaults[name]
     }
     return {**content, "kind": part.kind} if hasattr(part, "kind") else content
 
 
-def _default(field: dataclasses.Field[Any]) -> object:
-    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-
-
-def _first_fields(part: Any) -> Any:
+def _first(part: Any) -> Any:
     if isinstance(part, tuple | list):
-        return [_first_fields(value) for value in part]
+        return [_first(value) for value in part]
     if not dataclasses.is_dataclass(part):
         return part
-    return {name: _first_fields(getattr(part, name)) for name in _FIRST_FIELDS[type(part).__name__].split()}
+    values, _ = _first_values(part)
+    if not values:
+        values = {"kind": getattr(part, "kind", None), **vars(part)}
+    return {name: _first(value) for name, value in values.items()}
+
+
+def _first_values(part: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Of the first release's class for this part: its fields, and their defaults. None for a kind that is younger."""
+    name = type(part).__name__
+    if name in _FIRST_OPTIONS:
+        options = tuple((option, getattr(part, option)) for option in _FIRST_OPTIONS[name])
+        return {"kind": part.kind, "options": options}, {"kind": _ALWAYS, "options": ()}
+    defaults = _FIRST.get(name, {})
+    return {field: getattr(part, field, default) for field, default in defaults.items()}, {**defaults}
+
+
+def _later_fields(part: Any) -> list[dataclasses.Field[Any]]:
+    """The fields that the first release's class for this part did not have."""
+    name = type(part).__name__
+    first = {*_FIRST.get(name, {}), *_FIRST_OPTIONS.get(name, ()), *(("kind",) if name in _FIRST_OPTIONS else ())}
+    return [field for field in dataclasses.fields(part) if field.name not in first]
+
+
+def _default(field: dataclasses.Field[Any]) -> object:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def _sha256(content: object) -> str:

@@ -159,6 +159,18 @@ def test_dry_run(run: Run, service: FakeService) -> None:
     assert not service.jobs
 
 
+def test_dry_run_shows_the_layers_of_an_mlp_in_their_order(run: Run, service: FakeService) -> None:
+    """Some of its layers share a pointer, and one is that of the whole network; none of them is a block."""
+    service.layers = [
+        layer_cost("/architecture", "flatten", [3, 32, 32], [3072], 0),
+        layer_cost("/architecture/hidden/0", "linear", [3072], [512], 1),
+        layer_cost("/architecture/activation", "tanh", [512], [512], 0),
+        layer_cost("/architecture", "linear", [512], [2], 2),
+    ]
+    rows = [line.split()[0] for line in run("submit", "--preset", "x", "--dry-run").out.splitlines()]
+    assert rows[1:5] == ["flatten", "linear", "tanh", "linear"]
+
+
 def test_dry_run_shows_what_a_residual_block_is_made_of(run: Run, service: FakeService) -> None:
     """The block, the sum of two rows of layers, stands above them, and each says in which row it is."""
     block = "/architecture/layers/1"

@@ -41,18 +41,30 @@ def submitted(service: FakeService) -> list[dict[str, Any]]:
     return [json.loads(body) for method, path, body in service.requests if (method, path) == ("POST", "/v1/jobs")]
 
 
-def test_three_networks_on_real_images(run: Run, service: FakeService, stack: list[str]) -> None:
-    """The three presets are trained on CIFAR-2, and stand in one table with the notebook's figures."""
+def test_four_networks_on_real_images(run: Run, service: FakeService, stack: list[str]) -> None:
+    """The notebook's three and the convnet are trained on CIFAR-2, and stand in one table with reported figures."""
     outcome = run("demo", "--epochs", "2")
     assert (outcome.code, stack) == (0, ["up", "down"])
-    sent = submitted(service)
-    assert {job["preset"] for job in sent} == {"notebook-linear", "notebook-tapered", "notebook-tapered-logits"}
-    assert all((job["dataset"], job["training"]) == ("cifar2", {"epochs": 2}) for job in sent)
+    sent = {job["preset"]: job for job in submitted(service)}
+    assert sent.keys() == {"notebook-linear", "notebook-tapered", "notebook-tapered-logits", "convnet"}
+    assert sent.pop("convnet")["training"] == {"epochs": 1, "precision": "fp32"}
+    assert all((job["dataset"], job["training"]) == ("cifar2", {"epochs": 2}) for job in sent.values())
     table = outcome.out[outcome.out.index("NETWORK") :]
     assert "notebook-linear                 3,737,474   2       0.5000      0.6000    81.0 %      83.0 %  1 m" in table
     assert "about 80 %" in table
     assert "about 83 %" in table
+    assert "95.5 %" in table
     assert "NO REAL IMAGES" not in outcome.err
+
+
+@pytest.mark.parametrize("epochs, own", [(1, 1), (20, 6), (100, 32)])
+def test_the_convnet_trains_for_the_same_part_of_its_length(
+    run: Run, service: FakeService, epochs: int, own: int
+) -> None:
+    """A hundred epochs are the notebook's own number, and 32 the convnet's."""
+    assert run("demo", "--epochs", str(epochs)).code == 0
+    trained = {job["preset"]: job["training"]["epochs"] for job in submitted(service)}
+    assert trained == dict.fromkeys(trained, epochs) | {"convnet": own}
 
 
 BROKEN = {"name": "cifar10", "classes": ["airplane", "bird"], "ready": False, "source": "torchvision"}
@@ -97,7 +109,7 @@ def test_a_variable_called_epochs_is_somebody_elses(
     """Many a shell has one; `make demo` passes on what its command line says."""
     monkeypatch.setenv("EPOCHS", "3")
     assert run("demo").code == 0
-    assert submitted(service)[0]["training"] == {"epochs": 20}
+    assert submitted(service)[-1]["training"] == {"epochs": 20}
 
 
 @pytest.mark.parametrize(

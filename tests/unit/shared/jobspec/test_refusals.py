@@ -47,11 +47,9 @@ def refusal(document: object, catalog: Catalog = BUILT_IN) -> InvalidSpec:
     return caught.value
 
 
-def drawn_in(*input_shape: int) -> Catalog:
+def drawn_in(input_shape: tuple[int, int, int]) -> Catalog:
     """A catalogue of the drawn data set alone, with images of this shape."""
-    channels, height, width = input_shape
-    drawn = dataclasses.replace(BUILT_IN.datasets["synthetic"], input_shape=(channels, height, width))
-    return Catalog({"synthetic": drawn})
+    return Catalog({"synthetic": dataclasses.replace(BUILT_IN.datasets["synthetic"], input_shape=input_shape)})
 
 
 FIELDS = [
@@ -94,9 +92,13 @@ FIELDS = [
     ({**PRESET, "lr": 0.1}, "/lr", ["/training/optimizer/lr"]),
     ({**PRESET, "taining": {}}, "/taining", ['"training"?']),
     (training(optimizer={"kind": "sgd", "momentm": 0.9}), "/training/optimizer/momentm", ['"momentum"?']),
-    (training(optimizer={"kind": "sgd", "betas": [0, 0]}), "/training/optimizer/betas", ["the kind adam or adamw"]),
+    (
+        training(optimizer={"kind": "sgd", "betas": [0, 0]}),
+        "/training/optimizer/betas",
+        ["adam, adamw or nadam"],
+    ),
     (training(epochs=0), "/training/epochs", ["epochs must be 1 or more, not 0."]),
-    (training(optimizer={"kind": "adamm"}), "/training/optimizer", ['"adam"?', "sgd, adam or adamw"]),
+    (training(optimizer={"kind": "adamm"}), "/training/optimizer", ['"adam"?', "sgd, adam, adamw, rmsprop or nadam"]),
     (training(optimizer={"lr": 0}), "/training/optimizer/lr", ["above 0 and at most 1,000"]),
     (training(optimizer={"lr": "0.1"}), "/training/optimizer/lr", ["a number", '"0.1"']),
     (training(optimizer={"kind": "adam", "betas": [0.9, 1]}), "/training/optimizer/betas/1", ["from 0 and below 1"]),
@@ -174,6 +176,7 @@ SHAPES = [
     (network(FLATTEN, {"kind": "maxpool2d", "kernel_size": 2}), "/1", ["takes an image"]),
     (network({"kind": "conv", "out_channels": 3}), "/0", ['no layer of kind "conv"', '"conv2d"?']),
     (network({"kind": "relu", "padding": 3}), "/0/padding", ["to the kind conv2d, maxpool2d or avgpool2d"]),
+    (network(conv(), {"kind": "groupnorm", "num_groups": 3}), "/1", ["divide the 16 channels", "1, 2, 4, 8 or 16"]),
     (network({"kind": "linear", "units": 3}), "/0/units", ["no field"]),
     (network({"kind": "dropout", "p": 1}), "/0/p", ["from 0 and below 1"]),
     (network({"kind": "batchnorm", "momentum": 0}), "/0/momentum", ["above 0 and at most 1"]),
@@ -308,7 +311,7 @@ def test_a_torchvision_network_has_the_same_caps() -> None:
 
 def test_a_torchvision_network_wants_images_of_its_size() -> None:
     """The table, and the stems, are made for 3 × 32 × 32."""
-    error = refusal({"architecture": vision("resnet18"), "dataset": "synthetic"}, drawn_in(1, 28, 28))
+    error = refusal({"architecture": vision("resnet18"), "dataset": "synthetic"}, drawn_in((1, 28, 28)))
     assert [problem.pointer for problem in error.errors] == ["/architecture/network"]
     assert "takes images of 3 × 32 × 32, and those of synthetic are 1 × 28 × 28" in error.detail
 
@@ -316,7 +319,7 @@ def test_a_torchvision_network_wants_images_of_its_size() -> None:
 @pytest.mark.parametrize("padding, mode, fits", [(7, "reflect", True), (8, "reflect", False), (12, "constant", True)])
 def test_a_crop_mirrors_no_more_than_there_is(padding: int, mode: str, fits: bool) -> None:
     """An image of 8 × 8 pixels has 7 beside its outermost one; a black margin may be of any width."""
-    small = drawn_in(3, 8, 12)
+    small = drawn_in((3, 8, 12))
     crop = {"kind": "crop", "padding": padding, "padding_mode": mode}
     document = {**PRESET, "dataset": "synthetic", "training": {"augment": [{"kind": "flip"}, crop]}}
     if fits:

@@ -50,7 +50,9 @@ linear = st.fixed_dictionaries(
 )
 other = st.fixed_dictionaries({"kind": st.sampled_from(sorted({*MODULES, "batchnorm"} - {"avgpool2d", "maxpool2d"}))})
 scale = st.fixed_dictionaries({"kind": st.just("scale"), "factor": st.sampled_from([0.125, 2.0])})
-plain = conv | pool | linear | other | scale
+groups = st.fixed_dictionaries({"kind": st.just("groupnorm"), "num_groups": small})
+over_all = st.sampled_from([{"kind": "layernorm"}, {"kind": "global_avgpool"}])
+plain = conv | pool | linear | other | scale | groups | over_all
 residual = st.fixed_dictionaries(
     {"kind": st.just("residual"), "layers": st.lists(plain, max_size=3)},
     optional={"shortcut": st.lists(plain, max_size=2)},
@@ -139,16 +141,35 @@ class Block(nn.Module):
         return torch.add(one, other)
 
 
+class Means(nn.Sequential):
+    """One feature of each channel."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """As it says; refuses what is no image."""
+        if images.ndim != 4:
+            raise ValueError("not an image")
+        features: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+        return features
+
+
+MODULES["global_avgpool"] = Means
 MODULES["scale"] = Times
 
 
-def naive(layer: Layer, shape: Shape) -> nn.Module:
+def naive(layer: Layer, shape: Shape) -> nn.Module:  # noqa: PLR0911 -- one for each kind
     """The module that one would write down for a layer, without asking whether it fits."""
     if isinstance(layer, Residual):
         return Block(naive_network(layer.layers, shape), naive_network(layer.shortcut, shape))
     options = layer.model_dump(exclude={"kind"})
     if layer.kind == "batchnorm":
         return nn.BatchNorm1d(shape[0], **options) if len(shape) == 1 else nn.BatchNorm2d(shape[0], **options)
+    if layer.kind == "groupnorm":
+        return nn.GroupNorm(num_channels=shape[0], **options)
+    if layer.kind == "layernorm":
+        return nn.LayerNorm(shape)
     if layer.kind == "linear":
         return nn.Linear(math.prod(shape), **options)
     if layer.kind == "whitening":
@@ -179,7 +200,9 @@ def seen_in_torch(network: nn.Module, batch: Tensor) -> list[tuple[Shape, int]]:
     def note(module: nn.Module, _: object, output: Tensor) -> None:
         seen.append((tuple(output.shape[1:]), sum(weight.numel() for weight in trained(module, recurse=False))))
 
-    hooks = [m.register_forward_hook(note) for m in network.modules() if not isinstance(m, nn.Sequential)]
+    inner = {id(module) for means in network.modules() if isinstance(means, Means) for module in means}
+    layers = [m for m in network.modules() if id(m) not in inner and type(m) is not nn.Sequential]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
     network(batch)
     for hook in hooks:
         hook.remove()
@@ -211,7 +234,7 @@ def test_accepted_networks_train_in_torch(candidates: list[Layer], shape: Shape)
 
 
 @settings(max_examples=1000, deadline=None)
-@given(layers, input_shapes, conv | pool | linear | whitening)
+@given(layers, input_shapes, conv | pool | linear | whitening | groups | over_all)
 def test_refused_layers_are_refused_by_torch(candidates: list[Layer], shape: Shape, last: dict[str, object]) -> None:
     """A layer that the check refuses raises in torch too, on the shape that it was refused for."""
     _, shape = only_fitting(candidates, shape)
@@ -220,11 +243,12 @@ def test_refused_layers_are_refused_by_torch(candidates: list[Layer], shape: Sha
     assume(not fitting)
     # a linear layer works on the last axis, which is all of an image of one row and one channel
     assume(not (isinstance(layer, Linear) and shape[:-1] == (1, 1)))
+    samples = 1 if layer.kind == "groupnorm" else SAMPLES  # one value a group is refused by torch in one sample alone
 
     with pytest.raises(LayerMisfit):
         cost_of([layer], shape)
     with pytest.raises((RuntimeError, ValueError, IndexError)):
-        naive(layer, shape)(torch.randn(SAMPLES, *shape))
+        naive(layer, shape)(torch.randn(samples, *shape))
 
 
 @settings(max_examples=100, deadline=None)

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from worker.training.data.augmentation import augment, crop, cutout, draw_centres, draw_flips, draw_offsets, flip
-from worker.training.plan import AugmentPlan, PaddingMode
+from worker.training.plan import CropPlan, CutoutPlan, FlipPlan, PaddingMode
 
 IMAGES = torch.randint(0, 256, (50, 3, 8, 6), dtype=torch.uint8, generator=Generator().manual_seed(1))
 
@@ -87,7 +87,7 @@ def test_draws_cover_their_range() -> None:
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
 def test_steps_are_applied_in_order(dtype: torch.dtype) -> None:
     """Each step draws in turn, whatever the images' type."""
-    steps = (AugmentPlan("flip"), AugmentPlan("crop", padding=2, padding_mode="reflect"), AugmentPlan("cutout", size=3))
+    steps = (FlipPlan(), CropPlan(padding=2, padding_mode="reflect"), CutoutPlan(size=3))
     augmented = augment(IMAGES.to(dtype), steps, Generator().manual_seed(5))
     generator = Generator().manual_seed(5)
     flips, offsets, centres = draw_flips(50, generator), draw_offsets(50, 2, generator), draw_centres(50, generator)

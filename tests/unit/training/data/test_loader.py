@@ -12,7 +12,7 @@ from torchvision import transforms
 
 from tests.unit.training.tiny import CPU, DATASET, tiny_data, tiny_plan
 from worker.training.data.loader import Loader, inputs_of, normalizer
-from worker.training.plan import AugmentPlan, Normalization
+from worker.training.plan import CropPlan, FlipPlan, Normalization
 
 DATA = tiny_data()
 
@@ -57,7 +57,7 @@ def test_the_last_short_batch_is_kept() -> None:
 def test_the_global_generator_is_left_alone() -> None:
     """Order and augmentation draw from generators of their own."""
     before = torch.get_rng_state()
-    batches_of(Loader(tiny_plan(augment=(AugmentPlan("flip"), AugmentPlan("crop"))), DATA, CPU))
+    batches_of(Loader(tiny_plan(augment=(FlipPlan(), CropPlan())), DATA, CPU))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -65,7 +65,7 @@ def test_the_global_generator_is_left_alone() -> None:
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_a_restored_loader_goes_on_with_the_next_batch(done: int, shuffle: bool) -> None:
     """The rest of the epoch and the whole next one are as if nothing had happened, augmentation included."""
-    plan = tiny_plan(augment=(AugmentPlan("crop"), AugmentPlan("flip")), shuffle=shuffle)
+    plan = tiny_plan(augment=(CropPlan(), FlipPlan()), shuffle=shuffle)
     loader = Loader(plan, DATA, CPU)
     batches_of(loader)
     epoch = loader.epoch()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from worker.training.engines.graphs import Function, Recording, Tensors
+from worker.training.engines.graphs import CapturedGraph, Function, Tensors
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Computing:
         self.calls.append("compute")
         return function(*arguments)
 
-    def record(self, function: Function, arguments: Tensors) -> Recording:
+    def record(self, function: Function, arguments: Tensors) -> CapturedGraph:
         """Nothing is computed yet."""
         self.calls.append("record")
         return Played(function, tuple(torch.empty_like(argument) for argument in arguments), self.calls)
@@ -29,7 +29,7 @@ class Computing:
 class Refusing(Computing):
     """Cannot record."""
 
-    def record(self, function: Function, arguments: Tensors) -> Recording:
+    def record(self, function: Function, arguments: Tensors) -> CapturedGraph:
         """Never works."""
         self.calls.append("refuse")
         raise RuntimeError("operation not permitted when stream is capturing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any, get_args
 
 import pytest
@@ -18,11 +19,19 @@ from tests.unit.training.tiny import CONVNET, CPU, tiny_plan
 from worker.training import engines
 from worker.training.engines.fused.program import FusedEngine
 from worker.training.errors import InvalidPlan
-from worker.training.plan import LayerPlan, LayersPlan, WeightAveragePlan, plan_from_spec
+from worker.training.plan import (
+    ActivationPlan,
+    FlattenPlan,
+    LayerPlan,
+    LayersPlan,
+    LinearPlan,
+    WeightAveragePlan,
+    plan_from_spec,
+)
 
 CUDA = torch.device("cuda")
-CHAIN = LayersPlan((LayerPlan("flatten"), LayerPlan("linear", (("out_features", 2),)), LayerPlan("tanh")))
-ON_PIXELS = LayersPlan((LayerPlan("linear", (("out_features", 2),)), LayerPlan("flatten")))
+CHAIN = LayersPlan((FlattenPlan(), LinearPlan(out_features=2), ActivationPlan("tanh")))
+ON_PIXELS = LayersPlan((LinearPlan(out_features=2), FlattenPlan()))
 LAYERS: list[dict[str, Any]] = [
     {"kind": "linear", "out_features": 3},
     {"kind": "conv2d", "out_channels": 3, "kernel_size": 1},
@@ -31,6 +40,9 @@ LAYERS: list[dict[str, Any]] = [
     {"kind": "batchnorm"},
     {"kind": "dropout"},
     {"kind": "scale", "factor": 0.5},
+    {"kind": "groupnorm", "num_groups": 1},
+    {"kind": "layernorm"},
+    {"kind": "global_avgpool"},
     {"kind": "residual", "layers": [{"kind": "relu"}]},
     *({"kind": kind} for kind in ("flatten", *get_args(ActivationName))),
 ]
@@ -94,6 +106,12 @@ def test_what_cannot_be_fused_is_refused_when_it_is_submitted(
         spec = JobSpec.model_validate({"architecture": architecture, **recipe})
         plan = plan_from_spec(spec.model_dump(mode="json"))
         assert (not engine_misfits(spec)) == FusedEngine.fits(plan, torch.device(device))
+
+
+def test_every_kind_of_layer_was_tried() -> None:
+    """The two rules are held together over all of them."""
+    named = {layer.kind for layer in get_args(LayerPlan) if layer is not ActivationPlan}
+    assert {layer["kind"] for layer in [*LAYERS, *itertools.chain(*STARTS)]} == named | {*get_args(ActivationName)}
 
 
 def test_an_unknown_name_is_refused() -> None:

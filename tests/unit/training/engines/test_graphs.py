@@ -16,9 +16,9 @@ from torch import Tensor
 from tests.unit.training.engines.recorders import Computing, Refusing
 from tests.unit.training.tiny import CONVNET, CPU, Recording, timeless, tiny_data, tiny_plan
 from worker.training.engines import graphs
-from worker.training.engines.graphs import CudaGraphs, GraphsEngine, Permission, Recorded
+from worker.training.engines.graphs import CudaCapture, GraphCache, GraphsEngine, Permission
 from worker.training.network.build import fresh_network
-from worker.training.plan import OptimizerPlan, SchedulePlan, WeightAveragePlan
+from worker.training.plan import AdamPlan, OneCyclePlan, OptimizerPlan, SgdPlan, WeightAveragePlan
 from worker.training.state.tally import Tally
 
 DATA = tiny_data(train=70, val=10)  # 35 batches of 4: two blocks of 16 and one of 3
@@ -32,7 +32,7 @@ def doubled(values: Tensor) -> tuple[Tensor, ...]:
 def test_compute_then_record_then_play() -> None:
     """The first arguments are computed, the second recorded and played, all others played."""
     recorder = Computing()
-    recorded = Recorded(doubled, recorder, Permission())
+    recorded = GraphCache(doubled, recorder, Permission())
     values = [recorded(torch.full((3,), float(n)))[0].tolist() for n in range(4)]
     assert values == [[0.0] * 3, [2.0] * 3, [4.0] * 3, [6.0] * 3]
     assert recorder.calls == ["compute", "record", "play", "play", "play"]
@@ -41,7 +41,7 @@ def test_compute_then_record_then_play() -> None:
 def test_every_shape_has_its_own_recording() -> None:
     """A short last block is not the recording of a full one."""
     recorder = Computing()
-    recorded = Recorded(doubled, recorder, Permission())
+    recorded = GraphCache(doubled, recorder, Permission())
     for rows in (3, 2, 3, 2):
         assert recorded(torch.ones(rows))[0].shape == (rows,)
     assert recorder.calls == ["compute", "compute", "record", "play", "record", "play"]
@@ -50,7 +50,7 @@ def test_every_shape_has_its_own_recording() -> None:
 def test_what_cannot_be_recorded_is_computed(caplog: pytest.LogCaptureFixture) -> None:
     """It is said once, and never tried again."""
     recorder, permission = Refusing(), Permission()
-    recorded = Recorded(doubled, recorder, permission)
+    recorded = GraphCache(doubled, recorder, permission)
     with caplog.at_level(logging.WARNING):
         for n in range(4):
             assert recorded(torch.full((3,), float(n)))[0].tolist() == [2.0 * n] * 3
@@ -75,14 +75,14 @@ def test_one_failed_recording_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("averaged", [False, True])
-@pytest.mark.parametrize("optimizer", [OptimizerPlan(weight_decay=0.1), OptimizerPlan("adam", lr=0.001)], ids=str)
+@pytest.mark.parametrize("optimizer", [SgdPlan(weight_decay=0.1), AdamPlan(lr=0.001)], ids=str)
 @pytest.mark.parametrize("architecture", [tiny_plan().architecture, CONVNET], ids=["mlp", "convnet"])
 def test_playing_changes_nothing(
     architecture: object, optimizer: OptimizerPlan, averaged: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run whose blocks are played is the run whose blocks are computed; each step's learning rate reaches both."""
     monkeypatch.setattr(GraphsEngine, "fits", staticmethod(lambda plan, device: True))
-    cycle = SchedulePlan("one_cycle", div_factor=2.0)
+    cycle = OneCyclePlan(div_factor=2.0)
     plan = tiny_plan(architecture=architecture, batch_size=4, epochs=4, schedule=cycle, optimizer=optimizer)
     if averaged:
         plan = dataclasses.replace(plan, weight_average=WeightAveragePlan(decay=0.9))
@@ -155,10 +155,10 @@ def test_a_recording_is_not_disturbed(monkeypatch: pytest.MonkeyPatch, error: Ex
         return (values,)
 
     if error is None:
-        CudaGraphs().record(function, (torch.ones(2),))
+        CudaCapture().record(function, (torch.ones(2),))
     else:
         with pytest.raises(RuntimeError, match="during capture"):
-            CudaGraphs().record(function, (torch.ones(2),))
+            CudaCapture().record(function, (torch.ones(2),))
     assert collecting == [False]
     assert gc.isenabled()
     assert done == ([] if error is None else [usual, "a copy"])

@@ -24,15 +24,27 @@ from worker.training import engines
 from worker.training.engines.graphs import GraphsEngine
 from worker.training.errors import NonFiniteLoss, StopRequested
 from worker.training.plan import (
-    AugmentPlan,
-    LayerPlan,
+    AdamPlan,
+    AdamWPlan,
+    BatchNormPlan,
+    CropPlan,
+    CutoutPlan,
+    DropoutPlan,
+    FlattenPlan,
+    FlipPlan,
     LayersPlan,
+    LinearPlan,
     MlpPlan,
-    OptimizerPlan,
+    NAdamPlan,
+    OneCyclePlan,
     Precision,
-    SchedulePlan,
+    ResidualPlan,
+    RmsPropPlan,
+    ScalePlan,
+    SgdPlan,
     TrainingPlan,
     WeightAveragePlan,
+    WhiteningPlan,
 )
 from worker.training.state.checkpoints import State, decode, encode
 from worker.training.state.tally import Tally
@@ -41,42 +53,43 @@ DATA = tiny_data(train=22, val=10)
 MLP = TrainingPlan(DATASET, MlpPlan((64, 16)), epochs=2, batch_size=4)  # a block of eight batches, and one of three
 DROPPING = LayersPlan(
     (
-        LayerPlan("flatten"),
-        LayerPlan("linear", (("out_features", 64),)),
-        LayerPlan("dropout"),
-        LayerPlan("linear", (("out_features", 2),)),
+        FlattenPlan(),
+        LinearPlan(out_features=64),
+        DropoutPlan(),
+        LinearPlan(out_features=2),
     )
 )
 SKIPPING = LayersPlan(
     (
         CONVNET.layers[0],
-        LayerPlan(
-            "residual",
-            (
-                ("layers", (LayerPlan("dropout"), LayerPlan("batchnorm"), LayerPlan("scale", (("factor", 0.5),)))),
-                ("shortcut", (LayerPlan("dropout"), LayerPlan("batchnorm", (("momentum", 0.5),)))),
-            ),
+        ResidualPlan(
+            layers=(DropoutPlan(), BatchNormPlan(), ScalePlan(factor=0.5)),
+            shortcut=(DropoutPlan(), BatchNormPlan(momentum=0.5)),
         ),
         *CONVNET.layers[1:],
     )
 )
-REFLECTED = AugmentPlan("crop", padding_mode="reflect")
-WHITENING = LayersPlan((LayerPlan("whitening", (("kernel_size", 2),)), *CONVNET.layers))
+REFLECTED = CropPlan(padding_mode="reflect")
+WHITENING = LayersPlan((WhiteningPlan(kernel_size=2), *CONVNET.layers))
 PLANS = {
-    "sgd": dataclasses.replace(MLP, schedule=SchedulePlan("one_cycle")),
+    "sgd": dataclasses.replace(MLP, schedule=OneCyclePlan()),
     "bf16": dataclasses.replace(MLP, precision="bf16"),
-    "decay": dataclasses.replace(MLP, optimizer=OptimizerPlan(weight_decay=0.1)),
-    "nesterov": dataclasses.replace(MLP, optimizer=OptimizerPlan(momentum=0.9, nesterov=True)),
-    "adam": dataclasses.replace(MLP, optimizer=OptimizerPlan("adam", lr=0.001), precision="bf16"),
-    "dropout": dataclasses.replace(MLP, architecture=DROPPING, augment=(AugmentPlan("flip"), AugmentPlan("crop"))),
+    "decay": dataclasses.replace(MLP, optimizer=SgdPlan(weight_decay=0.1)),
+    "nesterov": dataclasses.replace(MLP, optimizer=SgdPlan(momentum=0.9, nesterov=True)),
+    "adam": dataclasses.replace(MLP, optimizer=AdamPlan(lr=0.001), precision="bf16"),
+    "rmsprop": dataclasses.replace(MLP, optimizer=RmsPropPlan(lr=0.001, momentum=0.5, centered=True)),
+    "nadam": dataclasses.replace(MLP, optimizer=NAdamPlan(lr=0.001)),
+    "dropout": dataclasses.replace(MLP, architecture=DROPPING, augment=(FlipPlan(), CropPlan())),
     "whitening": dataclasses.replace(MLP, architecture=WHITENING),
-    "average": dataclasses.replace(MLP, optimizer=OptimizerPlan("adamw", lr=0.001), weight_average=WeightAveragePlan()),
+    "average": dataclasses.replace(
+        MLP, optimizer=AdamWPlan(lr=0.001, weight_decay=0.0), weight_average=WeightAveragePlan()
+    ),
     "residual": dataclasses.replace(MLP, architecture=SKIPPING, batch_size=11),
     "convnet": dataclasses.replace(
         MLP,
         architecture=CONVNET,
         batch_size=11,
-        augment=(REFLECTED, AugmentPlan("cutout")),
+        augment=(REFLECTED, CutoutPlan()),
         weight_average=WeightAveragePlan(decay=0.2),
     ),
 }
@@ -131,7 +144,7 @@ def test_a_stop_within_a_block_waits_for_its_end() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_run_that_diverges_names_the_batch(engine: str, precision: Precision) -> None:
     """The same epoch and batch as the reference's, blocks or not."""
-    relu, steep = MlpPlan((64, 16), "relu"), OptimizerPlan(lr=1e9)
+    relu, steep = MlpPlan((64, 16), "relu"), SgdPlan(lr=1e9)
     plan = dataclasses.replace(MLP, architecture=relu, optimizer=steep, precision=precision)
     with pytest.raises(NonFiniteLoss) as error:
         Recording(plan, DATA, engine=engine)

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
-from tests.unit.training.tiny import CONVNET, DATASET, tiny_plan
+from tests.unit.training.tiny import CONVNET, LAYERS, tiny_plan
 from worker.training.errors import InvalidPlan
-from worker.training.network.build import ACTIVATIONS, build_network, output_layer
+from worker.training.network.build import build_network
 from worker.training.network.modules import Residual, Scale
-from worker.training.plan import LayerPlan, LayersPlan, MlpPlan, Output, TrainingPlan
+from worker.training.plan import (
+    ActivationName,
+    ActivationPlan,
+    BatchNormPlan,
+    Conv2dPlan,
+    DropoutPlan,
+    FlattenPlan,
+    LayerPlan,
+    LayersPlan,
+    LinearPlan,
+    MaxPool2dPlan,
+    MlpPlan,
+    ResidualPlan,
+    ScalePlan,
+    TrainingPlan,
+)
 
 TAPERED = MlpPlan((1024, 512, 128))
 
 
 def layers(*names: str | LayerPlan) -> TrainingPlan:
     """A plan of these layers."""
-    return tiny_plan(architecture=LayersPlan(tuple(LayerPlan(n) if isinstance(n, str) else n for n in names)))
+    return tiny_plan(architecture=LayersPlan(tuple(LAYERS[n]() if isinstance(n, str) else n for n in names)))
 
 
 def built(plan: TrainingPlan) -> nn.Sequential:
@@ -29,7 +46,7 @@ def built(plan: TrainingPlan) -> nn.Sequential:
 
 def linear(features: int) -> LayerPlan:
     """A linear layer."""
-    return LayerPlan("linear", (("out_features", features),))
+    return LinearPlan(out_features=features)
 
 
 def test_the_tapered_network_has_the_notebooks_parameters() -> None:
@@ -46,7 +63,7 @@ def test_an_mlps_weights_load_into_a_plain_sequential() -> None:
     by_hand.load_state_dict(network.state_dict())
     images = torch.rand(5, 3, 32, 32)
     expected = by_hand(images.view(5, -1))
-    assert torch.equal(output_layer(tiny_plan())(network(images)), expected)
+    assert torch.equal(torch.log_softmax(network(images), dim=1), expected)
 
 
 def test_initial_weights_are_those_of_building_by_hand_after_seeding() -> None:
@@ -72,11 +89,11 @@ def test_options_of_layers_are_passed_on() -> None:
     conv = {"dilation": 2, "groups": 3, "kernel_size": 3, "out_channels": 6, "padding": 1, "stride": 2, "bias": False}
     pool = {"kernel_size": 3, "padding": 1, "stride": 2}
     plan = layers(
-        LayerPlan("conv2d", tuple(conv.items())),
-        LayerPlan("avgpool2d", tuple(pool.items())),
-        LayerPlan("dropout", (("p", 0.2),)),
+        LAYERS["conv2d"](**conv),
+        LAYERS["avgpool2d"](**pool),
+        DropoutPlan(p=0.2),
         "flatten",
-        LayerPlan("linear", (("out_features", 2), ("bias", False))),
+        LinearPlan(out_features=2, bias=False),
     )
     network = built(plan)
     made = network[0]
@@ -97,13 +114,13 @@ def test_batchnorm_is_by_its_input() -> None:
 
 def test_batchnorm_has_the_momentum_asked_for() -> None:
     """And torch's own where none is."""
-    network = built(layers("batchnorm", LayerPlan("batchnorm", (("momentum", 0.6),)), "flatten", linear(2)))
+    network = built(layers("batchnorm", BatchNormPlan(momentum=0.6), "flatten", linear(2)))
     assert [norm.momentum for norm in network.modules() if isinstance(norm, nn.BatchNorm2d)] == [0.1, 0.6]
 
 
 def test_scale_multiplies() -> None:
     """By its factor, and has nothing to learn."""
-    network = built(layers("flatten", linear(2), LayerPlan("scale", (("factor", 0.125),))))
+    network = built(layers("flatten", linear(2), ScalePlan(factor=0.125)))
     images = torch.rand(5, 3, 32, 32)
     assert isinstance(network[2], Scale)
     assert torch.equal(network(images), network[:2](images) / 8)
@@ -113,9 +130,9 @@ def test_scale_multiplies() -> None:
 
 def test_a_residual_block_adds_its_shortcut() -> None:
     """The sum of both rows; weights are named after where they stand in the spec."""
-    inner = (LayerPlan("conv2d", (("kernel_size", 3), ("out_channels", 4), ("padding", 1))), LayerPlan("tanh"))
-    beside = (LayerPlan("conv2d", (("bias", False), ("kernel_size", 1), ("out_channels", 4))),)
-    block = LayerPlan("residual", (("layers", inner), ("shortcut", beside)))
+    inner = (Conv2dPlan(kernel_size=3, out_channels=4, padding=1), ActivationPlan("tanh"))
+    beside = (Conv2dPlan(bias=False, kernel_size=1, out_channels=4),)
+    block = ResidualPlan(layers=inner, shortcut=beside)
     network = built(layers(block, "flatten", linear(2)))
     made = network[0]
     images = torch.rand(5, 3, 32, 32)
@@ -127,7 +144,7 @@ def test_a_residual_block_adds_its_shortcut() -> None:
 
 def test_an_empty_shortcut_is_the_identity() -> None:
     """What goes in is added to what the layers make of it."""
-    network = built(layers(LayerPlan("residual", (("layers", (LayerPlan("relu"),)),)), "flatten", linear(2)))
+    network = built(layers(ResidualPlan(layers=(ActivationPlan("relu"),)), "flatten", linear(2)))
     assert torch.equal(network[0](torch.ones(1, 3, 32, 32)), 2 * torch.ones(1, 3, 32, 32))
 
 
@@ -138,8 +155,8 @@ def test_building_leaves_batchnorm_untouched() -> None:
     assert network.state_dict()["1.num_batches_tracked"] == 0
 
 
-@pytest.mark.parametrize("kind", sorted(ACTIVATIONS))
-def test_every_activation_builds(kind: str) -> None:
+@pytest.mark.parametrize("kind", get_args(ActivationName))
+def test_every_activation_builds(kind: ActivationName) -> None:
     """Each activation's name works in an mlp and as a layer."""
     assert build_network(tiny_plan(architecture=MlpPlan((4,), kind)))(torch.rand(2, 3, 32, 32)).shape == (2, 2)
     assert build_network(layers("flatten", linear(4), kind, linear(2)))(torch.rand(2, 3, 32, 32)).shape == (2, 2)
@@ -155,28 +172,13 @@ def test_the_input_shape_is_the_data_sets() -> None:
     [
         layers("flatten", linear(3)),
         layers(linear(2)),
-        layers("flatten", LayerPlan("maxpool2d", (("kernel_size", 2),))),
-        layers(LayerPlan("conv2d", (("kernel_size", 33), ("out_channels", 1)))),
-        layers(LayerPlan("conv2d", (("groups", 2), ("kernel_size", 3), ("out_channels", 2)))),
-        layers("wormhole"),
-        layers(LayerPlan("residual", (("layers", (LayerPlan("flatten"),)),)), "flatten", linear(2)),
-        layers(LayerPlan("residual", (("layers", (LayerPlan("wormhole"),)),)), "flatten", linear(2)),
-        tiny_plan(architecture=MlpPlan((4,), "wormhole")),
+        layers("flatten", MaxPool2dPlan(kernel_size=2)),
+        layers(Conv2dPlan(kernel_size=33, out_channels=1)),
+        layers(Conv2dPlan(groups=2, kernel_size=3, out_channels=2)),
+        layers(ResidualPlan(layers=(FlattenPlan(),)), "flatten", linear(2)),
     ],
 )
 def test_layers_that_do_not_fit_are_refused(plan: TrainingPlan) -> None:
     """A network that cannot be built is an InvalidPlan."""
     with pytest.raises(InvalidPlan):
         build_network(plan)
-
-
-@pytest.mark.parametrize(
-    "output, expected",
-    [("log_softmax", torch.log_softmax), ("softmax", torch.softmax), ("logits", lambda scores, _: scores)],
-)
-def test_outputs_are_what_they_are_called(output: Output, expected: object) -> None:
-    """The output layer makes log-probabilities, probabilities or nothing of the scores."""
-    scores = torch.tensor([[2.0, -1.0], [0.5, 0.25]])
-    plan = tiny_plan(architecture=MlpPlan((), output=output), dataset=DATASET)
-    assert callable(expected)
-    assert torch.equal(output_layer(plan)(scores), expected(scores, 1))

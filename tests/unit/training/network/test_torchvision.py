@@ -20,7 +20,7 @@ from worker.training.errors import InvalidPlan
 from worker.training.network.build import build_network, fresh_network
 from worker.training.network.torchvision import NAMES, torchvision_network
 from worker.training.network.torchvision_counts import counts_by_class, table
-from worker.training.plan import OptimizerPlan, TorchvisionPlan
+from worker.training.plan import SgdPlan, TorchvisionPlan
 
 GROUPED = {"efficientnet_b0", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf", "shufflenet_v2_x1_0"}
 DATA = tiny_data(train=2, val=1)
@@ -76,7 +76,7 @@ def test_spec_and_worker_know_the_same_networks() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_engines_agree(name: str) -> None:
     """In float64, over two steps: dropout draws the same in both, whatever order images lie in."""
-    plan = dataclasses.replace(PLAN, architecture=TorchvisionPlan(name), optimizer=OptimizerPlan(lr=0.001))
+    plan = dataclasses.replace(PLAN, architecture=TorchvisionPlan(name), optimizer=SgdPlan(lr=0.001))
     theirs, ours = (Recording(plan, DATA, engine=engine) for engine in ("reference", "resident"))
     assert theirs.epochs[0].train_loss == pytest.approx(ours.epochs[0].train_loss, rel=1e-9)
     fresh = fresh_network(plan, DATA).state_dict()

@@ -11,14 +11,20 @@ from torch.nn import functional as F
 
 from tests.unit.training.tiny import CPU, DATASET, Recording, tiny_data, tiny_plan
 from worker.training.data.loader import normalizer
-from worker.training.errors import InvalidPlan
 from worker.training.network import whitening
 from worker.training.network.build import build_network, fresh_network
 from worker.training.network.whitening import EPS, filters, spread
-from worker.training.plan import LayerPlan, LayersPlan, OptimizerPlan
+from worker.training.plan import (
+    ActivationPlan,
+    FlattenPlan,
+    LayersPlan,
+    LinearPlan,
+    SgdPlan,
+    WhiteningPlan,
+)
 
-WHITENING = LayerPlan("whitening", (("kernel_size", 2),))
-REST = (LayerPlan("gelu"), LayerPlan("flatten"), LayerPlan("linear", (("out_features", 2),)))
+WHITENING = WhiteningPlan(kernel_size=2)
+REST = (ActivationPlan("gelu"), FlattenPlan(), LinearPlan(out_features=2))
 PLAN = tiny_plan(architecture=LayersPlan((WHITENING, *REST)))
 DATA = tiny_data(train=30, val=10)
 
@@ -70,7 +76,7 @@ def test_whitening_draws_from_no_generator() -> None:
 @pytest.mark.parametrize("engine", ["reference", "resident"])
 def test_only_the_bias_is_trained(engine: str) -> None:
     """Weight decay and momentum leave the filters alone; what is saved holds them, and loads into a network."""
-    decay = OptimizerPlan(lr=0.01, momentum=0.9, weight_decay=0.5)
+    decay = SgdPlan(lr=0.01, momentum=0.9, weight_decay=0.5)
     run = Recording(dataclasses.replace(PLAN, optimizer=decay), DATA, engine=engine)
     last = run.result.weights["last"]
     assert torch.equal(last["0.weight"], fresh_network(PLAN, DATA).state_dict()["0.weight"])
@@ -82,17 +88,3 @@ def test_only_the_bias_is_trained(engine: str) -> None:
     network.eval()
     scores = network(normalizer(PLAN, DATA)(DATA.val.images).to(CPU))
     assert torch.allclose(scores, run.result.logits["last"], atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "layers",
-    [
-        (LayerPlan("relu"), WHITENING, *REST),
-        (LayerPlan("residual", (("layers", (WHITENING,)), ("shortcut", (WHITENING,)))), *REST),
-        (LayerPlan("residual", (("layers", (LayerPlan("relu"),)), ("shortcut", (WHITENING,)))), *REST),
-    ],
-)
-def test_it_is_the_first_layer_or_none(layers: tuple[LayerPlan, ...]) -> None:
-    """Its filters are those of images, and nothing but images."""
-    with pytest.raises(InvalidPlan, match="first"):
-        LayersPlan(layers)

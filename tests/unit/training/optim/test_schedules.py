@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from worker.training.optim.schedules import learning_rates
-from worker.training.plan import SchedulePlan
+from worker.training.plan import ConstantPlan, CosinePlan, OneCyclePlan, SchedulePlan, StepPlan, WarmupCosinePlan
 
 EPOCHS = 25
 
@@ -46,24 +48,24 @@ def every_step(plan: SchedulePlan, epochs: int, steps: int) -> list[float]:
 
 def test_constant_never_changes() -> None:
     """The rate is the optimizer's in every epoch."""
-    assert rates(SchedulePlan()) == [0.5] * EPOCHS
+    assert rates(ConstantPlan()) == [0.5] * EPOCHS
 
 
 def test_step_is_torchs_steplr() -> None:
     """Cut by gamma after every step_epochs epochs."""
     expected = rates_of_torch(lr_scheduler.StepLR, step_size=7, gamma=0.3)
-    assert rates(SchedulePlan("step", step_epochs=7, gamma=0.3)) == pytest.approx(expected, rel=1e-12)
+    assert rates(StepPlan(step_epochs=7, gamma=0.3)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_cosine_is_torchs_cosine_annealing() -> None:
     """Half a wave over all epochs, from the optimizer's rate towards the lowest one."""
     expected = rates_of_torch(lr_scheduler.CosineAnnealingLR, T_max=EPOCHS, eta_min=0.01)
-    assert rates(SchedulePlan("cosine", min_lr=0.01)) == pytest.approx(expected, rel=1e-9)
+    assert rates(CosinePlan(min_lr=0.01)) == pytest.approx(expected, rel=1e-9)
 
 
 def test_cosine_of_one_epoch_uses_the_whole_rate() -> None:
     """The shortest run learns, too."""
-    assert learning_rates(SchedulePlan("cosine"), 0.5, 1, 1, 2) == [0.5, 0.5]
+    assert learning_rates(CosinePlan(), 0.5, 1, 1, 2) == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("anneal_strategy", ["cos", "linear"])
@@ -74,15 +76,47 @@ def test_one_cycle_is_torchs_one_cycle(pct_start: float, epochs: int, steps: int
     options = {"pct_start": pct_start, "anneal_strategy": anneal_strategy, "div_factor": 7.0, "final_div_factor": 300.0}
     total: dict[str, Any] = {"max_lr": 0.5, "total_steps": epochs * steps, "cycle_momentum": False}
     expected = rates_of_torch(lr_scheduler.OneCycleLR, epochs * steps, **total, **options)
-    assert every_step(SchedulePlan("one_cycle", **options), epochs, steps) == pytest.approx(expected, rel=1e-12)
+    assert every_step(OneCyclePlan(**options), epochs, steps) == pytest.approx(expected, rel=1e-12)
 
 
 def test_one_cycle_has_torchs_defaults() -> None:
     """Those of the plan, which are those of a job."""
     expected = rates_of_torch(lr_scheduler.OneCycleLR, 90, max_lr=0.5, total_steps=90, cycle_momentum=False)
-    assert every_step(SchedulePlan("one_cycle"), 3, 30) == pytest.approx(expected, rel=1e-12)
+    assert every_step(OneCyclePlan(), 3, 30) == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_rise_of_one_step_starts_at_the_peak() -> None:
     """Where torch's own class divides by zero."""
-    assert every_step(SchedulePlan("one_cycle", pct_start=0.25), 2, 2) == pytest.approx([0.5, 0.375, 0.125, 2e-6], 1e-4)
+    assert every_step(OneCyclePlan(pct_start=0.25), 2, 2) == pytest.approx([0.5, 0.375, 0.125, 2e-6], 1e-4)
+
+
+@pytest.mark.parametrize("warmup_epochs", [0.2, 1, 3.4, 24])
+def test_warmup_cosine_is_torchs_line_and_cosine(warmup_epochs: float) -> None:
+    """LinearLR, then CosineAnnealingLR; whole steps of warm-up, in whole epochs or not."""
+    steps = 5
+    warmup, total = round(warmup_epochs * steps), EPOCHS * steps
+
+    def both(optimizer: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
+        line = lr_scheduler.LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
+        wave = lr_scheduler.CosineAnnealingLR(optimizer, total - warmup, eta_min=0.01)
+        return lr_scheduler.SequentialLR(optimizer, [line, wave], [warmup])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own: SequentialLR calls its parts in a way that they warn of
+        expected = rates_of_torch(both, total)
+    plan = WarmupCosinePlan(warmup_epochs=warmup_epochs, min_lr=0.01)
+    assert every_step(plan, EPOCHS, steps) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("warmup_epochs", [0.0, 0.5, 1.3])
+def test_warmup_cosine_is_its_formula(warmup_epochs: float) -> None:
+    """Also where the warm-up ends between two steps, and without any."""
+
+    def share(number: int) -> float:
+        warmup, total = 3 * warmup_epochs, 12
+        if number < warmup:
+            return (number + 1) / (warmup + 1)
+        return (1 + math.cos(math.pi * (number - warmup) / (total - warmup))) / 2
+
+    expected = rates_of_torch(lr_scheduler.LambdaLR, 12, lr_lambda=share)
+    assert every_step(WarmupCosinePlan(warmup_epochs=warmup_epochs), 4, 3) == pytest.approx(expected, rel=1e-12)

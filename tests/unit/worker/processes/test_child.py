@@ -25,7 +25,6 @@ from worker.processes.child_state import ChildState
 from worker.processes.late_ack import LateRequest
 from worker.processes.stop_flag import StopFlag
 from worker.run_job.context import Context
-from worker.run_job.data_thread import DataThread
 
 
 class TestStopFlag:
@@ -204,27 +203,6 @@ give_back()
 assert resident() - empty < (full - empty) / 4, (empty, full, resident())
 """
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-class TestDataThread:
-    def test_it_does_one_thing_after_another(self) -> None:
-        """What was given up goes on, and the next waits for it; what was given up before its turn never runs."""
-        loader, gate, done = DataThread(), threading.Event(), list[str]()
-        first = loader.submit(lambda: gate.wait(30.0) and done.append("first"))  # type: ignore[func-returns-value]
-        second = loader.submit(lambda: done.append("second"))
-        third = loader.submit(lambda: done.append("third"))
-        second.cancel()
-        gate.set()
-        third.result(30.0)
-        assert first.done()
-        assert done == ["first", "third"]
-
-    def test_errors_come_back(self) -> None:
-        """And the thread lives on."""
-        loader = DataThread()
-        with pytest.raises(ZeroDivisionError):
-            loader.submit(lambda: 1 / 0).result(30.0)
-        assert loader.submit(lambda: "next").result(30.0) == "next"
 
 
 class TestLateRequest:

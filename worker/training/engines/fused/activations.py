@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from worker.training.engines.fused.products import FUSED
+from worker.training.errors import InvalidPlan
 
 _aten = torch.ops.aten
 
@@ -49,7 +50,7 @@ _FUNCTIONS: dict[type[nn.Module], _Function] = {
     nn.GELU: _Function("gelu", F.gelu, _aten.gelu_backward, False),
     nn.SiLU: _Function("silu", F.silu, _aten.silu_backward, False),
 }
-"""With the options that `networks.ACTIVATIONS` builds them with: torch's defaults."""
+"""With the options that `network.build.activation` builds them with: torch's defaults."""
 
 
 class Activation:
@@ -117,9 +118,10 @@ class Dropout:
         return torch.empty_like(inputs).bernoulli_(1 - self._p).div_(1 - self._p)
 
 
-def pointwise(module: nn.Module) -> Pointwise | None:
-    """The function that a module applies elementwise; None for any other module."""
+def pointwise(module: nn.Module) -> Pointwise:
+    """The function that a module applies elementwise. Raises `InvalidPlan` for a module that is not known as one."""
     if isinstance(module, nn.Dropout):
         return Dropout(module.p)
-    function = _FUNCTIONS.get(type(module))
-    return None if function is None else Activation(function)
+    if type(module) not in _FUNCTIONS:
+        raise InvalidPlan(f"the engine fused cannot run a module {type(module).__name__}; auto takes one that can")
+    return Activation(_FUNCTIONS[type(module)])

@@ -9,6 +9,16 @@ one product of the whole block with W_0, and small corrections through the block
 the weight, megabytes that no cache near a core holds, is read twice and written once in a block instead of in a step.
 Weight decay shrinks by s in each step: all of this then holds for W_j / s^j and D_i / s^(i+1). (`updates.InPlace` makes
 lr a part of the gradients from the start, so it may change from batch to batch; s may not.)
+
+`LazyFirstLayer` does it in place. Of a block's rows it keeps one matrix, `mixed`: those of the batches that are done
+hold their gradients, those of the others their products with W_0. What batch 2 of a block needs is one product then:
+
+                batch 0          batch 1        batch 2
+    mixing   [ -s² X_2 X_0ᵀ  |  -s² X_2 X_1ᵀ |  s² identity ]
+    mixed    [  D_0 / s      |   D_1 / s²    |  X_2 W_0ᵀ    ]ᵀ    mixing · mixed = X_2 W_2ᵀ
+
+It is worth its length: an epoch of 3072-1024-512-128-2 takes 1.3 times as long without it in bf16, and 1.1 times in
+fp32 (one core with AVX-512). The test beside it has the same in ten lines that move nothing.
 """
 
 from __future__ import annotations

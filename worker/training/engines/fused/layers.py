@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import torch
 from torch import Tensor, nn
 
 from worker.training.engines.fused.activations import Activation, Pointwise, pointwise
 from worker.training.engines.fused.products import add_product, linear
-from worker.training.plan import LayersPlan, MlpPlan, TrainingPlan
-
-_ELEMENTWISE = {"dropout", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "sigmoid"}
+from worker.training.plan import (
+    ActivationPlan,
+    ArchitecturePlan,
+    DropoutPlan,
+    FlattenPlan,
+    LayersPlan,
+    LinearPlan,
+    MlpPlan,
+    TorchvisionPlan,
+)
 
 
 class Layer:
@@ -126,25 +135,29 @@ class Layer:
         return None, self._after
 
 
-def is_fully_connected(plan: TrainingPlan) -> bool:
-    """Whether `layers_of` takes the plan's network: one flattening, then linear layers and elementwise functions."""
-    if isinstance(plan.architecture, LayersPlan):
-        return _is_chain(plan.architecture)
-    return isinstance(plan.architecture, MlpPlan)
-
-
-def _is_chain(plan: LayersPlan) -> bool:
-    kinds = [layer.kind for layer in plan.layers]
-    allowed = {"linear", "flatten", *_ELEMENTWISE}
-    return kinds[:1] == ["flatten"] and kinds[1:2] == ["linear"] and set(kinds) <= allowed
+def is_fully_connected(architecture: ArchitecturePlan) -> bool:
+    """Whether `layers_of` takes this network: one flattening, then linear layers and elementwise functions."""
+    match architecture:
+        case MlpPlan():
+            return True
+        case LayersPlan(layers=(FlattenPlan(), LinearPlan(), *others)):
+            return all(isinstance(each, LinearPlan | FlattenPlan | DropoutPlan | ActivationPlan) for each in others)
+        case LayersPlan() | TorchvisionPlan():
+            return False
+        case _:
+            assert_never(architecture)
 
 
 def layers_of(network: nn.Module, dtype: torch.dtype) -> list[Layer]:
-    """The layers of a fully connected network, which take flattened images."""
+    """The layers of a fully connected network, which take flattened images.
+
+    Raises:
+        InvalidPlan: a module that is none of theirs; leaving it out would train another network.
+    """
     layers: list[Layer] = []
     for module in network.children():
         if isinstance(module, nn.Linear):
             layers.append(Layer(module, dtype))
-        elif (function := pointwise(module)) is not None:
-            layers[-1].append(function)
+        elif not isinstance(module, nn.Flatten):  # what it takes is flat already
+            layers[-1].append(pointwise(module))
     return layers

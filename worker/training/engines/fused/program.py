@@ -37,7 +37,7 @@ class FusedProgram:
     @staticmethod
     def fits(plan: TrainingPlan) -> bool:
         """Whether it can take the plan's steps. An average would read in each step what changes once in a block."""
-        return is_fully_connected(plan) and plan.weight_average is None
+        return is_fully_connected(plan.architecture) and plan.weight_average is None
 
     def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
         self.network = network

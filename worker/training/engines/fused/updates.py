@@ -11,8 +11,8 @@ from torch import Tensor
 from worker.training.engines.fused.layers import Layer
 from worker.training.engines.fused.products import linear
 from worker.training.engines.resident.branch import Branch
-from worker.training.optim.functional import Optimizer, Rate
-from worker.training.plan import OptimizerPlan
+from worker.training.optim.optimizers import Optimizer, Rate
+from worker.training.plan import OptimizerPlan, SgdPlan
 
 
 def rates_for(rates: Sequence[float], device: torch.device, *, recorded: bool) -> Tensor:
@@ -65,7 +65,7 @@ class InPlace:
     first: w - lr (g + d w) = (1 - lr d) w - lr g.
     """
 
-    def __init__(self, plan: OptimizerPlan) -> None:
+    def __init__(self, plan: SgdPlan) -> None:
         self._weight_decay = plan.weight_decay
         self._rates: list[float] = []
         self._lr, self.shrink = plan.lr, 1.0
@@ -109,7 +109,7 @@ class RecordedInPlace:
     A step's next product waits for the first layer's weight alone: all else changes beside it, in two branches.
     """
 
-    def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer]) -> None:
+    def __init__(self, plan: SgdPlan, layers: Sequence[Layer]) -> None:
         self._weight_decay, self._first = plan.weight_decay, layers[0]
         device = layers[0].weight.device
         self._weights, self._biases = Branch(device, "weights"), Branch(device, "biases")
@@ -218,9 +218,9 @@ class ByOptimizer:
 
 def update_of(plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -> Update:
     """The plan's update of these layers."""
-    if plan.kind != "sgd" or plan.momentum:
-        return ByOptimizer(plan, layers, recorded=recorded)
-    return RecordedInPlace(plan, layers) if recorded else InPlace(plan)
+    if isinstance(plan, SgdPlan) and not plan.momentum:
+        return RecordedInPlace(plan, layers) if recorded else InPlace(plan)
+    return ByOptimizer(plan, layers, recorded=recorded)
 
 
 def _size(batch: slice) -> int:

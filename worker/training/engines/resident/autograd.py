@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,22 @@ from worker.training.engines.resident.quick_linear import quicken
 from worker.training.evaluation import BATCH_SIZE
 from worker.training.network.torchvision import DROPOUT_ON_IMAGES
 from worker.training.optim.averaging import average_of
-from worker.training.optim.functional import Optimizer, Rate
 from worker.training.optim.losses import mean_loss
-from worker.training.plan import LayerPlan, LayersPlan, TorchvisionPlan, TrainingPlan
+from worker.training.optim.optimizers import Optimizer, Rate
+from worker.training.plan import (
+    ArchitecturePlan,
+    Conv2dPlan,
+    DropoutPlan,
+    FlattenPlan,
+    GlobalAvgPoolPlan,
+    LayerPlan,
+    LayersPlan,
+    MlpPlan,
+    ResidualPlan,
+    TorchvisionPlan,
+    TrainingPlan,
+    WhiteningPlan,
+)
 
 
 class AutogradProgram:
@@ -32,7 +45,7 @@ class AutogradProgram:
     def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
         self._plan, self._device, self._trained, self._recorded = plan, device, network, recorded
         self.batches = recorded_batches(plan) if recorded else 1
-        self._channels_last = _channels_last(plan)
+        self._channels_last = _channels_last(plan.architecture)
         if self._channels_last:
             network.to(memory_format=torch.channels_last)
         if device.type == "cpu" and plan.precision != "bf16":
@@ -111,22 +124,28 @@ class ResidentEngine(ResidentLoop):
         return AutogradProgram(plan, network, device, recorded=False)
 
 
-def _channels_last(plan: TrainingPlan) -> bool:
+def _channels_last(architecture: ArchitecturePlan) -> bool:
     """For what convolves, unless dropout works on images: it would draw in that order too."""
-    if isinstance(plan.architecture, TorchvisionPlan):
-        return plan.architecture.network not in DROPOUT_ON_IMAGES
-    if not isinstance(plan.architecture, LayersPlan):
-        return False
-    kinds = _kinds_on_images(plan.architecture.layers)
-    return bool(kinds & {"conv2d", "whitening"}) and "dropout" not in kinds
+    match architecture:
+        case MlpPlan():
+            return False
+        case TorchvisionPlan():
+            return architecture.network not in DROPOUT_ON_IMAGES
+        case LayersPlan():
+            on_images = _on_images(architecture.layers)
+            convolves = any(isinstance(layer, Conv2dPlan | WhiteningPlan) for layer in on_images)
+            return convolves and not any(isinstance(layer, DropoutPlan) for layer in on_images)
+        case _:
+            assert_never(architecture)
 
 
-def _kinds_on_images(layers: Iterable[LayerPlan]) -> set[str]:
-    """The kinds of layers in a row that work on images: those before the first flattening, inside blocks too."""
-    kinds: set[str] = set()
+def _on_images(layers: Iterable[LayerPlan]) -> list[LayerPlan]:
+    """The layers in a row that work on images: those up to the first that gives features, inside blocks too."""
+    found: list[LayerPlan] = []
     for layer in layers:
-        inner = _kinds_on_images(layer.option("layers", ()))
-        kinds |= {layer.kind} | inner | _kinds_on_images(layer.option("shortcut", ()))
-        if layer.kind == "flatten" or "flatten" in inner:
+        inner = _on_images(layer.layers) if isinstance(layer, ResidualPlan) else []
+        beside = _on_images(layer.shortcut) if isinstance(layer, ResidualPlan) else []
+        found += [layer, *inner, *beside]
+        if any(isinstance(each, FlattenPlan | GlobalAvgPoolPlan) for each in (layer, *inner)):
             break
-    return kinds
+    return found

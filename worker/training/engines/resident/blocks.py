@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from worker.training.plan import TrainingPlan
+from worker.training.plan import SgdPlan, TrainingPlan
 
 _MOST = 8
 _ROWS = {"bf16": 384, "fp32": 256, "tf32": 256}
@@ -39,7 +39,8 @@ def recorded_lazy_batches(plan: TrainingPlan, weight: Sequence[int]) -> int:
     More than one for plain SGD on a GPU's tensor cores, to which products of few rows are too small. In full precision
     the Gram matrix would cost more than it saves.
     """
-    plain = plan.optimizer.kind == "sgd" and not plan.optimizer.momentum and not plan.optimizer.weight_decay
+    optimizer = plan.optimizer
+    plain = isinstance(optimizer, SgdPlan) and not optimizer.momentum and not optimizer.weight_decay
     if not plain or plan.precision == "fp32":
         return 1
     return max(1, min(_MOST, _ROWS_LAZY // plan.batch_size, weight[1] // 2 // plan.batch_size))
@@ -47,7 +48,7 @@ def recorded_lazy_batches(plan: TrainingPlan, weight: Sequence[int]) -> int:
 
 def _decays_fast(plan: TrainingPlan) -> bool:
     """Whether a step shrinks weights so much that dividing by it, as `first_layer` does, would cost digits."""
-    return plan.optimizer.weight_decay * max(plan.optimizer.lr, plan.schedule.min_lr) > 0.1
+    return plan.optimizer.weight_decay * plan.optimizer.lr > 0.1
 
 
 def _decays_unevenly(plan: TrainingPlan) -> bool:

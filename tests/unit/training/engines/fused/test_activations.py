@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
 from worker.training.engines.fused.activations import Activation, Dropout, pointwise
-from worker.training.network.build import ACTIVATIONS
+from worker.training.errors import InvalidPlan
+from worker.training.network.build import activation
+from worker.training.plan import ActivationName
 
 
-@pytest.mark.parametrize("kind", ACTIVATIONS)
-def test_every_activation_of_the_networks(kind: str) -> None:
+@pytest.mark.parametrize("kind", get_args(ActivationName))
+def test_every_activation_of_the_networks(kind: ActivationName) -> None:
     """Values in training and evaluation, and gradients, to the last bit."""
-    module = ACTIVATIONS[kind]()
+    module = activation(kind)
     function = pointwise(module)
     assert isinstance(function, Activation)
     inputs = torch.randn(5, 7, requires_grad=True)
@@ -47,7 +51,8 @@ def test_dropout_draws_what_torchs_does(p: float, dtype: torch.dtype) -> None:
         assert torch.equal(dropout.predict(inputs), inputs)
 
 
-def test_other_modules_are_no_functions() -> None:
-    """What mixes elements is not elementwise."""
-    assert pointwise(nn.Linear(2, 2)) is None
-    assert pointwise(nn.Softmax(dim=1)) is None
+@pytest.mark.parametrize("module", [nn.Linear(2, 2), nn.Softmax(dim=1), nn.Hardtanh()], ids=str)
+def test_other_modules_are_refused(module: nn.Module) -> None:
+    """What is not known as elementwise is never taken for it, nor left out."""
+    with pytest.raises(InvalidPlan, match=type(module).__name__):
+        pointwise(module)

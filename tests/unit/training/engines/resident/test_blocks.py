@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.training.tiny import tiny_plan
 from worker.training.engines.resident.blocks import batches_in_a_block, recorded_batches
-from worker.training.plan import OptimizerPlan, Precision, SchedulePlan
+from worker.training.plan import CosinePlan, OneCyclePlan, Precision, SgdPlan
 
 TAPERED = [(1024, 3072), (512, 1024), (128, 512), (2, 128)]
 
@@ -38,17 +38,17 @@ def test_blocks_stay_short() -> None:
 
 def test_weights_that_decay_fast_have_no_blocks() -> None:
     """Even where a single step takes them to zero."""
-    plan = tiny_plan(batch_size=64, optimizer=OptimizerPlan(lr=1.0, weight_decay=1.0))
+    plan = tiny_plan(batch_size=64, optimizer=SgdPlan(lr=1.0, weight_decay=1.0))
     assert batches_in_a_block(plan, TAPERED) == 1
 
 
 def test_weights_that_decay_unevenly_have_no_blocks() -> None:
     """Decay under a rate that changes in each step; either alone is fine, and so are recorded blocks."""
-    cycle = tiny_plan(batch_size=64, schedule=SchedulePlan("one_cycle"))
-    decaying = dataclasses.replace(cycle, optimizer=OptimizerPlan(weight_decay=0.1))
+    cycle = tiny_plan(batch_size=64, schedule=OneCyclePlan())
+    decaying = dataclasses.replace(cycle, optimizer=SgdPlan(weight_decay=0.1))
     assert batches_in_a_block(cycle, TAPERED) == 4
     assert batches_in_a_block(decaying, TAPERED) == 1
-    assert batches_in_a_block(dataclasses.replace(decaying, schedule=SchedulePlan("cosine")), TAPERED) == 4
+    assert batches_in_a_block(dataclasses.replace(decaying, schedule=CosinePlan()), TAPERED) == 4
     assert batches_in_a_block(decaying, TAPERED, recorded=True) == 16
 
 

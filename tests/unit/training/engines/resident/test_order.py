@@ -9,10 +9,10 @@ from tests.unit.training.tiny import CPU, tiny_data, tiny_plan
 from worker.training.data.augmentation import apply, augment
 from worker.training.data.loader import Loader, normalizer
 from worker.training.engines.resident.order import Order
-from worker.training.plan import AugmentPlan, TrainingPlan
+from worker.training.plan import AugmentPlan, CropPlan, FlipPlan, TrainingPlan
 
 DATA = tiny_data()
-STEPS = (AugmentPlan("flip"), AugmentPlan("crop", padding=2))
+STEPS: tuple[AugmentPlan, ...] = (FlipPlan(), CropPlan(padding=2))
 
 
 def labels_and_images(plan: TrainingPlan, epochs: int) -> list[tuple[torch.Tensor, torch.Tensor]]:

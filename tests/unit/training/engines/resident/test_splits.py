@@ -11,9 +11,9 @@ from torch import Tensor
 from tests.unit.training.tiny import CPU, DATASET, tiny_data, tiny_plan
 from worker.training.data.loader import Loader, normalizer
 from worker.training.engines.resident.splits import ResidentTraining, ResidentValidation
-from worker.training.plan import AugmentPlan, Normalization
+from worker.training.plan import AugmentPlan, CropPlan, CutoutPlan, FlipPlan, Normalization
 
-FLIP, CUTOUT = AugmentPlan("flip"), AugmentPlan("cutout", size=9)
+FLIP, CUTOUT = FlipPlan(), CutoutPlan(size=9)
 DATA = tiny_data(train=300, val=260)  # more than is normalised, or validated, at a time
 
 
@@ -29,7 +29,7 @@ def channels_last(images: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     "augment",
-    [(), (FLIP, AugmentPlan("crop", padding=2)), (FLIP, AugmentPlan("crop", padding_mode="reflect"), CUTOUT)],
+    [(), (FLIP, CropPlan(padding=2)), (FLIP, CropPlan(padding_mode="reflect"), CUTOUT)],
     ids=["plain", "augmented", "all of it"],
 )
 @pytest.mark.parametrize("normalize", ["published", "computed", "none"])
@@ -48,7 +48,7 @@ def test_rows_are_the_loaders_batches(normalize: Normalization, augment: tuple[A
         training.draw_ahead()
 
 
-@pytest.mark.parametrize("augment", [(), (AugmentPlan("flip"),)], ids=["plain", "augmented"])
+@pytest.mark.parametrize("augment", [(), (FlipPlan(),)], ids=["plain", "augmented"])
 def test_rows_keep_the_form_that_was_asked_for(augment: tuple[AugmentPlan, ...]) -> None:
     """Picking some leaves the channels last, and so does augmenting."""
     plan = tiny_plan(augment=augment)

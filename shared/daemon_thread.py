@@ -1,4 +1,4 @@
-"""A thread that loads data while the job's own thread listens for a stop or a cancel."""
+"""A thread for calls that may take long, or never return, while the caller's own thread goes on listening."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class DataThread:
+class DaemonThread:
     """Does one thing after another in a daemon thread: unlike a ThreadPoolExecutor's, it keeps no process from ending.
 
     What nobody waits for any more goes on there; the next job waits for it, and does not decode the same files beside
@@ -20,7 +20,7 @@ class DataThread:
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
-        threading.Thread(target=self._run, name="loader", daemon=True).start()
+        threading.Thread(target=self._run, name="calls", daemon=True).start()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
         """Have it done; what it raises is in the future."""
