@@ -98,6 +98,8 @@ class Job(Answer):
 
     id: str
     """A UUID; a later job's is larger."""
+    kind: str
+    """What it does: `train`. A later release may add others."""
     name: str | None
     """As it was submitted."""
     tags: list[str]

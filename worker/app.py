@@ -13,7 +13,7 @@ from kombu.transport.virtual import base
 
 from shared import logs
 from shared.delivery.broker import TASK_NAME, broker_priority, celery_config
-from shared.jobs.status import Queue
+from shared.jobs.status import JobKind, Queue, celery_name, message_queue
 from shared.jobs.workers import Identity
 from shared.settings import Settings
 from worker.device_pin import Device
@@ -42,7 +42,7 @@ def run_worker(settings: Settings, device: Device) -> int:
     _connect(child, parent)
     worker: Any = app.Worker(
         hostname=identity.id,
-        queues=[Queue.ANY.celery_name, Queue(device.kind).celery_name],
+        queues=[celery_name(message_queue(kind, queue)) for kind in JobKind for queue in (Queue.ANY, device.kind)],
         concurrency=1,
         pool="prefork",
         loglevel=settings.log_level,

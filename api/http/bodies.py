@@ -12,8 +12,7 @@ from shared.documents.phrases import show
 from shared.documents.sieve import sift
 from shared.documents.wording import describe_plain
 from shared.errors import FieldError
-from shared.jobspec import PRESETS, Caps, JobSpec
-from shared.jobspec.datasets import SHORT_DATASETS
+from shared.jobspec import BUILT_IN, PRESETS, Caps, JobSpec
 from shared.jobspec.parser import refusal
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -78,7 +77,8 @@ class SubmissionBody:
         named: dict[str, Any] = schema.pop("$defs")
         named["Linear"]["required"].remove("out_features")  # the last one may leave it out
         properties = schema["properties"]
-        properties["dataset"] = _or_name(properties["dataset"], sorted(SHORT_DATASETS))
+        properties["dataset"] = _or_name(properties["dataset"], sorted(BUILT_IN.short_forms))
+        named["Dataset"]["properties"]["name"]["enum"] = list(BUILT_IN.datasets)
         properties["architecture"] = _or_name(properties["architecture"], list(PRESETS))
         properties["preset"] = {
             "anyOf": [{"type": "string", "enum": list(PRESETS)}, {"type": "null"}],

@@ -1,13 +1,13 @@
 """The one layer between Flask and the endpoints: parse, call, serialise; `api.http.openapi` describes the same records.
 
-An endpoint is a plain function of what it asked for::
+An endpoint is a plain function of the services, of who asks, and of what it asked for::
 
     routes = Routes("jobs")
 
     @routes.route("GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: wire.EpochColumns})
-    def read_epochs(services: Services, query: EpochsQuery, job_id: str) -> Reply:
+    def read_epochs(services: Services, actor: Actor, query: EpochsQuery, job_id: str) -> Reply:
         '''A job's epochs as columns.'''
-        return Reply(queries.epochs(services.db, job_id, query.after))
+        return Reply(queries.epochs(services.db, job_id, query.after, actor=actor))
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ import orjson
 from flask import Flask, Response, request
 from pydantic import BaseModel
 
+from api.http.actors import actor_of
 from api.http.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
 from shared.answer import Answer
 from shared.errors import FlightlineError, InvalidHeader
+from shared.jobs.actor import Actor
 from shared.jobs.short_ids import whole_id
 
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
@@ -91,9 +93,9 @@ class Header:
         return text
 
 
-def find_job(services: Services, text: str) -> str:
+def find_job(services: Services, actor: Actor, text: str) -> str:
     """The whole id of the job that is called so; raises as `whole_id`."""
-    return whole_id(services.db, text)
+    return whole_id(services.db, text, actor=actor)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Operation:
     answers: Mapping[int, Described]
     raises: tuple[type[FlightlineError], ...]
     headers: tuple[Header, ...] = ()
-    find_job: Callable[[Services, str], str] = find_job
+    find_job: Callable[[Services, Actor, str], str] = find_job
     """The whole id of the job that the path calls by an id or an end of one."""
 
     @property
@@ -129,15 +131,15 @@ class Operation:
 
     def handle(self, services: Services, **path: str) -> Response:
         """Answer the current request. Raises what `api.http.errors` turns into a problem."""
-        arguments: dict[str, object] = dict(path)
+        actor, arguments = actor_of(request), dict[str, object](path)
         if self.takes_job_id:
-            arguments["job_id"] = self.find_job(services, parse_job_id(path["job_id"]))
+            arguments["job_id"] = self.find_job(services, actor, parse_job_id(path["job_id"]))
         query = parse_query(self.query, request.args)
         if self.query is not NoQuery:
             arguments["query"] = query
         if self.body is not None:
             arguments["body"] = read_json_body(request, services.settings.max_body_bytes)
-        reply = self.view(services, **arguments)
+        reply = self.view(services, actor, **arguments)
         response = reply if isinstance(reply, Response) else self._serialise(reply)
         if self.takes_job_id and arguments["job_id"] != path["job_id"].lower():
             response.headers["Link"] = _canonical(path["job_id"], str(arguments["job_id"]))
@@ -182,7 +184,7 @@ class Routes:
         body: Content | None = None,
         raises: tuple[type[FlightlineError], ...] = (),
         headers: tuple[Header, ...] = (),
-        find_job: Callable[[Services, str], str] = find_job,
+        find_job: Callable[[Services, Actor, str], str] = find_job,
     ) -> Callable[[View], View]:
         """Declare an operation at `path` (Flask's notation); with `body` it takes a JSON document as bytes."""
 

@@ -51,6 +51,7 @@ class JobsQuery(QueryModel):
     """Which jobs, in which order. Different parameters must all hold; of a repeated one, any."""
 
     status: tuple[JobStatus, ...] = Field((), description="Any of these statuses; repeat it for more than one.")
+    kind: Text | None = Field(None, description="Of this kind, such as `train`.")
     device: Device | None = Field(
         None, description="Ran last on this kind of device (`cpu`, `cuda`) or this one (`cuda:1`)."
     )

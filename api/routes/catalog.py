@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import cache
 
 from api.http.operations import Reply, Routes
@@ -11,25 +10,22 @@ from shared import wire
 from shared.answer import names
 from shared.errors import DatabaseUnavailable
 from shared.jobs import queries
-from shared.jobspec import DATASETS, PRESETS, Caps, parse_spec
+from shared.jobs.actor import Actor
+from shared.jobspec import BUILT_IN, PRESETS, Caps, parse_spec
 
 routes = Routes("catalog")
 
 
 @routes.route("GET", "/v1/presets", answers={200: wire.Page[wire.PresetInfo]})
-def list_presets(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
+def list_presets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
     """List the presets: named partial specs, with what each costs."""
     return Reply(wire.Page(items=_presets(), next_cursor=None))
 
 
 @routes.route("GET", "/v1/datasets", answers={200: wire.Page[wire.DatasetInfo]}, raises=(DatabaseUnavailable,))
-def list_datasets(services: Services) -> Reply:
+def list_datasets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """List the data sets that a job may name, and what the live workers hold of each."""
-    held = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)
-    items = [
-        wire.DatasetInfo(**asdict(info), held=[one for one in held if one["name"] == info.name])
-        for info in DATASETS.values()
-    ]
+    items = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)
     return Reply(wire.Page(items=items, next_cursor=None))
 
 
@@ -49,5 +45,5 @@ def _presets() -> list[wire.PresetInfo]:
 
 
 def _totals(name: str) -> wire.Cost:
-    cost = parse_spec({"preset": name}, Caps()).cost
+    cost = parse_spec({"preset": name}, Caps(), BUILT_IN).cost
     return wire.Cost(**{field: getattr(cost, field) for field in names(wire.Cost)})

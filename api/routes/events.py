@@ -12,6 +12,7 @@ from api.http.streams import TooManyStreams
 from api.services import Services
 from shared.errors import DatabaseUnavailable, JobNotFound
 from shared.jobs import events
+from shared.jobs.actor import Actor
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
 
@@ -39,7 +40,7 @@ class EventStream:
     raises=(JobNotFound, TooManyStreams),
     headers=(LAST_EVENT_ID,),
 )
-def stream_events(services: Services, query: EventsQuery, job_id: str) -> Reply | Response:
+def stream_events(services: Services, actor: Actor, query: EventsQuery, job_id: str) -> Reply | Response:
     """Follow a job's status changes and epochs as server-sent events, from the start or after an event.
 
     A reader that reconnects sends `Last-Event-ID`, as browsers do, and misses nothing, whatever was restarted in
@@ -47,9 +48,7 @@ def stream_events(services: Services, query: EventsQuery, job_id: str) -> Reply 
     which tells a browser to stop.
     """
     after = max(query.after, _last_event_id())
-    position = events.positions(services.db, [job_id]).get(job_id)
-    if position is None:
-        raise JobNotFound(job_id)
+    position = events.position(services.db, job_id, actor=actor)
     if position.finished and after >= position.seq:
         return Reply(None, status=204)
     subscription = services.streams.subscribe(job_id, after)

@@ -8,6 +8,7 @@ from api.http.operations import Reply, Routes
 from api.services import Services
 from shared import wire
 from shared.errors import FlightlineError, ServiceUnavailable
+from shared.jobs.actor import Actor
 
 routes = Routes("health")
 
@@ -28,13 +29,13 @@ class NotReadyUntilMended(NotReady):
 
 
 @routes.route("GET", "/healthz", answers={200: wire.Health})
-def read_health(services: Services) -> Reply:  # noqa: ARG001 -- every endpoint is given the services
+def read_health(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
     """Answer as long as this process is up."""
     return Reply(wire.Health(status="ok"))
 
 
 @routes.route("GET", "/readyz", answers={200: wire.Readiness}, raises=(NotReady,))
-def read_readiness(services: Services) -> Reply:
+def read_readiness(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
     asked = services.probes.submit(lambda: _failures(services))
     try:

@@ -26,9 +26,10 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.jobs import actions, idempotency, listing, queries
+from shared.jobs.actor import Actor
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobs.queries import Workers
-from shared.jobspec import ANYTHING_HELD, NO_CAPS, NOTHING_HELD, Holdings, Submission, parse_submission
+from shared.jobspec import BUILT_IN, NO_CAPS, Catalog, Submission, parse_submission
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
     raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
 )
-def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
+def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes) -> Reply:
     """Submit a job, or only check one.
 
     Every field but `architecture` has a default, and a `preset` brings that too. The answer carries the whole spec,
@@ -54,32 +55,34 @@ def submit_job(services: Services, query: SubmitQuery, body: bytes) -> Reply:
     """
     key, live = IDEMPOTENCY_KEY.read(), cache(_live(services))
     try:
-        submission = parse_submission(body, services.settings.caps, _holdings(live))
+        submission = parse_submission(body, services.settings.caps, _catalog(live))
     except InvalidSpec:
-        if key is None or query.dry_run or (repeat := _repeat(services, body, key)) is None:
+        if key is None or query.dry_run or (repeat := _repeat(services, actor, body, key, live)) is None:
             raise
         return repeat
     if query.dry_run:
         return Reply(_dry_run(submission, queries.warnings_for(live(), submission)), 200)
     if key is None:
-        job_id, new = actions.submit(services.db, submission), True
+        job_id, new = actions.submit(services.db, submission, actor=actor), True
     else:
-        job_id, new = actions.submit_once(services.db, submission, SubmissionKey.of_submission(key, submission))
-    return _submitted(_published(services, job_id, live) if new else _read(services, job_id, live), submission)
+        once = SubmissionKey.of_submission(key, submission, actor)
+        job_id, new = actions.submit_once(services.db, submission, once, actor=actor)
+    answer = _published if new else _read
+    return _submitted(answer(services, actor, job_id, live), submission)
 
 
 @routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.Page[wire.Job]})
-def list_jobs(services: Services, query: JobsQuery) -> Reply:
+def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
     """List jobs, the newest first unless sorted otherwise."""
     key = decode_cursor(query.sort, query.cursor)
-    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, live=_live(services))
+    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, live=_live(services), actor=actor)
     return Reply(wire.Page(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
 
 
 @routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job}, raises=(JobNotFound,))
-def read_job(services: Services, job_id: str) -> Reply:
+def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
-    return Reply(_read(services, job_id, _live(services)))
+    return Reply(_read(services, actor, job_id, _live(services)))
 
 
 @routes.route(
@@ -89,45 +92,47 @@ def read_job(services: Services, job_id: str) -> Reply:
     answers={200: wire.Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec),
 )
-def change_job(services: Services, job_id: str, body: bytes) -> Reply:
+def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
     """Change a queued job's priority. A job that has started answers 409."""
-    actions.set_priority(services.db, job_id, ChangeBody.read(body).priority)
-    return Reply(_published(services, job_id, _live(services)))
+    actions.set_priority(services.db, job_id, ChangeBody.read(body).priority, actor=actor)
+    return Reply(_published(services, actor, job_id, _live(services)))
 
 
 @routes.route(
     "DELETE", "/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable)
 )
-def delete_job(services: Services, job_id: str) -> Reply:
+def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first.
 
     The `Idempotency-Key` that it was made with is free again. While the artifact storage does not answer the job stays,
     so that no file is left that no job names: the answer is 503, and the same request succeeds later.
     """
-    if actions.may_have_files(services.db, job_id):
+    if actions.may_have_files(services.db, job_id, actor=actor):
         _delete_artifacts(services, job_id)
-    actions.delete(services.db, job_id)
+    actions.delete(services.db, job_id, actor=actor)
     return Reply(None)
 
 
 @routes.route(
     "POST", "/v1/jobs/<job_id>/cancel", answers={200: wire.Job, 202: wire.Job}, raises=(JobNotFound, IllegalTransition)
 )
-def cancel_job(services: Services, job_id: str) -> Reply:
+def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Cancel a job.
 
     A queued one is cancelled at once (200); a running one is asked to stop and does so within seconds (202). Cancelling
     a cancelled job changes nothing; any other finished job answers 409.
     """
-    done = actions.cancel(services.db, job_id) == "cancelled"
-    return Reply(_read(services, job_id, _live(services)), 200 if done else 202)
+    done = actions.cancel(services.db, job_id, actor=actor) == "cancelled"
+    return Reply(_read(services, actor, job_id, _live(services)), 200 if done else 202)
 
 
-def _find_original(services: Services, text: str) -> str:
+def _find_original(services: Services, actor: Actor, text: str) -> str:
     """The job to be retried; of a request that is sent again the one that its first one meant, deleted or not."""
     key = IDEMPOTENCY_KEY.read()
     short = len(text) < UUID_LENGTH
-    return (short and key and idempotency.retried_by(services.db, key, text)) or find_job(services, text)
+    return (short and key and idempotency.retried_by(services.db, key, text, actor=actor)) or find_job(
+        services, actor, text
+    )
 
 
 @routes.route(
@@ -138,31 +143,32 @@ def _find_original(services: Services, text: str) -> str:
     headers=(IDEMPOTENCY_KEY,),
     find_job=_find_original,
 )
-def retry_job(services: Services, job_id: str) -> Reply:
+def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Submit the same spec again as a new job, linked to this one by `retry_of`.
 
     With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
     """
     key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(_live(services))
     if key is None:
-        new_id, new = actions.retry(services.db, job_id, caps, _holdings(live)), True
+        new_id, new = actions.retry(services.db, job_id, caps, _catalog(live), actor=actor), True
     else:
-        once = SubmissionKey.of_retry(key, job_id)
-        new_id, new = actions.retry_once(services.db, job_id, caps, once, _holdings(live))
-    return _created(_published(services, new_id, live) if new else _read(services, new_id, live))
+        once = SubmissionKey.of_retry(key, job_id, actor)
+        new_id, new = actions.retry_once(services.db, job_id, caps, once, _catalog(live), actor=actor)
+    answer = _published if new else _read
+    return _created(answer(services, actor, new_id, live))
 
 
-def _repeat(services: Services, body: bytes, key: str) -> Reply | None:
+def _repeat(services: Services, actor: Actor, body: bytes, key: str, live: Callable[[], Workers]) -> Reply | None:
     """The answer to a refused submission whose first one was accepted; None where there was no first one.
 
     The first one was judged by the limits, and by what live workers held, at that time; both may have changed since.
     """
     try:
-        submission = parse_submission(body, NO_CAPS, ANYTHING_HELD)
+        submission = parse_submission(body, NO_CAPS, _catalog(live).with_any_counts())
     except InvalidSpec:
         return None
-    job_id = idempotency.made_by(services.db, SubmissionKey.of_submission(key, submission))
-    return None if job_id is None else _submitted(_read(services, job_id, _live(services)), submission)
+    job_id = idempotency.made_by(services.db, SubmissionKey.of_submission(key, submission, actor))
+    return None if job_id is None else _submitted(_read(services, actor, job_id, live), submission)
 
 
 def _live(services: Services) -> Callable[[], Workers]:
@@ -170,22 +176,22 @@ def _live(services: Services) -> Callable[[], Workers]:
     return partial(queries.live_workers, services.db, silent_seconds=services.settings.lease_seconds)
 
 
-def _read(services: Services, job_id: str, live: Callable[[], Workers]) -> wire.Job:
-    return queries.job(services.db, job_id, live=live)
+def _read(services: Services, actor: Actor, job_id: str, live: Callable[[], Workers]) -> wire.Job:
+    return queries.job(services.db, job_id, live=live, actor=actor)
 
 
-def _holdings(live: Callable[[], Workers]) -> Holdings:
-    """What the live workers hold, for judging a spec; a wrong one is told so without a database, too."""
+def _catalog(live: Callable[[], Workers]) -> Catalog:
+    """What a spec is judged by; a wrong one is refused without a database, too."""
     try:
-        return queries.holdings(live())
+        return queries.catalog(live())
     except DatabaseUnavailable:
-        return NOTHING_HELD
+        return BUILT_IN
 
 
-def _published(services: Services, job_id: str, live: Callable[[], Workers]) -> wire.Job:
+def _published(services: Services, actor: Actor, job_id: str, live: Callable[[], Workers]) -> wire.Job:
     """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
     publisher.publish(services.db, services.broker, job_id)
-    return _read(services, job_id, live)
+    return _read(services, actor, job_id, live)
 
 
 def _submitted(job: wire.Job, submission: Submission) -> Reply:

@@ -16,6 +16,7 @@ from api.services import Services
 from shared import wire
 from shared.errors import DatabaseUnavailable, FlightlineError, JobNotFound, NotFound, StorageError, StorageUnavailable
 from shared.jobs import queries
+from shared.jobs.actor import Actor
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -30,15 +31,15 @@ class RangeNotSatisfiable(FlightlineError):
 @routes.route(
     "GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: wire.EpochColumns}, raises=(JobNotFound,)
 )
-def read_epochs(services: Services, query: EpochsQuery, job_id: str) -> Reply:
+def read_epochs(services: Services, actor: Actor, query: EpochsQuery, job_id: str) -> Reply:
     """Read a job's epochs as columns of equal length."""
-    return Reply(queries.epochs(services.db, job_id, after=query.after))
+    return Reply(queries.epochs(services.db, job_id, after=query.after, actor=actor))
 
 
 @routes.route("GET", "/v1/jobs/<job_id>/attempts", answers={200: wire.Page[wire.Attempt]}, raises=(JobNotFound,))
-def list_attempts(services: Services, job_id: str) -> Reply:
+def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
     """List who tried a job, on what, and how it ended."""
-    return Reply(wire.Page(items=queries.attempts(services.db, job_id), next_cursor=None))
+    return Reply(wire.Page(items=queries.attempts(services.db, job_id, actor=actor), next_cursor=None))
 
 
 @routes.route(
@@ -48,9 +49,9 @@ def list_attempts(services: Services, job_id: str) -> Reply:
     answers={200: wire.Evaluation},
     raises=(JobNotFound, NotFound),
 )
-def read_evaluation(services: Services, query: EvaluationQuery, job_id: str) -> Reply:
+def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, job_id: str) -> Reply:
     """Read the confusion matrix and the figures of each class, of the best weights or the last."""
-    evaluation = queries.evaluation(services.db, job_id, query.weights)
+    evaluation = queries.evaluation(services.db, job_id, query.weights, actor=actor)
     if evaluation is None:
         raise NotFound(f"Job {job_id} has no evaluation of its {query.weights} weights: it has one once it succeeded.")
     return Reply(evaluation)
@@ -59,21 +60,21 @@ def read_evaluation(services: Services, query: EvaluationQuery, job_id: str) -> 
 @routes.route(
     "GET", "/v1/jobs/<job_id>/log", query=LogQuery, answers={200: wire.Page[wire.LogLine]}, raises=(JobNotFound,)
 )
-def read_log(services: Services, query: LogQuery, job_id: str) -> Reply:
+def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> Reply:
     """Read a job's log lines, oldest first.
 
     `next_cursor` is null where no further line has been written yet; `after` with the number of the last line goes on
     from there while the job runs.
     """
-    lines = queries.log(services.db, job_id, after=query.last_read, limit=query.limit + 1)
+    lines = queries.log(services.db, job_id, after=query.last_read, limit=query.limit + 1, actor=actor)
     page = lines[: query.limit]
     return Reply(wire.Page(items=page, next_cursor=str(page[-1].line) if len(lines) > len(page) else None))
 
 
 @routes.route("GET", "/v1/jobs/<job_id>/artifacts", answers={200: wire.Page[wire.Artifact]}, raises=(JobNotFound,))
-def list_artifacts(services: Services, job_id: str) -> Reply:
+def list_artifacts(services: Services, actor: Actor, job_id: str) -> Reply:
     """List the files that a job left: weights, logits, and what describes them."""
-    return Reply(wire.Page(items=queries.artifacts(services.db, job_id), next_cursor=None))
+    return Reply(wire.Page(items=queries.artifacts(services.db, job_id, actor=actor), next_cursor=None))
 
 
 @routes.route(
@@ -82,9 +83,9 @@ def list_artifacts(services: Services, job_id: str) -> Reply:
     answers={200: FileContent(), 206: FileContent(), 304: None},
     raises=(JobNotFound, NotFound, RangeNotSatisfiable, StorageUnavailable),
 )
-def download_artifact(services: Services, job_id: str, name: str) -> Response:
+def download_artifact(services: Services, actor: Actor, job_id: str, name: str) -> Response:
     """Download one of a job's files by its name. Its sha256 is the ETag; a range may be asked for."""
-    for artifact in queries.artifacts(services.db, job_id):
+    for artifact in queries.artifacts(services.db, job_id, actor=actor):
         if artifact.name == name:
             return _download(services, artifact)
     raise NotFound(f"Job {job_id} has no artifact {name!r}. GET /v1/jobs/{job_id}/artifacts lists those that it has.")

@@ -117,7 +117,7 @@ class Client:
             sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy`` or ``finished_at``; prefix with ``-`` for
                 descending.
             limit: stop after so many.
-            **filters: `status` (one or several), `device`, `architecture_kind`, `preset`, `tag`, `name`,
+            **filters: `status` (one or several), `kind`, `device`, `architecture_kind`, `preset`, `tag`, `name`,
                 `min_val_accuracy`, `min_best_val_accuracy`, `created_after`, `created_before`, `config_hash`.
         """
         cursor, left = None, limit

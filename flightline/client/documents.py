@@ -67,9 +67,11 @@ def write_out(document: Document, field: str) -> None:
     """Replace a short form (``"dataset": "cifar2"``) in a field of the job by what it stands for, if it is one."""
     if not isinstance(document.get(field), str):
         return
-    from shared.jobspec.expansion import SHORT_FORMS  # pydantic takes a while to load, and few calls need it
+    # Here, for pydantic takes a while to load and few calls need it.
+    from shared.jobspec.catalog import BUILT_IN
+    from shared.jobspec.expansion import short_forms
 
-    meaning = SHORT_FORMS.get(field, {}).get(document[field])
+    meaning = short_forms(BUILT_IN).get(field, {}).get(document[field])
     if meaning is not None:
         document[field] = json.loads(json.dumps(meaning))
 

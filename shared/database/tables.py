@@ -54,6 +54,8 @@ class Job(Base):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     owner: Mapped[str | None]
+    kind: Mapped[str] = mapped_column(server_default="train")
+    """What is to be done, such as `train`; a later release beside this one may have queued jobs of further kinds."""
     name: Mapped[str | None]
     preset: Mapped[str | None]
     retry_of: Mapped[str | None] = mapped_column(String(36))
@@ -117,6 +119,7 @@ class Job(Base):
         Index("ix_jobs_val_accuracy", "val_accuracy", "id"),
         Index("ix_jobs_best_val_accuracy", "best_val_accuracy", "id"),
         Index("ix_jobs_status_created", "status", "created_at", "id"),
+        Index("ix_jobs_kind", "kind", "created_at", "id"),
         Index("ix_jobs_kind_val_accuracy", "architecture_kind", "val_accuracy", "id"),
         Index("ix_jobs_config_hash", "config_hash", "created_at", "id"),
         Index("ix_jobs_waiting", "status", "queue", "queued_at"),

@@ -15,7 +15,7 @@ from redis.connection import DefaultParser
 from shared.database.fork_gate import GATE
 from shared.delivery.redis_url import checked, kombu_url
 from shared.errors import QueueUnavailable
-from shared.jobs.status import Queue
+from shared.jobs.status import JobKind, Queue, celery_name, message_queue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ def celery_config(redis_url: str) -> dict[str, Any]:
         # With it on, the parent would get no task_failure signal when its child dies, and a poisoned job would loop.
         "task_reject_on_worker_lost": False,
         "task_create_missing_queues": True,
-        "task_default_queue": Queue.ANY.celery_name,
+        "task_default_queue": celery_name(Queue.ANY),
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_enable_remote_control": False,
@@ -98,7 +98,7 @@ class Broker:
 
         Args:
             job_id: the job.
-            queue: ``any``, ``cpu`` or ``cuda``.
+            queue: ``any``, ``cpu`` or ``cuda``; for jobs of another kind than training as `message_queue` has it.
             priority: 0–9, 9 the most urgent (Redis' own scale runs the other way).
 
         Raises:
@@ -115,7 +115,7 @@ class Broker:
                     self._app.send_task(
                         TASK_NAME,
                         args=[job_id],
-                        queue=Queue(queue).celery_name,
+                        queue=_checked_name(queue),
                         priority=broker_priority(priority),
                         producer=producer,
                         retry=False,
@@ -132,12 +132,12 @@ class Broker:
             raise _unavailable(error) from error
 
     @GATE.inside()
-    def depths(self) -> dict[Queue, int] | None:
-        """How many messages wait in each queue; None when Redis does not answer."""
+    def depths(self, kind: str = JobKind.TRAIN) -> dict[Queue, int] | None:
+        """How many messages for jobs of this kind wait in each queue; None when Redis does not answer."""
         try:
             pipeline = self._redis.pipeline(transaction=False)
             for queue in Queue:
-                for key in queue_keys(queue):
+                for key in queue_keys(message_queue(kind, queue)):
                     pipeline.llen(key)
             lengths = pipeline.execute()
         except (redis.RedisError, OSError):
@@ -196,10 +196,16 @@ def broker_priority(priority: int) -> int:
     return PRIORITIES - 1 - priority
 
 
-def queue_keys(queue: Queue) -> list[str]:
-    """The Redis lists of a queue, most urgent first."""
-    name = queue.celery_name
+def queue_keys(queue: str) -> list[str]:
+    """The Redis lists of a queue of messages, most urgent first."""
+    name = celery_name(queue)
     return [name if step == 0 else f"{name}{_PRIORITY_SEPARATOR}{step}" for step in range(PRIORITIES)]
+
+
+def _checked_name(queue: str) -> str:
+    """The name in Redis of a queue whose device there is."""
+    Queue(queue.rpartition(".")[2])
+    return celery_name(queue)
 
 
 def _unavailable(error: Exception) -> QueueUnavailable:

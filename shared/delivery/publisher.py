@@ -11,7 +11,7 @@ from shared.database.tables import Job
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.jobs import actions
 from shared.jobs.outcomes import due
-from shared.jobs.status import JobStatus
+from shared.jobs.status import JobStatus, message_queue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +41,11 @@ def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:
         return True
     with db.read() as connection:
         statement = (
-            select(Job.id, Job.queue, Job.priority)
+            select(Job.id, Job.kind, Job.queue, Job.priority)
             .where(Job.id.in_(job_ids), Job.status == JobStatus.QUEUED, due(connection))
             .order_by(Job.priority.desc(), Job.queued_at, Job.id)
         )
-        messages = [(row.id, row.queue, row.priority) for row in connection.execute(statement)]
+        messages = [(row.id, message_queue(row.kind, row.queue), row.priority) for row in connection.execute(statement)]
     if not messages:
         return True
     try:

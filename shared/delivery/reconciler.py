@@ -16,7 +16,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from shared.database import clock
 from shared.database.engine import Database
@@ -25,7 +25,7 @@ from shared.database.turn import Turn
 from shared.delivery.broker import PRIORITIES
 from shared.delivery.publisher import publish_many
 from shared.errors import DatabaseUnavailable, QueueUnavailable
-from shared.jobs import attempts, idempotency, leases, workers
+from shared.jobs import idempotency, leases, workers
 from shared.jobs.leases import LeaseWatch
 from shared.jobs.outcomes import Ending, due
 from shared.jobs.status import JobStatus, Outcome, Queue
@@ -47,6 +47,7 @@ SETTLE_SECONDS = 5.0
 UNPUBLISHED_SECONDS = 2.0
 """A job queued more recently is most likely being published by whoever queued it."""
 _LOOKS_PER_LEASE = 4
+_NEXT_KIND = select(Job.kind).where(Job.kind > bindparam("last")).order_by(Job.kind).limit(1)
 _MOST_EXPIRED = 100
 """Attempts ended in one pass."""
 
@@ -170,6 +171,7 @@ class Reconciler:
         with self._db.read() as connection:
             given_out = connection.execute(
                 select(
+                    Job.kind,
                     Job.queue,
                     Job.priority,
                     func.max(Job.published_at).label("youngest"),
@@ -177,30 +179,37 @@ class Reconciler:
                 )
                 .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
                 .where(Job.status == JobStatus.RUNNING, Job.published_at.is_not(None))
-                .group_by(Job.queue, Job.priority)
+                .group_by(Job.kind, Job.queue, Job.priority)
             ).all()
             settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
         # One bound for each list in Redis, so that each is one range of the index.
-        bounds: dict[tuple[str, int], dt.datetime] = {(row.queue, row.priority): row.youngest for row in given_out}
+        bounds: dict[tuple[str, str, int], dt.datetime] = {
+            (row.kind, row.queue, row.priority): row.youngest for row in given_out
+        }
         for row in given_out:
             for priority in range(row.priority + 1, PRIORITIES):
-                bounds[row.queue, priority] = max(row.latest, bounds.get((row.queue, priority), row.latest))
+                place = row.kind, row.queue, priority
+                bounds[place] = max(row.latest, bounds.get(place, row.latest))
         return sum(
             self._publish_where(
-                Job.queue == queue, Job.priority == priority, Job.published_at < bound, Job.published_at < settled
+                *(Job.kind == kind, Job.queue == queue, Job.priority == priority),
+                *(Job.published_at < bound, Job.published_at < settled),
             )
-            for (queue, priority), bound in bounds.items()
+            for (kind, queue, priority), bound in bounds.items()
         )
 
     def _publish_stranded(self) -> int:
         """A queue whose lists are empty, while jobs published a while ago wait for it, has lost their messages."""
-        depths = self._broker.depths()
+        return sum(self._publish_stranded_of(kind) for kind in _kinds(self._db))
+
+    def _publish_stranded_of(self, kind: str) -> int:
+        depths = self._broker.depths(kind)
         empty = [queue.value for queue in Queue if depths is not None and depths[queue] == 0]
         if not empty:
             return 0
         with self._db.read() as connection:
             settled = clock.long_ago(connection, Job.published_at, SETTLE_SECONDS)
-        return self._publish_where(Job.queue.in_(empty), settled)
+        return self._publish_where(Job.kind == kind, Job.queue.in_(empty), settled)
 
 
 def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
@@ -208,6 +217,15 @@ def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
     with db.read() as connection:
         queued = select(Job.id).where(Job.status == JobStatus.QUEUED, due(connection), *conditions)
         return list(connection.scalars(queued.order_by(Job.priority.desc(), Job.queued_at, Job.id)))
+
+
+def _kinds(db: Database) -> list[str]:
+    """The kinds of all jobs that there are, those of a later release too: one look into the index for each."""
+    kinds: list[str] = []
+    with db.read() as connection:
+        while (kind := connection.scalar(_NEXT_KIND, {"last": kinds[-1] if kinds else ""})) is not None:
+            kinds.append(kind)
+    return kinds
 
 
 def _publish_in_batches(
@@ -235,7 +253,7 @@ def sweep(db: Database, broker: Broker) -> Report:
         if born(process.pid) != process.born:
             detail = f"Worker {process.worker} was gone when the stack started again."
             ending = Ending(Outcome.LOST, "worker_lost", detail, retryable=True)
-            expired += len(attempts.lose(db, process.worker, ending))
+            expired += len(leases.lose(db, process.worker, ending))
             workers.leave(db, process.worker)
     lost_everything = broker.has_lost_everything()
     ids = _waiting(db) if lost_everything else _waiting(db, Job.published_at.is_(None))

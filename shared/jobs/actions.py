@@ -15,9 +15,10 @@ from shared.database import clock
 from shared.database.tables import Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs import idempotency
+from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, table_of
-from shared.jobs.status import FINISHED, JobStatus
-from shared.jobspec import NOTHING_HELD, Holdings, parse_spec
+from shared.jobs.status import FINISHED, KNOWN_KINDS, JobKind, JobStatus
+from shared.jobspec import parse_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from shared.database.engine import Database
     from shared.jobs.idempotency import SubmissionKey
-    from shared.jobspec import Caps, Submission
+    from shared.jobspec import Caps, Catalog, Submission
 
     _NewJob = tuple[dict[str, Any], Sequence[str]]
     """A new job's columns but its id and times, and its tags."""
@@ -36,15 +37,14 @@ def submit(
     db: Database,
     submission: Submission,
     *,
-    owner: str | None = None,
-    retry_of: str | None = None,
+    actor: Actor = NOBODY,
 ) -> str:
     """Write a job down as queued. Publish it afterwards (`shared.delivery.publisher.publish`), never before.
 
     Returns:
         The new job's id, a UUIDv7.
     """
-    values = _columns(submission) | {"owner": owner, "retry_of": retry_of}
+    values = _columns(submission) | {"owner": actor.owner}
     return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
 
 
@@ -53,7 +53,7 @@ def submit_once(
     submission: Submission,
     key: SubmissionKey,
     *,
-    owner: str | None = None,
+    actor: Actor = NOBODY,
 ) -> tuple[str, bool]:
     """As `submit`; but where the key was sent before, nothing is written and the job is the one that it made then.
 
@@ -64,7 +64,7 @@ def submit_once(
         IdempotencyKeyReused: the key was sent for something else.
         IdempotencyKeyInUse: its first request is in progress and takes long.
     """
-    values = _columns(submission) | {"owner": owner}
+    values = _columns(submission) | {"owner": actor.owner}
     return _insert_once(db, key, lambda _connection: (values, submission.spec.tags))
 
 
@@ -95,6 +95,7 @@ def _columns(submission: Submission) -> dict[str, Any]:
     """A new job's columns but its id and times."""
     spec, cost = submission.spec, submission.cost
     return {
+        "kind": JobKind.TRAIN,
         "name": spec.name,
         "preset": submission.preset,
         "spec": submission.document,
@@ -121,7 +122,7 @@ def _columns(submission: Submission) -> dict[str, Any]:
     }
 
 
-def cancel(db: Database, job_id: str) -> Literal["cancelled", "requested"]:
+def cancel(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Literal["cancelled", "requested"]:
     """Cancel a job: at once and for good while it is queued, otherwise by a flag that its worker sees within a second.
 
     Returns:
@@ -131,10 +132,10 @@ def cancel(db: Database, job_id: str) -> Literal["cancelled", "requested"]:
         JobNotFound: no such job.
         IllegalTransition: it has already succeeded or failed.
     """
-    return db.write(lambda connection: _cancel(connection, job_id))
+    return db.write(lambda connection: _cancel(connection, job_id, actor))
 
 
-def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "requested"]:
+def _cancel(connection: Connection, job_id: str, actor: Actor) -> Literal["cancelled", "requested"]:
     now = clock.database_now(connection)
     cancelled: dict[str, Any] = {
         "status": JobStatus.CANCELLED,
@@ -143,16 +144,16 @@ def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "reques
         "checkpoint": None,
         "not_before": None,
     }
-    job = advance(connection, job_id, Job.status == JobStatus.QUEUED, **cancelled)
+    job = advance(connection, job_id, actor.reach, Job.status == JobStatus.QUEUED, **cancelled)
     if job is not None:
         add_status_event(connection, job, JobStatus.CANCELLED)
         return "cancelled"
     running = (Job.status == JobStatus.RUNNING, Job.cancel_requested.is_(False))
-    job = advance(connection, job_id, *running, cancel_requested=True)
+    job = advance(connection, job_id, actor.reach, *running, cancel_requested=True)
     if job is not None:
         add_event(connection, job_id, job.event_seq, "cancel_requested", {"attempt": job.attempt})
         return "requested"
-    status = _status(connection, job_id)
+    status = _status(connection, job_id, actor)
     if status == JobStatus.RUNNING:
         return "requested"
     if status == JobStatus.CANCELLED:
@@ -161,7 +162,7 @@ def _cancel(connection: Connection, job_id: str) -> Literal["cancelled", "reques
     raise IllegalTransition(message)
 
 
-def retry(db: Database, job_id: str, caps: Caps, holdings: Holdings = NOTHING_HELD) -> str:
+def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Actor = NOBODY) -> str:
     """Submit the spec of a finished job again, as a new job that is linked to it by `retry_of`.
 
     Returns:
@@ -172,11 +173,11 @@ def retry(db: Database, job_id: str, caps: Caps, holdings: Holdings = NOTHING_HE
         IllegalTransition: it is still queued or running.
         InvalidSpec: the spec is over a limit that has been lowered since.
     """
-    return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps, holdings)))
+    return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps, catalog, actor)))
 
 
 def retry_once(
-    db: Database, job_id: str, caps: Caps, key: SubmissionKey, holdings: Holdings = NOTHING_HELD
+    db: Database, job_id: str, caps: Caps, key: SubmissionKey, catalog: Catalog, *, actor: Actor = NOBODY
 ) -> tuple[str, bool]:
     """As `retry`; but where the key was sent before, nothing is written and the job is the one that it made then.
 
@@ -189,22 +190,27 @@ def retry_once(
         JobNotFound, IllegalTransition, InvalidSpec: as `retry`.
         IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
     """
-    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, holdings))
+    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, catalog, actor))
 
 
-def _repetition(connection: Connection, job_id: str, caps: Caps, holdings: Holdings) -> _NewJob:
+def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalog, actor: Actor) -> _NewJob:
     """The columns and tags of a finished job's repetition."""
-    job = _job(connection, job_id)
+    job = _job(connection, job_id, actor)
     if job.status not in FINISHED:
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
         raise IllegalTransition(message)
+    if job.kind not in KNOWN_KINDS:
+        message = (
+            f"Job {job_id} is of the kind {job.kind!r}, which only a later release can retry: send it to that one."
+        )
+        raise IllegalTransition(message)
     # Through the same door again: caps, data and rules may have changed since, and the cost with them.
-    submission = parse_spec(job.spec, caps, holdings)
-    values = _columns(submission) | {"preset": job.preset, "owner": job.owner, "retry_of": job_id}
+    submission = parse_spec(job.spec, caps, catalog)
+    values = _columns(submission) | {"preset": job.preset, "owner": actor.owner, "retry_of": job_id}
     return values, submission.spec.tags
 
 
-def may_have_files(db: Database, job_id: str) -> bool:
+def may_have_files(db: Database, job_id: str, *, actor: Actor = NOBODY) -> bool:
     """Whether files of a finished job may lie in the storage, to be deleted before the job: its row names them.
 
     Raises:
@@ -212,33 +218,33 @@ def may_have_files(db: Database, job_id: str) -> bool:
         IllegalTransition: it is still queued or running.
     """
     with db.read() as connection:
-        job = _job(connection, job_id)
+        job = _job(connection, job_id, actor)
     if job.status not in FINISHED:
         raise _undeletable(job_id, job.status)
     return bool(job.attempt)
 
 
-def delete(db: Database, job_id: str) -> None:
+def delete(db: Database, job_id: str, *, actor: Actor = NOBODY) -> None:
     """Delete a finished job and every row about it.
 
     Raises:
         JobNotFound: no such job.
         IllegalTransition: it is still queued or running.
     """
-    db.write(lambda connection: _delete(connection, job_id))
+    db.write(lambda connection: _delete(connection, job_id, actor))
 
 
-def _delete(connection: Connection, job_id: str) -> None:
-    deleted = connection.execute(sql_delete(Job).where(Job.id == job_id, Job.status.in_(FINISHED)))
-    if not deleted.rowcount:
-        raise _undeletable(job_id, _status(connection, job_id))
+def _delete(connection: Connection, job_id: str, actor: Actor) -> None:
+    finished = (Job.id == job_id, actor.reach, Job.status.in_(FINISHED))
+    if not connection.execute(sql_delete(Job).where(*finished)).rowcount:
+        raise _undeletable(job_id, _status(connection, job_id, actor))
 
 
 def _undeletable(job_id: str, status: str) -> IllegalTransition:
     return IllegalTransition(f"Job {job_id} is {status}; only a finished job can be deleted. Cancel it first.")
 
 
-def set_priority(db: Database, job_id: str, priority: int) -> None:
+def set_priority(db: Database, job_id: str, priority: int, *, actor: Actor = NOBODY) -> None:
     """Change the priority (0–9, 9 the most urgent) of a queued job; publish it again afterwards.
 
     Raises:
@@ -248,9 +254,9 @@ def set_priority(db: Database, job_id: str, priority: int) -> None:
 
     def work(connection: Connection) -> None:
         queued = Job.status == JobStatus.QUEUED
-        job = advance(connection, job_id, queued, priority=priority, published_at=None)
+        job = advance(connection, job_id, actor.reach, queued, priority=priority, published_at=None)
         if job is None:
-            status = _status(connection, job_id)
+            status = _status(connection, job_id, actor)
             now = f"has already {status}" if status in ("succeeded", "failed") else f"is {status}"
             message = f"Job {job_id} {now}; its priority can be changed only while it is queued."
             raise IllegalTransition(message)
@@ -270,12 +276,13 @@ def mark_published(db: Database, job_ids: Sequence[str]) -> None:
     db.write(work)
 
 
-def _job(connection: Connection, job_id: str) -> Row[Any]:
-    job = connection.execute(select(*Job.__table__.columns).where(Job.id == job_id)).one_or_none()
+def _job(connection: Connection, job_id: str, actor: Actor) -> Row[Any]:
+    statement = select(*Job.__table__.columns).where(Job.id == job_id, actor.reach)
+    job = connection.execute(statement).one_or_none()
     if job is None:
         raise JobNotFound(job_id)
     return job
 
 
-def _status(connection: Connection, job_id: str) -> str:
-    return str(_job(connection, job_id).status)
+def _status(connection: Connection, job_id: str, actor: Actor) -> str:
+    return str(_job(connection, job_id, actor).status)

@@ -6,7 +6,6 @@ that it still tries to write takes effect.
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +20,7 @@ from shared.database.upsert import upsert
 from shared.jobs.guarded_write import add_event, add_status_event, advance, holds, insert_rows, lock, mine, table_of
 from shared.jobs.job_log import write_lines
 from shared.jobs.outcomes import Ending, due, end_attempt
-from shared.jobs.status import JobStatus, Outcome
+from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,21 +29,18 @@ if TYPE_CHECKING:
 
     from shared.database.engine import Database
     from shared.jobspec.document import SpecDocument
-    from shared.timers import Moment
 
 logger = logging.getLogger(__name__)
-
-_NEXT_CHILD_SECONDS = 0.5
-"""No child can claim a job so soon after its predecessor's death: it has torch to load first."""
 
 
 @dataclass(frozen=True)
 class Claimant:
-    """Who claims: a worker's id, its device such as ``cuda:0``, and the device's kind, ``cpu`` or ``cuda``."""
+    """Who claims: a worker's id, its device such as ``cuda:0``, that device's kind, the kinds of job that it runs."""
 
     worker: str
     device: str
     device_kind: str
+    kinds: frozenset[JobKind] = KNOWN_KINDS
 
 
 @dataclass(frozen=True)
@@ -61,13 +57,17 @@ class Claim:
     checkpoint: dict[str, Any] | None
     """As `record_checkpoint` wrote it last."""
     exact: bool
+    kind: JobKind
     waited_seconds: float = 0.0
     """From the submission to this claim, by the database's clock."""
 
 
 _CLAIMED = [
     table_of(Job).c[name]
-    for name in (*("spec", "spec_hash", "running_seconds", "checkpoint", "exact"), "lease_expires_at", "created_at")
+    for name in (
+        *("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind"),
+        *("created_at", "lease_expires_at"),
+    )
 ]
 
 
@@ -101,7 +101,8 @@ def claim(
 
     Returns:
         None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, it waits for its
-        next attempt's time, or it is for another kind of device or has another message.
+        next attempt's time, it is for another kind of device or has another message, or the claimant does not know
+        its kind.
     """
     return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds, priority))
 
@@ -114,6 +115,7 @@ def _claim(
         connection,
         job_id,
         Job.status == JobStatus.QUEUED,
+        Job.kind.in_(claimant.kinds),
         Job.queue.in_(("any", claimant.device_kind)),
         Job.priority == (Job.priority if priority is None else priority),
         due(connection),
@@ -141,6 +143,7 @@ def _claim(
         running_seconds=job.running_seconds,
         checkpoint=job.checkpoint,
         exact=job.exact,
+        kind=JobKind(job.kind),
         waited_seconds=(job.lease_expires_at - job.created_at).total_seconds() - lease_seconds,
     )
 
@@ -350,34 +353,6 @@ def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.
         if status is None and _ended_as(connection, claim, ending.outcome):
             return JobStatus(connection.execute(select(Job.status).where(Job.id == claim.job_id)).scalar_one())
         return status
-
-    return db.write(work)
-
-
-def lose(db: Database, worker: str, ending: Ending, *, died_at: Moment | None = None) -> list[str]:
-    """End the running attempts of a worker whose process is seen to have died.
-
-    Args:
-        db: the database.
-        worker: whose.
-        ending: how: lost, or released when it was killed because it had to stop.
-        died_at: when it died; attempts begun since then are its successor's.
-
-    Returns:
-        The ids of jobs queued again.
-    """
-
-    def work(connection: Connection) -> list[str]:
-        # The lock first: the time between the two clocks' readings must not be spent waiting for it.
-        now = connection.execute(select(clock.database_now(connection))).scalar_one()
-        elapsed = 0.0 if died_at is None else died_at.elapsed()
-        before = now - dt.timedelta(seconds=elapsed - _NEXT_CHILD_SECONDS)
-        rows = connection.execute(
-            select(Job.id, Job.attempt)
-            .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
-            .where(Job.worker == worker, Job.status == JobStatus.RUNNING, Attempt.started_at <= before)
-        ).all()
-        return [row.id for row in rows if end_attempt(connection, row.id, row.attempt, ending) == JobStatus.QUEUED]
 
     return db.write(work)
 

@@ -16,6 +16,7 @@ from shared import wire
 from shared.database.clock import isoformat
 from shared.database.tables import Epoch, Job, JobEvent
 from shared.errors import JobNotFound
+from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.queries import columns_of
 from shared.jobs.status import FINISHED
 from shared.wire import Event
@@ -34,6 +35,20 @@ class Position:
 
     seq: int
     finished: bool
+
+
+def position(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Position:
+    """How far a job has come that somebody wants to follow.
+
+    Raises:
+        JobNotFound: no such job.
+    """
+    statement = select(Job.event_seq, Job.status).where(Job.id == job_id, actor.reach)
+    with db.read() as connection:
+        row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise JobNotFound(job_id)
+    return Position(row.event_seq, row.status in FINISHED)
 
 
 def positions(db: Database, job_ids: Sequence[str]) -> Mapping[str, Position]:

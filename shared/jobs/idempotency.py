@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from shared.database import clock
 from shared.database.tables import IdempotencyKey, Job
 from shared.errors import IdempotencyKeyInUse, IdempotencyKeyReused
+from shared.jobs.actor import NOBODY, Actor
 from shared.jobspec.identity import asked_for, sha256_of
 
 if TYPE_CHECKING:
@@ -43,14 +44,19 @@ class SubmissionKey:
     owner: str = ""
 
     @classmethod
-    def of_submission(cls, key: str, submission: Submission) -> Self:
+    def of_submission(cls, key: str, submission: Submission, actor: Actor = NOBODY) -> Self:
         """The key of a job that is described. Defaults are left out, so one that is added later changes nothing."""
-        return cls(key, sha256_of({"preset": submission.preset, "spec": asked_for(submission.spec)}))
+        return cls(key, sha256_of({"preset": submission.preset, "spec": asked_for(submission.spec)}), _owner(actor))
 
     @classmethod
-    def of_retry(cls, key: str, job_id: str) -> Self:
+    def of_retry(cls, key: str, job_id: str, actor: Actor = NOBODY) -> Self:
         """The key of a job that is another one's repetition."""
-        return cls(key, sha256_of({"retry_of": job_id}))
+        return cls(key, sha256_of({"retry_of": job_id}), _owner(actor))
+
+
+def _owner(actor: Actor) -> str:
+    """Whose keys an actor's are; a part of the table's primary key, so never null."""
+    return actor.owner or ""
 
 
 def made_by(db: Database, key: SubmissionKey) -> str | None:
@@ -58,12 +64,12 @@ def made_by(db: Database, key: SubmissionKey) -> str | None:
     return db.write(lambda connection: first_job(connection, key))
 
 
-def retried_by(db: Database, key: str, ending: str, owner: str = "") -> str | None:
+def retried_by(db: Database, key: str, ending: str, *, actor: Actor = NOBODY) -> str | None:
     """The job, by an end of its id, whose retry was made under the key; None where the key stands for no such retry.
 
     It may have been deleted since: then the retry alone still names it.
     """
-    mine = (IdempotencyKey.key == key, IdempotencyKey.owner == owner)
+    mine = (IdempotencyKey.key == key, IdempotencyKey.owner == _owner(actor), actor.reach)
     statement = select(Job.retry_of).join(IdempotencyKey, IdempotencyKey.job_id == Job.id).where(*mine)
     with db.read() as connection:
         fresh = IdempotencyKey.created_at >= clock.database_now_plus(connection, -KEEP_SECONDS)

@@ -1,4 +1,4 @@
-"""Who judges that a lease has run out, and ends the attempt.
+"""Who judges that a lease has run out, or sees a worker die, and ends the attempt.
 
 A lease is renewed by its owner, and looked at by judges that may have slept, been paused or been cut off from the
 database together with the owner, and whose wall clock may have been set meanwhile. So a judge never compares clocks: an
@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from shared.database import clock
 from shared.database.health import HealthClock
-from shared.database.tables import Job
+from shared.database.tables import Attempt, Job
 from shared.jobs import workers
 from shared.jobs.outcomes import Ending, end_attempt
 from shared.jobs.status import JobStatus, Outcome
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 
     from shared.database.engine import Database
     from shared.jobs.workers import LastReport
+    from shared.timers import Moment
 
 T = TypeVar("T", bound="Hashable")
+
+_NEXT_CHILD_SECONDS = 0.5
+"""No child can claim a job so soon after its predecessor's death: it has torch to load first."""
 
 
 @dataclass(frozen=True)
@@ -168,3 +172,31 @@ def _expire_one(connection: Connection, lease: HeldLease) -> JobStatus | None:
     ending = Ending(Outcome.LOST, "lease_expired", detail, retryable=True)
     unchanged = Job.lease_expires_at.is_not_distinct_from(lease.expires_at)
     return end_attempt(connection, lease.job_id, lease.attempt, ending, unchanged)
+
+
+def lose(db: Database, worker: str, ending: Ending, *, died_at: Moment | None = None) -> list[str]:
+    """End the running attempts of a worker whose process is seen to have died.
+
+    Args:
+        db: the database.
+        worker: whose.
+        ending: how: lost, or released when it was killed because it had to stop.
+        died_at: when it died; attempts begun since then are its successor's.
+
+    Returns:
+        The ids of jobs queued again.
+    """
+
+    def work(connection: Connection) -> list[str]:
+        # The lock first: the time between the two clocks' readings must not be spent waiting for it.
+        now = connection.execute(select(clock.database_now(connection))).scalar_one()
+        elapsed = 0.0 if died_at is None else died_at.elapsed()
+        before = now - dt.timedelta(seconds=elapsed - _NEXT_CHILD_SECONDS)
+        rows = connection.execute(
+            select(Job.id, Job.attempt)
+            .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
+            .where(Job.worker == worker, Job.status == JobStatus.RUNNING, Attempt.started_at <= before)
+        ).all()
+        return [row.id for row in rows if end_attempt(connection, row.id, row.attempt, ending) == JobStatus.QUEUED]
+
+    return db.write(work)

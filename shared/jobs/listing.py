@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, exists, select, tuple_
 from shared import wire
 from shared.database.tables import Job, JobTag
 from shared.errors import InvalidQuery
+from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.queries import JOB_COLUMNS, job_answers, tags_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class JobFilter:
     """Which jobs; every field that is set must hold."""
 
     status: tuple[str, ...] = ()
+    kind: str | None = None
     device: str | None = None
     """A kind (``cpu``, ``cuda``) or one device (``cuda:1``), of the latest attempt."""
     architecture_kind: str | None = None
@@ -59,6 +61,7 @@ def jobs(
     limit: int = 50,
     *,
     live: Callable[[], Workers] | None = None,
+    actor: Actor = NOBODY,
 ) -> Page:
     """One page of the jobs that match.
 
@@ -69,13 +72,14 @@ def jobs(
         after: the `next_key` of the page before.
         limit: at most so many.
         live: gives the live workers; with it, queued jobs' warnings say what they wait for them for.
+        actor: who asks.
 
     Raises:
         InvalidQuery: `sort` is none of `SORTS`, or `after` does not fit it.
     """
     column, descending = _sort_column(sort)
     with db.read() as connection:
-        rows = _rows(connection, _filtered(wanted), column, descending, after, limit + 1)
+        rows = _rows(connection, _filtered(wanted, actor), column, descending, after, limit + 1)
         tags = tags_of(connection, [row.id for row in rows[:limit]])
     items = job_answers(rows[:limit], tags, live)
     last = rows[limit - 1] if len(rows) > limit else None
@@ -112,9 +116,10 @@ def _beyond(keys: Any, after: Key, *, descending: bool) -> ColumnElement[bool]:
     return keys < after if descending else keys > after  # type: ignore[no-any-return]
 
 
-def _filtered(wanted: JobFilter) -> Select[Any]:
-    statement = select(*JOB_COLUMNS)
+def _filtered(wanted: JobFilter, actor: Actor) -> Select[Any]:
+    statement = select(*JOB_COLUMNS).where(actor.reach)
     equal = {
+        Job.kind: wanted.kind,
         Job.architecture_kind: wanted.architecture_kind,
         Job.preset: wanted.preset,
         Job.name: wanted.name,

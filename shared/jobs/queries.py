@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import case, func, select
@@ -12,9 +13,11 @@ from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
 from shared.errors import JobNotFound
+from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.outcomes import due
-from shared.jobs.status import JobStatus, Queue, WorkerState
-from shared.jobspec import Copy, Holdings
+from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Queue, WorkerState, celery_name, message_queue
+from shared.jobspec import Catalog
+from shared.jobspec.catalog import is_usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,19 +40,20 @@ Workers = list[wire.Worker]
 """Workers as `workers` gives them."""
 
 
-def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None) -> wire.Job:
+def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None, actor: Actor = NOBODY) -> wire.Job:
     """One job.
 
     Args:
         db: the database.
         job_id: the job.
         live: gives the live workers; with it, a queued job's warnings say what it waits for them for.
+        actor: who asks.
 
     Raises:
         JobNotFound: no such job.
     """
     with db.read() as connection:
-        row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id)).one_or_none()
+        row = connection.execute(select(*JOB_COLUMNS).where(Job.id == job_id, actor.reach)).one_or_none()
         if row is None:
             raise JobNotFound(job_id)
         tags = tags_of(connection, [job_id])
@@ -60,18 +64,22 @@ def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None)
 def job_answers(
     rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], live: Callable[[], Workers] | None
 ) -> list[wire.Job]:
-    """Rows of `JOB_COLUMNS` as the API writes jobs. Where some are queued, `live` is called for what they wait for."""
-    queued = any(row.status == JobStatus.QUEUED for row in rows)
+    """Rows of `JOB_COLUMNS` as the API writes jobs; `live`, called where there are queued ones, gives live workers."""
+    queued = any(_waits_for_workers(row) for row in rows)
     found = live() if queued and live is not None else None
     return [_job(row, tags.get(row.id, []), _warnings(row, found)) for row in rows]
 
 
+def _waits_for_workers(row: Row[Any]) -> bool:
+    """Whether this release can say what the job waits for: it is queued, and of a kind that is known here."""
+    return row.status == JobStatus.QUEUED and row.kind in KNOWN_KINDS
+
+
 def _warnings(row: Row[Any], live: Workers | None) -> list[str]:
-    """What a queued job waits for: a worker, where the live ones are known, and its next attempt."""
-    lacking = (
-        _missing(live, row.queue, row.spec["dataset"]) if live is not None and row.status == JobStatus.QUEUED else []
-    )
-    return [*lacking, *_waiting(row)]
+    """What a queued job waits for, workers too where the live ones are given. Others wait for nothing."""
+    if live is None or not _waits_for_workers(row):
+        return _waiting(row)
+    return [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
 
 
 def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -87,6 +95,7 @@ def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[st
 def _job(row: Row[Any], tags: list[str], warnings: list[str]) -> wire.Job:
     return wire.Job(
         id=row.id,
+        kind=row.kind,
         name=row.name,
         tags=tags,
         preset=row.preset,
@@ -142,12 +151,12 @@ def _progress(row: Row[Any]) -> wire.Progress:
     return wire.Progress(epoch=row.epoch, epochs=row.epochs, eta_seconds=eta)
 
 
-def _require(connection: Connection, job_id: str) -> None:
-    if connection.scalar(select(Job.id).where(Job.id == job_id)) is None:
+def _require(connection: Connection, job_id: str, actor: Actor) -> None:
+    if connection.scalar(select(Job.id).where(Job.id == job_id, actor.reach)) is None:
         raise JobNotFound(job_id)
 
 
-def epochs(db: Database, job_id: str, after: int = 0) -> wire.EpochColumns:
+def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor = NOBODY) -> wire.EpochColumns:
     """The epochs after number `after`, as columns of equal length.
 
     Raises:
@@ -155,9 +164,8 @@ def epochs(db: Database, job_id: str, after: int = 0) -> wire.EpochColumns:
     """
     wanted = select(*columns_of(wire.Epoch, Epoch)).where(Epoch.job_id == job_id, Epoch.epoch > after)
     with db.read() as connection:
+        _require(connection, job_id, actor)
         rows = connection.execute(wanted.order_by(Epoch.epoch)).all()
-        if not rows:
-            _require(connection, job_id)
     columns: Iterable[Any] = zip(*rows, strict=True) if rows else ((),) * len(EPOCH_COLUMNS)
     return wire.EpochColumns(**{name: list(column) for name, column in zip(EPOCH_COLUMNS, columns, strict=True)})
 
@@ -167,14 +175,14 @@ def columns_of(kind: type[Answer], table: type[Any]) -> list[Any]:
     return [getattr(table, name) for name in names(kind)]
 
 
-def attempts(db: Database, job_id: str) -> list[wire.Attempt]:
+def attempts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Attempt]:
     """Who tried the job, in order, and how each attempt ended (outcome null: it is running).
 
     Raises:
         JobNotFound: no such job.
     """
     with db.read() as connection:
-        _require(connection, job_id)
+        _require(connection, job_id, actor)
         statement = select(*Attempt.__table__.columns).where(Attempt.job_id == job_id).order_by(Attempt.attempt)
         return [_attempt(row) for row in connection.execute(statement)]
 
@@ -193,7 +201,7 @@ def _attempt(row: Row[Any]) -> wire.Attempt:
     )
 
 
-def evaluation(db: Database, job_id: str, weights: str) -> wire.Evaluation | None:
+def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> wire.Evaluation | None:
     """The evaluation of a job's `best` or `last` weights; None while there is none.
 
     Raises:
@@ -201,33 +209,33 @@ def evaluation(db: Database, job_id: str, weights: str) -> wire.Evaluation | Non
     """
     columns = columns_of(wire.Evaluation, Evaluation)
     with db.read() as connection:
-        _require(connection, job_id)
+        _require(connection, job_id, actor)
         statement = select(*columns).where(Evaluation.job_id == job_id, Evaluation.weights == weights)
         row = connection.execute(statement).one_or_none()
         return None if row is None else wire.Evaluation(**row._asdict())
 
 
-def log(db: Database, job_id: str, after: int = 0, limit: int = 500) -> list[wire.LogLine]:
+def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: Actor = NOBODY) -> list[wire.LogLine]:
     """Lines of a job's log after line `after`, oldest first.
 
     Raises:
         JobNotFound: no such job.
     """
     with db.read() as connection:
-        _require(connection, job_id)
+        _require(connection, job_id, actor)
         wanted = select(*columns_of(wire.LogLine, JobLog)).where(JobLog.job_id == job_id, JobLog.line > after)
         rows = connection.execute(wanted.order_by(JobLog.line).limit(limit))
         return [wire.LogLine(**row._asdict() | {"created_at": isoformat(row.created_at)}) for row in rows]
 
 
-def artifacts(db: Database, job_id: str) -> list[wire.Artifact]:
+def artifacts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Artifact]:
     """A job's kept files: name, storage path, sha256, bytes.
 
     Raises:
         JobNotFound: no such job.
     """
     with db.read() as connection:
-        _require(connection, job_id)
+        _require(connection, job_id, actor)
         wanted = select(*columns_of(wire.Artifact, Artifact)).where(Artifact.job_id == job_id)
         rows = connection.execute(wanted.order_by(Artifact.name))
         return [wire.Artifact(**row._asdict() | {"created_at": isoformat(row.created_at)}) for row in rows]
@@ -289,36 +297,48 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
 
     A job whose next attempt is not due yet is one that waits, but not the oldest: no worker could have taken it.
     """
-    messages = broker.depths()
+    messages = {kind: broker.depths(kind) for kind in JobKind}
     with db.read() as connection:
         since = case((due(connection), func.coalesce(Job.not_before, Job.queued_at, type_=Job.queued_at.type)))
-        columns = (Job.queue, func.count().label("depth"), func.min(since).label("oldest"))
-        queued = select(*columns).where(Job.status == JobStatus.QUEUED).group_by(Job.queue)
-        waiting = {row.queue: row for row in connection.execute(queued)}
+        columns = (Job.kind, Job.queue, func.count().label("depth"), func.min(since).label("oldest"))
+        queued = select(*columns).where(Job.status == JobStatus.QUEUED).group_by(Job.kind, Job.queue)
+        waiting = {(row.kind, row.queue): row for row in connection.execute(queued)}
         now = connection.execute(select(clock.database_now(connection))).scalar_one()
     items = []
-    for queue in Queue:
-        row = waiting.get(queue.value)
+    for kind, queue in product(JobKind, Queue):
+        row = waiting.get((kind.value, queue.value))
         age = None if row is None or row.oldest is None else max(0.0, round((now - row.oldest).total_seconds(), 3))
         items.append(
             wire.Queue(
-                name=queue.celery_name,
+                name=celery_name(message_queue(kind, queue)),
                 depth=0 if row is None else row.depth,
                 oldest_age_seconds=age,
-                messages=None if messages is None else messages[queue],
+                messages=(messages[kind] or {}).get(queue),
             )
         )
     return items
 
 
-def datasets(db: Database, *, silent_seconds: float) -> list[dict[str, Any]]:
-    """What the live workers hold: each data set as they report it, with the ids of those that hold it."""
+def datasets(db: Database, *, silent_seconds: float) -> list[wire.DatasetInfo]:
+    """Every data set that a job may name, with what live workers report of it and the ids of those that hold it."""
+    live = live_workers(db, silent_seconds=silent_seconds)
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for worker in live_workers(db, silent_seconds=silent_seconds):
+    for worker in live:
         for dataset in worker.datasets:
             key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
             held.setdefault(key, dataset | {"workers": []})["workers"].append(worker.id)
-    return list(held.values())
+    return [
+        wire.DatasetInfo(
+            name=info.name,
+            title=info.title,
+            classes=list(info.classes),
+            input_shape=list(info.input_shape),
+            train_per_class=info.train_per_class,
+            val_per_class=info.val_per_class,
+            held=[one for one in held.values() if one["name"] == info.name],
+        )
+        for info in catalog(live).datasets.values()
+    ]
 
 
 def live_workers(db: Database, *, silent_seconds: float) -> Workers:
@@ -326,20 +346,9 @@ def live_workers(db: Database, *, silent_seconds: float) -> Workers:
     return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker.state != WorkerState.GONE]
 
 
-def holdings(live: Workers) -> Holdings:
-    """What a spec is judged by: the images of each class that live workers have reported and can use."""
-    return Holdings(tuple(tuple(_copies(worker.datasets)) for worker in live))
-
-
-def _copies(report: Iterable[dict[str, Any]]) -> Iterator[Copy]:
-    for held in report:
-        if _is_usable(held):
-            yield Copy(held["name"], {name: (train, val) for name, (train, val) in held["counts"].items()})
-
-
-def _is_usable(held: dict[str, Any]) -> bool:
-    """Whether this is a copy as it lies there, complete or to be downloaded; not what of one a job has loaded."""
-    return bool(held.get("ready")) or held.get("source") == "download"
+def catalog(live: Workers) -> Catalog:
+    """What a spec is judged by: the data sets that there are, and the images that live workers have reported."""
+    return Catalog.of_reports(worker.datasets for worker in live)
 
 
 def warnings_for(live: Workers, submission: Submission) -> list[str]:
@@ -356,7 +365,7 @@ def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
     if not fitting:
         return [f"No live worker has a {queue} device: the job waits until one starts."]
     if any(_holds(worker, wanted) for worker in fitting):
-        return list(_shortages(Holdings(tuple(tuple(_copies(worker.datasets)) for worker in fitting)), wanted))
+        return list(_shortages(catalog(fitting), wanted))
     name, classes = wanted["name"], ", ".join(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
     return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
@@ -366,11 +375,11 @@ def _holds(worker: wire.Worker, wanted: dict[str, Any]) -> bool:
     return any(
         held["name"] == wanted["name"] and set(wanted["classes"]) <= set(held["classes"])
         for held in worker.datasets
-        if _is_usable(held) or held.get("fingerprint")
+        if is_usable(held) or held.get("fingerprint")
     )
 
 
-def _shortages(held: Holdings, wanted: dict[str, Any]) -> Iterator[str]:
+def _shortages(held: Catalog, wanted: dict[str, Any]) -> Iterator[str]:
     """What to say of limits that every copy's smallest class stays below."""
     classes = wanted["classes"]
     copies = list(held.chosen(wanted["name"], classes))

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from shared.database.tables import ENDING_LENGTH, UUID_LENGTH, Job, id_ending
 from shared.errors import AmbiguousJobId, JobNotFound
+from shared.jobs.actor import NOBODY, Actor
 
 if TYPE_CHECKING:
     from shared.database.engine import Database
@@ -16,7 +17,7 @@ MOST_LISTED = 10
 """How many jobs the error for an ending of several names."""
 
 
-def whole_id(db: Database, text: str) -> str:
+def whole_id(db: Database, text: str, *, actor: Actor = NOBODY) -> str:
     """The id that is meant by a whole id, which is not looked up, or by at least four characters of an id's end.
 
     Raises:
@@ -25,7 +26,7 @@ def whole_id(db: Database, text: str) -> str:
     """
     if len(text) == UUID_LENGTH:
         return text
-    same = (id_ending() == text[-ENDING_LENGTH:], Job.id.endswith(text, autoescape=True))
+    same = (id_ending() == text[-ENDING_LENGTH:], Job.id.endswith(text, autoescape=True), actor.reach)
     statement = select(Job.id).where(*same).order_by(Job.id.desc()).limit(MOST_LISTED + 1)
     with db.read() as connection:
         found = list(connection.scalars(statement))

@@ -43,6 +43,16 @@ class WorkerState(StrEnum):
     GONE = "gone"
 
 
+class JobKind(StrEnum):
+    """What a job does. A later release that runs beside this one may have queued jobs of further kinds."""
+
+    TRAIN = "train"
+
+
+KNOWN_KINDS = frozenset(JobKind)
+"""The kinds of job that this release can check, queue and run."""
+
+
 class Queue(StrEnum):
     """Where a job waits: `any` is served by every worker, the other two by workers of that device kind."""
 
@@ -50,7 +60,15 @@ class Queue(StrEnum):
     CPU = "cpu"
     CUDA = "cuda"
 
-    @property
-    def celery_name(self) -> str:
-        """The queue's name in Redis, such as ``flightline.any``."""
-        return f"flightline.{self.value}"
+
+def message_queue(kind: str, queue: str) -> str:
+    """Where the messages of a kind's jobs wait, such as ``any`` for training and ``KIND.any`` for any other kind.
+
+    Only workers that know a kind listen there, while every release that runs beside them can publish its jobs.
+    """
+    return str(queue) if kind == JobKind.TRAIN else f"{kind}.{queue}"
+
+
+def celery_name(message_queue: str) -> str:
+    """The name in Redis of a queue of messages, such as ``flightline.any``."""
+    return f"flightline.{message_queue}"

@@ -10,24 +10,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.jobspec.caps import NO_CAPS, Caps
+    from shared.jobspec.catalog import BUILT_IN, Catalog, Copy
     from shared.jobspec.checks.costs import Cost, LayerCost
-    from shared.jobspec.datasets import DATASETS, DatasetInfo
+    from shared.jobspec.datasets import DatasetInfo
     from shared.jobspec.fields.job import JobSpec
-    from shared.jobspec.holdings import ANYTHING_HELD, NOTHING_HELD, Copy, Holdings
     from shared.jobspec.parser import Submission, parse_spec, parse_submission
     from shared.jobspec.presets import PRESETS, Preset
 
 __all__ = [
-    "ANYTHING_HELD",
-    "DATASETS",
-    "NOTHING_HELD",
+    "BUILT_IN",
     "NO_CAPS",
     "PRESETS",
     "Caps",
+    "Catalog",
     "Copy",
     "Cost",
     "DatasetInfo",
-    "Holdings",
     "JobSpec",
     "LayerCost",
     "Preset",
@@ -37,16 +35,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "ANYTHING_HELD": "holdings",
-    "DATASETS": "datasets",
-    "NOTHING_HELD": "holdings",
+    "BUILT_IN": "catalog",
     "NO_CAPS": "caps",
     "PRESETS": "presets",
     "Caps": "caps",
-    "Copy": "holdings",
+    "Catalog": "catalog",
+    "Copy": "catalog",
     "Cost": "checks.costs",
     "DatasetInfo": "datasets",
-    "Holdings": "holdings",
     "JobSpec": "fields.job",
     "LayerCost": "checks.costs",
     "Preset": "presets",

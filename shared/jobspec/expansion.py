@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from shared.documents.phrases import did_you_mean, listed, show
 from shared.documents.pointers import Token, pointer, walk_in
 from shared.errors import FieldError
-from shared.jobspec.datasets import SHORT_DATASETS
+from shared.jobspec.catalog import Catalog
+from shared.jobspec.datasets import DEFAULT_CLASSES, DEFAULT_DATASET
 from shared.jobspec.presets import PRESETS
 
-SHORT_FORMS: Mapping[str, Mapping[str, object]] = {
-    "architecture": {name: preset.document["architecture"] for name, preset in PRESETS.items()},
-    "dataset": SHORT_DATASETS,
-}
-"""What a text stands for, by the field that it stands in."""
+_ARCHITECTURES = {name: preset.document["architecture"] for name, preset in PRESETS.items()}
 _EMPTY: Mapping[str, object] = {}
-_USUAL_CLASSES = 2
-"""Of a job that names none."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +46,15 @@ class Expanded:
         return pointer(present)
 
 
-def expand(sent: Mapping[str, object]) -> Expanded:
-    """Writes out `preset`, `"architecture": "a-preset"` and `"dataset": "cifar2"`; explicit fields win.
+def short_forms(catalog: Catalog) -> Mapping[str, Mapping[str, object]]:
+    """What a text stands for, by the field that it stands in."""
+    return {"architecture": _ARCHITECTURES, "dataset": catalog.short_forms}
+
+
+def expand(sent: Mapping[str, object], catalog: Catalog) -> Expanded:
+    """Writes out `preset`, `"architecture": "a-preset"`, `"dataset": "cifar2"` and what a data set's jobs usually say.
+
+    Explicit fields win.
 
     An object that names another `kind` (a data set: another `name`) than the preset's replaces the preset's;
     otherwise the two are merged field by field. A list replaces a list.
@@ -63,9 +65,9 @@ def expand(sent: Mapping[str, object]) -> Expanded:
         problems.append(FieldError("/preset", _unknown("preset", preset, list(PRESETS))))
         preset = None
     base = PRESETS[preset].document if isinstance(preset, str) else _EMPTY
-    document = dict(base)
+    document, every = dict(base), short_forms(catalog)
     for field, value in sent.items():
-        forms = SHORT_FORMS.get(field)
+        forms = every.get(field)
         if field == "preset":
             continue
         if forms is None or not isinstance(value, str):
@@ -74,7 +76,7 @@ def expand(sent: Mapping[str, object]) -> Expanded:
             document[field] = forms[value]
         else:
             problems.append(FieldError(f"/{field}", _unknown(f"short form of {field}", value, list(forms))))
-    document = _with_optimizer_kind(_with_last_features(document))
+    document = _with_optimizer_kind(_with_last_features(_with_usual_data(document, catalog)))
     return Expanded(sent, document, preset if isinstance(preset, str) else None, tuple(problems))
 
 
@@ -84,6 +86,19 @@ def _over(base: object, value: object) -> object:
     if any(tag in value and value[tag] != base.get(tag, value[tag]) for tag in ("kind", "name")):
         return value
     return {**base, **{key: _over(base.get(key), inner) for key, inner in value.items()}}
+
+
+def _with_usual_data(document: dict[str, object], catalog: Catalog) -> dict[str, object]:
+    """The usual classes of the data set, and moments that it has, where the document does not say which."""
+    dataset = document.get("dataset")
+    name = dataset.get("name", DEFAULT_DATASET) if isinstance(dataset, Mapping) else None
+    info = catalog.datasets.get(name) if isinstance(name, str) else None
+    if info is None or not isinstance(dataset, Mapping):
+        return document
+    usual: dict[str, object] = {"classes": list(info.usual_classes)}
+    if not info.published_moments:
+        usual["normalize"] = "computed"
+    return {**document, "dataset": {**usual, **dataset}}
 
 
 def _with_last_features(document: dict[str, object]) -> dict[str, object]:
@@ -105,7 +120,7 @@ def _with_last_features(document: dict[str, object]) -> dict[str, object]:
 def _count_of_classes(document: Mapping[str, object]) -> int:
     dataset = document.get("dataset")
     classes = dataset.get("classes") if isinstance(dataset, Mapping) else None
-    return len(classes) if isinstance(classes, list | tuple) and classes else _USUAL_CLASSES
+    return len(classes) if isinstance(classes, list | tuple) and classes else len(DEFAULT_CLASSES)
 
 
 def _with_optimizer_kind(document: dict[str, object]) -> dict[str, object]:

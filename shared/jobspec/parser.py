@@ -15,12 +15,12 @@ from shared.documents.sieve import MAX_PROBLEMS, sift
 from shared.documents.wording import describe
 from shared.errors import FieldError, InvalidSpec
 from shared.jobspec.caps import Caps
+from shared.jobspec.catalog import BUILT_IN, Catalog
 from shared.jobspec.checks.costs import Cost
 from shared.jobspec.checks.network import cost_or_findings
 from shared.jobspec.checks.rules import Finding, dataset_findings, label_findings, training_findings
 from shared.jobspec.expansion import Expanded, expand
 from shared.jobspec.fields.job import JobSpec
-from shared.jobspec.holdings import NOTHING_HELD, Holdings
 from shared.jobspec.identity import config_hash, spec_hash
 
 
@@ -48,47 +48,47 @@ class Submission:
         return self.spec.model_dump(mode="json")
 
 
-def parse_submission(body: bytes, caps: Caps, holdings: Holdings = NOTHING_HELD) -> Submission:
+def parse_submission(body: bytes, caps: Caps, catalog: Catalog = BUILT_IN) -> Submission:
     """Reads and checks a job as it came over the wire.
 
     Args:
         body: UTF-8.
         caps: the service's limits.
-        holdings: what the live workers hold: their counts go before the published ones.
+        catalog: the data sets that there are; what live workers hold of one goes before its published counts.
 
     Raises:
         InvalidSpec: whatever is wrong with it; each of its `errors` points into what was sent.
     """
-    return _parse(decode(body), caps, holdings)
+    return _parse(decode(body), caps, catalog)
 
 
-def parse_spec(document: Mapping[str, object], caps: Caps, holdings: Holdings = NOTHING_HELD) -> Submission:
+def parse_spec(document: Mapping[str, object], caps: Caps, catalog: Catalog = BUILT_IN) -> Submission:
     """Checks a job that is a document already, with or without its defaults.
 
     Raises:
         InvalidSpec: as `parse_submission`.
     """
-    return _parse(document, caps, holdings)
+    return _parse(document, caps, catalog)
 
 
-def _parse(sent: object, caps: Caps, holdings: Holdings) -> Submission:
+def _parse(sent: object, caps: Caps, catalog: Catalog) -> Submission:
     if not isinstance(sent, Mapping):
         raise refusal([FieldError("", f"A job is a JSON object, not {show(sent)}.")])
     problems = sift(sent, caps)
     if problems:
         raise refusal(problems)
-    expanded = expand(sent)
+    expanded = expand(sent, catalog)
     try:
         spec = JobSpec.model_validate(expanded.document)
     except ValidationError as error:
         raise refusal([*expanded.problems, *describe(error, expanded)]) from None
-    return _submission(spec, expanded, caps, holdings)
+    return _submission(spec, expanded, caps, catalog)
 
 
-def _submission(spec: JobSpec, expanded: Expanded, caps: Caps, holdings: Holdings) -> Submission:
-    findings: list[Finding] = [*label_findings(spec, caps), *training_findings(spec, caps)]
-    about_data = list(dataset_findings(spec, holdings))
-    cost = about_data or cost_or_findings(spec, caps, holdings)
+def _submission(spec: JobSpec, expanded: Expanded, caps: Caps, catalog: Catalog) -> Submission:
+    findings: list[Finding] = [*label_findings(spec, caps), *training_findings(spec, caps, catalog)]
+    about_data = list(dataset_findings(spec, catalog))
+    cost = about_data or cost_or_findings(spec, caps, catalog)
     findings += [] if isinstance(cost, Cost) else cost
     if expanded.problems or findings or not isinstance(cost, Cost):
         raise refusal([*expanded.problems, *_at_places(findings, expanded)])

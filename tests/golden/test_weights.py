@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from shared.jobs.attempts import Claim
+from shared.jobs.status import JobKind
 from shared.jobspec import Caps, parse_spec
 from shared.storage.store import Storage
 from worker.run_job import artifacts
@@ -78,7 +79,7 @@ def trained(spec: Any, folder: Path) -> TrainingResult:
     plan = plan_from_spec(spec)
     data = load(plan.dataset, folder, folder)
     result = train(plan, data, torch.device("cpu"), on_epoch=lambda _: None, check=lambda: None)
-    claim = Claim("a-job", 1, "a-worker", spec, "f" * 64, 0.0, None, exact=True)
+    claim = Claim("a-job", 1, "a-worker", spec, "f" * 64, 0.0, None, exact=True, kind=JobKind.TRAIN)
     artifacts.store(Storage(str(folder)), claim, result, "best,last")
     return result
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.errors import DatabaseUnavailable, QueueUnavailable
-from shared.jobs.status import Queue
+from shared.jobs.status import JobKind, Queue, message_queue
 
 T = TypeVar("T")
 
@@ -32,7 +32,9 @@ class FakeBroker(Broker):
     def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
         """Append the messages, all or none."""
         self.ping()
-        self.messages += [(job_id, Queue(queue).value, priority) for job_id, queue, priority in messages]
+        for _, queue, _ in messages:
+            Queue(queue.rpartition(".")[2])
+        self.messages += [(job_id, str(queue), priority) for job_id, queue, priority in messages]
 
     def ping(self) -> None:
         """Raise when down."""
@@ -40,9 +42,12 @@ class FakeBroker(Broker):
             message = "Redis does not answer (it is a fake, and told so)."
             raise QueueUnavailable(message)
 
-    def depths(self) -> dict[Queue, int] | None:
+    def depths(self, kind: str = JobKind.TRAIN) -> dict[Queue, int] | None:
         """Count the messages."""
-        return None if self.down else {queue: sum(m[1] == queue for m in self.messages) for queue in Queue}
+        places = {queue: message_queue(kind, queue) for queue in Queue}
+        return (
+            None if self.down else {queue: sum(m[1] == place for m in self.messages) for queue, place in places.items()}
+        )
 
     def plant_sentinel(self) -> bool:
         """Whether it was missing."""

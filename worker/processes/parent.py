@@ -16,9 +16,9 @@ from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish_many
 from shared.delivery.reconciler import Reconciler
 from shared.errors import DatabaseUnavailable
-from shared.jobs import attempts, workers
+from shared.jobs import leases, workers
 from shared.jobs.outcomes import Ending
-from shared.jobs.status import Outcome, Queue, WorkerState
+from shared.jobs.status import JobKind, Outcome, Queue, WorkerState
 from shared.jobs.workers import Identity
 from shared.settings import Settings
 from shared.timers import Deadline, Moment
@@ -146,8 +146,9 @@ class Parent:
         self._report()
         self._watchdog.database_answered()
         self._watch.kill_if_stuck()
-        depths = self._broker.depths() or {}
-        self._watchdog.messages_wait(depths.get(Queue.ANY, 0) + depths.get(Queue(self._identity.device_kind), 0))
+        depths = [self._broker.depths(kind) or {} for kind in JobKind]
+        queues = Queue.ANY, Queue(self._identity.device_kind)
+        self._watchdog.messages_wait(sum(one.get(queue, 0) for one in depths for queue in queues))
 
     def _watch_deaths(self) -> None:
         """End what each dead child was at, at once; again and again where the database does not answer."""
@@ -176,7 +177,7 @@ class Parent:
         )
         if self._stopping.is_set():
             ending = Ending(Outcome.RELEASED, detail=f"Worker {self._identity.id} was stopped before it could save.")
-        queued = attempts.lose(self._db, self._identity.id, ending, died_at=died_at)
+        queued = leases.lose(self._db, self._identity.id, ending, died_at=died_at)
         if not self._stopping.is_set():
             logger.warning("child_died", extra={"queued_again": len(queued)})
         publish_many(self._db, self._broker, queued)  # the reconciler does it where that fails

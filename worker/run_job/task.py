@@ -14,10 +14,11 @@ from shared.jobs.attempts import Claim
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import FINISHED, JobStatus, Outcome
 from worker.run_job import checkpoint_store
-from worker.run_job.attempt import Attempt, insist
+from worker.run_job.attempt import insist
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease
 from worker.run_job.recorder import JobLogHandler, Recorder
+from worker.run_job.runners import runner_of
 from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, TimedOut, TrainingError
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
     training = logging.getLogger("worker.training")
     training.addHandler(handler)
     try:
-        Attempt(context, claim, lease, recorder).run()
+        runner_of(context, claim, lease, recorder).run()
         logger.info("succeeded")
     except LeaseLost:
         raise

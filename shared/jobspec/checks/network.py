@@ -9,31 +9,26 @@ from typing import assert_never
 from shared.documents.phrases import show
 from shared.documents.pointers import Token
 from shared.jobspec.caps import Caps
+from shared.jobspec.catalog import Catalog
 from shared.jobspec.checks.costs import Cost, LayerMisfit, network_cost
 from shared.jobspec.checks.rules import Finding
 from shared.jobspec.checks.shapes import written
 from shared.jobspec.checks.torchvision import torchvision_cost
 from shared.jobspec.checks.torchvision_counts import INPUT_SHAPE
-from shared.jobspec.datasets import DATASETS, DatasetInfo
+from shared.jobspec.datasets import DatasetInfo
 from shared.jobspec.fields.architecture import Layers, Mlp, Torchvision, row_of_layers
 from shared.jobspec.fields.job import JobSpec
 from shared.jobspec.fields.layers import Residual, Whitening
-from shared.jobspec.holdings import Holdings
 
 
-def samples_per_epoch(spec: JobSpec, info: DatasetInfo) -> int:
-    """Training images of the job by the published counts, so that equal specs have equal costs everywhere."""
-    return len(spec.dataset.classes) * (spec.dataset.train_per_class or info.train_per_class)
-
-
-def cost_or_findings(spec: JobSpec, caps: Caps, holdings: Holdings) -> Cost | list[Finding]:
+def cost_or_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Cost | list[Finding]:
     """The network's cost; or, where it cannot be built or is too large, why.
 
     The data set must be a known one.
     """
-    info = DATASETS[spec.dataset.name]
+    info = catalog.datasets[spec.dataset.name]
     classes = len(spec.dataset.classes)
-    samples = samples_per_epoch(spec, info)
+    samples = info.training_images(spec.dataset)
     match spec.architecture:
         case Torchvision() as network:
             cost = _torchvision_cost(network, info, classes, samples)
@@ -44,7 +39,7 @@ def cost_or_findings(spec: JobSpec, caps: Caps, holdings: Holdings) -> Cost | li
     if not isinstance(cost, Cost):
         return cost
     findings = [*_end_findings(cost, classes), *_size_findings(spec, cost, samples, caps)]
-    findings += _batch_norm_findings(spec, cost, holdings.training_images(spec.dataset, info))
+    findings += _batch_norm_findings(spec, cost, catalog.training_images(spec.dataset))
     return findings or cost
 
 

@@ -9,7 +9,8 @@ from typing import TypeAlias, assert_never
 from shared.documents.phrases import did_you_mean, listed, show
 from shared.documents.pointers import Token
 from shared.jobspec.caps import Caps
-from shared.jobspec.datasets import DATASETS, DatasetInfo
+from shared.jobspec.catalog import Catalog
+from shared.jobspec.datasets import DatasetInfo
 from shared.jobspec.fields.architecture import Architecture, Layers, Mlp, Torchvision
 from shared.jobspec.fields.job import JobSpec
 from shared.jobspec.fields.layers import Activation, Dropout, Flatten, Linear
@@ -27,7 +28,6 @@ from shared.jobspec.fields.training import (
     Training,
     WarmupCosine,
 )
-from shared.jobspec.holdings import Holdings
 
 Finding: TypeAlias = tuple[Sequence[Token], str]
 """A path into the expanded document, and a sentence."""
@@ -57,15 +57,18 @@ def _text_faults(text: str, longest: int) -> Iterator[str]:
             return
 
 
-def dataset_findings(spec: JobSpec, holdings: Holdings) -> Iterator[Finding]:
+def dataset_findings(spec: JobSpec, catalog: Catalog) -> Iterator[Finding]:
     """A known data set, some of its classes, each once, and no more images than it has anywhere."""
-    info = DATASETS.get(spec.dataset.name)
+    info = catalog.datasets.get(spec.dataset.name)
     if info is None:
-        what = f"There is no data set {show(spec.dataset.name)}.{did_you_mean(spec.dataset.name, DATASETS)}"
-        yield ["dataset", "name"], f"{what} Known: {listed([*DATASETS])}."
+        what = f"There is no data set {show(spec.dataset.name)}.{did_you_mean(spec.dataset.name, catalog.datasets)}"
+        yield ["dataset", "name"], f"{what} Known: {listed([*catalog.datasets])}."
         return
     yield from _class_findings(spec.dataset.classes, info)
-    largest = holdings.most_per_class(spec.dataset, info)
+    if spec.dataset.normalize == "published" and not info.published_moments:
+        why = f'{info.name} has no published mean and deviation: normalize must be "computed" or "none"'
+        yield ["dataset", "normalize"], f"{why}."
+    largest = catalog.most_per_class(spec.dataset)
     for field, most in zip(("train_per_class", "val_per_class"), largest, strict=True):
         asked = getattr(spec.dataset, field)
         if asked is not None and asked > most:
@@ -84,7 +87,7 @@ def _class_findings(classes: tuple[str, ...], info: DatasetInfo) -> Iterator[Fin
             yield ["dataset", "classes", index], f"The class {show(name)} is given twice; each may stand once."
 
 
-def training_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
+def training_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Iterator[Finding]:
     """Fields of the recipe that must agree with each other, with the output and with the caps."""
     training = spec.training
     for field, most in (("epochs", caps.max_epochs), ("batch_size", caps.max_batch_size)):
@@ -101,11 +104,10 @@ def training_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
         what = f"The engine {show(training.engine)} {', and '.join(misfits)}"
         yield ["training", "engine"], f'{what}; "auto" takes one that fits.'
     yield from _optimizer_findings(spec)
-    yield from _augmentation_findings(spec)
+    yield from _augmentation_findings(spec, catalog.datasets.get(spec.dataset.name))
 
 
-def _augmentation_findings(spec: JobSpec) -> Iterator[Finding]:
-    info = DATASETS.get(spec.dataset.name)
+def _augmentation_findings(spec: JobSpec, info: DatasetInfo | None) -> Iterator[Finding]:
     kinds = [augmentation.kind for augmentation in spec.training.augment]
     for index, augmentation in enumerate(spec.training.augment):
         if augmentation.kind in kinds[:index]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.jobspec.datasets import DATASETS
+from shared.jobspec.datasets import DEFAULT_CLASSES, DEFAULT_DATASET
 from shared.jobspec.fields.architecture import Architecture
 from shared.jobspec.fields.base import Part
 from shared.jobspec.fields.training import Training
@@ -18,11 +18,10 @@ DeviceKind = Literal["any", "cpu", "cuda"]
 class Dataset(Part):
     """Which images, of which classes, and how they are scaled."""
 
-    name: Annotated[str, Field(json_schema_extra={"enum": list(DATASETS)})] = "cifar10"
+    name: str = DEFAULT_DATASET
     """The data set."""
     classes: Annotated[tuple[str, ...], Field(strict=False, json_schema_extra={"minItems": 2, "uniqueItems": True})] = (
-        "airplane",
-        "bird",
+        DEFAULT_CLASSES
     )
     """Two or more of its classes; their labels are 0, 1, … in this order."""
     normalize: Literal["published", "computed", "none"] = "published"

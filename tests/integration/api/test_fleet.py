@@ -158,6 +158,28 @@ def test_data_sets_say_what_live_workers_hold(get: Get, worker: str) -> None:
     assert held == {"cifar10": [], "synthetic": [HELD | {"workers": [worker]}]}
 
 
+def test_a_reported_data_set_can_be_named(client: FlaskClient, get: Get, submit: Submit, services: Services) -> None:
+    """One that a live worker describes is listed and trained on, with all of its classes; once it is gone, no more."""
+    counts = {"daisy": [40, 9], "tulip": [51, 8], "poppy": [30, 7]}
+    held = {"name": "flowers", "source": "folder", "classes": [*counts], "counts": counts, "ready": True}
+    identity = workers.Identity("host:cpu:1", "host", 1, "cpu", "cpu")
+    workers.register(
+        services.db, identity, device_name=None, versions={}, datasets=[held | {"input_shape": [1, 28, 28]}]
+    )
+
+    listed = get("/v1/datasets")["items"][-1]
+    assert (listed["name"], listed["input_shape"]) == ("flowers", [1, 28, 28])
+    assert (listed["train_per_class"], listed["val_per_class"]) == (51, 9)
+    job = submit(dataset="flowers", architecture={"kind": "mlp", "hidden": []})
+    assert job["spec"]["dataset"]["classes"] == ["daisy", "tulip", "poppy"]
+    assert job["cost"]["parameters"] == 28 * 28 * 3 + 3
+    assert job["warnings"] == []
+
+    workers.leave(services.db, identity.id)
+    body = {"dataset": "flowers", "architecture": {"kind": "mlp", "hidden": []}}
+    assert client.post("/v1/jobs", json=body).status_code == 422
+
+
 def test_the_service_is_ready(get: Get) -> None:
     """Database and Redis answer."""
     assert get("/readyz") == {"status": "ready"}

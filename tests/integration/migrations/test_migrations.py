@@ -170,6 +170,21 @@ class TestSteps:
             assert [whole_id(empty_database, one[-8:]) for one in early] == early
             migrations.downgrade(empty_database, "0001")
 
+    def test_jobs_of_the_release_before_are_of_the_kind_that_it_knew(self, empty_database: Database) -> None:
+        """Those that are there, and those that it goes on submitting beside this release; up and down loses none."""
+        migrations.upgrade(empty_database, "0004")
+        jobs = factories.insert_jobs(empty_database, [factories.job_row(0)])
+        migrations.upgrade(empty_database)
+        jobs += factories.insert_jobs(empty_database, [factories.job_row(1)])
+        assert [queries.job(empty_database, job_id)["kind"] for job_id in jobs] == ["train", "train"]
+        attempts.log(empty_database, factories.claim(empty_database, jobs[0]), [attempts.Line("INFO", "x")], keep=9)
+        before = _counts(empty_database)
+
+        migrations.downgrade(empty_database, "0004")
+        migrations.upgrade(empty_database)
+        assert _counts(empty_database) == before
+        assert [queries.job(empty_database, job_id)["kind"] for job_id in jobs] == ["train", "train"]
+
     def test_upgrading_again_changes_nothing(self, database: Database) -> None:
         """Each start of the stack does it."""
         job_id = factories.succeed(database, factories.running(database))

@@ -14,7 +14,7 @@ from shared.jobs.status import Queue
 from tests.support.servers import RedisServer
 
 
-def messages(server: RedisServer, queue: Queue = Queue.ANY) -> list[str]:
+def messages(server: RedisServer, queue: str = Queue.ANY) -> list[str]:
     """The ids in a queue, in the order in which workers would get them."""
     with server.client() as client:
         found = [raw for key in queue_keys(queue) for raw in reversed(client.lrange(key, 0, -1))]

@@ -16,7 +16,7 @@ from celery import Celery
 
 from shared.delivery.broker import SENTINEL_KEY, Broker, celery_config, queue_keys
 from shared.errors import ConfigurationError, QueueUnavailable
-from shared.jobs.status import Queue
+from shared.jobs.status import Queue, celery_name
 from tests.support.concurrency import together
 from tests.support.fakes import FakeBroker
 from tests.support.servers import RedisServer, start_redis, wait_until
@@ -49,7 +49,7 @@ def consume(url: str, queues: list[Queue], count: int) -> list[str]:
         message.ack()
 
     with consumer(url) as app, app.connection_for_read() as connection:
-        declared = [app.amqp.queues[queue.celery_name] for queue in queues]
+        declared = [app.amqp.queues[celery_name(queue)] for queue in queues]
         with connection.Consumer(declared, callbacks=[take], accept=["json"], prefetch_count=1):
             while len(got) < count:
                 connection.drain_events(timeout=10)
@@ -124,8 +124,8 @@ class TestMessages:
         with consumer(redis_url) as app, app.connection_for_read() as connection:
             channel: Any = connection.default_channel
             for queue in Queue:
-                assert [channel._q_for_pri(queue.celery_name, step) for step in range(10)] == queue_keys(queue)
-            sizes = {queue: channel._size(queue.celery_name) for queue in Queue}
+                assert [channel._q_for_pri(celery_name(queue), step) for step in range(10)] == queue_keys(queue)
+            sizes = {queue: channel._size(celery_name(queue)) for queue in Queue}
 
         assert broker.depths() == sizes == dict.fromkeys(Queue, 45)
 

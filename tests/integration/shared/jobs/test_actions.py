@@ -12,7 +12,7 @@ from shared.database.tables import Base, Job
 from shared.errors import IllegalTransition, InvalidSpec, JobNotFound
 from shared.jobs import actions, attempts, events, queries
 from shared.jobs.outcomes import Ending
-from shared.jobspec import Caps
+from shared.jobspec import BUILT_IN, Caps
 from tests.support import factories
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
@@ -119,7 +119,7 @@ class TestRetry:
         old = factories.submit(database, name="x", tags=["a"], priority=2, training={"seed": 3})
         actions.cancel(database, old)
 
-        new = actions.retry(database, old, Caps())
+        new = actions.retry(database, old, Caps(), BUILT_IN)
 
         was, job = queries.job(database, old), queries.job(database, new)
         assert (was["status"], job["status"], job["retry_of"]) == ("cancelled", "queued", old)
@@ -131,12 +131,12 @@ class TestRetry:
         old = actions.submit(database, factories.submission(preset="notebook-linear", architecture="notebook-linear"))
         actions.cancel(database, old)
 
-        assert queries.job(database, actions.retry(database, old, Caps()))["preset"] == "notebook-linear"
+        assert queries.job(database, actions.retry(database, old, Caps(), BUILT_IN))["preset"] == "notebook-linear"
 
     def test_only_a_finished_job(self, database: Database) -> None:
         """A queued job needs no retry."""
         with pytest.raises(IllegalTransition, match="queued"):
-            actions.retry(database, factories.submit(database), Caps())
+            actions.retry(database, factories.submit(database), Caps(), BUILT_IN)
 
     def test_a_limit_that_was_lowered_holds(self, database: Database) -> None:
         """The stored spec is checked again."""
@@ -144,7 +144,7 @@ class TestRetry:
         actions.cancel(database, job_id)
 
         with pytest.raises(InvalidSpec):
-            actions.retry(database, job_id, Caps(max_epochs=10))
+            actions.retry(database, job_id, Caps(max_epochs=10), BUILT_IN)
 
 
 class TestDelete:
@@ -210,7 +210,7 @@ class TestPriority:
 
 OPERATIONS: dict[str, Callable[[Database], object]] = {
     "cancel": lambda db: actions.cancel(db, NOBODY),
-    "retry": lambda db: actions.retry(db, NOBODY, Caps()),
+    "retry": lambda db: actions.retry(db, NOBODY, Caps(), BUILT_IN),
     "delete": lambda db: actions.delete(db, NOBODY),
     "may_have_files": lambda db: actions.may_have_files(db, NOBODY),
     "set_priority": lambda db: actions.set_priority(db, NOBODY, 1),

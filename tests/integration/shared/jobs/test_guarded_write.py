@@ -162,7 +162,7 @@ class TestLeases:
         """Without waiting for the lease, and no other's."""
         dead, alive = factories.running(database, "a:cpu:1"), factories.running(database, "a:cpu:2")
 
-        assert attempts.lose(database, "a:cpu:1", LOST) == [dead.job_id]
+        assert leases.lose(database, "a:cpu:1", LOST) == [dead.job_id]
 
         assert queries.attempts(database, dead.job_id)[0]["error"]["detail"] == LOST.detail
         assert queries.job(database, alive.job_id)["status"] == "running"
@@ -174,9 +174,9 @@ class TestLeases:
         now = Moment.now()
         earlier = replace(now, awake=now.awake - 60, since_boot=now.since_boot - 60)
 
-        assert attempts.lose(database, claim.job_id, LOST, died_at=earlier) == []
-        assert attempts.lose(database, "host:cpu:1", LOST, died_at=earlier) == []
-        assert attempts.lose(database, "host:cpu:1", LOST, died_at=now) == [claim.job_id]
+        assert leases.lose(database, claim.job_id, LOST, died_at=earlier) == []
+        assert leases.lose(database, "host:cpu:1", LOST, died_at=earlier) == []
+        assert leases.lose(database, "host:cpu:1", LOST, died_at=now) == [claim.job_id]
 
     def test_nor_are_they_when_the_machine_slept_meanwhile(self, database: Database) -> None:
         """How long ago the death was is counted with the time asleep, in which the clock that counts the rest stood."""
@@ -184,4 +184,4 @@ class TestLeases:
         now = Moment.now()
 
         asleep = replace(now, since_boot=now.since_boot - 60)
-        assert attempts.lose(database, "host:cpu:1", LOST, died_at=asleep) == []
+        assert leases.lose(database, "host:cpu:1", LOST, died_at=asleep) == []

@@ -238,10 +238,22 @@ class TestIndexes:
             (JobFilter(), "-finished_at", "ix_jobs_finished"),
             (JobFilter(architecture_kind="mlp"), "-val_accuracy", "ix_jobs_kind_val_accuracy"),
             (JobFilter(architecture_kind="mlp", min_val_accuracy=0.8), "-val_accuracy", "ix_jobs_kind_val_accuracy"),
+            (JobFilter(kind="distil"), "-created_at", "ix_jobs_kind"),
             (JobFilter(status=("running",)), "-created_at", "ix_jobs_"),
             (JobFilter(config_hash=f"{3:064x}"), "-created_at", "ix_jobs_"),
         ],
-        ids=["newest", "oldest", "accuracy", "best", "finished", "kind", "kind and accuracy", "running", "config"],
+        ids=[
+            "newest",
+            "oldest",
+            "accuracy",
+            "best",
+            "finished",
+            "network",
+            "network and accuracy",
+            "kind",
+            "running",
+            "config",
+        ],
     )
     def test_common_pages_read_an_index_in_order(
         self, large: Database, wanted: JobFilter, sort: str, index: str

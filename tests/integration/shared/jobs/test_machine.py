@@ -18,7 +18,7 @@ from shared.database.clock import isoformat
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.errors import IllegalTransition
-from shared.jobs import actions, attempts, events, queries
+from shared.jobs import actions, attempts, events, leases, queries
 from shared.jobs.attempts import Claim
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import FINISHED, Outcome
@@ -131,7 +131,7 @@ class OneJob(RuleBasedStateMachine):
         """A worker's process dies."""
         claim = data.draw(st.sampled_from(self.claims))
         mine = claim is self.owner
-        queued = attempts.lose(self.db, self._worker(claim.attempt), LOST)
+        queued = leases.lose(self.db, self._worker(claim.attempt), LOST)
         if mine:
             self._ended(LOST)
         assert queued == ([self.job_id] if mine and self.status == "queued" else [])

@@ -185,7 +185,7 @@ class TestWorkers:
         jump(-3600.0)
         workers.report(database, "live")
 
-        assert len(queries.holdings(queries.live_workers(database, silent_seconds=SILENT)).workers) == 1
+        assert len(queries.catalog(queries.live_workers(database, silent_seconds=SILENT)).workers) == 1
 
 
 class TestDatasets:
@@ -196,9 +196,12 @@ class TestDatasets:
         register(database, "silent", datasets=({**DRAWN, "fingerprint": "c" * 64},))
         silence(database, "silent")
 
-        held = queries.datasets(database, silent_seconds=SILENT)
+        listed = queries.datasets(database, silent_seconds=SILENT)
 
-        assert [(entry["name"], entry["workers"]) for entry in held] == [("cifar10", ["a"]), ("synthetic", ["a", "b"])]
+        assert [(entry["name"], [copy["workers"] for copy in entry["held"]]) for entry in listed] == [
+            ("cifar10", [["a"]]),
+            ("synthetic", [["a", "b"]]),
+        ]
 
     @pytest.mark.parametrize(
         "there,device,dataset,warning",
@@ -259,7 +262,7 @@ COPY: Dataset = {
 """As a worker reports what it found."""
 
 
-class TestHoldings:
+class TestCatalog:
     def test_live_workers_copies_in_their_order(self, database: Database) -> None:
         """Complete ones and the download; no broken one, none that a job has loaded a part of, nobody's who is gone."""
         download = {**COPY, "source": "download", "ready": False, "counts": {"airplane": [5000, 1000]}}
@@ -270,7 +273,7 @@ class TestHoldings:
         register(database, "silent", datasets=(COPY,))
         silence(database, "silent")
 
-        held = queries.holdings(queries.live_workers(database, silent_seconds=SILENT))
+        held = queries.catalog(queries.live_workers(database, silent_seconds=SILENT))
 
         assert sorted(held.workers, key=len) == [
             (),

@@ -17,7 +17,7 @@ from shared.jobs import actions, attempts, events, queries
 from shared.jobs.attempts import Claim
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import Queue
-from shared.jobspec import Caps
+from shared.jobspec import BUILT_IN, Caps
 from tests.conftest import Jump
 from tests.integration.shared.delivery.messages import messages, published
 from tests.support import factories
@@ -180,7 +180,7 @@ class TestPeople:
         job_id = waiting(database)
         actions.cancel(database, job_id)
 
-        new = actions.retry(database, job_id, Caps())
+        new = actions.retry(database, job_id, Caps(), BUILT_IN)
 
         job = queries.job(database, new)
         assert (job["not_before"], job["warnings"]) == (None, [])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.documents.schema_places import homes, place
-from shared.jobspec import DATASETS, PRESETS, JobSpec
+from shared.jobspec import BUILT_IN, PRESETS, JobSpec
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_every_field_says_what_it_is() -> None:
 def test_the_registries_know_their_own_names() -> None:
     """A preset and a data set are found under the name that they carry."""
     assert all(name == preset.name for name, preset in PRESETS.items())
-    assert all(name == info.name for name, info in DATASETS.items())
+    assert all(name == info.name for name, info in BUILT_IN.datasets.items())

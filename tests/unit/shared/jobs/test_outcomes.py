@@ -6,7 +6,7 @@ import pytest
 
 from shared.database.text import clean, clean_all
 from shared.jobs.outcomes import LONGEST_DELAY_SECONDS, Ending, next_status, retry_delay_seconds
-from shared.jobs.status import FINISHED, JobStatus, Outcome, Queue
+from shared.jobs.status import FINISHED, JobKind, JobStatus, Outcome, Queue, celery_name, message_queue
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,12 @@ def test_finished_is_finished() -> None:
 
 
 def test_queues_have_names_of_their_own_in_redis() -> None:
-    """So that others may use the same server."""
-    assert [queue.celery_name for queue in Queue] == ["flightline.any", "flightline.cpu", "flightline.cuda"]
+    """So that others may use the same server; each kind of job has its own, those of training the shortest names."""
+    names = {kind: [celery_name(message_queue(kind, queue)) for queue in Queue] for kind in (JobKind.TRAIN, "later")}
+    assert names == {
+        "train": ["flightline.any", "flightline.cpu", "flightline.cuda"],
+        "later": ["flightline.later.any", "flightline.later.cpu", "flightline.later.cuda"],
+    }
 
 
 @pytest.mark.parametrize("text", ["", "plain", "emoji 🐦 é", "tab\tnew\nline"])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import InvalidSpec
-from shared.jobspec import DATASETS, PRESETS, Caps, Submission, parse_spec, parse_submission
+from shared.jobspec import BUILT_IN, PRESETS, Caps, Submission, parse_spec, parse_submission
 
 DESIGN_EXAMPLE: dict[str, Any] = {
     "name": "tapered",
@@ -70,7 +70,7 @@ def test_the_tapered_network_costs_what_it_should() -> None:
 @pytest.mark.parametrize("classes", [2, 3, 10])
 def test_a_torchvision_network_costs_what_it_should(classes: int) -> None:
     """ResNet-18 for CIFAR: 11,168,832 parameters and 513 for each class; one entry stands for all its layers."""
-    names = list(DATASETS["cifar10"].classes[:classes])
+    names = list(BUILT_IN.datasets["cifar10"].classes[:classes])
     submission = submit({"architecture": {"kind": "torchvision", "network": "resnet18"}, "dataset": {"classes": names}})
     assert submission.spec.architecture.kind == "torchvision"
     assert submission.cost.parameters == 11_168_832 + 513 * classes
@@ -176,7 +176,7 @@ def test_the_number_of_classes_sets_the_last_layer() -> None:
 
 
 def _classes() -> tuple[str, ...]:
-    return DATASETS["cifar10"].classes
+    return BUILT_IN.datasets["cifar10"].classes
 
 
 def test_a_stored_document_parses_to_itself() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.errors import InvalidSpec
-from shared.jobspec import DATASETS, Caps, parse_spec, parse_submission
+from shared.jobspec import BUILT_IN, Caps, Catalog, parse_spec, parse_submission
 
 PRESET: dict[str, Any] = {"preset": "notebook-tapered"}
 FLATTEN: dict[str, Any] = {"kind": "flatten"}
@@ -39,11 +39,17 @@ def training(**fields: Any) -> dict[str, Any]:
     return {**PRESET, "training": fields}
 
 
-def refusal(document: object) -> InvalidSpec:
+def refusal(document: object, catalog: Catalog = BUILT_IN) -> InvalidSpec:
     """The one error that a document raises."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
     with pytest.raises(InvalidSpec) as caught:
-        parse_submission(document if isinstance(document, bytes) else json.dumps(document).encode(), Caps())
+        parse_submission(body, Caps(), catalog)
     return caught.value
+
+
+def drawn_in(input_shape: tuple[int, int, int]) -> Catalog:
+    """A catalogue of the drawn data set alone, with images of this shape."""
+    return Catalog({"synthetic": dataclasses.replace(BUILT_IN.datasets["synthetic"], input_shape=input_shape)})
 
 
 FIELDS = [
@@ -302,29 +308,23 @@ def test_a_torchvision_network_has_the_same_caps() -> None:
     assert caught.value.errors[0].detail.startswith("The network needs 9,227,010 parameters; at most 1,000,000")
 
 
-def test_a_torchvision_network_wants_images_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_torchvision_network_wants_images_of_its_size() -> None:
     """The table, and the stems, are made for 3 × 32 × 32."""
-    grey = dataclasses.replace(DATASETS["synthetic"], input_shape=(1, 28, 28))
-    monkeypatch.setattr("shared.jobspec.checks.network.DATASETS", {"synthetic": grey})
-    error = refusal({"architecture": vision("resnet18"), "dataset": "synthetic"})
+    error = refusal({"architecture": vision("resnet18"), "dataset": "synthetic"}, drawn_in((1, 28, 28)))
     assert [problem.pointer for problem in error.errors] == ["/architecture/network"]
     assert "takes images of 3 × 32 × 32, and those of synthetic are 1 × 28 × 28" in error.detail
 
 
 @pytest.mark.parametrize("padding, mode, fits", [(7, "reflect", True), (8, "reflect", False), (12, "constant", True)])
-def test_a_crop_mirrors_no_more_than_there_is(
-    monkeypatch: pytest.MonkeyPatch, padding: int, mode: str, fits: bool
-) -> None:
+def test_a_crop_mirrors_no_more_than_there_is(padding: int, mode: str, fits: bool) -> None:
     """An image of 8 × 8 pixels has 7 beside its outermost one; a black margin may be of any width."""
-    small = {"synthetic": dataclasses.replace(DATASETS["synthetic"], input_shape=(3, 8, 12))}
-    for module in ("network", "rules"):
-        monkeypatch.setattr(f"shared.jobspec.checks.{module}.DATASETS", small)
+    small = drawn_in((3, 8, 12))
     crop = {"kind": "crop", "padding": padding, "padding_mode": mode}
     document = {**PRESET, "dataset": "synthetic", "training": {"augment": [{"kind": "flip"}, crop]}}
     if fits:
-        parse_spec(document, Caps())
+        parse_spec(document, Caps(), small)
     else:
-        error = refusal(document)
+        error = refusal(document, small)
         assert [problem.pointer for problem in error.errors] == ["/training/augment/1/padding"]
         assert "must be from 1 to 7, as the images of synthetic have no more pixels to mirror, not 8" in error.detail
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.jobspec import DATASETS as SPEC
+from shared.jobspec import BUILT_IN
 from tests.unit.training.data.test_folders import fill
 from worker.training.data import DATASETS, candidates, load, search, survey
 from worker.training.data.cache import FORMAT, READINGS, cache_path
@@ -359,13 +359,12 @@ def test_a_cache_folder_that_cannot_be_made_costs_only_the_cache(data_dir: Path)
 
 
 def test_the_spec_and_the_worker_know_the_same_data_sets(tmp_path: Path) -> None:
-    """Names, classes and shapes agree, and the drawn set has the counts that the spec promises."""
-    assert {name: (info.classes, info.input_shape) for name, info in SPEC.items()} == {
-        name: (dataset.classes, dataset.input_shape) for name, dataset in DATASETS.items()
-    }
-    for held in survey(tmp_path, allow_download=True):
-        info = SPEC[held.name]
-        assert set(held.counts.values()) == {(info.train_per_class, info.val_per_class)}
+    """Names, classes, shapes and moments agree; and complete copies have the counts that the spec promises."""
+    assert {
+        name: (info.classes, info.input_shape, info.published_moments) for name, info in BUILT_IN.datasets.items()
+    } == {name: (dataset.classes, dataset.input_shape, True) for name, dataset in DATASETS.items()}
+    whole = {held.name: held.counts for held in survey(tmp_path, allow_download=True)}
+    assert whole == {name: dict(info.counts) for name, info in BUILT_IN.datasets.items()}
 
 
 def test_every_registered_data_set_has_classes_and_moments() -> None:

@@ -16,7 +16,7 @@ import pytest
 from shared.database.fork_gate import GATE
 from shared.delivery.broker import Broker
 from shared.delivery.reconciler import Reconciler
-from shared.jobs import attempts, queries, workers
+from shared.jobs import leases, queries, workers
 from shared.jobs.status import WorkerState
 from shared.timers import Deadline, Moment
 from tests.support import factories
@@ -181,14 +181,14 @@ class TestParent:
         """The next death may be dealt with."""
         job_id = factories.running(db, context.identity.id).job_id
         crashes = [KeyError("a bug")]
-        lose = attempts.lose
+        lose = leases.lose
 
         def crash_once(*arguments: Any, **options: Any) -> list[str]:
             if crashes:
                 raise crashes.pop()
             return lose(*arguments, **options)
 
-        monkeypatch.setattr(attempts, "lose", crash_once)
+        monkeypatch.setattr(leases, "lose", crash_once)
         deaths.come(Moment.now(), Moment.now())
         deaths.close(parent)
         parent._watch_deaths()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import actions
+from shared.jobs import actions, leases
 from shared.jobs.attempts import Claim
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import Outcome
@@ -34,9 +34,7 @@ class Parts:
 
     def lose(self) -> None:
         """Have the attempt ended by somebody else."""
-        from shared.jobs import attempts
-
-        attempts.lose(self.db, "host:cpu:1", Ending(Outcome.LOST, "lost", "gone", retryable=True))
+        leases.lose(self.db, "host:cpu:1", Ending(Outcome.LOST, "lost", "gone", retryable=True))
 
 
 @pytest.fixture

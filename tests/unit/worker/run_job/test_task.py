@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.errors import DatabaseUnavailable, StorageError
-from shared.jobs import attempts, queries
+from shared.jobs import attempts, leases, queries
 from shared.jobs.attempts import Claim
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import JobStatus, Outcome
@@ -184,7 +184,7 @@ class TestRun:
         real = attempts.log
 
         def lose_first(*arguments: Any, **options: Any) -> bool:
-            attempts.lose(db, context.identity.id, Ending(Outcome.LOST, "worker_lost", "dead", retryable=True))
+            leases.lose(db, context.identity.id, Ending(Outcome.LOST, "worker_lost", "dead", retryable=True))
             return real(*arguments, **options)
 
         monkeypatch.setattr(attempts, "log", lose_first)

@@ -1,0 +1,26 @@
+"""What kind of work a job is.
+
+The release before this one knows of training alone and leaves the column out: its jobs get the default.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the column, `train` for every job that there is, and its index."""
+    op.add_column("jobs", sa.Column("kind", sa.Text(), server_default="train", nullable=False))
+    op.create_index("ix_jobs_kind", "jobs", ["kind", "created_at", "id"])
+
+
+def downgrade() -> None:
+    """Drop both. SQLite is not to rebuild the table for it: that would delete every row that points at a job."""
+    op.drop_index("ix_jobs_kind", "jobs")
+    op.drop_column("jobs", "kind")

@@ -1,0 +1,33 @@
+"""Who does what a job asks for: one runner for each kind of job."""
+
+from __future__ import annotations
+
+from typing import Protocol, assert_never
+
+from shared.jobs.attempts import Claim
+from shared.jobs.status import JobKind
+from worker.run_job.attempt import Attempt
+from worker.run_job.context import Context
+from worker.run_job.lease import Lease
+from worker.run_job.recorder import Recorder
+
+
+class Runner(Protocol):
+    """Works on a claimed job of one kind, from its spec to its recorded success."""
+
+    def run(self) -> None:
+        """Do the work, and record it with `attempts.succeed`.
+
+        Raises:
+            TrainingError, FlightlineError: it cannot be done.
+            JobInterrupted: it is to end here; the lease's `check` says so.
+        """
+
+
+def runner_of(context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> Runner:
+    """The runner of the claimed job's kind, with the parts that it works with."""
+    match claim.kind:
+        case JobKind.TRAIN:
+            return Attempt(context, claim, lease, recorder)
+        case _:
+            assert_never(claim.kind)
