@@ -196,3 +196,29 @@ def test_the_picture_needs_nothing_from_elsewhere() -> None:
     """It names no address but that of its own format and, in a comment, of what drew it."""
     addresses = set(re.findall(r"https?://[^\s\"<]+", (DOCS / "picture.svg").read_text(encoding="utf-8")))
     assert addresses == {"http://www.w3.org/2000/svg", "https://www.textualize.io"}
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "README.md", *(f"docs/{path.name}" for path in DOCS.glob("*.md"))])
+def test_every_file_of_ours_that_a_page_names_is_there(name: str) -> None:
+    """A module that moved is named by its new place."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    folders = "api|benchmarks|deploy|docs|flightline|migrations|shared|tests|worker"
+    assert [
+        path for path in re.findall(rf"`((?:{folders})/[\w/]+\.(?:py|md))`", text) if not (ROOT / path).exists()
+    ] == []
+
+
+def test_the_house_is_drawn_as_it_stands() -> None:
+    """Each package of ours has its line in CONTRIBUTING's drawing, below its parent, and no other folder has one."""
+    drawing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
+    drawn, parents = set(), [""]
+    for indent, name, what in re.findall(r"^( *)(\w+)/ +(.+)$", drawing, re.MULTILINE):
+        parents[len(indent) // 2 :] = [name]
+        drawn |= {"/".join([*parents, *inner]) for inner in [[], *([word] for word in re.findall(r"\b(\w+)/", what))]}
+    packages = {
+        str(init.parent.relative_to(ROOT))
+        for init in ROOT.glob("*/**/__init__.py")
+        if init.parent.relative_to(ROOT).parts[0] in {"api", "flightline", "migrations", "shared", "worker"}
+    }
+    assert packages <= drawn
+    assert all((ROOT / path).is_dir() for path in drawn)
