@@ -130,7 +130,7 @@ def test_every_query_parameter_is_described(name: str, path: str) -> None:
     assert re.search(rf"[`?]{name}\b", rows + dict(sections(page("http"))).get(about, ""))
 
 
-@pytest.mark.parametrize("part", PARTS.keys() - ACTIVATIONS)
+@pytest.mark.parametrize("part", sorted(PARTS.keys() - ACTIVATIONS))
 def test_every_part_of_a_job_has_a_section(part: str) -> None:
     """And the section's table names the part's fields, all of them and nothing else."""
     described = {name for name, _default, _what in ROW.findall(section(part))} - COMPUTED
