@@ -58,6 +58,15 @@ _LAYERS = [
 ]
 _BLOCK = {"kind": "residual", "layers": [_CONV, *_SETTLED], "shortcut": [{**_CONV, "kernel_size": 1, "padding": 0}]}
 _RESIDUAL = [{"kind": "whitening", "kernel_size": 2}, {"kind": "relu"}, _BLOCK, {**_BLOCK, "shortcut": []}, *_END]
+_NORMS: list[dict[str, Any]] = [
+    _CONV,
+    {"kind": "groupnorm", "num_groups": 3},
+    {"kind": "relu"},
+    {"kind": "residual", "layers": [_CONV, {"kind": "layernorm"}]},
+    {"kind": "global_avgpool"},
+    {"kind": "layernorm"},
+    {"kind": "linear"},
+]
 _SGD = {"kind": "sgd", "lr": 0.02, "momentum": 0.9}
 VAL = 40
 """Validation images of each class."""
@@ -68,6 +77,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "fused": {"architecture": {"kind": "mlp", "hidden": [12, 8]}},
     "sigmoids": {"architecture": {"kind": "mlp", "hidden": [8], "activation": "sigmoid", "output": "softmax"}},
     "regression": {"architecture": {"kind": "mlp", "hidden": []}, "dataset": {"normalize": "none"}},
+    "norms": {"architecture": {"kind": "layers", "layers": _NORMS}, "training": {"optimizer": {"kind": "nadam"}}},
     "layers": {"architecture": {"kind": "layers", "layers": _LAYERS}, "dataset": {"normalize": "computed"}},
     "residual": {"architecture": {"kind": "layers", "layers": _RESIDUAL, "output": "logits"}},
     "convnet": {"preset": "convnet", "training": {"epochs": 1, "optimizer": {**_SGD, "nesterov": True}}},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from torch import Tensor, nn
 
-from worker.training.plan import EarlyStoppingPlan
+from worker.training.plan import EarlyStoppingPlan, Monitor
 from worker.training.results import EpochResult, Weights
 
 
@@ -73,9 +73,7 @@ class EarlyStopping:
         """Take note of an epoch; true means stop."""
         if self._plan is None:
             return False
-        value: float = getattr(result, self._plan.monitor)
-        if self._plan.monitor != "val_accuracy":
-            value = -value  # a loss gets better downwards
+        value = _monitored(result, self._plan.monitor)
         if self._best is None or value > self._best + self._plan.min_delta:
             self._best, self._waited = value, 0
         else:
@@ -89,3 +87,16 @@ class EarlyStopping:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self._best, self._waited = state["best"], state["waited"]
+
+
+def _monitored(result: EpochResult, monitor: Monitor) -> float:
+    """The monitored figure of an epoch, such that more is better: a loss gets better downwards."""
+    match monitor:
+        case "val_accuracy":
+            return result.val_accuracy
+        case "val_loss":
+            return -result.val_loss
+        case "train_loss":
+            return -result.train_loss
+        case _:
+            assert_never(monitor)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,37 +29,42 @@ def each_rate(rates: Tensor, *, recorded: bool) -> Sequence[Rate]:
     return rates.unbind() if recorded else rates.tolist()
 
 
-class Update(Protocol):
+class Update(ABC):
     """Takes the layers' gradients, last layer first, and changes their parameters."""
 
+    @abstractmethod
     def begin_block(self, rates: Tensor) -> None:
         """Begin a block of steps that have these learning rates (k), as `rates_for` gives them."""
 
+    @abstractmethod
     def begin_step(self, number: int) -> None:
         """Begin the block's step of this number (from 0)."""
 
+    @abstractmethod
     def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
         """What the gradient of the summed losses is to be multiplied by: in each batch of this block; or, where steps
         are recorded, for each of its rows (N, 1).
         """
 
+    @abstractmethod
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         """The scaled gradient by the layer's product (N, O), and what the layer was given (N, I)."""
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 -- an update that does all at once has nothing left to do
         """All layers' gradients of this step have been given."""
 
-    def settle(self) -> None:
+    def settle(self) -> None:  # noqa: B027 -- likewise
         """All layers but the first will be read now: what changes beside has to be done."""
 
     def state(self) -> dict[str, Any]:
-        """Everything, to go on from."""
+        """Checkpoint state; plain SGD has none."""
+        return {}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+    def restore(self, state: dict[str, Any]) -> None:  # noqa: B027 -- likewise
+        """Restore from `state()`."""
 
 
-class InPlace:
+class InPlace(Update):
     """SGD without momentum: no gradient is ever written down, the product is subtracted from the weights.
 
     The learning rate is part of the gradient from the scores on: backward is linear. Weight decay shrinks the weights
@@ -68,7 +74,7 @@ class InPlace:
     def __init__(self, plan: SgdPlan) -> None:
         self._weight_decay = plan.weight_decay
         self._rates: list[float] = []
-        self._lr, self.shrink = plan.lr, 1.0
+        self.shrink = 1.0
 
     def begin_block(self, rates: Tensor) -> None:
         """See `Update`."""
@@ -77,8 +83,7 @@ class InPlace:
 
     def begin_step(self, number: int) -> None:
         """See `Update`."""
-        self._lr = self._rates[number]
-        self.shrink = 1 - self._lr * self._weight_decay
+        self.shrink = 1 - self._rates[number] * self._weight_decay
 
     def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
         """See `Update`."""
@@ -89,21 +94,8 @@ class InPlace:
         layer.subtract_from_weight(gradient, inputs, self.shrink)
         layer.subtract_from_bias(gradient, self.shrink)
 
-    def finish(self) -> None:
-        """See `Update`."""
 
-    def settle(self) -> None:
-        """See `Update`: all is done at once."""
-
-    def state(self) -> dict[str, Any]:
-        """See `Update`: there is none."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """See `Update`."""
-
-
-class RecordedInPlace:
+class RecordedInPlace(Update):
     """The same, with rates in a tensor: a recorded block works out anew, all at once, what depends on them.
 
     A step's next product waits for the first layer's weight alone: all else changes beside it, in two branches.
@@ -142,20 +134,10 @@ class RecordedInPlace:
         if layer is self._first:
             self.settle()
 
-    def finish(self) -> None:
-        """See `Update`."""
-
     def settle(self) -> None:
         """See `Update`."""
         self._weights.join()
         self._biases.join()
-
-    def state(self) -> dict[str, Any]:
-        """See `Update`: there is none."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """See `Update`."""
 
     def _weight(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         if self._weight_decay:
@@ -168,7 +150,7 @@ class RecordedInPlace:
         layer.subtract_from_bias(gradient)
 
 
-class ByOptimizer:
+class ByOptimizer(Update):
     """Gradients are written down and handed to torch's optimizer."""
 
     def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -> None:
@@ -203,9 +185,6 @@ class ByOptimizer:
         self._optimizer.step()
         for layer in self._layers:
             layer.refresh()
-
-    def settle(self) -> None:
-        """See `Update`: all is done at once."""
 
     def state(self) -> dict[str, Any]:
         """See `Update`."""

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from worker.training.engines.fused.activations import Activation, Dropout, pointwise
+from worker.training.engines.fused.layers import layers_of
 from worker.training.errors import InvalidPlan
 from worker.training.network.build import activation
 from worker.training.plan import ActivationName
@@ -56,3 +57,12 @@ def test_other_modules_are_refused(module: nn.Module) -> None:
     """What is not known as elementwise is never taken for it, nor left out."""
     with pytest.raises(InvalidPlan, match=type(module).__name__):
         pointwise(module)
+
+
+def test_a_module_that_is_not_known_is_never_left_out() -> None:
+    """A network with one is refused: without it, another network would be trained."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Softplus(), nn.Linear(3, 2))
+    with pytest.raises(InvalidPlan, match="Softplus"):
+        layers_of(network, torch.float32)
+    del network[2]
+    assert len(layers_of(network, torch.float32)) == 2
