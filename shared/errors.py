@@ -20,7 +20,7 @@ FlightlineError                 code, retryable
 │ └ StorageUnavailable            waited for; nothing is lost by it
 ├ ConfigurationError              a setting that cannot work
 ├ StorageError                    an artifact that needs somebody to act: storage full or forbidden, file missing
-└ WorkerError                     see worker/errors.py
+└ NoSuchDevice                    see worker/device_pin.py
 
 With which HTTP status the API answers each stands in `api.http.errors`.
 """

@@ -6,8 +6,14 @@ import os
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 
+from shared.errors import FlightlineError
 from shared.gpus import visible_gpus
-from worker.errors import NoSuchDevice
+
+
+class NoSuchDevice(FlightlineError):
+    """The device that the worker is to be pinned to is not on this machine, or cannot be used."""
+
+    code = "no_such_device"
 
 
 @dataclass(frozen=True)

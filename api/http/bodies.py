@@ -1,4 +1,4 @@
-"""Contents that no response class describes: the submitted document, and a downloaded file."""
+"""The JSON documents that requests carry: a submitted job, and a change of one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.http.components import reference_to
-from shared.documents.decoder import decode
+from api.http.operations import Json
 from shared.documents.phrases import show
-from shared.documents.sieve import sift
+from shared.documents.reader import decode, sift
 from shared.documents.wording import describe_plain
 from shared.errors import FieldError
 from shared.jobspec import BUILT_IN, PRESETS, Caps, JobSpec
@@ -62,38 +62,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-class SubmissionBody:
-    """A `JobSpec` as people may send it: with a preset, with short forms, with every default left out."""
-
-    media_type = "application/json"
-
-    def describe(self) -> dict[str, Any]:
-        """Its OpenAPI media type object."""
-        return {"schema": reference_to("Submission"), "examples": EXAMPLES}
-
-    def schemas(self) -> dict[str, Any]:
-        """Its JSON schema and those that it points at, by name."""
-        schema = JobSpec.model_json_schema(ref_template=reference_to("{model}")["$ref"])
-        named: dict[str, Any] = schema.pop("$defs")
-        named["Linear"]["required"].remove("out_features")  # the last one may leave it out
-        properties = schema["properties"]
-        properties["dataset"] = _or_name(properties["dataset"], sorted(BUILT_IN.short_forms))
-        named["Dataset"]["properties"]["name"]["enum"] = list(BUILT_IN.datasets)
-        properties["architecture"] = _or_name(properties["architecture"], list(PRESETS))
-        properties["preset"] = {
-            "anyOf": [{"type": "string", "enum": list(PRESETS)}, {"type": "null"}],
-            "description": "A partial spec to begin with; the fields given beside it win.",
-        }
-        schema |= {
-            "title": "Submission",
-            "required": [],
-            "anyOf": [{"required": ["architecture"]}, {"required": ["preset"]}],
-            "description": "A job as it is asked for. Every field but the architecture has a default; beside a preset "
-            "an object may leave out whatever the preset says.",
-        }
-        return {**named, "Submission": schema}
-
-
 class JobChange(BaseModel):
     """What can be changed of a job while it is queued."""
 
@@ -102,51 +70,45 @@ class JobChange(BaseModel):
     priority: int = Field(ge=0, le=9, description="0–9, 9 the most urgent.")
 
 
-class ChangeBody:
-    """A `JobChange`."""
+def read_change(body: bytes) -> JobChange:
+    """The change that was sent.
 
-    media_type = "application/json"
-
-    def describe(self) -> dict[str, Any]:
-        """Its OpenAPI media type object."""
-        example = {"summary": "Before everything else", "value": {"priority": 9}}
-        return {"schema": reference_to(JobChange.__name__), "examples": {"urgent": example}}
-
-    def schemas(self) -> dict[str, Any]:
-        """Its JSON schema, by name."""
-        return {JobChange.__name__: JobChange.model_json_schema()}
-
-    @staticmethod
-    def read(body: bytes) -> JobChange:
-        """The change that was sent.
-
-        Raises:
-            InvalidSpec: it is none.
-        """
-        document = decode(body)
-        problems = sift(document, Caps())
-        if not problems and not isinstance(document, dict):
-            problems = [FieldError("", f'A change is an object such as {{"priority": 7}}, not {show(document)}.')]
-        if problems:
-            raise refusal(problems)
-        try:
-            return JobChange.model_validate(document)
-        except ValidationError as error:
-            raise refusal([*describe_plain(error, JobChange)]) from None
+    Raises:
+        InvalidSpec: it is none.
+    """
+    document = decode(body)
+    problems = sift(document, Caps())
+    if not problems and not isinstance(document, dict):
+        problems = [FieldError("", f'A change is an object such as {{"priority": 7}}, not {show(document)}.')]
+    if problems:
+        raise refusal(problems)
+    try:
+        return JobChange.model_validate(document)
+    except ValidationError as error:
+        raise refusal([*describe_plain(error, JobChange)]) from None
 
 
-class FileContent:
-    """The bytes of an artifact."""
-
-    media_type = "application/octet-stream"
-
-    def describe(self) -> dict[str, Any]:
-        """Its OpenAPI media type object: of binary content, 3.1 says nothing by default."""
-        return {}
-
-    def schemas(self) -> dict[str, Any]:
-        """None."""
-        return {}
+def _submission_schemas() -> dict[str, Any]:
+    """The schema of a `JobSpec` as people may send it, and those that it points at, by name."""
+    schema = JobSpec.model_json_schema(ref_template=reference_to("{model}")["$ref"])
+    named: dict[str, Any] = schema.pop("$defs")
+    named["Linear"]["required"].remove("out_features")  # the last one may leave it out
+    properties = schema["properties"]
+    properties["dataset"] = _or_name(properties["dataset"], sorted(BUILT_IN.short_forms))
+    named["Dataset"]["properties"]["name"]["enum"] = list(BUILT_IN.datasets)
+    properties["architecture"] = _or_name(properties["architecture"], list(PRESETS))
+    properties["preset"] = {
+        "anyOf": [{"type": "string", "enum": list(PRESETS)}, {"type": "null"}],
+        "description": "A partial spec to begin with; the fields given beside it win.",
+    }
+    schema |= {
+        "title": "Submission",
+        "required": [],
+        "anyOf": [{"required": ["architecture"]}, {"required": ["preset"]}],
+        "description": "A job as it is asked for. Every field but the architecture has a default; beside a preset "
+        "an object may leave out whatever the preset says.",
+    }
+    return {**named, "Submission": schema}
 
 
 def _or_name(schema: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -154,3 +116,13 @@ def _or_name(schema: dict[str, Any], names: list[str]) -> dict[str, Any]:
     described: dict[str, Any] = {key: schema[key] for key in ("description", "default") if key in schema}
     whole = {key: value for key, value in schema.items() if key not in described}
     return {"anyOf": [whole, {"type": "string", "enum": names}], **described}
+
+
+SUBMISSION = Json("Submission", _submission_schemas, EXAMPLES)
+"""A `JobSpec` as people may send it: with a preset, with short forms, with every default left out."""
+CHANGE = Json(
+    JobChange.__name__,
+    lambda: {JobChange.__name__: JobChange.model_json_schema()},
+    {"urgent": {"summary": "Before everything else", "value": {"priority": 9}}},
+)
+"""A `JobChange`."""

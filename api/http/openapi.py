@@ -11,10 +11,10 @@ from typing import Any
 from api.http.answers import model_of
 from api.http.components import answer_schemas, merged, query_parameters, reference_to
 from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem, status_of
-from api.http.operations import Content, Described, Operation
+from api.http.operations import Described, Operation, Raw
 from api.http.parsing import JOB_ID
 from api.http.security import SAFE_METHODS
-from shared.documents.decoder import MalformedJson
+from shared.documents.reader import MalformedJson
 from shared.errors import (
     AmbiguousJobId,
     BadRequest,
@@ -103,8 +103,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": dict(sorted(_responses(operation))),
     }
     if operation.body is not None:
-        content = {operation.body.media_type: operation.body.describe()}
-        described["requestBody"] = {"required": True, "content": content}
+        content = {"schema": reference_to(operation.body.name), "examples": operation.body.examples}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
     return described
 
 
@@ -136,18 +136,15 @@ def _response(status: int, description: str, content: dict[str, Any]) -> tuple[s
 def _content(answer: Described) -> dict[str, Any]:
     if answer is None:
         return {}
-    if not isinstance(answer, Content):
-        return {"application/json": {"schema": reference_to(model_of(answer).__name__)}}
-    return {answer.media_type: answer.describe()}
+    if isinstance(answer, Raw):
+        return {answer.media_type: answer.description}
+    return {"application/json": {"schema": reference_to(model_of(answer).__name__)}}
 
 
 def _schemas(operations: list[Operation]) -> dict[str, Any]:
-    contents = [one for operation in operations for one in (operation.body, *operation.answers.values())]
-    parts = [
-        answer_schemas(
-            {Problem, *(model_of(one) for one in contents if one is not None and not isinstance(one, Content))}
-        )
-    ]
+    answers = [one for operation in operations for one in operation.answers.values()]
+    models = [model_of(one) for one in answers if one is not None and not isinstance(one, Raw)]
+    parts = [answer_schemas({Problem, *models})]
     parts += [query_parameters(operation.query)[1] for operation in operations]
-    parts += [one.schemas() for one in contents if isinstance(one, Content)]
+    parts += [operation.body.schemas() for operation in operations if operation.body is not None]
     return merged(parts)

@@ -16,7 +16,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -49,22 +49,24 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@runtime_checkable
-class Content(Protocol):
-    """A body or an answer that is described by something else than a class of `shared.wire`."""
+@dataclass(frozen=True)
+class Json:
+    """A JSON document that an operation takes: the OpenAPI component `name`, one of `schemas()`."""
+
+    name: str
+    schemas: Callable[[], dict[str, Any]]
+    examples: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An answer that is no JSON: its media type, and that type's OpenAPI object."""
 
     media_type: str
-
-    def describe(self) -> dict[str, Any]:
-        """Its OpenAPI media type object."""
-        ...
-
-    def schemas(self) -> dict[str, Any]:
-        """The components that it points at, by name."""
-        ...
+    description: Mapping[str, Any] = field(default_factory=dict)
 
 
-Described = type[Answer] | Content | None
+Described = type[Answer] | Raw | None
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Operation:
     tag: str
     view: Callable[..., Reply | Response]
     query: type[BaseModel]
-    body: Content | None
+    body: Json | None
     answers: Mapping[int, Described]
     raises: tuple[type[FlightlineError], ...]
     headers: tuple[Header, ...] = ()
@@ -181,7 +183,7 @@ class Routes:
         *,
         answers: Mapping[int, Described],
         query: type[BaseModel] = NoQuery,
-        body: Content | None = None,
+        body: Json | None = None,
         raises: tuple[type[FlightlineError], ...] = (),
         headers: tuple[Header, ...] = (),
         find_job: Callable[[Services, Actor, str], str] = find_job,

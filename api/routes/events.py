@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 
-from api.http.operations import Reply, Routes
+from api.http.operations import Raw, Reply, Routes
 from api.http.parameters import LAST_EVENT_ID, EventsQuery
 from api.http.streams import TooManyStreams
 from api.services import Services
@@ -15,28 +13,22 @@ from shared.jobs import events
 from shared.jobs.actor import Actor
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
-
-
-class EventStream:
-    """Server-sent events, for OpenAPI."""
-
-    media_type = "text/event-stream"
-
-    def describe(self) -> dict[str, Any]:
-        """OpenAPI has no words for the events of a stream; the text says them."""
-        text = "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority`, `data: JSON`."
-        return {"schema": {"type": "string", "description": text}}
-
-    def schemas(self) -> dict[str, Any]:
-        """None of its own."""
-        return {}
+EVENT_STREAM = Raw(
+    "text/event-stream",
+    {
+        "schema": {
+            "type": "string",  # OpenAPI has no words for the events of a stream
+            "description": "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority`, `data: JSON`.",
+        }
+    },
+)
 
 
 @routes.route(
     "GET",
     "/v1/jobs/<job_id>/events",
     query=EventsQuery,
-    answers={200: EventStream(), 204: None},
+    answers={200: EVENT_STREAM, 204: None},
     raises=(JobNotFound, TooManyStreams),
     headers=(LAST_EVENT_ID,),
 )

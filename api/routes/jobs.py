@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache, partial
 
-from api.http.bodies import ChangeBody, SubmissionBody
+from api.http.bodies import CHANGE, SUBMISSION, read_change
 from api.http.operations import Reply, Routes, find_job
 from api.http.pagination import decode_cursor, encode_cursor
 from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
     "POST",
     "/v1/jobs",
     query=SubmitQuery,
-    body=SubmissionBody(),
+    body=SUBMISSION,
     answers={201: wire.SubmittedJob, 200: wire.DryRun},
     raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
     headers=(IDEMPOTENCY_KEY,),
@@ -88,13 +88,13 @@ def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
 @routes.route(
     "PATCH",
     "/v1/jobs/<job_id>",
-    body=ChangeBody(),
+    body=CHANGE,
     answers={200: wire.Job},
     raises=(JobNotFound, IllegalTransition, InvalidSpec),
 )
 def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
     """Change a queued job's priority. A job that has started answers 409."""
-    actions.set_priority(services.db, job_id, ChangeBody.read(body).priority, actor=actor)
+    actions.set_priority(services.db, job_id, read_change(body).priority, actor=actor)
     return Reply(_published(services, actor, job_id, _live(services)))
 
 

@@ -9,8 +9,7 @@ from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
-from api.http.bodies import FileContent
-from api.http.operations import Reply, Routes
+from api.http.operations import Raw, Reply, Routes
 from api.http.parameters import EpochsQuery, EvaluationQuery, LogQuery
 from api.services import Services
 from shared import wire
@@ -20,6 +19,7 @@ from shared.jobs.actor import Actor
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
+FILE = Raw("application/octet-stream")
 
 
 class RangeNotSatisfiable(FlightlineError):
@@ -80,7 +80,7 @@ def list_artifacts(services: Services, actor: Actor, job_id: str) -> Reply:
 @routes.route(
     "GET",
     "/v1/jobs/<job_id>/artifacts/<path:name>",
-    answers={200: FileContent(), 206: FileContent(), 304: None},
+    answers={200: FILE, 206: FILE, 304: None},
     raises=(JobNotFound, NotFound, RangeNotSatisfiable, StorageUnavailable),
 )
 def download_artifact(services: Services, actor: Actor, job_id: str, name: str) -> Response:

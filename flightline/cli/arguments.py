@@ -40,9 +40,8 @@ def parsed(data: bytes, what: str) -> object:
     Raises:
         UsageError: it is no JSON, or holds what would be lost on its way (a key given twice, half a character).
     """
-    from shared.documents.decoder import MalformedJson, decode
     from shared.documents.phrases import summary
-    from shared.documents.sieve import sift
+    from shared.documents.reader import MalformedJson, decode, sift
     from shared.jobspec.caps import NO_CAPS
 
     try:
@@ -92,7 +91,7 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
 
 def _value(text: str, setting: str) -> object:
     """JSON where it can be read as such, else the text itself."""
-    from shared.documents.decoder import MalformedJson, decode
+    from shared.documents.reader import MalformedJson, decode
 
     data = text.encode(errors="surrogatepass")
     try:

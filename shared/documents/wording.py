@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from shared.documents.phrases import closest, did_you_mean, listed, show
 from shared.documents.pointers import pointer
+from shared.documents.reader import MAX_PROBLEMS
 from shared.documents.schema_places import Place, homes, place
-from shared.documents.sieve import MAX_PROBLEMS
 from shared.errors import FieldError
 from shared.jobspec.expansion import Expanded
 from shared.jobspec.fields.job import JobSpec

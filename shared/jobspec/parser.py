@@ -9,9 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.documents.decoder import decode
 from shared.documents.phrases import show, summary
-from shared.documents.sieve import MAX_PROBLEMS, sift
+from shared.documents.reader import MAX_PROBLEMS, decode, sift
 from shared.documents.wording import describe
 from shared.errors import FieldError, InvalidSpec
 from shared.jobspec.caps import Caps

@@ -9,8 +9,7 @@ import time
 from shared.errors import DatabaseUnavailable
 from shared.jobs.workers import Identity
 from shared.settings import Settings
-from worker.device_pin import Device, require_usable
-from worker.errors import NoSuchDevice
+from worker.device_pin import Device, NoSuchDevice, require_usable
 from worker.processes import memory
 from worker.processes.child_state import ChildState
 from worker.processes.stop_flag import StopFlag

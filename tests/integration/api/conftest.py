@@ -16,7 +16,7 @@ from api.app import ROUTES, create_app
 from api.http.answers import model_of
 from api.http.errors import Problem, status_of
 from api.http.openapi import errors_of
-from api.http.operations import Content
+from api.http.operations import Raw
 from api.services import Services
 from shared.jobs import attempts
 from shared.settings import Settings
@@ -47,7 +47,7 @@ class CheckedClient(FlaskClient):
             answer = operation.answers[response.status_code]
             if answer is None:
                 assert response.data == b""
-            elif not isinstance(answer, Content):
+            elif not isinstance(answer, Raw):
                 model_of(answer).model_validate_json(response.data)
 
 

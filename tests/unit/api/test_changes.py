@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.bodies import ChangeBody
+from api.http.bodies import read_change
 from shared.errors import InvalidSpec
 
 
 def test_a_change_is_read() -> None:
     """A priority is all that there is to change."""
-    assert ChangeBody.read(b'{"priority": 9}').priority == 9
+    assert read_change(b'{"priority": 9}').priority == 9
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_change_is_read() -> None:
 def test_a_change_that_means_nothing_is_refused_like_a_job(body: bytes, code: str, pointer: str, detail: str) -> None:
     """The pointer leads to the field, the words say what would be right."""
     with pytest.raises(InvalidSpec) as caught:
-        ChangeBody.read(body)
+        read_change(body)
     assert (caught.value.code, [(one.pointer, one.detail) for one in caught.value.errors]) == (
         code,
         [(pointer, detail)],

@@ -13,8 +13,7 @@ import torch
 
 from tests.support.servers import wait_until
 from worker import device_pin, launch
-from worker.device_pin import Device, pin, require_usable, resolve
-from worker.errors import NoSuchDevice
+from worker.device_pin import Device, NoSuchDevice, pin, require_usable, resolve
 
 GPUS = ("GPU-a", "MIG-b")
 

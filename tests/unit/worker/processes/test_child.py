@@ -16,8 +16,7 @@ from shared.jobs import queries
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase
 from tests.support.servers import wait_until
-from worker.device_pin import Device
-from worker.errors import NoSuchDevice
+from worker.device_pin import Device, NoSuchDevice
 from worker.processes import child as child_module
 from worker.processes import memory
 from worker.processes.child import Child

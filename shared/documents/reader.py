@@ -1,24 +1,68 @@
-"""Refuses what no field could hold, before a document meets the spec: cheap, and bounded whatever is sent."""
+"""Reads a JSON document that somebody sent, and refuses what no field could hold.
+
+Both are cheap, and bounded whatever is sent.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from shared.documents.decoder import MAX_DEPTH, GivenTwice
 from shared.documents.phrases import show
 from shared.documents.pointers import Token, pointer
-from shared.errors import FieldError
-from shared.jobspec.caps import Caps
+from shared.errors import FieldError, InvalidSpec
 
+if TYPE_CHECKING:
+    from shared.jobspec.caps import Caps
+
+MAX_DEPTH = 16  # a job needs six
 MAX_FIELDS = 64  # of one object; the largest has eleven
 MAX_ENTRIES = 100  # of a list that no cap speaks of
 MAX_KEY_LENGTH = 100
 MAX_VALUES = 5000  # beside the layers
 VALUES_PER_LAYER = 10
 MAX_PROBLEMS = 50
+_INTEGER_DIGITS = 400  # past every range of a spec, and short of the length from which Python refuses to convert
+_OTHER_ENCODINGS = {"utf-16": "UTF-16", "utf-32": "UTF-32"}
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)  # texts too, so that those within them are not counted
 
 Path: TypeAlias = tuple[Token, ...]
+
+
+class MalformedJson(InvalidSpec):
+    """The body is not JSON at all; the message says where it stops being so."""
+
+    code = "malformed_json"
+
+
+class GivenTwice(dict[str, object]):
+    """An object one of whose keys was given twice; refused as soon as it is looked at."""
+
+    key: str
+
+
+def decode(body: bytes, what: str = "The body") -> object:
+    """Reads JSON; `what` is called so in messages.
+
+    `NaN` and `Infinity` pass here, and integers of any length, as the spec's own check can then name the field
+    that holds them; so do objects with a key given twice, marked as such.
+
+    Raises:
+        MalformedJson: with line and column.
+    """
+    text = _text(body, what)
+    if not text.strip():
+        raise _malformed(f"{what} is empty. Send a JSON object.")
+    try:
+        return json.loads(text, object_pairs_hook=_collect, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise _malformed(f"{what} is not JSON: {error.msg} ({_place(text, error.pos)}).") from error
+    except RecursionError as error:
+        where = _place(text, _depth_exceeded(text))
+        raise _malformed(f"{what} is nested too deeply: more than {MAX_DEPTH} levels ({where}).") from error
 
 
 def sift(document: object, caps: Caps) -> list[FieldError]:
@@ -40,6 +84,67 @@ def sift(document: object, caps: Caps) -> list[FieldError]:
         if not found:
             waiting += reversed([((*path, token), inner) for token, inner in _children(value)])
     return problems
+
+
+def _text(body: bytes, what: str) -> str:
+    if other := _other_encoding(body):
+        raise _malformed(
+            f"{what} seems to be {other}, and JSON is sent as UTF-8: save it as UTF-8 "
+            f"(`iconv -f {other} -t UTF-8` converts it)."
+        )
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise _malformed(
+            f"{what} is not UTF-8: byte {error.start} (in line {line}) cannot be read. Save it as UTF-8."
+        ) from error
+
+
+def _other_encoding(body: bytes) -> str | None:
+    """UTF-16 or UTF-32, where the beginning of the body looks like it and all of it can be read so; else None.
+
+    Some editors and shells save text so. JSON begins with ASCII, whose zero bytes there tell without a byte-order mark.
+    """
+    encoding = json.detect_encoding(body)
+    name = _OTHER_ENCODINGS.get(encoding[:6])
+    try:
+        # A mark alone, or zero bytes that end in no character, are no text in that encoding either.
+        return name if name and body.decode(encoding).strip() else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _place(text: str, position: int) -> str:
+    line_start = text.rfind("\n", 0, position) + 1
+    return f"line {text.count(chr(10), 0, position) + 1}, column {position - line_start + 1}"
+
+
+def _depth_exceeded(text: str) -> int:
+    """Where the first bracket stands that opens a level too many."""
+    depth = 0
+    for bracket in _BRACKETS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket[0], 0)
+        if depth > MAX_DEPTH:
+            return bracket.start()
+    return 0
+
+
+def _malformed(detail: str) -> MalformedJson:
+    return MalformedJson(detail, (FieldError("", detail),))
+
+
+def _integer(digits: str) -> int:
+    return int(digits[:_INTEGER_DIGITS])
+
+
+def _collect(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(pairs)
+    if len(document) == len(pairs):
+        return document
+    marked = GivenTwice(document)
+    marked.key = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+    return marked
 
 
 def _longest(path: Path, caps: Caps) -> tuple[int, str]:
