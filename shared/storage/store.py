@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import os
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,14 +79,12 @@ class Storage:
             try:
                 if not self._s3:  # which has no folders; s3fs would make a bucket
                     self._fs.makedirs(self._fs._parent(target), exist_ok=True)  # noqa: SLF001 -- fsspec's way to name it
-                with ThreadPoolExecutor(1) as beside:  # the one waits for the disk, the other for the processor
-                    digest = beside.submit(_sha256, parts)
-                    self._write(temporary, parts)
+                self._write(temporary, parts)
                 self._fs.mv(temporary, target)
             except Exception:
                 self._remove(temporary)
                 raise
-        return Stored(path, digest.result(), sum(map(len, parts)))
+        return Stored(path, _sha256(parts), sum(map(len, parts)))
 
     def recognise(self) -> None:
         """Note that the storage is here: from now on, what an unmounted volume leaves is not taken for a new one.
@@ -206,7 +203,6 @@ class Storage:
             if self._local:
                 file.flush()
                 os.fsync(file.fileno())  # before the rename: a power cut must not leave an empty file under the name
-                _forget(file.fileno())
 
     def _remove(self, target: str) -> None:
         with suppress(Exception):  # gone already, or out of reach
@@ -247,15 +243,6 @@ def _sha256(parts: Iterable[bytes | memoryview]) -> str:
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
-
-
-def _forget(descriptor: int) -> None:
-    """Have the kernel keep no copy of a file in memory that is hardly ever read: the next file takes its place there.
-
-    Memory that has lain free for long costs a virtual machine far more than the writing itself.
-    """
-    if hasattr(os, "posix_fadvise"):  # not on every system
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _reason(error: BaseException) -> str:

@@ -8,16 +8,12 @@ Where the best epoch is the last one, its weights are one file under both names.
 from __future__ import annotations
 
 import dataclasses
-from concurrent import futures
-from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
 from shared.errors import StorageError
 from shared.jobs.attempts import Claim
 from shared.storage.store import Storage, Stored
 from worker.run_job import metadata
-from worker.run_job.storage_access import beside
 from worker.run_job.tensors import safetensors
 from worker.training.evaluation import Evaluation
 from worker.training.results import TrainingResult
@@ -43,17 +39,16 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
     files[LOGITS] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
-    writing: dict[int, Future[Stored]] = {}
-    for name, tensors in files.items():  # all of them wait for the disk together
-        if id(tensors) not in writing:
-            about = metadata.of_logits(claim, result) if name == LOGITS else metadata.of_weights(claim, result, tensors)
-            put = partial(storage.put, f"{claim.job_id}/{claim.attempt}/{name}", *safetensors(tensors, about))
-            writing[id(tensors)] = beside(put)
-    futures.wait(writing.values())
+    stored: dict[int, Stored] = {}
     try:
-        stored = {key: future.result() for key, future in writing.items()}
+        for name, tensors in files.items():
+            if id(tensors) not in stored:
+                logits = name == LOGITS
+                about = metadata.of_logits(claim, result) if logits else metadata.of_weights(claim, result, tensors)
+                path = f"{claim.job_id}/{claim.attempt}/{name}"
+                stored[id(tensors)] = storage.put(path, *safetensors(tensors, about))
     except StorageError:
-        storage.delete(future.result().path for future in writing.values() if future.exception() is None)
+        storage.delete(one.path for one in stored.values())
         raise
     return [{"name": name, **dataclasses.asdict(stored[id(tensors)])} for name, tensors in files.items()]
 
