@@ -26,7 +26,7 @@ from shared.delivery.reconciler import Reconciler
 from shared.jobs import actions
 from shared.jobs.status import Queue
 from tests.support import factories
-from tests.support.fakes import FakeBroker
+from tests.support.fakes import FakeBroker, settle
 from tests.support.servers import RedisServer, start_postgres, start_redis
 
 TAPERED: dict[str, Any] = {"preset": "notebook-tapered", "dataset": "synthetic"}
@@ -165,7 +165,7 @@ def redis_emptied(queued: int = 10_000) -> list[Line]:
     migrations.upgrade(db)
     rows = [factories.job_row(n, priority=n % 10, published_at=factories.EPOCH) for n in range(queued)]
     factories.insert_jobs(db, rows)
-    broker.plant_sentinel()
+    settle(broker)
     server.kill()
     server.start()
     began = time.monotonic()
@@ -200,7 +200,7 @@ def passes(queued: int = 100_000, repeats: int = 20) -> list[Line]:
         migrations.upgrade(db)
         _fill(db, queued)
         broker = FakeBroker()
-        broker.plant_sentinel()
+        settle(broker)
         broker.messages = [("somebody", queue, 5) for queue in Queue]
         reconciler = Reconciler(db, broker, 0.0)
         values = [_timed(reconciler.run_once) for _ in range(repeats)]

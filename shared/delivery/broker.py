@@ -93,22 +93,18 @@ class Broker:
         self._app.conf.broker_transport_options["max_retries"] = 0
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
 
-    def enqueue(self, job_id: str, queue: str, priority: int) -> None:
-        """Put a job's message into Redis.
+    @GATE.inside()
+    def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
+        """Put jobs' messages into Redis, in this order, over one connection.
 
         Args:
-            job_id: the job.
-            queue: ``any``, ``cpu`` or ``cuda``; for jobs of another kind than training as `message_queue` has it.
-            priority: 0–9, 9 the most urgent (Redis' own scale runs the other way).
+            messages: of each its job's id, its queue (``any``, ``cpu`` or ``cuda``; for jobs of another kind than
+                training as `message_queue` has it) and its priority: 0–9, 9 the most urgent (Redis' own scale runs the
+                other way).
 
         Raises:
             QueueUnavailable: Redis does not answer.
         """
-        self.enqueue_many([(job_id, queue, priority)])
-
-    @GATE.inside()
-    def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
-        """Put several jobs' messages into Redis, in this order, over one connection."""
         try:
             with self._app.producer_pool.acquire(block=True, timeout=5) as producer:
                 for job_id, queue, priority in messages:
@@ -143,18 +139,6 @@ class Broker:
         except (redis.RedisError, OSError):
             return None
         return {queue: sum(lengths[i * PRIORITIES : (i + 1) * PRIORITIES]) for i, queue in enumerate(Queue)}
-
-    @GATE.inside()
-    def plant_sentinel(self) -> bool:
-        """Put the sentinel key into Redis. Returns whether it was missing: then Redis has lost everything.
-
-        Raises:
-            QueueUnavailable: Redis does not answer.
-        """
-        try:
-            return bool(self._redis.set(SENTINEL_KEY, "1", nx=True))
-        except (redis.RedisError, OSError) as error:
-            raise _unavailable(error) from error
 
     @GATE.inside()
     def has_lost_everything(self) -> bool:

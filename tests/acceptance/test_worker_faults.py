@@ -175,7 +175,7 @@ class TestDevices:
         service.start_worker("cuda:0")
         for_cpu = service.submit(resources={"device": "cpu"}, priority=9)
         for queue in (Queue.ANY, Queue.CUDA):
-            service.broker.enqueue(for_cpu, queue.value, 9)
+            service.broker.enqueue_many([(for_cpu, queue.value, 9)])
         for device in ("cuda", "any"):
             job = service.wait(service.submit(resources={"device": device}, priority=1), "succeeded")
             assert job["device"] == "cuda:0"

@@ -77,7 +77,7 @@ class Parent:
         self._reported = -math.inf
         work = {
             "parent": self._run,
-            "deaths": self._watch_deaths,
+            "deaths": self.watch_deaths,
             "reconciler": self._reconcile,
             "watchdog": self._run_watchdog,
         }
@@ -133,14 +133,15 @@ class Parent:
     def _run(self) -> None:
         while not self._closed.wait(self._settings.reconcile_seconds):
             try:
-                self._look_after()
+                self.look_after()
             except DatabaseUnavailable as error:
                 self._watch.reprieve()
                 logger.warning("parent_waits_for_database", extra={"reason": str(error)})
             except Exception:
                 logger.exception("parent_failed")
 
-    def _look_after(self) -> None:
+    def look_after(self) -> None:
+        """One round of what the parent does now and then: report, and see to the child and to the queues."""
         if self._stop.is_set() and not self._stopping.is_set():
             self._shut_down(int(self._stop.failed))
         self._report()
@@ -150,7 +151,7 @@ class Parent:
         queues = Queue.ANY, Queue(self._identity.device_kind)
         self._watchdog.messages_wait(sum(one.get(queue, 0) for one in depths for queue in queues))
 
-    def _watch_deaths(self) -> None:
+    def watch_deaths(self) -> None:
         """End what each dead child was at, at once; again and again where the database does not answer."""
         died_at: Moment | None = None
         while not self._closed.is_set():

@@ -130,17 +130,18 @@ class Lease:
     def _beat_until_closed(self) -> None:
         while not (self.lost or self._closed.wait(self._settings.heartbeat_seconds)):
             self._pulse()
-            if self._stalled():
+            if self.stalled():
                 logger.error("loop_hung", extra={"job": self._claim.job_id, "steps": self._steps})
                 self._hung()
                 return
             try:
-                self._beat()
+                self.beat()
             except Exception:
                 # Whatever it was, the thread must not die of it: the next beat may succeed.
                 logger.exception("heartbeat_crashed", extra={"job": self._claim.job_id})
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Renew the lease now, and note what the database says of the job."""
         asked = Moment.now()
         try:
             beat = attempts.heartbeat(self._db, self._claim, self._settings.lease_seconds)
@@ -157,7 +158,7 @@ class Lease:
         elif running > self._claim.spec["limits"]["timeout_seconds"]:
             self._reason = TimedOut
 
-    def _stalled(self) -> bool:
+    def stalled(self) -> bool:
         """Whether the loop has made no step for too long; before the first one it has `setup_seconds`."""
         now = time.monotonic()
         if self._steps != self._steps_seen or self._fenced:

@@ -18,7 +18,7 @@ from worker.training.data.records import Split, loaded_dataset
 from worker.training.data.sources.synthetic import draw_split
 from worker.training.plan import plan_from_spec
 from worker.training.results import EpochResult, TrainingResult
-from worker.training.state.checkpoints import Checkpointing, State, read, write
+from worker.training.state.checkpoints import Checkpointing, State, decode, encode
 from worker.training.trainer import train
 
 RUNS = "checkpoints.json"
@@ -100,7 +100,7 @@ def run(
 def kept(folder: Path) -> dict[str, tuple[State, dict[str, Any]]]:
     """Of each run of a release its checkpoint and its entry in `RUNS`, by the run's name."""
     runs = json.loads((folder / RUNS).read_text())
-    return {name: (read(folder / f"{name}.ckpt"), entry) for name, entry in runs.items()}
+    return {name: (decode((folder / f"{name}.ckpt").read_bytes()), entry) for name, entry in runs.items()}
 
 
 def make(folder: Path) -> None:
@@ -112,7 +112,8 @@ def make(folder: Path) -> None:
         spec = json.loads(json.dumps(submission.document))
         states: list[State] = []
         epochs, result = run(spec, states=states)
-        write(folder / f"{name}.ckpt", next(s for s in states if (s.epoch, s.batches) == INTERRUPTED))
+        state = next(s for s in states if (s.epoch, s.batches) == INTERRUPTED)
+        (folder / f"{name}.ckpt").write_bytes(encode(state))
         runs[name] = {"spec": spec, "epochs": list(map(figures, epochs)), "scores": result.logits["last"].tolist()}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in runs.items())
     (folder / RUNS).write_text(f"{{\n{lines}\n}}\n")

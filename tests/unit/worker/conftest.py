@@ -26,7 +26,7 @@ T = TypeVar("T")
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time for the lease, the recorder and every deadline."""
     clock = Clock()
-    for module in ("worker.run_job.lease", "worker.run_job.recorder", "shared.timers"):
+    for module in ("worker.run_job.lease", "worker.run_job.recorder", "worker.processes.parent", "shared.timers"):
         monkeypatch.setattr(f"{module}.time", clock)
     return clock
 

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +17,6 @@ from worker.training.device import Environment
 from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable
 from worker.training.plan import TrainingPlan
 from worker.training.state.digests import first_digest
-from worker.training.state.files import write_atomically
 
 _MAGIC = b"flightline-checkpoint 1 "
 _MUST_MATCH = ("plan_digest", "engine", "device", "threads", "data_fingerprint")
@@ -131,20 +129,3 @@ def decode(encoded: bytes, name: str = "checkpoint") -> State:
         return State(**torch.load(io.BytesIO(payload), weights_only=True))
     except Exception as error:  # what torch raises for bytes that are intact but not ours is not documented
         raise CheckpointUnreadable(f"{name} does not hold a state: {error}") from error
-
-
-def write(path: Path, state: State) -> None:
-    """Write the state, whole or not at all. Raises CheckpointUnwritable."""
-    encoded = encode(state)
-    try:
-        write_atomically(path, encoded)
-    except OSError as error:
-        raise CheckpointUnwritable(f"{path} could not be written: {error}. Is the disk full?") from error
-
-
-def read(path: Path) -> State:
-    """The state in this file. Raises CheckpointUnreadable, also if there is none."""
-    try:
-        return decode(path.read_bytes(), str(path))
-    except OSError as error:
-        raise CheckpointUnreadable(f"{path} could not be read: {error}") from error

@@ -16,7 +16,7 @@ from shared.jobs import attempts, queries
 from shared.jobs.leases import LeaseWatch
 from tests.support import factories
 from tests.support.clocks import Clock
-from tests.support.fakes import FakeBroker, FlakyDatabase
+from tests.support.fakes import FakeBroker, FlakyDatabase, settle
 
 LEASE = 15.0
 
@@ -28,7 +28,7 @@ class Judge:
         self.clock = Clock()
         self.db = FlakyDatabase(url)
         self.broker = FakeBroker()
-        self.broker.plant_sentinel()
+        settle(self.broker)
         self.reconciler = Reconciler(self.db, self.broker, LEASE, self.clock)
 
     def passes(self, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> int:

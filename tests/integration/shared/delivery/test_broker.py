@@ -18,7 +18,7 @@ from shared.delivery.broker import SENTINEL_KEY, Broker, celery_config, queue_ke
 from shared.errors import ConfigurationError, QueueUnavailable
 from shared.jobs.status import Queue, celery_name
 from tests.support.concurrency import together
-from tests.support.fakes import FakeBroker
+from tests.support.fakes import FakeBroker, settle
 from tests.support.servers import RedisServer, start_redis, wait_until
 
 
@@ -65,9 +65,10 @@ def unavailable(broker: Broker) -> bool:
 
     depths: list[object] = []
     together(
-        lambda: refused(lambda: broker.enqueue("x", "any", 5)),
+        lambda: refused(lambda: broker.enqueue_many([("x", "any", 5)])),
         lambda: refused(broker.ping),
-        lambda: refused(broker.plant_sentinel),
+        lambda: refused(broker.has_lost_everything),
+        lambda: refused(broker.confirm_republished),
         lambda: depths.append(broker.depths()),
     )
     return depths == [None]
@@ -87,10 +88,10 @@ class TestPriorities:
     def test_a_late_but_urgent_job_goes_before_all_others(self, broker: Broker, redis_url: str) -> None:
         """A worker that is done with one takes the most urgent of those that wait now."""
         for number in range(3):
-            broker.enqueue(f"slow-{number}", "cpu", 0)
+            broker.enqueue_many([(f"slow-{number}", "cpu", 0)])
         assert consume(redis_url, [Queue.CPU], 1) == ["slow-0"]
 
-        broker.enqueue("urgent", "cpu", 9)
+        broker.enqueue_many([("urgent", "cpu", 9)])
 
         assert consume(redis_url, [Queue.CPU], 3) == ["urgent", "slow-1", "slow-2"]
 
@@ -105,7 +106,7 @@ class TestPriorities:
 class TestMessages:
     def test_only_the_id_travels(self, broker: Broker, redis_server: RedisServer, redis_url: str) -> None:
         """What a job is, the database says."""
-        broker.enqueue("0192-the-id", "any", 5)
+        broker.enqueue_many([("0192-the-id", "any", 5)])
 
         with redis_server.client() as client:
             [raw] = client.lrange(queue_keys(Queue.ANY)[4], 0, -1)
@@ -131,7 +132,7 @@ class TestMessages:
 
     def test_a_message_outlives_its_worker(self, broker: Broker, redis_url: str) -> None:
         """One that was not acknowledged goes back when its worker leaves in good order."""
-        broker.enqueue("held", "any", 5)
+        broker.enqueue_many([("held", "any", 5)])
 
         with consumer(redis_url) as app, app.connection_for_read() as connection:
             got: list[Any] = []
@@ -153,26 +154,26 @@ class TestOutages:
     def test_down(self, own_redis: RedisServer) -> None:
         """Every call says so at once, and works again as soon as Redis does."""
         broker = Broker(own_redis.url)
-        broker.enqueue("a", "any", 5)
+        broker.enqueue_many([("a", "any", 5)])
         own_redis.kill()
 
         assert unavailable(broker)
 
         own_redis.start()
-        broker.enqueue("c", "any", 5)
+        broker.enqueue_many([("c", "any", 5)])
         broker.ping()
         assert broker.depths() == {Queue.ANY: 1, Queue.CPU: 0, Queue.CUDA: 0}  # without persistence "a" is gone
-        assert broker.plant_sentinel()
+        assert broker.has_lost_everything()
         broker.close()
 
     def test_restarted_between_two_messages(self, own_redis: RedisServer) -> None:
         """A connection that has died unnoticed costs no message."""
         broker = Broker(own_redis.url)
-        broker.enqueue("a", "any", 5)
+        broker.enqueue_many([("a", "any", 5)])
         own_redis.kill()
         own_redis.start()
 
-        broker.enqueue("b", "any", 5)
+        broker.enqueue_many([("b", "any", 5)])
 
         assert consume(own_redis.url, [Queue.ANY], 1) == ["b"]
         broker.close()
@@ -181,12 +182,12 @@ class TestOutages:
     def test_frozen(self, own_redis: RedisServer) -> None:
         """A Redis that holds its connections and says nothing is given up after the socket's timeout."""
         broker = Broker(own_redis.url)
-        broker.enqueue("a", "any", 5)
+        broker.enqueue_many([("a", "any", 5)])
 
         with own_redis.frozen():
             assert unavailable(broker)
 
-        broker.enqueue("c", "any", 5)
+        broker.enqueue_many([("c", "any", 5)])
         assert consume(own_redis.url, [Queue.ANY], 2)[0] == "a"
         broker.close()
 
@@ -199,7 +200,7 @@ class TestOutages:
             wait_until(lambda: client.info()["rdb_last_bgsave_status"] == "err", "a save that failed")
 
             with pytest.raises(QueueUnavailable, match="unable to persist"):
-                broker.enqueue("1", "any", 5)
+                broker.enqueue_many([("1", "any", 5)])
             with consumer(own_redis.url) as app, app.connection_for_read() as connection:
                 outages = connection.connection_errors
             with pytest.raises(outages):
@@ -209,14 +210,14 @@ class TestOutages:
             (own_redis.folder / "dump.rdb").rmdir()
             client.bgsave()
             wait_until(lambda: client.info()["rdb_last_bgsave_status"] == "ok", "a save")
-            broker.enqueue("1", "any", 5)
+            broker.enqueue_many([("1", "any", 5)])
 
     def test_nobody_there(self) -> None:
         """The message has no password in it."""
         broker = Broker("redis://:geheim@127.0.0.1:1/0")
 
         with pytest.raises(QueueUnavailable) as caught:
-            broker.enqueue("a", "any", 5)
+            broker.enqueue_many([("a", "any", 5)])
         assert "geheim" not in caught.value.detail
         broker.close()
 
@@ -229,14 +230,14 @@ class TestOutages:
 
 class TestSentinel:
     def test_it_is_there_for_as_long_as_the_data_are(self, broker: Broker, redis_server: RedisServer) -> None:
-        """Whoever plants it first is told that Redis had lost everything."""
-        assert broker.plant_sentinel()
-        assert not broker.plant_sentinel()
+        """Once it is confirmed nothing is lost, until Redis loses everything again."""
+        settle(broker)
+        assert not broker.has_lost_everything()
 
         with redis_server.client() as client:
             client.flushall()
 
-        assert broker.plant_sentinel()
+        assert broker.has_lost_everything()
 
     def test_lost_again_before_it_was_confirmed(self, broker: Broker, redis_server: RedisServer) -> None:
         """Then nothing is confirmed."""
@@ -250,7 +251,7 @@ class TestSentinel:
 
     def test_it_does_not_fade(self, broker: Broker, redis_server: RedisServer) -> None:
         """It has no time to live."""
-        broker.plant_sentinel()
+        settle(broker)
 
         with redis_server.client() as client:
             assert client.ttl(SENTINEL_KEY) == -1
@@ -269,13 +270,9 @@ class TestContract:
         assert any_broker.depths() == dict.fromkeys(Queue, 0)
 
         any_broker.enqueue_many([("a", "any", 0), ("b", "any", 9), ("c", "cuda", 5)])
-        any_broker.enqueue("d", "any", 5)
+        any_broker.enqueue_many([("d", "any", 5)])
 
         assert any_broker.depths() == {Queue.ANY: 3, Queue.CPU: 0, Queue.CUDA: 1}
-
-    def test_the_sentinel(self, any_broker: Broker) -> None:
-        """Missing once."""
-        assert [any_broker.plant_sentinel() for _ in range(3)] == [True, False, False]
 
     def test_lost_until_confirmed(self, any_broker: Broker) -> None:
         """Whoever asks; a crash halfway leaves it so."""
@@ -283,19 +280,12 @@ class TestContract:
 
         any_broker.confirm_republished()
 
-        assert not any_broker.has_lost_everything()
-        assert not any_broker.plant_sentinel()
-
-    def test_a_planted_sentinel_is_confirmed(self, any_broker: Broker) -> None:
-        """Nothing was lost."""
-        any_broker.plant_sentinel()
-
-        assert not any_broker.has_lost_everything()
+        assert [any_broker.has_lost_everything() for _ in range(2)] == [False, False]
 
     def test_a_queue_that_there_is_not(self, any_broker: Broker) -> None:
         """Is a mistake, not an outage."""
         with pytest.raises(ValueError, match="gpu"):
-            any_broker.enqueue("a", "gpu", 5)
+            any_broker.enqueue_many([("a", "gpu", 5)])
 
     def test_it_answers(self, any_broker: Broker) -> None:
         """And can be closed."""
@@ -305,7 +295,7 @@ class TestContract:
 
 def test_the_fake_can_be_down(fake_broker: FakeBroker) -> None:
     """As the real one is."""
-    fake_broker.enqueue("a", "any", 5)
+    fake_broker.enqueue_many([("a", "any", 5)])
     fake_broker.down = True
 
     assert unavailable(fake_broker)

@@ -23,7 +23,7 @@ from tests.conftest import Jump
 from tests.integration.shared.delivery.messages import messages, published
 from tests.support import factories
 from tests.support.concurrency import together
-from tests.support.fakes import FakeBroker
+from tests.support.fakes import FakeBroker, settle
 from tests.support.servers import RedisServer, wait_until
 
 LEASE = 15.0
@@ -53,7 +53,7 @@ class TestRules:
     @pytest.fixture
     def planted(self, broker: Broker) -> Broker:
         """A Redis that has not lost anything."""
-        broker.plant_sentinel()
+        settle(broker)
         return broker
 
     def test_nothing_to_do(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
@@ -203,7 +203,7 @@ class TestRules:
 
     def test_redis_goes_away_in_the_middle(self, database: Database, fake_broker: FakeBroker) -> None:
         """The rest is found by the next pass."""
-        fake_broker.plant_sentinel()
+        settle(fake_broker)
         factories.submit(database)
         age(database)
         fake_broker.down = True

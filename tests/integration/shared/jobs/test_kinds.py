@@ -19,7 +19,7 @@ from shared.jobs.listing import JobFilter
 from shared.jobs.status import KNOWN_KINDS
 from shared.jobspec import BUILT_IN, Caps
 from tests.support import factories
-from tests.support.fakes import FakeBroker
+from tests.support.fakes import FakeBroker, settle
 
 LATER = "distil"
 PASSES = 5
@@ -63,7 +63,7 @@ class TestDelivery:
         self, database: Database, fake_broker: FakeBroker
     ) -> None:
         """One message in a queue of its own, however often the reconciler passes."""
-        fake_broker.plant_sentinel()
+        settle(fake_broker)
         job_id = submit(database, resources={"device": "cpu"})
         publish(database, fake_broker, job_id)
         passes = Reconciler(database, fake_broker, factories.LEASE_SECONDS)
@@ -74,7 +74,7 @@ class TestDelivery:
 
     def test_training_that_goes_on_does_not_overtake_it(self, database: Database, fake_broker: FakeBroker) -> None:
         """Its messages lie in another list than those that running jobs came from."""
-        fake_broker.plant_sentinel()
+        settle(fake_broker)
         job_id = submit(database, priority=5)
         publish(database, fake_broker, job_id)
         passes = Reconciler(database, fake_broker, factories.LEASE_SECONDS)
@@ -89,7 +89,7 @@ class TestDelivery:
     @pytest.mark.parametrize("everything", [False, True])
     def test_a_lost_message_is_sent_again(self, database: Database, fake_broker: FakeBroker, everything: bool) -> None:
         """By any release's reconciler: while one holds the turn no other may."""
-        fake_broker.plant_sentinel()
+        settle(fake_broker)
         job_id = submit(database)
         publish(database, fake_broker, job_id)
         if everything:
@@ -103,7 +103,7 @@ class TestDelivery:
 
     def test_one_that_was_never_published_is(self, database: Database, fake_broker: FakeBroker) -> None:
         """Though another release was to do it."""
-        fake_broker.plant_sentinel()
+        settle(fake_broker)
         job_id = submit(database)
         Reconciler(database, fake_broker, factories.LEASE_SECONDS).run_once()
         assert fake_broker.messages == [(job_id, f"{LATER}.any", 5)]

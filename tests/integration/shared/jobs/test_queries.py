@@ -312,7 +312,7 @@ class TestQueues:
         """By the database, and by Redis beside it."""
         for device in ("any", "any", "cuda"):
             job_id = factories.submit(database, resources={"device": device})
-        broker.enqueue(job_id, "cuda", 5)
+        broker.enqueue_many([(job_id, "cuda", 5)])
         factories.running(database)
 
         listed = {queue["name"]: queue for queue in queries.queues(database, broker)}

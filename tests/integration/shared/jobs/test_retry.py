@@ -22,6 +22,7 @@ from tests.conftest import Jump
 from tests.integration.shared.delivery.messages import messages, published
 from tests.support import factories
 from tests.support.factories import FLAKY, LOST, RELEASED
+from tests.support.fakes import settle
 from tests.support.servers import RedisServer
 
 RETRY = 600.0
@@ -191,7 +192,7 @@ class TestMessages:
     @pytest.fixture
     def planted(self, broker: Broker) -> Broker:
         """A Redis that has not lost anything."""
-        broker.plant_sentinel()
+        settle(broker)
         return broker
 
     @pytest.fixture
@@ -252,9 +253,9 @@ class TestReleaseBefore:
         self, database: Database, broker: Broker, redis_server: RedisServer
     ) -> None:
         """The claim drops that message, and another is sent when the job is due, though others wait in the queue."""
-        broker.plant_sentinel()
+        settle(broker)
         job_id = waiting(database)
-        broker.enqueue(job_id, "any", 5)
+        broker.enqueue_many([(job_id, "any", 5)])
         actions.mark_published(database, [job_id])
         assert asked(database, job_id) is None
         publish(database, broker, factories.submit(database))

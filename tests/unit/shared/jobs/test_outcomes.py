@@ -6,7 +6,7 @@ import pytest
 
 from shared.database.text import clean, clean_all
 from shared.jobs.outcomes import LONGEST_DELAY_SECONDS, Ending, next_status, retry_delay_seconds
-from shared.jobs.status import FINISHED, JobKind, JobStatus, Outcome, Queue, celery_name, message_queue
+from shared.jobs.status import JobKind, Outcome, Queue, celery_name, message_queue
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,6 @@ def test_each_failure_is_waited_for_longer() -> None:
 def test_what_says_nothing_against_the_job_is_tried_again_at_once(outcome: Outcome) -> None:
     """A killed worker's job, and one that a worker gave back."""
     assert retry_delay_seconds(Ending(outcome, retryable=True), failures=2, retry_seconds=10.0) == 0.0
-
-
-def test_finished_is_finished() -> None:
-    """Three statuses are, two are not."""
-    assert {status for status in JobStatus if status.finished} == FINISHED
-    assert {status.value for status in JobStatus if not status.finished} == {"queued", "running"}
 
 
 def test_queues_have_names_of_their_own_in_redis() -> None:

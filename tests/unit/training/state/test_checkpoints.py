@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import itertools
 import logging
 import os
@@ -15,7 +14,7 @@ import pytest
 import torch
 
 from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable
-from worker.training.state.checkpoints import Checkpointing, State, check_origin, copied, decode, encode, read, write
+from worker.training.state.checkpoints import Checkpointing, State, check_origin, copied, decode, encode
 
 ORIGIN: dict[str, str | int] = {
     "plan": "p",
@@ -31,15 +30,12 @@ ORIGIN: dict[str, str | int] = {
 STATE = State(ORIGIN, epoch=3, batches=2, content={"weights": {"a": torch.arange(5.0)}, "best": None, "steps": [1, 2]})
 
 
-def test_a_state_survives_being_written(tmp_path: Path) -> None:
-    """What is read is what was written, and no other file is left."""
-    path = tmp_path / "deep" / "1.ckpt"
-    write(path, STATE)
-    state = read(path)
+def test_a_state_survives_being_bytes() -> None:
+    """What is read is what was written."""
+    state = decode(encode(STATE))
     assert torch.equal(state.content["weights"]["a"], STATE.content["weights"]["a"])
     plain = dataclasses.replace(state, content={**state.content, "weights": None})
     assert plain == dataclasses.replace(STATE, content={**STATE.content, "weights": None})
-    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("place", [0, 10, 60, 100, 500, -1])
@@ -52,19 +48,11 @@ def test_a_flipped_bit_anywhere_is_noticed(place: int) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_short_file_is_noticed(tmp_path: Path, share: float) -> None:
-    """A file cut off anywhere is refused, with its path in the message."""
-    path = tmp_path / "short.ckpt"
+def test_bytes_that_were_cut_off_are_noticed(share: float) -> None:
+    """Anywhere; the message says the checkpoint's name."""
     whole = encode(STATE)
-    path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(CheckpointUnreadable, match=r"short\.ckpt"):
-        read(path)
-
-
-def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
-    """No file is CheckpointUnreadable, too."""
-    with pytest.raises(CheckpointUnreadable, match=r"none\.ckpt"):
-        read(tmp_path / "none.ckpt")
+        decode(whole[: int(len(whole) * share)], "short.ckpt")
 
 
 def test_nothing_but_plain_values_is_loaded(tmp_path: Path) -> None:
@@ -85,22 +73,6 @@ def test_intact_bytes_of_something_else_are_refused() -> None:
     """A pickle is no checkpoint."""
     with pytest.raises(CheckpointUnreadable):
         decode(pickle.dumps({"epoch": 1}))
-
-
-def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The earlier checkpoint stays, the half-written one goes."""
-    path = tmp_path / "1.ckpt"
-    write(path, STATE)
-    before = path.read_bytes()
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(CheckpointUnwritable, match="disk full"):
-        write(path, dataclasses.replace(STATE, epoch=4))
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("field", ["plan_digest", "engine", "device", "threads", "data_fingerprint"])

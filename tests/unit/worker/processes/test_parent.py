@@ -48,7 +48,7 @@ class Deaths(ChildWatch):
 
     def close(self, parent: Parent) -> None:
         """Close the parent in the wait after those."""
-        self._coming.put(partial(_found, None, parent._closed.set))
+        self._coming.put(partial(_found, None, parent.close))
 
     def wait_for_death(self, closed: threading.Event, seconds: float = math.inf) -> Moment | None:
         """The next that the test has said."""
@@ -59,6 +59,20 @@ class Deaths(ChildWatch):
             except queue.Empty:
                 continue
         return None
+
+
+def _parent(context: Context, watch: ChildWatch, reconciler: Reconciler, watchdog: IdleWatchdog) -> Parent:
+    assert isinstance(context.stop, StopFlag)
+    return Parent(
+        context.settings.model_copy(update={"reconcile_seconds": 0.01}),
+        context.identity,
+        context.stop,
+        db=context.db,
+        broker=context.broker,
+        reconciler=reconciler,
+        watch=watch,
+        watchdog=watchdog,
+    )
 
 
 def _found(death: Moment | None, then: Callable[[], object] = lambda: None) -> Moment | None:
@@ -73,19 +87,19 @@ class TestParent:
         return Deaths(context.child_state)
 
     @pytest.fixture
-    def parent(self, context: Context, deaths: Deaths) -> Parent:
+    def reconciler(self, context: Context) -> Reconciler:
+        """The parent's own."""
+        return Reconciler(context.db, context.broker, context.settings.lease_seconds)
+
+    @pytest.fixture
+    def watchdog(self, context: Context) -> IdleWatchdog:
+        """The parent's."""
+        return IdleWatchdog(context.child_state, seconds=0.5)
+
+    @pytest.fixture
+    def parent(self, context: Context, deaths: Deaths, reconciler: Reconciler, watchdog: IdleWatchdog) -> Parent:
         """One whose threads do not run; Redis is a list."""
-        assert isinstance(context.stop, StopFlag)
-        return Parent(
-            context.settings.model_copy(update={"reconcile_seconds": 0.01}),
-            context.identity,
-            context.stop,
-            db=context.db,
-            broker=context.broker,
-            reconciler=Reconciler(context.db, context.broker, context.settings.lease_seconds),
-            watch=deaths,
-            watchdog=IdleWatchdog(context.child_state, seconds=0.5),
-        )
+        return _parent(context, deaths, reconciler, watchdog)
 
     def test_the_real_parts(self, context: Context) -> None:
         """The reconciler has a database to itself, and a fork closes that one, too."""
@@ -100,7 +114,12 @@ class TestParent:
         assert [db.engine.pool.checkedin() for db in (parent._db, own)] == [0, 0]  # type: ignore[attr-defined]
 
     def test_a_fork_waits_for_redis_in_the_middle_of_a_pass(
-        self, parent: Parent, context: Context, monkeypatch: pytest.MonkeyPatch
+        self,
+        context: Context,
+        deaths: Deaths,
+        reconciler: Reconciler,
+        watchdog: IdleWatchdog,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """No lock of Redis' library is copied while it is taken; the rest of the pass comes after the fork."""
         begun, go_on = threading.Event(), threading.Event()
@@ -114,15 +133,15 @@ class TestParent:
             return [0] * 30
 
         monkeypatch.setattr("redis.client.Pipeline.execute", execute)
-        parent._broker = broker
-        monkeypatch.setattr(parent._watchdog, "messages_wait", lambda _: order.append("pass"))
+        parent = _parent(replace(context, broker=broker), deaths, reconciler, watchdog)
+        monkeypatch.setattr(watchdog, "messages_wait", lambda _: order.append("pass"))
 
         def fork() -> None:
             GATE.shut()
             order.append("fork")
             GATE.open()
 
-        threads = [threading.Thread(target=parent._look_after), threading.Thread(target=fork)]
+        threads = [threading.Thread(target=parent.look_after), threading.Thread(target=fork)]
         threads[0].start()
         begun.wait()
         threads[1].start()
@@ -143,7 +162,7 @@ class TestParent:
         db.away = True
         deaths.come(Moment.now(), None, None, then=lambda: setattr(db, "away", False))
         deaths.close(parent)
-        parent._watch_deaths()
+        parent.watch_deaths()
         (attempt,) = queries.attempts(db, job_id)
         assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "worker_lost")
         assert queries.job(db, other)["status"] == "running"
@@ -152,7 +171,13 @@ class TestParent:
         assert deaths.waits == [math.inf, 0.01, 0.01, 0.01, math.inf]
 
     def test_a_death_is_dealt_with_while_the_reconciler_is_busy(
-        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
+        self,
+        parent: Parent,
+        deaths: Deaths,
+        reconciler: Reconciler,
+        context: Context,
+        db: FlakyDatabase,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Publishing ten thousand jobs again takes seconds, a database that stands still holds it up for longer."""
         job_id = factories.running(db, context.identity.id).job_id
@@ -162,7 +187,7 @@ class TestParent:
             busy.set()
             go_on.wait()
 
-        monkeypatch.setattr(parent._reconciler, "run_once", pass_slowly)
+        monkeypatch.setattr(reconciler, "run_once", pass_slowly)
         parent.start()
         try:
             assert busy.wait(30.0)
@@ -170,10 +195,8 @@ class TestParent:
             wait_until(lambda: queries.job(db, job_id)["status"] == "queued", "the job being queued again")
             assert not go_on.is_set()
         finally:
-            parent._closed.set()
             go_on.set()
-            for thread in parent._threads:
-                thread.join()
+            parent.close()
 
     def test_a_bug_does_not_end_the_watch(
         self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
@@ -191,27 +214,31 @@ class TestParent:
         monkeypatch.setattr(leases, "lose", crash_once)
         deaths.come(Moment.now(), Moment.now())
         deaths.close(parent)
-        parent._watch_deaths()
+        parent.watch_deaths()
         assert queries.job(db, job_id)["status"] == "queued"
 
     def test_a_job_that_the_next_child_has_claimed_since_is_not_lost(
-        self, parent: Parent, context: Context, db: FlakyDatabase
+        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase
     ) -> None:
         """The death may be dealt with late."""
         job_id = factories.running(db, context.identity.id).job_id
         now = Moment.now()
-        parent._lose(replace(now, awake=now.awake - 60.0, since_boot=now.since_boot - 60.0))
+        deaths.come(replace(now, awake=now.awake - 60.0, since_boot=now.since_boot - 60.0))
+        deaths.close(parent)
+        parent.watch_deaths()
         assert queries.job(db, job_id)["status"] == "running"
 
     def test_a_child_that_was_killed_because_it_had_to_stop_has_released_its_job(
-        self, parent: Parent, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
+        self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A stop never uses up an attempt."""
         monkeypatch.setattr(threading.Timer, "start", lambda _: None)
         job_id = factories.running(db, context.identity.id).job_id
         parent.stop()
         assert context.stop.is_set()
-        parent._lose(Moment.now())
+        deaths.come(Moment.now())
+        deaths.close(parent)
+        parent.watch_deaths()
         assert [attempt["outcome"] for attempt in queries.attempts(db, job_id)] == ["released"]
         assert queries.job(db, job_id)["status"] == "queued"
 
@@ -222,43 +249,43 @@ class TestParent:
         """By its own SIGTERM, or because it cannot start: it must not go on giving messages back."""
         assert isinstance(context.stop, StopFlag)
         (context.stop.fail if failed else context.stop.set)()
-        parent._look_after()
-        parent._look_after()
+        parent.look_after()
+        parent.look_after()
         assert sigterms == [os.getpid()]
         assert parent.exit_code == code
 
     def test_a_worker_that_is_not_listed_any_more_starts_anew(
-        self, parent: Parent, context: Context, db: FlakyDatabase, sigterms: list[int]
+        self, parent: Parent, context: Context, db: FlakyDatabase, sigterms: list[int], clock: Clock
     ) -> None:
         """Only its child can register, at its start."""
-        parent._look_after()
+        parent.look_after()
         workers.register(db, context.identity, device_name=None, versions={}, datasets=[])
         for _ in range(2):
-            parent._reported = -1e9
-            parent._look_after()
+            clock.now += 60.0
+            parent.look_after()
         assert sigterms == []
         (listed,) = queries.workers(db, silent_seconds=60)
         assert listed["state"] == WorkerState.IDLE
         workers.leave(db, context.identity.id)
-        parent._reported = -1e9
-        parent._look_after()
+        clock.now += 60.0
+        parent.look_after()
         assert sigterms == [os.getpid()]
         assert parent.exit_code == 1
 
     def test_a_worker_that_is_passed_over_exits_for_its_supervisor(
-        self, parent: Parent, context: Context, clock: Clock
+        self, parent: Parent, context: Context, watchdog: IdleWatchdog, clock: Clock
     ) -> None:
         """Messages of its own queues count, those of others do not."""
         context.child_state.ready()
-        context.broker.enqueue("0192", "cuda", 5)
+        context.broker.enqueue_many([("0192", "cuda", 5)])
         for _ in range(4):
-            parent._look_after()
-            assert looks(parent._watchdog, clock, 1) == [None]
-        context.broker.enqueue("0193", "cpu", 5)
+            parent.look_after()
+            assert looks(watchdog, clock, 1) == [None]
+        context.broker.enqueue_many([("0193", "cpu", 5)])
         reasons = []
         for _ in range(3):
-            parent._look_after()
-            reasons += looks(parent._watchdog, clock, 1)
+            parent.look_after()
+            reasons += looks(watchdog, clock, 1)
         assert "not delivered" in str(reasons[-1])
 
     def test_it_leaves_the_list_at_its_end(self, parent: Parent, context: Context, db: FlakyDatabase) -> None:

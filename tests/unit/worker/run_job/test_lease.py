@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from shared.database.engine import Database
 from shared.jobs import actions, leases
 from shared.jobs.attempts import Claim
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
-from shared.timers import Moment
 from tests.support import factories
 from tests.support.clocks import Clock
 from tests.support.fakes import FlakyDatabase
@@ -40,21 +41,21 @@ class Parts:
 @pytest.fixture
 def parts(db: FlakyDatabase, worker_settings: Settings, clock: Clock) -> Parts:
     """Just claimed."""
-    return Parts(db, worker_settings, limits={"timeout_seconds": 100})
+    return Parts(db, worker_settings, limits={"timeout_seconds": 500})
 
 
 def test_a_step_passes_while_the_lease_is_renewed(parts: Parts, clock: Clock) -> None:
     """For as long as beats come in time."""
     for _ in range(5):
         clock.now += 10.0
-        parts.lease._beat()
+        parts.lease.beat()
         parts.lease.check()
 
 
 def test_a_lost_job_ends_the_loop_at_its_next_step(parts: Parts) -> None:
     """The beat finds the row to be no longer this attempt's."""
     parts.lose()
-    parts.lease._beat()
+    parts.lease.beat()
     assert parts.lease.lost
     for blocked in (parts.lease.check, parts.lease.listen, lambda: parts.lease.wait(0.0)):
         with pytest.raises(LeaseLost):
@@ -65,7 +66,7 @@ def test_a_cancel_is_seen_with_the_beat(parts: Parts) -> None:
     """By a step, and while data are loaded."""
     actions.cancel(parts.db, parts.claim.job_id)
     parts.lease.check()
-    parts.lease._beat()
+    parts.lease.beat()
     with pytest.raises(CancelRequested):
         parts.lease.check()
     with pytest.raises(CancelRequested):
@@ -85,7 +86,7 @@ def test_a_lost_job_matters_more_than_a_stop(parts: Parts) -> None:
     """Nothing more may be written, not even the release."""
     parts.stop.set()
     parts.lose()
-    parts.lease._beat()
+    parts.lease.beat()
     with pytest.raises(LeaseLost):
         parts.lease.check()
 
@@ -97,10 +98,10 @@ def test_the_timeout_counts_this_attempt_and_those_before(
     parts = Parts(db, worker_settings, limits={"timeout_seconds": 100})
     object.__setattr__(parts.claim, "running_seconds", 40.0)
     clock.now += 59.0
-    parts.lease._beat()
+    parts.lease.beat()
     parts.lease.check()
     clock.now += 2.0
-    parts.lease._beat()
+    parts.lease.beat()
     with pytest.raises(TimedOut):
         parts.lease.check()
 
@@ -110,7 +111,7 @@ class TestCutOff:
         """A beat that fails is no reason to stop yet."""
         parts.db.away = True
         clock.now += FENCE_FRACTION * 15.0 - 0.1
-        parts.lease._beat()
+        parts.lease.beat()
         parts.lease.check()
 
     def test_it_then_waits_at_its_step_and_goes_on_once_a_beat_gets_through(self, parts: Parts, clock: Clock) -> None:
@@ -119,14 +120,14 @@ class TestCutOff:
         released = _check_in_a_thread(parts.lease)
         wait_until(lambda: clock.naps, "the loop waiting")
         assert not released.is_set()
-        parts.lease._beat()
+        parts.lease.beat()
         assert released.wait(30.0)
 
     def test_it_ends_once_a_beat_says_that_the_job_is_lost(self, parts: Parts, clock: Clock) -> None:
         """A paused process wakes up, and waits for a beat before it takes another step."""
         parts.lose()
         clock.now += 60.0
-        parts.lease._beat()
+        parts.lease.beat()
         with pytest.raises(LeaseLost):
             parts.lease.check()
 
@@ -148,14 +149,14 @@ class TestSleep:
         released = _check_in_a_thread(parts.lease)
         wait_until(lambda: clock.naps, "the loop waiting")
         assert not released.is_set()
-        parts.lease._beat()
+        parts.lease.beat()
         assert released.wait(30.0)
 
     def test_a_job_that_was_taken_meanwhile_ends_before_another_step(self, parts: Parts, clock: Clock) -> None:
         """By a judge that was awake."""
         clock.asleep = 60.0
         parts.lose()
-        parts.lease._beat()
+        parts.lease.beat()
         with pytest.raises(LeaseLost):
             parts.lease.check()
 
@@ -167,13 +168,13 @@ class TestSleep:
         released = _check_in_a_thread(parts.lease)
         wait_until(lambda: clock.naps, "the loop waiting")
         assert not released.is_set()
-        parts.lease._beat()
+        parts.lease.beat()
         assert released.wait(30.0)
 
     def test_time_asleep_is_no_running_time(self, parts: Parts, clock: Clock) -> None:
         """Nothing was computed in it."""
         clock.asleep = 1000.0
-        parts.lease._beat()
+        parts.lease.beat()
         parts.lease.check()
 
 
@@ -183,27 +184,27 @@ class TestHung:
         parts.lease.check()
         for elapsed, stalled in ((0.0, False), (299.0, False), (302.0, True)):
             clock.now = 1000.0 + elapsed
-            parts.lease._renewed = Moment.now()
-            assert parts.lease._stalled() is stalled
+            parts.lease.beat()
+            assert parts.lease.stalled() is stalled
         parts.lease.check()
-        assert not parts.lease._stalled()
+        assert not parts.lease.stalled()
 
     def test_setting_up_may_take_longer(self, parts: Parts, clock: Clock) -> None:
         """Before the first step it has `setup_seconds`."""
         for elapsed, stalled in ((599.0, False), (601.0, True)):
             clock.now = 1000.0 + elapsed
-            parts.lease._renewed = Moment.now()
-            assert parts.lease._stalled() is stalled
+            parts.lease.beat()
+            assert parts.lease.stalled() is stalled
 
     def test_a_loop_that_waits_for_the_database_is_not_hung(self, parts: Parts, clock: Clock) -> None:
         """Nor is one that was paused: the count begins when it may go on."""
         parts.lease.check()
         clock.now += 1000.0
-        assert not parts.lease._stalled()
-        parts.lease._renewed = Moment.now()
+        assert not parts.lease.stalled()
+        parts.lease.beat()
         clock.now += 299.0
-        parts.lease._renewed = Moment.now()
-        assert not parts.lease._stalled()
+        parts.lease.beat()
+        assert not parts.lease.stalled()
 
 
 class TestThread:
@@ -211,24 +212,22 @@ class TestThread:
         """Each beat is a sign of life for the parent; one that crashes does not end them."""
         settings = worker_settings.model_copy(update={"heartbeat_seconds": 0.01})
         beats: list[bool] = []
-        lease = Lease(db, factories.running(db), settings, StopFlag(), lambda: None, pulse=lambda: beats.append(True))
-        lease._beat = _crash  # type: ignore[method-assign]
-        with lease:
+        claim, broken = factories.running(db), Mock(spec=Database, **{"write.side_effect": RuntimeError("a bug")})
+        with Lease(broken, claim, settings, StopFlag(), lambda: None, pulse=lambda: beats.append(True)):
             wait_until(lambda: len(beats) > 3, "beats")
-        assert not lease._thread.is_alive()
+        assert not _running()
 
     def test_it_says_when_the_loop_hangs(self, db: FlakyDatabase, worker_settings: Settings) -> None:
         """And ends itself then: what it calls is the end of the process."""
         settings = worker_settings.model_copy(update={"heartbeat_seconds": 0.01, "setup_seconds": 0.02})
         hung = threading.Event()
-        with Lease(db, factories.running(db), settings, StopFlag(), hung.set) as lease:
+        with Lease(db, factories.running(db), settings, StopFlag(), hung.set):
             assert hung.wait(30.0)
-            lease._thread.join(30.0)
-            assert not lease._thread.is_alive()
+            wait_until(lambda: not _running(), "the thread's end")
 
 
-def _crash() -> None:
-    raise RuntimeError("a bug")
+def _running() -> bool:
+    return "lease" in {thread.name for thread in threading.enumerate()}
 
 
 def _check_in_a_thread(lease: Lease) -> threading.Event:

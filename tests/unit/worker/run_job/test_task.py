@@ -268,7 +268,7 @@ class TestInsist:
         """There is nothing left to insist on."""
         lease = Lease(db, claim, context.settings, StopFlag(), lambda: None)
         attempts.end(db, claim, Ending(Outcome.RELEASED))
-        lease._beat()
+        lease.beat()
 
         def write() -> None:
             raise DatabaseUnavailable("away")
