@@ -9,6 +9,7 @@ from typing import Any
 import uuid6
 from sqlalchemy import Update, insert, update
 
+from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Base, Job, JobTag
 from shared.jobs import actions, attempts, leases
@@ -95,16 +96,17 @@ def best(epoch: int = 1, accuracy: float = 0.5) -> dict[str, Any]:
 
 def evaluation(weights: str = "best", **values: Any) -> dict[str, Any]:
     """One evaluation's row."""
-    row = {
+    figures: dict[str, Any] = {"precision": 0.8, "recall": 0.8, "f1": 0.8, "support": 1000}
+    row: dict[str, Any] = {
         "weights": weights,
         "epoch": 1,
         "accuracy": 0.8,
         "loss": 0.4,
         "confusion_matrix": [[800, 200], [200, 800]],
         "classes": ["airplane", "bird"],
-        "per_class": [{"class": name, "precision": 0.8, "recall": 0.8, "f1": 0.8, "support": 1000} for name in "ab"],
+        "per_class": [vars(wire.ClassFigures(name=name, **figures)) for name in ("airplane", "bird")],
     }
-    return row | values
+    return vars(wire.Evaluation(**(row | values)))
 
 
 def artifact(name: str = "best.safetensors", **values: Any) -> dict[str, Any]:

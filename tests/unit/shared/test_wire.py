@@ -15,6 +15,7 @@ from api.http.answers import model_of
 from shared import wire
 from shared.answer import Answer, names
 from shared.database.tables import Epoch, Job
+from worker.training.evaluation import ClassFigures, Evaluation
 from worker.training.results import EpochResult
 
 KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__ == wire.__name__]
@@ -28,6 +29,14 @@ def test_an_epochs_figures_are_those_that_the_training_gives() -> None:
     assert set(names(wire.Epoch)) == reported | {"attempt", "seq"}
     assert names(wire.Epoch) == names(wire.EpochColumns)
     assert {column.name for column in Epoch.__table__.columns} == set(names(wire.Epoch)) | {"job_id"}
+
+
+def test_an_evaluations_figures_are_those_that_the_training_gives() -> None:
+    """What a run says of its weights, and of each class, is what goes out; it is kept which weights these were."""
+    of_weights, of_class = ({field.name for field in dataclasses.fields(kind)} for kind in (Evaluation, ClassFigures))
+
+    assert set(names(wire.Evaluation)) == of_weights | {"weights", "epoch"}
+    assert set(names(wire.ClassFigures)) == of_class
 
 
 def test_a_jobs_result_is_the_latest_epochs_and_the_best_ones() -> None:

@@ -11,7 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.unit.training.tiny import CONVNET, CPU, Recording, every_state, raises_after, timeless, tiny_data, tiny_plan
+from tests.unit.training.tiny import (
+    CONVNET,
+    CPU,
+    Recording,
+    every_state,
+    raises_after,
+    same_results,
+    timeless,
+    tiny_data,
+    tiny_plan,
+)
 from worker.training import device
 from worker.training.errors import CancelRequested, CheckpointUnreadable, LeaseLost, StopRequested
 from worker.training.plan import (
@@ -35,7 +45,7 @@ from worker.training.plan import (
     WarmupCosinePlan,
     WeightAveragePlan,
 )
-from worker.training.results import EpochResult, TrainingResult
+from worker.training.results import EpochResult
 from worker.training.run import Run
 from worker.training.state.checkpoints import Checkpointing, State, decode, encode
 from worker.training.trainer import train
@@ -71,17 +81,6 @@ def rich_plan(**fields: Any) -> TrainingPlan:
         "seed": 5,
     }
     return tiny_plan(**(everything | fields))
-
-
-def same_results(left: TrainingResult, right: TrainingResult) -> bool:
-    """Whether two results are the same bits, wall times apart."""
-    tensors = [(left.logits[name], right.logits[name]) for name in ("best", "last")] + [
-        (left.weights[name][key], right.weights[name][key]) for name in ("best", "last") for key in left.weights[name]
-    ]
-    fields = ("epochs", "best_epoch", "evaluations", "engine", "exact", "environment", "stopped_early")
-    return all(torch.equal(a, b) for a, b in tensors) and all(
-        getattr(left, field) == getattr(right, field) for field in fields
-    )
 
 
 def resumed(plan: TrainingPlan, state: State, **options: Any) -> Recording:

@@ -100,3 +100,14 @@ def raises_after(calls: int, reason: BaseException) -> Callable[[], None]:
             raise reason
 
     return check
+
+
+def same_results(left: TrainingResult, right: TrainingResult) -> bool:
+    """Whether two results are the same bits, wall times apart."""
+    tensors = [(left.logits[name], right.logits[name]) for name in ("best", "last")] + [
+        (left.weights[name][key], right.weights[name][key]) for name in ("best", "last") for key in left.weights[name]
+    ]
+    fields = ("epochs", "best_epoch", "evaluations", "engine", "exact", "environment", "stopped_early")
+    return all(torch.equal(a, b) for a, b in tensors) and all(
+        getattr(left, field) == getattr(right, field) for field in fields
+    )

@@ -115,8 +115,15 @@ class TestUsable:
 
     def test_one_that_works_passes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A kernel ran."""
-        monkeypatch.setattr(Device, "torch_name", "cpu")
+        asked: list[str] = []
+
+        def ones(count: int, device: str) -> torch.Tensor:
+            asked.append(device)
+            return torch.zeros(count) + 1
+
+        monkeypatch.setattr(torch, "ones", ones)
         require_usable(self.GPU)
+        assert asked == ["cuda:0"]
 
     def test_a_cpu_needs_no_trial(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nothing is asked of torch."""

@@ -113,6 +113,11 @@ class TestTransactions:
 
         together(lambda: take("a", "b"), lambda: take("b", "a"))
 
+        with postgres_database.read() as connection:
+            holders = set(connection.scalars(select(Lock.holder).where(Lock.name.in_(["a", "b"]))))
+        assert sorted(met) == ["a", "b"]
+        assert len(holders) == 1  # both took both, one after the other
+
     def test_mistakes_in_data_come_out_as_they_are(self, database: Database) -> None:
         """They are bugs, not outages."""
         database.write(lambda connection: _lock(connection, "a"))

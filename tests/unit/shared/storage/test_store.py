@@ -233,7 +233,9 @@ class TestRoot:
         """Where the files are gone for good, a person says so with an empty file."""
         (tmp_path / "artifacts").mkdir()
         (tmp_path / "artifacts" / MARKER).touch()
-        Storage(str(tmp_path / "artifacts"), in_use=lambda: True).put("a", b"x")
+        again = Storage(str(tmp_path / "artifacts"), in_use=lambda: True)
+        again.put("a", b"x")
+        assert again.read("a") == b"x"
 
     def test_one_that_nothing_was_put_into_yet_holds_nothing(self, tmp_path: Path) -> None:
         """Its folder is made by the first write; until then going through it is no failure."""
