@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -33,17 +34,24 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PAGE_FILES = 1000
-"""Files looked at in one pass: one listing of the storage and three short reads of the database."""
-PAUSE_SECONDS = 1.0
-"""Between two passes of a round."""
-ROUND_SECONDS = 3600.0
-"""From the beginning of one round to that of the next, whichever process makes it."""
-SETTLE_SECONDS = 60.0
-"""An attempt that ended more recently may still be deleting its files itself."""
-_PROBE_SECONDS = 86_400.0
 _LOCK = "orphans"
 _PATH = re.compile(r"(?P<job>[^/]+)/(?:(?P<attempt>\d+)/|checkpoints/(?P<saved_by>\d+)-)")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a collector goes, and for how long it leaves a file alone."""
+
+    page_files: int = 1000
+    """Files looked at in one pass: one listing of the storage and three short reads of the database."""
+    pause_seconds: float = 1.0
+    """Between two passes of a round."""
+    round_seconds: float = 3600.0
+    """From the beginning of one round to that of the next, whichever process makes it."""
+    settle_seconds: float = 60.0
+    """An attempt that ended more recently may still be deleting its files itself."""
+    probe_seconds: float = 86_400.0
+    """A file of this age that somebody only tried to write was left behind."""
 
 
 class OrphanCollector:
@@ -52,11 +60,13 @@ class OrphanCollector:
     Args:
         db: the database.
         storage: what is gone through.
+        pace: how fast.
     """
 
-    def __init__(self, db: Database, storage: Storage) -> None:
+    def __init__(self, db: Database, storage: Storage, pace: Pace = Pace()) -> None:
         self._db = db
         self._storage = storage
+        self._pace = pace
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
 
     def start(self) -> threading.Event:
@@ -67,9 +77,9 @@ class OrphanCollector:
 
     def run_until(self, stop: Callable[[float], bool]) -> None:
         """Round after round, until `stop(seconds)`, which waits that long, says so."""
-        while not stop(SETTLE_SECONDS):
+        while not stop(self._pace.settle_seconds):
             try:
-                if self._take_turn():
+                if self.take_turn():
                     self.run_round(stop)
             except (DatabaseUnavailable, StorageUnavailable, StorageError) as error:
                 logger.warning("orphans_not_collected", extra={"reason": str(error)})
@@ -84,22 +94,22 @@ class OrphanCollector:
             DatabaseUnavailable, StorageUnavailable, StorageError: the rest is left for the next round.
         """
         deleted, after = 0, ""
-        while page := self._storage.page(after, PAGE_FILES):
+        while page := self._storage.page(after, self._pace.page_files):
             # The files first, then the rows: a file that is named between the two is seen to be.
             orphans = list(self._orphans_of(page))
             self._storage.delete(orphans)
             if orphans:
                 logger.info("orphans_deleted", extra={"count": len(orphans), "first": orphans[0]})
             deleted, after = deleted + len(orphans), page[-1]
-            if stop(PAUSE_SECONDS):
+            if stop(self._pace.pause_seconds):
                 break
         return deleted
 
-    def _take_turn(self) -> bool:
-        """Begin a round, unless one was begun less than `ROUND_SECONDS` ago."""
+    def take_turn(self) -> bool:
+        """Begin a round, unless one was begun less than `Pace.round_seconds` ago."""
 
         def work(connection: Connection) -> bool:
-            expiry = connection.scalar(select(clock.database_now_plus(connection, ROUND_SECONDS)))
+            expiry = connection.scalar(select(clock.database_now_plus(connection, self._pace.round_seconds)))
             over = Lock.expires_at < clock.database_now(connection)
             row = {"name": _LOCK, "holder": self._holder, "expires_at": expiry}
             return upsert(connection, Lock, [row], where=lambda _new: over) > 0
@@ -112,7 +122,8 @@ class OrphanCollector:
         yield from (path for path in page if "/" not in path and self._is_old_probe(path))
         jobs = sorted({match["job"] for match in found.values()})
         with self._db.read() as connection:
-            ended, named = _ended_attempts(connection, jobs), _named_files(connection, jobs)
+            ended = _ended_attempts(connection, jobs, self._pace.settle_seconds)
+            named = _named_files(connection, jobs)
         for path, match in found.items():
             attempt = int(match["attempt"] or match["saved_by"])
             if (match["job"], attempt) in ended and path not in named:
@@ -120,11 +131,11 @@ class OrphanCollector:
 
     def _is_old_probe(self, path: str) -> bool:
         probe = path.startswith(PROBE_PREFIX) or path.endswith(PART_SUFFIX)
-        return probe and self._storage.age_seconds(path) > _PROBE_SECONDS
+        return probe and self._storage.age_seconds(path) > self._pace.probe_seconds
 
 
-def _ended_attempts(connection: Connection, jobs: Sequence[str]) -> set[tuple[str, int]]:
-    settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
+def _ended_attempts(connection: Connection, jobs: Sequence[str], settle_seconds: float) -> set[tuple[str, int]]:
+    settled = clock.database_now_plus(connection, -settle_seconds)
     statement = select(Attempt.job_id, Attempt.attempt).where(Attempt.job_id.in_(jobs), Attempt.finished_at < settled)
     return {(row.job_id, row.attempt) for row in connection.execute(statement)}
 

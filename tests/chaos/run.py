@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from shared.storage import orphans
-from shared.storage.orphans import OrphanCollector
+from shared.storage.orphans import OrphanCollector, Pace
 from tests.chaos.clean import CleanRuns
 from tests.chaos.injector import Injector
 from tests.chaos.records import JobRecord, all_jobs
@@ -159,8 +158,8 @@ def _judge(stack: Stack, records: list[JobRecord], traffic: Traffic, injector: I
 
 def _collect(stack: Stack) -> int:
     """Have what kills have left collected, as an API process does once an hour; returns how many files it was."""
-    orphans.SETTLE_SECONDS = orphans.PAUSE_SECONDS = 0.0  # everything has ended, and nobody else needs the storage
-    return OrphanCollector(stack.db, stack.storage).run_round()
+    pace = Pace(settle_seconds=0.0, pause_seconds=0.0)  # everything has ended, and nobody else needs the storage
+    return OrphanCollector(stack.db, stack.storage, pace).run_round()
 
 
 def _left_over(stack: Stack, records: list[JobRecord]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,8 +14,7 @@ from shared.database.engine import Database
 from shared.errors import StorageUnavailable
 from shared.jobs import attempts
 from shared.jobs.attempts import Claim
-from shared.storage import orphans
-from shared.storage.orphans import OrphanCollector
+from shared.storage.orphans import OrphanCollector, Pace
 from shared.storage.store import Storage
 from tests.support import factories
 from tests.support.factories import CANCELLED, LOST, RELEASED
@@ -32,11 +32,8 @@ def folder(tmp_path: Path) -> Storage:
     return Storage(str(tmp_path / "a"))
 
 
-@pytest.fixture
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if everything had ended a while ago."""
-    monkeypatch.setattr(orphans, "SETTLE_SECONDS", -5.0)
-    monkeypatch.setattr(orphans, "PAUSE_SECONDS", 0.0)
+SETTLED = Pace(settle_seconds=-5.0, pause_seconds=0.0)
+"""As if everything had ended a while ago."""
 
 
 def _put(storage: Storage, *paths: str) -> list[str]:
@@ -63,18 +60,16 @@ def _written_by(claim: Claim) -> list[str]:
     ]
 
 
-@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("ending", [LOST, RELEASED, CANCELLED], ids=lambda ending: ending.outcome)
 def test_what_an_ended_attempt_left_is_deleted(database: Database, storage: Storage, ending: Any) -> None:
     """However it ended: it can name nothing any more."""
     claim = factories.running(database)
     _put(storage, *_written_by(claim))
     attempts.end(database, claim, ending)
-    assert OrphanCollector(database, storage).run_round() == 4
+    assert OrphanCollector(database, storage, SETTLED).run_round() == 4
     assert _files(storage) == []
 
 
-@pytest.mark.usefixtures("settled")
 def test_what_a_running_attempt_writes_is_left_alone(database: Database, storage: Storage) -> None:
     """It is about to be named; what its predecessor left goes."""
     first = factories.running(database)
@@ -82,11 +77,10 @@ def test_what_a_running_attempt_writes_is_left_alone(database: Database, storage
     attempts.end(database, first, LOST)
     second = factories.claim(database, first.job_id)
     kept = _put(storage, *_written_by(second))
-    assert OrphanCollector(database, storage).run_round() == 4
+    assert OrphanCollector(database, storage, SETTLED).run_round() == 4
     assert _files(storage) == kept
 
 
-@pytest.mark.usefixtures("settled")
 def test_what_a_row_names_stays(database: Database, folder: Storage) -> None:
     """The artifacts of a finished job, and the checkpoints that a queued one goes on from, by whichever attempt."""
     finished, released = factories.running(database), factories.running(database)
@@ -107,11 +101,10 @@ def test_what_a_row_names_stays(database: Database, folder: Storage) -> None:
     attempts.end(database, released, RELEASED)
     kept = _put(folder, artifact, *checkpoints)
     _put(folder, f"{finished.job_id}/checkpoints/1-1-0.ckpt", f"{released.job_id}/checkpoints/1-1-0.ckpt")
-    assert OrphanCollector(database, folder).run_round() == 2
+    assert OrphanCollector(database, folder, SETTLED).run_round() == 2
     assert _files(folder) == kept
 
 
-@pytest.mark.usefixtures("settled")
 def test_what_this_database_does_not_know_stays(database: Database, folder: Storage) -> None:
     """Another installation may use the same place, or the database may have been restored from a backup."""
     claim = factories.running(database)
@@ -125,7 +118,7 @@ def test_what_this_database_does_not_know_stays(database: Database, folder: Stor
         "README",
         "somebody/elses",
     )
-    assert OrphanCollector(database, folder).run_round() == 0
+    assert OrphanCollector(database, folder, SETTLED).run_round() == 0
     assert _files(folder) == kept
 
 
@@ -138,20 +131,16 @@ def test_an_attempt_that_has_just_ended_may_delete_its_own(database: Database, f
     assert _files(folder) == kept
 
 
-def test_a_probe_that_was_left_behind_is_deleted_after_a_day(
-    database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_probe_that_was_left_behind_is_deleted_after_a_day(database: Database, storage: Storage) -> None:
     """Not one that is just being made."""
     _put(storage, f"probe-{uuid4().hex}", f"probe-{uuid4().hex}.{uuid4().hex}.part")
     assert OrphanCollector(database, storage).run_round() == 0
-    monkeypatch.setattr(orphans, "_PROBE_SECONDS", -86_400.0)
-    assert OrphanCollector(database, storage).run_round() == 2
+    assert OrphanCollector(database, storage, Pace(probe_seconds=-86_400.0)).run_round() == 2
 
 
-@pytest.mark.usefixtures("settled")
-def test_the_work_comes_in_pages(database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_work_comes_in_pages(database: Database, storage: Storage) -> None:
     """Each is one listing and one look at the database, with a pause after it, in which a stop ends the round."""
-    monkeypatch.setattr(orphans, "PAGE_FILES", 4)
+    collector = OrphanCollector(database, storage, replace(SETTLED, page_files=4))
     for _ in range(3):
         claim = factories.running(database)
         _put(storage, *_written_by(claim))
@@ -162,9 +151,9 @@ def test_the_work_comes_in_pages(database: Database, storage: Storage, monkeypat
         pauses.append(seconds)
         return len(pauses) == 2
 
-    assert OrphanCollector(database, storage).run_round(stop) == 8
+    assert collector.run_round(stop) == 8
     assert len(pauses) == 2
-    assert OrphanCollector(database, storage).run_round() == 4
+    assert collector.run_round() == 4
     assert _files(storage) == []
 
 
@@ -172,14 +161,14 @@ class TestTurn:
     def test_one_process_makes_a_round_an_hour(self, database: Database, folder: Storage) -> None:
         """Whichever comes first, also where it dies in it."""
         first, second = OrphanCollector(database, folder), OrphanCollector(database, folder)
-        assert [first._take_turn(), second._take_turn(), first._take_turn()] == [True, False, False]
+        assert [first.take_turn(), second.take_turn(), first.take_turn()] == [True, False, False]
 
-    def test_the_next_one_is_due_when_the_hour_is_over(
-        self, database: Database, folder: Storage, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_next_one_is_due_when_the_hour_is_over(self, database: Database, folder: Storage) -> None:
         """By the database's clock."""
-        monkeypatch.setattr(orphans, "ROUND_SECONDS", -1.0)
-        assert [OrphanCollector(database, folder)._take_turn() for _ in range(2)] == [True, True]
+        assert [OrphanCollector(database, folder, Pace(round_seconds=-1.0)).take_turn() for _ in range(2)] == [
+            True,
+            True,
+        ]
 
     def test_a_storage_that_does_not_answer_ends_the_round_and_not_the_thread(
         self, database: Database, folder: Storage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -191,7 +180,6 @@ class TestTurn:
             raise faults.pop(0)
 
         monkeypatch.setattr(folder, "page", fail)
-        monkeypatch.setattr(orphans, "ROUND_SECONDS", -1.0)
         with caplog.at_level(logging.WARNING):
-            OrphanCollector(database, folder).run_until(lambda _: not faults)
+            OrphanCollector(database, folder, Pace(round_seconds=-1.0)).run_until(lambda _: not faults)
         assert [record.message for record in caplog.records] == ["orphans_not_collected", "orphans_crashed"]
