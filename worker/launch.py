@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     except (ValidationError, FlightlineError) as error:
         return _refuse(error)
     if len(devices) > 1:
-        return _run_each(devices)
+        return run_each(devices)
     pin(devices[0])
     # Only now: Celery's part pulls in much, and nothing of it may load torch before the device is pinned.
     from worker.app import run_worker
@@ -44,7 +44,7 @@ def _refuse(error: Exception) -> int:
     return 2
 
 
-def _run_each(devices: Sequence[Device]) -> int:
+def run_each(devices: Sequence[Device]) -> int:
     """One process for each device; a stop is passed on to all. One that fails ends the rest, for the supervisor."""
     children = [subprocess.Popen([sys.executable, "-m", "worker", "--device", device.name]) for device in devices]
 

@@ -188,11 +188,11 @@ class TestSeveral:
     def test_one_that_fails_ends_the_rest(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The supervisor starts all of them anew."""
         started = self._start(monkeypatch, "exit 3", "exec sleep 1000")
-        code = launch._run_each([Device("cuda:0", "cuda", "0"), Device("cuda:1", "cuda", "1")])
+        code = launch.run_each([Device("cuda:0", "cuda", "0"), Device("cuda:1", "cuda", "1")])
         assert abs(code) in {3, signal.SIGTERM}
         wait_until(lambda: all(child.poll() is not None for child in started), "both processes ending")
 
     def test_all_that_end_well_make_a_good_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Exit code 0, once the last has ended."""
         self._start(monkeypatch, "exit 0", "exit 0")
-        assert launch._run_each([Device("cuda:0", "cuda", "0"), Device("cuda:1", "cuda", "1")]) == 0
+        assert launch.run_each([Device("cuda:0", "cuda", "0"), Device("cuda:1", "cuda", "1")]) == 0

@@ -98,8 +98,7 @@ class TestTransactions:
         """PostgreSQL ends one of the two, which then runs again."""
         for name in ("a", "b"):
             postgres_database.write(lambda connection, name=name: _lock(connection, name))  # type: ignore[misc]
-        both = threading.Barrier(2)
-        met: list[str] = []
+        both, met = threading.Barrier(2), list[str]()
 
         def take(first: str, second: str) -> None:
             def work(connection: Connection) -> None:
@@ -112,11 +111,7 @@ class TestTransactions:
             postgres_database.write(work)
 
         together(lambda: take("a", "b"), lambda: take("b", "a"))
-
-        with postgres_database.read() as connection:
-            holders = set(connection.scalars(select(Lock.holder).where(Lock.name.in_(["a", "b"]))))
-        assert sorted(met) == ["a", "b"]
-        assert len(holders) == 1  # both took both, one after the other
+        assert len(set(postgres_database.write(lambda connection: connection.scalars(select(Lock.holder)).all()))) == 1
 
     def test_mistakes_in_data_come_out_as_they_are(self, database: Database) -> None:
         """They are bugs, not outages."""
