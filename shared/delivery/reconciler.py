@@ -41,15 +41,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
-SETTLE_SECONDS = 5.0
-"""A job published or queued more recently may simply be on its way."""
-UNPUBLISHED_SECONDS = 2.0
-"""A job queued more recently is most likely being published by whoever queued it."""
 _LOOKS_PER_LEASE = 4
 _NEXT_KIND = select(Job.kind).where(Job.kind > bindparam("last")).order_by(Job.kind).limit(1)
-_MOST_EXPIRED = 100
-"""Attempts ended in one pass."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is done at once, and for how long a message is taken to be on its way."""
+
+    batch: int = 500
+    """Messages sent at once."""
+    most_expired: int = 100
+    """Attempts ended in one pass."""
+    settle_seconds: float = 5.0
+    """A job published or queued more recently may simply be on its way."""
+    unpublished_seconds: float = 2.0
+    """A job queued more recently is most likely being published by whoever queued it."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,20 @@ class Reconciler:
         broker: Redis.
         lease_seconds: how long a claim holds without a heartbeat.
         now: a clock in seconds that stands still while the machine sleeps.
+        pace: how much at once.
     """
 
     def __init__(
-        self, db: Database, broker: Broker, lease_seconds: float, now: Callable[[], float] = time.monotonic
+        self,
+        db: Database,
+        broker: Broker,
+        lease_seconds: float,
+        now: Callable[[], float] = time.monotonic,
+        pace: Pace = Pace(),
     ) -> None:
         self._db = db
         self._broker = broker
+        self._pace = pace
         self._longest_pause = lease_seconds / _LOOKS_PER_LEASE
         self._watch = LeaseWatch(db, lease_seconds, now)
         holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -135,7 +149,7 @@ class Reconciler:
             return None
         workers.forget(self._db, overdue.reports)
         idempotency.forget_old(self._db)
-        queued = leases.expire(self._db, overdue.leases[:_MOST_EXPIRED])
+        queued = leases.expire(self._db, overdue.leases[: self._pace.most_expired])
         publish_many(self._db, self._broker, queued)
         return len(queued)
 
@@ -156,12 +170,12 @@ class Reconciler:
 
     def _publish(self, ids: Sequence[str]) -> int:
         """Publish these; returns how many it came to. The turn is renewed on the way: 100,000 take a minute."""
-        return _publish_in_batches(self._db, self._broker, ids, go_on=self._publishing.take)
+        return _publish_in_batches(self._db, self._broker, ids, self._pace.batch, go_on=self._publishing.take)
 
     def _publish_unpublished(self) -> int:
         """A publish that failed, or that a crash prevented; a retry that is due, also where its message came early."""
         with self._db.read() as connection:
-            settled = clock.long_ago(connection, Job.queued_at, UNPUBLISHED_SECONDS)
+            settled = clock.long_ago(connection, Job.queued_at, self._pace.unpublished_seconds)
             now = clock.database_now(connection)
         unpublished = self._publish_where(Job.published_at.is_(None), settled)
         return unpublished + self._publish_where(Job.not_before <= now, Job.published_at < Job.not_before)
@@ -181,7 +195,7 @@ class Reconciler:
                 .where(Job.status == JobStatus.RUNNING, Job.published_at.is_not(None))
                 .group_by(Job.kind, Job.queue, Job.priority)
             ).all()
-            settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
+            settled = clock.database_now_plus(connection, -self._pace.settle_seconds)
         # One bound for each list in Redis, so that each is one range of the index.
         bounds: dict[tuple[str, str, int], dt.datetime] = {
             (row.kind, row.queue, row.priority): row.youngest for row in given_out
@@ -208,7 +222,7 @@ class Reconciler:
         if not empty:
             return 0
         with self._db.read() as connection:
-            settled = clock.long_ago(connection, Job.published_at, SETTLE_SECONDS)
+            settled = clock.long_ago(connection, Job.published_at, self._pace.settle_seconds)
         return self._publish_where(Job.kind == kind, Job.queue.in_(empty), settled)
 
 
@@ -229,16 +243,16 @@ def _kinds(db: Database) -> list[str]:
 
 
 def _publish_in_batches(
-    db: Database, broker: Broker, ids: Sequence[str], go_on: Callable[[], bool] = lambda: True
+    db: Database, broker: Broker, ids: Sequence[str], batch: int, go_on: Callable[[], bool] = lambda: True
 ) -> int:
     """Publish these in order, for as long as Redis takes them and `go_on()` says so; returns how many it came to."""
-    for start in range(0, len(ids), BATCH):
-        if not (go_on() and publish_many(db, broker, ids[start : start + BATCH])):
+    for start in range(0, len(ids), batch):
+        if not (go_on() and publish_many(db, broker, ids[start : start + batch])):
             return start
     return len(ids)
 
 
-def sweep(db: Database, broker: Broker) -> Report:
+def sweep(db: Database, broker: Broker, pace: Pace = Pace()) -> Report:
     """Put right what the last stack on this machine left, when the next one starts.
 
     Attempts of workers that are known to be gone are ended at once, without waiting for their leases: those that ran
@@ -257,7 +271,7 @@ def sweep(db: Database, broker: Broker) -> Report:
             workers.leave(db, process.worker)
     lost_everything = broker.has_lost_everything()
     ids = _waiting(db) if lost_everything else _waiting(db, Job.published_at.is_(None))
-    published = _publish_in_batches(db, broker, ids)
+    published = _publish_in_batches(db, broker, ids, pace.batch)
     if lost_everything and published == len(ids):
         broker.confirm_republished()
     return Report(expired, published)

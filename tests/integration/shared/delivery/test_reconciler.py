@@ -13,10 +13,9 @@ from sqlalchemy import Connection, delete, select, update
 
 from shared.database.engine import Database
 from shared.database.tables import Job, Lock
-from shared.delivery import reconciler
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish, publish_many
-from shared.delivery.reconciler import Reconciler, Report
+from shared.delivery.reconciler import Pace, Reconciler, Report
 from shared.jobs import actions, attempts, queries
 from shared.jobs.status import Queue
 from tests.conftest import Jump
@@ -44,9 +43,9 @@ def age(db: Database) -> None:
 class TestRules:
     """Each finds queued jobs whose message is gone; a message too many does no harm."""
 
-    def passes(self, db: Database, broker: Broker, lease_seconds: float = LEASE) -> Report:
+    def passes(self, db: Database, broker: Broker, lease_seconds: float = LEASE, pace: Pace | None = None) -> Report:
         db.write(lambda connection: connection.execute(delete(Lock)))  # whoever had the turn is gone
-        report = Reconciler(db, broker, lease_seconds).run_once()
+        report = Reconciler(db, broker, lease_seconds, pace=pace or Pace()).run_once()
         assert report is not None
         return report
 
@@ -100,7 +99,6 @@ class TestRules:
         self, database: Database, fake_broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The next pass begins anew: what was not reached still looks published."""
-        monkeypatch.setattr(reconciler, "BATCH", 2)
         job_ids = [factories.submit(database) for _ in range(5)]
         actions.mark_published(database, job_ids)
         send = fake_broker.enqueue_many
@@ -111,7 +109,7 @@ class TestRules:
 
         with monkeypatch.context() as patched:
             patched.setattr(fake_broker, "enqueue_many", fail_after_one)
-            assert self.passes(database, fake_broker) == Report(published=2)
+            assert self.passes(database, fake_broker, pace=Pace(batch=2)) == Report(published=2)
 
         fake_broker.down = False
         assert self.passes(database, fake_broker) == Report(published=5)
@@ -176,15 +174,12 @@ class TestRules:
 
         assert messages(redis_server, Queue.CUDA) == [lost]
 
-    def test_more_than_a_batch(
-        self, database: Database, planted: Broker, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_more_than_a_batch(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
         """In batches, in order."""
-        monkeypatch.setattr(reconciler, "BATCH", 10)
         rows = [factories.job_row(number, priority=number % 3) for number in range(35)]
         factories.insert_jobs(database, rows)
 
-        assert self.passes(database, planted) == Report(published=35)
+        assert self.passes(database, planted, pace=Pace(batch=10)) == Report(published=35)
 
         ordered = sorted(rows, key=lambda row: (-row["priority"], row["queued_at"]))
         assert messages(redis_server) == [row["id"] for row in ordered]
@@ -232,16 +227,14 @@ class TestRules:
 
         assert queries.job(database, late.job_id)["status"] == "queued"
 
-    def test_the_many_attempts_of_a_host_end_over_several_passes(
-        self, database: Database, planted: Broker, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_many_attempts_of_a_host_end_over_several_passes(self, database: Database, planted: Broker) -> None:
         """The oldest first; the rest follows with the next pass."""
-        monkeypatch.setattr(reconciler, "_MOST_EXPIRED", 3)
+        few = Pace(most_expired=3)
         late = [factories.running(database, lease_seconds=-60 + n).job_id for n in range(5)]
 
-        assert self.passes(database, planted, lease_seconds=0.0) == Report(expired=3)
+        assert self.passes(database, planted, 0.0, few) == Report(expired=3)
         assert [queries.job(database, job_id)["status"] for job_id in late] == ["queued"] * 3 + ["running"] * 2
-        assert self.passes(database, planted, lease_seconds=0.0) == Report(expired=2)
+        assert self.passes(database, planted, 0.0, few) == Report(expired=2)
 
     @pytest.mark.parametrize("lost", ["its message", "its publication"])
     def test_a_clock_that_was_set_back(

@@ -10,9 +10,9 @@ from sqlalchemy import update
 
 from shared.database.engine import Database
 from shared.database.tables import Job
-from shared.delivery import reconciler
+from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish
-from shared.delivery.reconciler import Reconciler
+from shared.delivery.reconciler import Pace, Reconciler
 from shared.errors import IllegalTransition
 from shared.jobs import actions, attempts, listing, queries
 from shared.jobs.listing import JobFilter
@@ -33,11 +33,9 @@ def submit(db: Database, kind: str = LATER, **document: object) -> str:
     return job_id
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(db: Database, broker: Broker) -> Reconciler:
     """A reconciler to which nothing is on its way any more."""
-    monkeypatch.setattr(reconciler, "SETTLE_SECONDS", -1.0)
-    monkeypatch.setattr(reconciler, "UNPUBLISHED_SECONDS", -1.0)
+    return Reconciler(db, broker, factories.LEASE_SECONDS, pace=Pace(settle_seconds=-1.0, unpublished_seconds=-1.0))
 
 
 class TestClaim:
@@ -57,7 +55,6 @@ class TestClaim:
         assert {"train"} == KNOWN_KINDS
 
 
-@pytest.mark.usefixtures("impatient")
 class TestDelivery:
     def test_it_waits_where_no_worker_of_this_release_listens(
         self, database: Database, fake_broker: FakeBroker
@@ -66,7 +63,7 @@ class TestDelivery:
         settle(fake_broker)
         job_id = submit(database, resources={"device": "cpu"})
         publish(database, fake_broker, job_id)
-        passes = Reconciler(database, fake_broker, factories.LEASE_SECONDS)
+        passes = impatient(database, fake_broker)
         for _ in range(PASSES):
             passes.run_once()
         assert fake_broker.messages == [(job_id, f"{LATER}.cpu", 5)]
@@ -77,7 +74,7 @@ class TestDelivery:
         settle(fake_broker)
         job_id = submit(database, priority=5)
         publish(database, fake_broker, job_id)
-        passes = Reconciler(database, fake_broker, factories.LEASE_SECONDS)
+        passes = impatient(database, fake_broker)
         for priority in (5, 1):
             trained = factories.submit(database, priority=priority)
             publish(database, fake_broker, trained)
@@ -96,7 +93,7 @@ class TestDelivery:
             fake_broker.flush()
         else:
             fake_broker.messages.clear()
-        passes = Reconciler(database, fake_broker, factories.LEASE_SECONDS)
+        passes = impatient(database, fake_broker)
         for _ in range(PASSES):
             passes.run_once()
         assert fake_broker.messages == [(job_id, f"{LATER}.any", 5)]
@@ -105,7 +102,7 @@ class TestDelivery:
         """Though another release was to do it."""
         settle(fake_broker)
         job_id = submit(database)
-        Reconciler(database, fake_broker, factories.LEASE_SECONDS).run_once()
+        impatient(database, fake_broker).run_once()
         assert fake_broker.messages == [(job_id, f"{LATER}.any", 5)]
 
 

@@ -15,7 +15,7 @@ import pytest
 from shared.database.engine import Database
 from shared.delivery import reconciler
 from shared.delivery.broker import SENTINEL_KEY, Broker
-from shared.delivery.reconciler import Report, sweep
+from shared.delivery.reconciler import Pace, Report, sweep
 from shared.jobs import attempts, queries, workers
 from shared.jobs.workers import Identity
 from shared.processes import born, pid_namespace
@@ -96,13 +96,12 @@ class TestSweep:
         assert (one.pid, one.pid_namespace, one.pid_born) == (os.getpid(), pid_namespace(), born(os.getpid()))
 
     def test_all_queued_jobs_are_published_in_order(
-        self, database: Database, broker: Broker, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+        self, database: Database, broker: Broker, redis_server: RedisServer
     ) -> None:
         """Over several batches."""
-        monkeypatch.setattr(reconciler, "BATCH", 2)
         job_ids = [factories.submit(database, priority=priority) for priority in (1, 9, 5, 5, 9)]
 
-        assert sweep(database, broker) == Report(published=5)
+        assert sweep(database, broker, Pace(batch=2)) == Report(published=5)
 
         assert messages(redis_server) == [job_ids[n] for n in (1, 4, 2, 3, 0)]
         with redis_server.client() as client:
