@@ -231,8 +231,13 @@ def test_writers_leave_no_gap(services: Services) -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
+
+    def record_all() -> None:
+        for number in range(1, 30):
+            record(services, claim, number)
+
     writers = [
-        threading.Thread(target=lambda: [record(services, claim, number) for number in range(1, 30)]),
+        threading.Thread(target=record_all),
         *(threading.Thread(target=actions.cancel, args=(services.db, claim.job_id)) for _ in range(5)),
     ]
     for writer in writers:
