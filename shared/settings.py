@@ -140,7 +140,22 @@ class Settings(BaseSettings):
         return Caps(**{cap.name: getattr(self, cap.name) for cap in fields(Caps)})
 
 
+_PLAIN = {
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+}
+"""What pydantic says of a setting in words of its own, as people say it."""
+
+
 def _fault(fault: Any) -> str:
     """What is wrong with one variable; what it holds is left out, for it may be a secret."""
-    said = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    if plain := _PLAIN.get(fault["type"]):
+        said = plain.format(**fault.get("ctx", {}))
+    else:
+        said = fault["msg"].removeprefix("Value error, ").rstrip(".")
     return f"FLIGHTLINE_{str(fault['loc'][0]).upper()}: {said}." if fault["loc"] else f"{said}."

@@ -56,6 +56,8 @@ class JsonReporter:
 
 
 def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
+    held = _held(stack)
+    drawn = " --set dataset=synthetic" if held == ["synthetic"] else ""
     return [
         ("Flightline", f"runs at {stack.url}, API reference at {stack.url}/docs"),
         *_open_to(stack),
@@ -63,9 +65,9 @@ def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
             "Workers",
             _devices(workers) or "none: jobs wait in the queue",
         ),
-        ("Data", _data(stack, workers)),
+        ("Data", _data(held, workers)),
         ("Home", f"{stack.layout.home}, logs in {stack.layout.logs}"),
-        ("Try", "flightline submit --preset notebook-tapered --set training.epochs=20 --watch"),
+        ("Try", f"flightline submit --preset notebook-tapered --set training.epochs=20{drawn} --watch"),
         ("Stop", "Ctrl-C; jobs that run are released and go on at the next start"),
     ]
 
@@ -90,11 +92,17 @@ def _devices(workers: Sequence[Worker]) -> str:
     return ", ".join(device if number == 1 else f"{number} × {device}" for device, number in Counter(named).items())
 
 
-def _data(stack: Stack, workers: Sequence[Worker]) -> str:
+def _held(stack: Stack) -> list[str] | None:
+    """The data sets that a job may name now; None where the service does not say."""
     try:
         with Client(stack.url) as client:
-            held = [dataset.name for dataset in client.datasets() if dataset.usable]
+            return [dataset.name for dataset in client.datasets() if dataset.usable]
     except FlightlineError:
+        return None
+
+
+def _data(held: list[str] | None, workers: Sequence[Worker]) -> str:
+    if held is None:
         return "unknown"
     real = [name for name in held if name != "synthetic"]
     if real or not workers:

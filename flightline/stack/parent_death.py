@@ -1,4 +1,4 @@
-"""Run a command that does not outlive whoever started it: ``python tether.py PARENT_PID COMMAND…``.
+"""Run a command that does not outlive whoever started it: ``python parent_death.py PARENT_PID COMMAND…``.
 
 The kernel sends SIGTERM to the command when its parent dies, kill -9 included. This is a program of its own, not a
 `preexec_fn`, because code between fork and exec can deadlock where the parent has threads. The kernel's "parent" is

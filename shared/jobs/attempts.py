@@ -341,7 +341,7 @@ def succeed(
 def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.0) -> JobStatus | None:
     """End the attempt otherwise: failed, released, cancelled or timed out.
 
-    `retry_seconds` is the first delay between a failed attempt and the next one; see `ending.retry_delay_seconds`.
+    `retry_seconds` is the first delay between a failed attempt and the next one; see `outcomes.retry_delay_seconds`.
 
     Returns:
         The status that the job has now; None when it was no longer ours. Called again after a commit whose answer was

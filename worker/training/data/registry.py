@@ -1,4 +1,4 @@
-"""The data sets that a job can name. A new one is one entry here."""
+"""The data sets that a job can name. A new one is an entry here and one in `shared.jobspec.datasets`."""
 
 from __future__ import annotations
 
