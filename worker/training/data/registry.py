@@ -1,4 +1,4 @@
-"""The data sets that a job can name. A new one is one entry here."""
+"""The data sets that a job can name. A new data set is one entry here."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from worker.training.data.sources.torchvision import CLASSES, TorchvisionCopy
 
 @dataclass(frozen=True)
 class Dataset:
-    """One data set.
+    """A data set that a job can name.
 
     Attributes:
-        name: what a job calls it.
+        name: the name that jobs use.
         classes: all classes, in the data set's own order.
         input_shape: channels, height and width of an image.
         published_moments: mean and deviation of each channel as they are usually given, on a scale from 0 to 1.

@@ -12,7 +12,7 @@ from worker.training.engines.resident.autograd import ResidentEngine
 from worker.training.errors import InvalidPlan
 from worker.training.plan import TrainingPlan
 
-__all__ = ["ENGINES", "Engine", "choose", "may_go_on"]
+__all__ = ["ENGINES", "Engine", "choose", "may_resume"]
 
 ENGINES: dict[str, type[Engine]] = {
     engine.name: engine for engine in (GraphsEngine, FusedEngine, ResidentEngine, ReferenceEngine)
@@ -37,7 +37,7 @@ def choose(asked: str, plan: TrainingPlan, device: torch.device) -> type[Engine]
     return ENGINES[asked]
 
 
-def may_go_on(name: str, plan: TrainingPlan, device: torch.device) -> bool:
+def may_resume(name: str, plan: TrainingPlan, device: torch.device) -> bool:
     """Whether a run that another engine began continues with that engine: only where the plan says "auto".
 
     Otherwise a release with a faster engine would start every running job from its beginning.

@@ -69,7 +69,7 @@ class ClassFolders(Source):
         folders = self._split_folders()
         train, val = (self._classes_in(folder) for folder in folders)
         if train and val:
-            return _held_in_words(dict(zip([folder.name for folder in folders], (train, val), strict=True)))
+            return _held_as_text(dict(zip([folder.name for folder in folders], (train, val), strict=True)))
         if not train and not val:
             return f"no class folders there, such as train/{self.known_classes[0]} and val/{self.known_classes[0]}"
         found, missing = (folder.name for folder in (folders if train else folders[::-1]))
@@ -134,7 +134,7 @@ class ClassFolders(Source):
         return Split(torch.stack(images), torch.tensor(labels))
 
 
-def _held_in_words(splits: Mapping[str, tuple[str, ...]]) -> str:
+def _held_as_text(splits: Mapping[str, tuple[str, ...]]) -> str:
     train, val = splits.values()
     both = ", ".join(name for name in train if name in val) or "no class in both splits"
     alone = {split: sorted({*names} - ({*train} & {*val})) for split, names in splits.items()}
