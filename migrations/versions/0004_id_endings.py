@@ -15,10 +15,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the index."""
+    """Create the index on the last four characters of `jobs.id`."""
     op.create_index("ix_jobs_id_ending", "jobs", [text("substr(id, 33)")])
 
 
 def downgrade() -> None:
-    """Drop the index."""
+    """Drop the index on the ids' ends."""
     op.drop_index("ix_jobs_id_ending", "jobs")

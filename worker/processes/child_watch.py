@@ -73,7 +73,7 @@ class ChildWatch:
 
 def _ends(pid: int, seconds: float) -> bool:
     """Whether a process ends within `seconds`, or has ended."""
-    if not hasattr(os, "pidfd_open"):  # Linux has it
+    if not hasattr(os, "pidfd_open"):  # only Linux has it
         return _is_seen_to_end(pid, seconds)
     try:
         descriptor = os.pidfd_open(pid)

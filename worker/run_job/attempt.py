@@ -145,7 +145,7 @@ class Attempt:
         self._recorder.best = retry_until_written(
             self._lease, lambda: attempts.best_before(self._context.db, self._claim.job_id, first)
         )
-        self._require(
+        self._require_lease(
             retry_until_written(
                 self._lease,
                 lambda: attempts.record_environment(
@@ -188,6 +188,6 @@ class Attempt:
             raise LeaseLost
         checkpoint_store.discard(context.storage, claim.job_id)
 
-    def _require(self, ours: bool) -> None:
-        if not ours:
+    def _require_lease(self, recorded: bool) -> None:
+        if not recorded:
             raise LeaseLost

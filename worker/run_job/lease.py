@@ -83,7 +83,7 @@ class Lease:
 
     @property
     def lost(self) -> bool:
-        """Whether the job is known to be another worker's."""
+        """Whether the job is known to belong to another worker."""
         return self._reason is LeaseLost
 
     def check(self) -> None:

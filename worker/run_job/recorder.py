@@ -66,15 +66,15 @@ class Recorder:
             DatabaseUnavailable: the database is unavailable; the records stay pending.
         """
         if self._epochs:
-            self._require(attempts.record_epochs(self._db, self._claim, self._epochs, self.best))
+            self._require_lease(attempts.record_epochs(self._db, self._claim, self._epochs, self.best))
             self._epochs.clear()
         self._flush_lines()
         self._written = time.monotonic()
 
     def _flush_lines(self) -> None:
         if self._lines:
-            lines = self.pending_lines()  # the thread that loads data may add one meanwhile
-            self._require(attempts.log(self._db, self._claim, lines, keep=self._log_lines))
+            lines = self.pending_lines()  # the thread that loads data may add a line meanwhile
+            self._require_lease(attempts.log(self._db, self._claim, lines, keep=self._log_lines))
             del self._lines[: len(lines)]
 
     def pending_epochs(self) -> list[dict[str, Any]]:
@@ -87,8 +87,8 @@ class Recorder:
         return [Line(level, message, now - said) for said, level, message in list(self._lines)]
 
     @staticmethod
-    def _require(ours: bool) -> None:
-        if not ours:
+    def _require_lease(recorded: bool) -> None:
+        if not recorded:
             raise LeaseLost
 
 

@@ -40,7 +40,7 @@ def call_in_thread(call: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 -- raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 -- raised again by `Future.result`
             future.set_exception(error)
 
     Thread(target=run, name="storage", daemon=True).start()

@@ -27,7 +27,7 @@ def with_size_that_fits(
     if device.type != "cuda":
         return error
     if error.__cause__ is not None:
-        traceback.clear_frames(error.__cause__.__traceback__)  # they hold what filled the device
+        traceback.clear_frames(error.__cause__.__traceback__)  # the frames hold the tensors that filled the device
     size = plan.batch_size // 2
     while size and not _fits(replace(plan, batch_size=size), data, device, engine):
         size //= 2

@@ -68,7 +68,7 @@ def _opened(path: Path, shape: tuple[int, int, int]) -> Image:
         _require_file(path)
         with path.open("rb") as file:
             image = Image.open(file)
-            _require_size(image, shape, either_way_up=True)  # before a huge one is decoded
+            _require_size(image, shape, either_way_up=True)  # before a huge image is decoded
             image.load()
     except (_Refused, MemoryError):
         raise

@@ -119,7 +119,7 @@ def _load(place: Place, plan: DatasetPlan, cache_dir: Path, as_of: float) -> Loa
 
 def _inventory(source: Source, classes: tuple[str, ...], as_of: float) -> Inventory:
     """The inventory of these classes, taken after `as_of`: now, or a moment ago for another job."""
-    global _look  # noqa: PLW0603 - of one set, the latest: jobs that queue mostly ask for the same
+    global _look  # noqa: PLW0603 - only the latest: queued jobs mostly ask for one data set
     now = time.monotonic()
     if _look is None or (_look.source, _look.classes) != (source, classes) or not _look.holds(as_of, now):
         _look = _Look(source, classes, now, source.inventory(classes))

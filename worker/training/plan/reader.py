@@ -21,7 +21,9 @@ def plan_from_spec(document: Mapping[str, Any]) -> TrainingPlan:
     """The plan of a stored spec. Raises `InvalidPlan` for anything that this code does not know."""
     try:
         parts = {name: document[name] for name in ("dataset", "architecture")}
-        training = {name: value for name, value in document["training"].items() if name != "loss"}  # the output says it
+        training = {
+            name: value for name, value in document["training"].items() if name != "loss"
+        }  # the network's output implies the loss
         threads = document.get("resources", {}).get("threads", 1)
         plan: TrainingPlan = _read(TrainingPlan, {**training, **parts, "threads": threads}, "")
     except (KeyError, TypeError) as error:

@@ -56,8 +56,8 @@ class Checkpointing:
         clock: seconds, monotonic.
     """
 
-    SHARE = 0.01  # of the time may go into saving
-    FAILING_SHARE = 0.1  # the same while it fails: an outage must not keep a long run without a state for hours
+    SHARE = 0.01  # the most of the time that saving may take
+    FAILING_SHARE = 0.1  # the most while saving fails: after an outage a long run must soon have a state again
 
     def __init__(
         self, save: Callable[[State], None], every_seconds: float = 10.0, clock: Callable[[], float] = time.monotonic

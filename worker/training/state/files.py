@@ -48,7 +48,7 @@ def signature(path: Path | str) -> str:
     """
     try:
         status = os.stat(path)  # noqa: PTH116 - asked for thousands of files before every job
-    except OSError as error:  # the next one to read the file says more
+    except OSError as error:  # the next read of the file raises an error that says more
         return f"unreadable {error.errno}"
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 

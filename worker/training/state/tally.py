@@ -41,7 +41,7 @@ class Tally:
         self._losses[self.batches] = loss.detach()
         self._correct += (scores.detach().argmax(1) == labels).sum()
         self.batches += 1
-        if self._losses.device.type == "cpu":  # reading costs nothing here; elsewhere it waits for the epoch's end
+        if self._losses.device.type == "cpu":  # reading is free here; on a GPU the check waits for the epoch's end
             self.require_finite(self.batches - 1)
 
     def add_block(self, losses: Tensor, correct: Tensor) -> None:

@@ -159,6 +159,6 @@ def layers_of(network: nn.Module, dtype: torch.dtype) -> list[Layer]:
     for module in network.children():
         if isinstance(module, nn.Linear):
             layers.append(Layer(module, dtype))
-        elif not isinstance(module, nn.Flatten):  # what it takes is flat already
+        elif not isinstance(module, nn.Flatten):  # the layers' inputs are flat already
             layers[-1].append(pointwise(module))
     return layers

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_ENOUGH = 1 << 20  # multiply-adds; with fewer, setting a oneDNN kernel up costs more than it saves
+_ENOUGH = 1 << 20  # multiply-adds; with fewer, setting up a oneDNN kernel costs more than it saves
 _PIECE, _MIXED_PIECE = 1 << 19, 1 << 17  # elements of a weight that are changed at a time
 FUSED = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "leaky_relu": F.leaky_relu}
 """Activations that oneDNN applies while the product is in registers, with torch's functions for other kernels."""
@@ -118,6 +118,6 @@ def _onednn_has(dtype: torch.dtype) -> bool:
     ones = torch.ones(2, 2, dtype=dtype)
     try:
         torch.ops.mkldnn._linear_pointwise(ones, ones, None, "none", [], "")  # noqa: SLF001
-    except (AttributeError, RuntimeError):  # it is private: another torch may not have it, or want other arguments
+    except (AttributeError, RuntimeError):  # a private operator: another torch may lack it, or want other arguments
         return False
     return True

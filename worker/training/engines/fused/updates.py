@@ -174,7 +174,7 @@ class ByOptimizer(Update):
     @override
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
         weight, *bias = layer.parameters
-        weight.grad = None  # so that the new one can have its place
+        weight.grad = None  # so that the new gradient can take its memory
         weight.grad = linear(gradient.mT, inputs.mT).to(weight.dtype)
         for parameter in bias:
             parameter.grad = gradient.sum(-2, dtype=parameter.dtype)

@@ -45,8 +45,8 @@ class Order:
         self._augmentation = Generator().manual_seed(plan.seed)
         positions = _Positions(samples)
         sampler = RandomSampler(positions, generator=self._order) if plan.shuffle else SequentialSampler(positions)
-        # torch's own loader, so that whatever it draws besides the permutation is drawn here too. The permutation does
-        # not depend on the batch size: one batch takes it all.
+        # torch's own loader, so that all that it draws besides the permutation is drawn here too. The permutation does not
+        # depend on the batch size, so one batch takes all of it.
         self._loader: DataLoader[Any] = DataLoader(
             positions,
             batch_sampler=_Whole(sampler),  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ class _Whole(Sampler[Indices]):
         self._sampler = sampler
 
     def __iter__(self) -> Iterator[Indices]:
-        yield np.fromiter(self._sampler, np.int64)  # to its end, before which it draws once more
+        yield np.fromiter(self._sampler, np.int64)  # to the sampler's end, as it draws once more there
 
 
 class _Positions(Dataset[Indices]):
