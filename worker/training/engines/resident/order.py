@@ -45,7 +45,7 @@ class Order:
         self._augmentation = Generator().manual_seed(plan.seed)
         positions = _Positions(samples)
         sampler = RandomSampler(positions, generator=self._order) if plan.shuffle else SequentialSampler(positions)
-        # torch's own loader, so that all that it draws besides the permutation is drawn here too. The permutation does not
+        # torch's own loader, so that all its draws besides the permutation are made here too. The permutation does not
         # depend on the batch size, so one batch takes all of it.
         self._loader: DataLoader[Any] = DataLoader(
             positions,
