@@ -1,4 +1,4 @@
-"""What can go wrong in a worker beside the training itself (see worker/training/errors.py)."""
+"""Errors of a worker other than those of training itself (see worker/training/errors.py)."""
 
 from __future__ import annotations
 

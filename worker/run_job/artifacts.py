@@ -1,6 +1,6 @@
-"""What a finished job keeps: weights as safetensors, and the validation scores that its figures were made of.
+"""A finished job's files: weights as safetensors, and the validation scores that its figures were computed from.
 
-Each file says what it is, see `worker.run_job.metadata`.
+Each file's metadata describe it, see `worker.run_job.metadata`.
 
 Where the best epoch is the last one, its weights are one file under both names.
 """
@@ -17,7 +17,7 @@ from shared.errors import StorageError
 from shared.jobs.attempts import Claim
 from shared.storage.store import Storage, Stored
 from worker.run_job import metadata
-from worker.run_job.storage_access import beside
+from worker.run_job.storage_access import call_in_thread
 from worker.run_job.tensors import safetensors
 from worker.training.evaluation import Evaluation
 from worker.training.results import TrainingResult
@@ -26,11 +26,11 @@ LOGITS = "logits.safetensors"
 
 
 def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: str) -> list[dict[str, Any]]:
-    """Write a run's files, the attempt's number in their path.
+    """Write a run's files, with the attempt's number in their path.
 
     Args:
-        storage: where to.
-        claim: whose.
+        storage: the artifact storage.
+        claim: the job and its attempt.
         result: the finished run.
         keep_weights: ``best,last``, ``best``, ``last`` or ``none``.
 
@@ -38,8 +38,8 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
         A row of `artifacts` for each file, but for its job_id and created_at.
 
     Raises:
-        StorageUnavailable: one could not be written now; the next try writes all of them again.
-        StorageError: one cannot be written before somebody acts; none is left.
+        StorageUnavailable: a file could not be written now; the next call writes all of them again.
+        StorageError: a file cannot be written before somebody acts; the others are deleted.
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
     files[LOGITS] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
@@ -48,7 +48,7 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
         if id(tensors) not in writing:
             about = metadata.of_logits(claim, result) if name == LOGITS else metadata.of_weights(claim, result, tensors)
             put = partial(storage.put, f"{claim.job_id}/{claim.attempt}/{name}", *safetensors(tensors, about))
-            writing[id(tensors)] = beside(put)
+            writing[id(tensors)] = call_in_thread(put)
     futures.wait(writing.values())
     try:
         stored = {key: future.result() for key, future in writing.items()}

@@ -200,7 +200,7 @@ class TestParent:
         """The death may be dealt with late."""
         job_id = factories.running(db, context.identity.id).job_id
         now = Moment.now()
-        parent._lose(replace(now, awake=now.awake - 60.0, since_boot=now.since_boot - 60.0))
+        parent._record_death(replace(now, awake=now.awake - 60.0, since_boot=now.since_boot - 60.0))
         assert queries.job(db, job_id)["status"] == "running"
 
     def test_a_child_that_was_killed_because_it_had_to_stop_has_released_its_job(
@@ -211,7 +211,7 @@ class TestParent:
         job_id = factories.running(db, context.identity.id).job_id
         parent.stop()
         assert context.stop.is_set()
-        parent._lose(Moment.now())
+        parent._record_death(Moment.now())
         assert [attempt["outcome"] for attempt in queries.attempts(db, job_id)] == ["released"]
         assert queries.job(db, job_id)["status"] == "queued"
 
