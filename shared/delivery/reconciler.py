@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from sqlalchemy import bindparam, func, select
 
@@ -32,7 +32,7 @@ from shared.jobs.status import JobStatus, Outcome, Queue
 from shared.processes import born, pid_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -58,6 +58,35 @@ class Report:
 
     expired: int = 0
     published: int = 0
+
+
+class Delivered(NamedTuple):
+    """The running jobs of one kind, queue and priority, whose messages Redis has delivered from one list."""
+
+    kind: str
+    queue: str
+    priority: int
+    published_at: dt.datetime
+    """When the newest of their messages was published."""
+    started_at: dt.datetime
+    """When the newest of their attempts started."""
+
+
+def bounds(delivered: Iterable[Delivered]) -> dict[tuple[str, str, int], dt.datetime]:
+    """Return for each list in Redis (kind, queue, priority) when its oldest message that may remain was published.
+
+    A list delivers in the order of publishing, and a worker takes from the most urgent list that is not empty. So if a
+    job of priority 5 was published at 10:00 and started at 10:03, no message published before 10:00 is left in the list
+    of priority 5, and none published before 10:03 in the lists of priorities 6 to 9, which were empty at that moment.
+    A job that is still queued although it was published before its list's bound has therefore lost its message.
+    """
+    found: dict[tuple[str, str, int], dt.datetime] = {}
+    for one in delivered:
+        own = {one.priority: one.published_at}
+        for priority, bound in (own | dict.fromkeys(range(one.priority + 1, PRIORITIES), one.started_at)).items():
+            place = one.kind, one.queue, priority
+            found[place] = max(bound, found.get(place, bound))
+    return found
 
 
 class Reconciler:
@@ -167,35 +196,27 @@ class Reconciler:
         return unpublished + self._publish_where(Job.not_before <= now, Job.published_at < Job.not_before)
 
     def _publish_overtaken(self) -> int:
-        """A message is gone when its queue has given out a younger one of its priority, or a less urgent one."""
+        """Publish queued jobs whose message must have been delivered before another one that was; see `bounds`."""
         with self._db.read() as connection:
-            given_out = connection.execute(
+            rows = connection.execute(
                 select(
                     Job.kind,
                     Job.queue,
                     Job.priority,
-                    func.max(Job.published_at).label("youngest"),
-                    func.max(Attempt.started_at).label("latest"),
+                    func.max(Job.published_at),
+                    func.max(Attempt.started_at),
                 )
                 .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
                 .where(Job.status == JobStatus.RUNNING, Job.published_at.is_not(None))
                 .group_by(Job.kind, Job.queue, Job.priority)
             ).all()
             settled = clock.database_now_plus(connection, -SETTLE_SECONDS)
-        # One bound for each list in Redis, so that each is one range of the index.
-        bounds: dict[tuple[str, str, int], dt.datetime] = {
-            (row.kind, row.queue, row.priority): row.youngest for row in given_out
-        }
-        for row in given_out:
-            for priority in range(row.priority + 1, PRIORITIES):
-                place = row.kind, row.queue, priority
-                bounds[place] = max(row.latest, bounds.get(place, row.latest))
-        return sum(
+        return sum(  # one range of the index for each list in Redis
             self._publish_where(
                 *(Job.kind == kind, Job.queue == queue, Job.priority == priority),
                 *(Job.published_at < bound, Job.published_at < settled),
             )
-            for (kind, queue, priority), bound in bounds.items()
+            for (kind, queue, priority), bound in bounds(Delivered(*row) for row in rows).items()
         )
 
     def _publish_stranded(self) -> int:
