@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sqlalchemy import bindparam, func, select
 
@@ -198,7 +198,7 @@ class Reconciler:
     def _publish_overtaken(self) -> int:
         """Publish queued jobs whose message must have been delivered before another one that was; see `bounds`."""
         with self._db.read() as connection:
-            rows = connection.execute(
+            rows: Sequence[Sequence[Any]] = connection.execute(
                 select(
                     Job.kind,
                     Job.queue,
