@@ -1,4 +1,4 @@
-"""What pydantic found, in words for the person who sent it."""
+"""Messages for pydantic's findings, written for the person who sent the document."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def describe(error: ValidationError, expanded: Expanded) -> Iterator[FieldError]:
-    """Turns each finding, up to a number that a person would read, into a pointer and a sentence."""
+    """Turn findings about a job, at most `MAX_PROBLEMS`, into pointers and sentences."""
     for finding in error.errors(include_url=False)[:MAX_PROBLEMS]:
         where = place(finding["loc"])
         if finding["type"] == "missing" and where.path == ("architecture",) and expanded.problems:
-            continue  # it was to come from a preset that there is not
+            continue  # it would have come from a preset that does not exist
         yield FieldError(expanded.pointer(where.path), word(finding, where))
 
 
 def describe_plain(error: ValidationError, root: type[BaseModel]) -> Iterator[FieldError]:
-    """The same for another document than a job, of which nothing was written out."""
+    """Turn findings about any other document, which has no presets and short forms, into pointers and sentences."""
     for finding in error.errors(include_url=False)[:MAX_PROBLEMS]:
         where = place(finding["loc"], root)
         present = where.path[:-1] if finding["type"] == "missing" else where.path
@@ -37,12 +37,12 @@ def describe_plain(error: ValidationError, root: type[BaseModel]) -> Iterator[Fi
 
 
 def word(finding: ErrorDetails, where: Place) -> str:
-    """What is wrong at a place, and what would be right."""
+    """Say in a sentence what is wrong at a place, and what would be right."""
     return _WORDS.get(finding["type"], _other)(finding, where)
 
 
 _ENTRIES = {"layers": "layer", "shortcut": "layer", "augment": "augmentation"}
-"""What one entry of a list is called."""
+"""The noun for one entry of each list."""
 
 
 def _name(where: Place) -> str:
