@@ -88,7 +88,7 @@ class NotFound(FlightlineError):
 
 
 class JobNotFound(NotFound):
-    """No job has this id."""
+    """No job of this actor has the given id."""
 
     code = "job_not_found"
 

@@ -38,7 +38,7 @@ class Moment:
 
 
 class Deadline:
-    """A deadline that barely advances while nobody checks it: this process's own pause is not another's silence.
+    """A deadline that counts time only between frequent checks, so that a pause of this process hardly counts.
 
     Args:
         seconds: counted time after which the deadline is over.

@@ -133,13 +133,13 @@ def problem(
 
 def register(app: Flask) -> None:
     """Make `app` turn every exception into a problem+json response."""
-    app.register_error_handler(FlightlineError, _ours)
+    app.register_error_handler(FlightlineError, _flightline_error)
     app.register_error_handler(AmbiguousJobId, _ambiguous)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _ours(error: FlightlineError) -> Response:
+def _flightline_error(error: FlightlineError) -> Response:
     status = status_of(error)
     if isinstance(error, ServiceUnavailable):
         log.warning("service_unavailable", extra={"code": error.code, "detail": error.detail, "path": request.path})

@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from shared.documents.phrases import did_you_mean, listed, show, summary
 from shared.documents.pointers import pointer
 from shared.documents.schema_places import place
-from shared.documents.wording import word
+from shared.documents.wording import explain
 from shared.errors import BadRequest, FieldError, InvalidQuery, JobNotFound, PayloadTooLarge, UnsupportedMediaType
 
 Query = TypeVar("Query", bound=BaseModel)
@@ -140,7 +140,7 @@ def _field_errors(model: type[BaseModel], error: ValidationError) -> list[FieldE
     found = []
     for one in error.errors(include_url=False):
         name = str(one["loc"][0])
-        detail = _unknown(model, name) if one["type"] == "extra_forbidden" else word(one, place([name], model))
+        detail = _unknown(model, name) if one["type"] == "extra_forbidden" else explain(one, place([name], model))
         found.append(FieldError(pointer([name]), detail))
     return found
 

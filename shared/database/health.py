@@ -1,4 +1,4 @@
-"""How long the database has answered one observer, who may judge others only after a healthy while."""
+"""Health of the database as one observer sees it, who may judge others only after a while of health."""
 
 from __future__ import annotations
 

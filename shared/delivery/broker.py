@@ -24,7 +24,7 @@ TASK_NAME = "flightline.train"
 PRIORITIES = 10
 SENTINEL_KEY = "flightline:sentinel"
 """A Redis key that lives as long as Redis' data: when it is missing, all messages are lost."""
-ACCEPTED_MEANWHILE = "Jobs are accepted all the same and queued once it is back."
+ACCEPTED_MEANWHILE = "Jobs are still accepted, and queued once Redis is back."
 """The end of the messages about a Redis that is unavailable."""
 _PENDING = b"pending"
 

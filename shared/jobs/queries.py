@@ -387,5 +387,5 @@ def _shortages(held: Catalog, wanted: dict[str, Any]) -> Iterator[str]:
         asked = wanted.get(field)
         most = max((min(copy.counts[name][index] for name in classes) for copy in copies), default=None)
         if asked is not None and most is not None and most < asked:
-            where = "no live worker that could take this job has so many images of each class"
+            where = "no live worker that could take this job has that many images of each class"
             yield f"{field} is {asked:,}, but {where}: one has {most:,}, and the job takes those that are there."

@@ -1,7 +1,7 @@
 """Classification of storage faults: those that pass by themselves, and those that last until an operator acts.
 
 Libraries report a fault by an errno, by the HTTP status of a response, or by the class of their exception. A fault
-that none of these classifies counts as lasting: nobody must wait for a bug to pass.
+that none of these classifies counts as lasting, because a bug does not pass by waiting.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Mlp(Part):
     activation: ActivationName = "tanh"
     """Function after each hidden layer."""
     output: Output = "log_softmax"
-    """What the network ends in; the loss follows from it."""
+    """Output function of the network; the loss follows from it."""
 
 
 class Layers(Part):
@@ -31,7 +31,7 @@ class Layers(Part):
     layers: Annotated[tuple[Layer, ...], Field(strict=False, json_schema_extra={"minItems": 1})]
     """The layers, first to last."""
     output: Output = "log_softmax"
-    """What the network ends in; the loss follows from it."""
+    """Output function of the network; the loss follows from it."""
 
 
 NetworkName = Literal[
@@ -55,7 +55,7 @@ class Torchvision(Part):
     network: NetworkName
     """torchvision's name of the network. Its first convolution is made 3 × 3 with stride 1, without the max pool."""
     output: Output = "log_softmax"
-    """What the network ends in; the loss follows from it."""
+    """Output function of the network; the loss follows from it."""
 
 
 Architecture = Annotated[Mlp | Layers | Torchvision, Field(discriminator="kind")]

@@ -16,7 +16,7 @@ DeviceKind = Literal["any", "cpu", "cuda"]
 
 
 class Dataset(Part):
-    """Which images, of which classes, and how they are scaled."""
+    """The images to train on: data set, classes, normalisation and numbers."""
 
     name: str = DEFAULT_DATASET
     """The data set."""

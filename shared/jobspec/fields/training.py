@@ -93,7 +93,7 @@ class NAdam(Part):
 
 
 class Constant(Part):
-    """The same learning rate in every epoch."""
+    """A learning rate that is the same in every epoch."""
 
     kind: Literal["constant"]
 
@@ -230,6 +230,6 @@ class Training(Part):
     weight_average: MovingAverage | None = None
     """Average of the weights to validate and save in place of the weights themselves; null means none."""
     engine: Literal["auto", "reference", "fused", "resident", "graphs"] = "auto"
-    """Which implementation of the same loop runs it. `reference`: plain PyTorch. `fused`: without autograd, for fully
+    """Implementation of the training loop. `reference`: plain PyTorch. `fused`: without autograd, for fully
     connected networks without a weight_average on a CPU. `resident`: with the data on the device. `graphs`: whole steps
     as CUDA graphs. `auto`: the fastest that fits, so on a GPU graphs."""
