@@ -122,7 +122,7 @@ class Streams:
             threading.Event().wait(POLL_SECONDS)
 
     def _serve(self, waiting: list[Subscription]) -> None:
-        """Deliver new events to each stream until none is left."""
+        """Deliver new events to these streams, after one query for the positions of all their jobs."""
         by_job: dict[str, list[Subscription]] = {}
         for subscription in waiting:
             by_job.setdefault(subscription.job_id, []).append(subscription)

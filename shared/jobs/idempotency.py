@@ -50,7 +50,7 @@ class SubmissionKey:
 
     @classmethod
     def of_retry(cls, key: str, job_id: str, actor: Actor = NOBODY) -> Self:
-        """Return the key of a retry of the job `original`."""
+        """Return the key of a retry of the job `job_id`."""
         return cls(key, sha256_of({"retry_of": job_id}), _owner(actor))
 
 
@@ -69,8 +69,8 @@ def retried_by(db: Database, key: str, ending: str, *, actor: Actor = NOBODY) ->
 
     The original job may have been deleted since: then only the retry still names it.
     """
-    mine = (IdempotencyKey.key == key, IdempotencyKey.owner == _owner(actor), actor.reach)
-    statement = select(Job.retry_of).join(IdempotencyKey, IdempotencyKey.job_id == Job.id).where(*mine)
+    own = (IdempotencyKey.key == key, IdempotencyKey.owner == _owner(actor), actor.reach)
+    statement = select(Job.retry_of).join(IdempotencyKey, IdempotencyKey.job_id == Job.id).where(*own)
     with db.read() as connection:
         fresh = IdempotencyKey.created_at >= clock.database_now_plus(connection, -KEEP_SECONDS)
         original = connection.scalar(statement.where(fresh))
@@ -85,15 +85,15 @@ def first_job(connection: Connection, key: SubmissionKey) -> str | None:
         IdempotencyKeyInUse: another transaction has locked the key for too long.
     """
     _keep_others_out(connection, key)
-    mine = (IdempotencyKey.key == key.key, IdempotencyKey.owner == key.owner)
+    own = (IdempotencyKey.key == key.key, IdempotencyKey.owner == key.owner)
     old = IdempotencyKey.created_at < clock.database_now_plus(connection, -KEEP_SECONDS)
     row = connection.execute(
-        select(IdempotencyKey.job_id, IdempotencyKey.body_sha256, old.label("old")).where(*mine)
+        select(IdempotencyKey.job_id, IdempotencyKey.body_sha256, old.label("old")).where(*own)
     ).one_or_none()
     if row is None:
         return None
     if row.old:
-        connection.execute(delete(IdempotencyKey).where(*mine))
+        connection.execute(delete(IdempotencyKey).where(*own))
         return None
     if row.body_sha256 != key.body_sha256:
         raise IdempotencyKeyReused(

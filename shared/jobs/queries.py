@@ -357,10 +357,10 @@ def warnings_for(live: Workers, submission: Submission) -> list[str]:
 
 
 def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
-    """Yield warnings about what delays a job of this queue and data set, or will make it fail."""
+    """Return warnings about what delays a job of this queue and data set, or will make it fail."""
     fitting = [worker for worker in live if queue in ("any", worker.device_kind)]
     if not live:
-        starting = "`flightline up` brings its own within a minute, `flightline worker` starts one."
+        starting = "`flightline up` starts its own workers within a minute, `flightline worker` starts one."
         return [f"No live worker: the job waits until one starts. {starting}"]
     if not fitting:
         return [f"No live worker has a {queue} device: the job waits until one starts."]
@@ -368,7 +368,7 @@ def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
         return list(_shortages(catalog(fitting), wanted))
     name, classes = wanted["name"], ", ".join(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
-    return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
+    return [f"{missing}: the job fails (dataset_unavailable) unless a worker has or downloads them by then."]
 
 
 def _holds(worker: wire.Worker, wanted: dict[str, Any]) -> bool:
@@ -388,4 +388,4 @@ def _shortages(held: Catalog, wanted: dict[str, Any]) -> Iterator[str]:
         most = max((min(copy.counts[name][index] for name in classes) for copy in copies), default=None)
         if asked is not None and most is not None and most < asked:
             where = "no live worker that could take this job has that many images of each class"
-            yield f"{field} is {asked:,}, but {where}: one has {most:,}, and the job takes those that are there."
+            yield f"{field} is {asked:,}, but {where}: the largest copy has {most:,}, and the job uses those."

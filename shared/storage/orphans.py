@@ -96,7 +96,7 @@ class OrphanCollector:
         return deleted
 
     def _take_turn(self) -> bool:
-        """Return whether this process may begin a round: the last one began at least `ROUND_SECONDS` ago."""
+        """Begin a round for all processes; return False where one began less than `ROUND_SECONDS` ago."""
 
         def work(connection: Connection) -> bool:
             expiry = connection.scalar(select(clock.database_now_plus(connection, ROUND_SECONDS)))
@@ -107,7 +107,7 @@ class OrphanCollector:
         return self._db.write(work)
 
     def _orphans_of(self, page: Sequence[str]) -> Iterator[str]:
-        """Return those of these files that no row names, nor can name in the future."""
+        """Yield those of these files that no row names or can still name, and old probes and partial files."""
         found = {path: match for path in page if (match := _PATH.match(path))}
         yield from (path for path in page if "/" not in path and self._is_old_probe(path))
         jobs = sorted({match["job"] for match in found.values()})

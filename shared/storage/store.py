@@ -90,7 +90,7 @@ class Storage:
         return Stored(path, digest.result(), sum(map(len, parts)))
 
     def recognise(self) -> None:
-        """Mark the storage as in use, so that the mount point of a volume is never taken for a new storage.
+        """Check that the storage is here. From now on an empty mount point is not taken for a new storage.
 
         Raises:
             StorageUnavailable, StorageError: the storage cannot be read now.
