@@ -1,4 +1,4 @@
-"""Contents that no response class describes: the submitted document, and a downloaded file."""
+"""Request and response bodies that no class of `shared.wire` describes: submissions, changes, downloaded files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from shared.jobspec.parser import refusal
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "preset": {
-        "summary": "A preset, with one thing changed",
+        "summary": "A preset with one field changed",
         "value": {"preset": "notebook-tapered", "training": {"epochs": 20}},
     },
     "own": {
-        "summary": "A network of one's own",
+        "summary": "Your own network",
         "value": {
             "name": "wide",
             "dataset": "cifar2",
@@ -63,70 +63,70 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 class SubmissionBody:
-    """A `JobSpec` as people may send it: with a preset, with short forms, with every default left out."""
+    """The body of a submission: a `JobSpec` that may name a preset, use short forms and omit defaults."""
 
     media_type = "application/json"
 
     def describe(self) -> dict[str, Any]:
-        """Its OpenAPI media type object."""
+        """Return the submission's OpenAPI media type object."""
         return {"schema": reference_to("Submission"), "examples": EXAMPLES}
 
     def schemas(self) -> dict[str, Any]:
-        """Its JSON schema and those that it points at, by name."""
+        """Return the submission's JSON schema and those that it refers to, by component name."""
         schema = JobSpec.model_json_schema(ref_template=reference_to("{model}")["$ref"])
         named: dict[str, Any] = schema.pop("$defs")
-        named["Linear"]["required"].remove("out_features")  # the last one may leave it out
+        named["Linear"]["required"].remove("out_features")  # optional in the last linear layer
         properties = schema["properties"]
         properties["dataset"] = _or_name(properties["dataset"], sorted(BUILT_IN.short_forms))
         named["Dataset"]["properties"]["name"]["enum"] = list(BUILT_IN.datasets)
         properties["architecture"] = _or_name(properties["architecture"], list(PRESETS))
         properties["preset"] = {
             "anyOf": [{"type": "string", "enum": list(PRESETS)}, {"type": "null"}],
-            "description": "A partial spec to begin with; the fields given beside it win.",
+            "description": "A partial spec to start from; fields given beside it override it.",
         }
         schema |= {
             "title": "Submission",
             "required": [],
             "anyOf": [{"required": ["architecture"]}, {"required": ["preset"]}],
-            "description": "A job as it is asked for. Every field but the architecture has a default; beside a preset "
-            "an object may leave out whatever the preset says.",
+            "description": "A job to submit. Every field but `architecture` has a default; with a preset, an object "
+            "may also omit whatever the preset sets.",
         }
         return {**named, "Submission": schema}
 
 
 class JobChange(BaseModel):
-    """What can be changed of a job while it is queued."""
+    """The fields of a job that can be changed while it is queued."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    priority: int = Field(ge=0, le=9, description="0–9, 9 the most urgent.")
+    priority: int = Field(ge=0, le=9, description="0 to 9; 9 is the most urgent.")
 
 
 class ChangeBody:
-    """A `JobChange`."""
+    """The body of a change: a `JobChange` as JSON."""
 
     media_type = "application/json"
 
     def describe(self) -> dict[str, Any]:
-        """Its OpenAPI media type object."""
-        example = {"summary": "Before everything else", "value": {"priority": 9}}
+        """Return the change's OpenAPI media type object."""
+        example = {"summary": "The most urgent priority", "value": {"priority": 9}}
         return {"schema": reference_to(JobChange.__name__), "examples": {"urgent": example}}
 
     def schemas(self) -> dict[str, Any]:
-        """Its JSON schema, by name."""
+        """Return the JSON schema of `JobChange`, by component name."""
         return {JobChange.__name__: JobChange.model_json_schema()}
 
     @staticmethod
     def read(body: bytes) -> JobChange:
-        """The change that was sent.
+        """Parse and check a change.
 
         Raises:
-            InvalidSpec: it is none.
+            InvalidSpec: the body is not a valid change; `errors` point at what is wrong.
         """
         document = decode(body)
         problems = sift(document, Caps())
         if not problems and not isinstance(document, dict):
-            problems = [FieldError("", f'A change is an object such as {{"priority": 7}}, not {show(document)}.')]
+            problems = [FieldError("", f'A change must be an object such as {{"priority": 7}}, not {show(document)}.')]
         if problems:
             raise refusal(problems)
         try:
@@ -136,21 +136,21 @@ class ChangeBody:
 
 
 class FileContent:
-    """The bytes of an artifact."""
+    """The body of a download: the bytes of an artifact, or of a range of it."""
 
     media_type = "application/octet-stream"
 
     def describe(self) -> dict[str, Any]:
-        """Its OpenAPI media type object: of binary content, 3.1 says nothing by default."""
+        """Return an empty OpenAPI media type object, which is how OpenAPI 3.1 describes binary content."""
         return {}
 
     def schemas(self) -> dict[str, Any]:
-        """None."""
+        """Return no schemas: binary content refers to none."""
         return {}
 
 
 def _or_name(schema: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """`schema`, or one of `names` in its place."""
+    """Return a schema that also accepts one of `names` in place of the object."""
     described: dict[str, Any] = {key: schema[key] for key in ("description", "default") if key in schema}
     whole = {key: value for key, value in schema.items() if key not in described}
     return {"anyOf": [whole, {"type": "string", "enum": names}], **described}

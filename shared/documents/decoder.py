@@ -1,4 +1,4 @@
-"""From bytes to a plain JSON document."""
+"""Decoding of JSON documents from bytes, with messages about what is not JSON."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from collections import Counter
 from shared.errors import FieldError, InvalidSpec
 
 MAX_DEPTH = 16  # a job needs six
-_INTEGER_DIGITS = 400  # past every range of a spec, and short of the length from which Python refuses to convert
+_INTEGER_DIGITS = 400  # beyond every range of a spec, and below the length that Python refuses to convert
 _OTHER_ENCODINGS = {"utf-16": "UTF-16", "utf-32": "UTF-32"}
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)  # texts too, so that those within them are not counted
 
 
 class MalformedJson(InvalidSpec):
-    """The body is not JSON at all; the message says where it stops being so."""
+    """The body is not JSON; the message has the line and column of the fault."""
 
     code = "malformed_json"
 
 
 class GivenTwice(dict[str, object]):
-    """An object one of whose keys was given twice; refused as soon as it is looked at."""
+    """A JSON object with a key that was given twice; `shared.documents.sieve` refuses it."""
 
     key: str
 
 
 def decode(body: bytes, what: str = "The body") -> object:
-    """Reads JSON; `what` is called so in messages.
+    """Decode JSON; messages call the document `what`.
 
-    `NaN` and `Infinity` pass here, and integers of any length, as the spec's own check can then name the field
-    that holds them; so do objects with a key given twice, marked as such.
+    `NaN`, `Infinity` and integers of any length are accepted here, so that later checks can name their field; objects
+    with a key given twice are returned as `GivenTwice`.
 
     Raises:
         MalformedJson: with line and column.
@@ -63,14 +63,14 @@ def _text(body: bytes, what: str) -> str:
 
 
 def _other_encoding(body: bytes) -> str | None:
-    """UTF-16 or UTF-32, where the beginning of the body looks like it and all of it can be read so; else None.
+    """Return UTF-16 or UTF-32 where the body begins like it and can be decoded as it; None otherwise.
 
-    Some editors and shells save text so. JSON begins with ASCII, whose zero bytes there tell without a byte-order mark.
+    Some editors and shells save text so. As JSON begins with ASCII, its zero bytes reveal the encoding without a mark.
     """
     encoding = json.detect_encoding(body)
     name = _OTHER_ENCODINGS.get(encoding[:6])
     try:
-        # A mark alone, or zero bytes that end in no character, are no text in that encoding either.
+        # A byte-order mark alone, or zero bytes only, are not a text in that encoding either.
         return name if name and body.decode(encoding).strip() else None
     except UnicodeDecodeError:
         return None
@@ -82,7 +82,7 @@ def _place(text: str, position: int) -> str:
 
 
 def _depth_exceeded(text: str) -> int:
-    """Where the first bracket stands that opens a level too many."""
+    """Return the position of the first bracket that opens a level too many; None where none does."""
     depth = 0
     for bracket in _BRACKETS.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket[0], 0)

@@ -1,4 +1,4 @@
-"""Refuses what no field could hold, before a document meets the spec: cheap, and bounded whatever is sent."""
+"""A first check that refuses what no field can hold, cheaply and in bounded time for any document."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from shared.documents.pointers import Token, pointer
 from shared.errors import FieldError
 from shared.jobspec.caps import Caps
 
-MAX_FIELDS = 64  # of one object; the largest has eleven
-MAX_ENTRIES = 100  # of a list that no cap speaks of
+MAX_FIELDS = 64  # of one object; the largest part of a spec has eleven
+MAX_ENTRIES = 100  # of a list that no cap limits
 MAX_KEY_LENGTH = 100
 MAX_VALUES = 5000  # beside the layers
 VALUES_PER_LAYER = 10
@@ -22,10 +22,10 @@ Path: TypeAlias = tuple[Token, ...]
 
 
 def sift(document: object, caps: Caps) -> list[FieldError]:
-    """Walks a document and lists what is wrong with it as JSON for a database, whatever it means.
+    """List what makes a document unfit for any field or for the database, independent of its meaning.
 
-    Found are objects with a key given twice, lists and objects that are too long, nesting that is too deep, text
-    that is not Unicode or holds a NUL (PostgreSQL keeps neither), and values that JSON does not have.
+    These are objects with a key given twice, lists and objects that are too long, nesting that is too deep, text that
+    is not Unicode or contains a NUL (PostgreSQL stores neither), and values that JSON does not have.
     """
     problems: list[FieldError] = []
     waiting: list[tuple[Path, object]] = [((), document)]
@@ -43,7 +43,7 @@ def sift(document: object, caps: Caps) -> list[FieldError]:
 
 
 def _longest(path: Path, caps: Caps) -> tuple[int, str]:
-    """How many entries a list at this place may have, and the setting that says so."""
+    """Return the most entries of a list at this place, and the setting that limits them in parentheses."""
     if path[:1] == ("architecture",) and path[-1] in {"layers", "shortcut", "hidden"}:
         return caps.max_layers, " (FLIGHTLINE_MAX_LAYERS)"
     return (caps.max_tags, " (FLIGHTLINE_MAX_TAGS)") if path == ("tags",) else (MAX_ENTRIES, "")
