@@ -14,8 +14,7 @@ from rich.text import Text
 from flightline.cli.tables import age, duration, loss, percent, sparkline, status, title
 from flightline.client.client import Client
 from flightline.client.records import Event, Job
-from flightline.client.watch import Update
-from flightline.client.watch_many import Following
+from flightline.client.watch import Following, Update
 
 HEADERS = tuple(Text(name, "dim") for name in ("NAME", "STATUS", "EPOCH", "VAL LOSS", "VAL ACC", ""))
 GAP = 2
@@ -31,7 +30,7 @@ def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[J
     KeyboardInterrupt passes through: the jobs go on without us.
     """
     view = JobsView(jobs)
-    following = Following(client, [job.id for job in jobs])
+    following = Following(client.watch, [job.id for job in jobs])
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=10) as live:
             for update in following:

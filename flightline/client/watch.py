@@ -1,10 +1,12 @@
-"""Following a job: by its event stream, or by asking again and again where the service has no room for another."""
+"""Updates of jobs while they run: from the event stream, or by polling where the service has no room for a stream."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Protocol
 
 from flightline.client.events import is_full
@@ -111,3 +113,42 @@ def _polled(client: Reader, id: str, after: int) -> Iterator[Update]:
 
 def _as_event(row: Epoch) -> Event:
     return Event({"seq": row.seq, "kind": "epoch", "data": row.raw})
+
+
+class Following:
+    """An iterator over the updates of several jobs, as they come, until all are finished.
+
+    Each job is watched by a daemon thread, so that Ctrl-C interrupts the iteration at any moment.
+
+    Args:
+        watch: the updates of one job, such as `Client.watch`.
+        ids: the jobs' whole ids.
+    """
+
+    def __init__(self, watch: Callable[[str], Iterable[Update]], ids: Sequence[str]) -> None:
+        self._watch_one = watch
+        self._items: SimpleQueue[Update | BaseException | None] = SimpleQueue()
+        self._open = len(ids)
+        for one in ids:
+            threading.Thread(target=self._watch, args=(one,), daemon=True, name=f"watch-{one}").start()
+
+    def __iter__(self) -> Following:
+        return self
+
+    def __next__(self) -> Update:
+        while self._open:
+            item = self._items.get()
+            if isinstance(item, BaseException):
+                raise item
+            if item is not None:
+                return item
+            self._open -= 1
+        raise StopIteration
+
+    def _watch(self, id: str) -> None:
+        try:
+            for update in self._watch_one(id):
+                self._items.put(update)
+            self._items.put(None)
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the updates are taken
+            self._items.put(error)
