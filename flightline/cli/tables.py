@@ -1,20 +1,21 @@
-"""Jobs, workers and queues as text: cells, lines, tables."""
+"""Jobs with their parts, workers and queues as text: cells, lines, tables that fit a terminal of 80 columns."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from rich.text import Text
 
 from flightline.cli.columns import Columns
-from flightline.client.records import Evaluation, Job, Queue, Worker
+from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, Job, LogLine, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
 NOTHING = "–"
 NAMED_CLASSES = 4
+SHORT_SUM = 12
 UNITS = tuple(pairwise((("d", 86400), ("h", 3600), ("m", 60), ("s", 1))))
 
 JOB_COLUMNS = Columns(
@@ -29,6 +30,21 @@ WORKER_COLUMNS = Columns(
 )
 QUEUE_COLUMNS = Columns(("QUEUE", "WAITING", "OLDEST", "IN REDIS"), dropped=("IN REDIS", "OLDEST"))
 CLASS_COLUMNS = Columns(("CLASS", "PRECISION", "RECALL", "F1", "IMAGES"), shortened="CLASS", dropped=("IMAGES",))
+EPOCH_COLUMNS = Columns(
+    ("EPOCH", "TRAIN LOSS", "TRAIN ACC", "VAL LOSS", "VAL ACC", "LR", "SECONDS"),
+    dropped=("SECONDS", "LR", "TRAIN ACC", "TRAIN LOSS"),
+)
+ATTEMPT_COLUMNS = Columns(
+    ("ATTEMPT", "WORKER", "OUTCOME", "RESUMED", "TOOK", "ERROR"),
+    wrapped=("WORKER",),
+    dropped=("RESUMED", "TOOK", "WORKER"),
+)
+LOG_COLUMNS = Columns(
+    ("TIME (UTC)", "ATTEMPT", "LEVEL", "MESSAGE"), wrapped=("MESSAGE",), dropped=("ATTEMPT", "LEVEL", "TIME (UTC)")
+)
+ARTIFACT_COLUMNS = Columns(
+    ("NAME", "SIZE", "CREATED (UTC)", "SHA256"), wrapped=("NAME",), dropped=("CREATED (UTC)", "SHA256", "SIZE")
+)
 
 
 def percent(value: float | None) -> str:
@@ -175,6 +191,59 @@ def confusion_rows(evaluation: Evaluation) -> tuple[Columns, list[list[object]]]
     columns = Columns(("TRUE \\ PREDICTED", *evaluation.classes))
     rows = zip(evaluation.classes, evaluation.confusion_matrix, strict=True)
     return columns, [[name, *counts] for name, counts in rows]
+
+
+def epoch_rows(epochs: Epochs) -> list[list[object]]:
+    """One line an epoch."""
+    return [
+        [
+            row.epoch,
+            loss(row.train_loss),
+            percent(row.train_accuracy),
+            loss(row.val_loss),
+            percent(row.val_accuracy),
+            f"{row.lr:.3g}",
+            f"{row.seconds:.2f}",
+        ]
+        for row in epochs.rows()
+    ]
+
+
+def attempt_row(attempt: Attempt) -> list[object]:
+    """One line of the attempts: who tried, how it ended and, where it failed, by which code."""
+    return [
+        attempt.attempt,
+        attempt.worker,
+        attempt.outcome or "running",
+        NOTHING if attempt.resumed_from_epoch is None else f"from {attempt.resumed_from_epoch}",
+        duration(span(attempt.started_at, attempt.finished_at)),
+        attempt.error.code if attempt.error else NOTHING,
+    ]
+
+
+def attempt_notes(attempt: Attempt) -> Iterator[str]:
+    """What is too long for a table: what an attempt ran on, and why it failed."""
+    if (ran := attempt.environment) is not None:
+        threads = plural(ran.get("threads", 0), "thread")
+        data = str(ran.get("data_fingerprint"))[:SHORT_SUM]
+        yield (
+            f"Attempt {attempt.attempt} ran {ran.get('engine')} on {attempt.device} ({ran.get('capability')}), "
+            f"{threads}, torch {ran.get('torch')}, data {data}."
+        )
+    if attempt.error is not None:
+        ended = str(attempt.outcome).replace("_", " ")
+        yield f"Attempt {attempt.attempt} {ended}: {attempt.error.detail}"
+
+
+def log_row(line: LogLine) -> list[object]:
+    """One line of the log."""
+    return [moment(line.created_at), line.attempt, line.level, line.message]
+
+
+def artifact_row(artifact: Artifact, *, short: bool) -> list[object]:
+    """One line of the files; the beginning of a sum is enough for people."""
+    shown = artifact.sha256[:SHORT_SUM] if short else artifact.sha256
+    return [artifact.name, scaled(artifact.bytes, "B"), moment(artifact.created_at), shown]
 
 
 def job_facts(job: Job) -> list[tuple[str, object]]:

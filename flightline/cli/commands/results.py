@@ -13,18 +13,21 @@ import typer
 from flightline.cli.arguments import find_job
 from flightline.cli.commands.options import JobId, Json
 from flightline.cli.console import err, out, print_facts, print_json, print_table
-from flightline.cli.parts import (
+from flightline.cli.tables import (
     ARTIFACT_COLUMNS,
     ATTEMPT_COLUMNS,
+    CLASS_COLUMNS,
     EPOCH_COLUMNS,
     LOG_COLUMNS,
     artifact_row,
     attempt_notes,
     attempt_row,
+    class_rows,
+    confusion_rows,
     epoch_rows,
+    job_facts,
     log_row,
 )
-from flightline.cli.tables import CLASS_COLUMNS, class_rows, confusion_rows, job_facts
 from flightline.client.client import Client
 from flightline.errors import NotFound, UsageError
 
