@@ -14,7 +14,6 @@ import typer
 from flightline.cli import standard_streams
 from flightline.cli.commands import backups, catalog, jobs, results, service, submission
 from flightline.cli.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
-from flightline.cli.stdout import Output
 from flightline.cli.values import Commands
 from flightline.errors import FlightlineError, OutputFailed, StackError
 
@@ -67,7 +66,7 @@ def main() -> None:
     # Beside their explanations in a frame, the names of options would be cut on a narrow terminal.
     app.rich_markup_mode = MARKUP if shutil.get_terminal_size().columns >= FRAMED_HELP_WIDTH else None
     errors = standard_streams.Lossy(sys.stderr)
-    with redirect_stdout(cast("TextIO", Output(sys.stdout))), redirect_stderr(cast("TextIO", errors)):
+    with redirect_stdout(cast("TextIO", standard_streams.Output(sys.stdout))), redirect_stderr(cast("TextIO", errors)):
         code = _ended()
         with suppress(OutputFailed):  # of a command that has failed already: its own reason counts
             sys.stdout.flush()

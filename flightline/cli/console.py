@@ -11,7 +11,6 @@ from rich.text import Text
 
 from flightline.cli import standard_streams
 from flightline.cli.columns import Columns, fitted
-from flightline.cli.stdout import Output
 from flightline.errors import (
     ApiError,
     ChecksumMismatch,
@@ -48,7 +47,7 @@ class _LastingConsole(Console):
 
 def lasting_out() -> Console:
     """Standard output for what runs on when nobody reads it any more, as behind `flightline up | head -1`."""
-    file = sys.stdout.raw if isinstance(sys.stdout, Output) else sys.stdout
+    file = sys.stdout.raw if isinstance(sys.stdout, standard_streams.Output) else sys.stdout
     return _LastingConsole(file=file, highlight=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""Standard output and error, whatever they are: closed, read by nobody, or unable to show a character."""
+"""Standard output and error, whatever they are: closed, full, read by nobody, or unable to show a character."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 import unicodedata
 from contextlib import suppress
 from typing import Any, TextIO
+
+from flightline.errors import OutputFailed
 
 ERRORS = "flightline.plain"
 """The name of the error handler that writes plain characters for those that an encoding lacks."""
@@ -60,6 +62,52 @@ def hand_over() -> None:
     """Let the program that takes this one's place write to its standard output, where that was closed, into nothing."""
     if fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
         let_go(1)
+
+
+class Output:
+    """Standard output, whose failures are told from those of any other file.
+
+    Args:
+        stream: what is written to.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def raw(self) -> TextIO:
+        """The stream itself, for what goes on when it cannot be written to any more."""
+        return self._stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text.
+
+        Raises:
+            OutputFailed: it cannot be written.
+        """
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def flush(self) -> None:
+        """Write what is kept back.
+
+        Raises:
+            OutputFailed: it cannot be written.
+        """
+        try:
+            self._stream.flush()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> OutputFailed:
+        """The error; what is still kept back goes nowhere, or the interpreter would complain of it at its end."""
+        let_go(self._stream)
+        return OutputFailed(error)
 
 
 class Lossy:
