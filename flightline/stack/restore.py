@@ -30,8 +30,7 @@ from flightline.stack.backup import (
     opened,
     workspace,
 )
-from flightline.stack.home import running_url
-from flightline.stack.home_lock import already_running, home_lock
+from flightline.stack.home import already_running, home_lock, running_url
 from shared.processes import users_of
 from shared.storage.store import Storage
 

@@ -15,8 +15,7 @@ from flightline.client.transport import service_url
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import redis_server
 from flightline.stack.addresses import free_port
-from flightline.stack.home import clear_state, write_state
-from flightline.stack.home_lock import end_leftovers, home_lock
+from flightline.stack.home import clear_state, end_leftovers, home_lock, write_state
 from flightline.stack.log_tail import LogTail, last_lines
 from flightline.stack.programs import Layout
 from flightline.stack.supervisor import LOOK_SECONDS, StopRequests, Supervisor
