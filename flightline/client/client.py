@@ -31,7 +31,7 @@ from flightline.client.records import (
     Record,
     Worker,
 )
-from flightline.client.retry import surely
+from flightline.client.retry import retry_submission
 from flightline.client.transport import Transport, default_url
 from flightline.client.watch import Update, updates
 
@@ -263,7 +263,7 @@ class Client:
     def _submit(self, path: str, body: bytes | None, key: str | None) -> Job:
         headers = key_header(key)
         send = partial(self._transport.call, "POST", path, content=body, headers=headers)
-        return Job(surely(send, met=self._transport.met))
+        return Job(retry_submission(send, has_answered=self._transport.has_answered))
 
     def _list(self, kind: type[R], path: str, **params: object) -> list[R]:
         return [kind(item) for item in self._transport.get(path, **params)["items"]]

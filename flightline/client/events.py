@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from flightline.client import retry
 from flightline.client.records import FINISHED, Event
-from flightline.client.retry import AWAY, Patience
+from flightline.client.retry import UNAVAILABLE, Outage
 from flightline.client.transport import Transport
 from flightline.errors import Unavailable
 
@@ -25,12 +25,12 @@ def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) 
         NotReachable: nobody answers for too long.
         NotFound: there is no such job, or it was deleted.
     """
-    away = Patience()
+    outage = Outage()
     while True:
         try:
             headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
             with transport.stream(path, headers=headers, silence_seconds=SILENCE_SECONDS) as response:
-                away.renew()
+                outage.reset()
                 for event in parsed(response.iter_bytes()):
                     after = event.seq
                     yield event
@@ -38,10 +38,10 @@ def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) 
                         return
                 if response.status_code == 204:
                     return
-        except AWAY as error:
+        except UNAVAILABLE as error:
             if not wait_for_room and is_full(error):
                 raise
-            away.pause(error)
+            outage.wait_or_raise(error)
         else:  # the service is about to stop; its next one takes over
             time.sleep(retry.RETRY_SECONDS)
 

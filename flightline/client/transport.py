@@ -92,17 +92,17 @@ class Transport:
         http: another httpx transport, for tests.
 
     Attributes:
-        base_url: the address without them, as messages show it.
-        met: whether anything has been answered yet.
+        base_url: the address without user and password, as messages show it.
+        has_answered: whether the service has answered any request yet.
 
     Raises:
-        UsageError: that is no address.
+        UsageError: `base_url` is not the URL of a service.
     """
 
     def __init__(self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None) -> None:
         self.base_url, credentials = split_url(base_url)
         self.timeout = timeout
-        self.met = False
+        self.has_answered = False
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
         # No limit of connections: each event stream holds one for as long as its job runs.
         self._http = httpx.Client(
@@ -142,7 +142,7 @@ class Transport:
         headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
         with self._translated():
             response = self._http.request(method, path, params=_query(params), content=content, headers=headers)
-        self.met = True
+        self.has_answered = True
         return _read(response)
 
     @contextmanager
@@ -158,7 +158,7 @@ class Transport:
         """
         timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
         with self._translated(), self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
-            self.met = True
+            self.has_answered = True
             if response.is_error:
                 response.read()
                 _read(response)

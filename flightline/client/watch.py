@@ -11,7 +11,7 @@ from typing import Protocol
 
 from flightline.client.events import is_full
 from flightline.client.records import Epoch, Epochs, Event, Job
-from flightline.client.retry import patiently
+from flightline.client.retry import retry_read
 from flightline.errors import Unavailable
 
 POLL_SECONDS = 0.5
@@ -51,7 +51,7 @@ class Update:
 def updates(client: Reader, id: str, *, after: int = 0) -> Iterator[Update]:
     """Yield whenever something happened to the job, first at once and last when it is finished.
 
-    A service that is unavailable is asked again for `PATIENCE_SECONDS`; then its error is raised.
+    A service that is unavailable is asked again for `OUTAGE_SECONDS`; then its error is raised.
     """
     try:
         for update in _streamed(client, id, after):
@@ -64,20 +64,20 @@ def updates(client: Reader, id: str, *, after: int = 0) -> Iterator[Update]:
 
 
 def _streamed(client: Reader, id: str, after: int) -> Iterator[Update]:
-    job = patiently(client.job, id)
+    job = retry_read(client.job, id)
     new: list[Event] = []
     if not job.finished:
         yield Update(job)
     for event in client.events(id, after, wait_for_room=False):
         new.append(event)
         if not _covers(job, event):
-            job = patiently(client.job, id)
+            job = retry_read(client.job, id)
         if event.kind == "resumed":
             job = _rewound(job, event)
         if not job.finished:  # all of a finished job's events are on their way: they come with its end
             yield Update(job, tuple(new))
             new.clear()
-    yield Update(job if job.finished else patiently(client.job, id), tuple(new))
+    yield Update(job if job.finished else retry_read(client.job, id), tuple(new))
 
 
 def _covers(job: Job, event: Event) -> bool:
@@ -97,10 +97,10 @@ def _polled(client: Reader, id: str, after: int) -> Iterator[Update]:
     attempt = epoch = 0
     while last is None or not last.finished:
         # The job first: once it is finished, the epochs read after it are all there will ever be.
-        job = patiently(client.job, id)
+        job = retry_read(client.job, id)
         if job.attempts != attempt:  # a new attempt may run epochs again, under new numbers
             attempt, epoch = job.attempts, 0
-        rows = patiently(client.epochs, id, epoch).rows()
+        rows = retry_read(client.epochs, id, epoch).rows()
         new = sorted((_as_event(row) for row in rows if row.seq > after), key=lambda event: event.seq)
         epoch = max([epoch, *(row.epoch for row in rows if row.attempt == attempt)])
         after = max([after, *(event.seq for event in new)])
