@@ -11,8 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flightline.cli.tables import age, duration, loss, percent, sparkline, status, title
+from flightline.cli.tables import age, duration, loss, percent, span, sparkline, status, title
 from flightline.client.client import Client
+from flightline.client.fields import Fields
 from flightline.client.records import Event, Job
 from flightline.client.watch import Following, Update
 
@@ -22,6 +23,7 @@ DROPPED = (5, 3, 2)
 """Columns that a narrow terminal does without: the time left, the loss, the epoch (the bar shows it)."""
 SHORTEST_TITLE, SHORTEST_BAR, LONGEST_BAR = 8, 6, 24
 """Columns; the bar and the sparkline, second and third, take what there is room for."""
+EARLY_ENDS = {"lost": "was lost", "released": "was released"}
 
 
 def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[Job]:
@@ -36,8 +38,8 @@ def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[J
             for update in following:
                 view.add(update)
                 for event in update.events:
-                    if event.kind == "resumed":
-                        live.console.print(event_line(update.job, event), markup=False)
+                    if event.kind != "epoch" and (line := event_line(update.job, event)):
+                        live.console.print(line, markup=False)
     else:
         for update in following:
             for line in view.add(update):
@@ -64,10 +66,11 @@ class JobsView:
         for event in update.events:
             self._note_loss(job.id, event)
         lines = [line for event in update.events if (line := event_line(job, event))]
-        told = before.status == job.status and (job.id in self._ended or not job.finished)
+        known = before.status == job.status and (job.id in self._ended or not job.finished)
+        known = known or (job.status == "queued" and any(map(_is_early_end, update.events)))
         if job.finished:
             self._ended.add(job.id)
-        return lines if told else [*lines, f"{title(job)}  {ending(job)}"]
+        return lines if known else [*lines, f"{title(job)}  {ending(job)}"]
 
     def _note_loss(self, id: str, event: Event) -> None:
         losses = self._losses[id]
@@ -136,8 +139,10 @@ def _bar(job: Job, width: int) -> ProgressBar:
 
 
 def event_line(job: Job, event: Event) -> str:
-    """An epoch, or the going back to one, in words; empty for other events."""
+    """One line for an epoch, an attempt that ended early and one that resumes; empty for other events."""
     data = event.data
+    if _is_early_end(event):
+        return f"{title(job)}  {_early_end(data)}"
     if event.kind == "resumed":
         first = data["from_epoch"]
         what = "starts over" if first == 1 else f"goes on from its checkpoint with epoch {first}"
@@ -148,6 +153,21 @@ def event_line(job: Job, event: Event) -> str:
         f"{title(job)}  epoch {data['epoch']}/{job.progress.epochs}  train loss {loss(data['train_loss'])}  "
         f"validation loss {loss(data['val_loss'])}  accuracy {percent(data['val_accuracy'])}"
     )
+
+
+def _is_early_end(event: Event) -> bool:
+    """Whether an attempt ended and the job waits for another one."""
+    return event.kind == "status" and event.data["status"] == "queued" and bool(event.data.get("outcome"))
+
+
+def _early_end(data: Fields) -> str:
+    """Why an attempt ended, and when the next one starts at the earliest, counted from that end."""
+    error, number = data.get("error"), data["attempt"]
+    reason = str(error["detail"] or error["code"]).rstrip(".") if error else "its worker stops"
+    seconds = span(data["at"], data["not_before"]) if data.get("not_before") else 0.0
+    when = f"in {duration(seconds)} at the earliest" if seconds > 0 else "as soon as a worker is free"
+    ended = EARLY_ENDS.get(data["outcome"], data["outcome"])
+    return f"attempt {number} {ended}: {reason}. Attempt {number + 1} starts {when}."
 
 
 def _remaining(job: Job) -> str:
