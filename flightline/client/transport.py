@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from flightline.errors import AnswerLost, ApiError, NotReachable, UsageError, api_error
-from flightline.stack.home import home_dir, running_url, was_started
+from flightline.stack.home import home_dir, running_url, silent_stack, was_started
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 LARGEST_PORT = 65535
@@ -169,10 +169,7 @@ class Transport:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise NotReachable(
-                f"Nothing answers at {self.base_url}. Start the service with `flightline up`, "
-                "or set FLIGHTLINE_URL (or --url) to where it runs."
-            ) from error
+            raise NotReachable(silent_stack(self.base_url) or _nobody_at(self.base_url)) from error
         except httpx.TimeoutException as error:
             raise AnswerLost(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
         except httpx.InvalidURL as error:
@@ -181,6 +178,13 @@ class Transport:
             raise UsageError(f"{error.object!r:.80} is not text that can be sent: it is not Unicode.") from error
         except httpx.TransportError as error:
             raise AnswerLost(f"The connection to {self.base_url} broke: {error}.") from error
+
+
+def _nobody_at(url: str) -> str:
+    return (
+        f"Nothing answers at {url}. Start the service with `flightline up`, "
+        "or set FLIGHTLINE_URL (or --url) to where it runs."
+    )
 
 
 def _query(params: Mapping[str, object] | None) -> httpx.QueryParams:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from flightline.errors import AlreadyRunning, StackError
+from flightline.errors import AlreadyRunning, FlightlineError, StackError
 from shared.paths import expanded
 from shared.processes import born, pid_namespace
 
@@ -31,10 +31,36 @@ def home_dir() -> Path:
 
 def running_url(home: Path | None = None) -> str | None:
     """The address of the stack that runs in a home, None where none does."""
-    home = home or home_dir()
+    return _running(home or home_dir()).get("url")
+
+
+def _running(home: Path) -> dict[str, Any]:
+    """The state of the stack that runs in a home, empty where none does."""
     state = read_state(home)
-    url = state.get("url")
-    return url if isinstance(url, str) and lives(state) and belongs(home, state) else None
+    return state if isinstance(state.get("url"), str) and lives(state) and belongs(home, state) else {}
+
+
+def silent_stack(url: str) -> str | None:
+    """What to say when nothing answers at `url`, which a stack in `FLIGHTLINE_HOME` has chosen; None for other URLs.
+
+    A stack chooses its address before it starts its programs, and keeps it while it starts the API again.
+    """
+    try:
+        home = home_dir()
+    except FlightlineError:
+        return None
+    state = _running(home)
+    if state.get("url") != url:
+        return None
+    if state.get("ready", True):
+        return (
+            f"The stack in {home} (process {state['pid']}) runs, but its API at {url} does not answer. It is being "
+            f"restarted, or the stack stops: try again in a few seconds, or see {home}/logs/api.log."
+        )
+    return (
+        f"The stack in {home} (process {state['pid']}) is starting and does not answer at {url} yet. Wait until "
+        "`flightline up` says that it runs, then try again."
+    )
 
 
 def was_started(home: Path) -> bool:

@@ -69,6 +69,7 @@ class Stack:
         self._supervisor = Supervisor(reporter.line, stops)
         self._tail = LogTail({})
         self._unnoted = False
+        self._ready = False
 
     @property
     def url(self) -> str:
@@ -87,6 +88,7 @@ class Stack:
             try:
                 # Only now: a killed stack's API may have held the port until a moment ago.
                 self.layout = replace(self.layout, port=free_port(self.layout.host, self.layout.port))
+                self._note()  # so that commands say "is starting" rather than "nothing answers"
                 self._start()
                 self._keep_running()
             except Stopped:
@@ -104,7 +106,10 @@ class Stack:
         self._prepared = True
         self._supervisor.start([self.layout.api(), *self.layout.workers()])
         self._note()
-        self._reporter.ready(self, self._wait_ready())
+        workers = self._wait_ready()
+        self._ready = True
+        self._note()
+        self._reporter.ready(self, workers)
 
     def _program_names(self) -> list[str]:
         embedded = ["redis"] if self.layout.redis_url is None else []
@@ -180,12 +185,13 @@ class Stack:
             self._reporter.line(name, line)
 
     def _note(self) -> None:
-        """Write down address and process ids, for clients and for the next stack, should this one be killed.
+        """Write down address, readiness and process ids, for clients and for the next stack, should this one be killed.
 
         A home that takes nothing (a full disk) does not end what runs: it is written down as soon as there is room.
         """
         pid = os.getpid()
-        state = {"pid": pid, "born": born(pid), "url": self.url, "children": self._supervisor.pids()}
+        children = self._supervisor.pids()
+        state = {"pid": pid, "born": born(pid), "url": self.url, "ready": self._ready, "children": children}
         try:
             write_state(self.layout.home, state)
         except OSError as error:
