@@ -1,4 +1,4 @@
-"""The `flightline` command."""
+"""The `flightline` command: its subcommands, its exit code and its error messages."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ for module in (service, backups, submission, jobs, results, catalog):
 
 
 def main() -> None:
-    """Run the command; what users can get wrong ends in a message and an exit code, never in a traceback."""
+    """Run the command. Errors that a user can meet end in a message and an exit code, never in a traceback."""
     standard_streams.prepare()
     # Beside their explanations in a frame, the names of options would be cut on a narrow terminal.
     app.rich_markup_mode = MARKUP if shutil.get_terminal_size().columns >= FRAMED_HELP_WIDTH else None
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _ended() -> int:
-    """Run the command and say what went wrong; its exit code."""
+    """Run the command, print its error where it fails, and return the exit code."""
     try:
         code = _run()
         sys.stdout.flush()

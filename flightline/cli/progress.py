@@ -1,4 +1,4 @@
-"""Jobs while they run: live bars with a loss sparkline on a terminal, a line an epoch anywhere else."""
+"""Progress of jobs: live bars with a loss sparkline on a terminal, one line for each epoch anywhere else."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ EARLY_ENDS = {"lost": "was lost", "released": "was released"}
 
 
 def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[Job]:
-    """Show the jobs until all are finished and return them as they ended, in the same order.
+    """Show the jobs until all are finished, and return their last states in the order of `jobs`.
 
-    KeyboardInterrupt passes through: the jobs go on without us.
+    A KeyboardInterrupt ends the display alone; the jobs go on.
     """
     view = JobsView(jobs)
     following = Following(client.watch, [job.id for job in jobs])
@@ -48,7 +48,7 @@ def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[J
 
 
 class JobsView:
-    """The present state of some jobs, to be drawn."""
+    """The states and loss curves of some jobs, which rich draws as one line for each job."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = {job.id: job for job in jobs}
@@ -56,11 +56,11 @@ class JobsView:
         self._ended: set[str] = set()
 
     def jobs(self) -> list[Job]:
-        """The jobs as they are now."""
+        """The newest state of each job, in the order in which they were given."""
         return list(self._jobs.values())
 
     def add(self, update: Update) -> list[str]:
-        """Take in what is new and return it as plain lines."""
+        """Add an update to the view, and return it as lines of plain text."""
         job = update.job
         before, self._jobs[job.id] = self._jobs[job.id], job
         for event in update.events:
@@ -80,7 +80,7 @@ class JobsView:
             self._losses[id] = {epoch: value for epoch, value in losses.items() if epoch < event.data["from_epoch"]}
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        """A line a job, never wider than the terminal: a live line that wraps is not drawn over, but again below."""
+        """One line for each job, never wider than the terminal: rich cannot redraw a line that wraps."""
         rows = {job.id: self._cells(job) for job in self._jobs.values()}
         widths = [max(cell_len(cell.plain) for cell in column) for column in zip(HEADERS, *rows.values(), strict=True)]
         shown = _shown(widths, options.max_width)
@@ -113,7 +113,7 @@ class JobsView:
 
 
 def _shown(widths: Sequence[int], width: int) -> list[int]:
-    """The columns that a line of `width` has room for, whole, beside a short title and a bar."""
+    """The indices of the columns that fit uncut into `width`, beside a short title and a bar."""
     shown = list(range(len(widths)))
     for dropped in DROPPED:
         if _taken([min(widths[0], SHORTEST_TITLE), *(widths[number] for number in shown[1:]), SHORTEST_BAR]) <= width:
@@ -123,7 +123,7 @@ def _shown(widths: Sequence[int], width: int) -> list[int]:
 
 
 def _taken(widths: Sequence[int]) -> int:
-    """What columns of these widths take of a line, with the gap behind each."""
+    """The width of columns with the gap behind each."""
     return sum(width + GAP for width in widths)
 
 
@@ -179,7 +179,7 @@ def _remaining(job: Job) -> str:
 
 
 def ending(job: Job) -> str:
-    """The status in words, with the reason where it failed and the accuracy where it did not."""
+    """The job's status in a sentence: with the reason of a failure, or the accuracy of a success."""
     if job.error is not None:
         return f"{job.status}: {job.error.detail}"
     if job.succeeded and job.result is not None:

@@ -18,25 +18,25 @@ POLL_SECONDS = 0.5
 
 
 class Reader(Protocol):
-    """The reads that following needs."""
+    """The reads that `updates` needs; `Client` has them."""
 
     def job(self, id: str) -> Job:
-        """One job as it is now."""
+        """The present state of a job."""
 
     def epochs(self, id: str, after: int = 0) -> Epochs:
-        """Its epochs past number `after`."""
+        """The job's epochs after number `after`."""
 
     def events(self, id: str, after: int = 0, *, wait_for_room: bool = True) -> Iterator[Event]:
-        """Its events past number `after`, as they come."""
+        """The job's events after number `after`, yielded as they happen."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """What is new about a job.
+    """A job's present state, with the events since the last update.
 
     Attributes:
-        job: its present state.
-        events: what had not been seen before, in order.
+        job: the present state.
+        events: the events that no earlier update had, in order.
     """
 
     job: Job
@@ -44,14 +44,14 @@ class Update:
 
     @property
     def epochs(self) -> tuple[Epoch, ...]:
-        """The epochs among the events. An attempt that goes on from a checkpoint runs the last ones again."""
+        """The epochs among the events. An attempt that resumes from a checkpoint repeats the epochs after it."""
         return tuple(Epoch(event.data) for event in self.events if event.kind == "epoch")
 
 
 def updates(client: Reader, id: str, *, after: int = 0) -> Iterator[Update]:
-    """Yield whenever something happened to the job, first at once and last when it is finished.
+    """Yield the job at once, whenever something happens to it, and last when it is finished.
 
-    A service that is unavailable is asked again for `OUTAGE_SECONDS`; then its error is raised.
+    Requests to an unavailable service are retried for `OUTAGE_SECONDS`; then its error is raised.
     """
     try:
         for update in _streamed(client, id, after):
@@ -81,14 +81,14 @@ def _streamed(client: Reader, id: str, after: int) -> Iterator[Update]:
 
 
 def _covers(job: Job, event: Event) -> bool:
-    """Whether a state of the job, read earlier, has that epoch in it."""
+    """Whether the event is an epoch that this state of the job, read earlier, already includes."""
     if event.kind != "epoch":
         return False
     return (event.data["attempt"], event.data["epoch"]) <= (job.attempts, job.progress.epoch)
 
 
 def _rewound(job: Job, event: Event) -> Job:
-    """The job as of this `resumed` event: its own figures go back only with the first epoch that is run again."""
+    """The job with the progress of a `resumed` event; the service itself waits for the first repeated epoch."""
     return Job({**job.raw, "progress": {**job.progress.raw, "epoch": event.data["from_epoch"] - 1}})
 
 

@@ -1,4 +1,4 @@
-"""show, download: what a job has left."""
+"""The commands show and download, for what a job has stored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from flightline.errors import NotFound, UsageError
 
 
 class Part(StrEnum):
-    """What `show` shows."""
+    """The parts of a job that `show --part` can print."""
 
     job = "job"
     epochs = "epochs"
@@ -44,14 +44,14 @@ class Part(StrEnum):
 
 
 class Weights(StrEnum):
-    """Whose evaluation."""
+    """The weights whose evaluation `show --weights` prints: of the best epoch or of the last."""
 
     best = "best"
     last = "last"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add `show` and `download` to the command-line application."""
     app.command()(show)
     app.command()(download)
 

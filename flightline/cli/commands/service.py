@@ -1,4 +1,4 @@
-"""up, worker, api, migrate, demo: the service itself."""
+"""The commands up, worker, api, migrate and demo, which run the service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_WORKERS = "every GPU and one on the CPU; without a GPU one a core, at mo
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add `up`, `worker`, `api`, `migrate` and `demo` to the command-line application."""
     for command in (up, worker, api, migrate, demo):
         app.command()(command)
 
@@ -91,7 +91,7 @@ def api() -> None:
 
 
 def _become(*module_and_arguments: str) -> None:
-    """Replace this process by another Python program, so that signals and memory are that program's own."""
+    """Replace this process by another Python program, which then gets the signals and all of the memory itself."""
     from flightline.stack.database import check
     from flightline.stack.programs import python_environment
 
@@ -104,7 +104,11 @@ def _become(*module_and_arguments: str) -> None:
 
 
 def require(extra: str, *modules: str) -> None:
-    """Raise `StackError` where this installation is the client alone; says which extra is missing."""
+    """Check that the modules of an extra are installed.
+
+    Raises:
+        StackError: a module is missing; the message says how to install the extra.
+    """
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         needs = f"This needs {', '.join(missing)}, which a plain installation leaves out."
