@@ -80,9 +80,9 @@ def _ended() -> int:
         code = _run()
         sys.stdout.flush()
     except FlightlineError as error:
-        return _told(error)
+        return _report(error)
     except OSError as error:  # a full disk, a folder that may not be written
-        return _told(StackError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."))
+        return _report(StackError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."))
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
@@ -96,7 +96,7 @@ def _run() -> int:
     return OK
 
 
-def _told(error: FlightlineError) -> int:
+def _report(error: FlightlineError) -> int:
     print_error(error)
     return exit_code(error)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flightline.client.client import WHOLE_ID, Client
-from flightline.client.documents import Document, write_out
+from flightline.client.documents import Document, expand_short_form
 from flightline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
             raise UsageError(f"--set {setting!r} is not understood. Write path=value, such as training.epochs=20.")
         steps = path.split(".")
         if len(steps) > 1:
-            write_out(result, steps[0])
+            expand_short_form(result, steps[0])
         _set(result, steps, _value(value, setting), setting)
     return result
 

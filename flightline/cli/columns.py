@@ -48,11 +48,11 @@ def fitted(columns: Columns, rows: Sequence[Sequence[Text]], width: int) -> Rend
             del cells[dropped]
             left_out.append(dropped)
         if _least(cells, columns) <= width:
-            return Group(Text(), _table(cells, columns, width), *_note(left_out), Text())
+            return Group(Text(), _table(cells, columns, width), *_left_out_note(left_out), Text())
     return Group(Text(), *_records(columns.headers, rows, width))
 
 
-def _note(left_out: Sequence[str]) -> Iterable[Text]:
+def _left_out_note(left_out: Sequence[str]) -> Iterable[Text]:
     """A line that names the columns left out, and how to see them; none where all are shown."""
     if left_out:
         yield Text(f"Left out: {', '.join(left_out)}. A wider terminal shows them, and so does --json.", "dim")

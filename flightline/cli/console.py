@@ -42,7 +42,7 @@ class _LastingConsole(Console):
 
     def on_broken_pipe(self) -> None:
         """Send further output to the null device, so that the program runs on without a reader."""
-        standard_streams.let_go(self.file)  # type: ignore[arg-type]
+        standard_streams.redirect_to_null(self.file)  # type: ignore[arg-type]
 
 
 def lasting_out() -> Console:

@@ -86,8 +86,8 @@ class JobsView:
         shown = _shown(widths, options.max_width)
         headers, widths = [HEADERS[number] for number in shown], [widths[number] for number in shown]
         rows = {job_id: [cells[number] for number in shown] for job_id, cells in rows.items()}
-        widths[0] = min(widths[0], max(SHORTEST_TITLE, options.max_width - _taken([*widths[1:], SHORTEST_BAR])))
-        bar, spark = _room(options.max_width - _taken(widths))
+        widths[0] = min(widths[0], max(SHORTEST_TITLE, options.max_width - _total_width([*widths[1:], SHORTEST_BAR])))
+        bar, spark = _bar_widths(options.max_width - _total_width(widths))
         grid = Table.grid(padding=(0, GAP))
         for width in [*widths[:2], bar, *([spark] if spark else []), *widths[2:]]:
             grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
@@ -116,18 +116,21 @@ def _shown(widths: Sequence[int], width: int) -> list[int]:
     """The indices of the columns that fit uncut into `width`, beside a short title and a bar."""
     shown = list(range(len(widths)))
     for dropped in DROPPED:
-        if _taken([min(widths[0], SHORTEST_TITLE), *(widths[number] for number in shown[1:]), SHORTEST_BAR]) <= width:
+        if (
+            _total_width([min(widths[0], SHORTEST_TITLE), *(widths[number] for number in shown[1:]), SHORTEST_BAR])
+            <= width
+        ):
             break
         shown.remove(dropped)
     return shown
 
 
-def _taken(widths: Sequence[int]) -> int:
+def _total_width(widths: Sequence[int]) -> int:
     """The width of columns with the gap behind each."""
     return sum(width + GAP for width in widths)
 
 
-def _room(left: int) -> tuple[int, int]:
+def _bar_widths(left: int) -> tuple[int, int]:
     """The widths of the bar and of the sparkline in `left` columns; none of the sparkline where there is no room."""
     bar = max(SHORTEST_BAR, min(LONGEST_BAR, (left - GAP) // 2))
     spark = min(LONGEST_BAR, left - GAP - bar)

@@ -58,10 +58,10 @@ def _lenient(stream: TextIO | None, descriptor: int) -> TextIO:
     return stream
 
 
-def hand_over() -> None:
+def open_for_successor() -> None:
     """Open a closed standard output for writing to the null device, for the program that replaces this one."""
     if fcntl.fcntl(1, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-        let_go(1)
+        redirect_to_null(1)
 
 
 class Output:
@@ -106,7 +106,7 @@ class Output:
 
     def _failed(self, error: OSError) -> OutputFailed:
         """The error to raise; buffered text is discarded, because the interpreter would fail to write it at its end."""
-        let_go(self._stream)
+        redirect_to_null(self._stream)
         return OutputFailed(error)
 
 
@@ -139,7 +139,7 @@ class Lossy:
         try:
             self._stream.flush()
         except OSError:
-            let_go(self._stream)
+            redirect_to_null(self._stream)
 
 
 def is_unicode(stream: TextIO) -> bool:
@@ -147,7 +147,7 @@ def is_unicode(stream: TextIO) -> bool:
     return (stream.encoding or "utf-8").lower().startswith("utf")
 
 
-def let_go(stream: TextIO | int) -> None:
+def redirect_to_null(stream: TextIO | int) -> None:
     """Redirect a stream or a file descriptor to the null device; errors are ignored."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)

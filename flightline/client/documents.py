@@ -41,7 +41,7 @@ def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) ->
         )
     start: Document = {"preset": spec} if isinstance(spec, str) else dict(spec)
     for field in (field for field, value in overrides.items() if isinstance(value, Mapping)):
-        write_out(start, field)
+        expand_short_form(start, field)
     return merged(start, overrides)
 
 
@@ -52,18 +52,18 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Document:
     """
     result = dict(base)
     for key, value in over.items():
-        result[key] = _over(result.get(key), value)
+        result[key] = _merged_value(result.get(key), value)
     return result
 
 
-def _over(old: object, new: object) -> object:
+def _merged_value(old: object, new: object) -> object:
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return new
     differ = any(tag in old and tag in new and old[tag] != new[tag] for tag in ("kind", "name"))
     return new if differ else merged(old, new)
 
 
-def write_out(document: Document, field: str) -> None:
+def expand_short_form(document: Document, field: str) -> None:
     """Replace a field's short form, such as ``"dataset": "cifar2"``, by its long form; other values stay."""
     if not isinstance(document.get(field), str):
         return

@@ -30,18 +30,18 @@ def home_dir() -> Path:
 
 
 def running_url(home: Path | None = None) -> str | None:
-    """The address of the stack that runs in a home, None where none does."""
+    """The URL of the stack that runs in a home, from its start to its end; None where none runs."""
     return _running(home or home_dir()).get("url")
 
 
 def _running(home: Path) -> dict[str, Any]:
     """The state of the stack that runs in a home, empty where none does."""
     state = read_state(home)
-    return state if isinstance(state.get("url"), str) and lives(state) and belongs(home, state) else {}
+    return state if isinstance(state.get("url"), str) and is_alive(state) and belongs(home, state) else {}
 
 
 def silent_stack(url: str) -> str | None:
-    """What to say when nothing answers at `url`, which a stack in `FLIGHTLINE_HOME` has chosen; None for other URLs.
+    """The message for a URL that does not answer, where it is that of the stack in `FLIGHTLINE_HOME`; else None.
 
     A stack chooses its address before it starts its programs, and keeps it while it starts the API again.
     """
@@ -69,7 +69,7 @@ def was_started(home: Path) -> bool:
 
 
 def read_state(home: Path) -> dict[str, Any]:
-    """What the stack last wrote about itself; empty where there is nothing readable."""
+    """The state that a stack last wrote into its home; empty where there is no readable one."""
     try:
         state = json.loads((home / STATE_FILE).read_text())
     except (OSError, ValueError):
@@ -78,10 +78,10 @@ def read_state(home: Path) -> dict[str, Any]:
 
 
 def write_state(home: Path, state: Mapping[str, Any]) -> None:
-    """Replace what the stack says about itself, all or nothing. The folder and the machine are written down with it.
+    """Replace the state in a home as one step, and record the folder and the machine in it.
 
     Raises:
-        OSError: it cannot be written, because the disk is full or the home was moved; the old state stays.
+        OSError: the state cannot be written: the disk is full or the home was moved. The old one stays.
     """
     document = {**state, "home": _folder(home), "machine": pid_namespace()}
     draft = home / f"{STATE_FILE}.new"
@@ -95,7 +95,7 @@ def write_state(home: Path, state: Mapping[str, Any]) -> None:
 
 
 def clear_state(home: Path) -> None:
-    """Say that no stack runs in this home."""
+    """Remove the state from a home, in which no stack runs any more."""
     (home / STATE_FILE).unlink(missing_ok=True)
 
 
@@ -111,14 +111,14 @@ def belongs(home: Path, state: Mapping[str, Any]) -> bool:
     return any(_was_started_for(home, pid) for pid, _ in children(state).values())
 
 
-def lives(state: Mapping[str, Any]) -> bool:
-    """Whether the process that wrote a state has not ended; of another machine's state this says nothing."""
+def is_alive(state: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote a state still runs; meaningless for the state of another machine."""
     pid, birth = state.get("pid"), state.get("born")
     return isinstance(pid, int) and birth is not None and born(pid) == birth
 
 
 def children(state: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
-    """The programs of a state by name, as (process id, birth): those with a readable record."""
+    """The programs in a state by name, as (process id, birth); unreadable records are left out."""
     recorded = state.get("children")
     return {
         name: (record[0], record[1])
@@ -128,7 +128,7 @@ def children(state: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
 
 
 def _folder(home: Path) -> list[int] | None:
-    """What the kernel calls the folder."""
+    """The device and inode of the folder; None where it does not exist."""
     try:
         found = home.stat()
     except OSError:
@@ -145,11 +145,11 @@ def _was_started_for(home: Path, pid: int) -> bool:
 
 @contextmanager
 def home_lock(home: Path) -> Iterator[None]:
-    """Hold the home for this process; the kernel lets go of it when the process ends, however it ends.
+    """Lock the home for this process; the kernel releases the lock when the process ends, however it ends.
 
     Raises:
-        AlreadyRunning: another stack holds it.
-        StackError: the home cannot be made or written, or shares its files with another one.
+        AlreadyRunning: another stack has locked the home.
+        StackError: the home cannot be created or written, or shares its files with another folder.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def home_lock(home: Path) -> Iterator[None]:
 
 
 def _refuse_shared_files(home: Path, lock: int) -> None:
-    """Refuse a copy made of hard links: SQLite and Redis write their files in place, so each would spoil the other."""
+    """Refuse a copy made of hard links: SQLite and Redis write in place, so a stack would damage both folders."""
     if os.fstat(lock).st_nlink > 1:
         raise StackError(
             f"The files of the home {home} are hard links that another folder holds too, such as one made by "
@@ -178,9 +178,9 @@ def _refuse_shared_files(home: Path, lock: int) -> None:
 
 
 def already_running(home: Path) -> str:
-    """What to say to whoever wants a home that is held: by whom, and what to do."""
+    """The message for a home that another process has locked: which process, and what to do."""
     state = read_state(home)
-    if not (belongs(home, state) and lives(state)):
+    if not (belongs(home, state) and is_alive(state)):
         return (
             f"Another `flightline up` or `flightline restore` is at work in {home}. Wait until it has ended or started."
         )
@@ -191,18 +191,18 @@ def already_running(home: Path) -> str:
 
 
 def end_leftovers(home: Path, grace_seconds: float) -> list[str]:
-    """Wait for what a killed stack left running, kill what is still there after `grace_seconds`; return their names.
+    """Wait for programs that a killed stack left running, kill those left after `grace_seconds`; return all names.
 
     The leftovers were sent SIGTERM by the kernel when their stack died, so most of them are already on their way out.
     Only what was started for this very folder is ended: a copied or restored home names the programs of another one.
 
     Raises:
-        AlreadyRunning: their stack lives, although nobody holds the lock: its file was removed.
+        AlreadyRunning: their stack runs, although the home is not locked: the lock file was removed.
     """
     state = read_state(home)
     if not belongs(home, state):
         return []
-    if lives(state):
+    if is_alive(state):
         raise AlreadyRunning(already_running(home))
     recorded = children(state)
     left = _alive(recorded)

@@ -99,7 +99,7 @@ def _become(*module_and_arguments: str) -> None:
     if warning:
         err().print(f"Warning: {warning}", markup=False)
     sys.stdout.flush()
-    standard_streams.hand_over()
+    standard_streams.open_for_successor()
     os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], python_environment())  # noqa: S606 - a list, no shell
 
 
