@@ -1,4 +1,4 @@
-"""Checks of the tree that no other linter makes: no addresses or paths of one machine, nothing grown too long.
+"""Checks of the tree that no other linter makes: addresses and paths of one machine, and code that is too long.
 
 Prints `path:line: what` for each finding and exits 1 if there is one.
 """

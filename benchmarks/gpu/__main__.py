@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(LIMITS)}; all unless said otherwise")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu"))
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--engines", nargs="*", help="these alone")
+    parser.add_argument("--engines", nargs="*", help="measure only these engines")
     options = parser.parse_args()
     unknown = set(options.parts) - set(LIMITS)
     if unknown:

@@ -51,7 +51,7 @@ def run_demo(epochs: int, workers: str | None) -> None:
         with _stack(home, workers) as url, Client(url) as client:
             jobs = _train(client, epochs)
     except KeyboardInterrupt:
-        err().print("Interrupted; its jobs are cancelled and everything has stopped.")
+        err().print("Interrupted: the jobs of the demo are cancelled and its stack has stopped.")
         sys.exit(INTERRUPTED)
     _print_results(jobs, epochs)
     if not all(job.succeeded for job in jobs):

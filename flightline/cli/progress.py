@@ -148,7 +148,7 @@ def event_line(job: Job, event: Event) -> str:
         return f"{title(job)}  {_early_end(data)}"
     if event.kind == "resumed":
         first = data["from_epoch"]
-        what = "starts over" if first == 1 else f"goes on from its checkpoint with epoch {first}"
+        what = "starts over" if first == 1 else f"resumes from its checkpoint with epoch {first}"
         return f"{title(job)}  attempt {data['attempt']} {what}"
     if event.kind != "epoch":
         return ""

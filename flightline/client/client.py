@@ -49,7 +49,7 @@ class Client:
     >>> job.result.best_val_accuracy
 
     What comes back has JSON's keys as attributes and the JSON itself as `raw`. Every call raises `ApiError` when the
-    service says no (`InvalidRequest.errors` point at each reason) and `NotReachable` when nobody answers.
+    service refuses a request (`InvalidRequest.errors` point at each reason) and `NotReachable` when nothing answers.
     A job's `id` may be shortened to four or more characters of its end; where several jobs' ids end so, `Conflict`
     lists them. One client may be shared by threads.
 

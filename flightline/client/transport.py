@@ -22,7 +22,7 @@ def default_url() -> str:
 
     Raises:
         NotReachable: `FLIGHTLINE_HOME` names the home of a stack that does not run, and nothing names another service:
-            whoever listens on the usual port may be somebody else's, such as the stack that this home was copied from.
+            the service on the default port may be another one, such as the stack that this home was copied from.
         UsageError: `FLIGHTLINE_PORT` is not a port number.
     """
     if url := os.environ.get("FLIGHTLINE_URL"):
@@ -169,7 +169,7 @@ class Transport:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise NotReachable(silent_stack(self.base_url) or _nobody_at(self.base_url)) from error
+            raise NotReachable(silent_stack(self.base_url) or _not_found_at(self.base_url)) from error
         except httpx.TimeoutException as error:
             raise AnswerLost(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
         except httpx.InvalidURL as error:
@@ -180,7 +180,7 @@ class Transport:
             raise AnswerLost(f"The connection to {self.base_url} broke: {error}.") from error
 
 
-def _nobody_at(url: str) -> str:
+def _not_found_at(url: str) -> str:
     return (
         f"Nothing answers at {url}. Start the service with `flightline up`, "
         "or set FLIGHTLINE_URL (or --url) to where it runs."

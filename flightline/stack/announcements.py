@@ -66,7 +66,7 @@ def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
         ("Data", _data(stack, workers)),
         ("Home", f"{stack.layout.home}, logs in {stack.layout.logs}"),
         ("Try", "flightline submit --preset notebook-tapered --set training.epochs=20 --watch"),
-        ("Stop", "Ctrl-C; jobs that run are released and go on at the next start"),
+        ("Stop", "Ctrl-C; running jobs are released and resume at the next start"),
     ]
 
 

@@ -81,7 +81,9 @@ def prepare(home: Path) -> None:
     deadline = time.monotonic() + SHUTDOWN_SECONDS
     while _ask(path, b"SHUTDOWN") is not None:
         if time.monotonic() > deadline:
-            raise StackError(f"A Redis that nobody owns answers on {path} and does not end; end it by hand.")
+            raise StackError(
+                f"The Redis of an earlier stack still answers on {path} and does not end: kill it by hand."
+            )
         time.sleep(0.1)
     path.unlink(missing_ok=True)
 

@@ -91,7 +91,7 @@ def _nearest(folder: Path) -> Path:
 
 @contextmanager
 def _locked(home: Path, database: Path) -> Iterator[sqlite3.Connection | None]:
-    """Keep every other process out of a database: SQLite's own locks, which whoever has it open holds already.
+    """Lock every other process out of a database, with the locks of SQLite that any process with it open holds.
 
     Yields:
         The connection that holds the lock; None where there is no database, or one too damaged to be opened.

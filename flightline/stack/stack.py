@@ -1,4 +1,4 @@
-"""What `flightline up` runs: Redis, the database's migrations, the API and the workers, until it is told to stop."""
+"""What `flightline up` runs: Redis, the database's migrations, the API and the workers, until a stop signal."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Supervisor:
         changed = False
         for name, child in self._children.items():
             if (code := child.exited()) is not None:
-                self._say(name, f"{_ending(code)}; starts again in {child.postpone():g} s")
+                self._say(name, f"{_ending(code)}; restarts in {child.postpone():g} s")
                 changed = True
             elif child.due():
                 self._start_again(name, child)
@@ -87,7 +87,7 @@ class Supervisor:
         try:
             child.start()
         except OSError as error:  # no room for a log file, no memory for a process
-            self._say(name, f"cannot be started ({error.strerror}); tried again in {child.postpone():g} s")
+            self._say(name, f"cannot be started ({error.strerror}); retried in {child.postpone():g} s")
         else:
             self._say(name, "started again")
 

@@ -41,8 +41,8 @@ def up(
 ) -> None:
     """Start everything on this machine: Redis, database, API and workers, until Ctrl-C.
 
-    What dies is started again. Ctrl-C stops in order: jobs that run are released and go on at the next start.
-    State, logs and results lie in FLIGHTLINE_HOME.
+    Programs that end are restarted. Ctrl-C stops in order: running jobs are released and resume at the next start.
+    State, logs and results are in FLIGHTLINE_HOME.
     """
     require("local", "celery", "gunicorn", "torch")
     from flightline.stack.announcements import JsonReporter, TextReporter
@@ -136,7 +136,7 @@ def demo(
     """Train the notebook's three networks and a convnet on a stack of its own; compare with what the notebook reports.
 
     The convnet trains for as large a part of its own 32 epochs.
-    Its state lies in FLIGHTLINE_HOME, or in ./.flightline-demo where that is not set.
+    Its state is in FLIGHTLINE_HOME, or in ./.flightline-demo where that is not set.
     """
     from flightline.cli.demo import run_demo
 

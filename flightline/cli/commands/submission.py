@@ -99,7 +99,9 @@ def _follow(client: Client, job: Job, json: bool) -> None:
     try:
         ended = follow_jobs(client, [job], err() if json else out())[0]
     except KeyboardInterrupt:
-        err().print(f"\nThe job runs on. `flightline watch {job.id}` shows it again, `cancel` ends it.", markup=False)
+        err().print(
+            f"\nThe job keeps running. `flightline watch {job.id}` shows it again, `cancel` ends it.", markup=False
+        )
         raise typer.Exit(INTERRUPTED) from None
     if json:
         print_json(ended.raw)

@@ -113,7 +113,7 @@ def test_what_dies_starts_again(make: Make, supervisor: Supervisor, said: list[s
     assert supervisor.pids() == {}
     until(supervisor.restart_ended)
     assert supervisor.pids()["program"][0] != pid
-    assert said == ["program: was killed by signal 9; starts again in 0.5 s", "program: started again"]
+    assert said == ["program: was killed by signal 9; restarts in 0.5 s", "program: started again"]
 
 
 def test_what_a_dead_child_started_is_ended(make: Make, supervisor: Supervisor) -> None:

@@ -126,7 +126,7 @@ def test_view_goes_back_with_a_resumed_attempt() -> None:
     resumed = Event({"seq": 4, "kind": "resumed", "data": {"attempt": 2, "from_epoch": 2}})
     view.add(Update(job, (epoch_event(1, 9.0), epoch_event(2, 1.0), epoch_event(3, 5.0))))
     assert "█▁▅" in drawn(view)
-    assert view.add(Update(job, (resumed,))) == ["mine  attempt 2 goes on from its checkpoint with epoch 2"]
+    assert view.add(Update(job, (resumed,))) == ["mine  attempt 2 resumes from its checkpoint with epoch 2"]
     view.add(Update(job, (epoch_event(2, 1.0),)))
     assert "█▁  " in drawn(view)
 
@@ -260,7 +260,7 @@ def test_following_on_a_terminal_says_when_a_job_goes_on(client: Client, service
     service.resume = 2
     text = io.StringIO()
     follow_jobs(client, [Job(service.add(name="mine"))], Console(file=text, force_terminal=True, highlight=False))
-    assert text.getvalue().count("mine  attempt 2 goes on from its checkpoint with epoch 2") == 1
+    assert text.getvalue().count("mine  attempt 2 resumes from its checkpoint with epoch 2") == 1
 
 
 def test_following_raises_what_a_watch_raises(client: Client, service: FakeService) -> None:
