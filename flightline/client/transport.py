@@ -182,8 +182,8 @@ class Transport:
 
 def _not_found_at(url: str) -> str:
     return (
-        f"Nothing answers at {url}. Start the service with `flightline up`, "
-        "or set FLIGHTLINE_URL (or --url) to where it runs."
+        f"Nothing answers at {url}. Start the service with `flightline up`, wait a few seconds if that was just "
+        "started, or set FLIGHTLINE_URL (or --url) to where the service runs."
     )
 
 
