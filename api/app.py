@@ -13,15 +13,15 @@ ROUTES = (jobs.routes, results.routes, events.routes, fleet.routes, catalog.rout
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
-    """An application on the environment's settings, or those given.
+    """Build the Flask application from the environment's settings, or from the given ones.
 
     Args:
-        settings: the configuration; read from ``FLIGHTLINE_*`` if left out.
-        services: other parts than the real ones, for tests.
+        settings: the configuration; read from ``FLIGHTLINE_*`` if omitted.
+        services: database, broker, storage and streams to use in place of the real ones, for tests.
     """
     services = services or Services.build(settings or Settings())
     app = Flask("api", static_url_path="/static")
-    app.url_map.merge_slashes = False  # a doubled slash is a wrong address, not a redirect
+    app.url_map.merge_slashes = False  # a doubled slash is an unknown path, not a redirect
     every = [operation for routes in ROUTES for operation in routes.operations]
     operations.register(app, services, every)
     reference.register(app, every)

@@ -1,6 +1,6 @@
-"""How gunicorn serves the API: threads, because a thread that only waits costs little, and two processes of them.
+"""gunicorn's configuration for the API: a few processes of many threads, as a thread that only waits costs little.
 
-gunicorn sets TCP_NODELAY on its listeners, and so on every connection: no answer waits 40 ms for its body.
+gunicorn sets TCP_NODELAY on its listeners, hence on every connection: no response waits 40 ms for its body.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ threads = _settings.api_threads
 worker_connections = threads + 1000
 keepalive = 30
 graceful_timeout = 10
-"""Seconds that a request in progress has to end after SIGTERM."""
+"""Seconds that a request in progress may still take after SIGTERM."""
 preload_app = False
-"""Each process builds its own app after the fork, and with it its own connections."""
+"""Each process builds its own app, and thereby its own connections, after the fork."""
 loglevel = _settings.log_level.lower()
 control_socket_disable = True
-"""It would write into the user's home."""
+"""gunicorn's control socket would be created in the user's home directory."""
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start what an API process does beside answering, once its app is there."""
+    """Start an API process's background threads (reconciler, orphan collector) once its app is loaded."""
     malformed.install()
     services: Services = worker.wsgi.extensions["flightline"]
     logs.configure(services.settings.log_level)
-    # A stream would hold a stop up until gunicorn's patience ends.
+    # An open stream would delay a stop until gunicorn's graceful timeout.
     services.streams.serving = lambda: bool(worker.alive)
     reconciler = Reconciler.build(services.settings, services.broker)
     reconciler.start(services.settings.reconcile_seconds)

@@ -1,4 +1,4 @@
-"""The real parts that the endpoints use, chosen in one place."""
+"""The settings and connections that the endpoints use, built in one place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.storage.store import Storage
 
 @dataclass(frozen=True)
 class Services:
-    """One process's settings and connections. None of them connects before it is used."""
+    """The settings and connections of one process. A connection is made on its first use."""
 
     settings: Settings
     db: Database
@@ -25,13 +25,13 @@ class Services:
     storage: Storage
     streams: Streams
     probes: DaemonThread
-    """Where readiness is asked for: a part that is frozen never answers."""
+    """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
-        """The real ones. Call after a fork, never before: no connection may be shared between processes."""
+        """Build the real services. Call after a fork, never before: processes must not share connections."""
         db = Database(settings.sqlalchemy_url)
-        # An eighth of the threads is kept for ordinary requests.
+        # An eighth of the threads is reserved for ordinary requests.
         streams = Streams(db, most=max(1, settings.api_threads * 7 // 8))
         storage = Storage(settings.storage_url, in_use=partial(queries.names_files, db))
         return cls(settings, db, Broker(settings.broker_url), storage, streams, DaemonThread())

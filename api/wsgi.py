@@ -1,6 +1,6 @@
-"""What gunicorn serves: `gunicorn -c python:api.gunicorn_conf api.wsgi:app`. Imported in each process after its fork.
+"""The WSGI application: `gunicorn -c python:api.gunicorn_conf api.wsgi:app`, imported in each process after its fork.
 
-What runs beside it, such as the reconciler's timer, starts in `gunicorn_conf.post_worker_init`.
+Background threads, such as the reconciler's, are started by `gunicorn_conf.post_worker_init`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ SLOW = ("accuracy", "delivery")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what is asked for."""
+    """Run the benchmarks named on the command line, print their table and save it."""
     names = "\n".join(f"  {name:10}{what}" for name, what in GROUPS.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, with its milliseconds: until the whole of it was here, and between its first byte and its last."""
+    """An HTTP answer, with the milliseconds until its last byte, and those between its first and its last."""
 
     status: int
     body: bytes
@@ -20,23 +20,23 @@ class Answer:
     stall_milliseconds: float
 
     def json(self) -> Any:
-        """Its document."""
+        """The body, decoded from JSON."""
         return json.loads(self.body)
 
 
 class Connection:
-    """Talks to a server on this machine."""
+    """One kept-alive HTTP connection to a port of this machine."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def get(self, path: str) -> Answer:
-        """GET a document."""
+        """Send a GET request for a path and return the timed answer."""
         return self.request("GET", path)
 
     def post(self, path: str, document: object) -> Answer:
-        """POST a document."""
+        """Send a POST request with a JSON document and return the timed answer."""
         return self.request("POST", path, json.dumps(document).encode())
 
     def request(self, method: str, path: str, body: bytes = b"") -> Answer:
@@ -54,7 +54,7 @@ class Connection:
         return Answer(int(header.split()[1]), content, (ended - started) * 1000, (ended - first) * 1000)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection to the server."""
         self._socket.close()
 
 

@@ -1,4 +1,4 @@
-"""How quickly the service gets over what happens to it, and what that readiness costs."""
+"""How quickly the service recovers from faults, and what the readiness for them costs."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ TAPERED: dict[str, Any] = {"preset": "notebook-tapered", "dataset": "synthetic"}
 
 
 class Bench:
-    """What a measurement does with a running service."""
+    """The actions of a measurement on a running service."""
 
     def __init__(self, made: Service) -> None:
         self.service, self.db, self.wait = made, made.db, made.wait
 
     def submit(self, **training: object) -> str:
-        """A job with the tapered network."""
+        """Submit a job with the tapered network and return its id."""
         return self.service.submit(TAPERED | {"training": training})
 
     def job(self, job_id: str) -> Row[Any]:
-        """Its row."""
+        """The job's row in the database."""
         with self.db.read() as connection:
             return connection.execute(select(*Job.__table__.columns).where(Job.id == job_id)).one()
 
     def running(self, **training: object) -> str:
-        """A job that has been training for a moment."""
+        """Submit a long job, wait for its first epoch and return its id."""
         job_id = self.submit(epochs=1000, **training)
         self.wait(lambda: self.job(job_id).epoch >= 1)
         return job_id
 
     def pid(self, job_id: str) -> int:
-        """The worker that a job runs on."""
+        """The process id of the worker that runs a job."""
         return int(self.job(job_id).worker.rpartition(":")[2])
 
     def since(self, job_id: str, began: float, status: str) -> float:
-        """Seconds from `began` (since 1970) until the job's first event of this status after it, once there is one."""
+        """Wait for the job's first event of a status after `began` (Unix time); return the seconds between the two."""
         found: list[float] = []
 
         def there() -> bool:
@@ -72,25 +72,25 @@ class Bench:
         return found[0]
 
     def finish(self, job_id: str) -> None:
-        """Cancel a job, and wait until its worker is idle."""
+        """Cancel a job, and wait until its status is cancelled."""
         actions.cancel(self.db, job_id)
         self.wait(lambda: self.job(job_id).status == "cancelled")
 
     def warm(self) -> None:
-        """Every worker has loaded its data."""
+        """Run short jobs until every worker has loaded its data."""
         for job_id in [self.submit(epochs=1) for _ in range(2 * len(self.service.workers))]:
             self.service.finished(job_id, pause_seconds=0.05)
 
 
 @contextmanager
 def bench(workers: int) -> Iterator[Bench]:
-    """A warm service, removed afterwards."""
+    """Run a service whose workers have loaded their data; it is removed at the end."""
     with service(workers, warm_up=TAPERED | {"training": {"epochs": 1}}) as made:
         yield Bench(made)
 
 
 def child_killed(repeats: int = 6) -> list[Line]:
-    """kill -9 of the process that trains."""
+    """Recovery from kill -9 of the process that trains."""
     queued: list[float] = []
     again: dict[int, list[float]] = {}
     for workers in (2, 1):
@@ -112,7 +112,7 @@ def child_killed(repeats: int = 6) -> list[Line]:
 
 
 def machine_gone(repeats: int = 4) -> list[Line]:
-    """kill -9 of a whole worker: what is left is its lease."""
+    """Recovery from kill -9 of a whole worker, whose lease has to expire."""
     values: list[float] = []
     with bench(2) as made:
         for _ in range(repeats):
@@ -127,7 +127,7 @@ def machine_gone(repeats: int = 4) -> list[Line]:
 
 
 def cancelled(repeats: int = 25) -> list[Line]:
-    """Cancel over HTTP, at any moment of an epoch."""
+    """Seconds from a cancel over HTTP, at any moment of an epoch, to the end of the job."""
     values: list[float] = []
     with bench(1) as made:
         for number in range(repeats):
@@ -140,7 +140,7 @@ def cancelled(repeats: int = 25) -> list[Line]:
 
 
 def stopped(repeats: int = 6) -> list[Line]:
-    """SIGTERM to a worker with a running job."""
+    """Seconds from SIGTERM to a worker with a running job to the release of the job."""
     values: list[float] = []
     with bench(1) as made:
         (worker,) = made.service.workers.values()
@@ -158,7 +158,7 @@ def stopped(repeats: int = 6) -> list[Line]:
 
 
 def redis_emptied(queued: int = 10_000) -> list[Line]:
-    """Redis is started anew with nothing in it; the reconciler of one process publishes."""
+    """Recovery from a Redis that restarts empty, by the reconciler of one process."""
     server = start_redis()
     folder = Path(tempfile.mkdtemp(prefix="fl-bench-"))
     db, broker = Database(f"sqlite:///{folder}/flightline.db"), Broker(server.url)
@@ -222,14 +222,14 @@ def _fill(db: Database, queued: int) -> None:
 
 
 def _timed(work: Callable[[], object]) -> float:
-    """Milliseconds."""
+    """Call `work` and return its wall time in milliseconds."""
     began = time.perf_counter()
     assert work() is not None
     return 1000 * (time.perf_counter() - began)
 
 
 def lines(rounds: int) -> Iterator[Line]:
-    """Each hurt so often that the median means something, whatever the rounds."""
+    """All measurements. Each repeats its fault a fixed number of times, so `rounds` is ignored."""
     del rounds
     for measure in (child_killed, machine_gone, cancelled, stopped, redis_emptied, passes):
         yield from measure()

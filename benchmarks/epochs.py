@@ -45,7 +45,7 @@ _PRODUCT_FLOPS = 2 * prod(_PRODUCT) * _REPEATED
 
 
 def lines(rounds: int) -> Iterator[Line]:
-    """Every network with one thread and with two."""
+    """An epoch of every network, with one thread and with two."""
     data = real_or_drawn(CLASSES)
     samples = notebook.samples(data.train.images, data.train.labels)
     for network in ARCHITECTURES:
@@ -92,7 +92,7 @@ def _line(network: str, plan: TrainingPlan, timings: paired.Timings) -> Line:
 
 
 def _of_the_bound(network: str, plan: TrainingPlan, timings: paired.Timings, data: LoadedDataset) -> Line:
-    """How much of an epoch its matrix products would take alone, at the rate of a large one; in processor time."""
+    """The share of an epoch's processor time that its matrix products need at the rate of a large product."""
     products = paired.seconds(timings, f"{PRODUCTS} {plan.precision}", "cpu")
     bound = _flops(plan, data) / _PRODUCT_FLOPS * products
     share = 100 * bound / paired.seconds(timings, plan.precision, "cpu")
@@ -100,7 +100,7 @@ def _of_the_bound(network: str, plan: TrainingPlan, timings: paired.Timings, dat
 
 
 def _notebook(plan: TrainingPlan, data: LoadedDataset, samples: notebook.Samples) -> Callable[[], None]:
-    """One more epoch with each call."""
+    """A function that trains one more epoch of the notebook's loop with each call."""
     order = torch.Generator().manual_seed(plan.seed)
     loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(samples, batch_size=64, shuffle=True, generator=order)  # type: ignore[arg-type]
     network = nn.Sequential(fresh_network(plan, data), nn.LogSoftmax(dim=1))
@@ -119,7 +119,7 @@ def _notebook(plan: TrainingPlan, data: LoadedDataset, samples: notebook.Samples
 
 
 def _engine(plan: TrainingPlan, data: LoadedDataset) -> Callable[[], None]:
-    """One more epoch with each call, without validation."""
+    """A function that trains one more epoch by an engine with each call, without validation."""
     engine = engines.choose(plan.engine, plan, CPU)(plan, data, CPU)
     numbers = count(1)
 
@@ -144,7 +144,7 @@ def _product(precision: Precision) -> Callable[[], None]:
 
 
 def _flops(plan: TrainingPlan, data: LoadedDataset) -> int:
-    """Of an epoch: forward and both backward products of each linear layer; the first one's inputs need no gradient."""
+    """The FLOP of an epoch: forward and both backward products of each linear layer but the first's input gradient."""
     weights = [module.weight.numel() for module in build_network(plan).modules() if isinstance(module, nn.Linear)]
     return 2 * len(data.train) * (3 * sum(weights) - weights[0])
 

@@ -13,7 +13,7 @@ from worker.training.plan import DatasetPlan
 
 
 def real_or_drawn(classes: tuple[str, ...]) -> LoadedDataset:
-    """CIFAR-10's, where the data directory has them (FLIGHTLINE_DATA_DIR), else drawn ones."""
+    """CIFAR-10's images where the data directory (FLIGHTLINE_DATA_DIR) has them, else drawn ones."""
     data_dir = Settings().datasets_dir
     with tempfile.TemporaryDirectory() as cache:
         try:

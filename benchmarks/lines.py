@@ -1,4 +1,4 @@
-"""What every benchmark gives: lines of one shape, which make one table and one file."""
+"""The result of every benchmark: lines of one shape, for one table and one file."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _HEAD = f"{'what':68}{'ours':>12}{'theirs':>12}{'ratio':>8}{'target':>9}  met"
 
 @dataclass(frozen=True)
 class Line:
-    """One figure, by itself or beside somebody else's.
+    """One measured figure, alone or beside that of another system.
 
     Attributes:
-        what: was measured.
-        unit: of `ours` and `theirs`.
-        ours: the median.
-        theirs: the other's median, where there is another.
+        what: what was measured.
+        unit: the unit of `ours` and `theirs`.
+        ours: the median of Flightline's values.
+        theirs: the other system's median; None where there is none.
         ratio: the median of the rounds' ratios, more being better for us.
-        at_least: what the ratio is to reach, or `ours` where there is none.
-        at_most: what it is to stay under.
+        at_least: the target that the ratio, or `ours` where there is no ratio, has to reach.
+        at_most: the target that the same figure must not exceed.
         values: every measured value of `ours`.
         cpu_ratio: `ratio` by processor time, where both ran in this process: a busy machine does not disturb it.
     """
@@ -43,14 +43,14 @@ class Line:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
+        """Whether the line meets its target; None for a line without one."""
         value = self.ours if self.ratio is None else self.ratio
         if self.at_least is not None:
             return value >= self.at_least
         return None if self.at_most is None else value <= self.at_most
 
     def __str__(self) -> str:
-        """A row of the table."""
+        """The line as a row of the printed table."""
         ours, theirs = _shown(self.ours, self.unit), _shown(self.theirs, self.unit)
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         sign, target = ("≥", self.at_least) if self.at_least is not None else ("≤", self.at_most)
@@ -60,12 +60,12 @@ class Line:
 
 
 def median(what: str, unit: str, values: Sequence[float], *, at_most: float | None = None) -> Line:
-    """The line of values that stand by themselves."""
+    """A line with the median of values that are compared with nothing."""
     return Line(what, unit, statistics.median(values), at_most=at_most, values=values)
 
 
 def table(lines: Iterable[Line]) -> Iterator[Line]:
-    """Print each line as it comes, and pass it on."""
+    """Print the table's head and each line as it is measured; yield the lines."""
     print(_HEAD, flush=True)
     for line in lines:
         print(line, flush=True)
@@ -73,7 +73,7 @@ def table(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def save(name: str, lines: Iterable[Line]) -> Path:
-    """Write them, and where they were taken, to results/NAME.json."""
+    """Write the lines and a description of the machine to results/NAME.json; return its path."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     about = {

@@ -1,4 +1,4 @@
-"""What each process of a service takes of the memory, idle, its worker having trained on the whole data set."""
+"""The memory of each process of an idle service, whose worker has trained on the whole data set."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ E = TypeVar("E")
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Train by both and compare, with the options of the command line; return the exit code."""
     options = _options()
     torch.set_num_threads(1)
     data = real_or_drawn(CLASSES)

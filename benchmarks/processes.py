@@ -1,4 +1,4 @@
-"""What a process takes of the memory, as the kernel counts it."""
+"""The memory of a process, as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Memory:
 
 
 def memory(pid: int) -> Memory:
-    """Of a running process, from /proc/PID/smaps_rollup."""
+    """The memory of a running process, from /proc/PID/smaps_rollup."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     kilobytes = {name: int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB", text, re.MULTILINE)}
     unique = kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]
@@ -31,5 +31,5 @@ def memory(pid: int) -> Memory:
 
 
 def children(pid: int) -> list[int]:
-    """The ids of its child processes."""
+    """The ids of the child processes of a process."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -24,19 +24,19 @@ _PATIENCE = 120
 
 
 class Runner(Protocol):
-    """Somebody who runs jobs."""
+    """A system that runs the tiny job, with one worker."""
 
     name: str
 
     def overhead(self) -> float:
-        """Seconds from asking for a job to having its result, less those of its epochs."""
+        """Seconds from requesting a job to its result, less those of its epochs."""
 
     def burst(self, jobs: int) -> None:
-        """Ask for so many jobs at once, and wait for all."""
+        """Request `jobs` jobs at once, and wait for the results of all."""
 
 
 class Flightline:
-    """Over HTTP, as users do."""
+    """Flightline, over HTTP as users call it."""
 
     name = "Flightline"
 
@@ -44,24 +44,24 @@ class Flightline:
         self._service = service
 
     def overhead(self) -> float:
-        """See `Runner`: until GET shows the result."""
+        """Seconds from the POST until a GET shows the result, less those of the job's epochs."""
         began = time.perf_counter()
         job_id = self._service.submit(TINY)
         self._service.finished(job_id)
         return time.perf_counter() - began - self._service.seconds(job_id)
 
     def burst(self, jobs: int) -> None:
-        """See `Runner`. Looks for the last job first, and seldom enough not to be in the way."""
+        """Submit `jobs` jobs at once and wait for all; polling starts with the last job and is rare."""
         for job_id in reversed([self._service.submit(TINY) for _ in range(jobs)]):
             self._service.finished(job_id, pause_seconds=0.05)
 
 
 class Queued:
-    """A queue that gives something to wait for.
+    """A job queue whose enqueued jobs can be waited for.
 
     Args:
-        name: whose.
-        enqueue: asks for a job; what it returns waits for the job's result.
+        name: the queue's name in the table.
+        enqueue: enqueues a job; returns a function that waits for its result, the seconds of its epochs.
     """
 
     def __init__(self, name: str, enqueue: Callable[[], Callable[[], float]]) -> None:
@@ -69,19 +69,19 @@ class Queued:
         self._enqueue = enqueue
 
     def overhead(self) -> float:
-        """See `Runner`."""
+        """Seconds from enqueueing a job to its result, less those of its epochs."""
         began = time.perf_counter()
         trained = self._enqueue()()
         return time.perf_counter() - began - trained
 
     def burst(self, jobs: int) -> None:
-        """See `Runner`."""
+        """Enqueue `jobs` jobs at once, and wait for the results of all."""
         for wait in [self._enqueue() for _ in range(jobs)]:
             wait()
 
 
 class RayTune:
-    """Trials of Ray Tune, one at a time: it has no queue that somebody could ask for one more job."""
+    """Trials of Ray Tune, one at a time: Ray Tune has no queue that takes a further job."""
 
     name = "Ray Tune"
 
@@ -89,13 +89,13 @@ class RayTune:
         self._folder = folder
 
     def overhead(self) -> float:
-        """See `Runner`."""
+        """Seconds from starting a run with one trial to its result, less those of the trial's epochs."""
         began = time.perf_counter()
         (trained,) = self._fit(1)
         return time.perf_counter() - began - trained
 
     def burst(self, jobs: int) -> None:
-        """See `Runner`."""
+        """Run `jobs` trials, one at a time, and wait for all."""
         assert len(self._fit(jobs)) == jobs
 
     def _fit(self, trials: int) -> list[float]:
@@ -107,7 +107,7 @@ class RayTune:
 
 
 def others() -> Iterator[Callable[[], AbstractContextManager[Runner]]]:
-    """Those that are installed here."""
+    """The systems to compare with that are installed here, each as a context manager."""
     yield plain_celery
     if importlib.util.find_spec("rq"):
         yield rq
@@ -117,7 +117,7 @@ def others() -> Iterator[Callable[[], AbstractContextManager[Runner]]]:
 
 @contextmanager
 def plain_celery() -> Iterator[Runner]:
-    """Late acknowledgement, prefork, results in Redis."""
+    """Celery alone: late acknowledgement, one prefork child, results in Redis."""
     with _redis() as (url, folder):
         os.environ["BENCHMARK_REDIS_URL"] = url.replace("unix://", "redis+socket://")
         app: Any = import_module("benchmarks.plain_celery").app
@@ -134,7 +134,7 @@ def _later(result: Any) -> Callable[[], float]:
 
 @contextmanager
 def rq() -> Iterator[Runner]:
-    """Its SimpleWorker: the usual one would load torch anew for every job."""
+    """RQ with its SimpleWorker: the default worker would load torch again for every job."""
     redis: Any = import_module("redis")
     with _redis() as (url, folder):
         jobs: Any = import_module("rq").Queue(connection=redis.Redis.from_url(url))
@@ -151,7 +151,7 @@ def _result(job: Any) -> Callable[[], float]:
 
 @contextmanager
 def ray_tune() -> Iterator[Runner]:
-    """A Ray of its own."""
+    """Ray Tune on a Ray cluster of its own, with one processor and no dashboard."""
     ray: Any = import_module("ray")
     with tempfile.TemporaryDirectory(prefix="fl-bench-") as folder:
         environment = {name: value for name, value in _environment(Path(folder)).items() if name not in os.environ}
@@ -164,7 +164,7 @@ def ray_tune() -> Iterator[Runner]:
 
 @contextmanager
 def _redis() -> Iterator[tuple[str, Path]]:
-    """A Redis of its own, and a folder for its worker."""
+    """Start a Redis for one runner; yield its URL and a folder for the worker."""
     server = start_redis()
     folder = Path(tempfile.mkdtemp(prefix="fl-bench-"))
     try:

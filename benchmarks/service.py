@@ -34,12 +34,12 @@ TINY: dict[str, Any] = {
 
 
 class Service:
-    """One service in a folder of its own.
+    """One Flightline service with its processes, in a folder of its own.
 
     Args:
-        folder: for its home, which holds logs, database and artifacts.
-        workers: how many; all on the CPU.
-        module: what runs as a worker.
+        folder: where its home is created, with logs, database and artifacts.
+        workers: the number of workers, all on the CPU.
+        module: the Python module that runs as a worker.
     """
 
     def __init__(self, folder: Path, workers: int, module: str = WORKER) -> None:
@@ -55,7 +55,7 @@ class Service:
         self.broker = Broker(self.settings.broker_url)
 
     def start(self) -> None:
-        """Bring everything up, and wait until it waits for work."""
+        """Start Redis, API and workers, and wait until all are ready."""
         self.logs.mkdir(parents=True)
         migrations.upgrade(self.db)
         redis_server.prepare(self.settings.home_dir)
@@ -66,7 +66,7 @@ class Service:
         self.http = Connection(self.settings.port)
 
     def stop_worker(self, name: str) -> None:
-        """Stop one worker in good order."""
+        """Stop one worker by SIGTERM, and wait for its end."""
         child = self.workers.pop(name)
         child.terminate()
         self.wait(lambda: child.exited() is not None)
@@ -77,7 +77,7 @@ class Service:
         return path.exists() and text in path.read_text(errors="replace")
 
     def wait(self, condition: Callable[[], object], pause_seconds: float = 0.005) -> None:
-        """Until it is so; what has died meanwhile is started again, as `flightline up` does."""
+        """Wait until the condition holds; processes that end meanwhile are restarted, as by `flightline up`."""
         deadline = time.monotonic() + WAIT_SECONDS
         while not condition():
             assert time.monotonic() < deadline, f"waited too long; the logs are in {self.logs}"
@@ -93,18 +93,18 @@ class Service:
                 child.start()
 
     def submit(self, document: object) -> str:
-        """POST a job."""
+        """Submit a job over HTTP and return its id."""
         answer = self.http.post("/v1/jobs", document)
         assert answer.status == 201, answer.body
         return str(answer.json()["id"])
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """GET a job."""
+        """The job's present state, read over HTTP."""
         document: dict[str, Any] = self.http.get(f"/v1/jobs/{job_id}").json()
         return document
 
     def finished(self, job_id: str, pause_seconds: float = 0.001) -> dict[str, Any]:
-        """GET a job until it has succeeded; returns it."""
+        """Poll a job over HTTP until it has succeeded, and return it."""
         found: dict[str, Any] = {}
 
         def there() -> bool:
@@ -117,11 +117,11 @@ class Service:
         return found
 
     def seconds(self, job_id: str) -> float:
-        """Of all epochs of a job, training and validation."""
+        """The seconds of all epochs of a job, training and validation."""
         return float(sum(self.http.get(f"/v1/jobs/{job_id}/epochs").json()["seconds"]))
 
     def remove(self) -> None:
-        """End everything, however it stands."""
+        """Kill all processes and close all connections."""
         for child in (self.api, *self.workers.values(), self.redis):
             child.kill()
         self.broker.close()
@@ -135,7 +135,7 @@ def _running(program: Any, module: str) -> Any:
 
 @contextmanager
 def service(workers: int, module: str = WORKER, warm_up: object = TINY) -> Iterator[Service]:
-    """A service whose workers have loaded everything; removed afterwards."""
+    """Run a service whose workers have loaded torch and data; its folder is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="fl-bench-", dir="/tmp"))
     made = Service(folder, workers, module)
     try:
@@ -152,7 +152,7 @@ def service(workers: int, module: str = WORKER, warm_up: object = TINY) -> Itera
 
 
 def measure_the_defaults() -> None:
-    """Forget settings of the environment but for the data directory, and let nothing use threads of its own."""
+    """Remove Flightline's settings but the data directory from the environment, and set one thread per process."""
     for name in [name for name in os.environ if name.startswith("FLIGHTLINE_") and name != "FLIGHTLINE_DATA_DIR"]:
         del os.environ[name]
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -1,4 +1,4 @@
-"""The tiny job as a plain function, for whoever runs it without Flightline around it."""
+"""The tiny job as a plain function, which other systems run without Flightline."""
 
 from __future__ import annotations
 

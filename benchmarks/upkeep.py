@@ -67,7 +67,7 @@ def _counted(
 
 
 def as_a_worker(context: Context, submission: Submission) -> tuple[float, float]:
-    """Seconds of all epochs, and the seconds of upkeep in them."""
+    """Run the job as a worker does; return the seconds of all epochs, and those of upkeep within them."""
     job_id = actions.submit(context.db, submission)
     with measured() as spent:
         task.run(context, job_id, submission.spec.priority)
@@ -76,7 +76,7 @@ def as_a_worker(context: Context, submission: Submission) -> tuple[float, float]
 
 
 def plainly(context: Context, submission: Submission) -> float:
-    """Seconds of all epochs."""
+    """Train the same plan without a worker's upkeep; return the seconds of all epochs."""
     plan = plan_from_spec(submission.document)
     data = load(plan.dataset, context.settings.datasets_dir, context.settings.cache_dir)
     seconds: list[float] = []
@@ -86,7 +86,7 @@ def plainly(context: Context, submission: Submission) -> float:
 
 @contextmanager
 def worker_parts() -> Iterator[Context]:
-    """What a worker's child works with, in this process, on SQLite; no Redis is asked for anything."""
+    """The context of a worker's child, in this process and on SQLite; Redis is not used."""
     folder = Path(tempfile.mkdtemp(prefix="fl-bench-"))
     settings = Settings(home=folder)
     (device,) = resolve("cpu")
@@ -101,7 +101,7 @@ def worker_parts() -> Iterator[Context]:
 
 
 def lines(rounds: int) -> Iterator[Line]:
-    """As a worker and plainly, in half as many turns. The difference also holds whatever else the machine did."""
+    """Train as a worker and without upkeep, in turn, half as many times as there are rounds."""
     document = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": EPOCHS}}
     submission = parse_spec(document, Caps())
     differences, shares = [], []

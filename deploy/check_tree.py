@@ -1,4 +1,4 @@
-"""Checks of the tree that no other linter makes: no addresses or paths of one machine, nothing grown too long.
+"""Checks of the tree that no other linter makes: addresses and paths of one machine, and code that is too long.
 
 Prints `path:line: what` for each finding and exits 1 if there is one.
 """
@@ -35,7 +35,7 @@ def tracked(root: Path) -> Iterator[Path]:
 
 
 def text_findings(path: Path, text: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, what) for each thing that must not stand in a file."""
+    """Yield the line number and a message for each text that a file must not contain."""
     patterns = FORBIDDEN | ({"an address in a lock": LOCK_ADDRESS} if path.suffix == ".lock" else {})
     for number, line in enumerate(text.splitlines(), start=1):
         for what, pattern in patterns.items():
@@ -44,7 +44,7 @@ def text_findings(path: Path, text: str) -> Iterator[tuple[int, str]]:
 
 
 def length_findings(path: Path, text: str) -> Iterator[tuple[int, str]]:
-    """Yield (line, what) for a Python file or function that has grown past what one reads at once."""
+    """Yield the line number and a message for a Python file or function above its limit of lines."""
     if path.suffix != ".py":
         return
     lines = text.count("\n")

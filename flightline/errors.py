@@ -1,15 +1,15 @@
-"""What a user of the client can meet, in one tree.
+"""The exceptions of the client and of the command, in one tree.
 
 FlightlineError (shared.errors)      code, retryable
-├ ApiError                           the service said no: status, code, detail, errors, problem
-│ ├ InvalidRequest   400 413 415 422   `errors` point into what was sent
+├ ApiError                           the service answered with an error: status, code, detail, errors, problem
+│ ├ InvalidRequest   400 413 415 422   `errors` point into the request
 │ ├ NotFound         404
 │ ├ Conflict         409               the job's status does not allow it
 │ └ Unavailable      502 503 504       the same request may succeed later
-├ ChecksumMismatch                   what was downloaded is not what the service keeps
-├ NotReachable                       nobody listens at the address, or nothing came back in time
+├ ChecksumMismatch                   a downloaded file differs from the stored one
+├ NotReachable                       nothing listens at the address
 │ └ AnswerLost                       the request may have been received, but its answer was not
-├ UsageError                         what was asked for makes no sense here: a file, an id, an option
+├ UsageError                         wrong use of the command or client: a file, an id, an option
 ├ OutputFailed                       standard output cannot be written
 └ StackError                         the stack on this machine cannot start or go on
   └ AlreadyRunning                   another stack holds this home
@@ -48,10 +48,10 @@ class ApiError(FlightlineError):
     Attributes:
         status: the HTTP status.
         code: stable and machine-readable, such as ``invalid_spec``.
-        detail: the same for people.
-        errors: what is wrong where, as JSON pointers into what was sent.
+        detail: the error in a sentence, for people.
+        errors: the faults in the request, each with a JSON pointer to its place.
         problem: the whole document as the service sent it.
-        retry_after: seconds after which the service wants to be asked again, None where it says nothing.
+        retry_after: seconds after which the service asks for a retry; None where it does not say.
     """
 
     code = "api_error"
@@ -71,19 +71,19 @@ class ApiError(FlightlineError):
 
 
 class InvalidRequest(ApiError):
-    """The service cannot work with what was sent; `errors` say where."""
+    """The request is invalid; each of `errors` has the place and the reason."""
 
     code = "invalid_request"
 
 
 class NotFound(ApiError):
-    """There is no such job, file or page."""
+    """The service has no such job, artifact or page."""
 
     code = "not_found"
 
 
 class Conflict(ApiError):
-    """The job's status does not allow what was asked, or several jobs' ids end as was asked."""
+    """The job's status does not allow the action, or a shortened id fits several jobs."""
 
     code = "conflict"
 
@@ -96,7 +96,7 @@ class Unavailable(ApiError):
 
 
 class NotReachable(FlightlineError):
-    """Nobody listens at the service's address, or nothing came back in time."""
+    """Nothing listens at the service's address, or no answer came in time."""
 
     code = "not_reachable"
     retryable = True
@@ -109,14 +109,14 @@ class AnswerLost(NotReachable):
 
 
 class ChecksumMismatch(FlightlineError):
-    """What was downloaded is not what the service keeps."""
+    """A downloaded file does not have the sha256 that the service has recorded."""
 
     code = "checksum_mismatch"
     retryable = True
 
 
 class UsageError(FlightlineError):
-    """What was asked for makes no sense here: an unreadable file, an ambiguous id, a clashing option."""
+    """The command or the client was used wrongly: an unreadable file, a malformed id, a clashing option."""
 
     code = "usage_error"
 
@@ -125,7 +125,7 @@ class OutputFailed(FlightlineError, OSError):
     """Standard output cannot be written.
 
     Attributes:
-        reader_gone: whether who read it has had enough (``| head``), which needs no message.
+        reader_gone: whether the reader has closed the pipe (``| head``), which needs no message.
     """
 
     code = "output_failed"
@@ -138,13 +138,13 @@ class OutputFailed(FlightlineError, OSError):
 
 
 class StackError(FlightlineError):
-    """The stack on this machine cannot start or go on."""
+    """The stack on this machine cannot start, or cannot go on."""
 
     code = "stack_error"
 
 
 class AlreadyRunning(StackError):
-    """Another stack holds this home."""
+    """Another stack has locked this home, or still uses its database."""
 
     code = "already_running"
 

@@ -1,4 +1,4 @@
-"""The database's schema, step by step (Alembic). `upgrade` is all that others call."""
+"""The database's schema, step by step (Alembic). Other packages call `upgrade` and the queries below, never Alembic."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from shared.database.engine import Database
 
 
-# Within a process: Alembic keeps what it works on in globals. Between processes the database's own locks do.
+# Within a process, as Alembic's state is global. Between processes the database's own locks do the same.
 _one_at_a_time = threading.Lock()
 
 
 def upgrade(db: Database, revision: str = "head") -> None:
-    """Bring the database's schema to `revision`; nothing happens where it already is. Makes SQLite's file.
+    """Bring the database's schema to `revision`; does nothing where the schema is there already. Creates SQLite's file.
 
     Raises:
         DatabaseUnavailable: the database does not answer.
@@ -44,7 +44,7 @@ def current(db: Database) -> str | None:
     Raises:
         DatabaseUnavailable: the database does not answer.
     """
-    # A write, for that is tried again where another process is just making the file.
+    # A write, as only writes are retried while another process is creating the file.
     return db.write(lambda connection: MigrationContext.configure(connection).get_current_revision())
 
 
@@ -54,12 +54,12 @@ def is_known(revision: str | None) -> bool:
 
 
 def is_newer(revision: str) -> bool:
-    """Whether a later release made this schema. Every release works with the schema of the one after it."""
+    """Whether a later release made the schema of this revision. Each release works with the next one's schema."""
     return revision.isdecimal() and revision > max(_revisions())
 
 
 def unknown(db: Database, revision: str | None) -> ConfigurationError:
-    """The refusal of a database whose schema is at a revision that this release does not have."""
+    """The error for a database whose schema is at a revision that this release does not have."""
     return ConfigurationError(
         f"{db.name} has the schema {revision!r}, which this release does not know (its newest is "
         f"{max(_revisions())!r}): a later release, or another program, made it. Use the release that made it, or name "
@@ -68,7 +68,7 @@ def unknown(db: Database, revision: str | None) -> ConfigurationError:
 
 
 def downgrade(db: Database, revision: str) -> None:
-    """Take the database's schema back to `revision` (``base``: to nothing)."""
+    """Bring the database's schema back to an earlier `revision` (``base``: no tables at all)."""
     with _one_at_a_time:
         db.write(lambda connection: command.downgrade(_config(connection), revision))
 

@@ -1,4 +1,4 @@
-"""Run by Alembic: migrates the connection that `migrations.upgrade` passes, inside its transaction."""
+"""Alembic's script: migrates the connection that `migrations.upgrade` passes, inside its transaction."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the API, the workers and the command have in common; imports none of them."""
+"""Code shared by the API, the workers and the command, none of which it imports."""

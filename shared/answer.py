@@ -1,4 +1,4 @@
-"""What the answers of the HTTP API (`shared.wire`) are made of.
+"""The base class and the types of the HTTP API's answers (`shared.wire`).
 
 An answer is made by the names of its fields, so a type checker sees one that is missing or misspelt where the answer is
 made. The text under a field describes it in OpenAPI. The client's records inherit the fields as their attributes, which
@@ -19,7 +19,7 @@ _NAMES: dict[type[Any], tuple[str, ...]] = {}
 
 @dataclass(frozen=True)
 class Choice:
-    """Marks a text as one of an enumeration's values; pydantic describes the enumeration."""
+    """Marks a string as a value of an enumeration, which pydantic then describes in the JSON schema."""
 
     values: type[StrEnum]
 
@@ -29,7 +29,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Format:
-    """Marks a text as one of a JSON schema `format`; pydantic writes the format into the schema."""
+    """Marks a string as being of a JSON schema `format`, which pydantic then writes into the schema."""
 
     name: str
 
@@ -38,13 +38,13 @@ class Format:
 
 
 Instant = Annotated[str, Format("date-time")]
-"""ISO 8601, in UTC."""
+"""An ISO 8601 instant in UTC."""
 
 
 class Answer:
-    """A JSON object that does not change.
+    """An immutable JSON object.
 
-    Its fields are attributes, and items as in its JSON: ``answer["id"]``. It equals whatever is the same JSON.
+    Fields are attributes, and items as in JSON: ``answer["id"]``. An answer equals any mapping of the same JSON.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -68,11 +68,11 @@ class Answer:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def answer(kind: type[Kind]) -> type[Kind]:
-    """Make a class an answer: type checkers hold those who make one to the names of its fields, all of them."""
+    """Make a class an answer: type checkers then demand every field, by its name, where an answer is built."""
     _NAMES[kind] = tuple(dict.fromkeys(name for base in reversed(kind.__mro__) for name in get_annotations(base)))
     return kind
 
 
 def names(kind: type[Answer]) -> tuple[str, ...]:
-    """The names of an answer's fields, in order."""
+    """Return the names of an answer's fields, in order."""
     return _NAMES[kind]

@@ -1,4 +1,4 @@
-"""A thread for calls that may take long, or never return, while the caller's own thread goes on listening."""
+"""A thread for calls that may take long or never return, while the caller's own thread stays responsive."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class DaemonThread:
-    """Does one thing after another in a daemon thread: unlike a ThreadPoolExecutor's, it keeps no process from ending.
+    """Runs calls one after another in a daemon thread, which unlike a ThreadPoolExecutor's lets the process exit.
 
-    What nobody waits for any more goes on there; the next job waits for it, and does not decode the same files beside
-    it.
+    A call that is no longer awaited still runs to its end, and the next call waits for it: two jobs never decode the
+    same files at once.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class DaemonThread:
         threading.Thread(target=self._run, name="calls", daemon=True).start()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Have it done; what it raises is in the future."""
+        """Queue a call; the future that is returned holds its result or its exception."""
         future: Future[T] = Future()
         self._waiting.put((future, work))
         return future
@@ -34,5 +34,5 @@ class DaemonThread:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work())
-                except BaseException as error:  # noqa: BLE001 -- raised again where it is waited for
+                except BaseException as error:  # noqa: BLE001 -- raised again by the future
                     future.set_exception(error)

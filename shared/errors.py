@@ -16,13 +16,13 @@ FlightlineError                 code, retryable
 ├ ServiceUnavailable
 │ ├ QueueUnavailable
 │ ├ DatabaseUnavailable
-│ │ └ DatabaseUnusable            somebody has to do something about it
-│ └ StorageUnavailable            waited for; nothing is lost by it
+│ │ └ DatabaseUnusable            lasts until an operator acts
+│ └ StorageUnavailable            passes by itself; callers wait and lose nothing
 ├ ConfigurationError              a setting that cannot work
-├ StorageError                    an artifact that needs somebody to act: storage full or forbidden, file missing
+├ StorageError                    lasts until an operator acts: storage full or forbidden, file missing
 └ NoSuchDevice                    see worker/device_pin.py
 
-With which HTTP status the API answers each stands in `api.http.errors`.
+`api.http.errors` maps each error's code to an HTTP status.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing wrong in a document.
+    """One thing wrong in a document, and its place.
 
     Attributes:
-        pointer: RFC 6901 JSON pointer into what was sent, such as ``/architecture/layers/2``; empty for the whole.
+        pointer: RFC 6901 JSON pointer into the sent document, such as ``/architecture/layers/2``; empty for the whole.
         detail: what is wrong there and what would be right.
     """
 
@@ -64,31 +64,31 @@ class BadRequest(FlightlineError):
 
 
 class InvalidSpec(FlightlineError):
-    """A submitted job that could not be trained; `errors` point at each reason."""
+    """A submitted job that cannot be trained; `errors` point at each reason."""
 
     code = "invalid_spec"
 
 
 class InvalidQuery(FlightlineError):
-    """A query parameter or a cursor that means nothing here."""
+    """An unknown query parameter, or one with an invalid value."""
 
     code = "invalid_query"
 
 
 class InvalidHeader(FlightlineError):
-    """A request header that means nothing here."""
+    """A request header with an invalid value."""
 
     code = "invalid_header"
 
 
 class NotFound(FlightlineError):
-    """There is no such thing."""
+    """What the request names does not exist."""
 
     code = "not_found"
 
 
 class JobNotFound(NotFound):
-    """There is no job with this id."""
+    """No job of this actor has the given id."""
 
     code = "job_not_found"
 
@@ -98,10 +98,10 @@ class JobNotFound(NotFound):
 
 
 class AmbiguousJobId(FlightlineError):
-    """Several jobs have an id that ends so; `jobs` names them, the newest first, up to ten.
+    """Several jobs' ids have the given ending.
 
     Attributes:
-        jobs: the ids.
+        jobs: ids of up to ten of the jobs, newest first.
     """
 
     code = "ambiguous_id"
@@ -113,7 +113,7 @@ class AmbiguousJobId(FlightlineError):
 
 
 class IllegalTransition(FlightlineError):
-    """The job's status does not allow what was asked."""
+    """The job's status does not allow the requested change."""
 
     code = "illegal_transition"
 
@@ -126,7 +126,7 @@ class IdempotencyKeyInUse(FlightlineError):
 
 
 class IdempotencyKeyReused(FlightlineError):
-    """The key was sent before, with a request for something else."""
+    """The key was sent before, with a different request."""
 
     code = "idempotency_key_reused"
 
@@ -144,35 +144,35 @@ class UnsupportedMediaType(FlightlineError):
 
 
 class ServiceUnavailable(FlightlineError):
-    """A part that the request needs does not answer; the same request may succeed later."""
+    """A service that the request needs is unavailable; the same request may succeed later."""
 
     code = "service_unavailable"
     retryable = True
 
 
 class QueueUnavailable(ServiceUnavailable):
-    """Redis does not answer."""
+    """Redis is unavailable: it does not answer, or it refuses writes."""
 
     code = "queue_unavailable"
 
 
 class DatabaseUnavailable(ServiceUnavailable):
-    """The SQL database does not answer."""
+    """The SQL database is unavailable; the same call may succeed later."""
 
     code = "database_unavailable"
 
 
 class DatabaseUnusable(DatabaseUnavailable):
-    """The SQL database is there, but nothing will work until somebody does what the message says.
+    """The SQL database cannot be used until an operator does what the message says.
 
-    It holds no tables of this release, its disk is full, its file is gone, damaged or may not be read.
+    The database lacks tables of this release, its disk is full, or its file is missing, damaged or forbidden.
     """
 
     retryable = False
 
 
 class StorageUnavailable(ServiceUnavailable):
-    """The artifact storage does not answer: a network or server fault, throttling, a volume that is not mounted."""
+    """The artifact storage is unavailable: a network or server fault, throttling, a volume that is not mounted."""
 
     code = "storage_unavailable"
 
@@ -184,6 +184,6 @@ class ConfigurationError(FlightlineError):
 
 
 class StorageError(FlightlineError):
-    """An artifact cannot be written or read before somebody acts: no space, no permission, no such file or bucket."""
+    """An artifact cannot be written or read until an operator acts: no space, no permission, no such file or bucket."""
 
     code = "storage_error"

@@ -1,4 +1,4 @@
-"""Which GPUs a machine shows, found without loading torch."""
+"""The GPUs of a machine, listed without loading torch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PART = re.compile(r"^\s+MIG .*\(UUID: (MIG-[^)]+)\)", re.MULTILINE)
 
 
 def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The GPUs that processes here may be pinned to, as entries of `CUDA_VISIBLE_DEVICES`, in its order.
+    """Return the GPUs that processes here may be pinned to, as entries of `CUDA_VISIBLE_DEVICES`, in its order.
 
-    Without that variable, every GPU by its number; one that is divided (MIG), by the names of its parts, of which CUDA
-    shows a process no more than one. With it, CUDA's own rule: the list ends at the first entry that is no GPU (an
-    empty one, -1, a number too high). One that is named twice counts once.
+    Without that variable: every GPU by its number, and a GPU divided by MIG by the names of its instances, of which
+    CUDA shows a process only one. With it: CUDA's own rule, by which the list ends at the first entry that is not a
+    GPU (an empty one, -1, a number too high). A GPU that is named twice counts once.
     """
     listing = _listing()
     installed = _driver_gpus() if listing is None else len(_GPU.findall(listing))
@@ -44,9 +44,9 @@ def _every(listing: str | None, installed: int) -> tuple[str, ...]:
 
 
 def _listing() -> str | None:
-    """What `nvidia-smi`, which asks the driver, says of every GPU; None where it says nothing of any.
+    """Return `nvidia-smi`'s listing of all GPUs, which comes from the driver; None where it lists none.
 
-    It fails where one GPU of several has failed, and lists the others all the same.
+    `nvidia-smi` exits with an error where one of several GPUs has failed, but still lists the others.
     """
     try:
         # Ten seconds: a driver without persistence mode wakes the cards up first.

@@ -1,4 +1,4 @@
-"""Host names as they stand in `Host` and `Origin` headers and in `FLIGHTLINE_ALLOWED_HOSTS`."""
+"""Host names as written in `Host` and `Origin` headers and in `FLIGHTLINE_ALLOWED_HOSTS`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?)(?::[0-9]{0,5})?", re.IGNORECASE)
 
 WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 -- compared, not bound
-"""What a server that listens on every address of its machine is told to listen on."""
+"""Hosts to listen on that mean every address of the machine."""
 
 
 def host_of(authority: str) -> str | None:
-    """The host of ``name``, ``name:port`` or ``[IPv6]:port``; None where the text is none of these.
+    """Return the host of ``name``, ``name:port`` or ``[IPv6]:port``; None for any other text.
 
-    Names come in lower case and without a final dot, IPv6 addresses in their shortest form without brackets.
+    Names are returned in lower case without a final dot, IPv6 addresses in their shortest form without brackets.
     """
     found = _AUTHORITY.fullmatch(authority)
     if found is None:
@@ -39,7 +39,7 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host that a server listens on is reached from its own machine alone."""
+    """Whether a server that listens on this host can be reached from its own machine only."""
     if host.lower() == "localhost":
         return True
     kind = IPv6Address if ":" in host else IPv4Address
@@ -47,17 +47,17 @@ def is_loopback(host: str) -> bool:
 
 
 def matches(host: str, patterns: frozenset[str]) -> bool:
-    """Whether a host is one of these names, or lies below one that is written ``*.name``; ``*`` is every host."""
+    """Whether a host matches one of the patterns: a name, ``*.name`` for names below it, or ``*`` for every host."""
     labels = host.split(".")
     above = {f"*.{'.'.join(labels[start:])}" for start in range(1, len(labels))}
     return bool(patterns & {host, "*", *above})
 
 
 def read_patterns(text: str) -> tuple[str, ...]:
-    """The patterns in a list with commas between them, as `matches` takes them; ports are left out.
+    """Parse a comma-separated list of patterns for `matches`; ports are dropped.
 
     Raises:
-        ValueError: one of them is no host name.
+        ValueError: an entry is not a host name or pattern.
     """
     return tuple(map(_pattern, filter(None, (part.strip() for part in text.split(",")))))
 

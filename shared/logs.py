@@ -1,4 +1,4 @@
-"""Logs: constant event names with fields, bound once (job, attempt, worker, device) and cleared at the end."""
+"""Logging of constant event names with fields; `bound` fields (job, attempt, worker, device) end with their block."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ _bound: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("b
 
 OURS = ("api", "flightline", "migrations", "shared", "worker")
 _LOST_CONNECTION = {"ConnectionError", "TimeoutError", "OperationalError"}
-"""What Redis, kombu and Python call a server that is unavailable; this module must not load them for it."""
+"""Names of lost-connection errors, by name so that redis and kombu need not be imported."""
 QUIET_SECONDS = 60.0
-"""A warning that comes again after so much silence is news."""
+"""Seconds without a repetition after which a warning is logged again."""
 MOST_REPEATS = 100
-"""So many different warnings are remembered."""
+"""Largest number of different warnings that are remembered."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class FieldFormatter(logging.Formatter):
-    """``2026-01-31T12:00:00.000Z INFO claimed job=0192… attempt=1``, then the traceback, if there is one.
+    """Formats events as ``2026-01-31T12:00:00.000Z INFO claimed job=0192… attempt=1``, then a traceback if any.
 
-    A library's traceback of a connection that broke becomes a field: where in the library it was noticed tells nobody
-    anything.
+    The traceback of a lost connection is reduced to a field with its message: its place in a library helps nobody.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line an event."""
+        """Format an event as one line, with the lines of its traceback below it."""
         instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{instant} {record.levelname} {text_of(record, _bound.get())}"
         if not record.exc_info:
@@ -48,7 +47,7 @@ def _is_lost_connection(record: logging.LogRecord) -> bool:
 
 
 def text_of(record: logging.LogRecord, bound: Mapping[str, object] = MappingProxyType({})) -> str:
-    """The event's name, followed by what is bound and by its own fields."""
+    """Return the event's name, followed by the bound fields and by the event's own."""
     extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     message = " ".join(record.getMessage().split())  # libraries' messages may have several lines
     return message + "".join(f" {name}={_text(value)}" for name, value in {**bound, **extra}.items())
@@ -60,10 +59,10 @@ def _text(value: object) -> str:
 
 
 class Repeats:
-    """A filter that lets a warning through once for as long as its cause lasts.
+    """A filter that passes a repeated warning once for as long as its cause lasts.
 
-    What is tried again every second fails every second while a server is unavailable. The same warning, word for word
-    and field for field, is left out until it has not come for `QUIET_SECONDS`.
+    What is retried every second fails every second while a server is unavailable. A warning with the same text and
+    fields is dropped until it has been absent for `QUIET_SECONDS`.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -71,7 +70,7 @@ class Repeats:
         self._last: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this one is news."""
+        """Whether to log the record; False for a warning without a traceback that repeats an earlier one."""
         if record.levelno != logging.WARNING or record.exc_info:
             return True
         now = self._clock()
@@ -86,7 +85,7 @@ class Repeats:
 
 @contextmanager
 def bound(**fields: object) -> Iterator[None]:
-    """Add these fields to every event that this thread logs inside."""
+    """Add these fields to every event that this thread logs inside the block."""
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -95,7 +94,7 @@ def bound(**fields: object) -> Iterator[None]:
 
 
 def configure(level: str) -> None:
-    """Log to standard error from `level` on; libraries only from WARNING on."""
+    """Log to standard error from `level` up; libraries from WARNING up."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(FieldFormatter())
     handler.addFilter(Repeats())

@@ -1,4 +1,4 @@
-"""Paths that people write into settings."""
+"""Paths as people write them into settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def expanded(path: Path, setting: str) -> Path:
-    """The absolute path, with ``~`` replaced by the user's home.
+    """Return the absolute path, with ``~`` replaced by the user's home.
 
     Args:
         path: as written.

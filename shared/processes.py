@@ -1,4 +1,4 @@
-"""What tells one process from every other one, wherever and whenever it runs."""
+"""Identity of processes across machines, containers, reboots and reused process ids."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NAMESPACE = Path("/proc/self/ns/pid")
 
 @cache
 def pid_namespace() -> str | None:
-    """Where process ids mean what they mean to this process: one boot of one machine, and there one container.
+    """Return the name of this process's pid namespace: one boot of one machine, and one container on it.
 
-    None where that cannot be known. Hosts may share a name; two of these are never equal.
+    None where it cannot be read. Hosts may share a name; two namespaces never do.
     """
     try:
         return f"{_BOOT.read_text().strip()} {os.readlink(_NAMESPACE)}"  # noqa: PTH115 -- it names no file
@@ -25,10 +25,9 @@ def pid_namespace() -> str | None:
 
 
 def born(pid: int) -> str | None:
-    """When a process started: together with its id and `pid_namespace` that names one process for good.
+    """Return when a process started, which together with its id and `pid_namespace` identifies one process forever.
 
-    None where there is no such process, where it has ended and only waits for its parent to notice, or where nobody
-    can be asked.
+    None where the process does not exist or is a zombie, or where neither /proc nor `ps` can be asked.
     """
     if not _NAMESPACE.parent.exists():
         state, _, started = (_output("ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)) or "").partition(" ")
@@ -41,9 +40,9 @@ def born(pid: int) -> str | None:
 
 
 def users_of(file: Path) -> dict[int, str]:
-    """The processes that have a file open, by id, with their command lines (of the program, its name alone).
+    """Return the processes that have a file open: command lines by process id, the program by its name only.
 
-    Only those that this user may look at; none where there is no /proc to ask.
+    Processes that this user may not inspect are missing, and all are where there is no /proc.
     """
     found = {}
     for process in Path("/proc").glob("[0-9]*"):

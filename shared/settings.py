@@ -1,4 +1,4 @@
-"""Every setting, read once from `FLIGHTLINE_*` variables and frozen."""
+"""Every setting, read once from `FLIGHTLINE_*` variables."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from shared.paths import expanded
 
 
 class Settings(BaseSettings):
-    """The configuration of one process. docs/settings.md lists all of it; a test holds the two together.
+    """The configuration of one process, immutable. docs/settings.md lists every setting.
 
     Raises:
-        ConfigurationError: a value that cannot work; names the variable.
+        ConfigurationError: a value is invalid; the message names the variable.
     """
 
     model_config = SettingsConfigDict(env_prefix="FLIGHTLINE_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    home: Path = Field(Path("~/.flightline"), description="Folder of everything that one machine keeps.")
+    home: Path = Field(Path("~/.flightline"), description="Folder of all state of this machine.")
     database_url: SecretStr = Field(
         SecretStr(""), description="SQLAlchemy URL; empty means SQLite in the home. Passwords in it are never printed."
     )
@@ -33,26 +33,30 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="`redis://`, `rediss://` or `unix://` URL; empty means the embedded Redis of the home.",
     )
-    data_dir: Path = Field(Path(), description="Where data sets lie; default `datasets` in the home.")
+    data_dir: Path = Field(Path(), description="Folder of the data sets; default `datasets` in the home.")
     artifacts_url: str = Field(
         "", description="Folder or fsspec URL of the artifacts; default `artifacts` in the home."
     )
     allow_download: bool = Field(default=False, description="Whether a worker may download a missing data set.")
     keep_weights: Literal["best,last", "best", "last", "none"] = Field(
-        "best,last", description="Which weights of a finished job are kept as artifacts."
+        "best,last", description="Which weights of a finished job are stored as artifacts."
     )
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Further host names that the API goes by, with commas between them; `*` for every one."
+        (), description="Further host names of the API, separated by commas; `*` for every name."
     )
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
     api_threads: int = Field(256, ge=1, le=1024, description="Threads of each API process.")
 
     lease_seconds: float = Field(15.0, ge=1.0, description="How long a worker's claim holds without a heartbeat.")
-    heartbeat_seconds: float = Field(1.0, ge=0.1, description="How often a worker renews it and looks for a cancel.")
-    reconcile_seconds: float = Field(1.0, ge=0.1, description="How often lost and unpublished jobs are looked for.")
+    heartbeat_seconds: float = Field(
+        1.0, ge=0.1, description="How often a worker renews its claim and checks for a cancel."
+    )
+    reconcile_seconds: float = Field(
+        1.0, ge=0.1, description="How often the reconciler searches for lost and unpublished jobs."
+    )
     retry_seconds: float = Field(
         10.0,
         ge=0.0,
@@ -62,11 +66,11 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(300.0, ge=1.0, description="A training loop without progress for this long is lost.")
     setup_seconds: float = Field(600.0, ge=1.0, description="The same before the first batch (decoding, downloading).")
     cut_off_seconds: float = Field(
-        60.0, ge=1.0, description="An idle worker that gets no answer or no messages for this long exits."
+        60.0, ge=1.0, description="An idle worker cut off from the database or its queue for this long exits."
     )
     stop_grace_seconds: float = Field(20.0, ge=0.0, description="Time that a stopping worker has to save and release.")
     checkpoint_seconds: float = Field(30.0, ge=0.0, description="Least time between two checkpoints of a job.")
-    log_lines_per_job: int = Field(2000, ge=1, description="Log lines kept for each job.")
+    log_lines_per_job: int = Field(2000, ge=1, description="Log lines stored for each job.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
@@ -104,43 +108,58 @@ class Settings(BaseSettings):
 
     @property
     def home_dir(self) -> Path:
-        """The home as an absolute path."""
+        """Return the home as an absolute path."""
         return expanded(self.home, "FLIGHTLINE_HOME")
 
     @property
     def datasets_dir(self) -> Path:
-        """The data directory as an absolute path."""
+        """Return the data directory as an absolute path."""
         if self.data_dir == Path():
             return self.home_dir / "datasets"
         return expanded(self.data_dir, "FLIGHTLINE_DATA_DIR")
 
     @property
     def sqlalchemy_url(self) -> str:
-        """The database's URL, SQLite in the home unless set."""
+        """Return the database's URL; SQLite in the home unless set."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.home_dir / 'flightline.db'}"
 
     @property
     def broker_url(self) -> str:
-        """Redis' URL, the embedded server's socket unless set."""
+        """Return Redis' URL; the embedded server's socket unless set."""
         return self.redis_url.get_secret_value() or socket_url(socket_path(self.home_dir))
 
     @property
     def storage_url(self) -> str:
-        """Where artifacts go, a folder in the home unless set."""
+        """Return the URL or folder of the artifacts; a folder in the home unless set."""
         return self.artifacts_url or str(self.home_dir / "artifacts")
 
     @property
     def cache_dir(self) -> Path:
-        """Where decoded data sets are kept between processes."""
+        """Return the folder of decoded data sets, which processes share."""
         return self.home_dir / "cache"
 
     @property
     def caps(self) -> Caps:
-        """The limits of one submission, as the spec's check takes them."""
+        """Return the limits that a submission is checked against."""
         return Caps(**{cap.name: getattr(self, cap.name) for cap in fields(Caps)})
 
 
+_PLAIN = {
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+}
+"""What pydantic says of a setting in words of its own, as people say it."""
+
+
 def _fault(fault: Any) -> str:
-    """What is wrong with one variable; what it holds is left out, for it may be a secret."""
-    said = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    """Describe what is wrong with one variable, without its value, which may be a secret."""
+    if plain := _PLAIN.get(fault["type"]):
+        said = plain.format(**fault.get("ctx", {}))
+    else:
+        said = fault["msg"].removeprefix("Value error, ").rstrip(".")
     return f"FLIGHTLINE_{str(fault['loc'][0]).upper()}: {said}." if fault["loc"] else f"{said}."

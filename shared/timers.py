@@ -1,4 +1,4 @@
-"""Durations by this machine's clocks, which do not agree on what a pause is.
+"""Durations by this machine's clocks, which differ in whether they count a pause.
 
 While the machine sleeps, ``time.monotonic`` stands still, the clock since boot and the wall clock go on. While only the
 process is paused, all of them go on. And the wall clock may be set, by hand or by NTP.
@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-# macOS has none of that name; there it is CLOCK_MONOTONIC that goes on, other than `time.monotonic`.
+# macOS has no CLOCK_BOOTTIME; there CLOCK_MONOTONIC counts sleep, unlike `time.monotonic`.
 _SINCE_BOOT: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True)
 class Moment:
-    """An instant on all clocks of this machine, in seconds."""
+    """An instant on three clocks of this machine, in seconds."""
 
     awake: float
     since_boot: float
@@ -24,25 +24,25 @@ class Moment:
 
     @classmethod
     def now(cls) -> Self:
-        """The present instant."""
+        """Return the present instant by all three clocks."""
         return cls(time.monotonic(), time.clock_gettime(_SINCE_BOOT), time.time())
 
     def age(self) -> float:
-        """Seconds since then, by the clock that says the most: for whoever must not think too little of a pause."""
+        """Return the seconds since this instant by the clock that counts most, so that no pause is underestimated."""
         now = Moment.now()
         return max(now.awake - self.awake, now.since_boot - self.since_boot, now.wall - self.wall)
 
     def elapsed(self) -> float:
-        """Seconds since then, those asleep included, whatever became of the wall clock."""
+        """Return the seconds since this instant, sleep included, independent of the wall clock."""
         return time.clock_gettime(_SINCE_BOOT) - self.since_boot
 
 
 class Deadline:
-    """Runs out only while it is looked at: a process' own pause must not be taken for somebody else's silence.
+    """A deadline that counts time only between frequent checks, so that a pause of this process hardly counts.
 
     Args:
-        seconds: how long it takes.
-        longest_look: of the time between two looks, at most so many seconds count.
+        seconds: counted time after which the deadline is over.
+        longest_look: most seconds counted between two calls of `is_over`.
     """
 
     def __init__(self, seconds: float, longest_look: float) -> None:
@@ -51,12 +51,12 @@ class Deadline:
         self.restart()
 
     def restart(self) -> None:
-        """Begin anew."""
+        """Reset the counted time to zero."""
         self._looked = time.monotonic()
         self._counted = 0.0
 
     def is_over(self) -> bool:
-        """Look."""
+        """Count the time since the last call, at most `longest_look`; return whether the deadline is over."""
         now = time.monotonic()
         self._counted += min(now - self._looked, self._longest_look)
         self._looked = now

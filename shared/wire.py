@@ -1,4 +1,4 @@
-"""Every answer of the HTTP API, field by field: the server makes it, OpenAPI describes it, the client reads it."""
+"""Every answer of the HTTP API, field by field: built by the server, described by OpenAPI, read by the client."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ Figure = TypeVar("Figure")
 
 @answer
 class Page(Answer, Generic[Item]):
-    """A list, and the cursor of what follows it."""
+    """One page of a list, and the cursor of the next page."""
 
     items: Sequence[Item]
     next_cursor: str | None
-    """Pass it as `cursor` for the next page; null on the last one."""
+    """Value of `cursor` for the next page; null on the last page."""
 
 
 @answer
 class Progress(Answer):
-    """How far a job is."""
+    """How many of a job's epochs have ended, and how long the rest will take."""
 
     epoch: int
-    """Epochs that have ended."""
+    """Number of epochs that have ended."""
     epochs: int
-    """Epochs that were asked for."""
+    """Number of epochs that the job asks for."""
     eta_seconds: float | None
-    """Time that the rest will take, judged by the latest epoch."""
+    """Estimated time of the remaining epochs, from the duration of the latest one; null while unknown."""
 
 
 @answer
 class Cost(Answer):
-    """What a job costs, worked out before it is queued."""
+    """What a job costs, computed before it is queued: parameters, FLOPs, bytes of weights."""
 
     parameters: int
     flops_per_epoch: int
@@ -45,40 +45,40 @@ class Cost(Answer):
 
 @answer
 class LayerCost(Answer):
-    """One layer's share of the cost."""
+    """One layer's shapes and its share of the job's cost."""
 
     kind: str
     pointer: str
     """JSON pointer of the layer in the spec."""
     input_shape: Sequence[int]
-    """Without the batch: channels × height × width, or features."""
+    """Shape of one input, without the batch: channels × height × width, or features."""
     output_shape: Sequence[int]
     parameters: int
     weight_bytes: int
     flops: int
-    """Of one epoch."""
+    """Floating-point operations of the layer in one epoch of training."""
     activations: int
-    """Values that it gives for one image."""
+    """Number of values that the layer outputs for one image."""
 
 
 @answer
 class DetailedCost(Cost):
-    """The cost, layer by layer."""
+    """What a job costs, in total and for each layer."""
 
     layers: Sequence[LayerCost]
 
 
 @answer
 class Result(Answer):
-    """Where training stands or ended."""
+    """Losses and accuracies of the latest epoch, and the best accuracy so far."""
 
     train_loss: float
     train_accuracy: float
     val_loss: float
     val_accuracy: float
-    """The latest epoch's."""
+    """Validation accuracy of the latest epoch."""
     best_val_accuracy: float
-    """The best epoch's; the earliest wins."""
+    """Validation accuracy of the best epoch; of equally good epochs the earliest is the best."""
     best_epoch: int
 
 
@@ -87,72 +87,71 @@ class Failure(Answer):
     """Why a job or an attempt did not succeed."""
 
     code: str
-    """Stable, for programs."""
+    """Stable name of the error, for programs."""
     detail: str | None
-    """For people."""
+    """What went wrong, for people."""
 
 
 @answer
 class Job(Answer):
-    """What was asked for and what became of it."""
+    """A job: its spec, status, progress and result."""
 
     id: str
-    """A UUID; a later job's is larger."""
+    """UUID of the job; later jobs have larger ids."""
     kind: str
-    """What it does: `train`. A later release may add others."""
+    """What the job does: `train`. A later release may add other kinds."""
     name: str | None
-    """As it was submitted."""
+    """Name of the job as submitted; need not be unique."""
     tags: list[str]
-    """As they were submitted."""
+    """Tags of the job as submitted."""
     preset: str | None
-    """The preset that it was submitted from."""
+    """Preset that the job was submitted from."""
     status: Annotated[str, Choice(JobStatus)]
-    """The last three are for good."""
+    """State of the job; `succeeded`, `failed` and `cancelled` are final."""
     cancel_requested: bool
-    """Whether somebody has asked for its end."""
+    """Whether the job's cancellation has been requested."""
     priority: int
-    """0–9, 9 the most urgent."""
+    """0 to 9; 9 is the most urgent."""
     spec: Json
-    """The whole spec, with every default."""
+    """The job's whole spec, with every default."""
     spec_hash: str
-    """The same for all jobs that ask for the same training."""
+    """SHA-256 of what decides the result: jobs with equal `spec_hash` ask for identical training."""
     config_hash: str
-    """As `spec_hash`, but the same for every seed."""
+    """As `spec_hash` without the seed: jobs with equal `config_hash` differ at most in their seed."""
     cost: Cost
-    """What its network costs."""
+    """What the job's network costs."""
     warnings: list[str]
     """What a queued job waits for now, such as a live worker with its data, or the next attempt after a failed one.
-    Empty once it has started."""
+    Empty once the job has started."""
     progress: Progress
-    """How far the latest attempt is."""
+    """How many epochs the latest attempt has finished."""
     result: Result | None
-    """Null until the first epoch has ended."""
+    """Figures of the training so far; null until the first epoch has ended."""
     device: str | None
-    """The one that the latest attempt runs or ran on, such as `cpu` or `cuda:0`."""
+    """Device of the latest attempt, such as `cpu` or `cuda:0`."""
     engine: str | None
-    """What runs or ran the latest attempt's loop: `reference`, `fused`, `resident` or `graphs`; what was asked for is
-    in the spec."""
+    """Engine of the latest attempt: `reference`, `fused`, `resident` or `graphs`. The spec has the requested one."""
     worker: str | None
-    """Who has the job, or had it last."""
+    """Id of the worker that runs the job, or ran it last."""
     attempts: int
-    """Tries so far, with the one that runs."""
+    """Number of attempts so far, including a running one."""
     exact: bool
     """Whether another run on the same kind of device, engine, threads, torch and data gives the same bits; false once
     that cannot be promised."""
     error: Failure | None
-    """Why it failed; null unless it has."""
+    """Why the job failed; null for a job that has not failed."""
     retry_of: str | None
-    """The job whose spec this one repeats."""
+    """Id of the job whose spec this job repeats."""
     created_at: Instant
-    """When it was submitted."""
+    """When the job was submitted."""
     queued_at: Instant
-    """When it was queued last: a lost or released job is queued again."""
+    """When the job was last queued: a lost or released job is queued again."""
     not_before: Instant | None
-    """When a queued job whose last attempt failed is tried again, at the earliest; null: at once."""
+    """Earliest time of the next attempt of a queued job whose last attempt failed; null means at once."""
     started_at: Instant | None
-    """When its first attempt began."""
+    """When the job's first attempt began."""
     finished_at: Instant | None
-    """When it succeeded, failed or was cancelled."""
+    """When the job succeeded, failed or was cancelled."""
 
 
 @answer
@@ -164,7 +163,7 @@ class SubmittedJob(Job):
 
 @answer
 class DryRun(Answer):
-    """What would be stored, had it been submitted."""
+    """What a submission would store; nothing was stored."""
 
     preset: str | None
     queue: Literal["any", "cpu", "cuda"]
@@ -177,93 +176,93 @@ class DryRun(Answer):
 
 @answer
 class EpochFigures(Answer, Generic[Count, Figure]):
-    """The figures of an epoch: of one as numbers, of several as columns."""
+    """The figures of an epoch as numbers, or of several epochs as columns."""
 
     epoch: Count
-    """Numbered from 1."""
+    """Number of the epoch, from 1."""
     train_loss: Figure
-    """Mean over the training samples, while the weights changed."""
+    """Mean training loss, measured while the weights changed."""
     train_accuracy: Figure
-    """Share of them that was right, likewise."""
+    """Share of training samples classified correctly, measured while the weights changed."""
     last_batch_loss: Figure
-    """Mean over the epoch's last batch."""
+    """Mean loss of the epoch's last batch."""
     val_loss: Figure
-    """Mean over the validation split, after the epoch."""
+    """Mean loss over the validation split, after the epoch."""
     val_accuracy: Figure
-    """Share of it that is right."""
+    """Share of validation samples classified correctly, after the epoch."""
     lr: Figure
     """Learning rate of the epoch's last step."""
     seconds: Figure
-    """Training and validation together, over all attempts at this epoch."""
+    """Duration of training and validation, summed over all attempts at this epoch."""
     samples_per_second: Figure
-    """Training samples over the time of training alone, without validation."""
+    """Training samples per second of training, validation excluded."""
     attempt: Count
-    """The attempt that ran each."""
+    """Number of the attempt that ran the epoch."""
     seq: Count
-    """Its number among the job's events."""
+    """Number of the epoch's event among the job's events."""
 
 
 @answer
 class Epoch(EpochFigures[int, float]):
-    """One epoch: the data of an event of the kind `epoch`."""
+    """The figures of one epoch, which are the data of an `epoch` event."""
 
 
 @answer
 class EpochColumns(EpochFigures[list[int], list[float]]):
-    """Epochs as columns of equal length."""
+    """The figures of a job's epochs, as columns of equal length."""
 
 
 @answer
 class Event(Answer):
-    """One event of a job, as its stream sends it."""
+    """One event of a job, as the event stream sends it."""
 
     seq: int
-    """Its place; later ones have larger numbers."""
+    """Number of the event; later events have larger numbers."""
     kind: str
-    """`status`, `resumed`, `cancel_requested`, `priority` or `epoch`."""
+    """Kind of the event: `status`, `resumed`, `cancel_requested`, `priority` or `epoch`."""
     data: Json
-    """What the kind says; an epoch's figures for `epoch`."""
+    """Content of the event, by its kind; an epoch's figures for `epoch`."""
 
 
 @answer
 class Attempt(Answer):
-    """One worker's try at a job."""
+    """One worker's attempt to run a job."""
 
     attempt: int
-    """Numbered from 1."""
+    """Number of the attempt, from 1."""
     worker: str
-    """Whose."""
+    """Id of the worker that made the attempt."""
     device: str
-    """Such as `cpu` or `cuda:0`."""
+    """Device of the attempt, such as `cpu` or `cuda:0`."""
     outcome: Annotated[str, Choice(Outcome)] | None
-    """Null while it runs."""
+    """How the attempt ended; null while it runs."""
     environment: Json | None
-    """What decides the bits of its result: device, engine, threads, versions, data; null until they are loaded."""
+    """What decides the bits of the result: device, engine, threads, versions, data; null until the data are loaded."""
     resumed_from_epoch: int | None
-    """The epoch in which it went on from a checkpoint; null where it began with the first one."""
+    """First epoch that the attempt ran after a checkpoint; null for an attempt that began at the first epoch."""
     error: Failure | None
-    """Why it ended so; null where there is nothing to say."""
+    """Why the attempt did not succeed; null where there was no error."""
     started_at: Instant
-    """When the job was claimed."""
+    """When the worker claimed the job."""
     finished_at: Instant | None
-    """Null while it runs."""
+    """When the attempt ended; null while it runs."""
 
 
 @answer
 class ClassFigures(Answer):
-    """How one class was recognised."""
+    """Precision, recall and F1 score of one class on the validation split."""
 
     name: str
     precision: float
     recall: float
     f1: float
     support: int
-    """Validation images of this class."""
+    """Number of validation images of the class."""
 
 
 @answer
 class Evaluation(Answer):
-    """How one set of weights does on the whole validation split."""
+    """Accuracy, loss and confusion matrix of one set of weights on the whole validation split."""
 
     weights: Literal["best", "last"]
     epoch: int
@@ -271,46 +270,46 @@ class Evaluation(Answer):
     loss: float
     classes: list[str]
     confusion_matrix: list[list[int]]
-    """Rows are the true classes, columns the predicted ones."""
+    """Numbers of images: rows are true classes, columns predicted classes, both in the order of `classes`."""
     per_class: Sequence[ClassFigures]
-    """In the order of `classes`."""
+    """Figures of each class, in the order of `classes`."""
 
 
 @answer
 class LogLine(Answer):
-    """A line of a job's log."""
+    """One line of a job's log, with the attempt that wrote it."""
 
     line: int
-    """Numbered from 1; the oldest are dropped."""
+    """Number of the line, from 1; the oldest lines are dropped."""
     attempt: int
-    """The attempt that said it."""
+    """Number of the attempt that logged the line."""
     level: str
-    """`INFO`, `WARNING` or `ERROR`."""
+    """Level of the line: `INFO`, `WARNING` or `ERROR`."""
     message: str
-    """What was said."""
+    """Text of the line."""
     created_at: Instant
-    """When it was said."""
+    """When the line was logged."""
 
 
 @answer
 class Artifact(Answer):
-    """A kept output."""
+    """A file that a job produced, such as its best weights."""
 
     name: str
-    """What it is downloaded by."""
+    """Name to download the artifact by, such as `weights/best.safetensors`."""
     path: str
-    """Its file in the storage; two names may share one."""
+    """Path of the file in the artifact storage; two names may share one file."""
     sha256: str
-    """Of its content, in hexadecimal."""
+    """SHA-256 of the file's content, in hexadecimal."""
     bytes: int
-    """Its size."""
+    """Size of the file."""
     created_at: Instant
     """When the job ended."""
 
 
 @answer
 class Worker(Answer):
-    """A worker as it last reported itself."""
+    """A worker's last report of itself."""
 
     id: str
     host: str
@@ -328,54 +327,54 @@ class Worker(Answer):
 
 @answer
 class Queue(Answer):
-    """Where jobs wait."""
+    """A queue of jobs, and how long it is."""
 
     name: str
     depth: int
-    """Jobs that wait, by the database."""
+    """Number of queued jobs in the database."""
     oldest_age_seconds: float | None
-    """For how long the oldest of them could have been running; null where there is none that could."""
+    """How long the oldest job whose next attempt is due has waited; null where no attempt is due."""
     messages: int | None
-    """Messages in Redis; null when Redis does not answer."""
+    """Number of messages in Redis; null while Redis is unavailable."""
 
 
 @answer
 class PresetInfo(Answer):
-    """A named partial spec."""
+    """A preset: a named partial spec, with the cost of the job that it makes."""
 
     name: str
     title: str
     note: str
     spec: Json
-    """What it says; everything else has its default."""
+    """The fields that the preset sets; all others have their defaults."""
     cost: Cost
 
 
 @answer
 class DatasetInfo(Answer):
-    """A data set that a job may name."""
+    """A data set that a job may name, and the copies that live workers hold."""
 
     name: str
     title: str
     classes: Sequence[str]
-    """Every class that it has; a job chooses among them."""
+    """Names of all classes; a job chooses among them."""
     input_shape: Sequence[int]
-    """Channels, height, width."""
+    """Shape of an image: channels, height, width."""
     train_per_class: int
     val_per_class: int
     held: Sequence[Json]
-    """What live workers hold of it: classes, counts, channel means and deviations, fingerprint."""
+    """Copies that live workers hold: classes, counts, channel means and deviations, fingerprint."""
 
 
 @answer
 class Health(Answer):
-    """The process is up."""
+    """The answer of a process that is up."""
 
     status: Literal["ok"]
 
 
 @answer
 class Readiness(Answer):
-    """The database and Redis answer."""
+    """The answer of a process whose database and Redis answer."""
 
     status: Literal["ready"]

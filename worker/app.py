@@ -25,14 +25,14 @@ from worker.processes.stop_flag import StopFlag
 
 
 def run_worker(settings: Settings, device: Device) -> int:
-    """Serve the queues of one device until a stop is asked for. The device must be pinned already.
+    """Serve the queues of one device until the worker is asked to stop. The device must be pinned already.
 
     Returns:
         The process' exit code.
     """
     logs.configure(settings.log_level)
     silence_requeuing()
-    os.dup2(2, 1)  # Celery says a word of its own on standard output when it stops; a worker's output is its log
+    os.dup2(2, 1)  # Celery prints to standard output when it stops; a worker's output is its log
     identity = Identity.of_this_process(device.name, device.kind)
     stop = StopFlag()
     child_state = ChildState()
@@ -57,13 +57,13 @@ def run_worker(settings: Settings, device: Device) -> int:
 
 
 def silence_requeuing() -> None:
-    """Leave out what kombu says of a message that arrives while a worker stops listening: it goes back to its queue."""
+    """Drop kombu's warning about a message that arrives while a worker shuts down: it is requeued."""
     logging.getLogger(base.__name__).addFilter(lambda record: record.msg != base.W_NO_CONSUMERS)
 
 
 def make_app(settings: Settings, child: Child) -> Celery:
-    """The Celery app with the one task."""
-    # Celery warns root of pickle, where nothing but JSON is accepted, and of a default that is set here.
+    """The Celery app with the worker's only task."""
+    # Celery warns root of pickle, though only JSON is accepted here, and of a default that is set here.
     for category in (SecurityWarning, CPendingDeprecationWarning):
         warnings.filterwarnings("ignore", category=category)
     app = Celery("flightline")
@@ -77,7 +77,7 @@ def make_app(settings: Settings, child: Child) -> Celery:
 
 
 def _connect(child: Child, parent: Parent) -> None:
-    """Celery's signals, held strongly: it keeps weak references otherwise."""
+    """Connect Celery's signals, strongly: Celery would hold only weak references to the handlers."""
     signals.setup_logging.connect(_keep_our_logging, weak=False)
     signals.worker_ready.connect(lambda sender, **_: _consume(sender, parent), weak=False)
     signals.worker_shutting_down.connect(lambda **_: parent.stop(), weak=False)
@@ -85,11 +85,11 @@ def _connect(child: Child, parent: Parent) -> None:
 
 
 def _consume(consumer: object, parent: Parent) -> None:
-    # Once more: Celery has set filters of its own as it started, and would explain a default that is set here.
+    # Once more: Celery has reset the filters at its start, and would warn of a default that is set here.
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     LateRequest.consumer = consumer
     parent.start()
 
 
 def _keep_our_logging(**_: object) -> None:
-    """Celery leaves logging alone when anybody listens to this signal."""
+    """Do nothing: Celery leaves logging as it is when this signal has a handler."""

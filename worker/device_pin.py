@@ -1,4 +1,4 @@
-"""From a device's name to the one device that a process may see. Must run before torch is loaded."""
+"""From a device's name to the only device that a process can see. Must run before torch is loaded."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class NoSuchDevice(FlightlineError):
 
 @dataclass(frozen=True)
 class Device:
-    """What a worker is pinned to."""
+    """The device that a worker is pinned to."""
 
     name: str
-    """As people name it: ``cpu``, ``cuda:0``, …"""
+    """The device's name for people: ``cpu``, ``cuda:0``, …"""
     kind: str
     """``cpu`` or ``cuda``."""
     visible: str
@@ -29,7 +29,7 @@ class Device:
 
     @property
     def torch_name(self) -> str:
-        """As torch names it in the pinned process, which sees one GPU at most."""
+        """The device's name for torch in the pinned process, which sees one GPU at most."""
         return "cpu" if self.kind == "cpu" else "cuda:0"
 
 
@@ -56,7 +56,7 @@ def _cpu() -> Device:
 
 
 def pin(device: Device, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Leave this process that one device, and make its arithmetic repeatable."""
+    """Let this process see this device alone, and make its arithmetic repeatable."""
     environment["CUDA_VISIBLE_DEVICES"] = device.visible
     environment["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     environment.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -66,8 +66,8 @@ def require_usable(device: Device) -> None:
     """Run one kernel on the worker's GPU, in the pinned process. Loads torch.
 
     Raises:
-        NoSuchDevice: torch cannot: the driver is too old, torch is a build for the CPU or has no kernels for this
-            card, or the GPU has failed.
+        NoSuchDevice: torch cannot use the GPU: the driver is too old, torch is a build for the CPU or has no kernels
+            for this card, or the GPU has failed.
     """
     if device.kind == "cpu":
         return

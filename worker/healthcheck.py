@@ -12,7 +12,7 @@ from shared.settings import Settings
 
 
 def reports(settings: Settings, host: str) -> bool:
-    """Whether the database knows a live worker of `host`. Raises DatabaseUnavailable."""
+    """Whether the database lists a live worker of `host`. Raises DatabaseUnavailable."""
     db = Database(settings.sqlalchemy_url)
     try:
         known = workers(db, silent_seconds=settings.lease_seconds)

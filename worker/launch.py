@@ -16,7 +16,7 @@ from worker.device_pin import Device, pin, resolve
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run workers until they are stopped; returns the exit code."""
+    """Run the workers that the command line asks for until they stop; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m worker", description="Train queued jobs on one device.")
     parser.add_argument(
         "--device", default="auto", help="cpu, cuda:N, cuda:all, or auto: every GPU, the CPU where there is none"
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(devices) > 1:
         return run_each(devices)
     pin(devices[0])
-    # Only now: Celery's part pulls in much, and nothing of it may load torch before the device is pinned.
+    # Imported only now: nothing that Celery's part imports may load torch before the device is pinned.
     from worker.app import run_worker
 
     try:
@@ -45,7 +45,7 @@ def _refuse(error: Exception) -> int:
 
 
 def run_each(devices: Sequence[Device]) -> int:
-    """One process for each device; a stop is passed on to all. One that fails ends the rest, for the supervisor."""
+    """Run a process for each device and pass a stop on to all; if one fails, stop the rest, for the supervisor."""
     children = [subprocess.Popen([sys.executable, "-m", "worker", "--device", device.name]) for device in devices]
 
     def stop(*_: object) -> None:
@@ -65,7 +65,7 @@ def run_each(devices: Sequence[Device]) -> int:
 
 
 def _wait_any(children: Sequence[subprocess.Popen[bytes]]) -> int:
-    """The exit code of the first of these to end."""
+    """Wait for the first of the processes to end, and return its exit code."""
     while True:
         for child in children:
             try:

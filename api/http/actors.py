@@ -1,4 +1,4 @@
-"""On whose behalf a request is answered: decided here, once for each request."""
+"""The actor on whose behalf a request is answered, decided here once per request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from shared.jobs.actor import NOBODY, Actor
 
 
 def actor_of(request: Request) -> Actor:
-    """Who sent this request. Nobody has to say who they are, so it is nobody in particular."""
+    """Return the sender of this request. Requests are not authenticated, so the sender is always `NOBODY`."""
     del request
     return NOBODY

@@ -1,4 +1,4 @@
-"""Answers (`shared.wire`) as pydantic classes, which have JSON schemas; nothing is serialised by them."""
+"""Answers (`shared.wire`) as pydantic classes, for their JSON schemas only; these classes serialise nothing."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from shared.answer import Answer
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
-"""A field that stands in no class is a mistake."""
+"""Fields that a class does not declare are refused."""
 
 
 _PUBLISHED = {"PresetInfoPage": "PresetPage", "DatasetInfoPage": "DatasetPage", "LogLinePage": "LogPage"}
-"""The names that these have had since the first release: code is generated from them."""
+"""Component names since the first release, which differ from the class names: clients generate code from them."""
 _MODELS: dict[Any, type[BaseModel]] = {}
 
 
 def model_of(kind: type[Answer]) -> type[BaseModel]:
-    """The pydantic class of an answer: its fields, inherited ones too, with the texts under them.
+    """Return the pydantic class of an answer: own and inherited fields, each described by the text below it.
 
-    That of ``wire.Page[wire.Job]`` is called JobPage.
+    The class of ``wire.Page[wire.Job]`` is named JobPage.
     """
     if kind not in _MODELS:
         origin, texts = get_origin(kind) or kind, _texts(kind)
@@ -37,17 +37,17 @@ def model_of(kind: type[Answer]) -> type[BaseModel]:
 
 
 def _modelled(wanted: Any) -> Any:
-    """The type with a pydantic class for each answer in it."""
+    """Return the type with every answer class in it replaced by its pydantic class."""
     if isinstance(wanted, type) and issubclass(wanted, Answer):
         return model_of(wanted)
     origin, inner = get_origin(wanted), tuple(_modelled(one) for one in get_args(wanted))
     if origin is UnionType:
-        return Union[inner]  # noqa: UP007 -- of as many as there are
+        return Union[inner]  # noqa: UP007 -- of any number of members
     return origin[inner] if origin in (Sequence, list) else wanted
 
 
 def _types(kind: Any) -> Iterable[tuple[str, Any]]:
-    """The fields and their types, inherited ones too, the type variables of a generic class filled in."""
+    """Return own and inherited fields with their types, the type variables of a generic class filled in."""
     origin = get_origin(kind) or kind
     types: dict[str, Any] = {}
     for base in vars(origin).get("__orig_bases__", origin.__bases__):
@@ -67,7 +67,7 @@ def _filled(wanted: Any, variables: dict[Any, Any]) -> Any:
 
 
 def _texts(kind: Any) -> dict[str, str]:
-    """The text under each field that has one."""
+    """Return the description below each field that has one, by field name."""
     found: dict[str, str] = {}
     for base in reversed((get_origin(kind) or kind).__mro__):
         if issubclass(base, Answer):
@@ -77,7 +77,7 @@ def _texts(kind: Any) -> dict[str, str]:
 
 @cache
 def _texts_of_module(name: str) -> dict[str, dict[str, str]]:
-    """The texts under the fields of each class of a module."""
+    """Return the descriptions below the fields of each class of a module, by class and field name."""
     tree = ast.parse(inspect.getsource(sys.modules[name]))
     return {one.name: _texts_in(one) for one in tree.body if isinstance(one, ast.ClassDef)}
 

@@ -1,4 +1,4 @@
-"""The JSON documents that requests carry: a submitted job, and a change of one."""
+"""JSON documents that requests carry, and their schemas: a submitted job, and a change of one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from shared.jobspec.parser import refusal
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "preset": {
-        "summary": "A preset, with one thing changed",
+        "summary": "A preset with one field changed",
         "value": {"preset": "notebook-tapered", "training": {"epochs": 20}},
     },
     "own": {
-        "summary": "A network of one's own",
+        "summary": "Your own network",
         "value": {
             "name": "wide",
             "dataset": "cifar2",
@@ -63,23 +63,23 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 
 
 class JobChange(BaseModel):
-    """What can be changed of a job while it is queued."""
+    """The fields of a job that can be changed while it is queued."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    priority: int = Field(ge=0, le=9, description="0–9, 9 the most urgent.")
+    priority: int = Field(ge=0, le=9, description="0 to 9; 9 is the most urgent.")
 
 
 def read_change(body: bytes) -> JobChange:
-    """The change that was sent.
+    """Parse and check a change.
 
     Raises:
-        InvalidSpec: it is none.
+        InvalidSpec: the body is not a valid change; `errors` point at what is wrong.
     """
     document = decode(body)
     problems = sift(document, Caps())
     if not problems and not isinstance(document, dict):
-        problems = [FieldError("", f'A change is an object such as {{"priority": 7}}, not {show(document)}.')]
+        problems = [FieldError("", f'A change must be an object such as {{"priority": 7}}, not {show(document)}.')]
     if problems:
         raise refusal(problems)
     try:
@@ -89,40 +89,40 @@ def read_change(body: bytes) -> JobChange:
 
 
 def _submission_schemas() -> dict[str, Any]:
-    """The schema of a `JobSpec` as people may send it, and those that it points at, by name."""
+    """Return the JSON schema of a submission and those that it refers to, by component name."""
     schema = JobSpec.model_json_schema(ref_template=reference_to("{model}")["$ref"])
     named: dict[str, Any] = schema.pop("$defs")
-    named["Linear"]["required"].remove("out_features")  # the last one may leave it out
+    named["Linear"]["required"].remove("out_features")  # optional in the last linear layer
     properties = schema["properties"]
     properties["dataset"] = _or_name(properties["dataset"], sorted(BUILT_IN.short_forms))
     named["Dataset"]["properties"]["name"]["enum"] = list(BUILT_IN.datasets)
     properties["architecture"] = _or_name(properties["architecture"], list(PRESETS))
     properties["preset"] = {
         "anyOf": [{"type": "string", "enum": list(PRESETS)}, {"type": "null"}],
-        "description": "A partial spec to begin with; the fields given beside it win.",
+        "description": "A partial spec to start from; fields given beside it override it.",
     }
     schema |= {
         "title": "Submission",
         "required": [],
         "anyOf": [{"required": ["architecture"]}, {"required": ["preset"]}],
-        "description": "A job as it is asked for. Every field but the architecture has a default; beside a preset "
-        "an object may leave out whatever the preset says.",
+        "description": "A job to submit. Every field but `architecture` has a default; with a preset, an object "
+        "may also omit whatever the preset sets.",
     }
     return {**named, "Submission": schema}
 
 
 def _or_name(schema: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """`schema`, or one of `names` in its place."""
+    """Return a schema that also accepts one of `names` in place of the object."""
     described: dict[str, Any] = {key: schema[key] for key in ("description", "default") if key in schema}
     whole = {key: value for key, value in schema.items() if key not in described}
     return {"anyOf": [whole, {"type": "string", "enum": names}], **described}
 
 
 SUBMISSION = Json("Submission", _submission_schemas, EXAMPLES)
-"""A `JobSpec` as people may send it: with a preset, with short forms, with every default left out."""
+"""The body of a submission: a `JobSpec` that may name a preset, use short forms and omit defaults."""
 CHANGE = Json(
     JobChange.__name__,
     lambda: {JobChange.__name__: JobChange.model_json_schema()},
-    {"urgent": {"summary": "Before everything else", "value": {"priority": 9}}},
+    {"urgent": {"summary": "The most urgent priority", "value": {"priority": 9}}},
 )
-"""A `JobChange`."""
+"""The body of a change: a `JobChange` as JSON."""

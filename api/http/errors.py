@@ -1,8 +1,7 @@
-"""Every error as RFC 9457 problem+json, written once. `code` is stable; `detail` is for people.
+"""Every error as an RFC 9457 problem+json document. `code` is stable; `detail` is for people.
 
-Our own errors carry a code (`shared/errors.py`), HTTP's own a status: each gets the other from the tables below. Any
-other exception is a fault of this program: it is logged with its traceback under an id that the client gets too, and
-tells it no more.
+Flightline's errors carry a code (`shared/errors.py`), HTTP's own errors a status: the tables below map one to the
+other. Any other exception is a bug: it is logged with its traceback under an id, and the client gets only that id.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ log = logging.getLogger(__name__)
 
 
 def status_of(error: FlightlineError | type[FlightlineError]) -> int:
-    """The HTTP status with which an error is answered."""
+    """Return the HTTP status of the response to an error; 500 for a code that `STATUSES` does not list."""
     return STATUSES.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -75,35 +74,35 @@ class Forbidden(FlightlineError):
 
 
 class MisdirectedRequest(FlightlineError):
-    """The request names a host that this service does not go by."""
+    """The request's `Host` is not one of this service's host names."""
 
     code = "misdirected_request"
 
 
 class ProblemError(BaseModel):
-    """One thing that is wrong, and where."""
+    """One thing wrong with a request, and its place in it."""
 
     model_config = ConfigDict(extra="forbid")
 
     pointer: str = Field(
-        description="JSON pointer into what was sent: the body, or for `invalid_query` the query's parameters."
+        description="JSON pointer into the request's body, or for `invalid_query` into its query parameters."
     )
     detail: str
 
 
 class Problem(BaseModel):
-    """Every error, as RFC 9457 has it."""
+    """The body of every error response, as RFC 9457 defines it."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str
     title: str
     status: int
-    code: str = Field(description="Stable, for programs.")
-    detail: str = Field(description="For people.")
+    code: str = Field(description="Stable name of the error, for programs.")
+    detail: str = Field(description="What is wrong and what to do, for people.")
     errors: list[ProblemError]
     retryable: bool = Field(
-        default=True, description="False with a 503 that lasts until somebody does what `detail` says."
+        default=True, description="False for a 503 that lasts until an operator does what `detail` says."
     )
 
 
@@ -116,7 +115,7 @@ def problem(
     headers: Iterable[tuple[str, str]] = (),
     **members: object,
 ) -> Response:
-    """A problem+json answer; `members` are further top-level members."""
+    """Build a problem+json response; `members` become further top-level members of the document."""
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -133,18 +132,18 @@ def problem(
 
 
 def register(app: Flask) -> None:
-    """Let `app` answer every error as a problem."""
-    app.register_error_handler(FlightlineError, _ours)
+    """Make `app` turn every exception into a problem+json response."""
+    app.register_error_handler(FlightlineError, _flightline_error)
     app.register_error_handler(AmbiguousJobId, _ambiguous)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _ours(error: FlightlineError) -> Response:
+def _flightline_error(error: FlightlineError) -> Response:
     status = status_of(error)
     if isinstance(error, ServiceUnavailable):
         log.warning("service_unavailable", extra={"code": error.code, "detail": error.detail, "path": request.path})
-        # To ask again does not help where somebody has to do something first.
+        # Retrying does not help until an operator has acted.
         headers = [("Retry-After", str(RETRY_AFTER_SECONDS))] if error.retryable else []
         lasting = {} if error.retryable else {"retryable": False}
         return problem(status, error.code, error.detail, errors=error.errors, headers=headers, **lasting)
@@ -167,7 +166,7 @@ def _detail(error: HTTPException) -> str:
     if error.code == HTTPStatus.NOT_FOUND:
         return f"There is nothing at {request.path[:200]}. GET /docs lists what there is."
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"{request.path[:200]} does not take {request.method}; the Allow header lists what it takes."
+        return f"{request.path[:200]} does not support {request.method}; the Allow header lists what it supports."
     return error.description or HTTPStatus(error.code or 500).phrase
 
 
@@ -178,5 +177,5 @@ def _unexpected(error: Exception) -> Response:
         exc_info=error,
         extra={"instance": instance, "method": request.method, "path": request.path},
     )
-    detail = "This is a fault of the server, not of the request. Its log has the reason under the id in `instance`."
+    detail = "This is a fault of the server, not of the request. Its log has the cause under the id in `instance`."
     return problem(500, "internal_error", detail, instance=instance)

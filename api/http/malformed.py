@@ -1,4 +1,4 @@
-"""Answers to requests that gunicorn itself cannot read: problems like all others, in place of its pages of HTML."""
+"""Responses to requests that gunicorn itself cannot parse: problem+json, in place of gunicorn's HTML pages."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def install() -> None:
-    """Have this process's gunicorn answer so. It offers no setting for it."""
+    """Replace gunicorn's own error writer in this process: gunicorn has no setting for it."""
     util.write_error = write_problem
 
 
 def write_problem(connection: socket.socket, status: int, reason: str, message: str) -> None:
-    """Answer a request that is no HTTP, such as one with a control character in a header.
+    """Write the response to a request that is not valid HTTP, such as one with a control character in a header.
 
     Args:
-        connection: the client's; gunicorn closes it afterwards.
-        status: HTTP status, 500 for a fault of gunicorn's own.
-        reason: its phrase.
-        message: what is wrong, may be empty.
+        connection: the client's socket; gunicorn closes it afterwards.
+        status: HTTP status; 500 for a fault of gunicorn's own.
+        reason: reason phrase of the status.
+        message: what is wrong; may be empty.
     """
     response = problem(status, HTTP_CODES.get(status, f"http_{status}"), message or reason)
     body = response.get_data()

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description of the operations: the same records that answer, so it cannot say something else."""
+"""The OpenAPI 3.1 description, built from the same `Operation` records that serve requests, so the two always agree."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from shared.errors import (
 
 TAGS = {
     "jobs": "Submit, list, read, cancel, retry and delete jobs.",
-    "results": "What a job left behind: epochs, attempts, evaluations, log, artifacts.",
-    "fleet": "Who does the work.",
-    "catalog": "What can be asked for.",
-    "health": "Whether the service works.",
+    "results": "Read what a job produced: epochs, attempts, evaluations, log, artifacts.",
+    "fleet": "List workers and queues.",
+    "catalog": "List the presets and data sets that a job may name.",
+    "health": "Check whether the service works.",
 }
 PATHS = {
     "job_id": {
-        "description": "The job's id, or four or more characters of its end. An answer to a short one says in "
-        '`Link: <…>; rel="canonical"` which job it is about; where several fit, it is 409 with their ids in `jobs`.',
+        "description": "The job's id, or its last four or more characters. The response to a short id names the job in "
+        '`Link: <…>; rel="canonical"`; if several jobs match, it is 409 with their ids in `jobs`.',
         "schema": {"type": "string", "pattern": f"^({JOB_ID})$"},
     },
     "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
 }
 HEADERS: dict[int, dict[str, Any]] = {
-    201: {"Location": {"description": "The new job's address.", "required": True, "schema": {"type": "string"}}},
+    201: {"Location": {"description": "Path of the new job.", "required": True, "schema": {"type": "string"}}},
     503: {
         "Retry-After": {
-            "description": "Seconds to wait; left out with `retryable: false`.",
+            "description": "Seconds to wait before a retry; absent with `retryable: false`.",
             "required": False,
             "schema": {"type": "integer"},
         }
@@ -54,7 +54,7 @@ _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def describe(operations: Iterable[Operation], version: str) -> dict[str, Any]:
-    """The whole document."""
+    """Return the whole OpenAPI document of these operations, as plain JSON values."""
     operations = list(operations)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for operation in operations:
@@ -75,7 +75,7 @@ def describe(operations: Iterable[Operation], version: str) -> dict[str, Any]:
 
 
 def errors_of(operation: Operation) -> tuple[type[FlightlineError], ...]:
-    """Every error that the operation may answer, its own and those of all its kind."""
+    """Return every error that the operation may answer: its own and those common to operations of its shape."""
     common: list[type[FlightlineError]] = [InvalidQuery, BadRequest, MisdirectedRequest]
     if operation.takes_job_id:
         common.append(AmbiguousJobId)

@@ -1,6 +1,6 @@
 """The one layer between Flask and the endpoints: parse, call, serialise; `api.http.openapi` describes the same records.
 
-An endpoint is a plain function of the services, of who asks, and of what it asked for::
+An endpoint is a plain function of the services, of the actor who asks, and of the parsed request::
 
     routes = Routes("jobs")
 
@@ -36,12 +36,12 @@ View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
 @dataclass(frozen=True)
 class Reply:
-    """What an endpoint answers: a class of `shared.wire`, and a status where the operation has several.
+    """An endpoint's answer: an instance of a class of `shared.wire`, with a status where the operation has several.
 
     Attributes:
-        body: the answer; None for one without a body.
-        status: HTTP status; None means the operation's first.
-        headers: further headers, such as ``Location``.
+        body: the answer; None for a response without a body.
+        status: HTTP status; None means the operation's first one.
+        headers: further response headers, such as ``Location``.
     """
 
     body: Answer | None
@@ -51,7 +51,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Json:
-    """A JSON document that an operation takes: the OpenAPI component `name`, one of `schemas()`."""
+    """A JSON request body that no class of `shared.wire` describes.
+
+    Its schema is the OpenAPI component `name`, one of `schemas()`.
+    """
 
     name: str
     schemas: Callable[[], dict[str, Any]]
@@ -60,7 +63,7 @@ class Json:
 
 @dataclass(frozen=True)
 class Raw:
-    """An answer that is no JSON: its media type, and that type's OpenAPI object."""
+    """A response body that is not JSON: its media type, and the OpenAPI media type object of it."""
 
     media_type: str
     description: Mapping[str, Any] = field(default_factory=dict)
@@ -75,19 +78,19 @@ class Header:
 
     name: str
     form: str
-    """What its value must be, as words."""
+    """What the value must be, as a phrase that follows "must be" in an error message."""
     description: str
     schema: Mapping[str, object]
 
     def describe(self) -> dict[str, Any]:
-        """Its OpenAPI parameter object."""
+        """Return the header's OpenAPI parameter object."""
         return {"name": self.name, "in": "header", "description": self.description, "schema": dict(self.schema)}
 
     def read(self) -> str | None:
-        """What the current request sends; None when it does not.
+        """Return the header's value in the current request; None when the request does not send it.
 
         Raises:
-            InvalidHeader: it is not of the schema's form.
+            InvalidHeader: the value does not match the schema's pattern.
         """
         text = request.headers.get(self.name)
         if text is not None and not re.fullmatch(str(self.schema["pattern"]).strip("^$"), text):
@@ -96,13 +99,13 @@ class Header:
 
 
 def find_job(services: Services, actor: Actor, text: str) -> str:
-    """The whole id of the job that is called so; raises as `whole_id`."""
+    """Return the full id of the job that `text` names; raises as `whole_id`."""
     return whole_id(services.db, text, actor=actor)
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One endpoint: how it is reached, what it takes, what it may answer, and the function that does it."""
+    """One endpoint: its method and path, what it accepts, what it may answer, and the function that handles it."""
 
     method: str
     path: str
@@ -114,7 +117,7 @@ class Operation:
     raises: tuple[type[FlightlineError], ...]
     headers: tuple[Header, ...] = ()
     find_job: Callable[[Services, Actor, str], str] = find_job
-    """The whole id of the job that the path calls by an id or an end of one."""
+    """Returns the full id of the job that the path names by an id or the end of one."""
 
     @property
     def name(self) -> str:
@@ -128,11 +131,11 @@ class Operation:
 
     @property
     def takes_job_id(self) -> bool:
-        """Whether it is about one job, which may be called by an end of its id."""
+        """Whether the path names one job, by its id or the end of it."""
         return "<job_id>" in self.path
 
     def handle(self, services: Services, **path: str) -> Response:
-        """Answer the current request. Raises what `api.http.errors` turns into a problem."""
+        """Answer the current request. Raises errors that `api.http.errors` turns into problems."""
         actor, arguments = actor_of(request), dict[str, object](path)
         if self.takes_job_id:
             arguments["job_id"] = self.find_job(services, actor, parse_job_id(path["job_id"]))
@@ -158,17 +161,17 @@ class Operation:
 
 
 def _canonical(short: str, job_id: str) -> str:
-    """The header that says, by its address, which job was meant by an end of its id."""
+    """Return the `Link` header that names, by its path, the job that a short id stood for."""
     address = request.path.replace(f"/{short}", f"/{job_id}", 1)
     return f'<{quote(address)}>; rel="canonical"'
 
 
 class Routes:
-    """Collects the operations of one module; `register` adds them to an app. Importing a module builds nothing else.
+    """Collects the operations of one module, which has no other effect when imported; `register` adds them to an app.
 
     Args:
-        tag: what OpenAPI groups them by.
-        raises: what every one of them may raise.
+        tag: the OpenAPI tag that groups the operations.
+        raises: errors that every one of the operations may raise.
     """
 
     def __init__(self, tag: str, raises: tuple[type[FlightlineError], ...] = ()) -> None:

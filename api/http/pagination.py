@@ -1,4 +1,4 @@
-"""Keyset pages, once: the cursor is the last row's sort value and id, opaque to clients and bound to its sort order."""
+"""Cursors of keyset pages: the last row's sort value and id, opaque to clients and bound to their sort order."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _Accuracy = TypeAdapter(tuple[Sort, Annotated[float, Field(ge=0, le=1)] | None, 
 
 
 def encode_cursor(sort: Sort, key: Key | None) -> str | None:
-    """The cursor of the page after `key`; None where there is none."""
+    """Return the cursor of the page after `key`; None where no page follows."""
     if key is None:
         return None
     return base64.urlsafe_b64encode(orjson.dumps([sort, *key])).rstrip(b"=").decode()
 
 
 def decode_cursor(sort: Sort, cursor: str | None) -> Key | None:
-    """The key that `encode_cursor` was given. Raises InvalidQuery unless it was, for this very `sort`."""
+    """Return the key that `encode_cursor` encoded. Raises InvalidQuery unless it was encoded for the same `sort`."""
     if cursor is None:
         return None
     adapter = _Accuracy if sort.endswith("accuracy") else _Instant
@@ -59,9 +59,9 @@ def decode_cursor(sort: Sort, cursor: str | None) -> Key | None:
         encoded = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         made_for, value, job_id = adapter.validate_json(encoded)
     except (binascii.Error, ValidationError, ValueError):
-        _refuse("is not one that this server gave out for this sort; begin again without a cursor")
+        _refuse("is not one that this server issued for this sort; start over without a cursor")
     if made_for != sort:
-        _refuse(f"belongs to sort={made_for}; begin again without a cursor, or keep that sort")
+        _refuse(f"belongs to sort={made_for}; start over without a cursor, or use that sort")
     return value, job_id
 
 

@@ -15,7 +15,7 @@ from shared.jobs.status import JobStatus
 
 MAX_LIMIT = 500
 MAX_NUMBER = 2**31 - 1
-"""Largest epoch or line that a database's integer holds."""
+"""Largest epoch or line number that an integer column of the database holds."""
 
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -42,82 +42,86 @@ LineCursor = Annotated[str, AfterValidator(_line_cursor), Field(json_schema_extr
 
 
 class SubmitQuery(QueryModel):
-    """How a submission is handled."""
+    """Query parameters of a submission: whether the job is stored or only checked."""
 
-    dry_run: Flag = Field(default=False, description="Only check: answer what would be stored, and store nothing.")
+    dry_run: Flag = Field(default=False, description="Only check the job: answer what would be stored.")
 
 
 class JobsQuery(QueryModel):
-    """Which jobs, in which order. Different parameters must all hold; of a repeated one, any."""
+    """Query parameters of the list of jobs: filters, which must all match, the order, and the page."""
 
-    status: tuple[JobStatus, ...] = Field((), description="Any of these statuses; repeat it for more than one.")
-    kind: Text | None = Field(None, description="Of this kind, such as `train`.")
+    status: tuple[JobStatus, ...] = Field((), description="Has this status; repeat it to match any of several.")
+    kind: Text | None = Field(None, description="Is of this kind, such as `train`.")
     device: Device | None = Field(
-        None, description="Ran last on this kind of device (`cpu`, `cuda`) or this one (`cuda:1`)."
+        None, description="Last ran on this kind of device (`cpu`, `cuda`) or on this device (`cuda:1`)."
     )
-    architecture_kind: Text | None = Field(None, description="`mlp`, `layers` or `torchvision`.")
-    preset: Text | None = Field(None, description="Submitted from this preset.")
+    architecture_kind: Text | None = Field(
+        None, description="Has an architecture of this kind: `mlp`, `layers` or `torchvision`."
+    )
+    preset: Text | None = Field(None, description="Was submitted from this preset.")
     tag: Text | None = Field(None, description="Has this tag.")
     name: Text | None = Field(None, description="Has exactly this name.")
     min_val_accuracy: Accuracy | None = Field(None, description="The latest epoch's accuracy is at least this.")
     min_best_val_accuracy: Accuracy | None = Field(None, description="The best epoch's accuracy is at least this.")
-    created_after: Instant | None = Field(None, description="Such as 2026-01-31T12:00:00Z.")
-    created_before: Instant | None = Field(None, description="Such as 2026-01-31T12:00:00Z.")
-    config_hash: Text | None = Field(None, description="Has this `config_hash`: the same but for the seed.")
+    created_after: Instant | None = Field(None, description="Was submitted after this, e.g. 2026-01-31T12:00:00Z.")
+    created_before: Instant | None = Field(None, description="Was submitted before this, e.g. 2026-01-31T12:00:00Z.")
+    config_hash: Text | None = Field(
+        None, description="Has this `config_hash`: jobs that differ at most in their seed."
+    )
     sort: Sort = Field("-created_at", description="Prefix with `-` for descending. Jobs without the value come last.")
-    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before, with the same `sort`.")
-    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Jobs on a page.")
+    cursor: Cursor | None = Field(None, description="`next_cursor` of the previous page; `sort` must be the same.")
+    limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Most jobs on a page.")
 
     def filter(self) -> JobFilter:
-        """The part that chooses jobs."""
+        """Return the parameters that filter jobs, without order and page."""
         chosen = self.model_dump(exclude={"sort", "cursor", "limit", "status"})
         return JobFilter(status=tuple(one.value for one in self.status), **chosen)
 
 
 class EpochsQuery(QueryModel):
-    """Which epochs."""
+    """Query parameters of a job's epochs: which of them to answer."""
 
-    after: int = Field(0, ge=0, le=MAX_NUMBER, description="Only epochs with a larger number.")
+    after: int = Field(0, ge=0, le=MAX_NUMBER, description="Answer only epochs with a larger number.")
 
 
 class EventsQuery(QueryModel):
-    """From where a stream goes on."""
+    """Query parameters of an event stream: the event after which it starts."""
 
-    after: int = Field(0, ge=0, le=MAX_NUMBER, description="Only events with a larger id; 0 is the job's beginning.")
+    after: int = Field(0, ge=0, le=MAX_NUMBER, description="Answer only events with a larger id; 0 answers all.")
 
 
 class LogQuery(QueryModel):
-    """Which log lines."""
+    """Query parameters of a job's log: which lines to answer, and how many on a page."""
 
     after: int = Field(
-        0, ge=0, le=MAX_NUMBER, description="Only lines with a larger number, such as the last one read."
+        0, ge=0, le=MAX_NUMBER, description="Answer only lines with a larger number, e.g. than the last one read."
     )
-    cursor: LineCursor | None = Field(None, description="`next_cursor` of the page before.")
+    cursor: LineCursor | None = Field(None, description="`next_cursor` of the previous page.")
     limit: int = Field(2000, ge=1, le=10_000, description="Most lines on a page.")
 
     @property
     def last_read(self) -> int:
-        """The line after which the page begins."""
+        """Return the number of the line after which the page begins: the larger of `after` and `cursor`."""
         return max(self.after, int(self.cursor or 0))
 
 
 class EvaluationQuery(QueryModel):
-    """Which weights."""
+    """Query parameters of an evaluation: the best weights or the last ones."""
 
-    weights: Literal["best", "last"] = Field("best", description="The best epoch's weights, or the last one's.")
+    weights: Literal["best", "last"] = Field("best", description="The weights of the best epoch or of the last one.")
 
 
 LAST_EVENT_ID = Header(
     "Last-Event-ID",
     "the id of an event of this job, a whole number",
-    "The id of the last event that came, as browsers send it: as `after`, whichever is larger.",
+    "The id of the last event received, as browsers send it when they reconnect. The larger of this and `after` holds.",
     {"type": "string", "pattern": "^[0-9]{0,18}$"},
 )
 IDEMPOTENCY_KEY = Header(
     "Idempotency-Key",
-    "1 to 255 characters of ASCII without spaces",
-    "1 to 255 characters of ASCII without spaces, new for each job. A request that is sent again with its key within "
-    "24 hours makes no second job: the answer is the first one's job as it is now. It must ask for the same, in "
-    "whatever order or form. Deleting the job frees its key.",
+    "1 to 255 ASCII characters without spaces",
+    "Makes retries safe for 24 hours: the same request with the same key returns the first job (201), a different "
+    "request 422, and a request whose first one is still in progress 409. 1 to 255 ASCII characters without spaces, "
+    "new for each job. Field order and spelling of the body do not matter. Deleting the job frees its key.",
     {"type": "string", "pattern": "^[!-~]{1,255}$"},
 )

@@ -1,4 +1,4 @@
-"""What a request says, checked before anything acts on it: path, query string, body."""
+"""Parsing and checking of a request's path, query string and body, before anything acts on them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from shared.documents.phrases import did_you_mean, listed, show, summary
 from shared.documents.pointers import pointer
 from shared.documents.schema_places import place
-from shared.documents.wording import word
+from shared.documents.wording import explain
 from shared.errors import BadRequest, FieldError, InvalidQuery, JobNotFound, PayloadTooLarge, UnsupportedMediaType
 
 Query = TypeVar("Query", bound=BaseModel)
 
 JOB_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f-]{4,35}"
-"""A UUID, or an end of one."""
+"""Pattern of a job's id: a whole UUID, or the end of one."""
 _JOB_ID = re.compile(JOB_ID, re.ASCII)
 
 
 class QueryModel(BaseModel):
-    """Base of all query parameters: a name that nobody knows is an error, not silence."""
+    """Base of all classes of query parameters: an unknown parameter is an error, not ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NoQuery(QueryModel):
-    """An operation without query parameters."""
+    """The query parameters of an operation that accepts none."""
 
 
 def _true_or_false(value: object) -> object:
@@ -45,13 +45,13 @@ def _true_or_false(value: object) -> object:
 
 def _in_utc(value: dt.datetime) -> dt.datetime:
     if not 1970 < value.year < 9999:
-        raise ValueError("must be in a year that a job was made in")
+        raise ValueError("must be in a year from 1971 to 9998")
     return value.astimezone(dt.UTC)
 
 
 Flag = Annotated[bool, BeforeValidator(_true_or_false)]
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""An instant with its offset, as aware UTC."""
+"""An ISO 8601 instant with an offset, parsed into an aware datetime in UTC."""
 
 
 def parse_job_id(text: str) -> str:
@@ -77,12 +77,12 @@ def parse_query(model: type[Query], parameters: MultiDict[str, str]) -> Query:
 
 
 def read_json_body(request: Request, max_bytes: int) -> bytes:
-    """The body as bytes.
+    """Read the request's body as bytes.
 
     Raises:
-        UnsupportedMediaType: it is not declared as JSON, or is compressed.
-        PayloadTooLarge: it has more than `max_bytes`.
-        BadRequest: it breaks off, or is no HTTP.
+        UnsupportedMediaType: the body is not declared as JSON, or is compressed.
+        PayloadTooLarge: the body has more than `max_bytes`.
+        BadRequest: the body breaks off, or its chunks are not valid HTTP.
     """
     if request.mimetype != "application/json":
         given = repr(request.mimetype) if request.mimetype else "nothing"
@@ -92,31 +92,31 @@ def read_json_body(request: Request, max_bytes: int) -> bytes:
     encoding = request.content_encoding or "identity"
     if encoding.strip().lower() != "identity":
         raise UnsupportedMediaType(
-            f"The body must be plain JSON; it is encoded as {encoding[:40]!r}. Send it as it is."
+            f"The body must not be compressed, but Content-Encoding is {encoding[:40]!r}. Send plain JSON."
         )
-    # A length that is announced is refused before anything is read. A body in chunks has none: werkzeug stops reading
-    # at its limit without a word, so that is one byte more than what is allowed.
+    # A declared length is refused before anything is read. A chunked body declares none: werkzeug silently stops
+    # reading at its limit, so that limit is one byte more than what is allowed.
     request.max_content_length = max_bytes + 1
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge as error:
         raise _too_large(max_bytes) from error
-    except Exception as error:  # every server has its own for broken chunks
-        raise BadRequest("The body broke off, or its chunks are no HTTP.") from error
+    except Exception as error:  # every server has its own exception for broken chunks
+        raise BadRequest("The body broke off, or its chunks are not valid HTTP. Send it again.") from error
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     return body
 
 
 def _too_large(max_bytes: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"The body is larger than the {max_bytes} bytes accepted here (FLIGHTLINE_MAX_BODY_BYTES).")
+    return PayloadTooLarge(f"The body is larger than the {max_bytes} bytes allowed (FLIGHTLINE_MAX_BODY_BYTES).")
 
 
 def _unreadable(parameters: MultiDict[str, str]) -> Iterator[FieldError]:
-    """NUL is no character of any name here, and PostgreSQL refuses it in text."""
+    """Yield an error for each parameter with a NUL character, which PostgreSQL refuses in text."""
     for name in parameters:
         if any("\x00" in text for text in (name, *parameters.getlist(name))):
-            yield FieldError(pointer([name]), f"The parameter {show(name)} has a NUL character; take it out.")
+            yield FieldError(pointer([name]), f"The parameter {show(name)} contains a NUL character; remove it.")
 
 
 def _repeated(model: type[BaseModel], parameters: MultiDict[str, str]) -> Iterator[FieldError]:
@@ -140,7 +140,7 @@ def _field_errors(model: type[BaseModel], error: ValidationError) -> list[FieldE
     found = []
     for one in error.errors(include_url=False):
         name = str(one["loc"][0])
-        detail = _unknown(model, name) if one["type"] == "extra_forbidden" else word(one, place([name], model))
+        detail = _unknown(model, name) if one["type"] == "extra_forbidden" else explain(one, place([name], model))
         found.append(FieldError(pointer([name]), detail))
     return found
 

@@ -1,4 +1,4 @@
-"""The reference: the OpenAPI document as JSON, and as a page that needs no script and nothing from elsewhere."""
+"""The API reference: the OpenAPI document as JSON, and as a page without scripts or resources of other sites."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def _by_tag(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def marked(text: str) -> Markup:
-    """Text whose `words` in backticks are code."""
+    """Return escaped HTML of a text in which words between backticks become `code` elements."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped before
 
 
 def pretty(value: object) -> str:
-    """A JSON document over several lines."""
+    """Return a JSON document indented over several lines."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 def type_of(schema: dict[str, Any]) -> Markup:
-    """A JSON schema in a few words, with links to the schemas that it names."""
+    """Describe a JSON schema as a short phrase of HTML, with links to the schemas that it refers to."""
     for several in ("anyOf", "oneOf"):
         if several in schema:
             return Markup(" | ").join(type_of(one) for one in schema[several])

@@ -1,11 +1,11 @@
-"""What every answer says to a browser, and the requests that are refused because a browser was misled into them.
+"""Security headers of every response, and the refusal of requests that a browser was misled into sending.
 
-The API asks for no password, so a page of any site that somebody looks at on this machine must not reach it:
+The API has no authentication, so a page of another site that is open in a browser on this machine must not reach it:
 
-- by its name: a page may have its own name lead to this machine (DNS rebinding), and is then "of the same origin". So
-  `Host` must be a name that this service goes by. An address is always one: no page can make an address its own.
-- by its address: a page may send a form or a POST without a body anywhere. Browsers say where such a request comes
-  from, and whatever is not of the same origin changes nothing.
+- by a host name: a page may have its own name resolve to this machine (DNS rebinding), and is then of the same origin.
+  So `Host` must be one of this service's names. An IP address is always allowed: no page can rebind an address.
+- by an address: a page may send a form, or a POST without a body, to any address. Browsers state the origin of such a
+  request, and a request of another origin must not change anything.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.settings import Settings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
-"""What `Sec-Fetch-Site` says of one's own pages, and of an address that somebody typed."""
+"""Values of `Sec-Fetch-Site` for the service's own pages, and for an address typed by the user."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -33,7 +33,7 @@ HEADERS = {
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Add the headers to every answer, errors too, and refuse what a page of another site is behind."""
+    """Add the security headers to every response of `app`, errors included, and refuse requests of other sites."""
     allowed = allowed_hosts(settings)
     app.before_request(lambda: _refuse_other_hosts(allowed))
     app.before_request(_refuse_other_sites)
@@ -41,9 +41,9 @@ def register(app: Flask, settings: Settings) -> None:
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str]:
-    """The names that this service goes by, as patterns; addresses are allowed beside them.
+    """Return the service's host names as patterns; IP addresses are allowed in addition.
 
-    A service that others can reach is called by its machine's name too, and by that name in the local network.
+    A service that listens beyond loopback also answers to its machine's name, with and without the local domain.
     """
     names = {"localhost", settings.host.lower(), *settings.allowed_hosts}
     if not is_loopback(settings.host):
@@ -54,23 +54,23 @@ def allowed_hosts(settings: Settings) -> frozenset[str]:
 
 
 def _refuse_other_hosts(allowed: frozenset[str]) -> None:
-    """Of a target in absolute form, which stands in place of `Host`, both must be allowed."""
+    """Refuse a request unless `Host`, and the authority of an absolute request target, are allowed hosts."""
     for authority in filter(None, (_host_header(), _absolute_target())):
         host = host_of(authority)
         if host is None:
             raise BadRequest(f"The Host {authority[:100]!r} is neither a host name nor an address.")
         if not is_address(host) and not matches(host, allowed):
             raise MisdirectedRequest(
-                f"This service does not go by the name {host[:100]!r}. If it should, add the name to "
+                f"{host[:100]!r} is not a host name of this service. If it should be, add it to "
                 "FLIGHTLINE_ALLOWED_HOSTS (several with commas between them) and restart the API."
             )
 
 
 def _host_header() -> str:
-    """The `Host` header. HTTP 1.0 may leave it out, and browsers never do.
+    """Return the `Host` header; empty for a request of HTTP 1.0 without one, which no browser sends.
 
     Raises:
-        BadRequest: HTTP 1.1 must not.
+        BadRequest: a request of HTTP 1.1 has no `Host` header.
     """
     host: str | None = request.environ.get("HTTP_HOST")
     if not host and request.environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
@@ -79,19 +79,19 @@ def _host_header() -> str:
 
 
 def _absolute_target() -> str:
-    """The authority of a request target such as ``http://name/path``; empty for a path alone."""
+    """Return the authority of a request target such as ``http://name/path``; empty for a path alone."""
     target: str = request.environ.get("RAW_URI", "")
     scheme, separator, rest = target.partition("://")
     if target.startswith("/") or not separator or not scheme.isalnum():
         return ""
-    return rest.partition("/")[0].partition("?")[0] or "//"  # "//" is no host, and is refused as none
+    return rest.partition("/")[0].partition("?")[0] or "//"  # "//" is not a host, and is refused as such
 
 
 def _refuse_other_sites() -> None:
-    """Refuse a change that the page of another origin asks for; what is no browser says nothing of this kind.
+    """Refuse a change requested by a page of another origin; clients other than browsers send neither header.
 
-    Another port of one machine is the same *site*, so `same-site` is no recommendation. Browsers leave `Sec-Fetch-Site`
-    out over plain HTTP to another machine; there `Origin` must name the host that is asked.
+    Another port of the same machine counts as the same *site*, so `same-site` is refused too. Browsers omit
+    `Sec-Fetch-Site` over plain HTTP to another machine; there `Origin` must name the requested host.
     """
     if request.method in SAFE_METHODS:
         return

@@ -1,6 +1,6 @@
-"""Live streams: one thread of each process reads the database for all of its streams, and hands out what is new.
+"""Live event streams: one thread per process reads the database for all of its streams and delivers new events.
 
-So a thousand streams of quiet jobs cost one small query a tick, and an idle stream holds a thread but no connection.
+A thousand streams of idle jobs thus cost one small query per poll, and an idle stream holds a thread but no connection.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from shared.jobs import events
 from shared.wire import Event
 
 POLL_SECONDS = 0.05
-"""How late an event may be."""
+"""Seconds between two reads of the database: how late an event may be delivered."""
 KEEP_ALIVE_SECONDS = 15.0
-"""Proxies close connections on which nothing passes; and only a write shows that the reader has gone."""
+"""Seconds between comments on an idle stream: proxies close idle ones, and only a write detects a lost reader."""
 
 log = logging.getLogger(__name__)
 
 
 class TooManyStreams(ServiceUnavailable):
-    """The process already serves as many streams as it may."""
+    """The process already serves its largest number of streams."""
 
     code = "too_many_streams"
 
 
 class Subscription:
-    """One reader of one job's events."""
+    """A reader's subscription to one job's events."""
 
     def __init__(self, job_id: str, after: int) -> None:
         self.job_id = job_id
         self.seq = after
-        """The newest number that has been handed out."""
+        """Number of the newest event delivered."""
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
 
     def deliver(self, found: list[Event], *, last: bool) -> None:
-        """Hand out those that are new to this reader; `last` when nothing can follow."""
+        """Deliver the events that are new to this reader; `last` when no event can follow."""
         for event in found:
             if event.seq > self.seq:
                 self.seq = event.seq
@@ -50,11 +50,11 @@ class Subscription:
             self.end()
 
     def end(self) -> None:
-        """Let the reader's loop end once it has taken what was handed out."""
+        """End the reader's loop once it has sent every delivered event."""
         self._queue.put(None)
 
     def frames(self) -> Iterator[bytes]:
-        """The stream as server-sent events, until it ends."""
+        """Yield the stream as server-sent events until it ends."""
         yield b"retry: 1000\n\n"
         while True:
             try:
@@ -68,11 +68,11 @@ class Subscription:
 
 
 class Streams:
-    """The streams of one process.
+    """The event streams of one process.
 
     Args:
         db: the database.
-        most: streams at once; each holds one of the server's threads.
+        most: largest number of simultaneous streams; each holds one of the server's threads.
     """
 
     def __init__(self, db: Database, most: int) -> None:
@@ -82,13 +82,13 @@ class Streams:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self.serving: Callable[[], bool] = lambda: True
-        """False once the process is about to stop: then every stream ends, and its reader comes back to another one."""
+        """Returns False once the process is stopping: then every stream ends, and its reader reconnects elsewhere."""
 
     def subscribe(self, job_id: str, after: int) -> Subscription:
-        """Open a stream of a job's events after number `after`; `close` it in the end.
+        """Open a stream of a job's events after number `after`. The caller must `close` it.
 
         Raises:
-            TooManyStreams: this process has no room for another.
+            TooManyStreams: this process serves its largest number of streams.
         """
         subscription = Subscription(job_id, after)
         with self._changed:
@@ -102,7 +102,7 @@ class Streams:
         return subscription
 
     def close(self, subscription: Subscription) -> None:
-        """Forget a stream, however it ended."""
+        """Remove a stream, whether it ended by itself or its reader disconnected."""
         with self._changed:
             self._open.discard(subscription)
 
@@ -122,7 +122,7 @@ class Streams:
             threading.Event().wait(POLL_SECONDS)
 
     def _serve(self, waiting: list[Subscription]) -> None:
-        """Hand out what is new to each."""
+        """Deliver new events to these streams, after one query for the positions of all their jobs."""
         by_job: dict[str, list[Subscription]] = {}
         for subscription in waiting:
             by_job.setdefault(subscription.job_id, []).append(subscription)

@@ -1,4 +1,4 @@
-"""What can be asked for: presets and data sets."""
+"""The endpoints of the catalogue: presets and data sets that a job may name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def list_datasets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 --
 
 @cache
 def _presets() -> list[wire.PresetInfo]:
-    """The presets with their costs, worked out on the first request: they never change while a process runs."""
+    """Return the presets with their costs, computed on the first request: they never change while a process runs."""
     return [
         wire.PresetInfo(
             name=preset.name,

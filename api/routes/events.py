@@ -1,4 +1,4 @@
-"""A job's events as they happen."""
+"""The endpoint of a job's event stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVENT_STREAM = Raw(
     "text/event-stream",
     {
         "schema": {
-            "type": "string",  # OpenAPI has no words for the events of a stream
+            "type": "string",  # OpenAPI 3.1 has no schema for server-sent events
             "description": "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority`, `data: JSON`.",
         }
     },
@@ -35,9 +35,8 @@ EVENT_STREAM = Raw(
 def stream_events(services: Services, actor: Actor, query: EventsQuery, job_id: str) -> Reply | Response:
     """Follow a job's status changes and epochs as server-sent events, from the start or after an event.
 
-    A reader that reconnects sends `Last-Event-ID`, as browsers do, and misses nothing, whatever was restarted in
-    between; `after=` says the same in the address. The stream ends with the job. Reconnecting after that gives 204,
-    which tells a browser to stop.
+    A reader that reconnects with `Last-Event-ID`, as browsers do, or with `after=` misses no event, whatever was
+    restarted in between. The stream ends with the job. Reconnecting after that answers 204, which makes a browser stop.
     """
     after = max(query.after, _last_event_id())
     position = events.position(services.db, job_id, actor=actor)
@@ -47,7 +46,7 @@ def stream_events(services: Services, actor: Actor, query: EventsQuery, job_id: 
     response = Response(subscription.frames(), mimetype="text/event-stream")
     response.call_on_close(lambda: services.streams.close(subscription))
     response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would buffer events
     return response
 
 

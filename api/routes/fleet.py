@@ -1,4 +1,4 @@
-"""Who does the work: workers and queues."""
+"""The endpoints of the fleet: workers and queues."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def list_workers(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- 
 
 @routes.route("GET", "/v1/queues", answers={200: wire.Page[wire.Queue]})
 def list_queues(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
-    """List the queues: how many jobs wait in each, and for how long the oldest has."""
+    """List the queues: how many jobs wait in each, and how long the oldest has been waiting."""
     return Reply(wire.Page(items=queries.queues(services.db, services.broker), next_cursor=None))

@@ -1,4 +1,4 @@
-"""Whether this process is up, and whether it can do its work."""
+"""The endpoints of health: whether this process is up, and whether the database and Redis answer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from shared.jobs.actor import Actor
 routes = Routes("health")
 
 PROBE_SECONDS = 3.0
-"""How long readiness waits for the database and Redis together: a frozen server keeps its connections and is silent."""
+"""How long readiness waits for the database and Redis together: a frozen server keeps its connections open."""
 
 
 class NotReady(ServiceUnavailable):
-    """A part that jobs need does not answer."""
+    """The database or Redis does not answer."""
 
     code = "not_ready"
 
 
 class NotReadyUntilMended(NotReady):
-    """A part that jobs need will not answer before somebody does what the message says."""
+    """The database or Redis stays unavailable until an operator does what the message says."""
 
     retryable = False
 
 
 @routes.route("GET", "/healthz", answers={200: wire.Health})
 def read_health(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
-    """Answer as long as this process is up."""
+    """Answer 200 for as long as this process is up."""
     return Reply(wire.Health(status="ok"))
 
 

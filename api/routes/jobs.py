@@ -1,4 +1,4 @@
-"""Jobs: submit, list, read, cancel, retry, delete."""
+"""The endpoints of jobs: submit, list, read, change, cancel, retry, delete."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ log = logging.getLogger(__name__)
 def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes) -> Reply:
     """Submit a job, or only check one.
 
-    Every field but `architecture` has a default, and a `preset` brings that too. The answer carries the whole spec,
-    what the network costs layer by layer, and warnings, such as that no live worker holds the data. While Redis is down
-    a job is accepted all the same and delivered once it is back.
+    Every field but `architecture` has a default, and a `preset` sets that too. The response has the whole spec, the
+    network's cost layer by layer, and warnings, such as that no live worker holds the data. While Redis is unavailable
+    jobs are still accepted, and delivered once Redis is back.
 
-    Whoever sends an `Idempotency-Key` may send the same again when no answer came, and makes no second job.
+    Send an `Idempotency-Key` to make retries safe: the same request with the same key makes no second job.
     """
     key, live = IDEMPOTENCY_KEY.read(), cache(_live(services))
     try:
@@ -73,7 +73,7 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
 
 @routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.Page[wire.Job]})
 def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
-    """List jobs, the newest first unless sorted otherwise."""
+    """List jobs, newest first unless `sort` says otherwise."""
     key = decode_cursor(query.sort, query.cursor)
     page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, live=_live(services), actor=actor)
     return Reply(wire.Page(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
@@ -93,7 +93,7 @@ def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     raises=(JobNotFound, IllegalTransition, InvalidSpec),
 )
 def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
-    """Change a queued job's priority. A job that has started answers 409."""
+    """Change the priority of a queued job; 409 once the job has started."""
     actions.set_priority(services.db, job_id, read_change(body).priority, actor=actor)
     return Reply(_published(services, actor, job_id, _live(services)))
 
@@ -102,10 +102,10 @@ def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Re
     "DELETE", "/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable)
 )
 def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
-    """Delete a finished job with its epochs and artifacts. A job that is not finished has to be cancelled first.
+    """Delete a finished job with its epochs and artifacts. Cancel a queued or running job first.
 
-    The `Idempotency-Key` that it was made with is free again. While the artifact storage does not answer the job stays,
-    so that no file is left that no job names: the answer is 503, and the same request succeeds later.
+    The job's `Idempotency-Key` is free again. While the artifact storage is unavailable the job is not deleted, so that
+    no file is left without a job: the response is 503, and the same request succeeds later.
     """
     if actions.may_have_files(services.db, job_id, actor=actor):
         _delete_artifacts(services, job_id)
@@ -119,15 +119,15 @@ def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
 def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Cancel a job.
 
-    A queued one is cancelled at once (200); a running one is asked to stop and does so within seconds (202). Cancelling
-    a cancelled job changes nothing; any other finished job answers 409.
+    A queued job is cancelled at once (200); a running job stops within seconds (202). Cancelling a cancelled job
+    changes nothing (200); a job that has succeeded or failed answers 409.
     """
     done = actions.cancel(services.db, job_id, actor=actor) == "cancelled"
     return Reply(_read(services, actor, job_id, _live(services)), 200 if done else 202)
 
 
 def _find_original(services: Services, actor: Actor, text: str) -> str:
-    """The job to be retried; of a request that is sent again the one that its first one meant, deleted or not."""
+    """Return the id of the job to retry; for a repeated request the job of the first one, even if deleted since."""
     key = IDEMPOTENCY_KEY.read()
     short = len(text) < UUID_LENGTH
     return (short and key and idempotency.retried_by(services.db, key, text, actor=actor)) or find_job(
@@ -144,9 +144,9 @@ def _find_original(services: Services, actor: Actor, text: str) -> str:
     find_job=_find_original,
 )
 def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
-    """Submit the same spec again as a new job, linked to this one by `retry_of`.
+    """Submit the spec of a finished job again, as a new job linked to it by `retry_of`.
 
-    With an `Idempotency-Key` it may be sent again when no answer came, as a submission may.
+    Send an `Idempotency-Key` to make repeating this request safe, as for a submission.
     """
     key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(_live(services))
     if key is None:
@@ -159,9 +159,9 @@ def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
 
 
 def _repeat(services: Services, actor: Actor, body: bytes, key: str, live: Callable[[], Workers]) -> Reply | None:
-    """The answer to a refused submission whose first one was accepted; None where there was no first one.
+    """Answer a refused submission whose first request was accepted; None where no earlier request had its key.
 
-    The first one was judged by the limits, and by what live workers held, at that time; both may have changed since.
+    The first request was checked against the limits and the live workers' data of its time; both may have changed.
     """
     try:
         submission = parse_submission(body, NO_CAPS, _catalog(live).with_any_counts())
@@ -172,7 +172,7 @@ def _repeat(services: Services, actor: Actor, body: bytes, key: str, live: Calla
 
 
 def _live(services: Services) -> Callable[[], Workers]:
-    """What gives the live workers. A request that asks for them twice keeps the first answer."""
+    """Return a function that reads the live workers; cache it where one request reads them twice."""
     return partial(queries.live_workers, services.db, silent_seconds=services.settings.lease_seconds)
 
 
@@ -181,7 +181,7 @@ def _read(services: Services, actor: Actor, job_id: str, live: Callable[[], Work
 
 
 def _catalog(live: Callable[[], Workers]) -> Catalog:
-    """What a spec is judged by; a wrong one is refused without a database, too."""
+    """Return the catalogue that a spec is checked against; the built-in one while the database is unavailable."""
     try:
         return queries.catalog(live())
     except DatabaseUnavailable:
@@ -189,7 +189,7 @@ def _catalog(live: Callable[[], Workers]) -> Catalog:
 
 
 def _published(services: Services, actor: Actor, job_id: str, live: Callable[[], Workers]) -> wire.Job:
-    """Publish after the commit, then read. If Redis is down the reconciler publishes later."""
+    """Publish the job's message after the commit, then read the job. Without Redis the reconciler publishes later."""
     publisher.publish(services.db, services.broker, job_id)
     return _read(services, actor, job_id, live)
 
@@ -220,7 +220,7 @@ def _cost(submission: Submission) -> wire.DetailedCost:
 
 
 def _delete_artifacts(services: Services, job_id: str) -> None:
-    """Files that may not be deleted (no permission, no such bucket) are left over: say so and go on."""
+    """Delete the job's files; log those that cannot be deleted (no permission, no such bucket) and carry on."""
     try:
         services.storage.delete_below(job_id)
     except StorageError:

@@ -1,4 +1,4 @@
-"""What a job left behind: epochs, attempts, evaluation, log, artifacts."""
+"""The endpoints of results: a job's epochs, attempts, evaluation, log and artifacts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILE = Raw("application/octet-stream")
 
 
 class RangeNotSatisfiable(FlightlineError):
-    """The range that was asked for lies outside the file."""
+    """The requested range lies outside the file."""
 
     code = "range_not_satisfiable"
 
@@ -38,7 +38,7 @@ def read_epochs(services: Services, actor: Actor, query: EpochsQuery, job_id: st
 
 @routes.route("GET", "/v1/jobs/<job_id>/attempts", answers={200: wire.Page[wire.Attempt]}, raises=(JobNotFound,))
 def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
-    """List who tried a job, on what, and how it ended."""
+    """List a job's attempts: worker, device, environment and outcome of each."""
     return Reply(wire.Page(items=queries.attempts(services.db, job_id, actor=actor), next_cursor=None))
 
 
@@ -50,10 +50,10 @@ def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
     raises=(JobNotFound, NotFound),
 )
 def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, job_id: str) -> Reply:
-    """Read the confusion matrix and the figures of each class, of the best weights or the last."""
+    """Read the confusion matrix and the figures per class of the best or the last weights."""
     evaluation = queries.evaluation(services.db, job_id, query.weights, actor=actor)
     if evaluation is None:
-        raise NotFound(f"Job {job_id} has no evaluation of its {query.weights} weights: it has one once it succeeded.")
+        raise NotFound(f"Job {job_id} has no evaluation of its {query.weights} weights until it has succeeded.")
     return Reply(evaluation)
 
 
@@ -63,8 +63,8 @@ def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, jo
 def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> Reply:
     """Read a job's log lines, oldest first.
 
-    `next_cursor` is null where no further line has been written yet; `after` with the number of the last line goes on
-    from there while the job runs.
+    `next_cursor` is null while no further line has been written; to follow a running job, pass the number of the last
+    line as `after`.
     """
     lines = queries.log(services.db, job_id, after=query.last_read, limit=query.limit + 1, actor=actor)
     page = lines[: query.limit]
@@ -73,7 +73,7 @@ def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> 
 
 @routes.route("GET", "/v1/jobs/<job_id>/artifacts", answers={200: wire.Page[wire.Artifact]}, raises=(JobNotFound,))
 def list_artifacts(services: Services, actor: Actor, job_id: str) -> Reply:
-    """List the files that a job left: weights, logits, and what describes them."""
+    """List a job's artifacts: weights, logits, and the files that describe them."""
     return Reply(wire.Page(items=queries.artifacts(services.db, job_id, actor=actor), next_cursor=None))
 
 
@@ -84,11 +84,11 @@ def list_artifacts(services: Services, actor: Actor, job_id: str) -> Reply:
     raises=(JobNotFound, NotFound, RangeNotSatisfiable, StorageUnavailable),
 )
 def download_artifact(services: Services, actor: Actor, job_id: str, name: str) -> Response:
-    """Download one of a job's files by its name. Its sha256 is the ETag; a range may be asked for."""
+    """Download an artifact by its name. The ETag is its sha256; range requests are supported."""
     for artifact in queries.artifacts(services.db, job_id, actor=actor):
         if artifact.name == name:
             return _download(services, artifact)
-    raise NotFound(f"Job {job_id} has no artifact {name!r}. GET /v1/jobs/{job_id}/artifacts lists those that it has.")
+    raise NotFound(f"Job {job_id} has no artifact {name!r}. GET /v1/jobs/{job_id}/artifacts lists its artifacts.")
 
 
 def _download(services: Services, artifact: wire.Artifact) -> Response:
@@ -97,7 +97,7 @@ def _download(services: Services, artifact: wire.Artifact) -> Response:
         file = services.storage.open(artifact.path)
     except StorageError as error:
         log.exception("artifact_missing", extra={"path": artifact.path})
-        raise NotFound(f"The file of artifact {name!r} cannot be read: it was removed, or may not be read.") from error
+        raise NotFound(f"The file of artifact {name!r} was removed, or the API may not read it.") from error
     response = Response(wrap_file(request.environ, file, 1 << 16), direct_passthrough=True)
     response.mimetype = guess_type(name)[0] or "application/octet-stream"
     response.content_length = size
@@ -108,5 +108,5 @@ def _download(services: Services, artifact: wire.Artifact) -> Response:
         response.make_conditional(request, accept_ranges=True, complete_length=size)
     except RequestedRangeNotSatisfiable as error:
         response.close()
-        raise RangeNotSatisfiable(f"{name} has {size} bytes; the Range header asks for others.") from error
+        raise RangeNotSatisfiable(f"{name} has {size} bytes; the Range header asks for bytes outside.") from error
     return response

@@ -27,7 +27,7 @@ LIMITS = {"check": 40.0, "tests": 150.0, "tapered": 75.0, "linear": 60.0, "convn
 
 
 def parts(out: Path, *, quick: bool = False, engines: list[str] | None = None) -> list[Part]:
-    """Everything there is."""
+    """All parts in the order in which they run, with their command lines and time limits."""
     here = Path(__file__).parent
     pytest = ("-m", "pytest", "-c", str(here / "pytest.ini"), "--rootdir=.", "-m", "gpu", "-q", *TESTS)
     only = ["--engines", *engines] if engines else []
@@ -42,14 +42,14 @@ def parts(out: Path, *, quick: bool = False, engines: list[str] | None = None) -
 
 
 def main() -> int:
-    """Run the parts that are asked for; 1 where one did not pass."""
+    """Run the chosen parts; return 1 where one did not pass, else 0."""
     parser = argparse.ArgumentParser(
         prog="python3 -m benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(LIMITS)}; all unless said otherwise")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/gpu"))
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--engines", nargs="*", help="these alone")
+    parser.add_argument("--engines", nargs="*", help="measure only these engines")
     options = parser.parse_args()
     unknown = set(options.parts) - set(LIMITS)
     if unknown:

@@ -136,7 +136,7 @@ class _Reasons(logging.Handler):
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`."""
+        """Keep the reason of a `steps_not_recorded` event."""
         if record.msg == "steps_not_recorded":
             self.found.append(str(record.__dict__["reason"]))
 
@@ -165,12 +165,12 @@ def _peak_mib(device: torch.device) -> float | None:
 
 
 def device_name(device: torch.device) -> str:
-    """As its maker calls it."""
+    """The name of the GPU model, or ``CPU``."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
 def line(record: Record) -> str:
-    """A record for people."""
+    """A record of a measured run as one line of text."""
     if "first_in_process_s" in record:
         seconds = record["first_in_process_s"]
         return f"{record['precision']} {record['engine']}: two epochs, the first in this process: {seconds:.2f} s"

@@ -27,7 +27,7 @@ class NotebookRun:
 
 
 def run(plan: TrainingPlan, data: LoadedDataset, device: torch.device, epochs: int) -> NotebookRun:
-    """So many epochs of the plan's network and batch size by plain SGD in fp32, without augmentation."""
+    """Train the plan's network for some epochs, in its batch size, by plain SGD in fp32 without augmentation."""
     pinned = device.type == "cuda"
     loader, val_loader = (_loader(_samples(plan, data, split), plan.batch_size, pinned) for split in _splits(data))
     model = nn.Sequential(fresh_network(plan, data), nn.LogSoftmax(dim=1)).to(device)

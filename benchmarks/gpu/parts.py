@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Part:
-    """What is run.
+    """One part of `make gpu`, run as a process.
 
     Attributes:
-        name: of the part, and of its log file.
-        arguments: of this Python.
-        limit_seconds: it is killed after so many.
+        name: the name of the part and of its log file.
+        arguments: the arguments of the Python interpreter.
+        limit_seconds: the part is killed after this time.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a part ended."""
+    """The verdict on a part, its wall time in seconds and the last line that it printed."""
 
     name: str
     verdict: str
@@ -37,12 +37,12 @@ class Outcome:
     last_line: str
 
     def __str__(self) -> str:
-        """A line of the summary."""
+        """The outcome as a line of the summary."""
         return f"{self.name:10} {self.verdict:9} {self.seconds:6.1f} s  {self.last_line}".rstrip()
 
 
 def run(part: Part, out: Path) -> Outcome:
-    """Run the part, showing what it prints and keeping it in OUT/NAME.log."""
+    """Run the part; its output is printed at its end, and kept in OUT/NAME.log."""
     log = out / f"{part.name}.log"
     began = time.monotonic()
     print(f"== {part.name} (at most {part.limit_seconds:.0f} s)", flush=True)
@@ -66,5 +66,5 @@ def _verdict(process: subprocess.Popen[bytes], limit_seconds: float) -> str:
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
-    """Every part's end, one line each."""
+    """The outcomes of all parts, one line each."""
     return "\n".join(str(outcome) for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""The plans that are measured, from specs written down beside this file: reading them needs no package of ours.
+"""The plans that are measured, from specs beside this file: reading them needs the training code and no other package.
 
 `python -m benchmarks.gpu_plans` writes `specs.json`; a test holds it to what a submission of each preset expands to.
 """

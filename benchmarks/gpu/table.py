@@ -22,7 +22,7 @@ def read(path: Path) -> list[Record]:
 
 
 def markdown(records: Iterable[Record]) -> str:
-    """The table, after what it was measured on."""
+    """The records as a Markdown table, below a line that describes the machine."""
     found = [record for record in records if "hundred_epochs_s" in record]
     if not found:
         return "Nothing was measured."

@@ -126,7 +126,7 @@ def _a_step(kernels: list[Event], steps: int) -> list[tuple[float, float, int, s
 
 
 def shown(found: Event) -> str:
-    """A record for people."""
+    """A record of a traced run as text, with the kernels that took the longest."""
     name = f"{found['network']} {found['precision']} {found['engine']}"
     busy = f"an epoch {found['wall_us']:.0f} µs, device busy {found['busy_us']:.0f} µs, {found['kernels']:.0f} kernels"
     rows = [f"  {times:8.1f} x {us:10.1f} µs  {what}" for what, times, us in found["by_kernel"] or found["by_operator"]]

@@ -1,4 +1,4 @@
-"""The `flightline` command."""
+"""The `flightline` command: its subcommands, its exit code and its error messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import typer
 from flightline.cli import standard_streams
 from flightline.cli.commands import backups, catalog, jobs, results, service, submission
 from flightline.cli.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
-from flightline.cli.stdout import Output
 from flightline.cli.values import Commands
 from flightline.errors import FlightlineError, OutputFailed, StackError
 
@@ -62,12 +61,12 @@ for module in (service, backups, submission, jobs, results, catalog):
 
 
 def main() -> None:
-    """Run the command; what users can get wrong ends in a message and an exit code, never in a traceback."""
+    """Run the command. Errors that a user can meet end in a message and an exit code, never in a traceback."""
     standard_streams.prepare()
     # Beside their explanations in a frame, the names of options would be cut on a narrow terminal.
     app.rich_markup_mode = MARKUP if shutil.get_terminal_size().columns >= FRAMED_HELP_WIDTH else None
     errors = standard_streams.Lossy(sys.stderr)
-    with redirect_stdout(cast("TextIO", Output(sys.stdout))), redirect_stderr(cast("TextIO", errors)):
+    with redirect_stdout(cast("TextIO", standard_streams.Output(sys.stdout))), redirect_stderr(cast("TextIO", errors)):
         code = _ended()
         with suppress(OutputFailed):  # of a command that has failed already: its own reason counts
             sys.stdout.flush()
@@ -76,14 +75,14 @@ def main() -> None:
 
 
 def _ended() -> int:
-    """Run the command and say what went wrong; its exit code."""
+    """Run the command, print its error where it fails, and return the exit code."""
     try:
         code = _run()
         sys.stdout.flush()
     except FlightlineError as error:
-        return _told(error)
+        return _report(error)
     except OSError as error:  # a full disk, a folder that may not be written
-        return _told(StackError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."))
+        return _report(StackError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."))
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
@@ -97,7 +96,7 @@ def _run() -> int:
     return OK
 
 
-def _told(error: FlightlineError) -> int:
+def _report(error: FlightlineError) -> int:
     print_error(error)
     return exit_code(error)
 

@@ -1,4 +1,4 @@
-"""What is typed on the command line, turned into documents, ids and settings."""
+"""Command-line arguments, read as documents, job ids and settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flightline.client.client import WHOLE_ID, Client
-from flightline.client.documents import Document, write_out
+from flightline.client.documents import Document, expand_short_form
 from flightline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def read_document(source: str) -> Document:
     """The JSON object in a file, or on standard input for ``-``.
 
     Raises:
-        UsageError: it cannot be read, or is no JSON object; says where.
+        UsageError: the file cannot be read, or holds no JSON object; the message says where.
     """
     name = "Standard input" if source == "-" else source
     document = parsed(_read(source, name), name)
@@ -35,10 +35,10 @@ def read_document(source: str) -> Document:
 
 
 def parsed(data: bytes, what: str) -> object:
-    """What JSON says, read as the service reads it; `what` is called so in messages.
+    """The value of a JSON text, read as strictly as the service reads it; messages call the text `what`.
 
     Raises:
-        UsageError: it is no JSON, or holds what would be lost on its way (a key given twice, half a character).
+        UsageError: the text is no JSON, or holds something that would be lost (a key given twice, half a character).
     """
     from shared.documents.phrases import summary
     from shared.documents.reader import MalformedJson, decode, sift
@@ -72,7 +72,7 @@ def _did_you_mean(source: str) -> str:
 
 
 def apply_settings(document: Document, settings: Sequence[str]) -> Document:
-    """The document with each ``path.to.field=value`` set; values are JSON, or text where they are not.
+    """A copy of the document with each ``path.to.field=value`` set; values are JSON, else plain text.
 
     Raises:
         UsageError: a setting has no ``=``, or goes through something that is no object or list.
@@ -84,13 +84,13 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
             raise UsageError(f"--set {setting!r} is not understood. Write path=value, such as training.epochs=20.")
         steps = path.split(".")
         if len(steps) > 1:
-            write_out(result, steps[0])
+            expand_short_form(result, steps[0])
         _set(result, steps, _value(value, setting), setting)
     return result
 
 
 def _value(text: str, setting: str) -> object:
-    """JSON where it can be read as such, else the text itself."""
+    """The value of a JSON text, else the text itself."""
     from shared.documents.reader import MalformedJson, decode
 
     data = text.encode(errors="surrogatepass")
@@ -109,7 +109,7 @@ def _set(target: Any, path: Sequence[str], value: object, setting: str) -> None:
 
 
 def _key(target: object, path: Sequence[str], setting: str) -> str | int:
-    """The last step of `path` as it is used in `target`: a field's name, or a number into a list."""
+    """The last step of `path` as a key of `target`: the name of a field, or the index into a list."""
     step = path[-1]
     number = int(step) if step.isdecimal() else None
     if isinstance(target, dict) and (number is None or len(path) == 1):  # below the job no field is called by a number
@@ -120,7 +120,7 @@ def _key(target: object, path: Sequence[str], setting: str) -> str | int:
 
 
 def _misfit(target: object, path: Sequence[str]) -> str:
-    """Why the last step of `path` leads nowhere in `target`, and what would."""
+    """The message for a path whose last step does not exist in `target`: why, and what to write."""
     if not isinstance(target, dict | list):
         return f"{path[-1]!r} does not fit into the value {json.dumps(target)}."
     name = ".".join(path[:-1])
@@ -131,12 +131,12 @@ def _misfit(target: object, path: Sequence[str]) -> str:
 
 
 def find_job(client: Client, text: str) -> str:
-    """The whole id of the job that is meant: by its id, four or more characters of the id's end, or ``last``.
+    """The whole id of a job that is given by its id, four or more characters of the id's end, or ``last``.
 
     Raises:
-        UsageError: the text is none of these.
-        NotFound: no job's id ends so.
-        Conflict: several do; lists them.
+        UsageError: the text has none of these forms, or there is no job yet.
+        NotFound: no job has an id that ends in the text.
+        Conflict: several jobs have; the message lists them.
     """
     wanted = text.strip().lower()
     if wanted == "last":
@@ -153,10 +153,10 @@ def _newest(client: Client) -> str:
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings of this process; overrides that are None are left out.
+    """The settings from the environment, with overrides; an override that is None is left out.
 
     Raises:
-        ConfigurationError: a variable does not mean anything; names it.
+        ConfigurationError: a variable has a value that cannot be used; the message names it.
     """
     from shared.settings import Settings  # pydantic takes a while to load, and a client needs none of it
 

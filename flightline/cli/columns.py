@@ -1,4 +1,4 @@
-"""Rows on a terminal of any width: which columns give way, so that no id and no figure is ever cut or broken."""
+"""Tables on a terminal of any width: columns are shortened, wrapped or dropped so that ids and figures stay whole."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Columns:
-    """A table's columns by their headers, and which of them give way where a terminal is too narrow for all.
+    """A table's headers, and how its columns become narrower where the terminal has no room for all.
 
     Attributes:
-        headers: from left to right.
-        shortened: cut with an ellipsis.
-        wrapped: go over several lines.
-        dropped: left out where that is not enough, in this order; a line below the table names them.
+        headers: the columns' headers, from left to right.
+        shortened: the column whose cells are cut with an ellipsis.
+        wrapped: columns whose cells go over several lines.
+        dropped: columns left out where that is not enough, in this order; a line below the table names them.
     """
 
     headers: tuple[str, ...]
@@ -33,14 +33,14 @@ class Columns:
     dropped: tuple[str, ...] = ()
 
     def least(self, header: str, width: int) -> int:
-        """The least width of a column that would fill `width`."""
+        """The least width that a column can be given, whose widest cell takes `width`."""
         if header not in {self.shortened, *self.wrapped}:
             return width
         return min(width, max(cell_len(header), NARROWEST if header in self.wrapped else SHORTEST))
 
 
 def fitted(columns: Columns, rows: Sequence[Sequence[Text]], width: int) -> RenderableType:
-    """The rows under their headers in `width` columns; one below the other where no table of them is as narrow."""
+    """A table of at most `width` characters; the cells one below the other where no table is as narrow."""
     cells = {header: [row[number] for row in rows] for number, header in enumerate(columns.headers)}
     left_out: list[str] = []
     for dropped in (None, *columns.dropped):
@@ -48,12 +48,12 @@ def fitted(columns: Columns, rows: Sequence[Sequence[Text]], width: int) -> Rend
             del cells[dropped]
             left_out.append(dropped)
         if _least(cells, columns) <= width:
-            return Group(Text(), _table(cells, columns, width), *_note(left_out), Text())
+            return Group(Text(), _table(cells, columns, width), *_left_out_note(left_out), Text())
     return Group(Text(), *_records(columns.headers, rows, width))
 
 
-def _note(left_out: Sequence[str]) -> Iterable[Text]:
-    """What a narrow table does not show, and how to see it."""
+def _left_out_note(left_out: Sequence[str]) -> Iterable[Text]:
+    """A line that names the columns left out, and how to see them; none where all are shown."""
     if left_out:
         yield Text(f"Left out: {', '.join(left_out)}. A wider terminal shows them, and so does --json.", "dim")
 
@@ -63,7 +63,7 @@ def _widths(cells: dict[str, list[Text]]) -> dict[str, int]:
 
 
 def _least(cells: dict[str, list[Text]], columns: Columns) -> int:
-    """What a table of these columns takes when those that give way do so."""
+    """The least width of a table, with its shortened and wrapped columns as narrow as they can be."""
     least = [columns.least(header, width) for header, width in _widths(cells).items()]
     return sum(least) + GAP * (len(least) - 1)
 

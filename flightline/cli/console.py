@@ -1,4 +1,4 @@
-"""What the command prints, and how it says that something went wrong."""
+"""Output of the command: tables, facts, JSON, error messages and exit codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rich.text import Text
 
 from flightline.cli import standard_streams
 from flightline.cli.columns import Columns, fitted
-from flightline.cli.stdout import Output
 from flightline.errors import (
     ApiError,
     ChecksumMismatch,
@@ -42,18 +41,18 @@ class _LastingConsole(Console):
     """A console that outlives its reader, where rich's own ends the program."""
 
     def on_broken_pipe(self) -> None:
-        """Write on to nobody."""
-        standard_streams.let_go(self.file)  # type: ignore[arg-type]
+        """Send further output to the null device, so that the program runs on without a reader."""
+        standard_streams.redirect_to_null(self.file)  # type: ignore[arg-type]
 
 
 def lasting_out() -> Console:
-    """Standard output for what runs on when nobody reads it any more, as behind `flightline up | head -1`."""
-    file = sys.stdout.raw if isinstance(sys.stdout, Output) else sys.stdout
+    """Standard output for a program that must run on after its reader has gone, as in `flightline up | head -1`."""
+    file = sys.stdout.raw if isinstance(sys.stdout, standard_streams.Output) else sys.stdout
     return _LastingConsole(file=file, highlight=False, soft_wrap=True)
 
 
 def err() -> Console:
-    """The same for standard error."""
+    """Standard error as it is now: colours on a terminal, plain text anywhere else."""
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
@@ -93,7 +92,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def print_error(error: FlightlineError) -> None:
-    """Say what went wrong, where, and what to do about it."""
+    """Print an error to standard error: what is wrong, where, and what to do."""
     if isinstance(error, OutputFailed) and error.reader_gone:
         return
     console = err()

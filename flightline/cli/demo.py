@@ -40,18 +40,18 @@ STOP_SECONDS = 60
 
 
 def run_demo(epochs: int, workers: str | None) -> None:
-    """Bring the stack up, train, print the table, stop the stack.
+    """Start a stack, train the demo's networks on it, stop it and print their results as a table.
 
     Raises:
-        StackError: it does not start.
-        SystemExit: a job did not succeed, or it was interrupted.
+        StackError: the stack does not start.
+        SystemExit: a job did not succeed, or the user pressed Ctrl-C.
     """
     home = expanded(Path(os.environ.get("FLIGHTLINE_HOME") or ".flightline-demo"), "FLIGHTLINE_HOME")
     try:
         with _stack(home, workers) as url, Client(url) as client:
             jobs = _train(client, epochs)
     except KeyboardInterrupt:
-        err().print("Interrupted; its jobs are cancelled and everything has stopped.")
+        err().print("Interrupted: the jobs of the demo are cancelled and its stack has stopped.")
         sys.exit(INTERRUPTED)
     _print_results(jobs, epochs)
     if not all(job.succeeded for job in jobs):
@@ -76,9 +76,9 @@ def _train(client: Client, epochs: int) -> list[Job]:
 
 
 def _training(preset: str, epochs: int) -> dict[str, object]:
-    """The convnet trains for the same part of its own length as the others, and so about as long as two of them.
+    """The `training` part of a preset's job: all networks train for the same fraction of their own epochs.
 
-    Its bf16 would take minutes on a processor without such instructions.
+    The convnet trains in fp32: its bf16 would take minutes on a processor without such instructions.
     """
     if preset != "convnet":
         return {"epochs": epochs}
@@ -86,7 +86,7 @@ def _training(preset: str, epochs: int) -> dict[str, object]:
 
 
 def _choose_dataset(client: Client) -> str:
-    """CIFAR-2 where a worker holds it, else the drawn set, and then it says so."""
+    """The data set to train on: CIFAR-2 where a worker holds it, else `synthetic` with a warning."""
     for dataset in client.datasets():
         if dataset.name != "synthetic" and any(_has_both(held) for held in dataset.usable):
             out().print("Data: real CIFAR-10 images, airplane and bird.", markup=False)
@@ -108,7 +108,7 @@ def _has_both(held: dict[str, Any]) -> bool:
 
 @contextmanager
 def _stack(home: Path, workers: str | None) -> Iterator[str]:
-    """A stack of this demo's own; yields its address and stops it at the end, however that comes."""
+    """Run `flightline up` for the demo alone: yield its URL, and stop it at the end in any case."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / "demo.log"
     out().print(f"Starting API, Redis, database and workers in {home} …", markup=False)
@@ -130,7 +130,7 @@ def _stack(home: Path, workers: str | None) -> Iterator[str]:
 
 
 def _data_dir(home: Path) -> dict[str, str]:
-    """The user's own data where the demo has none: its home is not the one that they filled."""
+    """The data folder: the user's own where the demo's home has no data."""
     own = Path(os.path.expanduser("~")) / ".flightline" / "datasets"  # noqa: PTH111 -- the other raises without a home
     if os.environ.get("FLIGHTLINE_DATA_DIR") or (home / "datasets").is_dir() or not own.is_dir():
         return {}
@@ -146,14 +146,14 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
 
 
 def _reason(log: Path) -> str:
-    """Why the stack did not start: what it said last, or where to look."""
+    """Why the stack did not start: its last message, or the log to read."""
     said = last_lines(log)
     _, found, error = said.rpartition("Error: ")
     return error.strip() if found else f"The stack did not start. {log} ends with:\n{said}"
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
-    """Ask it to stop and wait, through a second Ctrl-C too: that one only hurries it."""
+    """Ask the stack to stop and wait for its end; a second Ctrl-C only hurries it."""
     process.send_signal(signal.SIGTERM)
     while True:
         try:

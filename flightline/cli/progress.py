@@ -1,4 +1,4 @@
-"""Jobs while they run: live bars with a loss sparkline on a terminal, a line an epoch anywhere else."""
+"""Progress of jobs: live bars with a loss sparkline on a terminal, one line for each epoch anywhere else."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flightline.cli.tables import age, duration, loss, percent, sparkline, status, title
+from flightline.cli.tables import age, duration, loss, percent, span, sparkline, status, title
 from flightline.client.client import Client
+from flightline.client.fields import Fields
 from flightline.client.records import Event, Job
-from flightline.client.watch import Update
-from flightline.client.watch_many import Following
+from flightline.client.watch import Following, Update
 
 HEADERS = tuple(Text(name, "dim") for name in ("NAME", "STATUS", "EPOCH", "VAL LOSS", "VAL ACC", ""))
 GAP = 2
@@ -23,22 +23,23 @@ DROPPED = (5, 3, 2)
 """Columns that a narrow terminal does without: the time left, the loss, the epoch (the bar shows it)."""
 SHORTEST_TITLE, SHORTEST_BAR, LONGEST_BAR = 8, 6, 24
 """Columns; the bar and the sparkline, second and third, take what there is room for."""
+EARLY_ENDS = {"lost": "was lost", "released": "was released"}
 
 
 def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[Job]:
-    """Show the jobs until all are finished and return them as they ended, in the same order.
+    """Show the jobs until all are finished, and return their last states in the order of `jobs`.
 
-    KeyboardInterrupt passes through: the jobs go on without us.
+    A KeyboardInterrupt ends the display alone; the jobs go on.
     """
     view = JobsView(jobs)
-    following = Following(client, [job.id for job in jobs])
+    following = Following(client.watch, [job.id for job in jobs])
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=10) as live:
             for update in following:
                 view.add(update)
                 for event in update.events:
-                    if event.kind == "resumed":
-                        live.console.print(event_line(update.job, event), markup=False)
+                    if event.kind != "epoch" and (line := event_line(update.job, event)):
+                        live.console.print(line, markup=False)
     else:
         for update in following:
             for line in view.add(update):
@@ -47,7 +48,7 @@ def follow_jobs(client: Client, jobs: Sequence[Job], console: Console) -> list[J
 
 
 class JobsView:
-    """The present state of some jobs, to be drawn."""
+    """The states and loss curves of some jobs, which rich draws as one line for each job."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = {job.id: job for job in jobs}
@@ -55,20 +56,21 @@ class JobsView:
         self._ended: set[str] = set()
 
     def jobs(self) -> list[Job]:
-        """The jobs as they are now."""
+        """The newest state of each job, in the order in which they were given."""
         return list(self._jobs.values())
 
     def add(self, update: Update) -> list[str]:
-        """Take in what is new and return it as plain lines."""
+        """Add an update to the view, and return it as lines of plain text."""
         job = update.job
         before, self._jobs[job.id] = self._jobs[job.id], job
         for event in update.events:
             self._note_loss(job.id, event)
         lines = [line for event in update.events if (line := event_line(job, event))]
-        told = before.status == job.status and (job.id in self._ended or not job.finished)
+        known = before.status == job.status and (job.id in self._ended or not job.finished)
+        known = known or (job.status == "queued" and any(map(_is_early_end, update.events)))
         if job.finished:
             self._ended.add(job.id)
-        return lines if told else [*lines, f"{title(job)}  {ending(job)}"]
+        return lines if known else [*lines, f"{title(job)}  {ending(job)}"]
 
     def _note_loss(self, id: str, event: Event) -> None:
         losses = self._losses[id]
@@ -78,14 +80,14 @@ class JobsView:
             self._losses[id] = {epoch: value for epoch, value in losses.items() if epoch < event.data["from_epoch"]}
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        """A line a job, never wider than the terminal: a live line that wraps is not drawn over, but again below."""
+        """One line for each job, never wider than the terminal: rich cannot redraw a line that wraps."""
         rows = {job.id: self._cells(job) for job in self._jobs.values()}
         widths = [max(cell_len(cell.plain) for cell in column) for column in zip(HEADERS, *rows.values(), strict=True)]
         shown = _shown(widths, options.max_width)
         headers, widths = [HEADERS[number] for number in shown], [widths[number] for number in shown]
         rows = {job_id: [cells[number] for number in shown] for job_id, cells in rows.items()}
-        widths[0] = min(widths[0], max(SHORTEST_TITLE, options.max_width - _taken([*widths[1:], SHORTEST_BAR])))
-        bar, spark = _room(options.max_width - _taken(widths))
+        widths[0] = min(widths[0], max(SHORTEST_TITLE, options.max_width - _total_width([*widths[1:], SHORTEST_BAR])))
+        bar, spark = _bar_widths(options.max_width - _total_width(widths))
         grid = Table.grid(padding=(0, GAP))
         for width in [*widths[:2], bar, *([spark] if spark else []), *widths[2:]]:
             grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
@@ -111,21 +113,24 @@ class JobsView:
 
 
 def _shown(widths: Sequence[int], width: int) -> list[int]:
-    """The columns that a line of `width` has room for, whole, beside a short title and a bar."""
+    """The indices of the columns that fit uncut into `width`, beside a short title and a bar."""
     shown = list(range(len(widths)))
     for dropped in DROPPED:
-        if _taken([min(widths[0], SHORTEST_TITLE), *(widths[number] for number in shown[1:]), SHORTEST_BAR]) <= width:
+        if (
+            _total_width([min(widths[0], SHORTEST_TITLE), *(widths[number] for number in shown[1:]), SHORTEST_BAR])
+            <= width
+        ):
             break
         shown.remove(dropped)
     return shown
 
 
-def _taken(widths: Sequence[int]) -> int:
-    """What columns of these widths take of a line, with the gap behind each."""
+def _total_width(widths: Sequence[int]) -> int:
+    """The width of columns with the gap behind each."""
     return sum(width + GAP for width in widths)
 
 
-def _room(left: int) -> tuple[int, int]:
+def _bar_widths(left: int) -> tuple[int, int]:
     """The widths of the bar and of the sparkline in `left` columns; none of the sparkline where there is no room."""
     bar = max(SHORTEST_BAR, min(LONGEST_BAR, (left - GAP) // 2))
     spark = min(LONGEST_BAR, left - GAP - bar)
@@ -137,11 +142,13 @@ def _bar(job: Job, width: int) -> ProgressBar:
 
 
 def event_line(job: Job, event: Event) -> str:
-    """An epoch, or the going back to one, in words; empty for other events."""
+    """One line for an epoch, an attempt that ended early and one that resumes; empty for other events."""
     data = event.data
+    if _is_early_end(event):
+        return f"{title(job)}  {_early_end(data)}"
     if event.kind == "resumed":
         first = data["from_epoch"]
-        what = "starts over" if first == 1 else f"goes on from its checkpoint with epoch {first}"
+        what = "starts over" if first == 1 else f"resumes from its checkpoint with epoch {first}"
         return f"{title(job)}  attempt {data['attempt']} {what}"
     if event.kind != "epoch":
         return ""
@@ -149,6 +156,21 @@ def event_line(job: Job, event: Event) -> str:
         f"{title(job)}  epoch {data['epoch']}/{job.progress.epochs}  train loss {loss(data['train_loss'])}  "
         f"validation loss {loss(data['val_loss'])}  accuracy {percent(data['val_accuracy'])}"
     )
+
+
+def _is_early_end(event: Event) -> bool:
+    """Whether an attempt ended and the job waits for another one."""
+    return event.kind == "status" and event.data["status"] == "queued" and bool(event.data.get("outcome"))
+
+
+def _early_end(data: Fields) -> str:
+    """Why an attempt ended, and when the next one starts at the earliest, counted from that end."""
+    error, number = data.get("error"), data["attempt"]
+    reason = str(error["detail"] or error["code"]).rstrip(".") if error else "its worker stops"
+    seconds = span(data["at"], data["not_before"]) if data.get("not_before") else 0.0
+    when = f"in {duration(seconds)} at the earliest" if seconds > 0 else "as soon as a worker is free"
+    ended = EARLY_ENDS.get(data["outcome"], data["outcome"])
+    return f"attempt {number} {ended}: {reason}. Attempt {number + 1} starts {when}."
 
 
 def _remaining(job: Job) -> str:
@@ -160,7 +182,7 @@ def _remaining(job: Job) -> str:
 
 
 def ending(job: Job) -> str:
-    """The status in words, with the reason where it failed and the accuracy where it did not."""
+    """The job's status in a sentence: with the reason of a failure, or the accuracy of a success."""
     if job.error is not None:
         return f"{job.status}: {job.error.detail}"
     if job.succeeded and job.result is not None:

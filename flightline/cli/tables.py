@@ -1,20 +1,21 @@
-"""Jobs, workers and queues as text: cells, lines, tables."""
+"""Jobs with their parts, workers and queues as text: cells, lines, tables that fit a terminal of 80 columns."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from rich.text import Text
 
 from flightline.cli.columns import Columns
-from flightline.client.records import Evaluation, Job, Queue, Worker
+from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, Job, LogLine, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
 NOTHING = "–"
 NAMED_CLASSES = 4
+SHORT_SUM = 12
 UNITS = tuple(pairwise((("d", 86400), ("h", 3600), ("m", 60), ("s", 1))))
 
 JOB_COLUMNS = Columns(
@@ -29,20 +30,35 @@ WORKER_COLUMNS = Columns(
 )
 QUEUE_COLUMNS = Columns(("QUEUE", "WAITING", "OLDEST", "IN REDIS"), dropped=("IN REDIS", "OLDEST"))
 CLASS_COLUMNS = Columns(("CLASS", "PRECISION", "RECALL", "F1", "IMAGES"), shortened="CLASS", dropped=("IMAGES",))
+EPOCH_COLUMNS = Columns(
+    ("EPOCH", "TRAIN LOSS", "TRAIN ACC", "VAL LOSS", "VAL ACC", "LR", "SECONDS"),
+    dropped=("SECONDS", "LR", "TRAIN ACC", "TRAIN LOSS"),
+)
+ATTEMPT_COLUMNS = Columns(
+    ("ATTEMPT", "WORKER", "OUTCOME", "RESUMED", "TOOK", "ERROR"),
+    wrapped=("WORKER",),
+    dropped=("RESUMED", "TOOK", "WORKER"),
+)
+LOG_COLUMNS = Columns(
+    ("TIME (UTC)", "ATTEMPT", "LEVEL", "MESSAGE"), wrapped=("MESSAGE",), dropped=("ATTEMPT", "LEVEL", "TIME (UTC)")
+)
+ARTIFACT_COLUMNS = Columns(
+    ("NAME", "SIZE", "CREATED (UTC)", "SHA256"), wrapped=("NAME",), dropped=("CREATED (UTC)", "SHA256", "SIZE")
+)
 
 
 def percent(value: float | None) -> str:
-    """A fraction as a percentage with one decimal."""
+    """A fraction of 0 to 1 as a percentage with one decimal: ``81.0 %``; a dash for None."""
     return NOTHING if value is None else f"{100 * value:.1f} %"
 
 
 def loss(value: float | None) -> str:
-    """A loss with four decimals."""
+    """A loss with four decimals: ``0.4444``; a dash for None."""
     return NOTHING if value is None else f"{value:.4f}"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in the two largest units that say something: ``9 s``, ``2 m 11 s``, ``3 h``, ``12 d 4 h``."""
+    """Seconds in their two largest units that are not zero: ``9 s``, ``2 m 11 s``, ``3 h``, ``12 d 4 h``."""
     if seconds is None:
         return NOTHING
     rest = max(0, round(seconds))
@@ -54,7 +70,7 @@ def duration(seconds: float | None) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """So many of a thing: 1 epoch, 3 epochs."""
+    """A number with its noun in the singular or plural: 1 epoch, 3 epochs."""
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
@@ -73,23 +89,23 @@ def scaled(value: float, unit: str) -> str:
 
 
 def age(since: str | None) -> str:
-    """How long ago an ISO 8601 moment was."""
+    """The time since an ISO 8601 instant, as `duration` writes it; a dash for None."""
     return NOTHING if since is None else duration(span(since, None))
 
 
 def span(start: str, end: str | None) -> float:
-    """The seconds between two ISO 8601 moments, or up to now."""
+    """The seconds between two ISO 8601 instants; up to now where `end` is None."""
     until = dt.datetime.fromisoformat(end) if end else dt.datetime.now(dt.UTC)
     return (until - dt.datetime.fromisoformat(start)).total_seconds()
 
 
 def moment(text: str) -> str:
-    """An ISO 8601 moment without its year and fractions: ``01-31 12:00:01``, in UTC."""
+    """An ISO 8601 instant without its year and fractions: ``01-31 12:00:01``, in UTC."""
     return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%m-%d %H:%M:%S}"
 
 
 def sparkline(values: Sequence[float | None], width: int = 24) -> str:
-    """The course of the values as blocks, the lowest value the lowest block, at most `width` of them."""
+    """A curve of the values in at most `width` block characters; the lowest block is the lowest value."""
     known = [value for value in values if value is not None]
     if not known:
         return ""
@@ -100,12 +116,12 @@ def sparkline(values: Sequence[float | None], width: int = 24) -> str:
 
 
 def title(job: Job) -> str:
-    """What to call a job: its name, else its preset, else its kind of architecture."""
+    """The job's name, else its preset, else its kind of architecture."""
     return job.name or job.preset or str(job.spec.get("architecture", {}).get("kind", "job"))
 
 
 def status(job: Job) -> Text:
-    """The status in its colour; a running job that is to be cancelled says so, and a queued one that is to wait."""
+    """The job's status in its colour, also `cancelling`, and for a queued job the wait before its next attempt."""
     pending = job.cancel_requested and not job.finished
     wait = next_attempt(job)
     text = "cancelling" if pending else f"{job.status}, {wait}" if wait else job.status
@@ -113,9 +129,9 @@ def status(job: Job) -> Text:
 
 
 def next_attempt(job: Job) -> str:
-    """When a job whose last attempt failed is tried again: ``retry in 50 s``; empty when it waits for no instant.
+    """The time until a failed job's next attempt: ``retry in 50 s``; empty for a job that may be tried now.
 
-    Services of earlier releases do not say.
+    Services of release 0.1 do not report the instant.
     """
     instant = job.raw.get("not_before")
     seconds = -span(instant, None) if instant else 0.0
@@ -123,7 +139,7 @@ def next_attempt(job: Job) -> str:
 
 
 def job_row(job: Job, *, short: bool) -> list[object]:
-    """One line of the list; the end of an id tells jobs of one minute apart, its beginning does not."""
+    """A job's cells for `JOB_COLUMNS`; a short id is the end of the whole one, as ids of one minute begin alike."""
     result = job.result
     return [
         job.id[-8:] if short else job.id,
@@ -138,12 +154,12 @@ def job_row(job: Job, *, short: bool) -> list[object]:
 
 
 def classes(names: Sequence[str]) -> str:
-    """Some classes by name, many by their number."""
+    """Up to four class names, separated by commas; the number of classes where there are more."""
     return ", ".join(names) if len(names) <= NAMED_CLASSES else f"{len(names)} classes"
 
 
 def worker_row(worker: Worker, *, short: bool) -> list[object]:
-    """One line of the workers' list."""
+    """A worker's cells for `WORKER_COLUMNS`; `short` cuts its job's id to eight characters."""
     held = sorted({f"{one.get('name')} ({classes(one.get('classes', ()))})" for one in worker.datasets})
     job_id = worker.job_id or NOTHING
     return [
@@ -157,13 +173,13 @@ def worker_row(worker: Worker, *, short: bool) -> list[object]:
 
 
 def queue_row(queue: Queue) -> list[object]:
-    """One line of the queues' list."""
+    """A queue's cells for `QUEUE_COLUMNS`."""
     messages = "Redis is down" if queue.messages is None else queue.messages
     return [queue.name, queue.depth, duration(queue.oldest_age_seconds), messages]
 
 
 def class_rows(evaluation: Evaluation) -> list[list[object]]:
-    """Precision, recall and F1 of each class."""
+    """The cells for `CLASS_COLUMNS`, one row for each class."""
     return [
         [name, percent(one.precision), percent(one.recall), percent(one.f1), one.support]
         for name, one in zip(evaluation.classes, evaluation.per_class, strict=True)
@@ -171,14 +187,67 @@ def class_rows(evaluation: Evaluation) -> list[list[object]]:
 
 
 def confusion_rows(evaluation: Evaluation) -> tuple[Columns, list[list[object]]]:
-    """Columns and rows of the confusion matrix: rows are the true classes."""
+    """Columns and rows of the confusion matrix: one row for each true class, one column for each predicted one."""
     columns = Columns(("TRUE \\ PREDICTED", *evaluation.classes))
     rows = zip(evaluation.classes, evaluation.confusion_matrix, strict=True)
     return columns, [[name, *counts] for name, counts in rows]
 
 
+def epoch_rows(epochs: Epochs) -> list[list[object]]:
+    """The cells for `EPOCH_COLUMNS`, one row for each epoch."""
+    return [
+        [
+            row.epoch,
+            loss(row.train_loss),
+            percent(row.train_accuracy),
+            loss(row.val_loss),
+            percent(row.val_accuracy),
+            f"{row.lr:.3g}",
+            f"{row.seconds:.2f}",
+        ]
+        for row in epochs.rows()
+    ]
+
+
+def attempt_row(attempt: Attempt) -> list[object]:
+    """An attempt's cells for `ATTEMPT_COLUMNS`; the last one is the error's code."""
+    return [
+        attempt.attempt,
+        attempt.worker,
+        attempt.outcome or "running",
+        NOTHING if attempt.resumed_from_epoch is None else f"from {attempt.resumed_from_epoch}",
+        duration(span(attempt.started_at, attempt.finished_at)),
+        attempt.error.code if attempt.error else NOTHING,
+    ]
+
+
+def attempt_notes(attempt: Attempt) -> Iterator[str]:
+    """Sentences that are too long for a table: what an attempt ran on, and why it failed."""
+    if (ran := attempt.environment) is not None:
+        threads = plural(ran.get("threads", 0), "thread")
+        data = str(ran.get("data_fingerprint"))[:SHORT_SUM]
+        yield (
+            f"Attempt {attempt.attempt} ran {ran.get('engine')} on {attempt.device} ({ran.get('capability')}), "
+            f"{threads}, torch {ran.get('torch')}, data {data}."
+        )
+    if attempt.error is not None:
+        ended = str(attempt.outcome).replace("_", " ")
+        yield f"Attempt {attempt.attempt} {ended}: {attempt.error.detail}"
+
+
+def log_row(line: LogLine) -> list[object]:
+    """A log line's cells for `LOG_COLUMNS`."""
+    return [moment(line.created_at), line.attempt, line.level, line.message]
+
+
+def artifact_row(artifact: Artifact, *, short: bool) -> list[object]:
+    """A file's cells for `ARTIFACT_COLUMNS`; `short` cuts the sha256 to its first 12 digits."""
+    shown = artifact.sha256[:SHORT_SUM] if short else artifact.sha256
+    return [artifact.name, scaled(artifact.bytes, "B"), moment(artifact.created_at), shown]
+
+
 def job_facts(job: Job) -> list[tuple[str, object]]:
-    """What `show` says of a job, label and value; of one that failed first of all when and why."""
+    """The labels and values that `show` prints of a job; after a failure its reason and time come first."""
     facts: list[tuple[str, object]] = [
         ("job", job.id),
         ("name", title(job)),
@@ -201,7 +270,7 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
 
 
 def _failure(job: Job) -> list[tuple[str, object]]:
-    """Why, where and when a job failed."""
+    """The labels and values of a failure: the reason, the epoch and the time; none without an error."""
     if job.error is None:
         return []
     facts: list[tuple[str, object]] = [("error", Text(f"{job.error.detail} ({job.error.code})", "bold red"))]

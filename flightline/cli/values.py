@@ -1,4 +1,4 @@
-"""What is typed as an option's value and does not fit it, in words."""
+"""Values of options and arguments that do not fit, reported as usage errors of our own wording."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _CHOICES = re.compile(r"'([^']*)'")
 
 
 class Commands(TyperGroup):
-    """The commands; a value that fits none of their options is an error of ours."""
+    """The group of all commands, which turns pydantic's findings about an option's value into a `UsageError`."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for.
+        """Run the command on the command line.
 
         Raises:
-            UsageError: a value does not fit.
+            UsageError: the value of an option or argument is out of bounds, or not one of its choices.
         """
         try:
             return super().invoke(ctx)

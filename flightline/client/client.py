@@ -31,7 +31,7 @@ from flightline.client.records import (
     Record,
     Worker,
 )
-from flightline.client.retry import surely
+from flightline.client.retry import retry_submission
 from flightline.client.transport import Transport, default_url
 from flightline.client.watch import Update, updates
 
@@ -49,7 +49,7 @@ class Client:
     >>> job.result.best_val_accuracy
 
     What comes back has JSON's keys as attributes and the JSON itself as `raw`. Every call raises `ApiError` when the
-    service says no (`InvalidRequest.errors` point at each reason) and `NotReachable` when nobody answers.
+    service refuses a request (`InvalidRequest.errors` point at each reason) and `NotReachable` when nothing answers.
     A job's `id` may be shortened to four or more characters of its end; where several jobs' ids end so, `Conflict`
     lists them. One client may be shared by threads.
 
@@ -67,7 +67,7 @@ class Client:
 
     @property
     def base_url(self) -> str:
-        """The service's address."""
+        """The service's URL without user and password, as messages show it."""
         return self._transport.base_url
 
     def __enter__(self) -> Self:
@@ -79,7 +79,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections to the service; the client cannot be used afterwards."""
         self._transport.close()
 
     # Jobs
@@ -87,36 +87,36 @@ class Client:
     def submit(self, spec: Mapping[str, Any] | str, *, idempotency_key: str | None = None, **overrides: Any) -> Job:
         """Submit a spec, or a preset by name; `overrides` are merged in (``training={"epochs": 20}``, ``name="try"``).
 
-        An answer that is lost on its way is asked for again for some seconds, under the key that the job was sent with:
-        that makes no second job. So is a service that has answered this client before and is being restarted.
+        The request is retried for 15 s if the connection drops, or if a service that has answered this client before is
+        being restarted. It carries an idempotency key, so that retries make no second job.
 
         Args:
             spec: the job's document, or a preset's name.
-            idempotency_key: to submit the same once only over several calls; a new one for each call if left out.
+            idempotency_key: makes several calls with the same key submit one job; default a new key for each call.
             **overrides: fields of the job.
 
         Raises:
             InvalidRequest: the spec cannot be trained; `errors` say why and where.
-            UsageError: this is no spec, or no key.
+            UsageError: `spec` is neither a mapping nor a preset's name, or the key cannot be sent.
         """
         return self._submit("/v1/jobs", encoded(job_document(spec, overrides)), idempotency_key)
 
     def check(self, spec: Mapping[str, Any] | str, **overrides: Any) -> Check:
-        """Check a spec and work out its cost without submitting it; raises as `submit` does."""
+        """Validate a spec and compute its cost without submitting it. Arguments and errors are those of `submit`."""
         body = encoded(job_document(spec, overrides))
         return Check(self._transport.call("POST", "/v1/jobs", params={"dry_run": True}, content=body))
 
     def job(self, id: str) -> Job:
-        """One job as it is now. Raises `NotFound`."""
+        """The present state of a job. Raises `NotFound`."""
         return Job(self._transport.get(_job(id)))
 
     def jobs(self, *, sort: str | None = None, limit: int | None = None, **filters: object) -> Iterator[Job]:
-        """All jobs that pass the filters, newest first unless sorted, fetched page by page as they are taken.
+        """Iterate over all jobs that match the filters, newest first unless sorted; pages are fetched as needed.
 
         Args:
             sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy`` or ``finished_at``; prefix with ``-`` for
                 descending.
-            limit: stop after so many.
+            limit: the most jobs to yield.
             **filters: `status` (one or several), `kind`, `device`, `architecture_kind`, `preset`, `tag`, `name`,
                 `min_val_accuracy`, `min_best_val_accuracy`, `created_after`, `created_before`, `config_hash`.
         """
@@ -137,40 +137,39 @@ class Client:
         return page
 
     def epochs(self, id: str, after: int = 0) -> Epochs:
-        """The job's epochs past number `after`, as columns."""
+        """The figures of a job's epochs after number `after`, as columns and as rows."""
         return Epochs(self._transport.get(f"{_job(id)}/epochs", after=after))
 
     def evaluation(self, id: str, weights: Literal["best", "last"] = "best") -> Evaluation:
-        """How the best or last weights did: confusion matrix, figures per class. `NotFound` before the end."""
+        """Confusion matrix and figures per class for the best or last weights. `NotFound` before the job succeeds."""
         return Evaluation(self._transport.get(f"{_job(id)}/evaluation", weights=weights))
 
     def attempts(self, id: str) -> list[Attempt]:
-        """Who tried and how it ended, first attempt first."""
+        """The attempts at a job, the first one first: worker, device, outcome and error of each."""
         return self._list(Attempt, f"{_job(id)}/attempts")
 
     def log(self, id: str, after: int = 0) -> Iterator[LogLine]:
-        """The job's log past line `after`, oldest first, fetched in parts as it is taken."""
+        """Iterate over a job's log after line `after`, oldest line first; pages are fetched as needed."""
         path = f"{_job(self._whole(id))}/log"
         while lines := self._list(LogLine, path, after=after, limit=PAGE):
             yield from lines
             after = lines[-1].line
 
     def artifacts(self, id: str) -> list[Artifact]:
-        """The files that the job left."""
+        """The files that a job has stored: weights, logits and others, with size and sha256."""
         return self._list(Artifact, f"{_job(id)}/artifacts")
 
     def download(self, id: str, name: str, to: str | os.PathLike[str] | None = None) -> Path:
-        """Fetch one artifact, check its sha256 and return where it lies.
+        """Download one artifact, check its sha256 and return the path of the file.
 
         Args:
             id: the job.
             name: the artifact's `name`.
-            to: a file in a folder that is there, or a folder; default the current folder. A file that is there is
-                replaced.
+            to: a folder, or a file in an existing folder; default the current folder. An existing file is replaced.
 
         Raises:
-            ChecksumMismatch: it did not arrive whole; nothing is left behind.
-            UsageError: there is no such folder.
+            ChecksumMismatch: the file did not arrive whole; no file is left behind.
+            UsageError: the folder does not exist.
         """
         if not isinstance(name, str):
             raise TypeError(f"A file is called by its artifact's name, a text, not {name!r:.60}.")
@@ -180,51 +179,51 @@ class Client:
             return save(response.iter_bytes(), name, Path(to or "."), artifact.sha256 if artifact else None)
 
     def cancel(self, id: str) -> Job:
-        """Cancel a job: a queued one at once, a running one within a second or so (see `cancel_requested`).
+        """Cancel a job: a queued job at once, a running one within about a second (see `cancel_requested`).
 
         Raises:
-            Conflict: it has already succeeded or failed.
+            Conflict: the job has already succeeded or failed.
         """
         return Job(self._transport.call("POST", f"{_job(id)}/cancel"))
 
     def retry(self, id: str, *, idempotency_key: str | None = None) -> Job:
-        """Submit the same spec again as a new job, linked by `retry_of`; a lost answer is asked for as in `submit`."""
+        """Submit a job's spec again as a new job, linked by `retry_of`; the request is retried as in `submit`."""
         return self._submit(f"{_job(id)}/retry", None, idempotency_key)
 
     def delete(self, id: str) -> None:
-        """Delete a finished job with its artifacts. Raises `Conflict` for one that is queued or running."""
+        """Delete a finished job with its artifacts. Raises `Conflict` for a job that is queued or running."""
         self._transport.call("DELETE", _job(id))
 
     def set_priority(self, id: str, priority: int) -> Job:
-        """Let a queued job start earlier or later: 0 to 9, 9 is the most urgent.
+        """Change the priority of a queued job: 0 to 9, where 9 is the most urgent.
 
         Raises:
-            Conflict: it is not queued any more.
+            Conflict: the job is not queued any more.
         """
         return Job(self._transport.call("PATCH", _job(id), content=encoded({"priority": priority})))
 
     def events(self, id: str, after: int = 0, *, wait_for_room: bool = True) -> Iterator[Event]:
-        """What happens to the job, as it happens, from the start or past event number `after`, until it is finished.
+        """Iterate over a job's events as they happen, those after number `after`, until the job is finished.
 
-        Each event comes once, in order; a broken connection or a service that is restarted costs none. `Unavailable` or
+        Each event comes once and in order, also over a broken connection or a restart of the service. `Unavailable` or
         `NotReachable` are raised once the service has been unavailable for a minute.
 
         Args:
             id: the job.
-            after: the `seq` of the last event that is known already.
-            wait_for_room: whether a service with as many streams as it can serve is asked again for as long, or raises
-                `Unavailable` (``too_many_streams``) at once.
+            after: the `seq` of the last event that the caller has; 0 for all events.
+            wait_for_room: where the service serves as many streams as it can, whether to retry for a minute too, or to
+                raise `Unavailable` (``too_many_streams``) at once.
         """
         return events(self._transport, f"{_job(self._whole(id))}/events", after, wait_for_room=wait_for_room)
 
     def watch(self, id: str, *, after: int = 0) -> Iterator[Update]:
-        """The job with what is new about it (past event number `after`) as it happens, until it is finished."""
+        """Iterate over updates of a job, its state and its new events after number `after`, until it is finished."""
         return updates(self, self._whole(id), after=after)
 
     def wait(self, id: str, *, on_epoch: Callable[[Epoch], object] | None = None) -> Job:
-        """Block until the job is finished and return it; `on_epoch` is called with each epoch as it comes.
+        """Block until the job is finished and return it; `on_epoch` is called with each epoch as it ends.
 
-        An epoch comes again where a later attempt runs it again, from a checkpoint.
+        An epoch is passed again when a later attempt, which resumes from a checkpoint, repeats it.
         """
         job = self.job(id)
         for update in self.watch(job.id):
@@ -236,34 +235,34 @@ class Client:
     # The service
 
     def workers(self) -> list[Worker]:
-        """The processes that train, live and recently gone."""
+        """The worker processes, those that send heartbeats and those that stopped lately."""
         return self._list(Worker, "/v1/workers")
 
     def queues(self) -> list[Queue]:
-        """Depth and oldest age of each queue."""
+        """The queues, each with the number of waiting jobs and the age of the oldest in seconds."""
         return self._list(Queue, "/v1/queues")
 
     def presets(self) -> list[Preset]:
-        """The named partial specs."""
+        """The presets: named partial specs that a job can start from, each with its cost."""
         return self._list(Preset, "/v1/presets")
 
     def datasets(self) -> list[Dataset]:
-        """The data sets, and what the live workers hold of them."""
+        """The data sets that a job can name, each with the copies that live workers hold."""
         return self._list(Dataset, "/v1/datasets")
 
     def ready(self) -> dict[str, Any]:
-        """What the service says about its database and Redis. Raises `Unavailable` when one is missing."""
+        """The answer of the readiness check. Raises `Unavailable` while the database or Redis does not answer."""
         answer: dict[str, Any] = self._transport.get("/readyz")
         return answer
 
     def _whole(self, id: str) -> str:
-        """The whole id, for calls that ask again and again: a short one may come to fit another job as well."""
+        """The whole id, for calls that send several requests: a new job's id may come to end like a shortened one."""
         return id if len(_text(id)) == WHOLE_ID else self.job(id).id
 
     def _submit(self, path: str, body: bytes | None, key: str | None) -> Job:
         headers = key_header(key)
         send = partial(self._transport.call, "POST", path, content=body, headers=headers)
-        return Job(surely(send, met=self._transport.met))
+        return Job(retry_submission(send, has_answered=self._transport.has_answered))
 
     def _list(self, kind: type[R], path: str, **params: object) -> list[R]:
         return [kind(item) for item in self._transport.get(path, **params)["items"]]
@@ -274,11 +273,11 @@ def _job(id: str) -> str:
 
 
 def _text(id: str) -> str:
-    """The id, which must be one.
+    """The id itself, once it is known to be text that a path can hold.
 
     Raises:
-        TypeError: it is a job, a list of ids, None, …
-        ValueError: it is empty, or a step in a path.
+        TypeError: the value is a job, a list of ids, None or the like.
+        ValueError: the text is empty, or `.` or `..`.
     """
     if not isinstance(id, str):
         raise TypeError(f"A job is called by its id, a text such as job.id, one at a time, not by {id!r:.60}.")

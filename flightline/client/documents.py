@@ -1,4 +1,4 @@
-"""A job's document before it is sent: presets and overrides merged, nothing checked (the service does that)."""
+"""The JSON document of a job before it is sent: presets and overrides are merged; only the service validates."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ KEY = re.compile(r"[!-~]{1,255}")
 
 
 def key_header(key: object) -> dict[str, str]:
-    """The header that lets a request be sent again without a second job: under a key of the caller's, or a new one.
+    """The `Idempotency-Key` header, with the caller's key or a new one: a request sent twice makes one job.
 
     Raises:
-        UsageError: it is no key.
+        UsageError: the caller's key is not one that a header can carry.
     """
     if key is None:
         return {"Idempotency-Key": uuid4().hex}
@@ -33,7 +33,7 @@ def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) ->
     """The document to submit: a spec, or a preset's name, with `overrides` merged in, as `merged` has it.
 
     Raises:
-        UsageError: the spec is neither.
+        UsageError: the spec is neither a mapping nor a preset's name.
     """
     if isinstance(spec, Record) or not isinstance(spec, str | Mapping):
         raise UsageError(
@@ -41,7 +41,7 @@ def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) ->
         )
     start: Document = {"preset": spec} if isinstance(spec, str) else dict(spec)
     for field in (field for field, value in overrides.items() if isinstance(value, Mapping)):
-        write_out(start, field)
+        expand_short_form(start, field)
     return merged(start, overrides)
 
 
@@ -52,19 +52,19 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Document:
     """
     result = dict(base)
     for key, value in over.items():
-        result[key] = _over(result.get(key), value)
+        result[key] = _merged_value(result.get(key), value)
     return result
 
 
-def _over(old: object, new: object) -> object:
+def _merged_value(old: object, new: object) -> object:
     if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
         return new
     differ = any(tag in old and tag in new and old[tag] != new[tag] for tag in ("kind", "name"))
     return new if differ else merged(old, new)
 
 
-def write_out(document: Document, field: str) -> None:
-    """Replace a short form (``"dataset": "cifar2"``) in a field of the job by what it stands for, if it is one."""
+def expand_short_form(document: Document, field: str) -> None:
+    """Replace a field's short form, such as ``"dataset": "cifar2"``, by its long form; other values stay."""
     if not isinstance(document.get(field), str):
         return
     # Here, for pydantic takes a while to load and few calls need it.
@@ -80,8 +80,8 @@ def encoded(document: Mapping[str, Any]) -> bytes:
     """The document as JSON. NaN and infinities go as they are: the service's answer names their place.
 
     Raises:
-        UsageError: it holds text that is not Unicode, a number that is too long to be written, or itself.
-        TypeError: it holds what is no JSON.
+        UsageError: the document holds text that is not Unicode, a number too long to be written, or itself.
+        TypeError: the document holds a value that JSON has no form for.
     """
     try:
         return json.dumps(document, ensure_ascii=False, default=_encodable).encode()

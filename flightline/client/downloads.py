@@ -1,4 +1,4 @@
-"""Writing a downloaded file: whole, with the right checksum, or not at all."""
+"""Files that are downloaded: written whole and with the right checksum, or not at all."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def save(chunks: Iterable[bytes], name: str, to: Path, sha256: str | None) -> Pa
     """Write `chunks` to `to`, or into it under the last part of `name` where it is a folder; return the file.
 
     Raises:
-        ChecksumMismatch: the bytes do not have this sha256; nothing is left behind.
-        UsageError: the folder of the file is not there.
+        ChecksumMismatch: the bytes do not have the expected sha256; no file is left behind.
+        UsageError: the folder of the file does not exist.
     """
     target = to / PurePosixPath(name).name if to.is_dir() else to
     if not target.parent.is_dir():

@@ -1,4 +1,4 @@
-"""A job's events over HTTP: server-sent events, and the coming back when their connection ends too early."""
+"""A job's events over HTTP: a stream of server-sent events, opened again when its connection ends too early."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from flightline.client import retry
 from flightline.client.records import FINISHED, Event
-from flightline.client.retry import AWAY, Patience
+from flightline.client.retry import UNAVAILABLE, Outage
 from flightline.client.transport import Transport
 from flightline.errors import Unavailable
 
@@ -18,19 +18,20 @@ SILENCE_SECONDS = 45.0  # the service says something every 15 s; one that says n
 
 
 def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) -> Iterator[Event]:
-    """The events of the job whose stream is at `path`, past number `after`, until there can be no more.
+    """The events after number `after` of the job whose stream is at `path`, until the job has finished.
 
     Raises:
-        Unavailable: the service is, for too long; at once where it has no room and that is not to be waited for.
-        NotReachable: nobody answers for too long.
+        Unavailable: the service was unavailable for `OUTAGE_SECONDS`; at once where it serves as many streams as it can
+            and `wait_for_room` is false.
+        NotReachable: nothing answered for `OUTAGE_SECONDS`.
         NotFound: there is no such job, or it was deleted.
     """
-    away = Patience()
+    outage = Outage()
     while True:
         try:
             headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
             with transport.stream(path, headers=headers, silence_seconds=SILENCE_SECONDS) as response:
-                away.renew()
+                outage.reset()
                 for event in parsed(response.iter_bytes()):
                     after = event.seq
                     yield event
@@ -38,21 +39,21 @@ def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) 
                         return
                 if response.status_code == 204:
                     return
-        except AWAY as error:
+        except UNAVAILABLE as error:
             if not wait_for_room and is_full(error):
                 raise
-            away.pause(error)
+            outage.wait_or_raise(error)
         else:  # the service is about to stop; its next one takes over
             time.sleep(retry.RETRY_SECONDS)
 
 
 def is_full(error: Exception) -> bool:
-    """Whether this says that the service has no room for another stream."""
+    """Whether an error says that the service serves as many event streams as it can."""
     return isinstance(error, Unavailable) and error.code == NO_ROOM
 
 
 def parsed(chunks: Iterable[bytes]) -> Iterator[Event]:
-    """The events in a stream, however it is cut into chunks. Comments, and an event that is not whole, are left out."""
+    """The events in a stream of bytes, in chunks of any size; comments and an incomplete last event are left out."""
     rest = b""
     for chunk in chunks:
         # Split by hand: httpx' lines also end at U+2028 and the like, which may stand within JSON.

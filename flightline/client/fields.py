@@ -27,7 +27,7 @@ class Fields(dict[str, Any]):
 
 
 def with_attributes(value: object) -> object:
-    """A JSON value with each object in it as `Fields`."""
+    """A copy of a JSON value in which every object is a `Fields`."""
     if isinstance(value, dict):
         return Fields({key: with_attributes(inner) for key, inner in value.items()})
     if isinstance(value, list):
@@ -36,5 +36,5 @@ def with_attributes(value: object) -> object:
 
 
 def known(names: dict[str, Any]) -> str:
-    """The keys, for a message."""
+    """The keys in alphabetical order, separated by commas, for an error message; `nothing` where there are none."""
     return ", ".join(sorted(names)) or "nothing"

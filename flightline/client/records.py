@@ -1,4 +1,4 @@
-"""What comes back from the service: read-only views of its JSON.
+"""Records of the service: read-only views of the JSON that it answers with.
 
 Every key is an attribute, of objects within objects too, and `raw` is the JSON itself: a key that a newer service adds
 is there without a newer client. The keys of this release, their types and their meaning stand in `shared.wire`, whose
@@ -81,7 +81,7 @@ class View(Answer):
 
 
 class Record(View, Mapping[str, Any]):
-    """A JSON object: its keys are attributes, and items as in a dict that is read only."""
+    """A read-only JSON object: each key is an attribute (`job.status`) and an item (`job["status"]`)."""
 
     __slots__ = ()
 
@@ -104,7 +104,7 @@ class Cost(Record, wire.DetailedCost):
 
 
 class Progress(Record, wire.Progress):
-    """How far a job is; `eta_seconds` is None until an epoch has been timed."""
+    """The epochs that a job has finished, of how many; `eta_seconds` is None until an epoch has been timed."""
 
 
 class Result(Record, wire.Result):
@@ -116,7 +116,7 @@ class Failure(Record, wire.Failure):
 
 
 class Job(Record, wire.Job):
-    """One job: what was asked for and what became of it. Times are ISO 8601 in UTC."""
+    """One job: its spec, its status and its result. Times are ISO 8601 in UTC."""
 
     spec: Fields
     cost: Cost
@@ -126,12 +126,12 @@ class Job(Record, wire.Job):
 
     @property
     def finished(self) -> bool:
-        """Whether the status can change no more."""
+        """Whether the job has succeeded, failed or been cancelled: its status never changes again."""
         return self.status in FINISHED
 
     @property
     def succeeded(self) -> bool:
-        """Whether it was trained to its end."""
+        """Whether the job was trained to its last epoch, or to the one at which early stopping ended it."""
         return self.status == "succeeded"
 
 
@@ -156,7 +156,7 @@ class Epochs(View, Sequence[Epoch], wire.EpochColumns):
     """
 
     def rows(self) -> list[Epoch]:
-        """One record an epoch."""
+        """The epochs one by one, as `Epoch` records, in the order of the columns."""
         columns = self._columns()
         return [Epoch(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
@@ -212,42 +212,42 @@ class Attempt(Record, wire.Attempt):
 
 
 class LogLine(Record, wire.LogLine):
-    """One line of a job's log."""
+    """One line of a job's log: `message`, `level`, `attempt`, its number `line` and the time `created_at`."""
 
 
 class Artifact(Record, wire.Artifact):
-    """One kept output of a job; `name` is what `Client.download` takes."""
+    """One file that a job has stored, such as its weights; `name` is what `Client.download` takes."""
 
 
 class Worker(Record, wire.Worker):
-    """One process pinned to one device, with what it holds and does."""
+    """One worker process on one device: its state, its job and the data sets that it holds."""
 
     versions: Fields
     datasets: list[Fields]
 
     @property
     def live(self) -> bool:
-        """Whether it still reports itself."""
+        """Whether the worker still sends heartbeats."""
         return self.state != "gone"
 
 
 class Queue(Record, wire.Queue):
-    """One queue: jobs that wait, the oldest one's age, and messages in Redis (None while Redis is down)."""
+    """One queue: waiting jobs, the age of the oldest in seconds, messages in Redis (None while Redis is down)."""
 
 
 class Preset(Record, wire.PresetInfo):
-    """A named partial spec with what it costs."""
+    """A partial spec with a name, and the cost of a job that is submitted from it."""
 
     spec: Fields
     cost: Cost
 
 
 class Dataset(Record, wire.DatasetInfo):
-    """A data set that a job can name; `held` is what the live workers hold of it, each with their ids in `workers`."""
+    """A data set that a job can name; `held` lists the copies of live workers, whose ids are each copy's `workers`."""
 
     held: list[Fields]
 
     @property
     def usable(self) -> list[Fields]:
-        """Of `held`, what a job can have: complete copies, loaded ones, and what can be downloaded."""
+        """The copies in `held` that a job can train on: those that are complete or loaded, and downloads."""
         return [copy for copy in self.held if copy.get("ready", True) or copy.get("source") == "download"]

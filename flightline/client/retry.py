@@ -1,4 +1,4 @@
-"""Patience with a service that is unavailable: one that is restarted, or whose database moves."""
+"""Retries of requests to a service that is unavailable: one that is restarted, or whose database does not answer."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from flightline.errors import AnswerLost, ApiError, FlightlineError, NotReachabl
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 60.0
-SENDING_SECONDS = 15.0  # somebody waits for a submission, and nothing is there yet that would be lost
+OUTAGE_SECONDS = 60.0
+SUBMISSION_SECONDS = 15.0  # somebody waits for a submission, and nothing is there yet that would be lost
 RETRY_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 10.0  # whatever the service asks for: patience must be able to end
+LONGEST_PAUSE_SECONDS = 10.0  # whatever the service asks for: the retries must be able to end
 
-AWAY = (NotReachable, Unavailable)
-"""What a service that will be back answers, or does not."""
+UNAVAILABLE = (NotReachable, Unavailable)
+"""The errors of a service that is not there at the moment and may come back."""
 IN_PROGRESS = "idempotency_key_in_use"
 
 
-class Patience:
-    """How long a service has been unavailable; `renew` it whenever there is an answer.
+class Outage:
+    """Times how long a service has been unavailable without a break, and ends the retries when that is too long.
 
     Args:
-        seconds: how long it may be.
+        seconds: the longest outage that is waited for; default `OUTAGE_SECONDS`.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
-        self._seconds = PATIENCE_SECONDS if seconds is None else seconds
+        self._seconds = OUTAGE_SECONDS if seconds is None else seconds
         self._since: float | None = None
 
-    def renew(self) -> None:
-        """The service is there."""
+    def reset(self) -> None:
+        """Note that the service has answered: the next error begins a new outage."""
         self._since = None
 
-    def pause(self, error: FlightlineError) -> None:
-        """Wait before asking again, as long as the answer says.
+    def wait_or_raise(self, error: FlightlineError) -> None:
+        """Sleep before the next request, for as long as the answer's `Retry-After` says, else `RETRY_SECONDS`.
 
         Raises:
-            FlightlineError: `error`, after so many seconds of this, and at once where it lasts until somebody acts.
+            FlightlineError: `error` itself, once the outage has lasted too long; at once where the service says that
+                a retry cannot help.
         """
-        if isinstance(error, AWAY) and not error.retryable:
+        if isinstance(error, UNAVAILABLE) and not error.retryable:
             raise error
         now = time.monotonic()
         self._since = now if self._since is None else self._since
@@ -51,38 +52,49 @@ class Patience:
         time.sleep(RETRY_SECONDS if asked is None else min(asked, LONGEST_PAUSE_SECONDS))
 
 
-def patiently(read: Callable[..., T], *arguments: object) -> T:
-    """What `read` returns, asking again while the service is unavailable and may come back by itself."""
-    patience = Patience()
+def retry_read(read: Callable[..., T], *arguments: object) -> T:
+    """Call `read` until it returns, as long as the service is unavailable and may come back by itself.
+
+    Raises:
+        NotReachable, Unavailable: the service was unavailable for `OUTAGE_SECONDS`, or says that a retry cannot help.
+    """
+    outage = Outage()
     while True:
         try:
             return read(*arguments)
-        except AWAY as error:
-            patience.pause(error)
+        except UNAVAILABLE as error:
+            outage.wait_or_raise(error)
 
 
-def surely(send: Callable[[], T], *, met: bool) -> T:
-    """What `send` returns, which can be sent again without harm: again while nobody knows whether it arrived.
+def retry_submission(send: Callable[[], T], *, has_answered: bool) -> T:
+    """Call `send`, which carries an idempotency key, until it is known whether the service received the request.
 
-    A service that is not there from the start may never come; it is waited for only by who has `met` it before.
+    Args:
+        send: the request; sending it twice makes one job.
+        has_answered: whether the service has answered this client before. Only then is a service that nobody reaches
+            waited for: one that was never there may never come.
+
+    Raises:
+        FlightlineError: the error of the last request, at once where a retry cannot help, else after
+            `SUBMISSION_SECONDS`.
     """
-    patience = Patience(SENDING_SECONDS)
-    doubtful = False
+    outage = Outage(SUBMISSION_SECONDS)
+    maybe_received = False
     while True:
         try:
             return send()
         except FlightlineError as error:
-            doubtful = doubtful or isinstance(error, AnswerLost | Unavailable)
-            if not _may_pass(error, doubtful=doubtful, met=met):
+            maybe_received = maybe_received or isinstance(error, AnswerLost | Unavailable)
+            if not _can_retry(error, maybe_received=maybe_received, has_answered=has_answered):
                 raise
-            patience.pause(error)
+            outage.wait_or_raise(error)
 
 
-def _may_pass(error: FlightlineError, *, doubtful: bool, met: bool) -> bool:
-    """Whether the same may be answered otherwise soon.
+def _can_retry(error: FlightlineError, *, maybe_received: bool, has_answered: bool) -> bool:
+    """Whether the same request may soon get another answer.
 
-    A key in use is this call's own only where an answer was lost.
+    A key in use is this client's own only where an earlier request may have been received.
     """
-    if isinstance(error, AWAY):
-        return doubtful or met
-    return doubtful and error.code == IN_PROGRESS
+    if isinstance(error, UNAVAILABLE):
+        return maybe_received or has_answered
+    return maybe_received and error.code == IN_PROGRESS

@@ -1,4 +1,4 @@
-"""HTTP to the service: one call in, JSON or a typed error out."""
+"""HTTP requests to the service, which return JSON or raise a typed error."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Any
 import httpx
 
 from flightline.errors import AnswerLost, ApiError, NotReachable, UsageError, api_error
-from flightline.stack.home import home_dir, running_url, was_started
+from flightline.stack.home import home_dir, running_url, silent_stack, was_started
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 LARGEST_PORT = 65535
 
 
 def default_url() -> str:
-    """Where the service is: `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else host and port.
+    """The service's URL: `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else host and port.
 
     Raises:
         NotReachable: `FLIGHTLINE_HOME` names the home of a stack that does not run, and nothing names another service:
-            whoever listens on the usual port may be somebody else's, such as the stack that this home was copied from.
-        UsageError: `FLIGHTLINE_PORT` is no port.
+            the service on the default port may be another one, such as the stack that this home was copied from.
+        UsageError: `FLIGHTLINE_PORT` is not a port number.
     """
     if url := os.environ.get("FLIGHTLINE_URL"):
         return url
@@ -47,16 +47,16 @@ def _means_a_stopped_stack() -> bool:
 
 
 def service_url(host: str, port: int) -> str:
-    """The address to call a service that listens on `host`: one that listens everywhere is called on loopback."""
+    """The URL of a service that listens on `host`; loopback where it listens on every address of the machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def split_url(text: str) -> tuple[str, tuple[str, str] | None]:
-    """A service's address as it may be printed, and the user and password that stand in it for basic authentication.
+    """Split a service's URL into a printable URL, and user and password for basic authentication where it has them.
 
     Raises:
-        UsageError: it is no address; shows it without what may be a password.
+        UsageError: the text is not a service URL; the message hides what may be a password.
     """
     try:
         url = httpx.URL(text.strip())
@@ -70,7 +70,7 @@ def split_url(text: str) -> tuple[str, tuple[str, str] | None]:
 
 
 def _no_address(text: str) -> str:
-    """What is wrong, without httpx's own error, and without what may be a password or a token."""
+    """The message for a wrong URL, which shows no part of it that may be a password or a token."""
     scheme = match[0] if (match := re.match("[A-Za-z]+://", text)) else ""
     before, at, rest = text.removeprefix(scheme).rpartition("@")
     host = re.split("[?#]", rest, maxsplit=1)[0]
@@ -92,17 +92,17 @@ class Transport:
         http: another httpx transport, for tests.
 
     Attributes:
-        base_url: the address without them, as messages show it.
-        met: whether anything has been answered yet.
+        base_url: the address without user and password, as messages show it.
+        has_answered: whether the service has answered any request yet.
 
     Raises:
-        UsageError: that is no address.
+        UsageError: `base_url` is not the URL of a service.
     """
 
     def __init__(self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None) -> None:
         self.base_url, credentials = split_url(base_url)
         self.timeout = timeout
-        self.met = False
+        self.has_answered = False
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
         # No limit of connections: each event stream holds one for as long as its job runs.
         self._http = httpx.Client(
@@ -115,11 +115,11 @@ class Transport:
         )
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections; the transport cannot be used afterwards."""
         self._http.close()
 
     def get(self, path: str, **params: object) -> Any:
-        """The JSON at `path`; parameters that are None are left out, sequences are repeated."""
+        """The JSON at `path`; query parameters that are None are left out, lists become repeated parameters."""
         return self.call("GET", path, params=params)
 
     def call(
@@ -134,31 +134,31 @@ class Transport:
         """Send a request and return the JSON of a 2xx answer, None where it is empty.
 
         Raises:
-            ApiError: the service said no.
-            NotReachable: nobody is there.
-            AnswerLost: there was no answer.
-            UsageError: this cannot be sent.
+            ApiError: the service answered with an error.
+            NotReachable: nothing listens at the address.
+            AnswerLost: the connection broke or timed out before the answer was complete.
+            UsageError: the path or a parameter cannot be sent: it is not Unicode, or makes no valid URL.
         """
         headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
         with self._translated():
             response = self._http.request(method, path, params=_query(params), content=content, headers=headers)
-        self.met = True
+        self.has_answered = True
         return _read(response)
 
     @contextmanager
     def stream(
         self, path: str, *, headers: Mapping[str, str] | None = None, silence_seconds: float = 0.0
     ) -> Iterator[httpx.Response]:
-        """The answer at `path` with its body still to come, for files and events.
+        """The answer at `path`, whose body the caller reads in chunks: a file or an event stream.
 
         Args:
-            path: what to get.
-            headers: to be sent along.
-            silence_seconds: how long nothing may come, where that is longer than an answer may take.
+            path: the path below the service's URL.
+            headers: further request headers.
+            silence_seconds: the longest pause between two chunks, where that is longer than the transport's timeout.
         """
         timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
         with self._translated(), self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
-            self.met = True
+            self.has_answered = True
             if response.is_error:
                 response.read()
                 _read(response)
@@ -169,10 +169,7 @@ class Transport:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise NotReachable(
-                f"Nothing answers at {self.base_url}. Start the service with `flightline up`, "
-                "or set FLIGHTLINE_URL (or --url) to where it runs."
-            ) from error
+            raise NotReachable(silent_stack(self.base_url) or _not_found_at(self.base_url)) from error
         except httpx.TimeoutException as error:
             raise AnswerLost(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
         except httpx.InvalidURL as error:
@@ -181,6 +178,13 @@ class Transport:
             raise UsageError(f"{error.object!r:.80} is not text that can be sent: it is not Unicode.") from error
         except httpx.TransportError as error:
             raise AnswerLost(f"The connection to {self.base_url} broke: {error}.") from error
+
+
+def _not_found_at(url: str) -> str:
+    return (
+        f"Nothing answers at {url}. Start the service with `flightline up`, wait a few seconds if that was just "
+        "started, or set FLIGHTLINE_URL (or --url) to where the service runs."
+    )
 
 
 def _query(params: Mapping[str, object] | None) -> httpx.QueryParams:

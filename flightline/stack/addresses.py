@@ -1,4 +1,4 @@
-"""Where the API listens, and where others reach it."""
+"""The port that the API listens on, and the URLs under which other machines reach it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def free_port(host: str, port: int) -> int:
     """The port to listen on: `port` itself where it is free, any free one for 0.
 
     Raises:
-        StackError: it is taken, not allowed, or the host is none of this machine's.
+        StackError: the port is taken or not allowed, or the host is not an address of this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

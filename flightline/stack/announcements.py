@@ -1,4 +1,4 @@
-"""What `up` says while it runs."""
+"""What `flightline up` prints while it runs: as text for people, or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from flightline.stack.stack import Stack
 
 
 class TextReporter:
-    """For people: a summary when all is ready, and a line for whatever is worth knowing.
+    """Prints text for people: a summary when the stack is ready, and a line for each event.
 
-    An output that nobody reads, or that takes nothing, keeps no stack from running, nor from stopping.
+    A standard output that cannot be written keeps no stack from running or stopping.
     """
 
     def line(self, name: str, text: str) -> None:
-        """One line, with the time and the program's name."""
+        """Print one line about a program, with the time and the program's name."""
         clock = time.strftime("%H:%M:%S")
         with suppress(OSError):
             lasting_out().print(Text.assemble((f"{clock} ", "dim"), (f"{name:<14} ", "bold"), text))
 
     def ready(self, stack: Stack, workers: list[Worker]) -> None:
-        """The summary."""
+        """Print the URL, workers, data and home of a stack that is ready."""
         with suppress(OSError):
             for label, value in _summary(stack, workers):
                 lasting_out().print(Text.assemble((f"{label:<12}", "bold"), value))
 
 
 class JsonReporter:
-    """For programs: one line of JSON on standard output when all is ready, the rest on standard error."""
+    """Prints one line of JSON on standard output when the stack is ready, and all else on standard error."""
 
     def line(self, name: str, text: str) -> None:
-        """One line on standard error."""
+        """Print one line about a program on standard error."""
         with suppress(OSError):
             print(f"{name}: {text}", file=sys.stderr, flush=True)  # noqa: T201 - this is what the command prints
 
     def ready(self, stack: Stack, workers: list[Worker]) -> None:
-        """Address, home and workers."""
+        """Print one line of JSON with `url`, `home` and `workers`, for a stack that is ready."""
         if others := addresses_for_others(stack.layout.host, stack.layout.port):
             self.line("stack", f"WARNING {_opened(others)}")
         document = {"url": stack.url, "home": str(stack.layout.home), "workers": [worker.raw for worker in workers]}
@@ -56,6 +56,8 @@ class JsonReporter:
 
 
 def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
+    held = _held(stack)
+    drawn = " --set dataset=synthetic" if held == ["synthetic"] else ""
     return [
         ("Flightline", f"runs at {stack.url}, API reference at {stack.url}/docs"),
         *_open_to(stack),
@@ -63,15 +65,15 @@ def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
             "Workers",
             _devices(workers) or "none: jobs wait in the queue",
         ),
-        ("Data", _data(stack, workers)),
+        ("Data", _data(held, workers)),
         ("Home", f"{stack.layout.home}, logs in {stack.layout.logs}"),
-        ("Try", "flightline submit --preset notebook-tapered --set training.epochs=20 --watch"),
-        ("Stop", "Ctrl-C; jobs that run are released and go on at the next start"),
+        ("Try", f"flightline submit --preset notebook-tapered --set training.epochs=20{drawn} --watch"),
+        ("Stop", "Ctrl-C; running jobs are released and resume at the next start"),
     ]
 
 
 def _open_to(stack: Stack) -> list[tuple[str, str]]:
-    """What listening beyond this machine opens, and where others find it."""
+    """A row that warns of a service that other machines reach, with its URLs; none for loopback."""
     others = addresses_for_others(stack.layout.host, stack.layout.port)
     return [("Open", _opened(others))] if others else []
 
@@ -90,11 +92,17 @@ def _devices(workers: Sequence[Worker]) -> str:
     return ", ".join(device if number == 1 else f"{number} × {device}" for device, number in Counter(named).items())
 
 
-def _data(stack: Stack, workers: Sequence[Worker]) -> str:
+def _held(stack: Stack) -> list[str] | None:
+    """The data sets that a job may name now; None where the service does not say."""
     try:
         with Client(stack.url) as client:
-            held = [dataset.name for dataset in client.datasets() if dataset.usable]
+            return [dataset.name for dataset in client.datasets() if dataset.usable]
     except FlightlineError:
+        return None
+
+
+def _data(held: list[str] | None, workers: Sequence[Worker]) -> str:
+    if held is None:
         return "unknown"
     real = [name for name in held if name != "synthetic"]
     if real or not workers:

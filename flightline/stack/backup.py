@@ -47,15 +47,16 @@ _BUSY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class About:
-    """What a backup says of itself.
+    """The contents of `backup.json`, which describes a backup.
 
     Attributes:
-        format: of the archive; 1.
-        schema: the database's revision.
-        taken_at: ISO 8601, UTC.
-        jobs: how many the database holds.
-        files: how many weights, logits and checkpoints are in the archive.
-        missing: how many the database names that are not: deleted meanwhile, or kept in another place than a folder.
+        format: the version of the archive's format: 1.
+        schema: the revision of the database's schema.
+        taken_at: when the backup was taken, ISO 8601 in UTC.
+        jobs: the number of jobs in the database.
+        files: the number of weights, logits and checkpoints in the archive.
+        missing: the number of files that the database names and the archive lacks: deleted meanwhile, or not stored in
+            a folder.
     """
 
     format: int

@@ -1,4 +1,4 @@
-"""The database of a home, brought up to date. Needs the server's packages, so it is imported where it is used."""
+"""The stack's database: its migration and its checks. Needs the server's packages, so it is imported late."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def migrate(settings: Settings) -> str:
 
 
 def check(settings: Settings) -> str | None:
-    """Look at what a process is about to connect to, before it starts.
+    """Check the database and Redis settings of a process before it starts.
 
     Returns:
         A warning where a later release has upgraded the schema already; None otherwise, also where the database does
@@ -59,14 +59,14 @@ def check(settings: Settings) -> str | None:
 
 
 def safe_url(settings: Settings) -> str:
-    """The database's URL with stars for its password."""
+    """The database's URL with its password replaced by stars."""
     from sqlalchemy import make_url
 
     return make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
 
 
 def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
-    """Migrate, then put right what the last stack left: attempts of processes that are gone, jobs not in Redis.
+    """Migrate the database, end the attempts of processes that are gone, and send queued jobs to Redis.
 
     Args:
         settings: which database, and where artifacts are stored.
@@ -96,7 +96,7 @@ def _check_artifacts(settings: Settings, database: Database, warn: Callable[[str
 
 
 def fold(settings: Settings) -> None:
-    """At the very end: leave one database file in the home, not a write-ahead log of some megabytes beside it."""
+    """Write SQLite's write-ahead log into the database file, once no other process has it open."""
     database = Database(settings.sqlalchemy_url)
     try:
         database.fold()
@@ -106,7 +106,7 @@ def fold(settings: Settings) -> None:
 
 @contextmanager
 def _advised(settings: Settings) -> Iterator[None]:
-    """Say of a server that is unavailable what whoever starts a stack can do, not what whoever sends a request can."""
+    """Replace the advice in the error of an unavailable server by what the person who starts a stack can do."""
     try:
         yield
     except DatabaseUnavailable as error:

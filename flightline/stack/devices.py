@@ -1,4 +1,4 @@
-"""Which workers a machine gets."""
+"""The devices that `flightline up` starts workers for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_CPU_WORKERS = 4
 
 
 def cpu_count() -> int:
-    """Cores that this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -26,7 +26,7 @@ def plan_workers(wanted: str | None, *, gpus: int, cores: int) -> tuple[str, ...
         cores: how many processor cores there are.
 
     Raises:
-        UsageError: it means nothing, or asks for a GPU that is not there.
+        UsageError: `wanted` has none of these forms, or asks for more GPUs than there are.
     """
     if wanted is None:
         counts = {"cuda": gpus, "cpu": 1 if gpus else min(MOST_CPU_WORKERS, max(1, cores))}

@@ -1,4 +1,4 @@
-"""What is worth showing of the programs' log files while they grow."""
+"""The lines of the programs' log files that `flightline up` shows while the files grow."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _REDIS_WARNING = re.compile(
 
 
 class LogTail:
-    """Reads on from where it was made, in several files.
+    """Reads new lines of several log files, from the files' ends at its creation.
 
-    What all programs meet at once, such as a full disk, is shown once for as long as it is said again and again.
+    A fault that many programs repeat, such as a full disk, is shown once for as long as it is repeated.
 
     Args:
         logs: the files, by the name to show.
@@ -38,14 +38,14 @@ class LogTail:
         self._offsets = {name: _size(path) for name, path in logs.items()}
 
     def interesting(self) -> Iterator[tuple[str, str]]:
-        """Name and line of whatever is new and worth showing."""
+        """Program's name and line, for each new line that is worth showing."""
         for name in self._logs:
             for line in self._new_lines(name):
                 if is_interesting(name, line) and self._is_news(line):
                     yield name, _shortened(line)
 
     def _is_news(self, line: str) -> bool:
-        """Whether nobody has said this lately: the same reason, or the same line apart from its time."""
+        """Whether no program has lately logged the same reason, or the same line apart from its time."""
         now = self._clock()
         self._shown = {text: at for text, at in self._shown.items() if now - at < QUIET_SECONDS}
         found = _REASON.search(line)
@@ -75,7 +75,7 @@ def is_interesting(name: str, line: str) -> bool:
 
 
 def _shortened(line: str) -> str:
-    """Without the time, which whoever shows it has anyway, and no longer than a few lines of a terminal."""
+    """The line without its time, and no longer than a few lines of a terminal."""
     line = _TIME.sub("", line)
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} … (the rest is in the log)"
 

@@ -1,4 +1,4 @@
-"""Run a command that does not outlive whoever started it: ``python tether.py PARENT_PID COMMAND…``.
+"""Run a command that ends with its parent process: ``python parent_death.py PARENT_PID COMMAND…``.
 
 The kernel sends SIGTERM to the command when its parent dies, kill -9 included. This is a program of its own, not a
 `preexec_fn`, because code between fork and exec can deadlock where the parent has threads. The kernel's "parent" is
@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
-    """Ask for the signal, make sure that the parent is still there, become the command."""
+    """Request SIGTERM for the parent's death, check that the parent still runs, and become the command."""
     parent, command = int(arguments[0]), arguments[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Child processes of the stack: started, watched, started again after a pause, stopped."""
+"""Child processes of the stack: how one is started, watched, restarted after a pause and stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGEST_LOG_BYTES = 10_000_000
 
 @dataclass(frozen=True)
 class Program:
-    """What to run.
+    """A program that a stack runs.
 
     Attributes:
         name: unique in the stack; names the log file.
@@ -39,7 +39,7 @@ class Program:
 
 @dataclass
 class Child:
-    """One program, running or about to be started again."""
+    """A program with its process, which runs or waits for its next start."""
 
     program: Program
     process: subprocess.Popen[bytes] | None = None
@@ -49,7 +49,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """The process id; None while the program does not run."""
         return self.process.pid if self.process else None
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class Child:
             )
 
     def exited(self) -> int | None:
-        """Its exit code, once, when it has ended; None while it runs or waits for its next start."""
+        """The exit code, once, after the program has ended; None while it runs or waits for its next start."""
         if self.process is None:
             return None
         # Looked at before it is reaped: until then nobody else can have its id, and the sweep hits nobody else.
@@ -87,17 +87,17 @@ class Child:
         return pause
 
     def due(self) -> bool:
-        """Whether it is down and its pause is over."""
+        """Whether the program does not run and its pause is over."""
         return self.process is None and time.monotonic() >= self.start_after
 
     def terminate(self) -> None:
-        """Ask it to stop."""
+        """Send SIGTERM to the program; do nothing where it does not run."""
         if self.process:
             with suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it and all that it started, now."""
+        """Kill the program and all processes that it started, and wait for its end."""
         if self.process:
             _sweep(self.process.pid)
             self.process.wait()
@@ -111,7 +111,7 @@ def _sweep(pid: int) -> None:
 
 
 def rotate(log: Path) -> None:
-    """Put a log that has grown large aside; one older one is kept."""
+    """Rename a log of more than 10 MB to ``NAME.old.log``, in place of the previous one."""
     with suppress(FileNotFoundError):
         if log.stat().st_size > LARGEST_LOG_BYTES:
             log.replace(log.with_suffix(".old.log"))

@@ -26,10 +26,10 @@ class Layout:
     Attributes:
         home: the absolute path of its state.
         host: where the API listens.
-        port: the same; never 0.
-        devices: one worker each, such as ``("cuda:0", "cpu")``.
+        port: the port on which the API listens; never 0.
+        devices: the device of each worker, such as ``("cuda:0", "cpu")``.
         redis_url: a Redis that runs elsewhere; None for the embedded one.
-        stop_grace_seconds: what a stopping worker has to save and release its job.
+        stop_grace_seconds: how long a stopping worker may take to save and release its job.
     """
 
     home: Path
@@ -51,14 +51,14 @@ class Layout:
 
     @property
     def summary(self) -> str:
-        """What is started, in words."""
+        """The programs that are started, such as ``Redis, database, API and 2 workers``."""
         number = len(self.devices)
         embedded = ["Redis"] if self.redis_url is None else []
         workers = f"{number or 'no'} worker{'' if number == 1 else 's'}"
         return f"{', '.join([*embedded, 'database', 'API'])} and {workers}"
 
     def environment(self) -> dict[str, str]:
-        """What every program gets: this process's environment and all that was decided here."""
+        """The environment of every program: that of this process, with the layout's settings."""
         decided = {
             "FLIGHTLINE_HOME": str(self.home),
             "FLIGHTLINE_HOST": self.host,
@@ -68,16 +68,16 @@ class Layout:
         return python_environment() | decided
 
     def redis(self) -> Program:
-        """The embedded Redis."""
+        """The program of the embedded Redis. Raises `StackError` where no server is installed."""
         command = redis_server.server_command(redis_server.find_server(), self.home)
         return self._program("redis", command)
 
     def api(self) -> Program:
-        """The API."""
+        """The program of the API: gunicorn, started by `flightline api`."""
         return self._program("api", flightline_command("api"))
 
     def workers(self) -> list[Program]:
-        """One worker a device; those on the CPU are numbered."""
+        """The programs of the workers, one for each device; those on the CPU are numbered."""
         programs, cpus = [], 0
         for device in self.devices:
             name = f"worker-{device.replace(':', '-')}"
@@ -90,7 +90,7 @@ class Layout:
         return Program(name, tuple(command), self.environment(), self.logs / f"{name}.log")
 
     def stop_seconds(self, name: str) -> float:
-        """How long a program may take to stop before it is killed."""
+        """The seconds that a program may take to stop before it is killed."""
         fixed = {"api": API_STOP_SECONDS, "redis": REDIS_STOP_SECONDS}
         return fixed.get(name, self.stop_grace_seconds + WORKER_MARGIN_SECONDS)
 

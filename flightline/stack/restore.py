@@ -30,8 +30,7 @@ from flightline.stack.backup import (
     opened,
     workspace,
 )
-from flightline.stack.home import running_url
-from flightline.stack.home_lock import already_running, home_lock
+from flightline.stack.home import already_running, home_lock, running_url
 from shared.processes import users_of
 from shared.storage.store import Storage
 
@@ -92,7 +91,7 @@ def _nearest(folder: Path) -> Path:
 
 @contextmanager
 def _locked(home: Path, database: Path) -> Iterator[sqlite3.Connection | None]:
-    """Keep every other process out of a database: SQLite's own locks, which whoever has it open holds already.
+    """Lock every other process out of a database, with the locks of SQLite that any process with it open holds.
 
     Yields:
         The connection that holds the lock; None where there is no database, or one too damaged to be opened.

@@ -1,4 +1,4 @@
-"""What `flightline up` runs: Redis, the database's migrations, the API and the workers, until it is told to stop."""
+"""What `flightline up` runs: Redis, the database's migrations, the API and the workers, until a stop signal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from flightline.client.transport import service_url
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import redis_server
 from flightline.stack.addresses import free_port
-from flightline.stack.home import clear_state, write_state
-from flightline.stack.home_lock import end_leftovers, home_lock
+from flightline.stack.home import clear_state, end_leftovers, home_lock, write_state
 from flightline.stack.log_tail import LogTail, last_lines
 from flightline.stack.programs import Layout
 from flightline.stack.supervisor import LOOK_SECONDS, StopRequests, Supervisor
@@ -29,17 +28,17 @@ READY_SECONDS = 180.0  # torch is loaded once a worker, and data may have to be 
 
 
 class Stopped(Exception):
-    """A stop was asked for while the stack was starting."""
+    """A stop signal came; it ends the start or the run of the stack."""
 
 
 class Reporter(Protocol):
-    """Where the stack tells what happens."""
+    """Prints what happens to a stack."""
 
     def line(self, name: str, text: str) -> None:
-        """Something happened to a program, or it wrote a line worth seeing."""
+        """Print a message about the program `name`, or a line of its log."""
 
     def ready(self, stack: Stack, workers: list[Worker]) -> None:
-        """Everything runs."""
+        """Print that the stack is ready, with its workers."""
 
 
 class Stack:
@@ -47,10 +46,10 @@ class Stack:
 
     Args:
         layout: what to run; a port of 0 is replaced by a free one.
-        prepare: brings the database up to date and sweeps it, given Redis' URL.
-        tidy: what is left to do once everything that was started after `prepare` has stopped.
-        reporter: is told what happens.
-        stops: the stop requests so far.
+        prepare: migrates and sweeps the database; called with Redis' URL.
+        tidy: called at the end, after all programs that were started after `prepare` have stopped.
+        reporter: prints what happens.
+        stops: the stop signals so far.
     """
 
     def __init__(
@@ -69,18 +68,19 @@ class Stack:
         self._stops = stops
         self._supervisor = Supervisor(reporter.line, stops)
         self._tail = LogTail({})
-        self._unnoted = False
+        self._state_outdated = False
+        self._ready = False
 
     @property
     def url(self) -> str:
-        """The API's address."""
+        """The URL at which this machine reaches the API."""
         return service_url(self.layout.host, self.layout.port)
 
     def run(self) -> None:
-        """Start everything, keep it running until a stop is asked for, stop everything.
+        """Start all programs, keep them running until a stop signal, and stop them.
 
         Raises:
-            StackError: it cannot start; whatever did start is stopped again.
+            StackError: a program cannot start; those that did are stopped again.
         """
         with home_lock(self.layout.home):
             for name in end_leftovers(self.layout.home, self.layout.stop_grace_seconds):
@@ -88,6 +88,7 @@ class Stack:
             try:
                 # Only now: a killed stack's API may have held the port until a moment ago.
                 self.layout = replace(self.layout, port=free_port(self.layout.host, self.layout.port))
+                self._write_state()  # so that commands say "is starting" rather than "nothing answers"
                 self._start()
                 self._keep_running()
             except Stopped:
@@ -104,8 +105,11 @@ class Stack:
         self._prepare(self.layout.broker_url)
         self._prepared = True
         self._supervisor.start([self.layout.api(), *self.layout.workers()])
-        self._note()
-        self._reporter.ready(self, self._wait_ready())
+        self._write_state()
+        workers = self._wait_ready()
+        self._ready = True
+        self._write_state()
+        self._reporter.ready(self, workers)
 
     def _program_names(self) -> list[str]:
         embedded = ["redis"] if self.layout.redis_url is None else []
@@ -128,12 +132,12 @@ class Stack:
 
     def _wait_redis(self) -> None:
         self._supervisor.start([self.layout.redis()])
-        self._note()
+        self._write_state()
         path = socket_path(self.layout.home)
         self._wait(lambda: redis_server.answers(path), REDIS_SECONDS, "redis", "Redis")
 
     def _wait_ready(self) -> list[Worker]:
-        """Wait until the API and as many workers as were started say that they are there."""
+        """Wait until the API is ready and all workers of this stack are registered; return the workers."""
         found: list[Worker] = []
 
         def all_there() -> bool:
@@ -171,8 +175,8 @@ class Stack:
     def _step(self) -> None:
         if self._stops:
             raise Stopped
-        if self._supervisor.look() or self._unnoted:
-            self._note()
+        if self._supervisor.restart_ended() or self._state_outdated:
+            self._write_state()
         self._show_log()
         time.sleep(LOOK_SECONDS)
 
@@ -180,26 +184,27 @@ class Stack:
         for name, line in self._tail.interesting():
             self._reporter.line(name, line)
 
-    def _note(self) -> None:
-        """Write down address and process ids, for clients and for the next stack, should this one be killed.
+    def _write_state(self) -> None:
+        """Write URL, readiness and process ids into the home, for clients and for the stack after a killed one.
 
-        A home that takes nothing (a full disk) does not end what runs: it is written down as soon as there is room.
+        A home that cannot be written (a full disk) ends no program: the state is written as soon as there is room.
         """
         pid = os.getpid()
-        state = {"pid": pid, "born": born(pid), "url": self.url, "children": self._supervisor.pids()}
+        children = self._supervisor.pids()
+        state = {"pid": pid, "born": born(pid), "url": self.url, "ready": self._ready, "children": children}
         try:
             write_state(self.layout.home, state)
         except OSError as error:
-            if not self._unnoted:
-                self._reporter.line("stack", _not_noted(self.layout.home, error))
-            self._unnoted = True
+            if not self._state_outdated:
+                self._reporter.line("stack", _cannot_write(self.layout.home, error))
+            self._state_outdated = True
         else:
-            if self._unnoted:
+            if self._state_outdated:
                 self._reporter.line("stack", f"the home {self.layout.home} can be written to again")
-            self._unnoted = False
+            self._state_outdated = False
 
     def _stop(self) -> None:
-        """API first, so that nothing new comes in; workers next, while Redis still takes what they release."""
+        """Stop the API first, so that no request comes in; then the workers, whose released jobs Redis still takes."""
         names = self._supervisor.names()
         workers = [name for name in names if name not in {"api", "redis"}]
         if names:
@@ -220,7 +225,7 @@ class Stack:
             self._reporter.line("stack", error.detail)
 
 
-def _not_noted(home: Path, error: OSError) -> str:
+def _cannot_write(home: Path, error: OSError) -> str:
     return (
         f"WARNING the home {home} cannot be written to ({error.strerror}); everything runs on, and what the disk "
         "cannot keep is refused until there is room"

@@ -1,4 +1,4 @@
-"""Keeps the stack's programs running, and stops them in order: Ctrl-C and SIGTERM are counted, never exceptions."""
+"""A supervisor that restarts the stack's programs and stops them; stop signals are counted, never raised."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass
 class StopRequests:
-    """How often this process was asked to stop: once is orderly, twice is quickly, three times is now."""
+    """The number of stop signals so far: one stops in order, two stop quickly, three stop at once."""
 
     count: int = 0
 
@@ -32,7 +32,7 @@ class StopRequests:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequests]:
-    """Count stop signals for as long as this lasts. Only in the main thread."""
+    """Count stop signals while the context is open. It must be opened in the main thread."""
     requests = StopRequests()
 
     def count(_signal: int, _frame: FrameType | None) -> None:
@@ -50,8 +50,8 @@ class Supervisor:
     """The running programs of a stack.
 
     Args:
-        say: called with the name of a program and what happened to it.
-        stops: the stop requests so far; a second one hurries.
+        say: called with the name of a program and the message about it.
+        stops: the stop signals so far; a second one shortens the time to stop.
     """
 
     def __init__(self, say: Callable[[str, str], None], stops: StopRequests) -> None:
@@ -60,23 +60,23 @@ class Supervisor:
         self._children: dict[str, Child] = {}
 
     def start(self, programs: Sequence[Program]) -> None:
-        """Start programs, from the thread that lives as long as the process: the kernel ties them to it."""
+        """Start programs. Call it in the main thread: the kernel ends them with the thread that started them."""
         for program in programs:
             rotate(program.log)
             self._children[program.name] = child = Child(program)
             child.start()
 
     def pids(self) -> dict[str, tuple[int, str | None]]:
-        """The running programs' process ids, with when each was born."""
+        """The process id and birth of each running program, by name."""
         running = {name: child.pid for name, child in self._children.items()}
         return {name: (pid, born(pid)) for name, pid in running.items() if pid is not None}
 
-    def look(self) -> bool:
-        """See who died and start again who waited long enough; returns whether any process id changed."""
+    def restart_ended(self) -> bool:
+        """Restart the ended programs whose pause is over; return whether any process id has changed."""
         changed = False
         for name, child in self._children.items():
             if (code := child.exited()) is not None:
-                self._say(name, f"{_ending(code)}; starts again in {child.postpone():g} s")
+                self._say(name, f"{_ending(code)}; restarts in {child.postpone():g} s")
                 changed = True
             elif child.due():
                 self._start_again(name, child)
@@ -87,24 +87,28 @@ class Supervisor:
         try:
             child.start()
         except OSError as error:  # no room for a log file, no memory for a process
-            self._say(name, f"cannot be started ({error.strerror}); tried again in {child.postpone():g} s")
+            self._say(name, f"cannot be started ({error.strerror}); retried in {child.postpone():g} s")
         else:
             self._say(name, "started again")
 
     def check_start(self) -> None:
-        """Raise `StackError` when a program keeps dying while the stack starts."""
+        """Check that no program keeps ending while the stack starts.
+
+        Raises:
+            StackError: a program has ended three times; the message has the end of its log.
+        """
         for name, child in self._children.items():
             if child.deaths >= DEATHS_AT_START:
                 log = child.program.log
                 raise StackError(f"{name} keeps ending while it starts. {log} ends with:\n{last_lines(log)}")
 
     def stop(self, names: Sequence[str], seconds: float, *, least_seconds: float = 0.0) -> None:
-        """Ask programs to stop, together, and kill those that have not after `seconds`, sooner when hurried.
+        """Send SIGTERM to programs, all at once, and kill those that still run after `seconds`.
 
         Args:
-            names: the programs.
-            seconds: how long they may take.
-            least_seconds: what they get however often a stop is asked for, such as to write out what they hold.
+            names: the programs to stop.
+            seconds: how long they may take; a second stop signal makes it 2 s, a third 0.
+            least_seconds: how long they may take after any number of stop signals, such as to write their data.
         """
         waiting = [child for name in names if (child := self._children.pop(name, None)) is not None]
         for child in waiting:
@@ -121,7 +125,7 @@ class Supervisor:
             child.kill()
 
     def names(self) -> list[str]:
-        """The programs that were started and not stopped, in the order of their start."""
+        """The names of the programs that were started and not stopped, in the order of their start."""
         return list(self._children)
 
     def _allowed(self, seconds: float) -> float:

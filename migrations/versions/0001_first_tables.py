@@ -18,7 +18,7 @@ _INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(23), "sqlite")
 
 
 def upgrade() -> None:
-    """Create them, those first that others point at."""
+    """Create all tables, referenced tables first."""
     _create_jobs()
     _index_jobs()
     _create_locks()
@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them all."""
+    """Drop all tables, referenced tables last."""
     for table in (
         "job_tags",
         "job_log",

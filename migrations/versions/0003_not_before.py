@@ -18,12 +18,12 @@ _INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(23), "sqlite")
 
 
 def upgrade() -> None:
-    """Add the column, null for every job that there is, and its index."""
+    """Add the column, null for every existing job, and its index."""
     op.add_column("jobs", sa.Column("not_before", _INSTANT, nullable=True))
     op.create_index("ix_jobs_not_before", "jobs", ["status", "not_before"])
 
 
 def downgrade() -> None:
-    """Drop both. SQLite is not to rebuild the table for it: that would delete every row that points at a job."""
+    """Drop the index and the column. SQLite must not rebuild the table: that would delete all rows with a job's id."""
     op.drop_index("ix_jobs_not_before", "jobs")
     op.drop_column("jobs", "not_before")

@@ -1,6 +1,6 @@
-"""An index on the ends of the jobs' ids, by which people call them.
+"""An index on the ends of the jobs' ids, by which people name jobs.
 
-It is on an expression, so that the release before this one, which knows nothing of it, fills it too.
+The index is on an expression, so that the release before, which does not know the index, fills it too.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create it."""
+    """Create the index on the last four characters of `jobs.id`."""
     op.create_index("ix_jobs_id_ending", "jobs", [text("substr(id, 33)")])
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the index on the ids' ends."""
     op.drop_index("ix_jobs_id_ending", "jobs")

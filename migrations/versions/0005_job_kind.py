@@ -1,6 +1,6 @@
-"""What kind of work a job is.
+"""A column for the kind of work that a job is.
 
-The release before this one knows of training alone and leaves the column out: its jobs get the default.
+The release before knows training alone and leaves the column out: its jobs get the default.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column, `train` for every job that there is, and its index."""
+    """Add the column, `train` for every existing job, and its index."""
     op.add_column("jobs", sa.Column("kind", sa.Text(), server_default="train", nullable=False))
     op.create_index("ix_jobs_kind", "jobs", ["kind", "created_at", "id"])
 
 
 def downgrade() -> None:
-    """Drop both. SQLite is not to rebuild the table for it: that would delete every row that points at a job."""
+    """Drop the index and the column. SQLite must not rebuild the table: that would delete all rows with a job's id."""
     op.drop_index("ix_jobs_kind", "jobs")
     op.drop_column("jobs", "kind")

@@ -1,4 +1,4 @@
-"""Time: the database's clock decides, and every instant is aware UTC."""
+"""Time by the database's clock, in aware UTC throughout."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[dt.datetime]:
-        """Text on SQLite, a real timestamp elsewhere."""
+        """Store text on SQLite and ``timestamptz`` elsewhere."""
         if dialect.name == "sqlite":
             return dialect.type_descriptor(String(23))  # type: ignore[arg-type]
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> object:
-        """Refuse naive datetimes: they mean another instant on another machine."""
+        """Convert an aware datetime for the database. Raises ValueError for a naive one, which is ambiguous."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -46,7 +46,7 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         value: dt.datetime | str | None,
         dialect: Dialect,  # noqa: ARG002 -- SQLAlchemy's signature
     ) -> dt.datetime | None:
-        """Always aware UTC, whatever the driver gave."""
+        """Convert what the driver returned into an aware datetime in UTC."""
         if value is None:
             return None
         if isinstance(value, str):
@@ -54,26 +54,26 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         return value.astimezone(dt.UTC)
 
 
-_UTC = UtcDateTime()  # made once: SQLAlchemy looks at every new one closely
+_UTC = UtcDateTime()  # built once: SQLAlchemy analyses every new expression
 
 
 def database_now(connection: Connection) -> ColumnElement[dt.datetime]:
-    """The current instant as an SQL expression, by the database's clock.
+    """Return an SQL expression for the current instant by the database's clock.
 
-    ``clock_timestamp()`` rather than ``now()`` on PostgreSQL, which stands still inside a transaction.
+    On PostgreSQL it is ``clock_timestamp()``, because ``now()`` does not advance inside a transaction.
     """
     return database_now_plus(connection, 0.0)
 
 
 def database_now_plus(connection: Connection, seconds: float) -> ColumnElement[dt.datetime]:
-    """The database's instant `seconds` from now (negative: ago), as an SQL expression."""
+    """Return an SQL expression for the instant `seconds` from now (negative: ago) by the database's clock."""
     return _now_plus(connection.dialect.name, seconds)
 
 
 def long_ago(connection: Connection, column: SQLColumnExpression[Any], seconds: float) -> ColumnElement[bool]:
-    """Whether a recorded instant is more than `seconds` ago, or was before the database's clock was set back.
+    """Return an SQL condition: a recorded instant is more than `seconds` ago, or the clock was set back since.
 
-    Of an instant that lies ahead by more than the seconds nothing is known but that it is none of the last ones.
+    An instant more than `seconds` ahead of the clock was recorded before the clock was set back, at an unknown time.
     """
     before, after = database_now_plus(connection, -seconds), database_now_plus(connection, seconds)
     return or_(column < before, column > after)
@@ -95,7 +95,7 @@ def isoformat(value: dt.datetime) -> str: ...
 @overload
 def isoformat(value: None) -> None: ...
 def isoformat(value: dt.datetime | None) -> str | None:
-    """RFC 3339 with milliseconds and ``Z``, as the API writes it."""
+    """Format an instant as RFC 3339 with milliseconds and ``Z``, as the API writes it."""
     if value is None:
         return None
     return value.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

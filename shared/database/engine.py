@@ -1,8 +1,7 @@
-"""The SQL database: one engine per process, short transactions, SQLite and PostgreSQL alike.
+"""Access to the SQL database: one engine per process, short transactions, the same for SQLite and PostgreSQL.
 
-SQLite needs care that PostgreSQL does not: a deferred transaction that turns into a write can fail with *locked* at
-once, so `read()` and `write()` say beforehand what they are, and a write takes the lock at its start
-(``BEGIN IMMEDIATE``).
+On SQLite a transaction that begins as a read and turns into a write can fail with *locked* at once. So callers choose
+between `read()` and `write()` beforehand, and a write takes SQLite's lock at its start (``BEGIN IMMEDIATE``).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from shared.database.text import clean_all
 from shared.errors import DatabaseUnavailable, DatabaseUnusable
 
 if TYPE_CHECKING:
-    import psycopg  # 7 MB that a process on SQLite does without
+    import psycopg  # 7 MB of memory that a process on SQLite saves
 
 T = TypeVar("T")
 
@@ -38,12 +37,12 @@ _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 _UNDEFINED_SQLSTATES = {"42P01", "42703"}  # table, column
 _DISK_FULL_SQLSTATE = "53100"
 _UNDEFINED_WORDS = ("no such table", "no such column", "has no column named")
-# A process that is frozen inside a transaction would hold its job's row for ever: PostgreSQL ends that transaction.
+# A process frozen inside a transaction would lock its job's row forever: PostgreSQL aborts that transaction.
 _ABANDONED = "SET idle_in_transaction_session_timeout = '10s'"
 
 
 class Database:
-    """A database by its SQLAlchemy URL. Safe to share between threads, and to carry over a fork."""
+    """A database by its SQLAlchemy URL. Safe to share between threads and to use in a forked child."""
 
     def __init__(self, url: str) -> None:
         self._url = url_check.parsed(url)
@@ -56,11 +55,11 @@ class Database:
 
     @property
     def engine(self) -> Engine:
-        """The engine of this process alone: a connection must never be shared over a fork."""
-        # Inside the gate, so that no child inherits the lock taken.
+        """Return this process's own engine: parent and forked child must not share connections."""
+        # Inside the gate, so that no child inherits the lock while it is held.
         with GATE.inside(), self._making:
             if self._engine is None or self._pid != os.getpid():
-                # The parent's engine is kept, unused: closing what it left open would end the parent's connections too.
+                # The parent's engine is not disposed of: closing its sockets would end the parent's connections too.
                 self._inherited = self._engine
                 self._engine, self._pid = _make_engine(self._url), os.getpid()
                 if self._file is not None:
@@ -69,34 +68,34 @@ class Database:
 
     @property
     def name(self) -> str:
-        """What messages call it: SQLite's file by its path, another database by the setting that names it."""
+        """Return the subject for error messages: SQLite's file by its path, or the setting that names the database."""
         if self.is_sqlite:
             return f"The database file {self._url.database}"
         return "The database that FLIGHTLINE_DATABASE_URL names"
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is the embedded database."""
+        """Whether this is SQLite, the embedded database."""
         return self._url.get_backend_name() == "sqlite"
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view; nothing that is written in it is kept.
+        """Open a transaction with a consistent view of the database; it is rolled back at its end.
 
         Raises:
-            DatabaseUnavailable: the database does not answer, or holds no tables yet.
+            DatabaseUnavailable: the database is unavailable, or lacks its tables.
         """
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         with GATE.inside(), self._translated(), self._connect(**options) as connection:
             yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in one transaction and commit; the whole of it again when another writer was in the way.
+        """Run `work` in one transaction and commit; repeat all of it after a conflict with another writer.
 
-        So `work` must do nothing but SQL.
+        Because it may be repeated, `work` must have no effects beside its SQL.
 
         Raises:
-            DatabaseUnavailable: the database does not answer. The commit may or may not have happened.
+            DatabaseUnavailable: the database is unavailable. The commit may or may not have happened.
         """
         for remaining in reversed(range(_WRITE_TRIES)):
             try:
@@ -115,11 +114,11 @@ class Database:
             yield connection.execution_options(**options)
         finally:
             connection.close()
-            if connection.engine.pool is not pool:  # disposed of meanwhile, by a fork: nobody takes from it any more
+            if connection.engine.pool is not pool:  # disposed of by a fork in the meantime
                 pool.dispose()
 
     def _current_connection(self) -> Connection:
-        """A connection to the file that is at the database's path by now, where there is a file."""
+        """Return a connection to the file that is now at the database's path, for SQLite; any connection otherwise."""
         connection = self.engine.connect()
         try:
             if self._is_current(connection):
@@ -132,7 +131,7 @@ class Database:
         return self.engine.connect()
 
     def _is_current(self, connection: Connection) -> bool:
-        """Whether the connection is to the file at the database's path; False where another has taken its place."""
+        """Whether the connection's file is still the one at the database's path; False where it was replaced."""
         try:
             return self._file is None or self._file.check(connection)
         except FileMoved as error:
@@ -149,46 +148,49 @@ class Database:
             return result
 
     def create(self) -> None:
-        """Make the file of an SQLite database where there is none: only who then makes the tables may do it.
+        """Create the file of an SQLite database unless it exists. Only for callers that then create the tables.
 
         Raises:
-            DatabaseUnavailable: it cannot be made.
+            DatabaseUnavailable: the file cannot be created.
         """
         try:
             if self._file is not None:
                 self._file.create()
         except OSError as error:
             raise DatabaseUnavailable(
-                f"The database file {self._url.database} cannot be made ({error.strerror}). Check its folder, or name "
-                "another one in FLIGHTLINE_DATABASE_URL."
+                f"The database file {self._url.database} cannot be created ({error.strerror}). Check its folder, or "
+                "name another one in FLIGHTLINE_DATABASE_URL."
             ) from error
 
     def ping(self) -> None:
-        """Raise `DatabaseUnavailable` unless the database answers and holds the tables."""
+        """Raise `DatabaseUnavailable` unless the database answers and has its tables."""
         with self.read() as connection:
             connection.execute(text("SELECT 1 FROM jobs LIMIT 1"))
 
     def fold(self) -> None:
-        """Take what stands in SQLite's write-ahead log into the file itself, at the very end; the log is empty then.
+        """Move SQLite's write-ahead log into the database file and empty the log, at the very end.
 
         Raises:
-            DatabaseUnavailable: it cannot be done; nothing is lost, and the next start reads the log.
+            DatabaseUnavailable: the log cannot be moved; nothing is lost, and the next start reads it.
         """
         if not self.is_sqlite:
             return
         try:
-            with closing(self.engine.raw_connection()) as connection:  # in no transaction: only so can it be done
+            # A checkpoint needs a connection without an open transaction.
+            with closing(self.engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            raise DatabaseUnavailable(f"The write-ahead log stays beside {self._url.database} ({error}).") from error
+            raise DatabaseUnavailable(
+                f"The write-ahead log of {self._url.database} could not be emptied ({error})."
+            ) from error
 
     def dispose(self) -> None:
-        """Close this process' connections."""
+        """Close this process's connections."""
         if self._engine is not None and self._pid == os.getpid():
             self._engine.dispose()
 
     def before_fork(self) -> None:
-        """Close SQLite's connections: not even idle ones may cross a fork."""
+        """Close SQLite's connections, as even idle ones must not be inherited by a forked child."""
         if self.is_sqlite:
             self.dispose()
 
@@ -210,7 +212,7 @@ class Database:
 def _is_conflict(error: BaseException | None) -> bool:
     original = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(original, sqlite3.OperationalError):
-        code: int = getattr(original, "sqlite_errorcode", 0)  # the driver's own errors have none
+        code: int = getattr(original, "sqlite_errorcode", 0)  # errors raised by the driver itself have no code
         return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return getattr(original, "sqlstate", None) in _RETRYABLE_SQLSTATES
 
@@ -224,8 +226,8 @@ def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
         return DatabaseUnusable(f"The database lacks tables of this release ({reason}): run `flightline migrate`.")
     if _is_broken_file(error):
         return DatabaseUnusable(
-            f"The database file {url.database} is damaged, or no SQLite database ({reason}). Move it away, put a good "
-            "copy there, or name another one in FLIGHTLINE_DATABASE_URL."
+            f"The database file {url.database} is damaged, or not an SQLite database ({reason}). Replace it by a "
+            "good copy, or name another one in FLIGHTLINE_DATABASE_URL."
         )
     if _is_closed_file(error):
         return DatabaseUnusable(
@@ -234,9 +236,7 @@ def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
         )
     if _is_full(error):
         where = f"of the database file {url.database}" if url.get_backend_name() == "sqlite" else "of the database"
-        return DatabaseUnusable(
-            f"The disk {where} is full ({reason}). Nothing was changed; free some space there, and everything goes on."
-        )
+        return DatabaseUnusable(f"The disk {where} is full ({reason}). Nothing was changed; free some space there.")
     if isinstance(error, ProgrammingError):
         raise error
     return DatabaseUnavailable(f"The database does not answer ({reason}). {TRY_AGAIN}")
@@ -255,7 +255,7 @@ def _is_closed_file(error: DBAPIError) -> bool:
 
 
 def _is_broken_file(error: DBAPIError) -> bool:
-    return type(error.orig) is sqlite3.DatabaseError  # not one of its subclasses: damaged, or something else
+    return type(error.orig) is sqlite3.DatabaseError  # exactly this class: damaged, or not a database
 
 
 def _make_engine(url: URL) -> Engine:
@@ -268,8 +268,8 @@ def _make_engine(url: URL) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     arguments = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-    # Keep-alives say nothing of a connection on which an answer is outstanding: without this, a machine that vanishes
-    # then would be waited for for a quarter of an hour.
+    # Keep-alives do not cover a connection that awaits an answer: without this, the loss of the server's machine would
+    # go unnoticed for a quarter of an hour.
     arguments["tcp_user_timeout"] = 20_000
     engine = create_engine(
         url, pool_size=8, max_overflow=24, pool_timeout=5, pool_pre_ping=True, connect_args=arguments, **options
@@ -284,7 +284,7 @@ def _configure_postgresql(connection: psycopg.Connection, _record: object) -> No
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself: _begin_sqlite does
+    connection.isolation_level = None  # the driver begins no transactions; _begin_sqlite does
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -1,11 +1,11 @@
-"""The file of an SQLite database: whether a connection's file is still the one that stands at its path.
+"""The file of an SQLite database, and whether a connection's file is still the one at its path.
 
-SQLite goes on writing into a file that was removed, renamed or replaced, and whatever it wrote is lost with the process
-(https://sqlite.org/howtocorrupt.html, 2.4). So every transaction compares inodes before it begins and after its commit:
-three `stat` calls, some microseconds. No connection makes a file where none is; `DatabaseFile.create` alone does.
+SQLite keeps writing into a file that was removed, renamed or replaced, and those writes are lost with the process
+(https://sqlite.org/howtocorrupt.html, 2.4). So every transaction compares inodes before it begins and after its commit,
+by three `stat` calls of some microseconds. Only `DatabaseFile.create` creates a file; connections never do.
 
-The write-ahead log (``-wal``) and its index (``-shm``) are part of the database for as long as it is open. While they
-belong to another file than the one at the path, nobody may open that: SQLite would take the log for its own.
+The write-ahead log (``-wal``) and its index (``-shm``) are part of an open database. While they belong to another file
+than the one at the path, that file must not be opened: SQLite would apply the wrong log to it.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _INFO = "database_file"
 
 
 class FileMoved(sqlite3.OperationalError):
-    """The database's file is not where it was when it was opened. The message says what to do."""
+    """The database's file is no longer where it was opened. The message says what to do."""
 
 
 class FileReplaced(FileMoved):
-    """Another file took the database's place in the middle of something, which may be tried again on the new one."""
+    """Another file replaced the database during an operation, which may be repeated on the new file."""
 
 
 Inode = tuple[int, int]
-"""Device and number: what makes a file the same as another, whatever its name."""
+"""Device and inode number, which identify a file whatever its name."""
 
 
 class Opened(NamedTuple):
-    """The files that a connection has open: the database, its write-ahead log, the log's index."""
+    """The inodes of a connection's open files: the database, its write-ahead log, the log's index."""
 
     main: Inode | None
     log: Inode | None
@@ -53,80 +53,81 @@ _NOTHING = Opened(None, None, None)
 
 
 class DatabaseFile:
-    """The file at one path, watched for the connections of one process.
+    """The database file at one path, checked for the connections of one process.
 
     Args:
-        path: of the database.
+        path: path of the database.
     """
 
     def __init__(self, path: str) -> None:
-        self._path = os.path.abspath(path)  # noqa: PTH100 -- `Path.absolute` would keep `..`, which SQLite takes out
+        self._path = os.path.abspath(path)  # noqa: PTH100 -- `Path.absolute` would keep `..`, which SQLite resolves
         self._paths = _paths(self._path, self._path)
         self._opened = _NOTHING
         self._connections: WeakSet[Any] = WeakSet()
         self._fault: str | None = None
         self._kept = False
-        # The pool's threads connect, close and judge at once. Never held over a fork: see `fork_gate`.
+        # The pool's threads connect, close and check concurrently. Never held across a fork: see `fork_gate`.
         self._lock = threading.RLock()
 
     def create(self) -> None:
-        """Make an empty file, and the folders above it, where there is none."""
+        """Create an empty file, and the folders above it, unless the file exists. Raises OSError."""
         path = Path(self._path)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(0o644)
 
     def watch(self, engine: Engine) -> None:
-        """Open the file for this engine, and never make one. To be called after other listeners for ``connect``."""
+        """Make this engine open the file without creating one. Call after adding other listeners for ``connect``."""
         self._connections = WeakSet()
         event.listen(engine, "do_connect", self._open)
         event.listen(engine, "connect", self._note)
         event.listen(engine, "close", self._forget)
 
     def check(self, connection: Connection) -> bool:
-        """Whether the connection's file is the one at the path; False where that is another one, fit to be opened.
+        """Whether the connection's file is the one at the path; False where another usable database replaced it.
 
         Raises:
-            FileMoved: there is none, or one that must not be opened beside what was left of this one.
+            FileMoved: the path has no file, or one that must not be opened beside the old one's write-ahead log.
         """
         return self._judge(connection.info[_INFO], connection)
 
     def _open(self, _dialect: object, record: Any, arguments: list[Any], options: dict[str, Any]) -> None:
-        """Before a new connection: none where there is no file, and none that mixes two databases."""
-        with self._lock:  # the connection that keeps the log in place must not be closed between the two
+        """Allow a new connection unless the file is missing or would be mixed with another database's log."""
+        with self._lock:  # the connection that keeps the log alive must not close between check and open
             if self._connections:
                 self._judge(self._opened)
-        # SQLite puts the log of a database behind a symbolic link beside the file itself.
+        # For a database behind a symbolic link, SQLite puts the log beside the link's target.
         self._paths = _paths(self._path, os.path.realpath(self._path))
         record.info[_INFO] = present = self._present()
         if present.main is None:
             self._refuse(
                 f"There is no database file {self._path}. If it was moved, or its disk is not mounted, put it back; "
-                "otherwise `flightline migrate` makes a new one."
+                "otherwise `flightline migrate` creates a new one."
             )
         arguments[0], options["uri"] = _uri(self._path), True
 
     def _note(self, connection: sqlite3.Connection, record: Any) -> None:
-        """After it: once something has been read, the log and its index are there."""
+        """Record a new connection's files, after a read that makes SQLite create the log and its index."""
         connection.execute("PRAGMA schema_version").fetchone()
         opened = self._present()
         if opened.main is None or opened.main != record.info[_INFO].main:
             message = f"The database file {self._path} was replaced while it was being opened. Try again."
             raise FileReplaced(message)
         with self._lock:
-            if opened.main != self._opened.main:  # connections to the file before it, in use still, are not counted
+            # Connections to the previous file that are still in use do not count.
+            if opened.main != self._opened.main:
                 self._connections = WeakSet()
             record.info[_INFO] = self._opened = opened
             self._connections.add(record)
             self._say(None)
 
     def _forget(self, _connection: object, record: Any) -> None:
-        """With its last connection SQLite itself removes the log; the next one begins another."""
+        """Stop counting a closed connection: SQLite removes the log with the last one, and starts another later."""
         with self._lock:
             self._connections.discard(record)
 
     def _judge(self, opened: Opened, connection: Connection | None = None) -> bool:
-        if self._fault is None and self._present() == opened:  # nearly always, and without waiting for anybody
+        if self._fault is None and self._present() == opened:  # the usual case, without taking the lock
             return True
         with self._lock:
             return self._judge_again(opened, connection)
@@ -143,7 +144,7 @@ class DatabaseFile:
         return False
 
     def _explain(self, opened: Opened, present: Opened, connection: Connection | None) -> str | None:
-        """What is wrong; None where the database was replaced by another that can be opened as it is."""
+        """Return what is wrong; None where the database was replaced by another one that can be opened."""
         path = self._path
         if present.main is None:
             return (
@@ -160,8 +161,8 @@ class DatabaseFile:
         return _unfit(path)
 
     def _explain_log(self, opened: Opened, present: Opened, connection: Connection | None) -> str:
-        # What the log holds is not lost yet: this connection still has it open. But once another one has been begun in
-        # its place, writing the old one's pages would overwrite newer ones.
+        # The log's contents are not lost yet: this connection still has it open. But once another log was started in
+        # its place, writing the old log's pages would overwrite newer ones.
         begun = (present.log or opened.log) != opened.log or (present.log_index or opened.log_index) != opened.log_index
         self._kept = self._kept or (connection is not None and not begun and _write_back(connection))
         what = "What it held has been written into the database file; stop" if self._kept else "Stop"
@@ -179,7 +180,7 @@ class DatabaseFile:
         raise FileMoved(fault)
 
     def _say(self, fault: str | None) -> None:
-        """Log a change for the worse or the better once, whatever number of transactions meets it."""
+        """Log a change of the file's state once, however many transactions see it."""
         if fault == self._fault:
             return
         self._fault = fault
@@ -207,7 +208,7 @@ def _inodes(opened: Opened) -> set[Inode]:
 
 
 def _write_back(connection: Connection) -> bool:
-    """Whether all that the write-ahead log holds could be written into the database file."""
+    """Write the write-ahead log into the database file; return whether all of it was written."""
     cursor = connection.connection.cursor()  # in no transaction: only so can it be done
     cursor.execute("PRAGMA wal_checkpoint(FULL)")
     busy, pages, written = cursor.fetchone() or (1, 0, 0)
@@ -215,12 +216,12 @@ def _write_back(connection: Connection) -> bool:
 
 
 def _uri(path: str) -> str:
-    """The name by which SQLite opens a file that is there, and makes none."""
+    """Return the URI by which SQLite opens an existing file and never creates one."""
     return f"file:{urllib.parse.quote(os.fsencode(path))}?mode=rw"
 
 
 def _unfit(path: str) -> str | None:
-    """Why the file at this path cannot take the place of a database; None where it can."""
+    """Return why the file at this path cannot be used as a database; None where it can."""
     try:
         connection = sqlite3.connect(_uri(path), uri=True)
         try:

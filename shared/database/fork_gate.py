@@ -1,9 +1,17 @@
-"""Forks that must not happen in the middle of something.
+"""A gate that delays forks until no other thread is inside a transaction or holds a lock of a library.
 
-SQLite keeps its locks in the process' memory. A child that is forked while another thread of the parent is inside a
-transaction inherits locks that nobody will ever release, and finds the database locked for ever; even idle connections
-must not cross a fork (https://sqlite.org/howtocorrupt.html, 2.6). Other libraries' locks are copied in the same way, so
-whoever is at work in a process that forks says so: `with GATE.inside()`.
+SQLite keeps its locks in the process's memory. A child forked while another thread of the parent is inside a
+transaction inherits locks that no thread will ever release, and finds the database locked forever; even idle
+connections must not be inherited (https://sqlite.org/howtocorrupt.html, 2.6). Locks of other libraries are copied in
+the same way. So in a process that forks, such work runs within ``with GATE.inside():``.
+
+One fork, step by step. `os.fork` calls these methods in the thread that forks:
+
+1. `shut` takes the gate's lock, then waits until no other thread is inside. While it waits the lock is released, so
+   that threads can leave; `_closing` keeps new ones out. Then it closes connections, and returns with the lock held.
+2. The process forks. Only the forking thread exists in the child.
+3. `open` in the parent releases the lock: threads may enter again.
+4. `reset` in the child replaces the lock and the count of threads, which describe threads of the parent.
 """
 
 from __future__ import annotations
@@ -20,37 +28,37 @@ from typing import Protocol
 logger = logging.getLogger(__name__)
 
 _WAIT_SECONDS = 300.0
-"""To publish a hundred thousand jobs takes a minute; but a server that stands still must not hold one up for ever."""
+"""How long a fork waits: publishing 100,000 jobs takes a minute, but a frozen server must not block a fork forever."""
 
 
 class Closable(Protocol):
-    """What has something that must not cross a fork."""
+    """An object that holds something a forked child must not inherit, such as connections."""
 
     def before_fork(self) -> None:
-        """Close it. Nobody is inside the gate."""
+        """Close what a child must not inherit. Called right before a fork, with no other thread inside the gate."""
 
 
 class ForkGate:
-    """Lets a fork wait until no other thread is inside, and lets nobody in until it has happened.
+    """Delays a fork until no other thread is inside, and delays threads at the entrance until the fork has happened.
 
-    There is one for the whole process: with several, a thread inside one would wait at another that a fork shut, and
-    the fork for that thread.
+    A process needs exactly one gate. With two, a thread inside the first could wait to enter the second, which a fork
+    has shut, while the fork waits for that thread to leave the first.
     """
 
     def __init__(self) -> None:
         self._closed_before: weakref.WeakSet[Closable] = weakref.WeakSet()
-        self._reset()
+        self.reset()
 
     def close_before(self, one: Closable) -> None:
-        """Call `one.before_fork` right before each fork, for as long as there is such a thing."""
+        """Call `one.before_fork` right before each fork, for as long as `one` exists (the reference is weak)."""
         self._closed_before.add(one)
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """What must not be torn apart by a fork."""
+        """Enter the gate: no fork happens inside the block. May be nested. Waits while another thread forks."""
         thread = threading.get_ident()
         with self._changed:
-            if thread not in self._threads:  # who is inside already would otherwise wait for himself
+            if thread not in self._threads:  # a nested entry must not wait for this same thread to leave
                 self._changed.wait_for(self._is_open)
             self._threads[thread] += 1
         try:
@@ -58,11 +66,14 @@ class ForkGate:
         finally:
             with self._changed:
                 self._threads[thread] -= 1
-                self._threads += Counter()  # drops those that are out
+                self._threads += Counter()  # drops threads with a count of zero
                 self._changed.notify_all()
 
     def shut(self) -> None:
-        """Wait for the other threads and keep them out. A thread that forks inside its own transaction knows why."""
+        """Wait until no other thread is inside, keep new ones out, and close what the child must not inherit.
+
+        The forking thread itself may be inside, at its own risk. After `_WAIT_SECONDS` the fork happens in any case.
+        """
         self._changed.acquire()
         self._closing = True
         if not self._changed.wait_for(self._alone, _WAIT_SECONDS):
@@ -77,21 +88,18 @@ class ForkGate:
         return not self._threads.keys() - {threading.get_ident()}
 
     def open(self) -> None:
-        """Let them in again."""
+        """Let threads enter again, in the parent after the fork."""
         self._closing = False
         self._changed.notify_all()
         self._changed.release()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Reset in the forked child, where the parent's threads do not exist."""
         self._changed = threading.Condition()
         self._threads: Counter[int] = Counter()
         self._closing = False
 
-    def forget(self) -> None:
-        """Begin anew, in the child: of the parent's threads none is there."""
-        self._reset()
-
 
 GATE = ForkGate()
-"""The process' own."""
-os.register_at_fork(before=GATE.shut, after_in_parent=GATE.open, after_in_child=GATE.forget)
+"""The gate of this process."""
+os.register_at_fork(before=GATE.shut, after_in_parent=GATE.open, after_in_child=GATE.reset)

@@ -1,4 +1,4 @@
-"""For how long the database has answered one observer, who may say that others are late only after a while of it."""
+"""Health of the database as one observer sees it, who may judge others only after a while of health."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SLOW_SECONDS = 2.0
-"""An answer that took longer, such as one of a frozen server or behind a held lock, was an outage as well."""
+"""Operations slower than this count as an outage, such as those of a frozen server or behind a held lock."""
 _GAP = 0.5
-"""Part of a lease between two questions after which the observer was paused, and with it perhaps everybody else."""
+"""Share of a lease without a question that counts as a pause of the observer, and perhaps of the whole machine."""
 
 
 class HealthClock:
-    """Counts since when the database has answered one observer, without a failure, a delay or a pause in between.
+    """Measures for how long the database has answered one observer without a failure, a delay or a pause.
 
-    It is fed by that observer's own questions and nobody else's, so that what else goes on in the process has no say.
+    Only that observer's own questions count, so that other activity of the process has no influence.
 
     Args:
-        lease_seconds: how long a claim holds without a heartbeat. The observer must ask at least four times in it.
-        now: a clock in seconds that stands still while the machine sleeps.
+        lease_seconds: how long a claim holds without a heartbeat. The observer must ask at least four times per lease.
+        now: a clock in seconds that does not advance while the machine sleeps.
     """
 
     def __init__(self, lease_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -27,11 +27,11 @@ class HealthClock:
         self._now = now
         self._answered: float | None = None
         self.since: float | None = None
-        """When, by `now`, the database began to answer; None while it does not."""
+        """When, by `now`, the database began to answer; None while it is unavailable."""
 
     @contextmanager
     def question(self) -> Iterator[None]:
-        """Put one question to the database inside; whatever is raised counts as no answer."""
+        """Time one question to the database, asked inside the block; any exception counts as no answer."""
         asked = self._now()
         try:
             yield
@@ -45,9 +45,9 @@ class HealthClock:
             self.since = self._answered
 
     def fail(self) -> None:
-        """Count anew from the next answer."""
+        """Reset: the database counts as unavailable until its next answer."""
         self.since = None
 
     def healthy_for(self, seconds: float) -> bool:
-        """Whether the database has answered for so long."""
+        """Whether the database has answered for at least `seconds`."""
         return self.since is not None and self._now() - self.since >= seconds

@@ -1,4 +1,4 @@
-"""The tables. Reads and writes use them as SQLAlchemy Core tables, never as loaded objects."""
+"""The database's tables, declared as classes but used as SQLAlchemy Core tables only, never as loaded objects."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from shared.database.text import CleanText
 WITHOUT_ROWID = {"sqlite_with_rowid": False}
 UUID_LENGTH = 36
 ENDING_LENGTH = 4
-"""Characters of an id's end by which jobs are found: of a million jobs, about fifteen have the same."""
+"""Characters of an id's end that are indexed: of a million jobs, about fifteen share the same four."""
 
 
 class Base(DeclarativeBase):
-    """The metadata that migrations are compared with."""
+    """Base of all tables; migrations are compared with its metadata."""
 
     type_annotation_map = {  # noqa: RUF012 -- SQLAlchemy's own declaration, read once
         str: CleanText(),
@@ -48,14 +48,14 @@ def _job_key() -> Mapped[str]:
 
 
 class Job(Base):
-    """What was asked for and what became of it. Every change goes through `jobs.actions` or `jobs.attempts`."""
+    """A job: its spec, status, progress and result. Only `jobs.actions` and `jobs.attempts` change it."""
 
     __tablename__ = "jobs"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     owner: Mapped[str | None]
     kind: Mapped[str] = mapped_column(server_default="train")
-    """What is to be done, such as `train`; a later release beside this one may have queued jobs of further kinds."""
+    """What the job does, such as `train`; a later release running beside this one may queue jobs of other kinds."""
     name: Mapped[str | None]
     preset: Mapped[str | None]
     retry_of: Mapped[str | None] = mapped_column(String(36))
@@ -64,7 +64,7 @@ class Job(Base):
     config_hash: Mapped[str] = mapped_column(String(64))
     architecture_kind: Mapped[str]
     warnings: Mapped[list[Any]]
-    """Empty. Releases up to 0.1 stored here what a job waited for as it came; that is worked out when a job is read."""
+    """Always empty: warnings are computed when a job is read. Releases up to 0.1 stored them here."""
 
     parameters: Mapped[int] = mapped_column(BigInteger)
     flops_per_epoch: Mapped[int] = mapped_column(BigInteger)
@@ -80,9 +80,9 @@ class Job(Base):
 
     attempt: Mapped[int]
     failures: Mapped[int]
-    """Attempts lost or failed with a retryable error: those that `max_attempts` counts."""
+    """Number of attempts lost or failed with a retryable error, which `max_attempts` limits."""
     running_seconds: Mapped[float]
-    """Running time of the attempts that have ended."""
+    """Total running time of the attempts that have ended."""
     worker: Mapped[str | None]
     device: Mapped[str | None]
     device_kind: Mapped[str | None]
@@ -90,7 +90,7 @@ class Job(Base):
     exact: Mapped[bool]
     lease_expires_at: Mapped[dt.datetime | None]
     checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """The latest checkpoint that counts: path, attempt, epoch, what it was made on."""
+    """The checkpoint to resume from: path, attempt, epoch, the device it was made on."""
 
     epochs: Mapped[int]
     epoch: Mapped[int]
@@ -101,14 +101,14 @@ class Job(Base):
     best_val_accuracy: Mapped[float | None]
     best_epoch: Mapped[int | None]
     epoch_seconds: Mapped[float | None]
-    """Duration of the latest epoch, from which the remaining time is worked out."""
+    """Duration of the latest epoch, from which the remaining time is estimated."""
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
 
     created_at: Mapped[dt.datetime]
     queued_at: Mapped[dt.datetime]
     not_before: Mapped[dt.datetime | None]
-    """No claim before this instant; a message that was sent before it counts for nothing. Null: at once."""
+    """Earliest instant of a claim; a message that was sent before it is ignored. Null means at once."""
     published_at: Mapped[dt.datetime | None]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
@@ -131,7 +131,7 @@ class Job(Base):
 
 
 def id_ending() -> Function[str]:
-    """The last characters of a job's id, as the index on them has it: its number is part of the SQL, no parameter."""
+    """Return an SQL expression for the indexed end of an id. The length is literal SQL, as in the index."""
     return func.substr(Job.id, literal_column(str(UUID_LENGTH - ENDING_LENGTH + 1)), type_=String())
 
 
@@ -139,7 +139,7 @@ Index("ix_jobs_id_ending", id_ending())
 
 
 class JobTag(Base):
-    """A label on a job; tags are looked up by themselves, so they have their own rows."""
+    """A tag of a job, in a row of its own, as jobs are found by their tags."""
 
     __tablename__ = "job_tags"
     tag: Mapped[str] = mapped_column(primary_key=True)
@@ -148,7 +148,7 @@ class JobTag(Base):
 
 
 class Attempt(Base):
-    """One worker's try at a job; `outcome` is null while it runs."""
+    """One worker's attempt to run a job; `outcome` is null while it runs."""
 
     __tablename__ = "attempts"
     job_id: Mapped[str] = _job_key()
@@ -166,7 +166,7 @@ class Attempt(Base):
 
 
 class Epoch(Base):
-    """One pass over the training split: one row per job and epoch, of the latest attempt that ran it."""
+    """The figures of an epoch: one row per job and epoch, of the latest attempt that ran it."""
 
     __tablename__ = "epochs"
     job_id: Mapped[str] = _job_key()
@@ -185,7 +185,7 @@ class Epoch(Base):
 
 
 class JobEvent(Base):
-    """A change of a job, numbered in commit order together with its epochs' `seq`."""
+    """A change of a job. Events and epochs of a job share one sequence `seq`, in commit order."""
 
     __tablename__ = "job_events"
     job_id: Mapped[str] = _job_key()
@@ -197,7 +197,7 @@ class JobEvent(Base):
 
 
 class JobLog(Base):
-    """A line of a job's log; the oldest go when there are more than `FLIGHTLINE_LOG_LINES_PER_JOB`."""
+    """A line of a job's log; the oldest lines beyond `FLIGHTLINE_LOG_LINES_PER_JOB` are deleted."""
 
     __tablename__ = "job_log"
     job_id: Mapped[str] = _job_key()
@@ -210,7 +210,7 @@ class JobLog(Base):
 
 
 class Evaluation(Base):
-    """How one set of a job's weights (`best` or `last`) does on the validation split."""
+    """Figures of one set of a job's weights (`best` or `last`) on the validation split."""
 
     __tablename__ = "evaluations"
     job_id: Mapped[str] = _job_key()
@@ -224,7 +224,7 @@ class Evaluation(Base):
 
 
 class Artifact(Base):
-    """A kept output."""
+    """A file that a job produced: its name, path in the storage, SHA-256 and size."""
 
     __tablename__ = "artifacts"
     job_id: Mapped[str] = _job_key()
@@ -236,7 +236,7 @@ class Artifact(Base):
 
 
 class Worker(Base):
-    """A worker as it last reported itself."""
+    """A worker's last report of itself."""
 
     __tablename__ = "workers"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -250,13 +250,13 @@ class Worker(Base):
     versions: Mapped[dict[str, Any]]
     datasets: Mapped[list[Any]]
     state: Mapped[str]
-    """`idle` or `stopping`; whether it is busy is seen from the jobs."""
+    """`idle` or `stopping`; a worker is busy where a running job names it."""
     started_at: Mapped[dt.datetime]
     last_heartbeat_at: Mapped[dt.datetime]
 
 
 class IdempotencyKey(Base):
-    """The first answer to a submission with this key."""
+    """The job that the first request with an `Idempotency-Key` made."""
 
     __tablename__ = "idempotency_keys"
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -268,7 +268,7 @@ class IdempotencyKey(Base):
 
 
 class Lock(Base):
-    """A named right that one process holds at a time, until it expires."""
+    """A named lock that one process holds at a time, until it expires."""
 
     __tablename__ = "locks"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -276,5 +276,5 @@ class Lock(Base):
     expires_at: Mapped[dt.datetime]
 
 
-# Here rather than at the first statement: a child that is forked in the middle of it would inherit its lock taken.
+# Configured here rather than at the first statement: a child forked during that would inherit a held lock.
 Base.registry.configure()

@@ -1,4 +1,4 @@
-"""Text that every database stores: a message from elsewhere may hold what they refuse."""
+"""Text columns for text of any origin, cleaned of characters that databases refuse."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sqlalchemy.types import TypeDecorator
 
 
 def clean(text: str) -> str:
-    """`text` without NUL, which PostgreSQL refuses, and without lone surrogates, which are in no encoding.
+    """Replace NUL, which PostgreSQL refuses, and lone surrogates, which cannot be encoded, by U+FFFD.
 
-    Both come in by names of files and by what libraries say; each is replaced by U+FFFD.
+    Both occur in names of files and in messages of libraries.
     """
     return text.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def clean_all(value: Any) -> Any:
-    """A JSON value with all its text cleaned."""
+    """Return a JSON value with all keys and strings cleaned."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
@@ -28,11 +28,11 @@ def clean_all(value: Any) -> Any:
 
 
 class CleanText(TypeDecorator[str]):
-    """Text of any length, cleaned on its way in."""
+    """A text column of any length whose values are cleaned when written."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 -- SQLAlchemy's
-        """Clean it; a StrEnum becomes its value."""
+        """Clean a value before it is written; a StrEnum becomes its value."""
         return None if value is None else clean(value)

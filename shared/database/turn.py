@@ -1,4 +1,4 @@
-"""A turn: a named right that one process holds at a time, as a row of `locks`."""
+"""A turn: a named lock that one process holds at a time, as a row of `locks`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from shared.database.engine import Database
 
 HOLD_SECONDS = 10.0
-"""How long a turn is kept from others without being renewed."""
+"""How long a turn that is not renewed excludes other processes."""
 _RENEW_SECONDS = HOLD_SECONDS / 2
 
 
 class Turn:
-    """One process' share in a right.
+    """One process's access to a named turn.
 
     Args:
         db: the database.
-        name: which right.
-        holder: who asks; unique among all processes.
+        name: name of the turn.
+        holder: name of the process; unique among all processes.
     """
 
     def __init__(self, db: Database, name: str, holder: str) -> None:
@@ -36,9 +36,9 @@ class Turn:
         self._holder = holder
 
     def take(self) -> bool:
-        """Take the turn, or keep it; False while another process has it.
+        """Take or renew the turn; False while another process has it.
 
-        The row is read first: only who takes or renews the turn locks it.
+        The row is read first, so that only a process that takes or renews the turn locks it.
         """
         return self._db.write(self._take)
 
@@ -49,7 +49,7 @@ class Turn:
         if row is not None:
             left = (row.expires_at - row.renewed).total_seconds() + HOLD_SECONDS
             mine: bool = row.holder == self._holder
-            # More than a turn lasts is left only where the database's clock was set back: that turn is worth nothing.
+            # A remaining time longer than a turn means that the database's clock was set back: such a turn is void.
             if 0.0 <= left <= HOLD_SECONDS and (not mine or left > _RENEW_SECONDS):
                 return mine
         return self._write(connection, row and row.expires_at)
@@ -60,6 +60,6 @@ class Turn:
         return upsert(connection, Lock, [values], where=lambda _new: Lock.expires_at == seen) > 0
 
     def give_up(self) -> None:
-        """Leave the turn to others; nothing happens where another process has it."""
+        """Release the turn; does nothing where another process has it."""
         mine = delete(Lock).where(Lock.name == self._name, Lock.holder == self._holder)
         self._db.write(lambda connection: connection.execute(mine))

@@ -1,4 +1,4 @@
-"""``INSERT … ON CONFLICT DO UPDATE``, which both databases spell alike but SQLAlchemy keeps in their dialects."""
+"""``INSERT … ON CONFLICT DO UPDATE``: the same SQL for both databases, but two dialects in SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def upsert(
     rows: Sequence[Mapping[str, object]],
     where: Callable[[Any], ColumnElement[bool]] | None = None,
 ) -> int:
-    """Insert rows; where a row with the same primary key stands, overwrite it if `where(excluded)` holds.
+    """Insert rows; overwrite an existing row with the same primary key if `where(excluded)` holds.
 
     All rows must have the same columns. Returns the number of rows written.
     """
@@ -28,6 +28,6 @@ def upsert(
     columns = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     condition = None if where is None else where(statement.excluded)
     statement = statement.on_conflict_do_update(index_elements=keys, set_=columns, where=condition)
-    # Unasked, psycopg's count of inserted rows is not kept.
+    # Without this option SQLAlchemy discards psycopg's count of inserted rows.
     connection = connection.execution_options(preserve_rowcount=True)
     return connection.execute(statement, [dict(row) for row in rows]).rowcount

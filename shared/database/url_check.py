@@ -1,4 +1,4 @@
-"""FLIGHTLINE_DATABASE_URL, checked before anybody connects. No message repeats its password."""
+"""Checks of FLIGHTLINE_DATABASE_URL before the first connection. No message repeats the password."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ENCODED = "In a password, write / ? # @ : % as %2F %3F %23 %40 %3A %25."
 
 
 def parsed(url: str) -> URL:
-    """The URL with the driver that Flightline uses, and a SQLite file's path without ``~``.
+    """Parse the URL, with the driver that Flightline uses and an absolute path of a SQLite file.
 
     Raises:
-        ConfigurationError: another kind of database, another driver, a port that is no port, an option that the
-            driver does not have; a SQLite file's path that is relative, or of something else than a file.
+        ConfigurationError: the database is of another kind; the driver, port or an option is not supported; the path
+            of a SQLite file is relative, or names something else than a file.
     """
     try:
         found = make_url(url)
-    except (ArgumentError, ValueError):  # the second: of a port; neither message is repeated, they hold pieces of it
+    except (ArgumentError, ValueError):  # ValueError: of a port. Neither message is repeated, as they quote the URL
         raise _refused(f"is not a database URL {_EXAMPLE}, or its port is not a number. {_ENCODED}") from None
     backend = found.get_backend_name()
     if backend not in _DRIVERS or (backend == "sqlite" and found.database in (None, "", ":memory:")):
@@ -42,10 +42,10 @@ def parsed(url: str) -> URL:
 
 
 def _file(path: str) -> str:
-    """The absolute path of a SQLite file. A relative one would mean another file to each process."""
+    """Return the absolute path of a SQLite file. A relative one is refused: it would depend on the process."""
     if not path.startswith(("/", "~")):
         raise _refused(
-            f"names {path}, relative to whatever folder a process is started in. Write sqlite:////{path} (four "
+            f"names {path}, relative to the folder that a process starts in. Write sqlite:////{path} (four "
             f"slashes) for /{path}, or sqlite:///{Path(path).absolute()} for the one below the present folder."
         )
     absolute = str(expanded(Path(path), "FLIGHTLINE_DATABASE_URL"))
@@ -58,7 +58,7 @@ def _file(path: str) -> str:
 
 
 def _check_options(url: URL) -> None:
-    if set(url.host or "") & set("@/?# "):  # the rest of a password, which must not be repeated as a host's name
+    if set(url.host or "") & set("@/?# "):  # the rest of a password, which a message about the host would repeat
         raise _refused(f"has a password that is not percent-encoded. {_ENCODED}")
     if url.port is not None and not 1 <= url.port <= 65535:
         raise _refused(f"has the port {url.port}, which is not between 1 and 65535.")
@@ -76,19 +76,19 @@ def _check_sqlite(url: URL) -> None:
         warnings.simplefilter("error", SAWarning)
         try:
             url.get_dialect()().create_connect_args(url)
-        except SAWarning as ignored:  # SQLAlchemy would go on without what it does not know
+        except SAWarning as ignored:  # SQLAlchemy would ignore options that it does not know
             raise ValueError(str(ignored)) from ignored
 
 
 def _check_postgresql(url: URL) -> None:
-    # Here: 7 MB that a process on SQLite does without.
+    # Imported here: 7 MB of memory that a process on SQLite saves.
     import psycopg  # noqa: PLC0415
     from psycopg import pq  # noqa: PLC0415
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415
 
     options: dict[str, Any] = {key: value for key, value in url.query.items() if key not in ("host", "port")}
     try:
-        # libpq judges the values when a connection begins: to this machine, and never waited for.
+        # libpq checks the values when a connection begins: one to this machine, which is not waited for.
         conninfo = make_conninfo(**options | {"hostaddr": "127.0.0.1", "port": 1})
         attempt = pq.PGconn.connect_start(conninfo.encode())
     except psycopg.Error as error:

@@ -1,6 +1,6 @@
-"""Redis through Celery: how messages travel.
+"""Messages in Redis, sent through Celery.
 
-A message carries a job's id and nothing else; the database decides what it means.
+A message carries only a job's id; the database decides whether and how the job runs.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 TASK_NAME = "flightline.train"
 PRIORITIES = 10
 SENTINEL_KEY = "flightline:sentinel"
-"""A key that is in Redis for as long as its data is: when it is missing, every message is."""
-ACCEPTED_MEANWHILE = "Jobs are accepted all the same and queued once it is back."
+"""A Redis key that lives as long as Redis' data: when it is missing, all messages are lost."""
+ACCEPTED_MEANWHILE = "Jobs are still accepted, and queued once Redis is back."
 """The end of the messages about a Redis that is unavailable."""
 _PENDING = b"pending"
 
-_PRIORITY_SEPARATOR = "\x06\x16"  # kombu's own, between a queue's name and its priority
+_PRIORITY_SEPARATOR = "\x06\x16"  # kombu's separator between a queue's name and its priority
 _DAYS = 86_400
 
 
 class RefusesWrites(redis.ConnectionError):
-    """Redis answers MISCONF: its disk is full, and it takes nothing until there is room.
+    """Redis answered MISCONF: its disk is full, and it refuses writes until there is space.
 
-    To redis-py that is a wrong command, of which a worker would die. It is an outage, and passes like one.
+    redis-py raises it like a wrong command, which would end a worker; it is treated as an outage instead.
     """
 
 
@@ -43,7 +43,7 @@ DefaultParser.EXCEPTION_CLASSES["MISCONF"] = RefusesWrites
 
 
 def celery_config(redis_url: str) -> dict[str, Any]:
-    """Celery's settings, alike for those who publish and those who consume; docs/delivery.md says why."""
+    """Return Celery's settings, the same for publishers and consumers; docs/delivery.md explains them."""
     return {
         "broker_url": kombu_url(checked(redis_url)),
         "broker_connection_timeout": 3,
@@ -51,7 +51,7 @@ def celery_config(redis_url: str) -> dict[str, Any]:
         "broker_transport_options": {
             "priority_steps": list(range(PRIORITIES)),
             "sep": _PRIORITY_SEPARATOR,
-            # The reconciler redelivers, long before this could: a running job's message must never come back by itself.
+            # Only the reconciler redelivers: Redis must never redeliver a running job's message by itself.
             "visibility_timeout": 30 * _DAYS,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
@@ -65,7 +65,7 @@ def celery_config(redis_url: str) -> dict[str, Any]:
         "task_ignore_result": True,
         "result_backend": None,
         "task_acks_late": True,
-        # With it on, the parent would get no task_failure signal when its child dies, and a poisoned job would loop.
+        # If on, the parent would get no task_failure signal when its child dies, and a job that kills it would loop.
         "task_reject_on_worker_lost": False,
         "task_create_missing_queues": True,
         "task_default_queue": celery_name(Queue.ANY),
@@ -81,26 +81,26 @@ def celery_config(redis_url: str) -> dict[str, Any]:
 
 
 class Broker:
-    """The publishing side. Safe to share between threads; the connections are made on first use.
+    """Publishes messages. Safe to share between threads; connections are made on first use.
 
-    No fork happens while a lock of Redis' or Celery's library is taken.
+    `GATE` delays forks while a lock of the Redis or Celery library is held.
     """
 
     def __init__(self, redis_url: str) -> None:
         self._app = Celery("flightline", set_as_current=False)
         self._app.conf.update(celery_config(redis_url))
-        # Whoever publishes has somebody waiting: no tries again, with two seconds' sleep between.
+        # No retries with two seconds of sleep between them: a caller waits for the publish.
         self._app.conf.broker_transport_options["max_retries"] = 0
         self._redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
 
     @GATE.inside()
     def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
-        """Put jobs' messages into Redis, in this order, over one connection.
+        """Publish several jobs' messages in the given order, over one connection.
 
         Args:
-            messages: of each its job's id, its queue (``any``, ``cpu`` or ``cuda``; for jobs of another kind than
-                training as `message_queue` has it) and its priority: 0–9, 9 the most urgent (Redis' own scale runs the
-                other way).
+            messages: each job's id, its queue (``any``, ``cpu`` or ``cuda``; for jobs of another kind than training
+                the name from `message_queue`) and its priority (0 to 9, 9 the most urgent; Redis' own scale is
+                reversed).
 
         Raises:
             QueueUnavailable: Redis does not answer.
@@ -129,7 +129,7 @@ class Broker:
 
     @GATE.inside()
     def depths(self, kind: str = JobKind.TRAIN) -> dict[Queue, int] | None:
-        """How many messages for jobs of this kind wait in each queue; None when Redis does not answer."""
+        """Return the number of messages for jobs of this kind in each queue; None while Redis is unavailable."""
         try:
             pipeline = self._redis.pipeline(transaction=False)
             for queue in Queue:
@@ -142,9 +142,9 @@ class Broker:
 
     @GATE.inside()
     def has_lost_everything(self) -> bool:
-        """Whether the sentinel is missing, or what was lost with it is not all published again yet.
+        """Whether Redis has lost all messages and not all of them have been published again.
 
-        It stays so, whoever asks, until `confirm_republished`: a crash halfway is made good by the next pass.
+        The answer stays True for every process until `confirm_republished`, so a crash halfway is repaired later.
 
         Raises:
             QueueUnavailable: Redis does not answer.
@@ -159,7 +159,7 @@ class Broker:
 
     @GATE.inside()
     def confirm_republished(self) -> None:
-        """Note that every queued job's message is in Redis again, unless it lost everything once more meanwhile.
+        """Record that every queued job's message is in Redis again, unless Redis lost everything once more meanwhile.
 
         Raises:
             QueueUnavailable: Redis does not answer.
@@ -170,24 +170,24 @@ class Broker:
             raise _unavailable(error) from error
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close this process's connections to Redis."""
         self._redis.close()
         self._app.close()
 
 
 def broker_priority(priority: int) -> int:
-    """Our priority (9 the most urgent) on Redis' scale (0 the most urgent), and the other way round."""
+    """Convert a job's priority (9 the most urgent) to Redis' scale (0 the most urgent), or back."""
     return PRIORITIES - 1 - priority
 
 
 def queue_keys(queue: str) -> list[str]:
-    """The Redis lists of a queue of messages, most urgent first."""
+    """Return the keys of the Redis lists of a queue of messages, most urgent first."""
     name = celery_name(queue)
     return [name if step == 0 else f"{name}{_PRIORITY_SEPARATOR}{step}" for step in range(PRIORITIES)]
 
 
 def _checked_name(queue: str) -> str:
-    """The name in Redis of a queue whose device there is."""
+    """Return the name in Redis of a queue; raises ValueError where the queue does not exist."""
     Queue(queue.rpartition(".")[2])
     return celery_name(queue)
 

@@ -1,4 +1,4 @@
-"""From a committed row to a message in Redis. A job whose publish failed stays found: its `published_at` is null."""
+"""Publishing of committed jobs as messages in Redis. A failed publish leaves `published_at` null, to be repeated."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ logger = logging.getLogger(__name__)
 
 
 def publish(db: Database, broker: Broker, job_id: str) -> bool:
-    """Publish a queued job's message, after the transaction that queued it; none where its next attempt is not due.
+    """Publish a queued job's message after the transaction that queued it, unless its next attempt is not due yet.
 
     Returns:
-        False when Redis does not answer, or the database any more: the job is found and published later.
+        False when Redis or the database is unavailable: the reconciler publishes the job later.
     """
     try:
         return publish_many(db, broker, [job_id])
@@ -36,8 +36,8 @@ def publish(db: Database, broker: Broker, job_id: str) -> bool:
 
 
 def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:
-    """Publish those jobs that may be tried now, the most urgent and oldest first. False when Redis does not answer."""
-    if not job_ids:  # SQLite would look through every queued job for none of them
+    """Publish those jobs that are due, most urgent and oldest first. False while Redis is unavailable."""
+    if not job_ids:  # for an empty list, SQLite would scan every queued job
         return True
     with db.read() as connection:
         statement = (

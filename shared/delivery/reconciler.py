@@ -1,7 +1,7 @@
-"""Puts right what a crash left: attempts nobody works on, and queued jobs whose message is gone.
+"""The reconciler repairs what a crash left: running attempts without a worker, and queued jobs without a message.
 
-It runs by a timer in every worker and in the API processes, one at a time by a row of `locks`. It only ever *publishes*
-and *expires*: a message too many is dropped by the claim, so it may err on that side.
+Every worker and every API process has one on a timer; turns (rows of `locks`) let one of them act at a time. It only
+*expires* attempts and *publishes* messages. A superfluous message is dropped by the claim, so in doubt it publishes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sqlalchemy import bindparam, func, select
 
@@ -32,7 +32,7 @@ from shared.jobs.status import JobStatus, Outcome, Queue
 from shared.processes import born, pid_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -47,38 +47,67 @@ _NEXT_KIND = select(Job.kind).where(Job.kind > bindparam("last")).order_by(Job.k
 
 @dataclass(frozen=True)
 class Pace:
-    """How much is done at once, and for how long a message is taken to be on its way."""
+    """Sizes of a pass, and the time that a message is given to arrive."""
 
     batch: int = 500
-    """Messages sent at once."""
+    """Messages published at once."""
     most_expired: int = 100
-    """Attempts ended in one pass."""
+    """Most attempts ended in one pass."""
     settle_seconds: float = 5.0
-    """A job published or queued more recently may simply be on its way."""
+    """Seconds since its publication during which a job's message may simply not have been delivered yet."""
     unpublished_seconds: float = 2.0
-    """A job queued more recently is most likely being published by whoever queued it."""
+    """Seconds since its queuing during which a job is most likely being published by the process that queued it."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What one pass did."""
+    """How many attempts one pass ended, and how many messages it published."""
 
     expired: int = 0
     published: int = 0
 
 
-class Reconciler:
-    """One process' turn-taking reconciler.
+class Delivered(NamedTuple):
+    """The running jobs of one kind, queue and priority, whose messages Redis has delivered from one list."""
 
-    There are two turns. To judge leases is only for a process that is healthy itself, and it gives that turn up as soon
-    as it is not. To publish is for anybody: a message too many harms nobody.
+    kind: str
+    queue: str
+    priority: int
+    published_at: dt.datetime
+    """When the newest of their messages was published."""
+    started_at: dt.datetime
+    """When the newest of their attempts started."""
+
+
+def bounds(delivered: Iterable[Delivered]) -> dict[tuple[str, str, int], dt.datetime]:
+    """Return for each list in Redis (kind, queue, priority) when its oldest message that may remain was published.
+
+    A list delivers in the order of publishing, and a worker takes from the most urgent list that is not empty. So if a
+    job of priority 5 was published at 10:00 and started at 10:03, no message published before 10:00 is left in the list
+    of priority 5, and none published before 10:03 in the lists of priorities 6 to 9, which were empty at that moment.
+    A job that is still queued although it was published before its list's bound has therefore lost its message.
+    """
+    found: dict[tuple[str, str, int], dt.datetime] = {}
+    for one in delivered:
+        own = {one.priority: one.published_at}
+        for priority, bound in (own | dict.fromkeys(range(one.priority + 1, PRIORITIES), one.started_at)).items():
+            place = one.kind, one.queue, priority
+            found[place] = max(bound, found.get(place, bound))
+    return found
+
+
+class Reconciler:
+    """The reconciler of one process, which takes turns with those of other processes.
+
+    There are two turns. Only a process whose own database connection is healthy may judge leases, and it gives up that
+    turn as soon as it is not. Any process may publish, as superfluous messages are harmless.
 
     Args:
-        db: a database that serves nothing else in this process.
-        broker: Redis.
+        db: a `Database` that nothing else in this process uses, so that nothing else delays its answers.
+        broker: publishes the messages.
         lease_seconds: how long a claim holds without a heartbeat.
-        now: a clock in seconds that stands still while the machine sleeps.
-        pace: how much at once.
+        now: a clock in seconds that does not advance while the machine sleeps.
+        pace: sizes and times of a pass.
     """
 
     def __init__(
@@ -100,11 +129,11 @@ class Reconciler:
 
     @classmethod
     def build(cls, settings: Settings, broker: Broker) -> Self:
-        """One of these settings, on a database of its own: what else this process asks for must not hold it up."""
+        """Build a reconciler from settings, with a `Database` of its own, so that other queries cannot delay it."""
         return cls(Database(settings.sqlalchemy_url), broker, settings.lease_seconds)
 
     def run_once(self) -> Report | None:
-        """One pass; None when other processes have both turns, or when the database or Redis does not answer."""
+        """Make one pass; None when other processes have both turns, or the database or Redis is unavailable."""
         try:
             expired = self._judge()
             published = self._publish_missing() if self._publishing.take() else None
@@ -123,16 +152,16 @@ class Reconciler:
         return report
 
     def run_until(self, stop: Callable[[float], bool], interval_seconds: float) -> None:
-        """Pass after pass, until `stop(seconds)`, which waits that long, says so."""
+        """Make pass after pass until `stop(seconds)`, which waits up to `seconds`, returns True."""
         while not stop(min(interval_seconds, self._longest_pause)):
             try:
                 self.run_once()
             except Exception:
-                # Whatever it was, the timer must not die of it: the next pass may succeed.
+                # No error may end the thread: the next pass may succeed.
                 logger.exception("reconcile_crashed")
 
     def start(self, interval_seconds: float) -> threading.Event:
-        """Run by a daemon thread. Setting the event that is returned ends it."""
+        """Start passes in a daemon thread. Setting the returned event ends them."""
         stop = threading.Event()
         threading.Thread(
             target=self.run_until, args=(stop.wait, interval_seconds), name="reconciler", daemon=True
@@ -140,7 +169,7 @@ class Reconciler:
         return stop
 
     def _judge(self) -> int | None:
-        """End the attempts whose leases have run out; None where this process may not, or another one does."""
+        """End the attempts whose leases have run out; None where this process is unhealthy or has not the turn."""
         overdue = self._watch.look()
         if not self._watch.healthy:
             self._judging.give_up()
@@ -169,11 +198,11 @@ class Reconciler:
         return self._publish(_waiting(self._db, *conditions))
 
     def _publish(self, ids: Sequence[str]) -> int:
-        """Publish these; returns how many it came to. The turn is renewed on the way: 100,000 take a minute."""
+        """Publish these jobs; return how many were. The turn is renewed between batches: 100,000 take a minute."""
         return _publish_in_batches(self._db, self._broker, ids, self._pace.batch, go_on=self._publishing.take)
 
     def _publish_unpublished(self) -> int:
-        """A publish that failed, or that a crash prevented; a retry that is due, also where its message came early."""
+        """Publish jobs whose publish failed or was prevented by a crash, and retries that have become due."""
         with self._db.read() as connection:
             settled = clock.long_ago(connection, Job.queued_at, self._pace.unpublished_seconds)
             now = clock.database_now(connection)
@@ -181,39 +210,31 @@ class Reconciler:
         return unpublished + self._publish_where(Job.not_before <= now, Job.published_at < Job.not_before)
 
     def _publish_overtaken(self) -> int:
-        """A message is gone when its queue has given out a younger one of its priority, or a less urgent one."""
+        """Publish queued jobs whose message must have been delivered before another one that was; see `bounds`."""
         with self._db.read() as connection:
-            given_out = connection.execute(
+            rows: Sequence[Sequence[Any]] = connection.execute(
                 select(
                     Job.kind,
                     Job.queue,
                     Job.priority,
-                    func.max(Job.published_at).label("youngest"),
-                    func.max(Attempt.started_at).label("latest"),
+                    func.max(Job.published_at),
+                    func.max(Attempt.started_at),
                 )
                 .join(Attempt, (Attempt.job_id == Job.id) & (Attempt.attempt == Job.attempt))
                 .where(Job.status == JobStatus.RUNNING, Job.published_at.is_not(None))
                 .group_by(Job.kind, Job.queue, Job.priority)
             ).all()
             settled = clock.database_now_plus(connection, -self._pace.settle_seconds)
-        # One bound for each list in Redis, so that each is one range of the index.
-        bounds: dict[tuple[str, str, int], dt.datetime] = {
-            (row.kind, row.queue, row.priority): row.youngest for row in given_out
-        }
-        for row in given_out:
-            for priority in range(row.priority + 1, PRIORITIES):
-                place = row.kind, row.queue, priority
-                bounds[place] = max(row.latest, bounds.get(place, row.latest))
-        return sum(
+        return sum(  # one range of the index for each list in Redis
             self._publish_where(
                 *(Job.kind == kind, Job.queue == queue, Job.priority == priority),
                 *(Job.published_at < bound, Job.published_at < settled),
             )
-            for (kind, queue, priority), bound in bounds.items()
+            for (kind, queue, priority), bound in bounds(Delivered(*row) for row in rows).items()
         )
 
     def _publish_stranded(self) -> int:
-        """A queue whose lists are empty, while jobs published a while ago wait for it, has lost their messages."""
+        """Publish jobs published a while ago whose queue in Redis is empty: their messages were lost."""
         return sum(self._publish_stranded_of(kind) for kind in _kinds(self._db))
 
     def _publish_stranded_of(self, kind: str) -> int:
@@ -227,14 +248,14 @@ class Reconciler:
 
 
 def _waiting(db: Database, *conditions: ColumnElement[bool]) -> list[str]:
-    """The ids of the queued jobs that match and may be tried now, the most urgent and oldest first."""
+    """Return the ids of the queued jobs that match and are due, most urgent and oldest first."""
     with db.read() as connection:
         queued = select(Job.id).where(Job.status == JobStatus.QUEUED, due(connection), *conditions)
         return list(connection.scalars(queued.order_by(Job.priority.desc(), Job.queued_at, Job.id)))
 
 
 def _kinds(db: Database) -> list[str]:
-    """The kinds of all jobs that there are, those of a later release too: one look into the index for each."""
+    """Return the kinds of all jobs, including kinds of a later release, by one index lookup per kind."""
     kinds: list[str] = []
     with db.read() as connection:
         while (kind := connection.scalar(_NEXT_KIND, {"last": kinds[-1] if kinds else ""})) is not None:
@@ -245,7 +266,7 @@ def _kinds(db: Database) -> list[str]:
 def _publish_in_batches(
     db: Database, broker: Broker, ids: Sequence[str], batch: int, go_on: Callable[[], bool] = lambda: True
 ) -> int:
-    """Publish these in order, for as long as Redis takes them and `go_on()` says so; returns how many it came to."""
+    """Publish these in order until Redis is unavailable or `go_on()` returns False; return how many were published."""
     for start in range(0, len(ids), batch):
         if not (go_on() and publish_many(db, broker, ids[start : start + batch])):
             return start
@@ -253,14 +274,14 @@ def _publish_in_batches(
 
 
 def sweep(db: Database, broker: Broker, pace: Pace = Pace()) -> Report:
-    """Put right what the last stack on this machine left, when the next one starts.
+    """Repair what the last stack on this machine left, when the next one starts.
 
-    Attempts of workers that are known to be gone are ended at once, without waiting for their leases: those that ran
-    where this process runs. Of a host that only has the same name nothing is known. Queued jobs that have no message
-    are published: all of them when Redis has lost everything.
+    Attempts of workers of this pid namespace whose process has ended are ended at once, before their leases run out.
+    Nothing is assumed about workers of another host with the same name. Queued jobs without a message are published:
+    all queued jobs when Redis has lost everything.
 
     Raises:
-        DatabaseUnavailable, QueueUnavailable: one of the two does not answer.
+        DatabaseUnavailable, QueueUnavailable: the database or Redis is unavailable.
     """
     expired = 0
     for process in workers.known_in(db, pid_namespace()):

@@ -1,4 +1,4 @@
-"""Where the embedded Redis of a home listens: one rule for the stack that starts it and for all that talk to it."""
+"""The socket of a home's embedded Redis: one rule for the stack that starts Redis and for all its clients."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from urllib.parse import quote
 
 from shared.errors import ConfigurationError
 
-MAX_PATH_BYTES = 107  # sun_path of a unix socket, less the final zero
+MAX_PATH_BYTES = 107  # size of sun_path of a unix socket, less the final zero
 
 
 def socket_path(home: Path) -> Path:
-    """In the home, or where that path is too long for a socket, in a private folder in the temp folder.
+    """Return the socket's path: in the home, or in a private temporary folder where that path is too long.
 
     Raises:
-        ConfigurationError: that folder is open to others; what listens there may be theirs.
+        ConfigurationError: other users can write to that folder, so its socket cannot be trusted.
     """
     path = home / "redis" / "redis.sock"
     if len(os.fsencode(path)) <= MAX_PATH_BYTES:
@@ -28,7 +28,7 @@ def socket_path(home: Path) -> Path:
 
 
 def socket_url(path: Path) -> str:
-    """The `unix://` URL of a socket."""
+    """Return the `unix://` URL of a socket's path."""
     return f"unix://{quote(str(path))}"
 
 
@@ -37,6 +37,6 @@ def _private(folder: Path) -> Path:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise ConfigurationError(
-            f"{folder} is not a private folder of yours; remove it, or choose a shorter FLIGHTLINE_HOME."
+            f"{folder} must be a folder that only you can access. Remove it, or choose a shorter FLIGHTLINE_HOME."
         )
     return folder

@@ -1,4 +1,4 @@
-"""FLIGHTLINE_REDIS_URL, checked before anybody connects. No message repeats any part of it: it may hold a password."""
+"""Checks of FLIGHTLINE_REDIS_URL before the first connection. No message repeats it, as it may hold a password."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _FORM = "It reads redis://:PASSWORD@HOST:6379/0; in a password, write / ? # @ : 
 
 
 def checked(url: str) -> str:
-    """The URL itself.
+    """Check a URL and return it unchanged.
 
     Raises:
-        ConfigurationError: no server could be reached by it, whatever runs there: another scheme, a port or database
-            that is no number, an option that redis-py does not have, a password that is not percent-encoded.
+        ConfigurationError: the URL cannot work: its scheme is not supported, its port or database is not a number,
+            redis-py does not know an option, or a password is not percent-encoded.
     """
     scheme, separator, _rest = url.partition("://")
     if not separator or scheme not in ("redis", "rediss", "unix"):
@@ -30,7 +30,7 @@ def checked(url: str) -> str:
 
 
 def kombu_url(url: str) -> str:
-    """Kombu's spelling of a checked URL: it calls a unix socket ``redis+socket``."""
+    """Return a checked URL as kombu spells it: the scheme of a unix socket is ``redis+socket``."""
     return f"redis+socket://{url.removeprefix('unix://')}" if url.startswith("unix://") else url
 
 
@@ -54,7 +54,7 @@ def _fault(url: str) -> str:
 
 def _option_fault(url: str) -> str:
     try:
-        redis.ConnectionPool.from_url(url).make_connection()  # connects to nothing yet
+        redis.ConnectionPool.from_url(url).make_connection()  # makes no connection yet
     except (TypeError, ValueError, redis.RedisError):
         return "has an option after the ? that redis-py does not know, or a value that the option does not take"
     return ""

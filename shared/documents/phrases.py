@@ -1,4 +1,4 @@
-"""Short words for values and names, for messages."""
+"""Short phrases for values, names and numbers in messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.errors import FieldError
 
 
 def show(value: object) -> str:
-    """A value in a few characters of ASCII, however large or odd it is."""
+    """Show any value in a few ASCII characters."""
     if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, list | tuple):
@@ -26,7 +26,7 @@ def show(value: object) -> str:
 
 
 def summary(problems: Sequence[FieldError]) -> str:
-    """One or more problems in a sentence: the first one and its place, and how many there are beside it."""
+    """Summarise one or more problems in a sentence: the first one, its pointer, and the number of others."""
     first = problems[0]
     where = f" (at {first.pointer})" if first.pointer else ""
     more = len(problems) - 1
@@ -35,22 +35,22 @@ def summary(problems: Sequence[FieldError]) -> str:
 
 
 def plain(number: Any) -> str:
-    """A number as people write it: 1,000,000,000, whether a type says 1e9 or not."""
+    """Write a number as people do, such as 1,000,000,000 for 1e9."""
     return f"{int(number):,}" if number == int(number) else f"{number:,}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """A few names as `a, b or c`."""
+    """Join names as `a, b or c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def ignored_files(place: str, by_kind: Mapping[str, int], most: int = 6) -> str:
-    """What class folders hold beside images: `3 files ignored in /data/cifar2: 2 × .heic, 1 without a suffix`.
+    """Summarise ignored files of class folders: `3 files ignored in /data/cifar2: 2 × .heic, 1 without a suffix`.
 
     Args:
         place: the data set's folder.
-        by_kind: a worker's count, by suffix; `folder` and `no suffix` are kinds too. At least one.
-        most: how many kinds are named, the commonest first.
+        by_kind: numbers of files by suffix; `folder` and `no suffix` are kinds too. At least one.
+        most: largest number of kinds to name, the most frequent first.
     """
     kinds = sorted(by_kind.items(), key=lambda pair: (-pair[1], pair[0]))
     named = [_of_kind(kind, number) for kind, number in kinds[:most]]
@@ -72,13 +72,13 @@ def _of_kind(kind: str, number: int) -> str:
 
 
 def did_you_mean(given: object, names: Iterable[str]) -> str:
-    """A question to add to a message, with a blank before it; empty where nothing is near."""
+    """Return ` Did you mean …?` to append to a message; empty where no known name is similar."""
     likely = closest(given, names) if isinstance(given, str) else None
     return f" Did you mean {show(likely)}?" if likely else ""
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that `name` was most likely meant to be."""
+    """Return the most similar of `names`; None where none is similar enough."""
     known = {known.lower(): known for known in names}
     match = difflib.get_close_matches(name[:100].lower(), known, n=1, cutoff=0.6)
     return known[match[0]] if match else None

@@ -1,4 +1,4 @@
-"""JSON pointers (RFC 6901)."""
+"""JSON pointers (RFC 6901): writing one, and following a path into a document."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ Token = str | int
 
 
 def pointer(tokens: Iterable[Token]) -> str:
-    """Writes a path as a JSON pointer; the empty path is the whole document."""
+    """Write a path as a JSON pointer; the empty path is the whole document."""
     return "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
 
 
 def walk_in(document: object, path: Iterable[Token]) -> tuple[list[Token], object]:
-    """Follows `path` into `document` as far as it leads; returns that part of the path and the value there."""
+    """Follow `path` into `document` as far as it exists; return that part of the path and the value there."""
     found: list[Token] = []
     for token in path:
         if not _has(document, token):

@@ -1,6 +1,6 @@
-"""Reads a JSON document that somebody sent, and refuses what no field could hold.
+"""Decoding of JSON documents from bytes, and a first check that refuses what no field can hold.
 
-Both are cheap, and bounded whatever is sent.
+Both are cheap, and take bounded time for any document.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from shared.jobspec.caps import Caps
 
 MAX_DEPTH = 16  # a job needs six
-MAX_FIELDS = 64  # of one object; the largest has eleven
-MAX_ENTRIES = 100  # of a list that no cap speaks of
+MAX_FIELDS = 64  # of one object; the largest part of a spec has eleven
+MAX_ENTRIES = 100  # of a list that no cap limits
 MAX_KEY_LENGTH = 100
 MAX_VALUES = 5000  # beside the layers
 VALUES_PER_LAYER = 10
 MAX_PROBLEMS = 50
-_INTEGER_DIGITS = 400  # past every range of a spec, and short of the length from which Python refuses to convert
+_INTEGER_DIGITS = 400  # beyond every range of a spec, and below the length that Python refuses to convert
 _OTHER_ENCODINGS = {"utf-16": "UTF-16", "utf-32": "UTF-32"}
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)  # texts too, so that those within them are not counted
 
@@ -33,22 +33,22 @@ Path: TypeAlias = tuple[Token, ...]
 
 
 class MalformedJson(InvalidSpec):
-    """The body is not JSON at all; the message says where it stops being so."""
+    """The body is not JSON; the message has the line and column of the fault."""
 
     code = "malformed_json"
 
 
 class GivenTwice(dict[str, object]):
-    """An object one of whose keys was given twice; refused as soon as it is looked at."""
+    """A JSON object with a key that was given twice; `sift` refuses it."""
 
     key: str
 
 
 def decode(body: bytes, what: str = "The body") -> object:
-    """Reads JSON; `what` is called so in messages.
+    """Decode JSON; messages call the document `what`.
 
-    `NaN` and `Infinity` pass here, and integers of any length, as the spec's own check can then name the field
-    that holds them; so do objects with a key given twice, marked as such.
+    `NaN`, `Infinity` and integers of any length are accepted here, so that later checks can name their field; objects
+    with a key given twice are returned as `GivenTwice`.
 
     Raises:
         MalformedJson: with line and column.
@@ -66,10 +66,10 @@ def decode(body: bytes, what: str = "The body") -> object:
 
 
 def sift(document: object, caps: Caps) -> list[FieldError]:
-    """Walks a document and lists what is wrong with it as JSON for a database, whatever it means.
+    """List what makes a document unfit for any field or for the database, independent of its meaning.
 
-    Found are objects with a key given twice, lists and objects that are too long, nesting that is too deep, text
-    that is not Unicode or holds a NUL (PostgreSQL keeps neither), and values that JSON does not have.
+    These are objects with a key given twice, lists and objects that are too long, nesting that is too deep, text that
+    is not Unicode or contains a NUL (PostgreSQL stores neither), and values that JSON does not have.
     """
     problems: list[FieldError] = []
     waiting: list[tuple[Path, object]] = [((), document)]
@@ -102,14 +102,14 @@ def _text(body: bytes, what: str) -> str:
 
 
 def _other_encoding(body: bytes) -> str | None:
-    """UTF-16 or UTF-32, where the beginning of the body looks like it and all of it can be read so; else None.
+    """Return UTF-16 or UTF-32 where the body begins like it and can be decoded as it; None otherwise.
 
-    Some editors and shells save text so. JSON begins with ASCII, whose zero bytes there tell without a byte-order mark.
+    Some editors and shells save text so. As JSON begins with ASCII, its zero bytes reveal the encoding without a mark.
     """
     encoding = json.detect_encoding(body)
     name = _OTHER_ENCODINGS.get(encoding[:6])
     try:
-        # A mark alone, or zero bytes that end in no character, are no text in that encoding either.
+        # A byte-order mark alone, or zero bytes only, are not a text in that encoding either.
         return name if name and body.decode(encoding).strip() else None
     except UnicodeDecodeError:
         return None
@@ -121,7 +121,7 @@ def _place(text: str, position: int) -> str:
 
 
 def _depth_exceeded(text: str) -> int:
-    """Where the first bracket stands that opens a level too many."""
+    """Return the position of the first bracket that opens a level too many; 0 where none does."""
     depth = 0
     for bracket in _BRACKETS.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket[0], 0)
@@ -148,7 +148,7 @@ def _collect(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _longest(path: Path, caps: Caps) -> tuple[int, str]:
-    """How many entries a list at this place may have, and the setting that says so."""
+    """Return the most entries of a list at this place, and the setting that limits them in parentheses."""
     if path[:1] == ("architecture",) and path[-1] in {"layers", "shortcut", "hidden"}:
         return caps.max_layers, " (FLIGHTLINE_MAX_LAYERS)"
     return (caps.max_tags, " (FLIGHTLINE_MAX_TAGS)") if path == ("tags",) else (MAX_ENTRIES, "")

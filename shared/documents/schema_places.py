@@ -1,4 +1,4 @@
-"""Where pydantic's error locations lie in a document, and what the document's JSON schema says about those places."""
+"""Places in a document: pydantic's error locations, resolved against the document's JSON schema."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from shared.jobspec.fields.job import JobSpec
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a job's document.
+    """A place in a document, and what the schema allows there.
 
     Attributes:
-        path: the way there; without the union tags that pydantic puts into its locations.
-        fields: names of the fields of the object that the place is in.
-        kinds: of the object at the place, where it may be one of several.
-        rivals: where the object that the place is in may be one of several kinds, each kind and its fields.
-        bounds: smallest and largest value, as words, where it is a number with a range.
-        root: what the document as a whole is.
+        path: path of the place, without the union tags that pydantic puts into its locations.
+        fields: names of the fields of the object that contains the place.
+        kinds: possible kinds of the object at the place, where there are several.
+        bounds: range of a number at the place, as a phrase; None without a range.
+        rivals: possible kinds of the object that contains the place, each with its fields, where there are several.
+        root: the model of the whole document.
     """
 
     path: tuple[Token, ...]
@@ -36,7 +36,7 @@ class Place:
 
 
 def place(location: Sequence[Token], root: type[BaseModel] = JobSpec) -> Place:
-    """Reads a location of pydantic's, against the JSON schema of `root`."""
+    """Resolve a location of pydantic's against the JSON schema of `root`."""
     schema = _Schema(root)
     here: Mapping[str, Any] = schema.whole
     path: list[Token] = []
@@ -55,13 +55,13 @@ def place(location: Sequence[Token], root: type[BaseModel] = JobSpec) -> Place:
         here = schema.inside(here, token)
         path.append(token)
     if root is JobSpec and len(path) == 1:
-        fields = ("preset", *fields)  # which is written out before the rest is checked
+        fields = ("preset", *fields)  # the preset is expanded before the model sees the document
     return Place(tuple(path), fields, tuple(schema.members(here)), _bounds(here), rivals, root)
 
 
 @cache
 def homes() -> dict[str, str]:
-    """Field names that stand in one place only, and that place: what was put elsewhere is asked to move there."""
+    """Return pointers of the fields whose name occurs in one place only, by name, to suggest for misplaced fields."""
     found: dict[str, set[str]] = {"preset": {"/preset"}}
     schema = _Schema(JobSpec)
     for name, where in schema.names(schema.whole, ""):
@@ -70,13 +70,13 @@ def homes() -> dict[str, str]:
 
 
 class _Schema:
-    """A model's JSON schema, whose parts are returned with references followed and `null` taken out of a choice."""
+    """A model's JSON schema; its methods follow references, and reduce a choice of a type or null to the type."""
 
     def __init__(self, root: type[BaseModel]) -> None:
         self.whole = _schema_of(root)
 
     def members(self, part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-        """The objects that may stand at a place, by their `kind`; empty where there is no such choice."""
+        """Return the schemas of a choice of objects, by their `kind`; empty where `part` is no such choice."""
         return {
             kind: member
             for member in map(self._resolved, part.get("oneOf", ()))
@@ -84,14 +84,14 @@ class _Schema:
         }
 
     def inside(self, part: Mapping[str, Any], token: Token) -> Mapping[str, Any]:
-        """The field of an object, or the entry of an array; empty where the schema knows neither."""
+        """Return the schema of an object's field or an array's entry; empty where the schema has neither."""
         if not isinstance(token, int):
             return self._resolved(part.get("properties", {}).get(token, {}))
         by_position = part.get("prefixItems", ())
         return self._resolved(by_position[token] if token < len(by_position) else part.get("items", {}))
 
     def names(self, part: Mapping[str, Any], where: str) -> Iterator[tuple[str, str]]:
-        """Every field of an object and of the objects in it, but for arrays' entries, with its pointer."""
+        """Yield name and pointer of every field of an object and of objects in it, except in arrays."""
         for name in part.get("properties", ()):
             yield name, f"{where}/{name}"
             inner = self.inside(part, name)
@@ -115,7 +115,7 @@ def _values(kind: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _bounds(part: Mapping[str, Any]) -> str | None:
-    """The range of a number in words, such as "from 0 to 9", "above 0 and at most 1" or "1 or more"."""
+    """Return a number's range as a phrase, such as "from 0 to 9", "above 0 and at most 1" or "1 or more"."""
     low = high = None
     if "minimum" in part:
         low = f"from {plain(part['minimum'])}"

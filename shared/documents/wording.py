@@ -1,4 +1,4 @@
-"""What pydantic found, in words for the person who sent it."""
+"""Messages for pydantic's findings, written for the person who sent the document."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 
 def describe(error: ValidationError, expanded: Expanded) -> Iterator[FieldError]:
-    """Turns each finding, up to a number that a person would read, into a pointer and a sentence."""
+    """Turn findings about a job, at most `MAX_PROBLEMS`, into pointers and sentences."""
     for finding in error.errors(include_url=False)[:MAX_PROBLEMS]:
         where = place(finding["loc"])
         if finding["type"] == "missing" and where.path == ("architecture",) and expanded.problems:
-            continue  # it was to come from a preset that there is not
-        yield FieldError(expanded.pointer(where.path), word(finding, where))
+            continue  # it would have come from a preset that does not exist
+        yield FieldError(expanded.pointer(where.path), explain(finding, where))
 
 
 def describe_plain(error: ValidationError, root: type[BaseModel]) -> Iterator[FieldError]:
-    """The same for another document than a job, of which nothing was written out."""
+    """Turn findings about any other document, which has no presets and short forms, into pointers and sentences."""
     for finding in error.errors(include_url=False)[:MAX_PROBLEMS]:
         where = place(finding["loc"], root)
         present = where.path[:-1] if finding["type"] == "missing" else where.path
-        yield FieldError(pointer(present), word(finding, where))
+        yield FieldError(pointer(present), explain(finding, where))
 
 
-def word(finding: ErrorDetails, where: Place) -> str:
-    """What is wrong at a place, and what would be right."""
-    return _WORDS.get(finding["type"], _other)(finding, where)
+def explain(finding: ErrorDetails, where: Place) -> str:
+    """Say in a sentence what is wrong at a place, and what would be right."""
+    return _EXPLANATIONS.get(finding["type"], _other)(finding, where)
 
 
 _ENTRIES = {"layers": "layer", "shortcut": "layer", "augment": "augmentation"}
-"""What one entry of a list is called."""
+"""The noun for one entry of each list."""
 
 
 def _name(where: Place) -> str:
@@ -96,12 +96,12 @@ def _out_of_range(finding: ErrorDetails, where: Place) -> str:
 
 
 def _not_a(what: str) -> Callable[[ErrorDetails, Place], str]:
-    def word(finding: ErrorDetails, where: Place) -> str:
+    def explain_kind(finding: ErrorDetails, where: Place) -> str:
         comma = "," if where.bounds and where.bounds.endswith("or more") else ""
         bounds = f"{comma} {where.bounds}" if where.bounds else ""
         return f"{_name(where)} must be {what}{bounds}, not {show(finding['input'])}."
 
-    return word
+    return explain_kind
 
 
 def _not_finite(finding: ErrorDetails, where: Place) -> str:
@@ -132,7 +132,7 @@ def _not_an_instant(finding: ErrorDetails, where: Place) -> str:
     return f"{_name(where)} must be {wanted}, not {show(finding['input'])}."
 
 
-def _ours(finding: ErrorDetails, where: Place) -> str:
+def _broken_rule(finding: ErrorDetails, where: Place) -> str:
     return f"{_name(where)} {finding['ctx']['error']}, not {show(finding['input'])}."
 
 
@@ -140,7 +140,7 @@ def _other(finding: ErrorDetails, where: Place) -> str:
     return f"{_name(where)}: {finding['msg']}."
 
 
-_WORDS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
+_EXPLANATIONS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "missing": _missing,
     "extra_forbidden": _unknown_field,
     "union_tag_invalid": _unknown_kind,
@@ -168,5 +168,5 @@ _WORDS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "datetime_parsing": _not_an_instant,
     "datetime_from_date_parsing": _not_an_instant,
     "timezone_aware": _not_an_instant,
-    "value_error": _ours,
+    "value_error": _broken_rule,
 }

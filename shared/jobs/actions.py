@@ -1,6 +1,6 @@
-"""What people do to jobs: submit, cancel, retry, delete, change the priority; each in one transaction.
+"""The users' actions on jobs: submit, cancel, retry, delete, change the priority; each in one transaction.
 
-What a worker does to the job that it claimed is in `shared.jobs.attempts`. Nothing else changes a job.
+The workers' actions are in `shared.jobs.attempts`. Nothing else changes a job.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.jobspec import Caps, Catalog, Submission
 
     _NewJob = tuple[dict[str, Any], Sequence[str]]
-    """A new job's columns but its id and times, and its tags."""
+    """A new job's columns except its id and times, and its tags."""
 
 
 def submit(
@@ -39,7 +39,7 @@ def submit(
     *,
     actor: Actor = NOBODY,
 ) -> str:
-    """Write a job down as queued. Publish it afterwards (`shared.delivery.publisher.publish`), never before.
+    """Insert a job as queued. The caller must publish it afterwards (`shared.delivery.publisher.publish`).
 
     Returns:
         The new job's id, a UUIDv7.
@@ -55,21 +55,21 @@ def submit_once(
     *,
     actor: Actor = NOBODY,
 ) -> tuple[str, bool]:
-    """As `submit`; but where the key was sent before, nothing is written and the job is the one that it made then.
+    """As `submit`; but where the key was sent before, write nothing and return the job of the first request.
 
     Returns:
         The job's id, and whether it is new.
 
     Raises:
-        IdempotencyKeyReused: the key was sent for something else.
-        IdempotencyKeyInUse: its first request is in progress and takes long.
+        IdempotencyKeyReused: the key was sent with a different request.
+        IdempotencyKeyInUse: the first request with the key is still in progress.
     """
     values = _columns(submission) | {"owner": actor.owner}
     return _insert_once(db, key, lambda _connection: (values, submission.spec.tags))
 
 
 def _insert_once(db: Database, key: SubmissionKey, describe: Callable[[Connection], _NewJob]) -> tuple[str, bool]:
-    """Insert the job that `describe` gives, unless the key stands for one: then nothing else is looked at."""
+    """Insert the job that `describe` returns, unless the key already has a job: then `describe` is not called."""
 
     def work(connection: Connection) -> tuple[str, bool]:
         first = idempotency.first_job(connection, key)
@@ -92,7 +92,7 @@ def _insert(connection: Connection, values: dict[str, Any], tags: Sequence[str])
 
 
 def _columns(submission: Submission) -> dict[str, Any]:
-    """A new job's columns but its id and times."""
+    """Return a new job's columns except its id and times."""
     spec, cost = submission.spec, submission.cost
     return {
         "kind": JobKind.TRAIN,
@@ -123,14 +123,14 @@ def _columns(submission: Submission) -> dict[str, Any]:
 
 
 def cancel(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Literal["cancelled", "requested"]:
-    """Cancel a job: at once and for good while it is queued, otherwise by a flag that its worker sees within a second.
+    """Cancel a queued job at once, or a running job by a flag that its worker sees within a second.
 
     Returns:
-        ``"cancelled"`` when the job is cancelled now (or was before), ``"requested"`` when its worker will do it.
+        ``"cancelled"`` when the job is cancelled, now or before, ``"requested"`` when its worker has yet to stop.
 
     Raises:
         JobNotFound: no such job.
-        IllegalTransition: it has already succeeded or failed.
+        IllegalTransition: the job has already succeeded or failed.
     """
     return db.write(lambda connection: _cancel(connection, job_id, actor))
 
@@ -163,7 +163,7 @@ def _cancel(connection: Connection, job_id: str, actor: Actor) -> Literal["cance
 
 
 def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Actor = NOBODY) -> str:
-    """Submit the spec of a finished job again, as a new job that is linked to it by `retry_of`.
+    """Submit the spec of a finished job again, as a new job linked to it by `retry_of`.
 
     Returns:
         The new job's id.
@@ -171,7 +171,7 @@ def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Act
     Raises:
         JobNotFound: no such job.
         IllegalTransition: it is still queued or running.
-        InvalidSpec: the spec is over a limit that has been lowered since.
+        InvalidSpec: the spec exceeds a limit that was lowered since.
     """
     return db.write(lambda connection: _insert(connection, *_repetition(connection, job_id, caps, catalog, actor)))
 
@@ -179,9 +179,9 @@ def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Act
 def retry_once(
     db: Database, job_id: str, caps: Caps, key: SubmissionKey, catalog: Catalog, *, actor: Actor = NOBODY
 ) -> tuple[str, bool]:
-    """As `retry`; but where the key was sent before, nothing is written and the job is the one that it made then.
+    """As `retry`; but where the key was sent before, write nothing and return the job of the first request.
 
-    That holds whatever became of the original meanwhile, even where it has been deleted.
+    That holds even where the original job has been deleted since.
 
     Returns:
         The job's id, and whether it is new.
@@ -194,24 +194,22 @@ def retry_once(
 
 
 def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalog, actor: Actor) -> _NewJob:
-    """The columns and tags of a finished job's repetition."""
+    """Return the columns and tags of a new job that repeats a finished one."""
     job = _job(connection, job_id, actor)
     if job.status not in FINISHED:
         message = f"Job {job_id} is {job.status}; only a finished job can be retried. Cancel it first, or wait for it."
         raise IllegalTransition(message)
     if job.kind not in KNOWN_KINDS:
-        message = (
-            f"Job {job_id} is of the kind {job.kind!r}, which only a later release can retry: send it to that one."
-        )
+        message = f"Job {job_id} is of the kind {job.kind!r}, which only a later release can retry."
         raise IllegalTransition(message)
-    # Through the same door again: caps, data and rules may have changed since, and the cost with them.
+    # Checked like a submission: caps, data and rules may have changed since, and the cost with them.
     submission = parse_spec(job.spec, caps, catalog)
     values = _columns(submission) | {"preset": job.preset, "owner": actor.owner, "retry_of": job_id}
     return values, submission.spec.tags
 
 
 def may_have_files(db: Database, job_id: str, *, actor: Actor = NOBODY) -> bool:
-    """Whether files of a finished job may lie in the storage, to be deleted before the job: its row names them.
+    """Whether a finished job may have files in the storage. They must be deleted before the row that names them.
 
     Raises:
         JobNotFound: no such job.
@@ -225,7 +223,7 @@ def may_have_files(db: Database, job_id: str, *, actor: Actor = NOBODY) -> bool:
 
 
 def delete(db: Database, job_id: str, *, actor: Actor = NOBODY) -> None:
-    """Delete a finished job and every row about it.
+    """Delete a finished job and all rows that belong to it.
 
     Raises:
         JobNotFound: no such job.
@@ -245,11 +243,11 @@ def _undeletable(job_id: str, status: str) -> IllegalTransition:
 
 
 def set_priority(db: Database, job_id: str, priority: int, *, actor: Actor = NOBODY) -> None:
-    """Change the priority (0–9, 9 the most urgent) of a queued job; publish it again afterwards.
+    """Change the priority (0 to 9, 9 the most urgent) of a queued job. The caller must publish it again.
 
     Raises:
         JobNotFound: no such job.
-        IllegalTransition: it is not queued any more.
+        IllegalTransition: the job is no longer queued.
     """
 
     def work(connection: Connection) -> None:
@@ -266,7 +264,7 @@ def set_priority(db: Database, job_id: str, priority: int, *, actor: Actor = NOB
 
 
 def mark_published(db: Database, job_ids: Sequence[str]) -> None:
-    """Note that the messages of these jobs are in Redis."""
+    """Record that the messages of these jobs are in Redis."""
 
     def work(connection: Connection) -> None:
         now = clock.database_now(connection)

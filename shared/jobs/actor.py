@@ -1,4 +1,4 @@
-"""Who asks: the name under which jobs are submitted, and the one place that says which jobs somebody reaches."""
+"""The actor of a request: who owns submitted jobs, and the one place that decides which jobs an actor may access."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Actor:
-    """On whose behalf jobs are read and changed; workers and reconcilers do their part on nobody's.
+    """The person or program on whose behalf jobs are read and changed; workers and reconcilers have no actor.
 
     Attributes:
-        owner: the owner of the jobs that are submitted; None where nobody has to say who they are.
+        owner: owner of the jobs that the actor submits; None without authentication.
     """
 
     owner: str | None = None
 
     @property
     def reach(self) -> ColumnElement[bool]:
-        """The condition on a row of `jobs` that this actor may read and change it: everybody reaches every job.
+        """Return the SQL condition for rows of `jobs` that this actor may access: at present every row.
 
-        Every read and write on somebody's behalf has it among its conditions. A job out of reach is one that is not
-        there.
+        Every read and write on behalf of an actor includes the condition. For an actor, a job out of reach does not
+        exist.
         """
         return true()
 
 
 NOBODY = Actor()
-"""Whoever asks while nobody has to say who they are."""
+"""The actor of every request, as requests are not authenticated."""

@@ -1,7 +1,7 @@
-"""What a worker does to a job: claim it, keep it, record what it learns, and end its attempt, each in one transaction.
+"""The workers' actions on jobs: claim, renew the lease, record progress, end the attempt; each in one transaction.
 
-A worker that lost its job (its lease ran out and another one took over) is told so by every function here: nothing
-that it still tries to write takes effect.
+Every function reports to a worker that it has lost its job (its lease ran out and another attempt took over): nothing
+that such a worker still tries to write takes effect.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from shared.answer import names
 from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job
 from shared.database.upsert import upsert
-from shared.jobs.guarded_write import add_event, add_status_event, advance, holds, insert_rows, lock, mine, table_of
+from shared.jobs.guarded_write import (
+    add_event,
+    add_status_event,
+    advance,
+    change,
+    holds,
+    insert_rows,
+    lock_if,
+    owned_by,
+    table_of,
+)
 from shared.jobs.job_log import write_lines
 from shared.jobs.outcomes import Ending, due, end_attempt
 from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
@@ -35,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Claimant:
-    """Who claims: a worker's id, its device such as ``cuda:0``, that device's kind, the kinds of job that it runs."""
+    """A worker that claims jobs: its id, device (such as ``cuda:0``), kind of device, and kinds of job that it runs."""
 
     worker: str
     device: str
@@ -45,7 +55,7 @@ class Claimant:
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that is ours for as long as the lease is renewed."""
+    """A claimed job, which belongs to the worker for as long as the worker renews its lease."""
 
     job_id: str
     attempt: int
@@ -53,13 +63,13 @@ class Claim:
     spec: SpecDocument
     spec_hash: str
     running_seconds: float
-    """Running time of the earlier attempts, which the spec's `timeout_seconds` counts too."""
+    """Running time of the earlier attempts, which `timeout_seconds` of the spec includes."""
     checkpoint: dict[str, Any] | None
-    """As `record_checkpoint` wrote it last."""
+    """The job's checkpoint, as `record_checkpoint` wrote it."""
     exact: bool
     kind: JobKind
     waited_seconds: float = 0.0
-    """From the submission to this claim, by the database's clock."""
+    """Time from the submission to this claim, by the database's clock."""
 
 
 _CLAIMED = [
@@ -73,18 +83,18 @@ _CLAIMED = [
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """What a renewed lease tells."""
+    """What a worker learns when it renews its lease: whether the job's cancellation has been requested."""
 
     cancel_requested: bool
 
 
 class Line(NamedTuple):
-    """A line of a job's log."""
+    """A line to add to a job's log: level, message, and how long ago it was logged."""
 
     level: str
     message: str
     seconds_ago: float = 0.0
-    """How long before its writing it was said."""
+    """Time between the logging of the line and its writing to the database."""
 
 
 def claim(
@@ -94,15 +104,14 @@ def claim(
 
     Args:
         db: the database.
-        job_id: which job.
-        claimant: whose it is to be.
+        job_id: the job.
+        claimant: the worker that claims it.
         lease_seconds: how long the claim holds without a heartbeat.
-        priority: that of the message; one that was sent before the priority changed counts for nothing.
+        priority: priority of the message; a message sent before the job's priority changed is ignored.
 
     Returns:
-        None when there is nothing to do: another worker has it, it is finished, cancelled or deleted, it waits for its
-        next attempt's time, it is for another kind of device or has another message, or the claimant does not know
-        its kind.
+        None when there is nothing to do: the job is running, finished, cancelled or deleted, its next attempt is not
+        due, it is for another kind of device, it has another message, or its kind is unknown to the claimant.
     """
     return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds, priority))
 
@@ -149,12 +158,12 @@ def _claim(
 
 
 def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | None:
-    """Renew the lease and look for a cancel in the same write; None when the job is no longer ours."""
+    """Renew the lease and read the cancel flag in the same write; None when the worker has lost the job."""
 
     def work(connection: Connection) -> Heartbeat | None:
         expiry = clock.database_now_plus(connection, lease_seconds)
         reading = (table_of(Job).c.cancel_requested,)
-        job = advance(connection, claim.job_id, *_ours(claim), events=0, reading=reading, lease_expires_at=expiry)
+        job = change(connection, claim.job_id, *_owned(claim), reading=reading, lease_expires_at=expiry)
         return None if job is None else Heartbeat(cancel_requested=job.cancel_requested)
 
     return db.write(work)
@@ -170,19 +179,19 @@ def record_environment(
     first_epoch: int | None,
     from_checkpoint: bool = True,
 ) -> bool:
-    """Say on what the attempt runs and, when another one ran before, with which epoch it begins (None: no other did).
+    """Record the attempt's environment and, unless it is the first one to train, the epoch with which it begins.
 
-    `from_checkpoint` says whether it goes on there, or starts over as it has no checkpoint that fits. To be called
-    before the attempt's first epoch. False when the job is no longer ours.
+    Call before the attempt's first epoch. `first_epoch` is None where no earlier attempt trained; `from_checkpoint` is
+    False where the attempt starts over without a matching checkpoint. Returns False when the worker has lost the job.
     """
     resumed_from = first_epoch if from_checkpoint else None
 
     def work(connection: Connection) -> bool:
-        # Progress goes back to the epochs that stand, so that nobody sees a job wait at an epoch that is run again.
+        # Progress goes back to the epochs that remain valid, as the later ones will be run again.
         epoch = Job.epoch if first_epoch is None else first_epoch - 1
         values: dict[str, Any] = {"engine": engine, "exact": exact, "epoch": epoch}
         events = int(first_epoch is not None)
-        job = advance(connection, claim.job_id, *_ours(claim), events=events, **values)
+        job = advance(connection, claim.job_id, *_owned(claim), events=events, **values)
         if job is None:
             return False
         connection.execute(
@@ -199,16 +208,16 @@ def record_environment(
 
 
 def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> bool:
-    """Write finished epochs, and the job's summary as of the last of them.
+    """Write finished epochs, and the job's summary as of the last one.
 
     Args:
         db: the database.
-        claim: whose.
-        rows: columns of `Epoch` but job_id, attempt and seq; in order.
+        claim: the worker's claim of the job.
+        rows: columns of `Epoch` except job_id, attempt and seq; in order.
         best: `best_val_accuracy` and `best_epoch` so far.
 
     Returns:
-        False when the job is no longer ours, or the epochs before these are not there, see `holds`.
+        False when the worker has lost the job, or the database lacks the epochs before these, see `holds`.
     """
     before = rows[0]["epoch"] - 1 if rows else 0
     return db.write(lambda connection: _record_epochs(connection, claim, rows, best, before))
@@ -222,13 +231,13 @@ def _record_epochs(
     before: int,
     **also: Any,
 ) -> bool:
-    if not lock(connection, claim.job_id, *_ours(claim), holds(before)):
+    if not lock_if(connection, claim.job_id, *_owned(claim), holds(before)):
         return False
     rows = _unwritten(connection, claim, rows)
     values = also | (_summary(rows[-1], best) if rows else {})
     if not values:
         return True
-    job = advance(connection, claim.job_id, *_ours(claim), events=len(rows), **values)
+    job = advance(connection, claim.job_id, *_owned(claim), events=len(rows), **values)
     if job is None:
         return False
     keys = {"job_id": claim.job_id, "attempt": claim.attempt}
@@ -239,40 +248,40 @@ def _record_epochs(
 
 
 def _summary(last: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
-    """The job's columns as of its last epoch: what its result says of that one, and of the best one."""
+    """Return the job's columns as of its last epoch: the figures of that epoch and of the best one."""
     figures = {name: last[name] for name in names(wire.Result) if name in last}
     return {"epoch": last["epoch"], "epoch_seconds": last["seconds"], **figures, **best}
 
 
 def _unwritten(connection: Connection, claim: Claim, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Those epochs that this attempt has not written yet: a commit whose answer was lost is repeated."""
+    """Return the epochs that this attempt has not written yet: after a lost answer, a commit is repeated."""
     if not rows:
         return rows
-    mine_already = select(func.max(Epoch.epoch)).where(Epoch.job_id == claim.job_id, Epoch.attempt == claim.attempt)
-    written = connection.scalar(mine_already) or 0
+    latest = select(func.max(Epoch.epoch)).where(Epoch.job_id == claim.job_id, Epoch.attempt == claim.attempt)
+    written = connection.scalar(latest) or 0
     return [row for row in rows if row["epoch"] > written]
 
 
 def record_checkpoint(
     db: Database, claim: Claim, checkpoint: Mapping[str, object], *, finished_epochs: int = 0
 ) -> bool:
-    """Make a saved checkpoint, of a run that has finished and recorded so many epochs, the one to resume from.
+    """Record a saved checkpoint as the one to resume from; `finished_epochs` of the run are recorded already.
 
-    False when the job is no longer ours, or those epochs are not there, see `holds`.
+    Returns False when the worker has lost the job, or the database lacks those epochs, see `holds`.
     """
 
     def work(connection: Connection) -> bool:
-        guards = (*_ours(claim), holds(finished_epochs))
-        return advance(connection, claim.job_id, *guards, events=0, checkpoint=dict(checkpoint)) is not None
+        guards = (*_owned(claim), holds(finished_epochs))
+        return change(connection, claim.job_id, *guards, checkpoint=dict(checkpoint)) is not None
 
     return db.write(work)
 
 
 def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool:
-    """Add lines to the job's log and drop all but the newest `keep`. False when no longer ours."""
+    """Add lines to the job's log and delete all but the newest `keep`. False when the worker has lost the job."""
 
     def work(connection: Connection) -> bool:
-        if not lock(connection, claim.job_id, *_ours(claim)):
+        if not lock_if(connection, claim.job_id, *_owned(claim)):
             return False
         write_lines(connection, claim.job_id, claim.attempt, lines, keep)
         return True
@@ -281,7 +290,7 @@ def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool
 
 
 def best_before(db: Database, job_id: str, epoch: int) -> dict[str, Any]:
-    """`best_val_accuracy` and `best_epoch` of the epochs before this one, the earliest of equals; {} for the first."""
+    """Return `best_val_accuracy` and `best_epoch` before an epoch (the earliest of equal ones); {} for epoch 1."""
     if epoch == 1:
         return {}
     columns = (Epoch.val_accuracy.label("best_val_accuracy"), Epoch.epoch.label("best_epoch"))
@@ -304,30 +313,30 @@ def succeed(
     lines: Sequence[Line] = (),
     keep_lines: int = 1,
 ) -> bool:
-    """Write the last epochs and log lines, the evaluations and the artifacts, and finish the job, all or nothing.
+    """Finish the job as succeeded, with the last epochs and log lines, the evaluations and the artifacts, atomically.
 
     Args:
         db: the database.
-        claim: whose.
-        epochs: those that are not recorded yet.
+        claim: the worker's claim of the job.
+        epochs: the epochs that are not recorded yet, as for `record_epochs`.
         best: as for `record_epochs`.
         exact: whether a repetition in the same environment would give the same bits.
-        evaluations: columns of `Evaluation` but job_id.
-        artifacts: columns of `Artifact` but job_id and created_at.
-        finished_epochs: those of the whole run, all of which stand in the database then.
+        evaluations: columns of `Evaluation` except job_id.
+        artifacts: columns of `Artifact` except job_id and created_at.
+        finished_epochs: number of epochs of the whole run, all of which the database has afterwards.
         lines: log lines that are not written yet, as for `log`.
-        keep_lines: how many of the job's lines are kept.
+        keep_lines: most lines of the job's log, as `keep` of `log`.
 
     Returns:
-        False when the job is no longer ours, or earlier epochs are not there, see `holds`. Called again after a commit
-        whose answer was lost, it recognises its own and says True.
+        False when the worker has lost the job, or the database lacks earlier epochs, see `holds`. True also when the
+        call repeats a commit whose answer was lost.
     """
 
     def work(connection: Connection) -> bool:
         if not _record_epochs(connection, claim, epochs, best, finished_epochs - len(epochs), exact=exact):
             return _ended_as(connection, claim, Outcome.SUCCEEDED)
         now = clock.database_now(connection)
-        if claim.attempt > 1:  # an earlier attempt may have gone further than this one, which stopped early
+        if claim.attempt > 1:  # an earlier attempt may have run more epochs than this one, which stopped early
             last = select(Job.epoch).where(Job.id == claim.job_id).scalar_subquery()
             connection.execute(delete(Epoch).where(Epoch.job_id == claim.job_id, Epoch.epoch > last))
         insert_rows(connection, Evaluation, evaluations, job_id=claim.job_id)
@@ -339,13 +348,13 @@ def succeed(
 
 
 def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.0) -> JobStatus | None:
-    """End the attempt otherwise: failed, released, cancelled or timed out.
+    """End the attempt without success: failed, released, cancelled or timed out.
 
-    `retry_seconds` is the first delay between a failed attempt and the next one; see `ending.retry_delay_seconds`.
+    `retry_seconds` is the first delay between a failed attempt and the next one; see `outcomes.retry_delay_seconds`.
 
     Returns:
-        The status that the job has now; None when it was no longer ours. Called again after a commit whose answer was
-        lost, it recognises its own.
+        The job's new status; None when the worker has lost the job. A call that repeats a commit whose answer was lost
+        returns the status too.
     """
 
     def work(connection: Connection) -> JobStatus | None:
@@ -357,12 +366,12 @@ def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.
     return db.write(work)
 
 
-def _ours(claim: Claim) -> tuple[ColumnElement[bool], ...]:
-    """The guards of a claim: the job still runs as this attempt, and for this worker.
+def _owned(claim: Claim) -> tuple[ColumnElement[bool], ...]:
+    """Return the guards of a claim: the job is running, as this attempt and on this worker.
 
-    In a database that was put back to an earlier state another worker may have an attempt of our number.
+    In a database restored to an earlier state, another worker's attempt may have the same number.
     """
-    return *mine(claim.attempt), Job.worker == claim.worker
+    return *owned_by(claim.attempt), Job.worker == claim.worker
 
 
 def _end(connection: Connection, claim: Claim, ending: Ending, retry_seconds: float = 0.0) -> JobStatus | None:

@@ -1,8 +1,8 @@
-"""A job's events: its changes and its epochs, one sequence in commit order.
+"""A job's events: its changes and its epochs, in one sequence in commit order.
 
-Every guarded write takes numbers from the job's `event_seq` while it holds the job's row, so numbers appear in order:
-whoever has read up to N and asks for what came after N misses nothing, whatever was restarted in between. A resumed
-attempt's epochs overwrite earlier rows under new numbers, after a `resumed` event that names the first of them.
+Every guarded write takes numbers from the job's `event_seq` while it locks the job's row, so numbers appear in order:
+a reader that has read up to N and asks for the events after N misses none, whatever was restarted in between. Epochs of
+a resumed attempt overwrite earlier rows under new numbers, after a `resumed` event that names the first of them.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a job has come: its newest number, and whether there can be no newer one."""
+    """A job's position: the number of its newest event, and whether the job has finished, so that none can follow."""
 
     seq: int
     finished: bool
 
 
 def position(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Position:
-    """How far a job has come that somebody wants to follow.
+    """Return the position of a job, before its events are followed.
 
     Raises:
         JobNotFound: no such job.
@@ -52,14 +52,14 @@ def position(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Position:
 
 
 def positions(db: Database, job_ids: Sequence[str]) -> Mapping[str, Position]:
-    """The position of each of these jobs that there is, in one query: what a stream asks while nothing happens."""
+    """Return the positions of those of these jobs that exist, in one query, which idle streams repeat."""
     statement = select(Job.id, Job.event_seq, Job.status).where(Job.id.in_(job_ids))
     with db.read() as connection:
         return {row.id: Position(row.event_seq, row.status in FINISHED) for row in connection.execute(statement)}
 
 
 def read(db: Database, job_id: str, after: int = 0) -> tuple[list[Event], Position]:
-    """The events after number `after`, in order, and the position that they lead up to.
+    """Return the events after number `after`, in order, and the position that they reach.
 
     Raises:
         JobNotFound: no such job.

@@ -1,7 +1,7 @@
-"""The one guarded write with which every change of a job begins.
+"""The guarded write with which every change of a job begins.
 
-It locks the job's row until the transaction ends, so whatever else that transaction writes about the job is fenced
-too, and the numbers it hands out (`seq`) are gapless and in commit order.
+The write locks the job's row until the transaction ends, so everything else that the transaction writes about the job
+is fenced too, and the sequence numbers that it takes (`seq`) are gapless and in commit order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def table_of(kind: type[Any]) -> Any:
-    """The bare table of a class: with the class, SQLAlchemy goes through its object mapper for every statement."""
+    """Return the Core table of a class. With the class itself SQLAlchemy would use its slower object mapper."""
     return kind.__table__
 
 
@@ -37,50 +37,61 @@ def advance(
     reading: Sequence[ColumnElement[Any]] = (),
     **values: object,
 ) -> Row[Any] | None:
-    """Take `events` sequence numbers of the job and set `values`, if every guard holds.
+    """Take `events` sequence numbers of the job and set `values` in its row, if every guard holds.
 
     Returns:
-        The job's `id`, `attempt` and `event_seq` (the last number taken) after the write, and what else is to be read;
-        None when a guard did not hold: then write nothing.
+        The job's `id`, `attempt` and `event_seq` (the last number taken) after the write, and the columns `reading`;
+        None when a guard did not hold: then the caller must write nothing.
     """
     statement = _ADVANCE.where(Job.id == job_id, *guards).returning(*reading)
     return connection.execute(statement.values(event_seq=Job.event_seq + events, **values)).one_or_none()
 
 
-def lock(connection: Connection, job_id: str, *guards: ColumnElement[bool]) -> bool:
-    """Whether every guard holds; then it goes on to hold until the transaction ends."""
+def change(
+    connection: Connection,
+    job_id: str,
+    *guards: ColumnElement[bool],
+    reading: Sequence[ColumnElement[Any]] = (),
+    **values: object,
+) -> Row[Any] | None:
+    """Set `values` in the job's row if every guard holds, without an event. Returns what `advance` does."""
+    return advance(connection, job_id, *guards, events=0, reading=reading, **values)
+
+
+def lock_if(connection: Connection, job_id: str, *guards: ColumnElement[bool]) -> bool:
+    """Lock the job's row if every guard holds, so that all hold until the transaction ends; return whether they do."""
     held = select(_JOBS.c.id).where(Job.id == job_id, *guards)
     return connection.execute(held.with_for_update(key_share=True)).one_or_none() is not None
 
 
-def mine(attempt: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """The guards of a worker: this attempt is still the one that runs."""
+def owned_by(attempt: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the guards of a worker: the job is running, and as this attempt."""
     return Job.attempt == attempt, Job.status == JobStatus.RUNNING
 
 
 def holds(epochs: int) -> ColumnElement[bool]:
-    """The guard of a worker that has recorded so many epochs of the job: they are there.
+    """Return the guard of a worker that has recorded `epochs` epochs of the job: the database has them.
 
-    A database that was put back to an earlier state lacks some that its owner has recorded in the one before. It loses
-    the job then: once its lease has run out, the next attempt records them again.
+    A database that was restored to an earlier state lacks the latest of them. The worker then loses the job: once its
+    lease has run out, the next attempt records those epochs again.
     """
     return Job.epoch >= epochs
 
 
 def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Mapping[str, object]) -> None:
-    """Write the event that `seq` was taken for."""
+    """Write the event that the sequence number `seq` was taken for."""
     now = clock.database_now(connection)
     values = {"job_id": job_id, "seq": seq, "kind": kind, "data": dict(data), "created_at": now}
     connection.execute(insert(table_of(JobEvent)).values(values))
 
 
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
-    """Write the event of a status that `job`, as `advance` returned it, takes in this transaction."""
+    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned."""
     add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
 
 
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:
-    """Write how an attempt ended."""
+    """Write the end of an attempt: the time, and `values`, such as its outcome."""
     connection.execute(
         update(table_of(Attempt))
         .where(Attempt.job_id == job_id, Attempt.attempt == attempt)
@@ -89,8 +100,8 @@ def close_attempt(connection: Connection, job_id: str, attempt: int, values: Map
 
 
 def insert_rows(
-    connection: Connection, table: type[Any], rows: Sequence[Mapping[str, object]], **alike: object
+    connection: Connection, table: type[Any], rows: Sequence[Mapping[str, object]], **common: object
 ) -> None:
-    """Insert rows, if there are any, in one statement; what all of them have alike may be an SQL expression."""
+    """Insert rows, if there are any, in one statement; `common` columns of all rows may be SQL expressions."""
     if rows:
-        connection.execute(insert(table_of(table)).values(**alike), [dict(row) for row in rows])
+        connection.execute(insert(table_of(table)).values(**common), [dict(row) for row in rows])

@@ -1,6 +1,6 @@
-"""A submission or retry that is sent again, because its answer was lost, makes no second job: the sender's key tells.
+"""Idempotency keys: a submission or retry that is repeated with the same key makes no second job.
 
-The key is written in the job's own transaction, so it stands exactly when the job does.
+The key is written in the job's own transaction, so both exist or neither does.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 KEEP_SECONDS = 24 * 3600.0
 WAIT_SECONDS = 2.0
-"""How long a repeat waits for a first submission that is still in progress, on PostgreSQL; on SQLite as every write."""
+"""How long a repeat waits on PostgreSQL for the first request in progress; on SQLite it waits like every write."""
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
 @dataclass(frozen=True)
 class SubmissionKey:
-    """What makes a submission the same as another.
+    """What identifies repetitions of one request.
 
     Attributes:
-        key: the sender's own, new for each job.
-        body_sha256: of what is asked for, in hexadecimal; the same however the body words it.
-        owner: whose key it is: two people may choose the same.
+        key: chosen by the client, new for each job.
+        body_sha256: SHA-256 of the request's meaning, in hexadecimal, independent of field order and spelling.
+        owner: owner of the key: two owners may choose the same key.
     """
 
     key: str
@@ -45,32 +45,32 @@ class SubmissionKey:
 
     @classmethod
     def of_submission(cls, key: str, submission: Submission, actor: Actor = NOBODY) -> Self:
-        """The key of a job that is described. Defaults are left out, so one that is added later changes nothing."""
+        """Return the key of a submission. Defaults are left out, so that fields added later change no key."""
         return cls(key, sha256_of({"preset": submission.preset, "spec": asked_for(submission.spec)}), _owner(actor))
 
     @classmethod
     def of_retry(cls, key: str, job_id: str, actor: Actor = NOBODY) -> Self:
-        """The key of a job that is another one's repetition."""
+        """Return the key of a retry of the job `job_id`."""
         return cls(key, sha256_of({"retry_of": job_id}), _owner(actor))
 
 
 def _owner(actor: Actor) -> str:
-    """Whose keys an actor's are; a part of the table's primary key, so never null."""
+    """Return the owner column of an actor's keys; never null, as it is part of the primary key."""
     return actor.owner or ""
 
 
 def made_by(db: Database, key: SubmissionKey) -> str | None:
-    """The job that was made under the key; None for a new key. Raises as `first_job`."""
+    """Return the id of the job that the key's first request made; None for a new key. Raises as `first_job`."""
     return db.write(lambda connection: first_job(connection, key))
 
 
 def retried_by(db: Database, key: str, ending: str, *, actor: Actor = NOBODY) -> str | None:
-    """The job, by an end of its id, whose retry was made under the key; None where the key stands for no such retry.
+    """Return the id with this ending whose retry the key made; None where the key made no such retry.
 
-    It may have been deleted since: then the retry alone still names it.
+    The original job may have been deleted since: then only the retry still names it.
     """
-    mine = (IdempotencyKey.key == key, IdempotencyKey.owner == _owner(actor), actor.reach)
-    statement = select(Job.retry_of).join(IdempotencyKey, IdempotencyKey.job_id == Job.id).where(*mine)
+    own = (IdempotencyKey.key == key, IdempotencyKey.owner == _owner(actor), actor.reach)
+    statement = select(Job.retry_of).join(IdempotencyKey, IdempotencyKey.job_id == Job.id).where(*own)
     with db.read() as connection:
         fresh = IdempotencyKey.created_at >= clock.database_now_plus(connection, -KEEP_SECONDS)
         original = connection.scalar(statement.where(fresh))
@@ -78,39 +78,39 @@ def retried_by(db: Database, key: str, ending: str, *, actor: Actor = NOBODY) ->
 
 
 def first_job(connection: Connection, key: SubmissionKey) -> str | None:
-    """The job that the key stands for; None for a new key, which is then this transaction's until it ends.
+    """Return the id of the job that the key's first request made; None for a new key, which is then locked.
 
     Raises:
-        IdempotencyKeyReused: it stands for something else.
-        IdempotencyKeyInUse: another transaction has it, and takes long.
+        IdempotencyKeyReused: the key was sent with a different request.
+        IdempotencyKeyInUse: another transaction has locked the key for too long.
     """
     _keep_others_out(connection, key)
-    mine = (IdempotencyKey.key == key.key, IdempotencyKey.owner == key.owner)
+    own = (IdempotencyKey.key == key.key, IdempotencyKey.owner == key.owner)
     old = IdempotencyKey.created_at < clock.database_now_plus(connection, -KEEP_SECONDS)
     row = connection.execute(
-        select(IdempotencyKey.job_id, IdempotencyKey.body_sha256, old.label("old")).where(*mine)
+        select(IdempotencyKey.job_id, IdempotencyKey.body_sha256, old.label("old")).where(*own)
     ).one_or_none()
     if row is None:
         return None
     if row.old:
-        connection.execute(delete(IdempotencyKey).where(*mine))
+        connection.execute(delete(IdempotencyKey).where(*own))
         return None
     if row.body_sha256 != key.body_sha256:
         raise IdempotencyKeyReused(
-            f"The Idempotency-Key {key.key!r} was sent before, for something else: that made job {row.job_id}. "
-            "Send a new key with each job."
+            f"The Idempotency-Key {key.key!r} was already used for a different request, which made job {row.job_id}. "
+            "Use a new key for each job."
         )
     return str(row.job_id)
 
 
 def record(connection: Connection, key: SubmissionKey, job_id: str) -> None:
-    """Let the key stand for the job that this transaction has made."""
+    """Record the key together with the job that this transaction has inserted."""
     values = {"key": key.key, "owner": key.owner, "body_sha256": key.body_sha256, "job_id": job_id}
     connection.execute(insert(IdempotencyKey).values(created_at=clock.database_now(connection), **values))
 
 
 def forget_old(db: Database) -> None:
-    """Delete the keys that have been kept for `KEEP_SECONDS`."""
+    """Delete the keys that are older than `KEEP_SECONDS`."""
 
     def work(connection: Connection) -> None:
         long_ago = clock.database_now_plus(connection, -KEEP_SECONDS)
@@ -120,7 +120,7 @@ def forget_old(db: Database) -> None:
 
 
 def _keep_others_out(connection: Connection, key: SubmissionKey) -> None:
-    """One transaction at a time for each key. SQLite has one writer at a time anyway."""
+    """Lock the key until the transaction ends; on SQLite, which has one writer at a time, this does nothing."""
     if connection.dialect.name == "sqlite":
         return
     try:

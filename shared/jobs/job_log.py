@@ -1,4 +1,4 @@
-"""The lines of a job's log: numbered in the order of their writing, the oldest dropped."""
+"""Writing of a job's log: lines are numbered in order, and the oldest are deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def write_lines(connection: Connection, job_id: str, attempt: int, lines: Sequence[Line], keep: int) -> None:
-    """Add lines that an attempt has said, and drop all but the newest `keep` of the job's."""
+    """Add lines of an attempt to the job's log, and delete all but the newest `keep` lines of the job."""
     newest = select(func.max(JobLog.line), clock.database_now(connection)).where(JobLog.job_id == job_id)
     last, now = connection.execute(newest).one()
     written = last or 0

@@ -1,9 +1,9 @@
-"""Who judges that a lease has run out, or sees a worker die, and ends the attempt.
+"""Leases: how a judge sees that one has run out, or that a worker has died, and ends the attempt.
 
-A lease is renewed by its owner, and looked at by judges that may have slept, been paused or been cut off from the
-database together with the owner, and whose wall clock may have been set meanwhile. So a judge never compares clocks: an
-attempt is ended when the judge has *seen its lease unchanged* for as long as it holds, by the judge's own monotonic
-clock, while the database answered the judge all the time.
+A worker renews its lease. A judge, which watches all leases, may itself have slept, been paused or been cut off from
+the database together with the worker, and its wall clock may have been set meanwhile. So a judge never compares clocks:
+it ends an attempt when it has *seen the lease unchanged* for the lease's duration, by its own monotonic clock, while
+the database answered it all the time.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="Hashable")
 
 _NEXT_CHILD_SECONDS = 0.5
-"""No child can claim a job so soon after its predecessor's death: it has torch to load first."""
+"""Time that a new child needs at least before its first claim, as it has to load torch first."""
 
 
 @dataclass(frozen=True)
 class HeldLease:
-    """A running attempt's lease as it was read; a renewed one is another one."""
+    """The lease of a running attempt as it was read; after a renewal it is unequal to the earlier one."""
 
     job_id: str
     attempt: int
@@ -49,12 +49,12 @@ class HeldLease:
 
 @dataclass(frozen=True)
 class Overdue:
-    """What one look found."""
+    """The leases and reports that one look found to be overdue."""
 
     leases: Sequence[HeldLease]
-    """Those that have run out, the longest first."""
+    """Leases that have run out, the longest overdue first."""
     reports: Sequence[LastReport]
-    """Those of workers that have been silent for so long that nobody needs to know them any more."""
+    """Last reports of workers that have been silent for so long that they are to be removed."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ class _Wait:
 
 
 class Watchlist(Generic[T]):
-    """For how long things have been seen as they are.
+    """Measures how long each of several values has been seen unchanged.
 
     Args:
-        seconds: the least time that each is given.
+        seconds: least time that each value is given before it is over.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -75,10 +75,10 @@ class Watchlist(Generic[T]):
         self._waits: dict[T, _Wait] = {}
 
     def update(self, present: Mapping[T, float], *, last_look: float, now: float) -> None:
-        """Take note of what there is, with the seconds that each has left by the database's clock.
+        """Note the present values, each with the seconds that it has left by the database's clock.
 
-        What is new came after `last_look`. It is given at least the watchlist's seconds from then, so that it does not
-        matter what happened to the database's clock before this look; and what it has left from now on.
+        A new value appeared after `last_look`. It is given at least the watchlist's seconds from then, so that earlier
+        changes of the database's clock do not matter, and at least the seconds that it has left from now.
         """
         least = self._seconds
         self._waits = {
@@ -87,17 +87,17 @@ class Watchlist(Generic[T]):
         }
 
     def over(self, *, healthy_since: float, now: float) -> list[T]:
-        """What has had its time, all of it once more since `healthy_since`."""
+        """Return the values whose time is over, counted from `healthy_since` at the earliest."""
         return [one for one, wait in self._waits.items() if now >= max(wait.until, healthy_since + wait.seconds)]
 
 
 class LeaseWatch:
-    """One process' view of all leases and all workers' reports.
+    """One process's view of all leases and all workers' reports.
 
     Args:
-        db: a database that serves nothing else, so that nothing else delays the judge's questions.
+        db: a `Database` that nothing else uses, so that nothing else delays the judge's questions.
         lease_seconds: how long a claim holds without a heartbeat.
-        now: a clock in seconds that stands still while the machine sleeps.
+        now: a clock in seconds that does not advance while the machine sleeps.
     """
 
     def __init__(self, db: Database, lease_seconds: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -115,13 +115,13 @@ class LeaseWatch:
         return self.health.healthy_for(self._lease_seconds)
 
     def look(self) -> Overdue:
-        """Read all leases; say which have run out.
+        """Read all leases and reports; return those that are overdue.
 
         Raises:
-            DatabaseUnavailable: the database does not answer. Everybody is given a whole lease from when it does.
+            DatabaseUnavailable: the database is unavailable. Once it answers, every lease gets its whole time again.
         """
         with self.health.question():
-            # A write, which writes nothing: who cannot write, owners least of all, must not be taken for late.
+            # An empty write: where writes fail, workers cannot renew their leases and must not be judged late.
             leases, silent = self._db.write(_read)
         now = self._now()
         last_look = now if self._looked is None else self._looked
@@ -133,7 +133,7 @@ class LeaseWatch:
 
 
 def held(connection: Connection) -> dict[HeldLease, float]:
-    """Every running attempt's lease, with the seconds that it has left by the database's clock."""
+    """Return the lease of every running attempt, with the seconds that it has left by the database's clock."""
     rows = connection.execute(
         select(Job.id, Job.attempt, Job.worker, Job.lease_expires_at, clock.database_now(connection).label("now"))
         .where(Job.status == JobStatus.RUNNING)
@@ -152,10 +152,10 @@ def _read(connection: Connection) -> tuple[dict[HeldLease, float], list[LastRepo
 
 
 def expire(db: Database, leases: Sequence[HeldLease]) -> list[str]:
-    """End the attempts of these leases, unless they have been renewed since; returns the ids of jobs queued again."""
+    """End the attempts of these leases unless renewed since; return the ids of the jobs that are queued again."""
 
     def work(connection: Connection) -> list[str]:
-        # Who holds a row is alive, and waiting would hold up all the others.
+        # A worker that holds its row's lock is alive, and waiting for it would delay all others.
         rows = select(Job.id).where(Job.id.in_([lease.job_id for lease in leases])).with_for_update(skip_locked=True)
         free = set(connection.scalars(rows))
         return [
@@ -175,20 +175,20 @@ def _expire_one(connection: Connection, lease: HeldLease) -> JobStatus | None:
 
 
 def lose(db: Database, worker: str, ending: Ending, *, died_at: Moment | None = None) -> list[str]:
-    """End the running attempts of a worker whose process is seen to have died.
+    """End the running attempts of a worker whose process was observed to have died.
 
     Args:
         db: the database.
-        worker: whose.
-        ending: how: lost, or released when it was killed because it had to stop.
-        died_at: when it died; attempts begun since then are its successor's.
+        worker: id of the worker.
+        ending: how the attempts ended: lost, or released when the process was killed because it had to stop.
+        died_at: when the process died; attempts begun later belong to its successor.
 
     Returns:
-        The ids of jobs queued again.
+        The ids of the jobs that are queued again.
     """
 
     def work(connection: Connection) -> list[str]:
-        # The lock first: the time between the two clocks' readings must not be spent waiting for it.
+        # Lock first: waiting for the lock must not come between the readings of the two clocks.
         now = connection.execute(select(clock.database_now(connection))).scalar_one()
         elapsed = 0.0 if died_at is None else died_at.elapsed()
         before = now - dt.timedelta(seconds=elapsed - _NEXT_CHILD_SECONDS)

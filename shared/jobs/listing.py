@@ -1,4 +1,4 @@
-"""The list of jobs: filters, orders and keyset pages, every one of them over an index."""
+"""The list of jobs: filters, sort orders and keyset pages, each supported by an index."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Key = tuple[float | dt.datetime | None, str]
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs; every field that is set must hold."""
+    """Conditions on the listed jobs; every field that is set must match."""
 
     status: tuple[str, ...] = ()
     kind: str | None = None
     device: str | None = None
-    """A kind (``cpu``, ``cuda``) or one device (``cuda:1``), of the latest attempt."""
+    """Kind of device (``cpu``, ``cuda``) or one device (``cuda:1``) of the latest attempt."""
     architecture_kind: str | None = None
     preset: str | None = None
     tag: str | None = None
@@ -47,7 +47,7 @@ class JobFilter:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of jobs, and the key that the next one starts after; None on the last page."""
+    """A page of jobs, and the key after which the next page starts; None on the last page."""
 
     items: list[wire.Job]
     next_key: Key | None
@@ -63,19 +63,19 @@ def jobs(
     live: Callable[[], Workers] | None = None,
     actor: Actor = NOBODY,
 ) -> Page:
-    """One page of the jobs that match.
+    """Read one page of the jobs that match.
 
     Args:
         db: the database.
-        wanted: which jobs.
-        sort: one of `SORTS`, with ``-`` in front for the largest first. Jobs that have no value come last either way.
-        after: the `next_key` of the page before.
-        limit: at most so many.
-        live: gives the live workers; with it, queued jobs' warnings say what they wait for them for.
-        actor: who asks.
+        wanted: the conditions.
+        sort: one of `SORTS`, prefixed with ``-`` for descending. Jobs without a value come last in both orders.
+        after: the `next_key` of the previous page.
+        limit: most jobs on the page.
+        live: returns the live workers; if given, warnings of queued jobs name what no live worker offers.
+        actor: on whose behalf the jobs are read.
 
     Raises:
-        InvalidQuery: `sort` is none of `SORTS`, or `after` does not fit it.
+        InvalidQuery: `sort` is not one of `SORTS`, or `after` is a key of another sort order.
     """
     column, descending = _sort_column(sort)
     with db.read() as connection:
@@ -89,9 +89,7 @@ def jobs(
 def _sort_column(sort: str) -> tuple[Any, bool]:
     name = sort.removeprefix("-")
     if name not in SORTS:
-        message = (
-            f"Jobs cannot be sorted by {name!r}; choose {', '.join(SORTS)}, with - in front for the largest first."
-        )
+        message = f"Jobs cannot be sorted by {name!r}; choose {', '.join(SORTS)}, prefixed with - for descending."
         raise InvalidQuery(message)
     return getattr(Job, name), sort.startswith("-")
 
@@ -99,7 +97,7 @@ def _sort_column(sort: str) -> tuple[Any, bool]:
 def _rows(
     connection: Connection, statement: Select[Any], column: Any, descending: bool, after: Key | None, limit: int
 ) -> list[Row[Any]]:
-    """The rows with a value, then those without: two range scans of one index, where NULLS LAST would sort."""
+    """Yield rows with a value, then those without, by two range scans of an index; NULLS LAST would need a sort."""
     rows: list[Row[Any]] = []
     if after is None or after[0] is not None:
         start = () if after is None else (_beyond(tuple_(column, Job.id), after, descending=descending),)

@@ -1,4 +1,4 @@
-"""How an attempt ends, what becomes of its job, and when that is tried again: the whole policy of retries."""
+"""The retry policy: how an attempt ends, which status its job gets, and when the next attempt may start."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from sqlalchemy import ColumnElement, Row, or_, select, update
 
 from shared.database import clock
 from shared.database.tables import Attempt, Job
-from shared.jobs.guarded_write import add_status_event, advance, close_attempt, mine, table_of
+from shared.jobs.guarded_write import add_status_event, advance, close_attempt, owned_by, table_of
 from shared.jobs.status import JobStatus, Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 LONGEST_DELAY_SECONDS = 600.0
-"""The most that a job waits for its next attempt, unless the first delay is set to more."""
+"""Longest delay before a next attempt, unless the first delay is set to more."""
 _DELAY_FACTOR = 6.0
-_MOST_STEPS = 20  # far beyond the longest delay, and far below what a float holds
+_MOST_STEPS = 20  # far beyond the longest delay, and far below the largest float
 
 
 @dataclass(frozen=True)
 class Ending:
-    """An attempt's outcome, with the reason when it was not a success."""
+    """The outcome of an attempt, with the reason where it did not succeed."""
 
     outcome: Outcome
     code: str | None = None
@@ -32,13 +32,13 @@ class Ending:
 
 
 def next_status(ending: Ending, *, failures: int, max_attempts: int, cancel_requested: bool) -> JobStatus:
-    """The status of a job after an attempt.
+    """Return the status of a job after an attempt.
 
     Args:
         ending: how the attempt ended.
-        failures: attempts lost or failed with a retryable error so far, this one included.
-        max_attempts: how many of those the job may have.
-        cancel_requested: whether somebody wants it cancelled: then it is never queued again.
+        failures: number of attempts lost or failed with a retryable error so far, this one included.
+        max_attempts: largest number of such attempts that the job allows.
+        cancel_requested: whether the job's cancellation was requested: then it is never queued again.
     """
     if ending.outcome == Outcome.SUCCEEDED:
         return JobStatus.SUCCEEDED
@@ -54,15 +54,15 @@ def next_status(ending: Ending, *, failures: int, max_attempts: int, cancel_requ
 
 
 def retry_delay_seconds(ending: Ending, *, failures: int, retry_seconds: float) -> float:
-    """How long a job that is queued again waits for its next attempt.
+    """Return how long a job that is queued again waits for its next attempt.
 
-    A failure that may pass needs time to do so: a broken card would use up every attempt within seconds. A lost attempt
-    died with its process, and a released one was stopped on purpose: neither says anything against trying at once.
+    A retryable failure needs time to pass: a broken GPU would use up all attempts within seconds. A lost attempt died
+    with its process, and a released one was stopped on purpose: after both, the next attempt may start at once.
 
     Args:
         ending: how the attempt ended.
         failures: as for `next_status`, at least 1 for a failed attempt.
-        retry_seconds: the first delay; each further failure makes it `_DELAY_FACTOR` times as long.
+        retry_seconds: the first delay; every further failure multiplies it by `_DELAY_FACTOR`.
     """
     if ending.outcome != Outcome.FAILED:
         return 0.0
@@ -71,9 +71,9 @@ def retry_delay_seconds(ending: Ending, *, failures: int, retry_seconds: float) 
 
 
 def due(connection: Connection) -> ColumnElement[bool]:
-    """The condition that a queued job may be tried now.
+    """Return the SQL condition for queued jobs whose next attempt may start now.
 
-    One that was queued ahead of now waits no more: the database's clock was set back, by nobody knows how much.
+    A job queued in the future is due: the database's clock was set back, by an unknown amount.
     """
     now = clock.database_now(connection)
     return or_(Job.not_before.is_(None), Job.not_before <= now, Job.queued_at > now)
@@ -95,23 +95,23 @@ def end_attempt(
     *guards: ColumnElement[bool],
     retry_seconds: float = 0.0,
 ) -> JobStatus | None:
-    """End the running attempt of a job and give the job its next status, fenced.
+    """End the running attempt of a job and set the job's next status, in one guarded write.
 
     Args:
-        connection: of a transaction that writes.
-        job_id: whose attempt.
-        attempt: its number.
-        ending: how it ended.
-        guards: what must hold beside.
+        connection: connection of a write transaction.
+        job_id: the job.
+        attempt: number of the attempt.
+        ending: how the attempt ended.
+        guards: further conditions on the job's row.
         retry_seconds: as for `retry_delay_seconds`.
 
     Returns:
-        The next status; None when that attempt was no longer the running one or a guard did not hold.
+        The job's new status; None when the attempt was no longer running or a guard did not hold.
     """
     counts = int(ending.outcome in (Outcome.LOST, Outcome.FAILED) and ending.retryable)
     failures = Job.failures + counts
     values: dict[str, Any] = {"failures": failures, "lease_expires_at": None}
-    job = advance(connection, job_id, *mine(attempt), *guards, reading=_READ, **values)
+    job = advance(connection, job_id, *owned_by(attempt), *guards, reading=_READ, **values)
     if job is None:
         return None
     status = next_status(
@@ -137,7 +137,7 @@ def end_attempt(
 
 
 def _queued_again(connection: Connection, job: Row[Any], delay_seconds: float) -> dict[str, Any]:
-    # A checkpoint binds the job to the kind of device it was made on: another kind would give other numbers.
+    # A checkpoint binds the job to the kind of device it was made on, as results differ between kinds.
     queue = job.device_kind if job.checkpoint else job.queue
     later = select(clock.database_now_plus(connection, delay_seconds))
     values = {"queue": queue, "worker": None, "queued_at": clock.database_now(connection), "published_at": None}

@@ -1,4 +1,4 @@
-"""Every read that the API serves, as the answers that go out (`shared.wire`): Core rows, never loaded objects."""
+"""Every read that the API serves, returned as answers (`shared.wire`) built from Core rows."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ A = TypeVar("A", bound=Answer)
 
 EPOCH_COLUMNS = names(wire.EpochColumns)
 
-# Large columns that nobody reads from a list are left in the database.
+# Large columns that lists do not show are not read.
 _LEFT_OUT = {"checkpoint", "owner", "lease_expires_at", "warnings"}
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
 
 Workers = list[wire.Worker]
-"""Workers as `workers` gives them."""
+"""Workers as `workers` returns them."""
 
 
 def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None, actor: Actor = NOBODY) -> wire.Job:
-    """One job.
+    """Read one job.
 
     Args:
         db: the database.
         job_id: the job.
-        live: gives the live workers; with it, a queued job's warnings say what it waits for them for.
-        actor: who asks.
+        live: returns the live workers; if given, a queued job's warnings name what no live worker offers.
+        actor: on whose behalf the job is read.
 
     Raises:
         JobNotFound: no such job.
@@ -64,26 +64,26 @@ def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None,
 def job_answers(
     rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], live: Callable[[], Workers] | None
 ) -> list[wire.Job]:
-    """Rows of `JOB_COLUMNS` as the API writes jobs; `live`, called where there are queued ones, gives live workers."""
+    """Build jobs from rows of `JOB_COLUMNS`; `live` returns the live workers, and is called only for queued jobs."""
     queued = any(_waits_for_workers(row) for row in rows)
     found = live() if queued and live is not None else None
     return [_job(row, tags.get(row.id, []), _warnings(row, found)) for row in rows]
 
 
 def _waits_for_workers(row: Row[Any]) -> bool:
-    """Whether this release can say what the job waits for: it is queued, and of a kind that is known here."""
+    """Whether this release knows what the job waits for: it is queued, and of a known kind."""
     return row.status == JobStatus.QUEUED and row.kind in KNOWN_KINDS
 
 
 def _warnings(row: Row[Any], live: Workers | None) -> list[str]:
-    """What a queued job waits for, workers too where the live ones are given. Others wait for nothing."""
+    """Return what a queued job waits for, including workers where the live ones are given; [] for other jobs."""
     if live is None or not _waits_for_workers(row):
         return _waiting(row)
     return [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
 
 
 def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
-    """The tags of several jobs, in one query."""
+    """Read the tags of several jobs by job id, in one query."""
     tags: dict[str, list[str]] = {}
     if job_ids:
         statement = select(JobTag.job_id, JobTag.tag).where(JobTag.job_id.in_(job_ids)).order_by(JobTag.tag)
@@ -125,7 +125,7 @@ def _job(row: Row[Any], tags: list[str], warnings: list[str]) -> wire.Job:
 
 
 def _columns_of(kind: type[A], row: Row[Any]) -> A:
-    """An answer whose fields are columns of the row."""
+    """Build an answer whose fields are columns of the row."""
     return kind(**{name: getattr(row, name) for name in names(kind)})
 
 
@@ -134,12 +134,12 @@ def _failure(row: Row[Any]) -> wire.Failure | None:
 
 
 def _next_attempt(row: Row[Any]) -> str | None:
-    """The instant before which a queued job is not tried again; None where that is not what it waits for."""
+    """Return the instant before which a queued job is not tried again; None where it does not wait for one."""
     return isoformat(row.not_before) if row.status == JobStatus.QUEUED else None
 
 
 def _waiting(row: Row[Any]) -> list[str]:
-    """What to know of a job whose attempt failed and that waits for the next one."""
+    """Return the warning of a job that waits for its next attempt after a failed one."""
     if (instant := _next_attempt(row)) is None:
         return []
     return [f"Attempt {row.attempt} failed for a reason that may pass; the next one starts at {instant} or later."]
@@ -157,7 +157,7 @@ def _require(connection: Connection, job_id: str, actor: Actor) -> None:
 
 
 def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor = NOBODY) -> wire.EpochColumns:
-    """The epochs after number `after`, as columns of equal length.
+    """Read a job's epochs after number `after`, as columns of equal length.
 
     Raises:
         JobNotFound: no such job.
@@ -171,12 +171,12 @@ def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor = NOBODY) 
 
 
 def columns_of(kind: type[Answer], table: type[Any]) -> list[Any]:
-    """The columns of a table that an answer's fields are called by."""
+    """Return the columns of a table that have the names of an answer's fields."""
     return [getattr(table, name) for name in names(kind)]
 
 
 def attempts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Attempt]:
-    """Who tried the job, in order, and how each attempt ended (outcome null: it is running).
+    """Read a job's attempts in order; the outcome of a running attempt is None.
 
     Raises:
         JobNotFound: no such job.
@@ -202,7 +202,7 @@ def _attempt(row: Row[Any]) -> wire.Attempt:
 
 
 def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> wire.Evaluation | None:
-    """The evaluation of a job's `best` or `last` weights; None while there is none.
+    """Read the evaluation of a job's `best` or `last` weights; None while there is none.
 
     Raises:
         JobNotFound: no such job.
@@ -216,7 +216,7 @@ def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY
 
 
 def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: Actor = NOBODY) -> list[wire.LogLine]:
-    """Lines of a job's log after line `after`, oldest first.
+    """Read at most `limit` lines of a job's log after line `after`, oldest first.
 
     Raises:
         JobNotFound: no such job.
@@ -229,7 +229,7 @@ def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: A
 
 
 def artifacts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Artifact]:
-    """A job's kept files: name, storage path, sha256, bytes.
+    """Read a job's artifacts: name, storage path, SHA-256, size in bytes.
 
     Raises:
         JobNotFound: no such job.
@@ -242,7 +242,7 @@ def artifacts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.
 
 
 def names_files(db: Database) -> bool:
-    """Whether any row names a file of the artifact storage: an artifact, or an unfinished job's checkpoint."""
+    """Whether any row names a file of the artifact storage: an artifact, or the checkpoint of an unfinished job."""
     unfinished = Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
     checkpoint = select(Job.id).where(unfinished, Job.checkpoint.is_not(None)).limit(1)
     with db.read() as connection:
@@ -254,7 +254,7 @@ _running = select(Job.id).where(Job.status == JobStatus.RUNNING, Job.worker == W
 
 
 def workers(db: Database, *, silent_seconds: float) -> list[wire.Worker]:
-    """Every worker known, live ones first. One without a report for `silent_seconds` is shown as `gone`."""
+    """Read all known workers, live ones first. A worker without a report for `silent_seconds` is `gone`."""
     with db.read() as connection:
         columns: list[Any] = [
             *Worker.__table__.columns,
@@ -267,7 +267,7 @@ def workers(db: Database, *, silent_seconds: float) -> list[wire.Worker]:
 
 
 def _worker(row: Row[Any], silent_seconds: float) -> wire.Worker:
-    # A report that lies ahead is from before the clock was set back; who lives has reported since.
+    # A report in the future is from before the clock was set back; a live worker has reported since.
     silent = abs((row.now - row.last_heartbeat_at).total_seconds()) > silent_seconds
     return wire.Worker(
         id=row.id,
@@ -293,9 +293,9 @@ def _worker_state(row: Row[Any], *, silent: bool) -> WorkerState:
 
 
 def queues(db: Database, broker: Broker) -> list[wire.Queue]:
-    """Each queue: jobs that wait, seconds that the oldest has, messages in Redis (null when that is down).
+    """Read each queue: its number of jobs, how long the oldest has waited, messages in Redis (None if unavailable).
 
-    A job whose next attempt is not due yet is one that waits, but not the oldest: no worker could have taken it.
+    A job whose next attempt is not due yet counts as waiting, but not as the oldest, as no worker could take it.
     """
     messages = {kind: broker.depths(kind) for kind in JobKind}
     with db.read() as connection:
@@ -320,7 +320,7 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
 
 
 def datasets(db: Database, *, silent_seconds: float) -> list[wire.DatasetInfo]:
-    """Every data set that a job may name, with what live workers report of it and the ids of those that hold it."""
+    """Return every data set that a job may name, with the live workers' reports of it and the workers' ids."""
     live = live_workers(db, silent_seconds=silent_seconds)
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
     for worker in live:
@@ -342,25 +342,25 @@ def datasets(db: Database, *, silent_seconds: float) -> list[wire.DatasetInfo]:
 
 
 def live_workers(db: Database, *, silent_seconds: float) -> Workers:
-    """The workers that a job may count on: those that have reported within `silent_seconds`."""
+    """Read the live workers: those that have reported within `silent_seconds`."""
     return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker.state != WorkerState.GONE]
 
 
 def catalog(live: Workers) -> Catalog:
-    """What a spec is judged by: the data sets that there are, and the images that live workers have reported."""
+    """Return the catalogue that specs are checked against: all data sets, with the live workers' image counts."""
     return Catalog.of_reports(worker.datasets for worker in live)
 
 
 def warnings_for(live: Workers, submission: Submission) -> list[str]:
-    """What a good submission would wait for: nobody live serves its queue, or holds its data."""
+    """Return what a valid job would wait for: a live worker for its queue, or one that holds its data."""
     return _missing(live, submission.spec.queue, submission.document["dataset"])
 
 
 def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
-    """What keeps a job of this queue and data set waiting, or will fail it."""
+    """Return warnings about what delays a job of this queue and data set, or will make it fail."""
     fitting = [worker for worker in live if queue in ("any", worker.device_kind)]
     if not live:
-        starting = "`flightline up` brings its own within a minute, `flightline worker` starts one."
+        starting = "`flightline up` starts its own workers within a minute, `flightline worker` starts one."
         return [f"No live worker: the job waits until one starts. {starting}"]
     if not fitting:
         return [f"No live worker has a {queue} device: the job waits until one starts."]
@@ -368,7 +368,7 @@ def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
         return list(_shortages(catalog(fitting), wanted))
     name, classes = wanted["name"], ", ".join(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
-    return [f"{missing}: the job fails (dataset_unavailable) unless they are there, or can be downloaded, by then."]
+    return [f"{missing}: the job fails (dataset_unavailable) unless a worker has or downloads them by then."]
 
 
 def _holds(worker: wire.Worker, wanted: dict[str, Any]) -> bool:
@@ -380,12 +380,12 @@ def _holds(worker: wire.Worker, wanted: dict[str, Any]) -> bool:
 
 
 def _shortages(held: Catalog, wanted: dict[str, Any]) -> Iterator[str]:
-    """What to say of limits that every copy's smallest class stays below."""
+    """Yield a warning for each limit that exceeds the smallest class of every copy."""
     classes = wanted["classes"]
     copies = list(held.chosen(wanted["name"], classes))
     for index, field in enumerate(("train_per_class", "val_per_class")):
         asked = wanted.get(field)
         most = max((min(copy.counts[name][index] for name in classes) for copy in copies), default=None)
         if asked is not None and most is not None and most < asked:
-            where = "no live worker that could take this job has so many images of each class"
-            yield f"{field} is {asked:,}, but {where}: one has {most:,}, and the job takes those that are there."
+            where = "no live worker that could take this job has that many images of each class"
+            yield f"{field} is {asked:,}, but {where}: the largest copy has {most:,}, and the job uses those."

@@ -1,4 +1,4 @@
-"""Ids as people type them: the end of one is enough where only one job has it."""
+"""Short ids: the last characters of a job's id stand for the job where no other id ends in them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from shared.database.engine import Database
 
 MOST_LISTED = 10
-"""How many jobs the error for an ending of several names."""
+"""Most ids that the error for an ambiguous ending lists."""
 
 
 def whole_id(db: Database, text: str, *, actor: Actor = NOBODY) -> str:
-    """The id that is meant by a whole id, which is not looked up, or by at least four characters of an id's end.
+    """Return the full id for a full id, which is not looked up, or for at least the last four characters of one.
 
     Raises:
-        JobNotFound: no job's id ends so.
-        AmbiguousJobId: several do.
+        JobNotFound: no job's id ends in the text.
+        AmbiguousJobId: several jobs' ids end in it.
     """
     if len(text) == UUID_LENGTH:
         return text

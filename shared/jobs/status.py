@@ -1,4 +1,4 @@
-"""The statuses of a job, the outcomes of an attempt, and which may follow which."""
+"""Enumerations of the states of jobs, attempts and workers, and the names of queues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FINISHED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED
 
 
 class Outcome(StrEnum):
-    """How an attempt ended."""
+    """The outcome of an attempt that has ended."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 
 class WorkerState(StrEnum):
-    """What a worker says of itself; a worker that stopped reporting is shown as `gone`."""
+    """The state of a worker; a worker that has stopped reporting is `gone`."""
 
     IDLE = "idle"
     BUSY = "busy"
@@ -39,7 +39,7 @@ class WorkerState(StrEnum):
 
 
 class JobKind(StrEnum):
-    """What a job does. A later release that runs beside this one may have queued jobs of further kinds."""
+    """What a job does. A later release running beside this one may queue jobs of other kinds."""
 
     TRAIN = "train"
 
@@ -49,7 +49,7 @@ KNOWN_KINDS = frozenset(JobKind)
 
 
 class Queue(StrEnum):
-    """Where a job waits: `any` is served by every worker, the other two by workers of that device kind."""
+    """A job's queue: every worker serves `any`, and workers of one device kind serve `cpu` or `cuda`."""
 
     ANY = "any"
     CPU = "cpu"
@@ -57,13 +57,13 @@ class Queue(StrEnum):
 
 
 def message_queue(kind: str, queue: str) -> str:
-    """Where the messages of a kind's jobs wait, such as ``any`` for training and ``KIND.any`` for any other kind.
+    """Return the message queue for jobs of a kind: the queue itself for training, ``KIND.any`` for another kind.
 
-    Only workers that know a kind listen there, while every release that runs beside them can publish its jobs.
+    Only workers that know a kind consume its queue, while every release running beside them can publish to it.
     """
     return str(queue) if kind == JobKind.TRAIN else f"{kind}.{queue}"
 
 
 def celery_name(message_queue: str) -> str:
-    """The name in Redis of a queue of messages, such as ``flightline.any``."""
+    """Return the name in Redis of a message queue, such as ``flightline.any``."""
     return f"flightline.{message_queue}"

@@ -1,4 +1,4 @@
-"""What workers report of themselves: rows of `workers`, refreshed by their heartbeat."""
+"""Reports of workers: rows of `workers`, refreshed by the workers' heartbeats."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ if TYPE_CHECKING:
     from shared.database.engine import Database
 
 FORGET_SECONDS = 3600.0
-"""A worker that has been silent for so long is no longer listed."""
+"""Seconds without a report after which a worker is no longer listed."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """One worker: a process pinned to one device."""
+    """The identity of a worker, which is a process pinned to one device."""
 
     id: str
-    """``host-tag:device:pid``, such as ``gpu-box-9f3a2c:cuda:0:4711``: hosts may share a name, pids come again."""
+    """``host-tag:device:pid``, such as ``gpu-box-9f3a2c:cuda:0:4711``; the tag distinguishes hosts and reused pids."""
     host: str
     pid: int
     device: str
     device_kind: str
     pid_namespace: str | None = None
     pid_born: str | None = None
-    """These two as in `shared.processes`: with the pid they name one process among those of all machines."""
+    """Start of the process; with pid and namespace (`shared.processes`) it identifies one process of all machines."""
 
     @classmethod
     def of_this_process(cls, device: str, device_kind: str) -> Self:
-        """That of the worker which this process is."""
+        """Return the identity of this process as a worker."""
         host, pid = socket.gethostname(), os.getpid()
         worker_id = f"{host}-{uuid.uuid4().hex[:6]}:{device}:{pid}"
         return cls(worker_id, host, pid, device, device_kind, pid_namespace(), born(pid))
 
 
 class LastReport(NamedTuple):
-    """When a worker reported last."""
+    """The last report of a worker: its id and time."""
 
     worker: str
     at: dt.datetime
 
 
 class KnownProcess(NamedTuple):
-    """A worker's process, which may have ended; its id may be another one's by now."""
+    """The process of a worker, which may have ended; another process may have its pid by now."""
 
     worker: str
     pid: int
@@ -73,7 +73,7 @@ def register(
     versions: dict[str, str],
     datasets: Sequence[dict[str, Any]],
 ) -> None:
-    """Write a worker down as idle, with what it holds."""
+    """Insert a worker as idle, with the data sets that it holds."""
 
     def work(connection: Connection) -> None:
         now = clock.database_now(connection)
@@ -86,7 +86,7 @@ def register(
 
 
 def report(db: Database, worker_id: str, **changes: object) -> bool:
-    """Refresh a worker's heartbeat and set `changes` (state, datasets). False when it is not registered."""
+    """Refresh a worker's heartbeat and set `changes` (state, datasets). False when the worker is not registered."""
 
     def work(connection: Connection) -> bool:
         now = clock.database_now(connection)
@@ -97,19 +97,19 @@ def report(db: Database, worker_id: str, **changes: object) -> bool:
 
 
 def leave(db: Database, worker_id: str) -> None:
-    """Take a worker that stopped in good order off the list."""
+    """Delete the row of a worker that has stopped in good order."""
     db.write(lambda connection: connection.execute(delete(Worker).where(Worker.id == worker_id)))
 
 
 def silent(connection: Connection) -> list[LastReport]:
-    """The last reports of workers that are older than `FORGET_SECONDS` by the database's clock."""
+    """Return the workers' last reports that are older than `FORGET_SECONDS` by the database's clock."""
     long_ago = clock.database_now_plus(connection, -FORGET_SECONDS)
     rows = connection.execute(select(Worker.id, Worker.last_heartbeat_at).where(Worker.last_heartbeat_at < long_ago))
     return [LastReport(*row) for row in rows]
 
 
 def forget(db: Database, reports: Sequence[LastReport]) -> None:
-    """Take workers off the list, unless they have reported since."""
+    """Delete the rows of workers, unless they have reported since."""
 
     def work(connection: Connection) -> None:
         for report in reports:
@@ -121,9 +121,10 @@ def forget(db: Database, reports: Sequence[LastReport]) -> None:
 
 
 def known_in(db: Database, pid_namespace: str | None) -> list[KnownProcess]:
-    """The process of every worker that runs, or ran, where process ids mean the same.
+    """Return the processes of all listed workers in a pid namespace.
 
-    None of those that did not say so, such as workers of the release before, and none where that is not known.
+    Workers that did not report their namespace, such as those of an older release, are left out; where
+    `pid_namespace` is None, so are all.
     """
     if pid_namespace is None:
         return []

@@ -1,6 +1,6 @@
-"""What a job is: its JSON, its checks, its cost and its names. Plain Python and pydantic; never torch.
+"""The specification of a job: its JSON, checks, cost and hashes, in plain Python and pydantic without torch.
 
-The names are loaded once they are asked for: the command reads a job's file without waiting for pydantic.
+Exported names are imported on first use, so that the command reads a job's file without waiting for pydantic.
 """
 
 from __future__ import annotations

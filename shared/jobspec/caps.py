@@ -1,4 +1,4 @@
-"""The limits that keep one submission from hurting the service. Every one is a setting."""
+"""The limits that protect the service from a single submission. Each is a setting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class Caps:
-    """Most that one job may ask for.
+    """The limits of one job.
 
     Attributes:
         max_parameters: trainable values of the network.
@@ -16,7 +16,7 @@ class Caps:
         max_epochs: passes over the training split.
         max_batch_size: samples in a batch.
         max_activations: values held in one forward pass of one batch, over all layers (4 bytes each in fp32).
-        max_flops_per_epoch: floating-point operations of an epoch; the default is still exact as a JSON number.
+        max_flops_per_epoch: floating-point operations of an epoch; the default is exact as a JSON number.
         max_name_length: characters of a job's name or of one tag.
         max_tags: tags of a job.
     """
@@ -32,4 +32,4 @@ class Caps:
 
 
 NO_CAPS = Caps(**dict.fromkeys((field.name for field in fields(Caps)), sys.maxsize))
-"""For what was judged before, or is judged elsewhere."""
+"""Limits that accept every job, for one that was checked before or is checked elsewhere."""

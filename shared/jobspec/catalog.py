@@ -21,11 +21,11 @@ class Copy:
     counts: Mapping[str, tuple[int, int]]
 
     def holds(self, name: str, classes: Iterable[str]) -> bool:
-        """Whether a job on these classes can have its images here."""
+        """Whether the copy has images of all these classes."""
         return self.name == name and set(classes) <= set(self.counts)
 
     def training_images(self, dataset: Dataset) -> int:
-        """Of all the data set's classes together, as far as its limit goes; classes may differ in size."""
+        """Return the number of training images of a job's classes, within its limit per class."""
         counts = (self.counts[name][0] for name in dataset.classes)
         return sum(min(count, dataset.train_per_class or count) for count in counts)
 
@@ -35,8 +35,8 @@ class Catalog:
     """The data sets that a job may name, and the copies that live workers hold.
 
     Attributes:
-        datasets: by name.
-        workers: for each live worker its copies, in the order in which it looks for one.
+        datasets: the data sets by name.
+        workers: for each live worker its copies, in the order in which it prefers them.
     """
 
     datasets: Mapping[str, DatasetInfo]
@@ -44,9 +44,9 @@ class Catalog:
 
     @classmethod
     def of_reports(cls, reports: Iterable[Sequence[Mapping[str, Any]]]) -> Self:
-        """The built-in data sets joined with what each live worker reports that it holds.
+        """Build a catalogue from the built-in data sets and the live workers' reports.
 
-        A reported set that is not built in is a data set too, as the first report describes it; such a report says the
+        A reported data set that is not built in is added as the first report describes it; such a report includes the
         images' `input_shape`.
         """
         usable = [[held for held in report if is_usable(held)] for report in reports]
@@ -57,31 +57,31 @@ class Catalog:
 
     @property
     def short_forms(self) -> Mapping[str, Mapping[str, object]]:
-        """What `"dataset": "cifar2"` and its like stand for."""
+        """Return the data sets that short forms such as `"dataset": "cifar2"` stand for, by short form."""
         forms: dict[str, Mapping[str, object]] = {}
-        for info in self.datasets.values():  # those built in come first
+        for info in self.datasets.values():  # built-in ones come first
             forms.setdefault(info.short_name, {"name": info.name, "classes": list(info.usual_classes)})
         return forms
 
     def chosen(self, name: str, classes: Sequence[str]) -> Iterator[Copy]:
-        """For each worker that holds these classes, the copy that it would take."""
+        """Return for each worker that holds these classes the copy that it would use."""
         for copies in self.workers:
             yield from [copy for copy in copies if copy.holds(name, classes)][:1]
 
     def training_images(self, dataset: Dataset) -> Sequence[int]:
-        """Images of an epoch: every number that a worker would have; where none has any, the published one."""
+        """Return the possible numbers of images of an epoch: one per worker, or the published one without workers."""
         found = {copy.training_images(dataset) for copy in self.chosen(dataset.name, dataset.classes)}
         return sorted(found) or [self.datasets[dataset.name].training_images(dataset)]
 
     def most_per_class(self, dataset: Dataset) -> tuple[int, int]:
-        """Training and validation images of the largest class, published or held."""
+        """Return the training and validation images of the largest class, published or held."""
         info = self.datasets[dataset.name]
         counts = [copy.counts[name] for copy in self.chosen(dataset.name, dataset.classes) for name in dataset.classes]
         train, val = zip(*counts, (info.train_per_class, info.val_per_class), strict=True)
         return max(train), max(val)
 
     def with_any_counts(self) -> Catalog:
-        """The same data sets with as many images as any spec may count on, for one that was judged before."""
+        """Return a catalogue with enough images for every spec, for a spec that was checked before."""
         return _AnyCounts(self.datasets)
 
 
@@ -100,7 +100,7 @@ BUILT_IN = Catalog(BUILT_IN_DATASETS)
 
 
 def is_usable(held: Mapping[str, Any]) -> bool:
-    """Whether a report is of a copy as it lies there, complete or to be downloaded; not of what a job has loaded."""
+    """Whether a report describes a whole copy, complete or to be downloaded, not the part that a job has loaded."""
     return bool(held.get("ready")) or held.get("source") == "download"
 
 

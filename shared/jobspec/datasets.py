@@ -1,4 +1,4 @@
-"""What a data set is to a job, and the data sets that come with the service."""
+"""The description of a data set, and the data sets that are built in."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from shared.jobspec.fields.job import Dataset
 
 DEFAULT_DATASET = "cifar10"
-"""The data set of a job that names none; like every default it never changes within v1."""
+"""The data set of a job that names none. Like every default, it never changes within v1."""
 DEFAULT_CLASSES = ("airplane", "bird")
-"""The classes of a job on the default data set that names none; they never change within v1 either."""
+"""The classes of a job on the default data set that names no classes. They never change within v1."""
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One data set.
+    """The description of one data set.
 
     Attributes:
-        name: what a spec calls it.
-        title: a line for people.
+        name: name of the data set in a spec.
+        title: one line of description.
         classes: all class names in the order of the data set's own labels.
         input_shape: channels, height, width of an image.
-        counts: training and validation images of each class, as they are published.
-        short_name: what stands for it, with its usual classes, in place of an object: `"dataset": "cifar2"`.
-        published_moments: whether a mean and a deviation of its channels are published for `normalize`.
-        usual_classes: the classes of a job that names none.
+        counts: published numbers of training and validation images of each class.
+        short_name: short form of the data set with its usual classes, as in `"dataset": "cifar2"`.
+        published_moments: whether channel means and deviations are published, for `"normalize": "published"`.
+        usual_classes: classes of a job that names none.
     """
 
     name: str
@@ -43,18 +43,18 @@ class DatasetInfo:
 
     @property
     def train_per_class(self) -> int:
-        """Training images of the largest class."""
+        """Return the number of training images of the largest class."""
         return max(train for train, _ in self.counts.values())
 
     @property
     def val_per_class(self) -> int:
-        """Validation images of the largest class."""
+        """Return the number of validation images of the largest class."""
         return max(val for _, val in self.counts.values())
 
     def training_images(self, dataset: Dataset) -> int:
-        """Images of an epoch by the published counts, so that equal specs cost the same everywhere.
+        """Return the images of an epoch by the published counts, so that equal specs cost the same everywhere.
 
-        A limit above all of them is only accepted where a worker holds more images, and is then taken at its word.
+        A limit above the published counts is accepted only where a worker holds more images; it is then used as given.
         """
         limit = dataset.train_per_class or self.train_per_class
         if limit > self.train_per_class:
@@ -85,4 +85,4 @@ _SYNTHETIC = DatasetInfo(
 )
 
 BUILT_IN_DATASETS: Mapping[str, DatasetInfo] = MappingProxyType({info.name: info for info in (_CIFAR10, _SYNTHETIC)})
-"""Those that come with the service, by name: one entry here, and one with its loader in the worker's registry."""
+"""The built-in data sets by name. Each also has an entry, with its loader, in the worker's registry."""

@@ -1,4 +1,4 @@
-"""A job's spec as it is stored and as workers are given it: JSON."""
+"""A job's spec as stored JSON, which workers receive."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any, TypedDict
 
 
 class LimitsDocument(TypedDict):
-    """When the service gives up on a job."""
+    """The limits of a stored spec: time and attempts after which a job has failed."""
 
     timeout_seconds: float
     max_attempts: int
 
 
 class SpecDocument(TypedDict):
-    """A `JobSpec` with every default in, checked when it came; that of a newer release may have further fields."""
+    """A stored `JobSpec` with every default, checked on submission; a newer release may have added fields."""
 
     name: str | None
     tags: list[str]

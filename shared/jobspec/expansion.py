@@ -1,4 +1,4 @@
-"""Presets and short forms, written out before anything is checked; and the way back for pointers."""
+"""Expansion of presets and short forms before a document is checked, and the way back for pointers."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _EMPTY: Mapping[str, object] = {}
 
 @dataclass(frozen=True)
 class Expanded:
-    """A submission with its preset and short forms written out.
+    """A submission with its preset and short forms expanded.
 
     Attributes:
-        sent: the document as it came.
-        document: the whole document, still without defaults.
-        preset: the preset's name, if one was named.
-        problems: names that mean nothing; their fields are left out of `document`.
+        sent: the document as sent.
+        document: the expanded document, without defaults.
+        preset: name of the preset, if any.
+        problems: unknown presets and short forms; their fields are left out of `document`.
     """
 
     sent: Mapping[str, object]
@@ -33,10 +33,10 @@ class Expanded:
     problems: tuple[FieldError, ...] = ()
 
     def pointer(self, path: Sequence[Token]) -> str:
-        """The place in what was sent that answers for `path` in the expanded document.
+        """Return the pointer into the sent document that is responsible for `path` in the expanded document.
 
-        What a short form stands for is blamed on the short form, what only the preset says on `/preset`, and what
-        is missing on the object that it is missing from.
+        For a field of a short form it is the short form, for a field that only the preset sets `/preset`, and for a
+        missing field the object that lacks it.
         """
         present, value = walk_in(self.sent, path)
         if self.preset and isinstance(value, Mapping):
@@ -47,14 +47,14 @@ class Expanded:
 
 
 def short_forms(catalog: Catalog) -> Mapping[str, Mapping[str, object]]:
-    """What a text stands for, by the field that it stands in."""
+    """Return the expansion of each short form, by field and short form."""
     return {"architecture": _ARCHITECTURES, "dataset": catalog.short_forms}
 
 
 def expand(sent: Mapping[str, object], catalog: Catalog) -> Expanded:
-    """Writes out `preset`, `"architecture": "a-preset"`, `"dataset": "cifar2"` and what a data set's jobs usually say.
+    """Expand `preset`, `"architecture": "a-preset"`, `"dataset": "cifar2"` and a data set's usual settings.
 
-    Explicit fields win.
+    Explicit fields override expanded ones.
 
     An object that names another `kind` (a data set: another `name`) than the preset's replaces the preset's;
     otherwise the two are merged field by field. A list replaces a list.
@@ -71,7 +71,7 @@ def expand(sent: Mapping[str, object], catalog: Catalog) -> Expanded:
         if field == "preset":
             continue
         if forms is None or not isinstance(value, str):
-            document[field] = _over(base.get(field), value)
+            document[field] = _merged(base.get(field), value)
         elif value in forms:
             document[field] = forms[value]
         else:
@@ -80,16 +80,17 @@ def expand(sent: Mapping[str, object], catalog: Catalog) -> Expanded:
     return Expanded(sent, document, preset if isinstance(preset, str) else None, tuple(problems))
 
 
-def _over(base: object, value: object) -> object:
+def _merged(base: object, value: object) -> object:
+    """Merge `value` over `base` field by field, unless either is no object or their kinds or names differ."""
     if not (isinstance(base, Mapping) and isinstance(value, Mapping)):
         return value
     if any(tag in value and value[tag] != base.get(tag, value[tag]) for tag in ("kind", "name")):
         return value
-    return {**base, **{key: _over(base.get(key), inner) for key, inner in value.items()}}
+    return {**base, **{key: _merged(base.get(key), inner) for key, inner in value.items()}}
 
 
 def _with_usual_data(document: dict[str, object], catalog: Catalog) -> dict[str, object]:
-    """The usual classes of the data set, and moments that it has, where the document does not say which."""
+    """Add the data set's usual classes and possible normalisation where the document does not state them."""
     dataset = document.get("dataset")
     name = dataset.get("name", DEFAULT_DATASET) if isinstance(dataset, Mapping) else None
     info = catalog.datasets.get(name) if isinstance(name, str) else None
@@ -102,7 +103,7 @@ def _with_usual_data(document: dict[str, object], catalog: Catalog) -> dict[str,
 
 
 def _with_last_features(document: dict[str, object]) -> dict[str, object]:
-    """The last linear layer of `layers` gives one feature for each class where it does not say how many."""
+    """Set `out_features` of the last linear layer to the number of classes where it is missing."""
     architecture = document.get("architecture")
     layers = architecture.get("layers") if isinstance(architecture, Mapping) else None
     if not isinstance(architecture, Mapping) or not isinstance(layers, Sequence) or isinstance(layers, str):
@@ -124,7 +125,7 @@ def _count_of_classes(document: Mapping[str, object]) -> int:
 
 
 def _with_optimizer_kind(document: dict[str, object]) -> dict[str, object]:
-    """`"optimizer": {"lr": 0.1}` means sgd, the default optimizer, with another learning rate."""
+    """Add the default kind, sgd, to an optimizer without one, such as `{"lr": 0.1}`."""
     training = document.get("training")
     optimizer = training.get("optimizer") if isinstance(training, Mapping) else None
     if isinstance(training, Mapping) and isinstance(optimizer, Mapping) and "kind" not in optimizer:

@@ -1,6 +1,6 @@
-"""The names of what a job asks for: two hashes, equal exactly when the jobs ask for the same training, and their rule.
+"""Hashes that identify what a job asks for: equal exactly when jobs ask for the same training.
 
-An `Idempotency-Key` stands for a submission by the same rule, its labels included.
+Requests with an `Idempotency-Key` are compared by the same rule, with labels included.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LABELS = dict.fromkeys(("name", "tags", "priority", "limits", "resources"), Tru
 
 
 def spec_hash(spec: JobSpec) -> str:
-    """SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of all that decides a job's result.
+    """Return the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of all that decides a job's result.
 
     Default values are left out, so a field added later with a default changes no hash; defaults never change within
     one `v`. Left out too: name, tags, priority, limits, resources and engine.
@@ -31,22 +31,22 @@ def spec_hash(spec: JobSpec) -> str:
 
 
 def config_hash(spec: JobSpec) -> str:
-    """The same without the seed: equal for the repetitions of one experiment."""
+    """Return the hash of `spec_hash` without the seed, which is equal for repetitions of one experiment."""
     return _digest(spec, {"engine", "seed"})
 
 
 def _digest(spec: JobSpec, but: set[str]) -> str:
     content = asked_for(spec, {**_LABELS, "training": but})
-    if not content.get("training"):  # only the left out differed from the defaults
+    if not content.get("training"):  # only excluded fields differed from their defaults
         content.pop("training", None)
     return sha256_of({**content, "v": VERSION})
 
 
 def asked_for(spec: JobSpec, but: IncEx | None = None) -> dict[str, Any]:
-    """The fields of the spec, all `but` these, that differ from their defaults: a default added later changes none."""
+    """Return the fields that differ from their defaults, except `but`; a default added later thus changes nothing."""
     return spec.model_dump(mode="json", exclude_defaults=True, exclude=but)
 
 
 def sha256_of(content: Mapping[str, Any]) -> str:
-    """SHA-256, in hexadecimal, of the canonical JSON (RFC 8785): the same however the content is worded."""
+    """Return the SHA-256, in hexadecimal, of canonical JSON (RFC 8785), independent of field order and spelling."""
     return hashlib.sha256(rfc8785.dumps(dict(content))).hexdigest()

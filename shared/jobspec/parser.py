@@ -1,4 +1,4 @@
-"""From what a person sent to a job that can be trained, or to every reason why it cannot."""
+"""Parsing of submissions: into a checked job, or into all reasons why it cannot be trained."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from shared.jobspec.identity import config_hash, spec_hash
 
 @dataclass(frozen=True)
 class Submission:
-    """A job that was checked and can be queued.
+    """A checked job that can be queued.
 
     Attributes:
         spec: the whole job.
-        preset: the preset that it started from; a label.
-        spec_hash: what decides its result.
-        config_hash: the same without the seed.
+        preset: name of the preset that the submission started from; a label only.
+        spec_hash: hash of all that decides the result, see `shared.jobspec.identity`.
+        config_hash: the same hash without the seed.
         cost: parameters, FLOPs, bytes.
     """
 
@@ -43,26 +43,26 @@ class Submission:
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The whole job as a JSON document, every default in."""
+        """Return the whole job as a JSON document, with every default."""
         return self.spec.model_dump(mode="json")
 
 
 def parse_submission(body: bytes, caps: Caps, catalog: Catalog = BUILT_IN) -> Submission:
-    """Reads and checks a job as it came over the wire.
+    """Parse and check a submission.
 
     Args:
-        body: UTF-8.
+        body: JSON in UTF-8.
         caps: the service's limits.
-        catalog: the data sets that there are; what live workers hold of one goes before its published counts.
+        catalog: the known data sets; live workers' image counts take precedence over published ones.
 
     Raises:
-        InvalidSpec: whatever is wrong with it; each of its `errors` points into what was sent.
+        InvalidSpec: the job cannot be trained; each of `errors` points into the sent document.
     """
     return _parse(decode(body), caps, catalog)
 
 
 def parse_spec(document: Mapping[str, object], caps: Caps, catalog: Catalog = BUILT_IN) -> Submission:
-    """Checks a job that is a document already, with or without its defaults.
+    """Check a decoded document, with or without defaults.
 
     Raises:
         InvalidSpec: as `parse_submission`.
@@ -105,5 +105,5 @@ def _at_places(findings: Iterable[Finding], expanded: Expanded) -> Iterable[Fiel
 
 
 def refusal(problems: list[FieldError]) -> InvalidSpec:
-    """The error for one or more problems, with as many of them as a person would read."""
+    """Return the error for one or more problems, of which it lists at most `MAX_PROBLEMS`."""
     return InvalidSpec(summary(problems), tuple(problems[:MAX_PROBLEMS]))

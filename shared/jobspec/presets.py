@@ -1,4 +1,4 @@
-"""Named partial specs. A submission may start from one and say only what differs."""
+"""Presets: named partial specs that a submission may start from."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Preset:
     """A partial spec with a name.
 
     Attributes:
-        name: what a submission writes in `preset`, or as its `architecture`.
-        title: a line for people.
-        document: the partial spec; always with an architecture.
-        note: where it comes from and what to expect.
+        name: name for `preset`, or in place of an `architecture`.
+        title: one line of description.
+        document: the partial spec, which always has an architecture.
+        note: origin of the preset, and the accuracy to expect.
     """
 
     name: str
@@ -39,7 +39,7 @@ def _mlp(name: str, hidden: list[int], output: str, title: str, note: str) -> Pr
 
 
 def _stage(width: int) -> list[dict[str, object]]:
-    """Half the height and width, `width` channels."""
+    """Return the layers of a stage that halves height and width and outputs `width` channels."""
     convolution: dict[str, object] = {
         "kind": "conv2d",
         "out_channels": width,
@@ -52,7 +52,7 @@ def _stage(width: int) -> list[dict[str, object]]:
 
 
 def _convnet() -> Preset:
-    """The network and the recipe, narrowed for one CPU core, follow K. Jordan's airbench (2024)."""
+    """Return the convnet preset: K. Jordan's airbench (2024), narrowed for one CPU core."""
     body = [layer for width in (32, 64, 128) for layer in _stage(width)]
     layers: list[dict[str, object]] = [
         {"kind": "whitening", "kernel_size": 2},
@@ -60,7 +60,7 @@ def _convnet() -> Preset:
         *body,
         {"kind": "maxpool2d", "kernel_size": 3},
         {"kind": "flatten"},
-        {"kind": "linear", "bias": False},  # one feature for each class, whichever they are
+        {"kind": "linear", "bias": False},  # one feature per class
         {"kind": "scale", "factor": 0.125},
     ]
     schedule = {"kind": "one_cycle", "pct_start": 0.25, "anneal_strategy": "linear", "div_factor": 10.0}

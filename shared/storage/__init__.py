@@ -1,1 +1,1 @@
-"""Artifacts in a folder or in an object store: files, their faults, and what nobody names any more."""
+"""Artifacts in a folder or in an object store: files, their faults, and orphans, which no row names."""

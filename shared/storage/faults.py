@@ -1,7 +1,7 @@
-"""Which faults of a file system or an object store pass by themselves, and which need somebody to act.
+"""Classification of storage faults: those that pass by themselves, and those that last until an operator acts.
 
-Libraries say the same thing in different ways: by an errno, by the HTTP status of an answer, by the class of their
-exception. What none of them decides needs somebody to act: a bug must not be waited for.
+Libraries report a fault by an errno, by the HTTP status of a response, or by the class of their exception. A fault
+that none of these classifies counts as lasting, because a bug does not pass by waiting.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PASSING_ERRNOS = frozenset(
         *("ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH", "ENETRESET", "EPIPE", "ESHUTDOWN"),
         *("ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EPROTO"),
     )
-    if hasattr(errno, name)  # not every system has all of them
+    if hasattr(errno, name)  # some systems lack some of them
 )
 _PASSING_CLASSES = frozenset(
     {
@@ -32,23 +32,23 @@ _PASSING_CLASSES = frozenset(
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "Throttling", "RequestLimitExceeded", "OperationAborted"})
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _LASTING_STATUSES = frozenset({501, 505, 507})
-"""Not implemented, not that version of HTTP, no space left."""
+"""Statuses of lasting faults: not implemented, HTTP version not supported, insufficient storage."""
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the same call may succeed later although nobody changes anything."""
+    """Whether the fault passes by itself, so that the same call may succeed later."""
     return next((verdict for one in _chain(error) if (verdict := _verdict(one)) is not None), False)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """What a library gives as the cause knows more than its translation, so it comes first."""
+    """Yield an exception's chain, causes first: a cause is more specific than its translation by a library."""
     if error.__cause__ is not None:
         yield from _chain(error.__cause__)
     yield error
 
 
 def _verdict(error: BaseException) -> bool | None:
-    """What this exception says by itself; None when it says nothing of it."""
+    """Return whether this exception's fault passes by itself; None when the exception does not tell."""
     status = _status(error)
     if status is not None:
         return status in _PASSING_STATUSES or (status >= 500 and status not in _LASTING_STATUSES)
@@ -62,7 +62,7 @@ def _verdict(error: BaseException) -> bool | None:
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status of the answer that the exception is made of, where it is one."""
+    """Return the HTTP status of the response that caused the exception; None where there was none."""
     response: Any = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's
         if response.get("Error", {}).get("Code") in _PASSING_CODES:

@@ -1,9 +1,9 @@
-"""Files in the artifact storage that no row names any more: what a kill between storing and recording leaves.
+"""Orphans: files in the artifact storage that no row names, left by a kill between storing and recording.
 
 An attempt writes files and then names them in SQL, in its own fenced transaction. Once SQL says that the attempt has
-ended it can name no more, so what it wrote and no row names is an orphan, whatever the clocks say. Files of an attempt
-that runs are left alone, and so is every file of a job or an attempt that this database does not know: another
-installation, or a later state of this one, may be using the same place.
+ended it can name no more files, so a file of it that no row names is an orphan, whatever the clocks say. Files of a
+running attempt are not touched, nor are files of a job or attempt that this database does not know: another
+installation, or a later state of this one, may use the same storage.
 """
 
 from __future__ import annotations
@@ -40,27 +40,27 @@ _PATH = re.compile(r"(?P<job>[^/]+)/(?:(?P<attempt>\d+)/|checkpoints/(?P<saved_b
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a collector goes, and for how long it leaves a file alone."""
+    """Sizes and times of rounds, and the ages below which files are left alone."""
 
     page_files: int = 1000
-    """Files looked at in one pass: one listing of the storage and three short reads of the database."""
+    """Files checked in one pass, by one listing of the storage and three short reads of the database."""
     pause_seconds: float = 1.0
-    """Between two passes of a round."""
+    """Pause between two passes of a round."""
     round_seconds: float = 3600.0
-    """From the beginning of one round to that of the next, whichever process makes it."""
+    """Time from the start of one round to the start of the next one, by any process."""
     settle_seconds: float = 60.0
-    """An attempt that ended more recently may still be deleting its files itself."""
+    """Time after its end during which an attempt may still be deleting its files itself."""
     probe_seconds: float = 86_400.0
-    """A file of this age that somebody only tried to write was left behind."""
+    """Age from which a probe or a partial file is an orphan, as its writer must have died."""
 
 
 class OrphanCollector:
-    """Goes through the whole storage in rounds, a page at a time, and deletes the orphans that it finds.
+    """Scans the whole storage in rounds, a page at a time, and deletes orphans.
 
     Args:
-        db: the database.
-        storage: what is gone through.
-        pace: how fast.
+        db: the database, whose rows name files.
+        storage: the storage to scan.
+        pace: sizes and times of rounds.
     """
 
     def __init__(self, db: Database, storage: Storage, pace: Pace = Pace()) -> None:
@@ -70,13 +70,13 @@ class OrphanCollector:
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{id(self)}"
 
     def start(self) -> threading.Event:
-        """Run by a daemon thread, now and whenever a round is due. Setting the event that is returned ends it."""
+        """Start rounds in a daemon thread, now and whenever one is due. Setting the returned event ends them."""
         stop = threading.Event()
         threading.Thread(target=self.run_until, args=(stop.wait,), name="orphans", daemon=True).start()
         return stop
 
     def run_until(self, stop: Callable[[float], bool]) -> None:
-        """Round after round, until `stop(seconds)`, which waits that long, says so."""
+        """Make round after round until `stop(seconds)`, which waits up to `seconds`, returns True."""
         while not stop(self._pace.settle_seconds):
             try:
                 if self.take_turn():
@@ -84,18 +84,18 @@ class OrphanCollector:
             except (DatabaseUnavailable, StorageUnavailable, StorageError) as error:
                 logger.warning("orphans_not_collected", extra={"reason": str(error)})
             except Exception:
-                # Whatever it was, the timer must not die of it: the next round may succeed.
+                # No error may end the thread: the next round may succeed.
                 logger.exception("orphans_crashed")
 
     def run_round(self, stop: Callable[[float], bool] = lambda _seconds: False) -> int:
-        """Look at every file once; returns how many were deleted.
+        """Check every file once; return how many were deleted.
 
         Raises:
-            DatabaseUnavailable, StorageUnavailable, StorageError: the rest is left for the next round.
+            DatabaseUnavailable, StorageUnavailable, StorageError: the remaining files are left for the next round.
         """
         deleted, after = 0, ""
         while page := self._storage.page(after, self._pace.page_files):
-            # The files first, then the rows: a file that is named between the two is seen to be.
+            # Files are listed before rows are read, so a file that is named in between is not taken for an orphan.
             orphans = list(self._orphans_of(page))
             self._storage.delete(orphans)
             if orphans:
@@ -106,7 +106,7 @@ class OrphanCollector:
         return deleted
 
     def take_turn(self) -> bool:
-        """Begin a round, unless one was begun less than `Pace.round_seconds` ago."""
+        """Begin a round for all processes; return False where one began less than `Pace.round_seconds` ago."""
 
         def work(connection: Connection) -> bool:
             expiry = connection.scalar(select(clock.database_now_plus(connection, self._pace.round_seconds)))
@@ -117,7 +117,7 @@ class OrphanCollector:
         return self._db.write(work)
 
     def _orphans_of(self, page: Sequence[str]) -> Iterator[str]:
-        """Which of these files no row names, now or ever again."""
+        """Yield those of these files that no row names or can still name, and old probes and partial files."""
         found = {path: match for path in page if (match := _PATH.match(path))}
         yield from (path for path in page if "/" not in path and self._is_old_probe(path))
         jobs = sorted({match["job"] for match in found.values()})

@@ -1,6 +1,6 @@
-"""The folder that artifacts lie in, told from the empty folder that an unmounted volume leaves in its place.
+"""The folder of the artifacts, distinguished from the empty mount point of a volume that is not mounted.
 
-A marker file lies in it. Whoever uses the storage first writes the marker; from then on a folder without it is not the
+The folder contains a marker file, written on its first use. From then on a folder without the marker is not the
 storage, and nothing is written to it.
 """
 
@@ -21,11 +21,11 @@ _TEXT = "Flightline's artifacts lie here. While this file is missing, Flightline
 
 
 class LocalRoot:
-    """A local folder as the root of a storage.
+    """A local folder as the root of an artifact storage.
 
     Args:
         path: the folder.
-        in_use: whether the database names files in it; asked only about a folder that is empty or missing.
+        in_use: returns whether the database names files in it; called only for a folder that is empty or missing.
     """
 
     def __init__(self, path: str, in_use: Callable[[], bool]) -> None:
@@ -35,15 +35,15 @@ class LocalRoot:
         self._seen = False
 
     def require(self, *, writing: bool) -> None:
-        """Return when the folder is the storage, or may become it: the first write makes and marks it.
+        """Raise unless the folder is the storage, or may become it by the first write.
 
-        A folder with files but no marker is the storage of an earlier release.
+        A folder with files but without a marker is the storage of an earlier release.
 
         Raises:
-            StorageUnavailable: the folder is missing or empty, and is known to have held files.
-            OSError: it cannot be looked at or made.
+            StorageUnavailable: the folder is missing or empty although it is known to have held files.
+            OSError: the folder cannot be read or created.
         """
-        seen = self._seen  # before the look: another thread may be making and marking it right now
+        seen = self._seen  # read before the folder is checked: another thread may be marking it right now
         if self._marked():
             self._seen = True
         elif seen or (self._is_bare() and self._holds_files()):
@@ -55,10 +55,10 @@ class LocalRoot:
             self.establish()
 
     def establish(self) -> None:
-        """Make the folder and mark it: from here on, files that are not in it are missing, not on another volume.
+        """Create the folder and its marker: from now on, files that are not in it count as missing.
 
         Raises:
-            OSError: it cannot be made.
+            OSError: the folder or the marker cannot be written.
         """
         self._path.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError), self._marker.open("x") as file:
@@ -67,7 +67,7 @@ class LocalRoot:
 
     @property
     def lost(self) -> bool:
-        """Whether the storage was here before, and is not now."""
+        """Whether the storage was here before and is not here now."""
         try:
             return self._seen and not self._marked()
         except OSError:
@@ -75,7 +75,7 @@ class LocalRoot:
 
     def _marked(self) -> bool:
         try:
-            os.stat(self._marker)  # noqa: PTH116 -- Path.exists() takes a dead mount for a missing file
+            os.stat(self._marker)  # noqa: PTH116 -- Path.exists() reports a dead mount as a missing file
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
@@ -86,12 +86,12 @@ class LocalRoot:
         except FileNotFoundError:
             return True
         except NotADirectoryError:
-            return False  # a setting that names a file: the write says so
+            return False  # the setting names a file; the write fails with that reason
 
     def _holds_files(self) -> bool:
         try:
             return self._in_use()
         except DatabaseUnavailable as error:
             raise StorageUnavailable(
-                f"{self._path} is empty, and whether it ought to be is not known while the database does not answer."
+                f"{self._path} is empty; whether files are missing cannot be known while the database is unavailable."
             ) from error

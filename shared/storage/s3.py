@@ -1,7 +1,7 @@
-"""s3fs with an end to every request.
+"""s3fs with a time limit for every request.
 
-Left alone, a PUT to a server that takes the connection and then says nothing waits for its `100 Continue` for ever, and
-a GET is repeated for minutes. Here a call fails within a minute; who needs it repeats it.
+By default a PUT to a server that accepts the connection and then stays silent waits forever for `100 Continue`, and a
+GET is repeated for minutes. Here a call fails within a minute, and the caller decides whether to repeat it.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from fsspec.asyn import sync_wrapper
 from s3fs import S3FileSystem
 
 PART_BYTES = 8 << 20
-"""Size of one uploaded part: small enough to pass within a minute on a slow line."""
+"""Size of an uploaded part: small enough to upload within a minute on a slow connection."""
 
 
 class BoundedS3FileSystem(S3FileSystem):  # type: ignore[misc] # s3fs publishes no types
-    """`S3FileSystem` whose requests end, and that never answers from a listing that it made earlier."""
+    """An `S3FileSystem` whose requests have a time limit and which caches no listings."""
 
     retries = 1
     connect_timeout = 5
     read_timeout = 15
     request_seconds: ClassVar[float] = 60.0
-    """Most time that one request may take, repetitions by botocore included."""
+    """Time limit of one request, repetitions by botocore included."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         config = {"retries": {"max_attempts": 1}} | (options.pop("config_kwargs", None) or {})

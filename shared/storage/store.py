@@ -1,4 +1,4 @@
-"""Artifacts: a folder by default, any fsspec URL otherwise. A file is whole or not there."""
+"""The artifact storage: a folder by default, any fsspec URL otherwise. A file is complete or absent."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 PART_SUFFIX = ".part"
-"""Ends the name of a file that is just being written."""
+"""Suffix of a file that is still being written."""
 PROBE_PREFIX = "probe-"
-"""Begins the name of a file that `Storage.check` has written."""
+"""Prefix of a file that `Storage.check` writes."""
 _CHUNK_BYTES = 1 << 20
 _MAKE_ROOM = "free or add space there, or check its permissions."
 _NEEDS_S3FS = "s3:// needs the package s3fs (the extra `s3`)"
@@ -32,7 +32,7 @@ _NEEDS_S3FS = "s3:// needs the package s3fs (the extra `s3`)"
 
 @dataclass(frozen=True)
 class Stored:
-    """A file that is kept: its path below the storage's root, the sha256 of its contents, its size."""
+    """A stored file: its path below the storage's root, the SHA-256 of its contents, its size in bytes."""
 
     path: str
     sha256: str
@@ -40,12 +40,12 @@ class Stored:
 
 
 class Storage:
-    """Files by relative path, such as ``0192…/2/best.safetensors``.
+    """The artifact storage: files by relative path, such as ``0192…/2/best.safetensors``.
 
     Args:
         url: a folder, or a URL that fsspec knows.
-        in_use: whether the database names files of this storage: then a folder that is empty is one whose volume is
-            not mounted.
+        in_use: returns whether the database names files of this storage; an empty folder is then taken for the mount
+            point of a volume that is not mounted.
     """
 
     def __init__(self, url: str, in_use: Callable[[], bool] = lambda: False) -> None:
@@ -63,21 +63,21 @@ class Storage:
 
     @property
     def folder(self) -> Path | None:
-        """The local folder that this is; None for a store that lies elsewhere."""
+        """Return the local folder of the storage; None for a storage that is not local."""
         return Path(self._root) if self._local else None
 
     def put(self, path: str, *parts: bytes | memoryview) -> Stored:
-        """Keep a file of these parts under `path`, replacing what was there; where that fails, nothing is left of it.
+        """Store a file made of these parts under `path`, replacing an existing one; a failure leaves no partial file.
 
         Raises:
-            StorageUnavailable: the storage does not answer.
-            StorageError: it cannot be written to: no space, no permission, no such bucket.
+            StorageUnavailable: the storage is unavailable.
+            StorageError: the storage cannot be written to: no space, no permission, no such bucket.
         """
         target = self._full(path)
         temporary = f"{target}.{uuid.uuid4().hex}{PART_SUFFIX}"
         with self._translated(f"{path} could not be written to", _MAKE_ROOM, writing=True):
             try:
-                if not self._s3:  # which has no folders; s3fs would make a bucket
+                if not self._s3:  # no folders on S3, where s3fs would create a bucket
                     self._fs.makedirs(self._fs._parent(target), exist_ok=True)  # noqa: SLF001 -- fsspec's way to name it
                 self._write(temporary, parts)
                 self._fs.mv(temporary, target)
@@ -87,16 +87,16 @@ class Storage:
         return Stored(path, _sha256(parts), sum(map(len, parts)))
 
     def recognise(self) -> None:
-        """Note that the storage is here: from now on, what an unmounted volume leaves is not taken for a new one.
+        """Check that the storage is here. From now on an empty mount point is not taken for a new storage.
 
         Raises:
-            StorageUnavailable, StorageError: it is not here now.
+            StorageUnavailable, StorageError: the storage cannot be read now.
         """
         with self._translated("Nothing can be read from"):
-            pass  # the look at a local folder comes first
+            pass  # a local folder is checked on entry
 
     def check(self) -> None:
-        """Write and delete a small file, so that a place that cannot be written to is noticed before a job is trained.
+        """Write and delete a small file, so that a storage without write access is noticed before a job is trained.
 
         Raises:
             StorageUnavailable, StorageError: as `put`, with the place and the setting in the message.
@@ -105,7 +105,7 @@ class Storage:
         try:
             self.put(probe, b"")
         except StorageUnavailable as error:
-            if error.__cause__ is None:  # what `LocalRoot` says is whole
+            if error.__cause__ is None:  # the message of `LocalRoot` is complete
                 raise
             reason = _reason(error.__cause__)
             raise StorageUnavailable(
@@ -121,47 +121,47 @@ class Storage:
         self.delete([probe])
 
     def open(self, path: str) -> IO[bytes]:
-        """A stored file, opened for reading.
+        """Open a stored file for reading.
 
         Raises:
-            StorageUnavailable: the storage does not answer.
-            StorageError: the file is not there, or may not be read.
+            StorageUnavailable: the storage is unavailable.
+            StorageError: the file is missing, or may not be read.
         """
         with self._translated(f"{path} cannot be read from"):
             return cast("IO[bytes]", self._fs.open(self._full(path), "rb"))
 
     def read(self, path: str) -> bytes:
-        """The contents of a stored file; raises as `open` does."""
+        """Return the contents of a stored file; raises as `open` does."""
         with self._translated(f"{path} cannot be read from"), self.open(path) as file:
             return file.read()
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Delete files, as far as that works: what is left over is found by `shared.storage.orphans`."""
+        """Delete files where possible; `shared.storage.orphans` deletes the others later."""
         for path in paths:
             self._remove(self._full(path))
 
     def delete_below(self, prefix: str) -> None:
-        """Delete everything below a folder, such as a job's id; no error when it is not there.
+        """Delete everything below a folder, such as a job's id; a missing folder is not an error.
 
         Raises:
-            StorageUnavailable, StorageError: something of it may be left.
+            StorageUnavailable, StorageError: some files may remain.
         """
         with self._translated(f"{prefix} could not be deleted from"), suppress(FileNotFoundError):
             self._fs.rm(self._full(prefix), recursive=True)
 
     def page(self, after: str, most: int) -> list[str]:
-        """The paths of about `most` files that follow the path `after`, in the storage's order; "" for the first ones.
+        """Return the paths of about `most` files that follow the path `after` in the storage's order; "" for the first.
 
-        The marker of a folder is none of them.
+        The marker file of a folder is left out.
 
         Raises:
-            StorageUnavailable, StorageError: it cannot be listed.
+            StorageUnavailable, StorageError: the files cannot be listed.
         """
         with self._translated("The files could not be listed in"):
             return self._page(after, most)
 
     def age_seconds(self, path: str) -> float:
-        """How long ago a file was written, by this machine's clock; raises as `open` does."""
+        """Return how long ago a file was written, by this machine's clock; raises as `open` does."""
         with self._translated(f"{path} cannot be read from"):
             modified: dt.datetime = self._fs.modified(self._full(path))
             aware = modified if modified.tzinfo else modified.replace(tzinfo=dt.UTC)
@@ -169,14 +169,14 @@ class Storage:
 
     @contextmanager
     def _translated(self, failed: str, advice: str = "", *, writing: bool = False) -> Iterator[None]:
-        """Raise what a library raises as ours: it is the storage that is unavailable, or somebody has to act."""
+        """Translate exceptions of libraries into StorageUnavailable or, where an operator must act, StorageError."""
         try:
             if self._local_root is not None:
                 self._local_root.require(writing=writing)
             yield
         except (StorageUnavailable, StorageError):
             raise
-        except Exception as error:  # remote file systems raise what their libraries raise
+        except Exception as error:  # remote file systems raise any exception of their libraries
             said = f"{failed} the artifact storage {self._root} ({_reason(error)})"
             if passes(error) or (self._local_root is not None and self._local_root.lost):
                 raise StorageUnavailable(f"{said}: it does not answer. Try again in a moment.") from error
@@ -205,21 +205,21 @@ class Storage:
                 os.fsync(file.fileno())  # before the rename: a power cut must not leave an empty file under the name
 
     def _remove(self, target: str) -> None:
-        with suppress(Exception):  # gone already, or out of reach
+        with suppress(Exception):  # already deleted, or unreachable
             self._fs.rm(target)
 
     def _full(self, path: str) -> str:
         parts = path.split("/")
         if "\x00" in path or any(part in ("", ".", "..") for part in parts):
-            message = f"{path!r} is no path below the artifact storage."
+            message = f"{path!r} is not a path below the artifact storage."
             raise StorageError(message)
         return f"{self._root.rstrip('/')}/{path}"
 
 
 def _below(root: str, after: str, most: int) -> Iterator[str]:
-    """Files below a local folder that follow `after`: whole entries of the folder in order, until there are `most`."""
+    """Return files below a local folder that follow `after`: whole entries of the folder in order, until `most`."""
     first, count = after.partition("/")[0], 0
-    if not os.path.exists(root):  # noqa: PTH110 -- as below; nothing was ever put into it
+    if not os.path.exists(root):  # noqa: PTH110 -- as below; nothing was stored yet
         return
     names = (name for name in os.listdir(root) if name >= first and name != MARKER)  # noqa: PTH208 -- all it takes
     for name in sorted(names):
@@ -231,7 +231,7 @@ def _below(root: str, after: str, most: int) -> Iterator[str]:
 
 
 def _files_at(root: str, name: str) -> Iterator[str]:
-    top = os.path.join(root, name)  # noqa: PTH118 -- of 100,000 jobs, strings are far quicker than paths
+    top = os.path.join(root, name)  # noqa: PTH118 -- for 100,000 jobs, strings are far faster than paths
     if not os.path.isdir(top):  # noqa: PTH112 -- the same
         yield name
     for folder, _, names in os.walk(top):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flightline import Job
-from flightline.client.retry import patiently
+from flightline.client.retry import retry_read
 from tests.support.stacks import ENDLESS, TINY, Stack, flightline, processes_of, until
 
 
@@ -78,7 +78,7 @@ def test_killed_parts_are_started_again(stack: Stack) -> None:
     os.kill(api, signal.SIGKILL)
     os.kill(redis, signal.SIGKILL)
     until(lambda: not {api, redis} & {stack.child("api"), stack.child("redis")} if _children(stack) >= 3 else False)
-    assert patiently(stack.client.ready) == {"status": "ready"}
+    assert retry_read(stack.client.ready) == {"status": "ready"}
     assert [job.id for job in stack.client.jobs()] == before
     assert stack.client.wait(stack.client.submit(TINY).id).succeeded
 

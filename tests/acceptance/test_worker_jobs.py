@@ -138,7 +138,7 @@ def test_an_image_whose_name_is_not_utf_8_is_named(shared_service: Service, work
     job = shared_service.wait(job_id, "failed")
     assert job["error_code"] == "dataset_corrupt"
     assert r"horse/caf\xe9.png: this image cannot be read: the file is empty" in job["error_detail"]
-    assert r"files='1 .\\xe9'" in shared_service.log(job_id)
+    assert r"1 × .\xe9" in shared_service.log(job_id)
 
 
 def test_a_last_batch_of_one_fails_the_job_before_it_trains(shared_service: Service, worker: WorkerProcess) -> None:

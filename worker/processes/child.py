@@ -1,4 +1,4 @@
-"""The child process: it loads torch once, keeps decoded data between jobs, and runs one job at a time."""
+"""The child process: loads torch once, holds decoded data between jobs, and runs one job at a time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _RETRY_SECONDS = 1.0
 
 
 class Child:
-    """Made in the parent before the fork; `start` and `run` are called in the child.
+    """The worker's child process. Built in the parent before the fork; `start` and `run` are called in the child.
 
     Args:
         settings: the worker's settings.
-        device: what the process is pinned to.
-        identity: who the worker is.
-        stop: the shared stop flag.
-        child_state: what the parent sees of the child.
+        device: the device that the process is pinned to.
+        identity: the worker's identity.
+        stop: the stop flag, shared with the parent.
+        child_state: the child's state, shared with the parent.
     """
 
     def __init__(
@@ -40,19 +40,19 @@ class Child:
         self._child_state = child_state
 
     def start(self) -> None:
-        """Load torch and report for work, right after the fork."""
+        """Load torch and register the worker, right after the fork."""
         self._child_state.born(os.getpid())
         try:
             self._build()
         except NoSuchDevice as error:
             self._give_up(error)
         except Exception:
-            # Without torch, or with a device that is broken, the next child would fare no better.
+            # Without torch, or with a broken device, the next child would fail as well.
             logger.exception("child_cannot_start", extra={"device": self._device.name})
             self._stop.fail()
 
     def _give_up(self, error: NoSuchDevice) -> None:
-        """End the worker: whoever starts it again finds another device, or a device that works again."""
+        """Stop the worker with a failure: the supervisor's next start may find a device that works."""
         logger.error("device_unusable", extra={"device": self._device.name, "reason": str(error)})
         self._stop.fail()
 
@@ -75,18 +75,18 @@ class Child:
     def run(self, job_id: str, priority: int) -> None:
         """Work on one message of this priority (0–9, 9 the most urgent).
 
-        Nothing is raised: Celery would only log it, and acknowledge all the same.
+        Never raises: Celery would only log the error, and acknowledge the message all the same.
         """
         try:
             # The pool's own handler, which it installs after `start`, would end the process in the middle of a step.
             with self._stop.set_by_sigterm(), self._child_state.at_work():
                 self._run(job_id, priority)
         except Exception:
-            # The job's lease runs out, and it is tried again; this worker goes on.
+            # The job's lease runs out, and the job is tried again; this worker continues.
             logger.exception("task_crashed", extra={"job": job_id})
 
     def _check_device(self) -> None:
-        """Take no other job on a GPU that failed under this one: in this process, each would fail at once."""
+        """Stop the worker if its GPU has failed: in this process, each further job would fail at once."""
         try:
             require_usable(self._device)
         except NoSuchDevice as error:
@@ -102,6 +102,6 @@ class Child:
             if time.monotonic() - began > memory.LONG_SECONDS:
                 memory.give_back()
         elif not self._stop.failed:
-            # Celery may hand out one more message while it shuts down; whoever is left may have it at once. A worker
-            # that could not start has nothing to publish with: the reconciler finds the job.
-            self._context.give_back(job_id)
+            # Celery may deliver one more message while it shuts down: another worker may have it at once. A worker that
+            # could not start has nothing to publish with: the reconciler finds the job.
+            self._context.republish(job_id)

@@ -1,4 +1,4 @@
-"""What the child tells its parent, in shared memory, without locks that a fork or a kill could leave taken."""
+"""The child's state for its parent, in shared memory, without locks that a fork or a kill could leave taken."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class ChildState:
-    """Made before the fork; written by the child, read by the parent."""
+    """A child process' state. Built before the fork; written by the child, read by the parent."""
 
     def __init__(self) -> None:
         self._pid = multiprocessing.RawValue("i", 0)
@@ -29,35 +29,35 @@ class ChildState:
 
     @property
     def working(self) -> bool:
-        """Whether it is at a message."""
+        """Whether the child is working on a message."""
         return bool(self._working.value)
 
     @property
     def taken(self) -> int:
-        """How many messages it and its predecessors have taken."""
+        """How many messages the child and its predecessors have taken."""
         return int(self._taken.value)
 
     @property
     def beats(self) -> int:
-        """A counter that moves while a job's lease is looked after."""
+        """A counter that rises while a job's lease is renewed."""
         return int(self._beats.value)
 
     def born(self, pid: int) -> None:
-        """A new child begins."""
+        """Record that a new child process has started, which is not ready for messages yet."""
         self._ready.value = self._working.value = 0
         self._pid.value = pid
 
     def ready(self) -> None:
-        """It is waiting for work."""
+        """Record that the child is ready to take messages."""
         self._ready.value = 1
 
     def beat(self) -> None:
-        """Its lease thread is alive."""
+        """Count a sign of life of the lease's thread."""
         self._beats.value += 1
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """It is at a message."""
+        """A context in which the child counts as working on a message."""
         self._taken.value += 1
         self._working.value = 1
         try:

@@ -1,4 +1,4 @@
-"""The parent's eye on its child: its death is noticed at once, and a child that stands still is killed."""
+"""The parent's watch over its child: notices its death at once, and kills a child that is stuck."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from worker.processes.child_state import ChildState
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.25
-"""How often the next child is looked for, and whether the watch is to end."""
+"""How often the watch looks for the next child, and whether it is to end itself."""
 
 
 class ChildWatch:
-    """Watches one child after another.
+    """Watches one child process after another.
 
     Args:
-        child_state: what the child tells.
-        deadline: how long a child at work may show no sign of life.
+        child_state: the child's state.
+        deadline: how long a working child may show no sign of life.
     """
 
     def __init__(self, child_state: ChildState, deadline: Deadline) -> None:
@@ -36,7 +36,7 @@ class ChildWatch:
         self._beats = 0
 
     def wait_for_death(self, closed: threading.Event, seconds: float = math.inf) -> Moment | None:
-        """Return as soon as a child has died, with when that was; None after `seconds`, or once `closed` is set."""
+        """Wait for a child's death and return its moment; None after `seconds`, or once `closed` is set."""
         until = time.monotonic() + seconds
         while not closed.is_set() and (left := until - time.monotonic()) > 0:
             pid = self._child_state.pid
@@ -48,15 +48,15 @@ class ChildWatch:
         return None
 
     def kill(self) -> None:
-        """Kill the child, if it lives."""
+        """Kill the child, if it is alive."""
         if self._child_state.pid not in {0, self._dead}:
             with suppress(ProcessLookupError):
                 os.kill(self._child_state.pid, signal.SIGKILL)
 
     def kill_if_stuck(self) -> None:
-        """Kill a child at work whose lease thread has not moved for long: it is stopped, or stuck inside a library.
+        """Kill a working child whose lease thread shows no sign of life until the deadline: it is stopped, or stuck.
 
-        To be called while the database answers: without it a lease thread may well stand still.
+        To be called while the database answers: without an answer a healthy lease thread stands still too.
         """
         if not self._child_state.working or self._child_state.beats != self._beats:
             self.reprieve()
@@ -66,14 +66,14 @@ class ChildWatch:
             self.kill()
 
     def reprieve(self) -> None:
-        """Count anew how long the child has been standing still."""
+        """Restart the deadline of a child that shows no sign of life."""
         self._beats = self._child_state.beats
         self._deadline.restart()
 
 
 def _ends(pid: int, seconds: float) -> bool:
-    """Whether a process ends within that time, or has ended."""
-    if not hasattr(os, "pidfd_open"):  # Linux has it
+    """Whether a process ends within `seconds`, or has ended."""
+    if not hasattr(os, "pidfd_open"):  # only Linux has it
         return _is_seen_to_end(pid, seconds)
     try:
         descriptor = os.pidfd_open(pid)
@@ -88,7 +88,7 @@ def _ends(pid: int, seconds: float) -> bool:
 
 
 def _is_seen_to_end(pid: int, seconds: float) -> bool:
-    """As `_ends`, by looking again and again; a process that waits for its parent to notice its end has ended."""
+    """As `_ends`, by polling; a zombie, whose parent has not noticed its end yet, has ended."""
     until = time.monotonic() + seconds
     while born(pid) is not None:
         if (left := until - time.monotonic()) <= 0:

@@ -1,8 +1,8 @@
-"""When an idle worker is cut off without having noticed: it then exits, and its supervisor starts it anew.
+"""Finds out that an idle worker is cut off without having noticed; it then exits, and its supervisor restarts it.
 
-Two signs: the database has not answered for long; a message lies in one of the worker's queues and is not delivered to
-it (Celery's consumer has been seen to stop consuming after a reconnect, celery#8030). A worker that trains is left
-alone: its lease decides.
+There are two signs: the database has not answered for long; a message lies in one of the worker's queues and is not
+delivered to it (Celery's consumer has been seen to stop consuming after a reconnect, celery#8030). A worker that trains
+is left alone: its lease decides.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from shared.timers import Deadline
 from worker.processes.child_state import ChildState
 
 LOOK_SECONDS = 0.5
-"""How often `reason_to_exit` is to be asked for."""
+"""How often `reason_to_exit` is to be called."""
 
 
 class IdleWatchdog:
     """What an idle worker has been missing, and for how long.
 
     Args:
-        child_state: what the child tells.
-        seconds: how long the same sign must last before it counts.
+        child_state: the child's state.
+        seconds: how long a sign must last before the worker exits.
     """
 
     def __init__(self, child_state: ChildState, seconds: float) -> None:
@@ -31,15 +31,15 @@ class IdleWatchdog:
         self._taken = 0
 
     def database_answered(self) -> None:
-        """The database has just answered."""
+        """Take note that the database has just answered."""
         self._answered = True
 
     def messages_wait(self, count: int) -> None:
-        """So many messages lie in this worker's queues."""
+        """Take note that `count` messages lie in this worker's queues."""
         self._waiting = count
 
     def reason_to_exit(self) -> str | None:
-        """Look; what to say before exiting, if it has come to that."""
+        """The reason why the worker must exit, as a sentence for its log; None while there is none."""
         if self._child_state.working or self._answered:
             self._silence.restart()
         passed_over = self._waiting and self._child_state.idle and self._child_state.taken == self._taken

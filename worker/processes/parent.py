@@ -1,4 +1,4 @@
-"""What the parent does beside Celery: keep the worker listed, notice its child's death, reconcile, stop in time."""
+"""The parent's work beside Celery: reports the worker, notices its child's death, reconciles, and stops in time."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from worker.processes.stop_flag import StopFlag
 logger = logging.getLogger(__name__)
 
 STUCK_LEASES = 2.0
-"""A child at work that has shown no sign of life for so many leases is killed: its job is somebody else's by then."""
+"""Leases after which a working child without a sign of life is killed: its job is another worker's by then."""
 _AFTER_KILL_SECONDS = 5.0
 
 
 class Parent:
-    """Threads beside Celery's own, so that none waits for what another one waits for.
+    """Threads beside Celery's own, one for each task, so that none waits for another's.
 
-    One looks after the worker, one notices its child's death, one reconciles, and one notices when the worker is cut
-    off.
+    The threads report the worker and look after it, notice its child's death, reconcile, and notice when the worker is
+    cut off.
 
     Args:
         settings: the worker's settings.
-        identity: who the worker is.
+        identity: the worker's identity.
         stop: the stop flag, shared with the child.
         db: the database.
         broker: Redis.
-        reconciler: this process' own.
-        watch: sees to the child.
-        watchdog: tells when the worker is cut off.
+        reconciler: this process' reconciler.
+        watch: the watch over the child.
+        watchdog: finds out that the worker is cut off.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class Parent:
         }
         self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in work.items()]
         self.exit_code = 0
-        """What the process is to exit with once it has stopped in good order."""
+        """The exit code of the process after a warm shutdown."""
 
     @classmethod
     def build(cls, settings: Settings, identity: Identity, stop: StopFlag, child_state: ChildState) -> Self:
-        """One of the real parts of these settings; `child_state` is what the child tells."""
+        """A parent of the real parts that the settings ask for."""
         broker = Broker(settings.broker_url)
         stuck = Deadline(STUCK_LEASES * settings.lease_seconds, longest_look=settings.reconcile_seconds)
         return cls(
@@ -102,13 +102,13 @@ class Parent:
         )
 
     def start(self) -> None:
-        """Begin, once Celery has forked the child."""
+        """Start the threads, once Celery has forked the child."""
         for thread in self._threads:
             if not thread.ident:
                 thread.start()
 
     def stop(self) -> None:
-        """Ask the child to save and release its job; end everything when that takes over `stop_grace_seconds`."""
+        """Ask the child to save and release its job; after `stop_grace_seconds`, kill the child and exit."""
         self._stop.set()
         if not self._stopping.is_set():
             self._stopping.set()
@@ -117,7 +117,7 @@ class Parent:
             timer.start()
 
     def close(self) -> None:
-        """Take the worker off the list, at the very end, if that can be done soon."""
+        """Take the worker off the list of workers, as the process' last act, if the database answers soon."""
         self._closed.set()
         leaving = threading.Thread(target=self._leave, daemon=True)
         leaving.start()
@@ -152,7 +152,7 @@ class Parent:
         self._watchdog.messages_wait(sum(one.get(queue, 0) for one in depths for queue in queues))
 
     def watch_deaths(self) -> None:
-        """End what each dead child was at, at once; again and again where the database does not answer."""
+        """Record the death of each child at once; where the database does not answer, until it does."""
         died_at: Moment | None = None
         while not self._closed.is_set():
             patience = math.inf if died_at is None else self._settings.reconcile_seconds
@@ -160,16 +160,16 @@ class Parent:
             if died_at is None:
                 continue
             try:
-                self._lose(died_at)
+                self._record_death(died_at)
                 died_at = None
             except DatabaseUnavailable as error:
                 logger.warning("death_waits_for_database", extra={"reason": str(error)})
             except Exception:
-                # The lease runs out; the thread must not die of it.
+                # The job's lease runs out; no error may end this thread.
                 logger.exception("death_not_recorded")
                 died_at = None
 
-    def _lose(self, died_at: Moment) -> None:
+    def _record_death(self, died_at: Moment) -> None:
         ending = Ending(
             Outcome.LOST,
             "worker_lost",
@@ -207,7 +207,7 @@ class Parent:
                 self._shut_down(1)
 
     def _shut_down(self, exit_code: int) -> None:
-        """Have Celery stop in good order, as a supervisor's SIGTERM would."""
+        """Have Celery shut down warmly, as at a supervisor's SIGTERM; the process exits with this code."""
         self.exit_code = exit_code
         self.stop()
         os.kill(os.getpid(), signal.SIGTERM)
@@ -215,6 +215,6 @@ class Parent:
     def _end_all(self) -> None:
         logger.warning("stop_grace_over", extra={"seconds": self._settings.stop_grace_seconds})
         self._watch.kill()
-        # Time for the thread that sees deaths to release the child's job, and for Celery to end by itself.
+        # Time for the thread that notices deaths to release the job, and for Celery to exit by itself.
         time.sleep(_AFTER_KILL_SECONDS)
         os._exit(1)

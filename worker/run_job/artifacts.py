@@ -1,6 +1,6 @@
-"""What a finished job keeps: weights as safetensors, and the validation scores that its figures were made of.
+"""A finished job's files: weights as safetensors, and the validation scores that its figures were computed from.
 
-Each file says what it is, see `worker.run_job.metadata`.
+Each file's metadata describe it, see `worker.run_job.metadata`.
 
 Where the best epoch is the last one, its weights are one file under both names.
 """
@@ -22,11 +22,11 @@ LOGITS = "logits.safetensors"
 
 
 def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: str) -> list[dict[str, Any]]:
-    """Write a run's files, the attempt's number in their path.
+    """Write a run's files, with the attempt's number in their path.
 
     Args:
-        storage: where to.
-        claim: whose.
+        storage: the artifact storage.
+        claim: the job and its attempt.
         result: the finished run.
         keep_weights: ``best,last``, ``best``, ``last`` or ``none``.
 
@@ -34,8 +34,8 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
         A row of `artifacts` for each file, but for its job_id and created_at.
 
     Raises:
-        StorageUnavailable: one could not be written now; the next try writes all of them again.
-        StorageError: one cannot be written before somebody acts; none is left.
+        StorageUnavailable: a file could not be written now; the next call writes all of them again.
+        StorageError: a file cannot be written before somebody acts; the others are deleted.
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
     files[LOGITS] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same

@@ -19,7 +19,7 @@ from worker.run_job.checkpoint_store import CheckpointStore
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease
 from worker.run_job.recorder import Recorder
-from worker.run_job.storage_access import StorageAccess, tidy
+from worker.run_job.storage_access import StorageAccess, clean_up
 from worker.training import engines
 from worker.training.data import LoadedDataset, load, statistics
 from worker.training.device import environment
@@ -37,11 +37,11 @@ _RETRY_SECONDS = 0.5
 _LISTEN_SECONDS = 0.1
 
 
-def insist(lease: Lease, write: Callable[[], T]) -> T:
+def retry_until_written(lease: Lease, write: Callable[[], T]) -> T:
     """Repeat a write until the database takes it; a run of hours must not fail because of a restart.
 
     Raises:
-        LeaseLost: meanwhile the job has become somebody else's.
+        LeaseLost: meanwhile the job has become another worker's.
     """
     while True:
         try:
@@ -52,13 +52,13 @@ def insist(lease: Lease, write: Callable[[], T]) -> T:
 
 
 class Attempt:
-    """What one claim is worked on with.
+    """One attempt at training: loads the data, trains from the newest checkpoint and records the result.
 
     Args:
         context: the worker's parts.
         claim: the job.
-        lease: its lease, entered.
-        recorder: takes epochs and log lines.
+        lease: the claim's lease, entered.
+        recorder: writes epochs and log lines.
     """
 
     def __init__(self, context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> None:
@@ -72,11 +72,11 @@ class Attempt:
         self._device = torch.device(context.device.torch_name)
 
     def run(self) -> None:
-        """Train, evaluate, keep and record.
+        """Load the data, train, evaluate, store the artifacts and record the result.
 
         Raises:
-            TrainingError, FlightlineError: it cannot be done.
-            JobInterrupted: it is to end here.
+            TrainingError, FlightlineError: the attempt failed.
+            JobInterrupted: the attempt is to end before the run does.
         """
         context, claim = self._context, self._claim
         plan = plan_from_spec(claim.spec)
@@ -99,7 +99,7 @@ class Attempt:
         self._recorder.flush_if_due()
 
     def _save(self, state: State) -> None:
-        """Keep a state, once every epoch before it is recorded: a run that goes on from it reports none of them again.
+        """Save a state, once every epoch before it is recorded: a run resumed from it reports none of them again.
 
         Raises:
             CheckpointUnwritable, LeaseLost: as `CheckpointStore.save`.
@@ -128,13 +128,13 @@ class Attempt:
         return data
 
     def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
-        """The state to go on from, once SQL knows where this attempt runs and with which epoch it begins."""
+        """The state to resume from, or None, once this attempt's environment and first epoch are recorded."""
         engine = engines.choose(plan.engine, plan, self._device).name
         about = environment(plan, data.fingerprint, self._device, engine)
         state, exact = self._store.latest(
             origin_of(plan, about),
             lambda line: self._recorder.add_line("WARNING", line),
-            adopts=lambda name: engines.may_go_on(name, plan, self._device),
+            adopts=lambda name: engines.may_resume(name, plan, self._device),
         )
         if state is not None:
             engine = str(state.origin["engine"])
@@ -142,11 +142,11 @@ class Attempt:
         first = 1 if state is None else state.epoch
         if state is not None:
             self._recorder.add_line("INFO", f"Resumed in epoch {state.epoch} after {state.batches} batches")
-        self._recorder.best = insist(
+        self._recorder.best = retry_until_written(
             self._lease, lambda: attempts.best_before(self._context.db, self._claim.job_id, first)
         )
-        self._require(
-            insist(
+        self._require_lease(
+            retry_until_written(
                 self._lease,
                 lambda: attempts.record_environment(
                     self._context.db,
@@ -168,26 +168,26 @@ class Attempt:
         early = ", stopped early" if result.stopped_early else ""
         accuracy = result.evaluations["last"].accuracy
         recorder.add_line("INFO", f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}")
-        recorded = insist(
+        recorded = retry_until_written(
             self._lease,
             lambda: attempts.succeed(
                 context.db,
                 claim,
-                epochs=recorder.take_epochs(),
+                epochs=recorder.pending_epochs(),
                 best=recorder.best,
                 exact=result.exact,
                 evaluations=artifacts.evaluation_rows(result),
                 artifacts=rows,
                 finished_epochs=result.epochs,
-                lines=recorder.take_lines(),
+                lines=recorder.pending_lines(),
                 keep_lines=context.settings.log_lines_per_job,
             ),
         )
         if not recorded:
-            tidy(lambda: context.storage.delete(row["path"] for row in rows))
+            clean_up(lambda: context.storage.delete(row["path"] for row in rows))
             raise LeaseLost
         checkpoint_store.discard(context.storage, claim.job_id)
 
-    def _require(self, ours: bool) -> None:
-        if not ours:
+    def _require_lease(self, recorded: bool) -> None:
+        if not recorded:
             raise LeaseLost

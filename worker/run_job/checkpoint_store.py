@@ -1,7 +1,7 @@
-"""Where a running job's states are kept: in the artifact storage, so that another machine can resume from them.
+"""Where a running job's states are stored: in the artifact storage, so that another machine can resume from them.
 
-A state counts only once the fenced write in SQL names it. The newest two are kept: should the newest be damaged, the
-run goes on from the one before.
+A state counts only once the fenced write in SQL names it. The newest two are kept: if the newest is damaged, the run
+resumes from the one before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shared.errors import DatabaseUnavailable, StorageError, StorageUnavailable
 from shared.jobs import attempts
 from shared.jobs.attempts import Claim
 from shared.storage.store import Storage
-from worker.run_job.storage_access import StorageAccess, tidy
+from worker.run_job.storage_access import StorageAccess, clean_up
 from worker.training.device import Environment
 from worker.training.errors import CheckpointUnreadable, CheckpointUnwritable, LeaseLost
 from worker.training.state.checkpoints import State, check_origin, decode, encode
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 KEPT = 2
 PATIENCE_SECONDS = 30.0
-"""How long the loop waits for a state to be written, beside the time that its bytes take on a slow line."""
+"""How long the loop waits for a state to be written, in addition to the time of its bytes on a slow line."""
 SLOWEST_BYTES_PER_SECOND = 1_000_000
 
 
@@ -39,9 +39,9 @@ class CheckpointStore:
 
     Args:
         db: the database.
-        storage: where the files go.
-        access: how it is reached while it may be unavailable.
-        claim: whose.
+        storage: the storage for the files.
+        access: reaches the storage while it may be unavailable.
+        claim: the job and its attempt.
     """
 
     def __init__(self, db: Database, storage: Storage, access: StorageAccess, claim: Claim) -> None:
@@ -52,11 +52,11 @@ class CheckpointStore:
         self._entries: list[dict[str, Any]] = list((claim.checkpoint or {}).get("entries", []))
 
     def save(self, state: State) -> None:
-        """Keep a state as the one to resume from.
+        """Store a state as the one to resume from.
 
         Raises:
-            CheckpointUnwritable: it could not be written; the one before still counts.
-            LeaseLost: the job is somebody else's by now.
+            CheckpointUnwritable: the state could not be written; the one before still counts.
+            LeaseLost: the job is another worker's by now.
         """
         name = f"{self._claim.attempt}-{state.epoch}-{state.batches}"
         path = f"{folder(self._claim.job_id)}/{name}.ckpt"
@@ -72,26 +72,26 @@ class CheckpointStore:
                 self._db, self._claim, {"entries": kept}, finished_epochs=state.epoch - 1
             )
             if not recorded:
-                tidy(lambda: self._storage.delete([path]))
+                clean_up(lambda: self._storage.delete([path]))
                 raise LeaseLost
         except (StorageError, StorageUnavailable, DatabaseUnavailable) as error:
             raise CheckpointUnwritable(str(error)) from error
         self._entries = kept
         if dropped:
-            tidy(lambda: self._storage.delete(entry["path"] for entry in dropped))
+            clean_up(lambda: self._storage.delete(entry["path"] for entry in dropped))
 
     def latest(
         self, origin: Environment, note: Callable[[str], None], adopts: Callable[[str], bool] = lambda _: False
     ) -> tuple[State | None, bool]:
-        """The newest state that can be read and belongs to this run, and whether going on from it is exact.
+        """The newest state that can be read and belongs to this run, and whether resuming from it is exact.
 
         Args:
-            origin: what a state of this run, made here, would say of itself.
-            note: notified of each state that is refused.
-            adopts: whether the run may go on with the engine of this name, which made a state, instead of its own.
+            origin: the origin that a state of this run, made here, would have.
+            note: called with a log line for each state that is refused.
+            adopts: whether the run may resume with the engine of this name, which made a state, instead of its own.
 
         Raises:
-            JobInterrupted: what ends the attempt while it waits for a storage that is unavailable.
+            JobInterrupted: the attempt is to end while it waits for a storage that is unavailable.
         """
         for entry in self._entries:
             path = entry["path"]
@@ -106,7 +106,7 @@ class CheckpointStore:
 
 
 def discard(storage: Storage, job_id: str) -> None:
-    """Delete a job's checkpoints, as far as that works: a leftover file is no reason to fail a job."""
+    """Delete a job's checkpoints, as far as possible: a leftover file is no reason to fail a job."""
 
     def delete() -> None:
         try:
@@ -114,4 +114,4 @@ def discard(storage: Storage, job_id: str) -> None:
         except (StorageError, StorageUnavailable) as error:
             logger.warning("checkpoints_not_deleted", extra={"job": job_id, "reason": str(error)})
 
-    tidy(delete)
+    clean_up(delete)

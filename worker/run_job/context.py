@@ -1,4 +1,4 @@
-"""The parts that a worker's child process works with, chosen in one place, once."""
+"""The parts that a worker's child process works with, built once, in one place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shared.storage.store import Storage
 from worker.device_pin import Device
 from worker.processes.child_state import ChildState
 from worker.run_job.lease import Flag
-from worker.run_job.storage_access import beside
+from worker.run_job.storage_access import call_in_thread
 from worker.run_job.versions import installed
 from worker.training.data import Statistics
 
@@ -34,7 +34,7 @@ _RECOGNISE_SECONDS = 5.0
 
 @dataclasses.dataclass
 class Context:
-    """A child's parts and what it has reported of its data sets."""
+    """The parts of a child process, and what it has reported of its data sets."""
 
     settings: Settings
     db: Database
@@ -49,7 +49,7 @@ class Context:
 
     @classmethod
     def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag, child_state: ChildState) -> Self:
-        """The real parts of these settings."""
+        """A context of the real parts that the settings ask for."""
         db = Database(settings.sqlalchemy_url)
         return cls(
             settings=settings,
@@ -65,15 +65,16 @@ class Context:
 
     @property
     def claimant(self) -> Claimant:
-        """Who this worker is to the jobs that it claims."""
+        """The claimant of jobs that stands for this worker: its id, device and kind of device."""
         return Claimant(self.identity.id, self.identity.device, self.identity.device_kind)
 
     def register(self) -> None:
-        """Report this worker: its device, its versions, the data sets that it finds.
+        """Register this worker in the database: its device, its versions and the data sets that it finds.
 
-        Its first job may be the first of all: only who has seen the storage before then can tell that it was unmounted.
+        The storage is recognised first, as this worker's first job may be the first of all: only a worker that has seen
+        the storage before its first write can tell later that it was unmounted.
         """
-        futures.wait([beside(self.storage.recognise)], _RECOGNISE_SECONDS)
+        futures.wait([call_in_thread(self.storage.recognise)], _RECOGNISE_SECONDS)
         self.datasets = self._survey()
         workers.register(
             self.db,
@@ -83,15 +84,15 @@ class Context:
             datasets=self.datasets,
         )
 
-    def give_back(self, job_id: str) -> None:
-        """Publish a job that this worker will not work on any more; the reconciler does it where that fails."""
+    def republish(self, job_id: str) -> None:
+        """Publish a job that this worker does not work on any more; the reconciler does it where that fails."""
         publisher.publish(self.db, self.broker, job_id)
 
     def report_loaded(self, loaded: Statistics) -> None:
-        """Report what is known of a data set now that it has been decoded: of each set, what was loaded last.
+        """Report the statistics of a data set that has just been decoded; only the latest of each set is stored.
 
-        Beside it stands what the survey found of the set, for a job often asks for a part of it. A report that goes
-        missing harms nobody.
+        The survey's entry of the set stays too, as a job often uses a part of the set. A report that fails is only
+        logged: no job depends on it.
         """
         if any(known["fingerprint"] == loaded.fingerprint for known in self.datasets):
             return
@@ -106,7 +107,7 @@ class Context:
             logger.warning("report_failed", extra={"reason": str(error)})
 
     def _survey(self) -> list[dict[str, Any]]:
-        """An entry for each data set that this machine holds; what only decoding tells is left open."""
+        """An entry for each data set that this machine holds; what only decoding can find out is None."""
         from worker.training.data import survey
 
         held = survey(self.settings.datasets_dir, self.settings.allow_download)
@@ -121,13 +122,13 @@ def _same_set(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def _covers(surveyed: dict[str, Any], loaded: dict[str, Any]) -> bool:
-    """Whether the survey's entry is of the set that was loaded, complete then, with all of its classes."""
+    """Whether the survey found the loaded data set, ready for a job and with all of the loaded classes."""
     same = not surveyed["fingerprint"] and surveyed["ready"] and _same_set(surveyed, loaded)
     return same and set(loaded["classes"]) <= set(surveyed["classes"])
 
 
 def _device_name(device: Device) -> str | None:
-    """The GPU's model, or the processor's."""
+    """The GPU's model, or the CPU's instruction set."""
     import torch
 
     if device.kind == "cuda":

@@ -1,8 +1,8 @@
-"""The lease on a claimed job: a thread renews it beside the loop, and tells the loop when to stop.
+"""The lease on a claimed job: a thread renews it beside the loop, and notifies the loop when to stop.
 
 The loop calls `check` at every step boundary. The thread renews only while those calls keep coming, so a hung loop
 loses its job instead of showing as *running* for ever; and a worker that was paused, or cut off from the database,
-waits at its next step until it knows that the job is still its own. So does one whose machine slept.
+waits at its next step until it knows that the job is still its own. So does a worker whose machine slept.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, S
 logger = logging.getLogger(__name__)
 
 FENCE_FRACTION = 0.8
-"""Part of the lease after which a worker that could not renew it holds still."""
+"""Part of the lease after which a worker that could not renew it pauses at its next step."""
 _POLL_SECONDS = 0.1
 
 
 class Flag(Protocol):
-    """A stop request, such as `StopFlag`."""
+    """A stop request that can be read, such as `StopFlag`."""
 
     def is_set(self) -> bool:
         """Whether the worker is to stop."""
@@ -38,15 +38,15 @@ class Flag(Protocol):
 
 
 class Lease:
-    """Keeps one claim alive while its context is entered.
+    """Renews one claim's lease while its context is entered.
 
     Args:
         db: the database.
-        claim: whose lease, just claimed.
+        claim: the job, just claimed.
         settings: lease, heartbeat, stall and set-up times.
         stop: set when the worker is to stop.
         hung: called, by the lease's thread, when the loop has made no progress for too long.
-        pulse: called with every beat.
+        pulse: called with every heartbeat.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class Lease:
 
     @property
     def lost(self) -> bool:
-        """Whether the job is known to be somebody else's."""
+        """Whether the job is known to belong to another worker."""
         return self._reason is LeaseLost
 
     def check(self) -> None:
-        """Count a step; at a step boundary only.
+        """Count a step, and end the loop where the attempt is over. To be called at step boundaries only.
 
         Raises:
-            LeaseLost, CancelRequested, TimedOut, StopRequested: the loop is to end, for the first of these reasons.
+            LeaseLost, CancelRequested, TimedOut, StopRequested: the first of these reasons that holds.
         """
         self._steps += 1
         while self._reason is None and self._fenced and not self._stop.is_set():
@@ -98,11 +98,11 @@ class Lease:
         self._raise_if_over()
 
     def listen(self) -> None:
-        """Look, between two pauses in something that is no step, such as loading data; raises as `check` does."""
+        """End a wait within this process, such as loading data, where the attempt is over; raises as `check` does."""
         self._raise_if_over()
 
     def rest(self) -> None:
-        """As `listen`, in a wait for something outside that may last for hours: it is no sign of a hung loop."""
+        """As `listen`, in a wait for a service that may last for hours: such a wait does not count as a hung loop."""
         self._moved = time.monotonic()
         self._raise_if_over()
 
@@ -112,7 +112,11 @@ class Lease:
         return self._stop.is_set()
 
     def wait(self, seconds: float) -> None:
-        """Pause between two tries of something that must succeed; raises `LeaseLost` when it need not any more."""
+        """Pause between two tries of a write that must succeed.
+
+        Raises:
+            LeaseLost: the job is another worker's, so the write is needed no more.
+        """
         self._closed.wait(seconds)
         if self.lost:
             raise LeaseLost
@@ -137,7 +141,7 @@ class Lease:
             try:
                 self.beat()
             except Exception:
-                # Whatever it was, the thread must not die of it: the next beat may succeed.
+                # No error may end the thread: the next heartbeat may succeed.
                 logger.exception("heartbeat_crashed", extra={"job": self._claim.job_id})
 
     def beat(self) -> None:
@@ -159,7 +163,7 @@ class Lease:
             self._reason = TimedOut
 
     def stalled(self) -> bool:
-        """Whether the loop has made no step for too long; before the first one it has `setup_seconds`."""
+        """Whether the loop has made no step for `stall_seconds`; before the first step, for `setup_seconds`."""
         now = time.monotonic()
         if self._steps != self._steps_seen or self._fenced:
             self._steps_seen, self._moved = self._steps, now

@@ -1,6 +1,6 @@
-"""What the files of a finished job say of themselves, as safetensors metadata: strings under names (docs/weights.md).
+"""The safetensors metadata of a finished job's files: strings under names (docs/weights.md).
 
-With it a file of weights is enough to build the network and to classify an image.
+With these a file of weights is enough to build the network and to classify an image.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from worker.run_job.versions import installed
 from worker.training.results import TrainingResult, Weights
 
 FORMAT_VERSION = 1
-"""Counts up when a name goes or changes its meaning; names that are added change nothing for who reads the others."""
+"""Rises when a name is removed or changes its meaning; a reader of the other names ignores added ones."""
 
 Metadata = dict[str, str]
 
 
 def of_weights(claim: Claim, result: TrainingResult, weights: Weights) -> Metadata:
-    """The metadata of the file of these weights of a claim's result: its best, its last, or those that are both."""
+    """The metadata of a file of weights: the result's best weights, its last, or those that are both."""
     names = [name for name, one in result.weights.items() if one is weights]
     evaluation = result.evaluations[names[0]]
     return {
@@ -56,5 +56,5 @@ def _of_any(claim: Claim, result: TrainingResult, content: str) -> Metadata:
 
 
 def _json(value: object) -> str:
-    """The same text for the same value."""
+    """JSON without spaces and with sorted keys, so that equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))

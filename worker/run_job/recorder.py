@@ -1,4 +1,4 @@
-"""From the loop to SQL: epochs and log lines, written in batches so that quick epochs do not wait for the disk."""
+"""Writes epochs and log lines from the loop to SQL, in batches, so that quick epochs do not wait for the disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import dataclasses
 import logging
 import time
 from typing import Any
+
+from typing_extensions import override
 
 from shared import logs
 from shared.database.engine import Database
@@ -16,16 +18,16 @@ from worker.training.errors import LeaseLost
 from worker.training.results import EpochResult
 
 WRITE_SECONDS = 0.25
-"""Least time between two writes."""
+"""The least time between two writes."""
 
 
 class Recorder:
-    """Collects what one attempt learns; `flush` writes it.
+    """Collects an attempt's epochs and log lines; `flush` writes them.
 
     Args:
         db: the database.
-        claim: whose.
-        log_lines: how many lines of a job's log are kept.
+        claim: the job and its attempt.
+        log_lines: the most lines that a job's log holds.
     """
 
     def __init__(self, db: Database, claim: Claim, log_lines: int) -> None:
@@ -39,17 +41,17 @@ class Recorder:
         """`best_val_accuracy` and `best_epoch` as of the latest epoch."""
 
     def add_epoch(self, result: EpochResult) -> None:
-        """Take a finished epoch."""
+        """Add a finished epoch, to be written by the next `flush`."""
         self._epochs.append(dataclasses.asdict(result))
         if not self.best or result.val_accuracy > self.best["best_val_accuracy"]:
             self.best = {"best_val_accuracy": result.val_accuracy, "best_epoch": result.epoch}
 
     def add_line(self, level: str, message: str) -> None:
-        """Take a line for the job's log."""
+        """Add a line to the job's log, to be written by the next `flush`."""
         self._lines.append((time.monotonic(), level, message))
 
     def flush_if_due(self) -> None:
-        """Write, when there is something and the last write is a while ago. The database's absence costs only delay."""
+        """Write pending records if the last write is `WRITE_SECONDS` ago; an unavailable database only delays them."""
         if (self._epochs or self._lines) and time.monotonic() - self._written >= WRITE_SECONDS:
             try:
                 self.flush()
@@ -57,36 +59,36 @@ class Recorder:
                 self._written = time.monotonic()
 
     def flush(self) -> None:
-        """Write everything that is waiting.
+        """Write all pending epochs and log lines.
 
         Raises:
-            LeaseLost: the job is somebody else's by now.
-            DatabaseUnavailable: it stays waiting.
+            LeaseLost: the job is another worker's by now.
+            DatabaseUnavailable: the database is unavailable; the records stay pending.
         """
         if self._epochs:
-            self._require(attempts.record_epochs(self._db, self._claim, self._epochs, self.best))
+            self._require_lease(attempts.record_epochs(self._db, self._claim, self._epochs, self.best))
             self._epochs.clear()
         self._flush_lines()
         self._written = time.monotonic()
 
     def _flush_lines(self) -> None:
         if self._lines:
-            lines = self.take_lines()  # the thread that loads data may add one meanwhile
-            self._require(attempts.log(self._db, self._claim, lines, keep=self._log_lines))
+            lines = self.pending_lines()  # the thread that loads data may add a line meanwhile
+            self._require_lease(attempts.log(self._db, self._claim, lines, keep=self._log_lines))
             del self._lines[: len(lines)]
 
-    def take_epochs(self) -> list[dict[str, Any]]:
-        """The epochs that wait, to be written together with the job's end."""
+    def pending_epochs(self) -> list[dict[str, Any]]:
+        """Epochs not written yet, as rows to be written together with the job's end."""
         return list(self._epochs)
 
-    def take_lines(self) -> list[Line]:
-        """The log lines that wait, for the same."""
+    def pending_lines(self) -> list[Line]:
+        """Log lines not written yet, to be written together with the job's end."""
         now = time.monotonic()
         return [Line(level, message, now - said) for said, level, message in list(self._lines)]
 
     @staticmethod
-    def _require(ours: bool) -> None:
-        if not ours:
+    def _require_lease(recorded: bool) -> None:
+        if not recorded:
             raise LeaseLost
 
 
@@ -97,6 +99,6 @@ class JobLogHandler(logging.Handler):
         super().__init__(logging.INFO)
         self._recorder = recorder
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Take the event with its fields."""
         self._recorder.add_line(record.levelname, logs.text_of(record))

@@ -1,4 +1,4 @@
-"""Who does what a job asks for: one runner for each kind of job."""
+"""The runner of each kind of job: does the work that a claimed job asks for."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Runner(Protocol):
     """Works on a claimed job of one kind, from its spec to its recorded success."""
 
     def run(self) -> None:
-        """Do the work, and record it with `attempts.succeed`.
+        """Do the job's work, and record its success with `attempts.succeed`.
 
         Raises:
-            TrainingError, FlightlineError: it cannot be done.
-            JobInterrupted: it is to end here; the lease's `check` says so.
+            TrainingError, FlightlineError: the attempt failed.
+            JobInterrupted: the attempt is to end here, because the lease's `check` says so.
         """
 
 

@@ -1,7 +1,7 @@
-"""An attempt's way to the artifact storage, which may be unavailable for hours or give no answer at all.
+"""An attempt's access to the artifact storage, which may be unavailable for hours or give no answer at all.
 
-Every call runs in a thread of its own, so that whatever ends an attempt ends the wait: a cancel, a timeout, a lost
-lease, a stop. The lease is renewed meanwhile, and the job's log says what is waited for.
+Every call runs in a thread of its own, so that all that ends an attempt ends the wait: a cancel, a timeout, a lost
+lease, a stop. The lease is renewed meanwhile, and the job's log says what it waits for.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 STOP_SHARE = 0.5
-"""Part of `FLIGHTLINE_STOP_GRACE_SECONDS` for which a stop waits for the storage; the rest is for releasing the job."""
+"""The part of `FLIGHTLINE_STOP_GRACE_SECONDS` that a stop waits for the storage; the rest is for releasing the job."""
 SILENT_SECONDS = 10.0
-"""A call without an answer for so long is said in the job's log to be waited for."""
+"""After this time without an answer, the job's log says that the attempt waits for the storage."""
 _LISTEN_SECONDS = 0.1
 _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.5, 15.0
-_TIDY_SECONDS = 5.0
+_CLEAN_UP_SECONDS = 5.0
 
 
-def beside(call: Callable[[], T]) -> Future[T]:
-    """Have a call made in a daemon thread: one that gets no answer keeps no process from ending."""
+def call_in_thread(call: Callable[[], T]) -> Future[T]:
+    """Make a call in a daemon thread, so that a call without an answer does not stop the process from ending."""
     future: Future[T] = Future()
 
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:  # noqa: BLE001 -- raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 -- raised again by `Future.result`
             future.set_exception(error)
 
     Thread(target=run, name="storage", daemon=True).start()
     return future
 
 
-def tidy(call: Callable[[], object]) -> None:
-    """Make a call that deletes what is not needed, and wait a moment for it. `storage.orphans` finds what it leaves."""
-    futures.wait([beside(call)], _TIDY_SECONDS)
+def clean_up(call: Callable[[], object]) -> None:
+    """Make a call that deletes files, and wait a few seconds for it. `storage.orphans` finds what it leaves."""
+    futures.wait([call_in_thread(call)], _CLEAN_UP_SECONDS)
 
 
 class StorageAccess:
-    """Calls of one attempt to the storage.
+    """One attempt's calls to the storage.
 
     Args:
-        lease: the attempt's, entered.
-        recorder: takes what the job's log says of an outage.
-        stop_grace_seconds: the settings' own.
+        lease: the attempt's lease, entered.
+        recorder: writes an outage to the job's log.
+        stop_grace_seconds: the setting of that name.
     """
 
     def __init__(self, lease: Lease, recorder: Recorder, stop_grace_seconds: float) -> None:
@@ -71,58 +71,58 @@ class StorageAccess:
         """Repeat a read until the storage answers.
 
         Raises:
-            StorageError: somebody has to act.
-            JobInterrupted: whatever ends the attempt, a stop at once.
+            StorageError: the read fails until somebody acts.
+            JobInterrupted: the attempt is to end; at a stop, at once.
         """
-        return self._insist(call, self._lease.rest)
+        return self._repeat(call, self._lease.rest)
 
     def store(self, call: Callable[[], T]) -> T:
         """Repeat a write until the storage takes it.
 
         Raises:
-            StorageError: somebody has to act.
-            JobInterrupted: whatever ends the attempt, a stop once its share of the grace is over.
+            StorageError: the write fails until somebody acts.
+            JobInterrupted: the attempt is to end; at a stop, once the storage's share of the grace is over.
         """
-        return self._insist(call, self._rest_until_stop)
+        return self._repeat(call, self._rest_until_stop)
 
     def store_soon(self, call: Callable[[], T], seconds: float) -> T:
-        """Make a write that the run can do without: once, for at most `seconds`; at a stop, as `store` for its grace.
+        """Try an optional write once, for at most `seconds`; at a stop, repeat it as `store` does.
 
         Raises:
-            StorageUnavailable: it is given up.
-            StorageError: somebody has to act.
-            JobInterrupted: whatever else ends the attempt.
+            StorageUnavailable: the write was given up.
+            StorageError: the write fails until somebody acts.
+            JobInterrupted: the attempt is to end for another reason than a stop.
         """
         try:
             if self._lease.stopping:
                 return self.store(call)
-            return self._answer(beside(call), self._rest_until_stop, time.monotonic() + seconds)
+            return self._answer(call_in_thread(call), self._rest_until_stop, time.monotonic() + seconds)
         except StopRequested as stop:
             raise StorageUnavailable("The artifact storage did not answer in the time that a stop has.") from stop
 
-    def _insist(self, call: Callable[[], T], rest: Callable[[], None]) -> T:
+    def _repeat(self, call: Callable[[], T], rest: Callable[[], None]) -> T:
         outage = _Outage(self._recorder)
 
-        def look() -> None:
+        def check() -> None:
             rest()
-            outage.look()
+            outage.check_silence()
             self._recorder.flush_if_due()
 
         for delay in _delays():
             try:
-                answer = self._answer(beside(call), look)
+                answer = self._answer(call_in_thread(call), check)
             except StorageUnavailable as error:
                 outage.begin(str(error))
-                _pause(delay, look)
+                _pause(delay, check)
             else:
                 outage.end()
                 return answer
         raise AssertionError
 
     @staticmethod
-    def _answer(future: Future[T], look: Callable[[], None], deadline: float = float("inf")) -> T:
+    def _answer(future: Future[T], check: Callable[[], None], deadline: float = float("inf")) -> T:
         while not futures.wait([future], _LISTEN_SECONDS).done:
-            look()
+            check()
             if time.monotonic() > deadline:
                 raise StorageUnavailable("The artifact storage gave no answer for long.")
         return future.result()
@@ -138,27 +138,27 @@ class StorageAccess:
 
 
 class _Outage:
-    """What is said of one wait: a line when it begins, a line when it ends."""
+    """One wait for the storage: says so in both logs when it begins and when it ends."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._began = time.monotonic()
         self._said = False
 
-    def look(self) -> None:
-        """A call gives no answer."""
+    def check_silence(self) -> None:
+        """Begin the outage if a call has had no answer for `SILENT_SECONDS`."""
         if time.monotonic() - self._began > SILENT_SECONDS:
             self.begin("The artifact storage gives no answer.")
 
     def begin(self, reason: str) -> None:
-        """The storage is unavailable."""
+        """Log that the storage is unavailable, once per outage."""
         if not self._said:
             self._said = True
             logger.warning("storage_unavailable", extra={"reason": reason})
             self._recorder.add_line("WARNING", f"Waiting for the artifact storage: {reason}")
 
     def end(self) -> None:
-        """It has answered."""
+        """Log that the storage has answered, if an outage was logged."""
         if self._said:
             seconds = time.monotonic() - self._began
             logger.info("storage_answers_again", extra={"seconds": round(seconds, 1)})
@@ -166,7 +166,7 @@ class _Outage:
 
 
 def _delays() -> Iterator[float]:
-    """Ever longer, and each worker's own: they must not all come back at the same moment."""
+    """Pauses in seconds, longer each time and random, so that not all workers come back at the same moment."""
     dice = Random()
     longest = _FIRST_DELAY_SECONDS
     while True:
@@ -174,8 +174,8 @@ def _delays() -> Iterator[float]:
         longest = min(2 * longest, _LONGEST_DELAY_SECONDS)
 
 
-def _pause(seconds: float, look: Callable[[], None]) -> None:
+def _pause(seconds: float, check: Callable[[], None]) -> None:
     ends = time.monotonic() + seconds
     while (remaining := ends - time.monotonic()) > 0:
         time.sleep(min(_LISTEN_SECONDS, remaining))
-        look()
+        check()

@@ -1,4 +1,4 @@
-"""The one task: claim, train, finish. The only place where a job's interruptions and errors are turned into its end."""
+"""The Celery task: claim, train, record. The only place that turns a job's interruptions and errors into its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.jobs.attempts import Claim
 from shared.jobs.outcomes import Ending
 from shared.jobs.status import FINISHED, JobStatus, Outcome
 from worker.run_job import checkpoint_store
-from worker.run_job.attempt import insist
+from worker.run_job.attempt import retry_until_written
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease
 from worker.run_job.recorder import JobLogHandler, Recorder
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def run(context: Context, job_id: str, priority: int) -> None:
-    """Do what a message of this priority asks for, unless somebody else does it or nobody wants it any more."""
+    """Claim the job of a message of this priority and work on it, unless the claim is refused."""
     lease_seconds = context.settings.lease_seconds
     try:
         claim = attempts.claim(context.db, job_id, context.claimant, lease_seconds, priority=priority)
@@ -43,7 +43,7 @@ def run(context: Context, job_id: str, priority: int) -> None:
             claim,
             context.settings,
             context.stop,
-            hung=lambda: _end_hung(context, claim),
+            hung=lambda: _record_hang_and_die(context, claim),
             pulse=context.child_state.beat,
         )
         with lease:
@@ -53,13 +53,15 @@ def run(context: Context, job_id: str, priority: int) -> None:
                 logger.warning("lease_lost")
 
 
-def _end_hung(context: Context, claim: Claim) -> None:
-    """Record that the loop hangs, from the lease's thread, and end this process, which nothing else could free."""
+def _record_hang_and_die(context: Context, claim: Claim) -> None:
+    """Record that the loop hangs, from the lease's thread, and kill this process: nothing else can end the loop."""
     settings = context.settings
     detail = f"The training loop made no step for {settings.stall_seconds:g} s (FLIGHTLINE_STALL_SECONDS), or its "
     detail += f"data were not loaded in {settings.setup_seconds:g} s (FLIGHTLINE_SETUP_SECONDS)."
     try:
-        _close(context, claim, attempts.end(context.db, claim, Ending(Outcome.LOST, "hung", detail, retryable=True)))
+        _requeue_or_clean_up(
+            context, claim, attempts.end(context.db, claim, Ending(Outcome.LOST, "hung", detail, retryable=True))
+        )
     except DatabaseUnavailable as error:
         logger.warning("hung_not_recorded", extra={"reason": str(error)})  # the lease runs out
     os.kill(os.getpid(), signal.SIGKILL)
@@ -75,32 +77,32 @@ def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
         logger.info("succeeded")
     except LeaseLost:
         raise
-    except BaseException as reason:  # noqa: BLE001 -- whatever it is ends the attempt, and is recorded
-        _end(context, claim, lease, recorder, reason)
+    except BaseException as reason:  # noqa: BLE001 -- every exception ends the attempt, and is recorded
+        _record_ending(context, claim, lease, recorder, reason)
     finally:
         training.removeHandler(handler)
 
 
-def _end(context: Context, claim: Claim, lease: Lease, recorder: Recorder, reason: BaseException) -> None:
+def _record_ending(context: Context, claim: Claim, lease: Lease, recorder: Recorder, reason: BaseException) -> None:
     """Record why the attempt did not succeed; where the job is to be tried again, publish it."""
     ending, retry_seconds = ending_of(reason, claim), context.settings.retry_seconds
     recorder.add_line("INFO" if ending.code is None else "ERROR", ending.detail or f"Attempt {ending.outcome}")
-    insist(lease, recorder.flush)
-    status = insist(lease, lambda: attempts.end(context.db, claim, ending, retry_seconds=retry_seconds))
+    retry_until_written(lease, recorder.flush)
+    status = retry_until_written(lease, lambda: attempts.end(context.db, claim, ending, retry_seconds=retry_seconds))
     logger.info("ended", extra={"outcome": ending.outcome, "status": status, "code": ending.code})
-    _close(context, claim, status)
+    _requeue_or_clean_up(context, claim, status)
 
 
-def _close(context: Context, claim: Claim, status: JobStatus | None) -> None:
-    """Publish a job that is queued again and need not wait; throw away what a finished one needs no more."""
+def _requeue_or_clean_up(context: Context, claim: Claim, status: JobStatus | None) -> None:
+    """Publish a job that is queued again and need not wait; delete a finished job's checkpoints."""
     if status == JobStatus.QUEUED:
-        context.give_back(claim.job_id)
+        context.republish(claim.job_id)
     elif status in FINISHED:
         checkpoint_store.discard(context.storage, claim.job_id)
 
 
 def ending_of(reason: BaseException, claim: Claim) -> Ending:
-    """What an exception means for the attempt: the one table of it."""
+    """The ending that an exception gives an attempt: the only table of them."""
     match reason:
         case CancelRequested():
             return Ending(Outcome.CANCELLED)

@@ -6,12 +6,12 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 _DISTRIBUTIONS = {"flightline": "flightline-train"}
-"""Of packages that are called otherwise where they are installed from."""
+"""Distribution names of packages that are imported under another name."""
 
 
 @cache
 def installed(package: str) -> str:
-    """The package's version, or "not installed"."""
+    """The version of an installed package, or "not installed"."""
     try:
         return version(_DISTRIBUTIONS.get(package, package))
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The device: arithmetic, determinism, what it is, and its errors in our words."""
+"""The device: its arithmetic, its determinism, its description, and its errors translated to Flightline's."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Environment = dict[str, str | int]
 
 
 def precision(plan: TrainingPlan, device: torch.device) -> AbstractContextManager[object]:
-    """Autocast to bf16 where the plan says so; nothing otherwise (TF32 is a setting of `settled`)."""
+    """A context with autocast to bf16 where the plan asks for it, else an empty one (`settled` sets TF32)."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=plan.precision == "bf16")
 
 
 @contextmanager
 def settled(plan: TrainingPlan, device: torch.device) -> Iterator[None]:
-    """Threads, TF32 and determinism as the plan needs them; as they were, afterwards. Raises DeviceUnavailable."""
+    """A context with the plan's threads, TF32 and determinism, restored afterwards. Raises DeviceUnavailable."""
     if device.type == "cuda" and not torch.cuda.is_available():
         raise DeviceUnavailable(f"There is no device {device} on this machine: torch finds no GPU.")
     threads = torch.get_num_threads()
@@ -40,7 +40,8 @@ def settled(plan: TrainingPlan, device: torch.device) -> Iterator[None]:
 def deterministic(network: nn.Module, batch: tuple[Tensor, Tensor]) -> bool:
     """Whether forward and backward of this network have deterministic kernels on its GPU; true on a CPU.
 
-    Tries one batch on a copy, with the generators put back. Where a kernel is missing, it is allowed from then on.
+    Tries one batch on a copy of the network; the generators are restored. Where a kernel is missing, nondeterministic
+    kernels are allowed from then on.
     """
     device = batch[0].device
     if device.type != "cuda":
@@ -57,14 +58,14 @@ def deterministic(network: nn.Module, batch: tuple[Tensor, Tensor]) -> bool:
 
 
 def capability(device: torch.device) -> str:
-    """What decides rounding on the device besides torch's version: the GPU's model, or the CPU's instructions."""
+    """The part of the device that decides rounding besides torch's version: a GPU's model, a CPU's instruction set."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def environment(plan: TrainingPlan, fingerprint: str, device: torch.device, engine: str) -> Environment:
-    """What a result depends on besides its plan: results of one plan compare bit for bit within one environment."""
+    """All that a result depends on besides its plan: equal environments give results that are equal bit for bit."""
     return {
         "engine": engine,
         "device": device.type,

@@ -17,7 +17,7 @@ from worker.training.state.files import shown
 
 
 class TrainingError(Exception):
-    """An attempt cannot go on. `retryable` says whether another attempt may succeed without anybody acting."""
+    """An attempt failed. `retryable` says whether another attempt may succeed without anybody acting."""
 
     code: ClassVar[str] = "training_failed"
     retryable: ClassVar[bool] = False
@@ -29,7 +29,7 @@ class TrainingError(Exception):
 
 
 class InvalidPlan(TrainingError):
-    """The plan asks for something this code cannot do. A checked spec never leads here."""
+    """The plan asks for something that this code cannot do. A checked spec never leads to this error."""
 
     code = "invalid_plan"
 
@@ -50,7 +50,7 @@ class DatasetCorrupt(TrainingError):
         self.path, self.problem, self.remedy = path, problem, remedy
 
     def among(self, others: Sequence[Path], most: int = 5) -> DatasetCorrupt:
-        """The same fault; the message also says how many other files are bad, and names the first `most` of them."""
+        """The same error for several bad files: says how many others there are, and names the first `most` of them."""
         if not others:
             return self
         more = "Another file is" if len(others) == 1 else f"{len(others):,} other files are"
@@ -60,7 +60,7 @@ class DatasetCorrupt(TrainingError):
 
 
 class CopyIncomplete(DatasetCorrupt):
-    """A copy of the data set lacks files, as after a download that broke off: another copy may be complete."""
+    """A copy of the data set lacks files, as after an interrupted download: another copy may be complete."""
 
 
 class LastBatchTooSmall(TrainingError):
@@ -123,7 +123,7 @@ def require(holds: bool, problem: str) -> None:
 
 
 class JobInterrupted(BaseException):
-    """Raised by the caller's `check` at a step boundary: leave the loop now."""
+    """The run is to end now. Raised by the caller's `check` at a step boundary."""
 
 
 class StopRequested(JobInterrupted):
@@ -135,8 +135,8 @@ class CancelRequested(JobInterrupted):
 
 
 class LeaseLost(JobInterrupted):
-    """The job belongs to somebody else by now: write nothing more about it."""
+    """The job belongs to another worker by now: write nothing more about it."""
 
 
 class TimedOut(JobInterrupted):
-    """The job used up its time over all attempts."""
+    """The job used up its time, all attempts together."""

@@ -1,4 +1,4 @@
-"""Validation: scores for every image, and the figures made of them."""
+"""Validation: scores for every image, and the figures computed from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH_SIZE = 500  # bounds memory; fixed, since a product's rounding depends on 
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """One class. Precision is 0 if nothing was predicted as it, recall 0 if there is nothing of it; f1 likewise."""
+    """Figures of one class. Precision is 0 if it was never predicted, recall 0 if it has no images; f1 likewise."""
 
     name: str
     precision: float
@@ -67,12 +67,12 @@ def predict(
 
 
 def mean_cross_entropy(scores: Tensor, labels: Tensor) -> float:
-    """Mean over the samples, worked out in double precision."""
+    """Mean cross-entropy over the samples, computed in double precision."""
     return F.cross_entropy(scores.double(), labels).item()
 
 
 def evaluate(scores: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Evaluation:
-    """All figures for scores (N, classes) and labels (N)."""
+    """All figures for scores (N, classes) and labels (N) int64, with these class names."""
     size = len(classes)
     cells = torch.bincount(labels * size + scores.argmax(1), minlength=size * size)
     matrix: list[list[int]] = cells.view(size, size).tolist()

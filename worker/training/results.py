@@ -1,4 +1,4 @@
-"""What a run gives: one value per epoch, and one at the end."""
+"""Results of a run: one value per epoch, and one at the end."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class EpochResult:
     """One epoch's figures.
 
     Attributes:
-        epoch: from 1.
-        train_loss: mean over the samples, as they were met while training.
-        train_accuracy: counted while training.
+        epoch: the epoch's number, from 1.
+        train_loss: mean over the training samples, each before its own step.
+        train_accuracy: share of the training samples that were guessed right, each before its own step.
         last_batch_loss: mean loss of the last batch.
         val_loss: mean over the validation samples, without label smoothing.
-        val_accuracy: over all validation samples.
+        val_accuracy: share of the validation samples that were guessed right.
         lr: learning rate of the last step.
         seconds: training and validation together, over all attempts at this epoch.
         samples_per_second: training samples over the time of training alone.
@@ -46,17 +46,17 @@ class TrainingResult:
     """A finished run. The dictionaries have the keys "best" and "last".
 
     Attributes:
-        epochs: those run; fewer than planned if `stopped_early`.
-        best_epoch: the first with the highest validation accuracy.
+        epochs: number of epochs run; fewer than planned if `stopped_early`.
+        best_epoch: the first epoch with the highest validation accuracy.
         weights: parameters and buffers by name, on the CPU; where the last epoch was the best, both are one object.
-        evaluations: over the whole validation split.
+        evaluations: figures over the whole validation split.
         logits: validation scores (N, classes) fp32, in the split's order.
-        inputs: what the weights expect.
+        inputs: the images that the weights expect.
         engine: name of the engine.
         exact: whether a repetition in the same environment gives the same bits.
-        environment: what the result depends on besides the plan.
-        stopped_early: whether early stopping ended it.
-        seconds: of all attempts together.
+        environment: all that the result depends on besides the plan.
+        stopped_early: whether early stopping ended the run.
+        seconds: time of all attempts together.
     """
 
     epochs: int
@@ -73,5 +73,5 @@ class TrainingResult:
 
     @property
     def epoch_of(self) -> dict[str, int]:
-        """The epoch of the best and of the last weights."""
+        """The epoch of the best and of the last weights, under "best" and "last"."""
         return {"best": self.best_epoch, "last": self.epochs}

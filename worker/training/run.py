@@ -1,4 +1,4 @@
-"""A run between two step boundaries: everything that a checkpoint has to hold."""
+"""A run between two step boundaries: everything that a checkpoint contains."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from worker.training.state.tally import Figures, Tally
 
 
 class Run:
-    """One run: a fresh one, or one that goes on from a state. Raises CheckpointUnreadable for a foreign state."""
+    """One run: a fresh one, or one resumed from a state. Raises CheckpointUnreadable for another run's state."""
 
     def __init__(
         self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, engine: str, resume: State | None = None
@@ -48,11 +48,11 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the last epoch is over."""
+        """Whether the run's last epoch is over."""
         return self._stopped_early or self._tally.epoch > self._plan.epochs
 
     def run_epoch(self, boundary: Callable[[], None]) -> EpochResult:
-        """Take the running epoch's remaining steps, validate, keep the best weights and turn to the next epoch."""
+        """Take the running epoch's remaining steps, validate, store the best weights and turn to the next epoch."""
         rates = self._learning_rates()
         self._engine.run_epoch(self._tally, rates, boundary)
         figures, training_seconds = self._tally.figures(), self._stopwatch.epoch_seconds()
@@ -66,7 +66,7 @@ class Run:
         return result
 
     def result(self) -> TrainingResult:
-        """The finished run's result."""
+        """The result of the finished run."""
         assert self._best.scores is not None
         assert self._last_scores is not None
         best = on_cpu(self._best.weights)
@@ -88,7 +88,7 @@ class Run:
         )
 
     def state(self) -> State:
-        """A copy of everything, to go on from. Only at a boundary."""
+        """A copy of the run's state, to resume from. To be called at a step boundary only."""
         content = {
             "engine": self._engine.state(),
             "tally": self._tally.state(),
@@ -115,7 +115,7 @@ class Run:
             raise CheckpointUnreadable(f"This checkpoint does not fit the run that it claims to be: {error}") from error
 
     def _require_two_in_last_batch(self) -> None:
-        """Before any step: a batchnorm fails on a batch of one value a channel, which would come with the last one."""
+        """Refuse, before any step, a last batch of one image that a batchnorm cannot train on."""
         images, size = len(self._data.train), self._plan.batch_size
         if (images % size or size) == 1 and needs_two_samples(self._engine.network, self._engine.sample_batch()[0]):
             raise LastBatchTooSmall(images, size)
@@ -158,7 +158,7 @@ class Run:
 
 
 def _engine(asked: str, resume: State | None, plan: TrainingPlan, device: torch.device) -> type[engines.Engine]:
-    """The engine asked for; a resumed run stays with its own."""
+    """The class of the engine asked for, or of the one that made the state to resume."""
     if resume is None:
         return engines.choose(asked, plan, device)
     name = resume.origin.get("engine")

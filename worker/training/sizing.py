@@ -1,4 +1,4 @@
-"""After a device ran out of memory: which batch size would have fitted, found by trying."""
+"""Finds the batch size that would have fitted, by trying, after a device ran out of memory."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from worker.training.state.tally import Tally
 
 
 class _Fitted(Exception):
-    """A step was taken."""
+    """Ends a trial: a step was taken within the device's memory."""
 
 
 def with_size_that_fits(
     error: OutOfDeviceMemory, plan: TrainingPlan, data: LoadedDataset, device: torch.device, engine: str
 ) -> OutOfDeviceMemory:
-    """The error, saying which batch fits on this GPU now; on a CPU, where trying would harm others, as it is."""
+    """The error, with a batch size that fits on this GPU now; on a CPU, where a trial disturbs others, as it is."""
     if device.type != "cuda":
         return error
     if error.__cause__ is not None:
-        traceback.clear_frames(error.__cause__.__traceback__)  # they hold what filled the device
+        traceback.clear_frames(error.__cause__.__traceback__)  # the frames hold the tensors that filled the device
     size = plan.batch_size // 2
     while size and not _fits(replace(plan, batch_size=size), data, device, engine):
         size //= 2
@@ -38,7 +38,7 @@ def with_size_that_fits(
 
 
 def _fits(plan: TrainingPlan, data: LoadedDataset, device: torch.device, engine: str) -> bool:
-    """Whether the engine can take its first steps and validate its first images."""
+    """Whether the engine can take its first steps, and validate its first images, with this plan's batch size."""
     gc.collect()
     torch.cuda.empty_cache()
     try:

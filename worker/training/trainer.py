@@ -1,4 +1,4 @@
-"""`train`: a plan and its data in, epochs and a result out."""
+"""`train`: from a plan and its data to epochs and a result."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def train(
     """Train the plan's network and evaluate it on the whole validation split after every epoch.
 
     Args:
-        plan: what to train.
+        plan: the plan of the run.
         data: the images of `plan.dataset`.
-        device: where.
-        on_epoch: called after every epoch.
+        device: the device to train on.
+        on_epoch: called with the figures of every epoch.
         check: called at every step boundary; a JobInterrupted that it raises ends the run there. At a StopRequested the
             state is saved first.
         engine: the engine's name instead of the plan's.
-        resume: a state to go on from. Its earlier epochs are not reported again.
-        checkpoints: when and how to save states; None never does.
+        resume: the state to resume from. Its earlier epochs are not reported again.
+        checkpoints: decides when states are saved, and saves them; None never does.
 
     Raises:
         TrainingError: DeviceUnavailable, OutOfDeviceMemory, NonFiniteLoss, CheckpointUnreadable or InvalidPlan.
-        JobInterrupted: what `check` raised.
+        JobInterrupted: the exception that `check` raised.
     """
     name = engine or plan.engine
     with settled(plan, device):

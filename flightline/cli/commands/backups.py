@@ -1,4 +1,4 @@
-"""backup, restore: the service's state in one file."""
+"""The commands backup and restore: the service's state in one file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add `backup` and `restore` to the command-line application."""
     for command in (backup, restore):
         app.command()(command)
 

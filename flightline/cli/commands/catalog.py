@@ -1,4 +1,4 @@
-"""workers, queues, presets, datasets: what there is."""
+"""The commands workers, queues, presets and datasets, which list what the service has."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DATASET_COLUMNS = Columns(("DATA SET", "CLASSES", "HELD BY"), wrapped=("CLASSES"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add `workers`, `queues`, `presets` and `datasets` to the command-line application."""
     for command in (workers, queues, presets, datasets):
         app.command()(command)
 
@@ -82,7 +82,7 @@ def _dataset_row(dataset: Dataset) -> list[object]:
 
 
 def _holders(dataset: Dataset) -> list[str]:
-    """Who holds all of it, and who which part: several copies of one part are one entry."""
+    """The workers that hold the data set or a part of it: one text for each set of classes."""
     holders: dict[tuple[str, ...], set[str]] = {}
     for one in dataset.usable:
         holders.setdefault(tuple(one["classes"]), set()).update(one["workers"])
@@ -93,7 +93,7 @@ def _holders(dataset: Dataset) -> list[str]:
 
 
 def _remarks(dataset: Dataset) -> list[str]:
-    """What a person would look for in vain: files that are no images by their names, and copies that lack some."""
+    """What is wrong with the copies: files that are ignored for their names, and incomplete copies."""
     remarks = {ignored_files(copy["place"], copy["ignored"]) for copy in dataset.held if copy.get("ignored")}
     broken = {f"incomplete: {copy['place']}" for copy in dataset.held if copy not in dataset.usable}
     return sorted(remarks | broken)

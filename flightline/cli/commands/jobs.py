@@ -1,4 +1,4 @@
-"""jobs, priority, cancel, delete: the list and what can be done to one of it."""
+"""The commands jobs, priority, cancel and delete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_JOBS = "No jobs. Submit one: `flightline submit --preset notebook-tapered`."
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add `jobs`, `priority`, `cancel` and `delete` to the command-line application."""
     app.command("jobs")(list_jobs)
     app.command()(priority)
     app.command()(cancel)

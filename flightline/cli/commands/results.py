@@ -1,4 +1,4 @@
-"""show, download: what a job has left."""
+"""The commands show and download, for what a job has stored."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ import typer
 from flightline.cli.arguments import find_job
 from flightline.cli.commands.options import JobId, Json
 from flightline.cli.console import err, out, print_facts, print_json, print_table
-from flightline.cli.parts import (
+from flightline.cli.tables import (
     ARTIFACT_COLUMNS,
     ATTEMPT_COLUMNS,
+    CLASS_COLUMNS,
     EPOCH_COLUMNS,
     LOG_COLUMNS,
     artifact_row,
     attempt_notes,
     attempt_row,
+    class_rows,
+    confusion_rows,
     epoch_rows,
+    job_facts,
     log_row,
 )
-from flightline.cli.tables import CLASS_COLUMNS, class_rows, confusion_rows, job_facts
 from flightline.client.client import Client
 from flightline.errors import NotFound, UsageError
 
 
 class Part(StrEnum):
-    """What `show` shows."""
+    """The parts of a job that `show --part` can print."""
 
     job = "job"
     epochs = "epochs"
@@ -41,14 +44,14 @@ class Part(StrEnum):
 
 
 class Weights(StrEnum):
-    """Whose evaluation."""
+    """The weights whose evaluation `show --weights` prints: of the best epoch or of the last."""
 
     best = "best"
     last = "last"
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add `show` and `download` to the command-line application."""
     app.command()(show)
     app.command()(download)
 

@@ -1,4 +1,4 @@
-"""up, worker, api, migrate, demo: the service itself."""
+"""The commands up, worker, api, migrate and demo, which run the service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_WORKERS = "every GPU and one on the CPU; without a GPU one a core, at mo
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add `up`, `worker`, `api`, `migrate` and `demo` to the command-line application."""
     for command in (up, worker, api, migrate, demo):
         app.command()(command)
 
@@ -41,8 +41,8 @@ def up(
 ) -> None:
     """Start everything on this machine: Redis, database, API and workers, until Ctrl-C.
 
-    What dies is started again. Ctrl-C stops in order: jobs that run are released and go on at the next start.
-    State, logs and results lie in FLIGHTLINE_HOME.
+    Programs that end are restarted. Ctrl-C stops in order: running jobs are released and resume at the next start.
+    State, logs and results are in FLIGHTLINE_HOME.
     """
     require("local", "celery", "gunicorn", "torch")
     from flightline.stack.announcements import JsonReporter, TextReporter
@@ -91,7 +91,7 @@ def api() -> None:
 
 
 def _become(*module_and_arguments: str) -> None:
-    """Replace this process by another Python program, so that signals and memory are that program's own."""
+    """Replace this process by another Python program, which then gets the signals and all of the memory itself."""
     from flightline.stack.database import check
     from flightline.stack.programs import python_environment
 
@@ -99,12 +99,16 @@ def _become(*module_and_arguments: str) -> None:
     if warning:
         err().print(f"Warning: {warning}", markup=False)
     sys.stdout.flush()
-    standard_streams.hand_over()
+    standard_streams.open_for_successor()
     os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], python_environment())  # noqa: S606 - a list, no shell
 
 
 def require(extra: str, *modules: str) -> None:
-    """Raise `StackError` where this installation is the client alone; says which extra is missing."""
+    """Check that the modules of an extra are installed.
+
+    Raises:
+        StackError: a module is missing; the message says how to install the extra.
+    """
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
         needs = f"This needs {', '.join(missing)}, which a plain installation leaves out."
@@ -132,7 +136,7 @@ def demo(
     """Train the notebook's three networks and a convnet on a stack of its own; compare with what the notebook reports.
 
     The convnet trains for as large a part of its own 32 epochs.
-    Its state lies in FLIGHTLINE_HOME, or in ./.flightline-demo where that is not set.
+    Its state is in FLIGHTLINE_HOME, or in ./.flightline-demo where that is not set.
     """
     from flightline.cli.demo import run_demo
 

@@ -1,4 +1,4 @@
-"""submit, retry, watch: jobs on their way."""
+"""The commands submit, retry and watch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Layer = dict[str, Any]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add `submit`, `watch` and `retry` to the command-line application."""
     app.command()(submit)
     app.command()(watch)
     app.command()(retry)
@@ -95,11 +95,13 @@ def _announce(job: Job, follow: bool, json: bool) -> None:
 
 
 def _follow(client: Client, job: Job, json: bool) -> None:
-    """Show the job to its end and exit with 1 where it did not succeed."""
+    """Show the job until it is finished, and exit with code 1 where it did not succeed."""
     try:
         ended = follow_jobs(client, [job], err() if json else out())[0]
     except KeyboardInterrupt:
-        err().print(f"\nThe job runs on. `flightline watch {job.id}` shows it again, `cancel` ends it.", markup=False)
+        err().print(
+            f"\nThe job keeps running. `flightline watch {job.id}` shows it again, `cancel` ends it.", markup=False
+        )
         raise typer.Exit(INTERRUPTED) from None
     if json:
         print_json(ended.raw)
@@ -130,7 +132,7 @@ def _layer_row(layer: Layer) -> list[object]:
 
 
 def _blocks_first(layers: list[Layer]) -> list[Layer]:
-    """The layers with each residual block above what it is the sum of; the service tells it after them."""
+    """The layers with each residual block above its inner layers; the service lists the block after them."""
     blocks = {layer["pointer"]: number for number, layer in enumerate(layers) if layer["kind"] == "residual"}
 
     def place(numbered: tuple[int, Layer]) -> tuple[int, int]:
@@ -142,7 +144,7 @@ def _blocks_first(layers: list[Layer]) -> list[Layer]:
 
 
 def _place(layer: Layer) -> str:
-    """Where in a residual block a layer stands; empty for one that is in none."""
+    """The position of a layer within its residual block; empty for a layer outside of any."""
     _, row, place = layer["pointer"].partition("/architecture/layers/")
     _, _, inside = place.partition("/") if row else ("", "", "")
     return f"  {inside.replace('/', '.')} " if inside else ""

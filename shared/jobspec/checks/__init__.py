@@ -1,1 +1,1 @@
-"""What a specification must obey beyond its fields' types, and what its network costs."""
+"""Checks of a specification beyond its fields' types, and the cost of its network."""

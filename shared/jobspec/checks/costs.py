@@ -1,4 +1,4 @@
-"""What a network costs: shapes, parameters, bytes and floating-point operations, layer by layer."""
+"""The cost of a network: shapes, parameters, bytes and floating-point operations, layer by layer."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from shared.jobspec.fields.layers import Layer, PlainLayer, Residual, SingleLaye
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer of a network.
+    """The cost of one layer.
 
     Attributes:
-        kind: of the layer.
-        pointer: the place in the expanded spec that it comes from.
-        input_shape: without the batch.
-        output_shape: without the batch.
+        kind: kind of the layer.
+        pointer: JSON pointer of the layer in the expanded spec.
+        input_shape: shape of the input, without the batch.
+        output_shape: shape of the output, without the batch.
         parameters: trainable values.
-        weight_bytes: its part of the file of weights: fp32 parameters and, for batchnorm, running statistics.
+        weight_bytes: the layer's part of the weights file: fp32 parameters and, for batchnorm, running statistics.
         flops: floating-point operations in one epoch of training.
-        activations: values that it gives for one sample.
+        activations: values that the layer outputs for one sample.
     """
 
     kind: str
@@ -36,15 +36,15 @@ class LayerCost:
 
     @property
     def needs_two_samples(self) -> bool:
-        """Whether it cannot train on a batch of one: a batchnorm that sees each channel once in a sample."""
+        """Whether the layer cannot train on a batch of one: a batchnorm with one value per channel in a sample."""
         return self.kind == "batchnorm" and math.prod(self.input_shape[1:]) == 1
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A whole network; `flops_per_epoch` and `layers` count training alone, not validation.
+    """The cost of a whole network; `flops_per_epoch` and `layers` count training only, not validation.
 
-    A residual block stands in `layers` as its layers, its shortcut, and then itself, the sum of the two.
+    In `layers`, a residual block is listed as its layers, its shortcut, and then the sum of both.
     """
 
     parameters: int
@@ -54,7 +54,7 @@ class Cost:
 
 
 class LayerMisfit(Exception):
-    """The layer of this kind, at this pointer, does not fit its input."""
+    """A layer does not fit its input; has the layer's kind and pointer, and the reason."""
 
     def __init__(self, pointer: str, kind: str, reason: str) -> None:
         super().__init__(reason)
@@ -64,7 +64,7 @@ class LayerMisfit(Exception):
 
 
 def network_cost(row: Sequence[tuple[str, Layer]], input_shape: Shape, samples: int) -> Cost:
-    """Works out a row of layers.
+    """Compute the cost of a row of layers.
 
     FLOPs are those of the matrix products and convolutions, a multiplication and an addition each counting as one:
     twice the multiplications forward, as many for the gradient of the weights, and as many for the gradient of the
@@ -74,11 +74,11 @@ def network_cost(row: Sequence[tuple[str, Layer]], input_shape: Shape, samples: 
 
     Args:
         row: pointers and layers, first to last.
-        input_shape: of one sample.
+        input_shape: shape of one sample.
         samples: training samples in an epoch.
 
     Raises:
-        LayerMisfit: at the first layer that cannot take what comes out of the one before.
+        LayerMisfit: of the first layer that does not fit the output of the previous one.
     """
     layers = _row_costs(row, input_shape, samples, learned=False)
     return Cost(
@@ -90,12 +90,12 @@ def network_cost(row: Sequence[tuple[str, Layer]], input_shape: Shape, samples: 
 
 
 def pointed(layers: Iterable[PlainLayer], pointer: str) -> list[tuple[str, PlainLayer]]:
-    """The layers of the list at `pointer`, each with its own pointer."""
+    """Return the layers of the list at `pointer`, each with its own pointer."""
     return [(f"{pointer}/{index}", layer) for index, layer in enumerate(layers)]
 
 
 def _row_costs(row: Sequence[tuple[str, Layer]], shape: Shape, samples: int, *, learned: bool) -> list[LayerCost]:
-    """The costs of a row of layers; `learned` says whether something before it has weights."""
+    """Return the costs of a row of layers; `learned` says whether an earlier layer has weights."""
     costs: list[LayerCost] = []
     for pointer, layer in row:
         try:

@@ -22,7 +22,7 @@ from shared.jobspec.fields.layers import Residual, Whitening
 
 
 def cost_or_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Cost | list[Finding]:
-    """The network's cost; or, where it cannot be built or is too large, why.
+    """Return the network's cost, or findings about why it cannot be built or is too large.
 
     The data set must be a known one.
     """
@@ -63,7 +63,7 @@ def _torchvision_cost(architecture: Torchvision, info: DatasetInfo, classes: int
 
 
 def _list_findings(architecture: Layers, caps: Caps) -> Iterator[Finding]:
-    """What is wrong with lists of layers: empty, too long with those within residual blocks, or out of order."""
+    """Find lists of layers that are empty, too long (residual blocks included), or in an impossible order."""
     if not architecture.layers:
         yield ["architecture", "layers"], "A network needs at least one layer."
     blocks = [(index, layer) for index, layer in enumerate(architecture.layers) if isinstance(layer, Residual)]
@@ -94,13 +94,13 @@ def _end_findings(cost: Cost, classes: int) -> Iterator[Finding]:
 
 
 def _size_findings(spec: JobSpec, cost: Cost, samples: int, caps: Caps) -> Iterator[Finding]:
-    """The first of the caps on size that the network breaks, at the layer with the largest part in it."""
+    """Find the first limit on size that the network exceeds, at the layer with the largest share."""
     batch = min(spec.training.batch_size, samples)
     held = [batch * layer.activations for layer in cost.layers]
     for what, shares, most, setting in (
         ("parameters", [layer.parameters for layer in cost.layers], caps.max_parameters, "MAX_PARAMETERS"),
         ("values between the layers, for one batch", held, caps.max_activations, "MAX_ACTIVATIONS"),
-        ("FLOPs an epoch", [layer.flops for layer in cost.layers], caps.max_flops_per_epoch, "MAX_FLOPS_PER_EPOCH"),
+        ("FLOPs per epoch", [layer.flops for layer in cost.layers], caps.max_flops_per_epoch, "MAX_FLOPS_PER_EPOCH"),
     ):
         if sum(shares) > most:
             share, layer = max(zip(shares, cost.layers, strict=True), key=lambda pair: pair[0])
@@ -111,7 +111,7 @@ def _size_findings(spec: JobSpec, cost: Cost, samples: int, caps: Caps) -> Itera
 
 
 def _batch_norm_findings(spec: JobSpec, cost: Cost, samples: Sequence[int]) -> Iterator[Finding]:
-    """A last batch of one image in front of a batchnorm, wherever the job may run: of these numbers one will hold."""
+    """Find a last batch of one image before a batchnorm, for any of the possible numbers of training images."""
     batch = spec.training.batch_size
     norm = next((layer for layer in cost.layers if layer.needs_two_samples), None)
     if norm is None or not all(_ends_in_one(number, batch) for number in samples):
@@ -135,7 +135,7 @@ def _path(pointer: str) -> list[Token]:
 
 
 def _called(pointer: str, kind: str) -> str:
-    """Words for the layer at a pointer: `Layer 2 (conv2d)`, or `Layer 0 (conv2d) of the shortcut of layer 2`."""
+    """Name the layer at a pointer: `Layer 2 (conv2d)`, or `Layer 0 (conv2d) of the shortcut of layer 2`."""
     *before, index = pointer.split("/")
     if not index.isdecimal():
         return f"The {kind} layer"

@@ -1,4 +1,4 @@
-"""What a spec must obey beyond each field's own type: labels, classes, and fields that must agree."""
+"""Rules of a spec beyond its fields' types: labels, classes, and fields that must agree."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from shared.jobspec.fields.training import (
 )
 
 Finding: TypeAlias = tuple[Sequence[Token], str]
-"""A path into the expanded document, and a sentence."""
+"""A path into the expanded document, and a sentence that says what is wrong there."""
 
 LOSS_OF_OUTPUT = {"log_softmax": "nll", "logits": "cross_entropy", "softmax": "nll"}
 
 
 def label_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
-    """A name and tags that people can read and a database can keep."""
+    """Find names and tags that are blank, too long, repeated, or contain control characters."""
     for why in _text_faults(spec.name, caps.max_name_length) if spec.name is not None else ():
         yield ["name"], f"The name {why}."
     for index, tag in enumerate(spec.tags):
@@ -58,7 +58,7 @@ def _text_faults(text: str, longest: int) -> Iterator[str]:
 
 
 def dataset_findings(spec: JobSpec, catalog: Catalog) -> Iterator[Finding]:
-    """A known data set, some of its classes, each once, and no more images than it has anywhere."""
+    """Find an unknown data set, unknown or repeated classes, and more images than any copy has."""
     info = catalog.datasets.get(spec.dataset.name)
     if info is None:
         what = f"There is no data set {show(spec.dataset.name)}.{did_you_mean(spec.dataset.name, catalog.datasets)}"
@@ -88,7 +88,7 @@ def _class_findings(classes: tuple[str, ...], info: DatasetInfo) -> Iterator[Fin
 
 
 def training_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Iterator[Finding]:
-    """Fields of the recipe that must agree with each other, with the output and with the caps."""
+    """Find training fields that do not agree with each other, with the output or with the limits."""
     training = spec.training
     for field, most in (("epochs", caps.max_epochs), ("batch_size", caps.max_batch_size)):
         asked = getattr(training, field)
@@ -118,7 +118,7 @@ def _augmentation_findings(spec: JobSpec, info: DatasetInfo | None) -> Iterator[
 
 
 def _misfits(augmentation: Augmentation, info: DatasetInfo) -> Iterator[tuple[str, str]]:
-    """What of an augmentation is too large for the images, or asks for nothing."""
+    """Find what an augmentation asks for that is too large for the images, or that changes nothing."""
     side = min(info.input_shape[1:])
     match augmentation:
         case Cutout() if augmentation.size > side:
@@ -136,7 +136,7 @@ def _misfits(augmentation: Augmentation, info: DatasetInfo) -> Iterator[tuple[st
 
 
 def engine_misfits(spec: JobSpec) -> list[str]:
-    """Why the engine that was asked for by name cannot run this job; nothing if it can. As each engine's own `fits`."""
+    """Return why the named engine cannot run this job; empty if it can. Must agree with each engine's `fits`."""
     engine, device = spec.training.engine, spec.resources.device
     if engine == "graphs" and device != "cuda":
         return ['needs resources.device "cuda"']
@@ -172,7 +172,7 @@ def _optimizer_findings(spec: JobSpec) -> Iterator[Finding]:
 
 
 def _schedule_misfits(training: Training) -> Iterator[tuple[str, str]]:
-    """What of a schedule does not go with the optimizer's learning rate or the job's epochs."""
+    """Find what a schedule asks for that contradicts the optimizer's learning rate or the job's epochs."""
     schedule, lr, epochs = training.schedule, training.optimizer.lr, training.epochs
     match schedule:
         case Cosine() | WarmupCosine():

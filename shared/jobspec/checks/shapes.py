@@ -1,4 +1,4 @@
-"""What comes out of each layer and what it takes, in plain Python; where a layer does not fit its input, what would.
+"""Output shape and cost of each layer, in plain Python; and where a layer does not fit its input, what would.
 
 A shape leaves out the batch: `(features,)` or `(channels, height, width)`. Sizes follow the formulas in the
 documentation of `torch.nn.Conv2d`, `MaxPool2d` and `AvgPool2d`; the tests hold them against the real modules.
@@ -32,18 +32,18 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 class Misfit(Exception):
-    """A layer that does not fit its input; the message says what would. Caught where the whole network is known."""
+    """A layer does not fit its input; the message says what would. Caught where the whole network is known."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a layer makes of its input, and what it takes for one sample.
+    """The output of a layer, and its cost for one sample.
 
     Attributes:
-        shape: what comes out.
-        parameters: trainable values.
-        multiplications: of matrix products and convolutions, forward.
-        untrained_bytes: what the file of weights holds beside the parameters.
+        shape: shape of the output.
+        parameters: number of trainable values.
+        multiplications: multiplications of the forward matrix product or convolution.
+        untrained_bytes: bytes in the weights file beside the parameters.
     """
 
     shape: Shape
@@ -53,10 +53,10 @@ class Effect:
 
 
 def effect_of(layer: SingleLayer, shape: Shape) -> Effect:  # noqa: C901, PLR0911 -- one case for each kind
-    """The effect of `layer` when `shape` goes in.
+    """Return the effect of `layer` on an input of `shape`.
 
     Raises:
-        Misfit: the layer cannot take it.
+        Misfit: the layer does not fit the input.
     """
     match layer:
         case Linear():
@@ -68,7 +68,7 @@ def effect_of(layer: SingleLayer, shape: Shape) -> Effect:  # noqa: C901, PLR091
         case Whitening():
             return _whitening(layer, shape)
         case BatchNorm():
-            # A mean and a variance a channel in fp32, and an int64 counter.
+            # A mean and a variance per channel in fp32, and an int64 counter.
             return Effect(shape, parameters=2 * shape[0], untrained_bytes=8 * shape[0] + 8)
         case GroupNorm():
             return _group_norm(layer, shape)
@@ -85,15 +85,15 @@ def effect_of(layer: SingleLayer, shape: Shape) -> Effect:  # noqa: C901, PLR091
 
 
 def shape_of_sum(before: Shape, after: Shape, beside: Shape) -> Shape:
-    """What comes out of a residual block.
+    """Return the output shape of a residual block.
 
     Args:
-        before: what goes into the block.
-        after: what comes out of its layers.
-        beside: what comes out of its shortcut.
+        before: input shape of the block.
+        after: output shape of its layers.
+        beside: output shape of its shortcut.
 
     Raises:
-        Misfit: the two cannot be added.
+        Misfit: the outputs of layers and shortcut differ in shape.
     """
     if after == beside:
         return after
@@ -105,7 +105,7 @@ def shape_of_sum(before: Shape, after: Shape, beside: Shape) -> Shape:
 
 
 def _shortcut_that_fits(before: Shape, after: Shape) -> str:
-    """The usual shortcut between two shapes, in words; or, where there is none, what the block's layers could do."""
+    """Suggest the usual shortcut between two shapes or, where there is none, a change of the block's layers."""
     if before == after:
         return "an empty shortcut would fit"
     if len(after) == 1:
@@ -120,7 +120,7 @@ def _shortcut_that_fits(before: Shape, after: Shape) -> str:
 
 
 def written(shape: Shape) -> str:
-    """A shape in words: `16 × 28 × 28` or `128 features`."""
+    """Write a shape as `16 × 28 × 28` or `128 features`."""
     return f"{shape[0]} features" if len(shape) == 1 else " × ".join(map(str, shape))
 
 

@@ -1,4 +1,4 @@
-"""What torchvision's networks cost: they are built by torchvision alone, so their figures come from a table."""
+"""The cost of torchvision's networks, from a table, as torchvision's own code builds them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from shared.jobspec.checks.torchvision_counts import COUNTS, INPUT_SHAPE
 
 
 def torchvision_cost(network: str, classes: int, samples: int) -> Cost:
-    """The cost of a network by name, as if it were one layer.
+    """Return the cost of a network by name, as if it were one layer.
 
-    None of them needs two samples in a batch: their last images have more pixels than one.
+    None of the networks needs two samples in a batch: their last feature maps have more than one pixel.
     """
     figures = {name: base + classes * per_class for name, (base, per_class) in COUNTS[network].items()}
     whole = LayerCost(

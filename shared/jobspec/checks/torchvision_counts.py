@@ -1,7 +1,7 @@
-"""What torchvision's networks hold and need, on images of 3 × 32 × 32. Written by `make networks`; a test checks it.
+"""Counts of torchvision's networks on images of 3 × 32 × 32. Written by `make networks`, and checked by a test.
 
-Each figure is a pair, without any class and for each class more: parameters, bytes of what is saved beside them, FLOPs
-of training on one image, and the values that all layers give for one image.
+Each count is a pair: its value without classes, and its increase per class. Counted are parameters, other bytes of the
+weights file, FLOPs of training on one image, and the values that all layers output for one image.
 """
 
 from __future__ import annotations

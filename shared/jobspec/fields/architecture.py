@@ -1,4 +1,4 @@
-"""The kinds of network, as JSON, and the row of layers that each stands for."""
+"""The kinds of network as JSON, and the layers of each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Output = Literal["log_softmax", "logits", "softmax"]
 
 
 class Mlp(Part):
-    """Fully connected layers over the flattened image; the last one, to the classes, is added by itself."""
+    """Fully connected layers over the flattened image; the last one, to the classes, is added automatically."""
 
     kind: Literal["mlp"]
     hidden: Annotated[tuple[Size, ...], Field(strict=False)]
@@ -21,7 +21,7 @@ class Mlp(Part):
     activation: ActivationName = "tanh"
     """Function after each hidden layer."""
     output: Output = "log_softmax"
-    """What the network ends in; the loss follows from it."""
+    """Output function of the network; the loss follows from it."""
 
 
 class Layers(Part):
@@ -31,7 +31,7 @@ class Layers(Part):
     layers: Annotated[tuple[Layer, ...], Field(strict=False, json_schema_extra={"minItems": 1})]
     """The layers, first to last."""
     output: Output = "log_softmax"
-    """What the network ends in; the loss follows from it."""
+    """Output function of the network; the loss follows from it."""
 
 
 NetworkName = Literal[
@@ -53,24 +53,24 @@ class Torchvision(Part):
 
     kind: Literal["torchvision"]
     network: NetworkName
-    """torchvision's name for it. Its first convolution is 3 × 3 with a stride of 1, without the max pool after it."""
+    """torchvision's name of the network. Its first convolution is made 3 × 3 with stride 1, without the max pool."""
     output: Output = "log_softmax"
-    """What the network ends in; the loss follows from it."""
+    """Output function of the network; the loss follows from it."""
 
 
 Architecture = Annotated[Mlp | Layers | Torchvision, Field(discriminator="kind")]
 
 
 def row_of_layers(architecture: Mlp | Layers, classes: int) -> list[tuple[str, Layer]]:
-    """Lists the layers that a network is built from, without its output function.
+    """Return the layers that a network is built from, without its output function.
 
     Args:
-        architecture: what was asked for.
-        classes: number of classes of the job's data set.
+        architecture: the architecture of the spec.
+        classes: number of classes of the job.
 
     Returns:
         Pairs of a layer's JSON pointer in the expanded spec ("/architecture/layers/2", "/architecture/hidden/0", and
-        "/architecture" for what is added by itself) and the layer.
+        "/architecture" for layers added automatically) and the layer.
     """
     if isinstance(architecture, Layers):
         return [(f"/architecture/layers/{index}", layer) for index, layer in enumerate(architecture.layers)]

@@ -1,4 +1,4 @@
-"""What every part of a spec is made of: frozen, strict, without unknown fields; and the number types."""
+"""The base class of all parts of a spec, and the number types."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Size = Annotated[int, Field(ge=1, le=1_000_000_000)]
-"""A count of features or channels; the caps, not this range, bound what a network may hold."""
+"""A number of features or channels. The limits of a job, not this range, bound a network's size."""
 
 Extent = Annotated[int, Field(ge=1, le=1024)]
 """A kernel, stride or dilation, in pixels."""
@@ -17,7 +17,7 @@ Padding = Annotated[int, Field(ge=0, le=1024)]
 
 
 class Part(BaseModel):
-    """A piece of a spec: unknown fields, numbers in strings, booleans for numbers, NaN and infinity are refused."""
+    """A part of a spec: immutable; refuses unknown fields, strings or booleans for numbers, NaN and infinity."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True

@@ -1,4 +1,4 @@
-"""`JobSpec`: everything that a job asks for, with every default filled in."""
+"""`JobSpec`: everything that a job asks for, with all defaults."""
 
 from __future__ import annotations
 
@@ -16,62 +16,62 @@ DeviceKind = Literal["any", "cpu", "cuda"]
 
 
 class Dataset(Part):
-    """Which images, of which classes, and how they are scaled."""
+    """The images to train on: data set, classes, normalisation and numbers."""
 
     name: str = DEFAULT_DATASET
     """The data set."""
     classes: Annotated[tuple[str, ...], Field(strict=False, json_schema_extra={"minItems": 2, "uniqueItems": True})] = (
         DEFAULT_CLASSES
     )
-    """Two or more of its classes; their labels are 0, 1, … in this order."""
+    """Two or more classes of the data set; their labels are 0, 1, … in this order."""
     normalize: Literal["published", "computed", "none"] = "published"
-    """CIFAR-10's published mean and deviation, those of the job's training images, or neither."""
+    """Normalise with the published mean and deviation, with those of the job's training images, or not at all."""
     train_per_class: PerClass | None = None
-    """Only the first so many training images of each class; null takes all."""
+    """Number of training images per class, from the first; null takes all."""
     val_per_class: PerClass | None = None
-    """Only the first so many validation images of each class; null takes all."""
+    """Number of validation images per class, from the first; null takes all."""
 
 
 class Resources(Part):
-    """Where the job may run."""
+    """The device and the CPU threads that the job runs with."""
 
     device: DeviceKind = "any"
     """The kind of device."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
-    """CPU threads; part of the job, as it changes rounding."""
+    """CPU threads, which are part of the job because their number changes rounding."""
 
 
 class Limits(Part):
-    """Bounds after which a job has failed."""
+    """Time and attempts after which a job has failed."""
 
     timeout_seconds: Annotated[int, Field(ge=1, le=30 * 86400)] = 86400
-    """Running time of all attempts together."""
+    """Largest total running time of all attempts."""
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
-    """Attempts that may be lost or fail with a retryable error."""
+    """Largest number of attempts that are lost or fail with a retryable error."""
 
 
 class JobSpec(Part):
-    """A job, as JSON. Only the architecture has no default."""
+    """A job as JSON. Only the architecture has no default."""
 
     name: str | None = None
     """A name for people; need not be unique."""
     tags: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Labels to find the job by."""
     dataset: Dataset = Dataset()
-    """What it learns from."""
+    """The images to train and validate on."""
     architecture: Architecture
     """The network."""
     training: Training = Training()
-    """How it is trained."""
+    """How the network is trained."""
     resources: Resources = Resources()
-    """Where it may run."""
+    """The device and threads that the job runs with."""
     priority: Annotated[int, Field(ge=0, le=9)] = 5
     """0 to 9; higher starts earlier."""
     limits: Limits = Limits()
-    """When the service gives up."""
+    """Time and attempts after which the job has failed."""
 
     @property
     def queue(self) -> DeviceKind:
-        """Where it waits: with its device's kind, or the one that its engine needs where any would do."""
+        """Return the job's queue: its kind of device or, for any device, the kind that its engine needs."""
         device = self.resources.device
         return "cpu" if device == "any" and self.training.engine == "fused" else device

@@ -1,4 +1,4 @@
-"""The layers of a `layers` network, as JSON. What goes in and comes out is worked out in `shapes`."""
+"""The layers of a `layers` network as JSON. `shared.jobspec.checks.shapes` computes their shapes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Linear(Part):
 
     kind: Literal["linear"]
     out_features: Size
-    """Features that come out. The network's last linear layer may leave it out: then there is one for each class."""
+    """Number of output features. Optional in the network's last linear layer: then one per class."""
     bias: bool = True
     """Whether a learned constant is added."""
 
@@ -26,17 +26,17 @@ class Conv2d(Part):
 
     kind: Literal["conv2d"]
     out_channels: Size
-    """Channels that come out."""
+    """Number of output channels."""
     kernel_size: Extent
     """Height and width of the kernel."""
     stride: Extent = 1
-    """Pixels from one place of the kernel to the next."""
+    """Pixels between neighbouring positions of the kernel."""
     padding: Padding = 0
     """Zeros on each side."""
     dilation: Extent = 1
-    """Pixels from one tap of the kernel to the next."""
+    """Pixels between neighbouring elements of the kernel."""
     groups: Size = 1
-    """Groups of channels that do not see each other; must divide the channels that go in and come out."""
+    """Number of independent groups of channels; must divide the input and output channels."""
     bias: bool = True
     """Whether a learned constant is added to each channel."""
 
@@ -45,13 +45,13 @@ class _Pool(Part):
     kernel_size: Extent
     """Height and width of the window."""
     stride: Extent | None = None
-    """Pixels from one window to the next; null means the kernel size."""
+    """Pixels between neighbouring windows; null means the kernel size."""
     padding: Padding = 0
     """Border on each side, at most half of the kernel."""
 
     @property
     def step(self) -> int:
-        """The stride that holds when none is given."""
+        """Return the stride in effect: the given one, or the kernel size."""
         return self.stride or self.kernel_size
 
 
@@ -68,11 +68,11 @@ class AvgPool2d(_Pool):
 
 
 class BatchNorm(Part):
-    """Batch normalisation, over features or over channels, as its input is."""
+    """Batch normalisation over the features or channels of the input."""
 
     kind: Literal["batchnorm"]
     momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Part of each batch's mean and deviation in the running ones."""
+    """Weight of each batch's mean and variance in the running statistics."""
 
 
 class GroupNorm(Part):
@@ -80,7 +80,7 @@ class GroupNorm(Part):
 
     kind: Literal["groupnorm"]
     num_groups: Size
-    """Groups; must divide the channels that go in."""
+    """Number of groups; must divide the input channels."""
 
 
 class LayerNorm(Part):
@@ -147,7 +147,7 @@ class Residual(Part):
     layers: Annotated[tuple[PlainLayer, ...], Field(strict=False, json_schema_extra={"minItems": 1})]
     """The block's layers, first to last; of every kind but residual and whitening."""
     shortcut: Annotated[tuple[PlainLayer, ...], Field(strict=False)] = ()
-    """Layers beside them, first to last; none at all is the identity. Must give the same shape."""
+    """The shortcut's layers, first to last; empty means the identity. Must output the same shape as `layers`."""
 
 
 class Whitening(Part):

@@ -1,4 +1,4 @@
-"""How a network is trained, as JSON: optimizers, schedules, augmentations, stopping early."""
+"""How a network is trained, as JSON: optimizers, schedules, augmentations, early stopping."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Sgd(Part):
     lr: LearningRate = 0.01
     """Learning rate at the start."""
     momentum: Fraction = 0.0
-    """Part of the last step that is taken again."""
+    """Momentum: the share of the last step that is added to the next."""
     nesterov: bool = False
-    """Whether the gradient is looked up ahead; needs a momentum."""
+    """Whether to use Nesterov momentum; needs a momentum above 0."""
     weight_decay: WeightDecay = 0.0
     """L2 penalty, added to the gradient."""
 
@@ -55,7 +55,7 @@ class AdamW(Part):
     eps: Epsilon = 1e-8
     """Added to the denominator."""
     weight_decay: WeightDecay = 0.01
-    """Part of each weight, times the learning rate, that is taken off at a step."""
+    """Decoupled weight decay: each step shrinks weights by this times the learning rate."""
 
 
 class RmsProp(Part):
@@ -71,9 +71,9 @@ class RmsProp(Part):
     weight_decay: WeightDecay = 0.0
     """L2 penalty, added to the gradient."""
     momentum: Fraction = 0.0
-    """Part of the last step that is taken again."""
+    """Momentum: the share of the last step that is added to the next."""
     centered: bool = False
-    """Whether the gradient is divided by its deviation, not by the root of its mean square."""
+    """Whether to divide the gradient by its standard deviation, not by the root of its mean square."""
 
 
 class NAdam(Part):
@@ -89,11 +89,11 @@ class NAdam(Part):
     weight_decay: WeightDecay = 0.0
     """L2 penalty, added to the gradient."""
     momentum_decay: Fraction = 0.004
-    """How fast the momentum grows to the first of `betas`, from half of it."""
+    """How fast the momentum grows from half of the first of `betas` to all of it."""
 
 
 class Constant(Part):
-    """The same learning rate in every epoch."""
+    """A learning rate that is the same in every epoch."""
 
     kind: Literal["constant"]
 
@@ -117,21 +117,21 @@ class Cosine(Part):
 
 
 class OneCycle(Part):
-    """Up to `lr` and down again over the whole run, changing after every step, as `OneCycleLR`."""
+    """The learning rate rises to `lr` and falls again over the whole run, step by step, as `OneCycleLR`."""
 
     kind: Literal["one_cycle"]
     pct_start: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Part of the run in which the learning rate rises."""
     anneal_strategy: Literal["cos", "linear"] = "cos"
-    """Whether it follows half a cosine or a line, each way."""
+    """Whether the learning rate rises and falls along half a cosine or a line."""
     div_factor: Annotated[float, Field(ge=1, le=1e9)] = 25.0
-    """How many times lower than `lr` it starts."""
+    """Ratio of `lr` to the learning rate at the start."""
     final_div_factor: Annotated[float, Field(ge=1, le=1e9)] = 10_000.0
-    """How many times lower than at the start it ends."""
+    """Ratio of the learning rate at the start to the one at the end."""
 
 
 class WarmupCosine(Part):
-    """Up to `lr` in a line, then down half a cosine to `min_lr`, changing after every step."""
+    """The learning rate rises to `lr` along a line, then falls to `min_lr` along half a cosine, step by step."""
 
     kind: Literal["warmup_cosine"]
     warmup_epochs: Annotated[float, Field(ge=0, le=1_000_000)] = 5.0
@@ -145,13 +145,13 @@ class ColorJitter(Part):
 
     kind: Literal["color_jitter"]
     brightness: JitterRange = 0.0
-    """The brightness is multiplied by a number from 1 - this, at least 0, to 1 + this."""
+    """The brightness is multiplied by a random number from max(0, 1 - this) to 1 + this."""
     contrast: JitterRange = 0.0
-    """The same for the distance from the image's mean grey."""
+    """The distance from the image's mean grey is multiplied by a random number, as for `brightness`."""
     saturation: JitterRange = 0.0
-    """The same for the distance from each pixel's own grey; images of one channel have none."""
+    """The distance from each pixel's own grey is multiplied likewise; images of one channel have none."""
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """The hue turns by up to this part of the circle, either way; images of one channel have none."""
+    """Largest rotation of the hue, as a share of the circle, in both directions; images of one channel have none."""
 
 
 class Flip(Part):
@@ -165,9 +165,9 @@ class Crop(Part):
 
     kind: Literal["crop"]
     padding: Annotated[int, Field(ge=1, le=16)] = 4
-    """Pixels on each side."""
+    """Pixels added on each side."""
     padding_mode: Literal["constant", "reflect"] = "constant"
-    """What they are: black, or the image mirrored in its outermost pixels."""
+    """Content of the padding: black, or the image mirrored in its outermost pixels."""
 
 
 class Cutout(Part):
@@ -175,26 +175,26 @@ class Cutout(Part):
 
     kind: Literal["cutout"]
     size: Annotated[int, Field(ge=1)] = 8
-    """Pixels of each side of the square, at most the image's; what of it lies outside the image is lost."""
+    """Side of the square in pixels, at most the image's; parts outside of the image have no effect."""
 
 
 class EarlyStopping(Part):
     """Ends the training when the monitored figure has not improved for a while."""
 
     monitor: Literal["val_loss", "val_accuracy", "train_loss"] = "val_loss"
-    """The figure: a loss should fall, an accuracy should rise."""
+    """The monitored figure: a loss improves by falling, an accuracy by rising."""
     patience: Annotated[int, Field(ge=1, le=1_000_000)] = 10
-    """Epochs without an improvement that are waited for."""
+    """Number of epochs without an improvement after which the training ends."""
     min_delta: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """Least change that counts as an improvement."""
 
 
 class MovingAverage(Part):
-    """An exponential moving average of the weights, which is validated and kept in their place."""
+    """Exponential moving average of weights and BatchNorm statistics; validation and the saved files use it."""
 
     kind: Literal["ema"]
     decay: Fraction = 0.99
-    """Part of the average that each step leaves; less in the first steps, of which there are few to average."""
+    """Decay of the average. The effective decay after step t is min(decay, (1 + t) / (10 + t))."""
 
 
 Optimizer = Annotated[Sgd | Adam | AdamW | RmsProp | NAdam, Field(discriminator="kind")]
@@ -203,33 +203,33 @@ Augmentation = Annotated[Flip | Crop | Cutout | ColorJitter, Field(discriminator
 
 
 class Training(Part):
-    """The recipe."""
+    """How the network is trained: epochs, batches, loss, optimizer, schedule, augmentation."""
 
     epochs: Annotated[int, Field(ge=1)] = 100
     """Passes over the training split."""
     batch_size: Annotated[int, Field(ge=1)] = 64
     """Samples in a step; the last batch of an epoch may be shorter."""
     shuffle: bool = True
-    """Whether each epoch has its own order."""
+    """Whether each epoch uses its own random order of the samples."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
-    """Decides initial weights, order, dropout and augmentation."""
+    """Seed of initial weights, order, dropout and augmentation."""
     loss: Literal["auto", "nll", "cross_entropy"] = "auto"
-    """Follows from the architecture's output; a clashing one is refused."""
+    """The loss; `auto` follows from the architecture's output, and a loss that contradicts it is refused."""
     label_smoothing: Fraction = 0.0
     """Probability that is spread evenly over all classes."""
     precision: Literal["fp32", "tf32", "bf16"] = "fp32"
-    """Arithmetic of the products; weights are kept in fp32."""
+    """Arithmetic of matrix products; weights stay in fp32."""
     optimizer: Optimizer = Sgd(kind="sgd")
-    """What makes a step of a gradient."""
+    """How a step is computed from the gradient."""
     schedule: Schedule = Constant(kind="constant")
     """How the learning rate changes."""
     augment: Annotated[tuple[Augmentation, ...], Field(strict=False)] = ()
     """Random changes of the training images, in this order."""
     early_stopping: EarlyStopping | None = None
-    """When to end before the last epoch; null never does."""
+    """When to stop before the last epoch; null means never."""
     weight_average: MovingAverage | None = None
-    """What is validated and kept instead of the last step's weights; null keeps those."""
+    """Average of the weights to validate and save in place of the weights themselves; null means none."""
     engine: Literal["auto", "reference", "fused", "resident", "graphs"] = "auto"
-    """Which implementation of the same loop runs it. `reference`: plain PyTorch. `fused`: without autograd, for fully
+    """Implementation of the training loop. `reference`: plain PyTorch. `fused`: without autograd, for fully
     connected networks without a weight_average on a CPU. `resident`: with the data on the device. `graphs`: whole steps
     as CUDA graphs. `auto`: the fastest that fits, so on a GPU graphs."""

@@ -229,14 +229,15 @@ def test_writers_leave_no_gap(services: Services) -> None:
             found, _ = events.read(services.db, claim.job_id, seen[-1] if seen else 0)
             seen.extend(event.seq for event in found)
 
-    def write() -> None:
+    reader = threading.Thread(target=read)
+    reader.start()
+
+    def record_all() -> None:
         for number in range(1, 30):
             record(services, claim, number)
 
-    reader = threading.Thread(target=read)
-    reader.start()
     writers = [
-        threading.Thread(target=write),
+        threading.Thread(target=record_all),
         *(threading.Thread(target=actions.cancel, args=(services.db, claim.job_id)) for _ in range(5)),
     ]
     for writer in writers:

@@ -109,18 +109,18 @@ def test_what_dies_starts_again(make: Make, supervisor: Supervisor, said: list[s
     until(lambda: "up" in program.log.read_text())
     pid, _ = supervisor.pids()["program"]
     os.kill(pid, signal.SIGKILL)
-    until(supervisor.look)
+    until(supervisor.restart_ended)
     assert supervisor.pids() == {}
-    until(supervisor.look)
+    until(supervisor.restart_ended)
     assert supervisor.pids()["program"][0] != pid
-    assert said == ["program: was killed by signal 9; starts again in 0.5 s", "program: started again"]
+    assert said == ["program: was killed by signal 9; restarts in 0.5 s", "program: started again"]
 
 
 def test_what_a_dead_child_started_is_ended(make: Make, supervisor: Supervisor) -> None:
     """The rest of a dead program's process group goes with it."""
     program = make("import os, subprocess; print(subprocess.Popen(['sleep', '60']).pid, flush=True); os.abort()")
     supervisor.start([program])
-    until(supervisor.look)
+    until(supervisor.restart_ended)
     until(lambda: gone(int(program.log.read_text().split()[0])))
 
 
@@ -139,7 +139,7 @@ def test_a_program_that_keeps_dying_ends_the_start(make: Make, supervisor: Super
 
     def look_and_check() -> None:
         while True:
-            supervisor.look()
+            supervisor.restart_ended()
             supervisor.check_start()
 
     with pytest.raises(StackError, match="no such thing"):
@@ -198,11 +198,11 @@ def test_a_program_that_cannot_be_started_again_is_tried_later(
     program.log.mkdir()
     ((pid, _),) = supervisor.pids().values()
     os.kill(pid, signal.SIGKILL)
-    until(lambda: supervisor.look() and said[-1].startswith("program: cannot be started (Is a directory)"))
+    until(lambda: supervisor.restart_ended() and said[-1].startswith("program: cannot be started (Is a directory)"))
     assert supervisor.pids() == {}
 
     program.log.rmdir()
-    until(lambda: supervisor.look() and said[-1] == "program: started again")
+    until(lambda: supervisor.restart_ended() and said[-1] == "program: started again")
     assert supervisor.pids()
 
 

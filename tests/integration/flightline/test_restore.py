@@ -21,7 +21,7 @@ import migrations
 from flightline.errors import AlreadyRunning, StackError, UsageError
 from flightline.stack import restore as restoring
 from flightline.stack.backup import About, backup
-from flightline.stack.home_lock import home_lock
+from flightline.stack.home import home_lock
 from flightline.stack.restore import restore
 from shared.errors import StorageUnavailable
 from shared.settings import Settings

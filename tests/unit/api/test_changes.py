@@ -16,7 +16,7 @@ def test_a_change_is_read() -> None:
 @pytest.mark.parametrize(
     "body, code, pointer, detail",
     [
-        (b"[]", "invalid_spec", "", 'A change is an object such as {"priority": 7}, not an array.'),
+        (b"[]", "invalid_spec", "", 'A change must be an object such as {"priority": 7}, not an array.'),
         (b"{}", "invalid_spec", "", '"priority" is missing.'),
         (b'{"priority": 10}', "invalid_spec", "/priority", "priority must be from 0 to 9, not 10."),
         (b'{"priority": "3"}', "invalid_spec", "/priority", 'priority must be a whole number from 0 to 9, not "3".'),

@@ -133,3 +133,22 @@ class TestSecrets:
         assert "geheim" not in caught.value.detail
         assert caught.value.__cause__ is None
         assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "variable, value, said",
+    [
+        ("FLIGHTLINE_PORT", "abc", "FLIGHTLINE_PORT: must be a whole number."),
+        ("FLIGHTLINE_PORT", "70000", "FLIGHTLINE_PORT: must be at most 65535."),
+        ("FLIGHTLINE_LEASE_SECONDS", "soon", "FLIGHTLINE_LEASE_SECONDS: must be a number."),
+        ("FLIGHTLINE_ALLOW_DOWNLOAD", "perhaps", "FLIGHTLINE_ALLOW_DOWNLOAD: must be true or false."),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_explained(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    """In a sentence that names the variable and what fits it, without what it holds: that may be a secret."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as caught:
+        Settings()
+    assert caught.value.detail == said

@@ -93,7 +93,7 @@ class TestDatabase:
             ("mysql://u:s3cret@h/x", "must name a SQLite file or a PostgreSQL database"),
             ("sqlite://", "must name a SQLite file"),
             ("sqlite:///:memory:", "must name a SQLite file"),
-            ("sqlite:///tmp/x.db", "names tmp/x.db, relative to whatever folder a process is started in."),
+            ("sqlite:///tmp/x.db", "names tmp/x.db, relative to the folder that a process starts in."),
             ("sqlite:///x.db?timeout=30", "names x.db, relative"),
             ("sqlite:///./x.db", "names ./x.db, relative"),
             ("s3cret", "is not a database URL"),

@@ -76,7 +76,7 @@ def test_a_generic_answers_fields_have_the_types_of_its_kind() -> None:
     assert page["items"]["$ref"].endswith("/Job")
     assert columns["epoch"]["items"] == {"type": "integer"}
     assert columns["val_loss"]["items"] == {"type": "number"}
-    assert columns["val_loss"]["description"] == "Mean over the validation split, after the epoch."
+    assert columns["val_loss"]["description"] == "Mean loss over the validation split, after the epoch."
 
 
 def test_reading_answers_takes_the_standard_library_alone() -> None:

@@ -1,4 +1,4 @@
-"""Data sets: what this machine holds, and images as tensors, decoded once."""
+"""Data sets: finding them on this machine, and decoding their images into tensors, once."""
 
 from worker.training.data.records import HeldDataset, LoadedDataset, Split, Statistics, statistics
 from worker.training.data.registry import DATASETS, Dataset

@@ -1,6 +1,6 @@
-"""Augmentation, a batch at a time, on tensors.
+"""Augmentation of images as tensors, a batch at a time.
 
-Drawing and applying are apart: the draws come from the CPU generator of the plan's seed, whatever the device, and
+Drawing and applying are separate: the draws come from the CPU generator of the plan's seed on every device, and
 applying them gives each image the same bits in any batch, so every engine can do it exactly, on any device.
 """
 
@@ -38,7 +38,7 @@ def require_fit(steps: Sequence[AugmentPlan], input_shape: Sequence[int]) -> Non
 
 
 def draw(step: AugmentPlan, count: int, generator: Generator) -> Tensor:
-    """What this step draws for a batch of `count` images, one row for each."""
+    """The step's random draws for a batch of `count` images, one row for each image."""
     match step:
         case FlipPlan():
             return draw_flips(count, generator)
@@ -68,22 +68,22 @@ def apply(images: Tensor, step: AugmentPlan, drawn: Tensor) -> Tensor:
 
 
 def draw_flips(count: int, generator: Generator) -> Tensor:
-    """Which of the images to mirror: (count,) bool, each with probability one half."""
+    """Draw which of the images to mirror: (count,) bool, each with probability one half."""
     return torch.rand(count, generator=generator) < 0.5
 
 
 def draw_offsets(count: int, padding: int, generator: Generator) -> Tensor:
-    """Where each crop starts in the padded image: (count, 2) int64, row and column, from 0 to 2 × padding."""
+    """Draw where each crop starts in the padded image: (count, 2) int64, row and column, from 0 to 2 × padding."""
     return torch.randint(0, 2 * padding + 1, (count, 2), generator=generator)
 
 
 def draw_centres(count: int, generator: Generator) -> Tensor:
-    """Where the centre of each square lies: (count, 2) float64, in [0, 1) of the height and of the width."""
+    """Draw the centre of each square: (count, 2) float64, in [0, 1) of the height and of the width."""
     return torch.rand(count, 2, generator=generator, dtype=torch.float64)
 
 
 def flip(images: Tensor, flips: Tensor) -> Tensor:
-    """Mirror the chosen images left to right."""
+    """Mirror those images (N, C, H, W) left to right whose entry in `flips` (N,) is true."""
     return torch.where(flips.to(images.device)[:, None, None, None], images.flip(3), images)
 
 
@@ -107,9 +107,9 @@ def crop(images: Tensor, offsets: Tensor, padding: int, padding_mode: PaddingMod
 
 
 def cutout(images: Tensor, centres: Tensor, size: int) -> Tensor:
-    """Make a square of so many pixels a side black in each image, as far as it lies inside (DeVries and Taylor, 2017).
+    """Make a square of `size` pixels a side black in each image, as far as it lies inside (DeVries and Taylor, 2017).
 
-    With an even size it has one pixel more before its centre than after it.
+    A square of even size has one pixel more before its centre than after it.
     """
     centres = centres.to(images.device)
     rows = _inside(centres[:, :1], size, images.shape[2])
@@ -118,12 +118,12 @@ def cutout(images: Tensor, centres: Tensor, size: int) -> Tensor:
 
 
 def _reflected(positions: Tensor, extent: int) -> Tensor:
-    """Positions that may lie beyond an end of the image, mirrored back into it."""
+    """Positions beyond an end of the image, mirrored back into it; other positions as they are."""
     return (extent - 1) - ((extent - 1) - positions.abs()).abs()
 
 
 def _inside(centres: Tensor, size: int, extent: int) -> Tensor:
-    """Which positions (N, extent) along one side of the image lie in the squares with these centres (N, 1)."""
+    """Whether each position (N, extent) along one side of the image lies in the square with the centre (N, 1)."""
     first = (centres * extent).long() - size // 2
     positions = torch.arange(extent, device=first.device) - first
     return (positions >= 0) & (positions < size)

@@ -20,28 +20,31 @@ FORMAT = 2
 """Rises when equal files give other pixels; 2: 16-bit greys keep their range, and EXIF's orientation counts."""
 
 READINGS = 3
-"""How often files are read that change meanwhile."""
+"""How often files that change while they are read are read in all."""
 
 log = logging.getLogger(__name__)
 
 
 def cached_decode(source: Source, classes: tuple[str, ...], cache_dir: Path) -> Splits:
-    """Both splits, from the cache if it belongs to these very files, otherwise decoded and then cached.
+    """Both splits: from the cache if it belongs to these very files, else decoded and then cached.
 
-    A cache that is damaged or out of date is made anew. If it cannot be written the images are used all the same.
-    Files that change while they are read are read again. Raises DatasetCorrupt where they keep changing.
+    A cache that is damaged or out of date is written again; if it cannot be written, the images are used all the same.
+    Files that change while they are read are read again.
+
+    Raises:
+        DatasetCorrupt: the files keep changing, or one of them is damaged.
     """
     path = cache_path(source, classes, cache_dir)
     listing = source.inventory(classes).listing
     splits = _read(path, listing, classes)
     if splits is None:
-        splits, listing = _steady_decode(source, classes)
+        splits, listing = _decode_unchanged(source, classes)
         _write(path, listing, classes, splits)
     return splits
 
 
-def _steady_decode(source: Source, classes: tuple[str, ...]) -> tuple[Splits, str]:
-    """Both splits, and the listing of the files that they were read from: the same before and after."""
+def _decode_unchanged(source: Source, classes: tuple[str, ...]) -> tuple[Splits, str]:
+    """Both splits, and the listing of the files that they were read from: the same before and after reading."""
     for _ in range(READINGS):
         before = source.inventory(classes).listing
         failure: DatasetCorrupt | None = None
@@ -61,18 +64,18 @@ def _steady_decode(source: Source, classes: tuple[str, ...]) -> tuple[Splits, st
 
 
 def cache_path(source: Source, classes: tuple[str, ...], cache_dir: Path) -> Path:
-    """Where these classes of this source are kept: one file, so that a change replaces it."""
+    """The cache file for these classes of this source: always the same, so that a change replaces the file."""
     name = json.dumps([source.kind, source.place, classes])
     return cache_dir / f"decoded-{hashlib.sha256(name.encode()).hexdigest()[:16]}.pt"
 
 
 def _read(path: Path, listing: str, classes: tuple[str, ...]) -> Splits | None:
     try:
-        kept: dict[str, Any] = torch.load(path, weights_only=True)
-        if kept["format"] != FORMAT or kept["listing"] != listing:
+        stored: dict[str, Any] = torch.load(path, weights_only=True)
+        if stored["format"] != FORMAT or stored["listing"] != listing:
             return None
-        train, val = (Split(kept[f"{name}_images"], kept[f"{name}_labels"]) for name in ("train", "val"))
-        intact = fingerprint(classes, train, val) == kept["fingerprint"]
+        train, val = (Split(stored[f"{name}_images"], stored[f"{name}_labels"]) for name in ("train", "val"))
+        intact = fingerprint(classes, train, val) == stored["fingerprint"]
     except FileNotFoundError:
         return None
     except Exception as error:  # noqa: BLE001 - damaged files fail in many ways, and all mean: decode again

@@ -18,12 +18,12 @@ Change = Callable[[Tensor, Tensor], Tensor]
 
 
 def draw_jitters(count: int, generator: Generator) -> Tensor:
-    """For each image (count, 8) float64 in [0, 1): where its four factors lie in their ranges, and its order's keys."""
+    """Draw (count, 8) float64 in [0, 1): where each image's four factors lie in their ranges, and its order's keys."""
     return torch.rand(count, 8, generator=generator, dtype=torch.float64)
 
 
 def jitter(images: Tensor, drawn: Tensor, plan: ColorJitterPlan) -> Tensor:
-    """The images (N, C, H, W), C being 1 or 3, with all four changes, each image's in the order of its smallest keys.
+    """The images (N, C, H, W), C being 1 or 3, after all four changes, in the order of each image's keys.
 
     A factor lies between 1 - range, at least 0, and 1 + range; the hue's between -range and range.
     """
@@ -46,24 +46,24 @@ def jitter(images: Tensor, drawn: Tensor, plan: ColorJitterPlan) -> Tensor:
 
 
 def brighten(images: Tensor, factors: Tensor) -> Tensor:
-    """Multiply all values."""
+    """Multiply all values of each image (N, C, H, W) by its factor (N, 1, 1, 1)."""
     return _as(images, images * factors)
 
 
 def contrast(images: Tensor, factors: Tensor) -> Tensor:
-    """Multiply the distance from the image's mean grey."""
+    """Multiply the distance of each image's values from its mean grey by the image's factor."""
     grey = _grey(images)
     pixels = torch.full((), grey[0].numel(), dtype=grey.dtype, device=grey.device)
     return _blend(images, grey.sum((1, 2, 3), keepdim=True) / pixels, factors)
 
 
 def saturate(images: Tensor, factors: Tensor) -> Tensor:
-    """Multiply the distance from each pixel's grey; an image of one channel is its own grey."""
+    """Multiply each pixel's distance from its grey by the image's factor; an image of one channel stays as it is."""
     return images if images.shape[1] == 1 else _blend(images, _grey(images), factors)
 
 
 def turn_hue(images: Tensor, factors: Tensor) -> Tensor:
-    """Turn the hue by this part of the circle; an image of one channel has none."""
+    """Turn the hue by the image's factor, as a part of the circle; an image of one channel stays as it is."""
     if images.shape[1] == 1:
         return images
     scaled = images if images.is_floating_point() else images.float() * (1 / 255)
@@ -79,7 +79,7 @@ def turn_hue(images: Tensor, factors: Tensor) -> Tensor:
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Grey values (N, 1, H, W) fp32; those of bytes are whole numbers, so that their sum is exact in any order."""
+    """Grey values (N, 1, H, W) fp32; those of uint8 images are whole numbers, whose sum is exact in any order."""
     if images.shape[1] == 1:
         return images.float()
     red, green, blue = torch.split(images.float(), 1, dim=1)
@@ -92,5 +92,5 @@ def _blend(images: Tensor, others: Tensor, factors: Tensor) -> Tensor:
 
 
 def _as(images: Tensor, values: Tensor) -> Tensor:
-    """The values within the images' range, and of their type."""
+    """The values, limited to the images' range and converted to their type."""
     return values.clamp(0, 1) if images.is_floating_point() else values.clamp(0, 255).to(images.dtype)

@@ -1,4 +1,4 @@
-"""An image file as a tensor: what kinds are read, what their pixels mean in 8 bits, and what is refused, and why."""
+"""An image file as a tensor: the kinds that are read, their conversion to 8 bits, and the reasons for refusals."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})
-"""The suffixes that torchvision's `ImageFolder` takes, in small letters."""
+"""The suffixes that torchvision's `ImageFolder` takes, in lower case."""
 
 _COLOURS = {1: "L", 3: "RGB"}
-"""Pillow's name for 8-bit pixels of so many channels."""
+"""Pillow's mode for 8-bit pixels, by the number of channels."""
 
 _NO_WHITE = {"F": "floating-point numbers", "I": "integers of more than 16 bits, or with a sign"}
-"""Pillow's modes whose numbers do not say which one is white."""
+"""Pillow's modes whose numbers do not say which of them is white, with the reason."""
 
 _COPY_OR_DELETE = "Copy it again from the data set, or delete it."
 _REPLACE_OR_DELETE = "Replace it, or delete it."
@@ -32,7 +32,7 @@ _SAVE_OR_DELETE = "Save it as grey or RGB with 8 or 16 bits, or delete it."
 
 
 class _Refused(Exception):
-    """What is wrong with the file, and what to do about it."""
+    """The file is refused; the message says what is wrong with it, `remedy` what to do."""
 
     def __init__(self, problem: str, remedy: str = _COPY_OR_DELETE) -> None:
         super().__init__(problem)
@@ -48,10 +48,10 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
 
     Args:
         path: the file.
-        shape: channels (1 or 3), height and width that it must have.
+        shape: the channels (1 or 3), height and width that the image must have.
 
     Raises:
-        DatasetCorrupt: it cannot be read, has another size, or pixels that mean nothing in 8 bits.
+        DatasetCorrupt: the file cannot be read, has another size, or pixels that mean nothing in 8 bits.
     """
     try:
         return _tensor(_opened(path, shape), shape)
@@ -60,15 +60,15 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> Tensor:
 
 
 def _opened(path: Path, shape: tuple[int, int, int]) -> Image:
-    """The decoded image, upright."""
-    # Only where something is decoded: importing Pillow takes time that a worker's start does not have.
+    """The decoded image, turned upright. Raises _Refused."""
+    # Imported only to decode: importing Pillow takes time that a worker's start does not have.
     from PIL import Image, UnidentifiedImageError
 
     try:
         _require_file(path)
         with path.open("rb") as file:
             image = Image.open(file)
-            _require_size(image, shape, either_way_up=True)  # before a huge one is decoded
+            _require_size(image, shape, either_way_up=True)  # before a huge image is decoded
             image.load()
     except (_Refused, MemoryError):
         raise
@@ -79,7 +79,7 @@ def _opened(path: Path, shape: tuple[int, int, int]) -> Image:
         raise _Refused("this image cannot be read: it is none, or of a kind that is not known") from error
     except OSError as error:
         raise _refusal_of(path, error) from error
-    except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them into
+    except Exception as error:  # Pillow's decoders raise errors of any kind for a damaged file
         raise _Refused("this image cannot be read: it is cut off or damaged") from error
     upright = _upright(image)
     _require_size(upright, shape)
@@ -97,7 +97,7 @@ def _require_file(path: Path) -> None:
 
 
 def _refusal_of(path: Path, error: OSError) -> _Refused:
-    """Words for an operating system's error, or for a decoder's, which has no number."""
+    """The refusal for an operating system's error, or for a decoder's, which has no number."""
     if error.errno is None:
         return _Refused("this image cannot be read: it is cut off or damaged")
     if error.errno == errno.ENOENT:
@@ -145,7 +145,7 @@ def _tensor(image: Image, shape: tuple[int, int, int]) -> Tensor:
 
 
 def _in_8_bits(image: Image) -> Image:
-    """The image in a mode that Pillow turns into 8 bits of grey or colour without losing its range."""
+    """The image in a mode that Pillow converts to 8 bits of grey or colour without losing its range."""
     from PIL import Image
 
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PNG", "PPM"}):

@@ -20,12 +20,12 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a network takes: images on a scale from 0 to 1, less `mean`, over `std`.
+    """What a network expects of its images: a scale from 0 to 1, less `mean`, over `std`.
 
     Attributes:
         shape: channels, height and width.
-        mean: subtracted from each channel; zeros where images were not normalised.
-        std: what each channel was divided by; ones where images were not normalised.
+        mean: subtracted from each channel; zeros where images are not normalised.
+        std: the divisor of each channel; ones where images are not normalised.
     """
 
     shape: tuple[int, ...]
@@ -40,14 +40,14 @@ class Normalizer:
     moments: tuple[Tensor, Tensor] | None
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) on a scale from 0 to 1, less the mean, over the deviation of each channel."""
-        # By a tensor: dividing by a number, a GPU would multiply by its reciprocal, which rounds otherwise.
+        """The images (N, C, H, W) in fp32 on a scale from 0 to 1, less each channel's mean, over its deviation."""
+        # Divided by a tensor: for a number, a GPU would multiply by its reciprocal, which rounds otherwise.
         scaled = images.to(torch.float32).div(torch.full((), 255.0, dtype=torch.float32, device=images.device))
         return scaled if self.moments is None else scaled.sub_(self.moments[0]).div_(self.moments[1])
 
 
 def normalizer(plan: TrainingPlan, data: LoadedDataset) -> Normalizer:
-    """The normalisation that the plan asks for."""
+    """The normalisation of these images that the plan asks for."""
     if plan.dataset.normalize == "none":
         return Normalizer(None)
     inputs = inputs_of(plan, data)
@@ -55,7 +55,7 @@ def normalizer(plan: TrainingPlan, data: LoadedDataset) -> Normalizer:
 
 
 def inputs_of(plan: TrainingPlan, data: LoadedDataset) -> Inputs:
-    """What the plan's network gets of these images. A channel without any deviation is only centred."""
+    """The shape and moments of the plan's normalised images. A channel without any deviation is only centred."""
     channels = data.input_shape[0]
     moments = {
         "published": DATASETS[data.name].published_moments,
@@ -67,7 +67,7 @@ def inputs_of(plan: TrainingPlan, data: LoadedDataset) -> Inputs:
 
 
 class Loader:
-    """Batches of the training split. Its state is that of the epoch's start, and a resumed epoch skips batches."""
+    """Batches of the training split. Its state is that of the epoch's start; a resumed epoch skips the batches done."""
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device) -> None:
         self._order = Generator().manual_seed(plan.seed)
@@ -85,26 +85,26 @@ class Loader:
         )
 
     def epoch(self, first: int = 0) -> Iterator[Batch]:
-        """One epoch's batches from number `first` (from 0) on. Use it up: the order of the next depends on it."""
+        """One epoch's batches from number `first` (from 0) on. Use them all: the next epoch's order depends on it."""
         self._epoch_start = self._order.get_state()
         self._batches.first = first
         yield from self._loader
 
     def state(self) -> dict[str, Tensor]:
-        """Both generators: the order's as it was when the running epoch began, augmentation's as it is now.
+        """Checkpoint state: the order's generator at the running epoch's start, augmentation's as it is now.
 
-        After a batch, and until the next epoch begins: before the first one there is nothing to go back to.
+        To be called after a batch, and until the next epoch begins: before the first batch there is no running epoch.
         """
         return {"order": self._epoch_start, "augmentation": self._augmentation.get_state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to the beginning of that epoch; then call `epoch` with the number of batches done."""
+        """Restore both generators from what `state` returned; then call `epoch` with the number of batches done."""
         self._order.set_state(state["order"])
         self._augmentation.set_state(state["augmentation"])
 
 
 class _TrainingImages(Dataset[Batch]):
-    """The split as a data set that is asked for whole batches, so that augmenting is done a batch at a time."""
+    """The training split as a torch data set of whole batches, so that a batch is augmented at once."""
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, generator: Generator) -> None:
         self._split, self._steps, self._generator = data.train, plan.augment, generator
@@ -120,7 +120,7 @@ class _TrainingImages(Dataset[Batch]):
 
 
 class _Batches(BatchSampler):
-    """Batches of indices, the last one maybe short; the first ones of a resumed epoch are drawn and dropped."""
+    """Batches of indices, the last one maybe short; the first `first` of an epoch are drawn and dropped."""
 
     first = 0
 

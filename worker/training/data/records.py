@@ -1,4 +1,4 @@
-"""What is known of a data set before and after loading it, and its fingerprint."""
+"""Facts about a data set before and after loading it, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Split:
         return len(self.labels)
 
     def first_of_each(self, per_class: int | None) -> Split:
-        """The first `per_class` images of each class, in their order; all of them for None."""
+        """The first `per_class` images of each class, in their order; all images for None."""
         if per_class is None:
             return self
         one_hot = torch.nn.functional.one_hot(self.labels)
@@ -32,7 +32,7 @@ class Split:
         return Split(self.images[keep], self.labels[keep])
 
     def counts(self, classes: int) -> tuple[int, ...]:
-        """Images of each class."""
+        """The number of images of each of the labels 0 to `classes` - 1."""
         return tuple(torch.bincount(self.labels, minlength=classes).tolist())
 
 
@@ -41,12 +41,12 @@ class HeldDataset:
     """What this machine holds of a data set, found without decoding.
 
     Attributes:
-        name: what a job calls it.
+        name: the name that jobs use.
         source: "torchvision", "folder", "download" or "drawn".
-        place: where it is, for people.
+        place: the path or address of the data set, for people.
         classes: the classes held, in the data set's own order.
         counts: for each class, its training and validation images.
-        ready: whether a job can have it at once, without downloading or mending it.
+        ready: whether a job can have the data set at once, without downloading or mending it.
         ignored: how many entries beside the images and hidden files are passed over, by suffix; `folder` and
             `no suffix` are kinds too.
     """
@@ -65,15 +65,15 @@ class LoadedDataset:
     """Decoded images of the classes asked for, in the order that seeding relies on.
 
     Attributes:
-        name: what a job calls it.
-        source: where it came from, as in `HeldDataset`.
+        name: the name that jobs use.
+        source: where the images came from, as in `HeldDataset`.
         classes: names, by label.
         train: the training split.
         val: the validation split.
         mean: mean of each channel over the training images, on a scale from 0 to 1.
-        std: population standard deviation of the same.
+        std: population standard deviation of each channel over the training images.
         fingerprint: sha256 over images, labels and classes; equal data give equal ones on every machine.
-        place: where it is, as in `HeldDataset`.
+        place: the path or address of the data set, as in `HeldDataset`.
         ignored: what is passed over in the folders of these classes, as in `HeldDataset`.
     """
 
@@ -96,7 +96,7 @@ class LoadedDataset:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a worker reports of a data set that it has loaded; `counts` are training and validation images."""
+    """A worker's report of a data set that it has loaded; `counts` are training and validation images."""
 
     name: str
     source: str
@@ -108,7 +108,7 @@ class Statistics:
 
 
 def loaded_dataset(name: str, source: str, classes: tuple[str, ...], train: Split, val: Split) -> LoadedDataset:
-    """The record of these splits, with what is computed from them."""
+    """The record of these splits, with the figures computed from them."""
     mean, std = channel_moments(train.images)
     return LoadedDataset(name, source, classes, train, val, mean, std, fingerprint(classes, train, val))
 

@@ -1,4 +1,7 @@
-"""The data sets that a job can name. A new one is one entry here."""
+"""The registry of the data sets that a job can name.
+
+A new data set is an entry here and one in `shared.jobspec.datasets`.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from worker.training.data.sources.torchvision import CLASSES, TorchvisionCopy
 
 @dataclass(frozen=True)
 class Dataset:
-    """One data set.
+    """A data set that a job can name.
 
     Attributes:
-        name: what a job calls it.
+        name: the name that jobs use.
         classes: all classes, in the data set's own order.
         input_shape: channels, height and width of an image.
         published_moments: mean and deviation of each channel as they are usually given, on a scale from 0 to 1.

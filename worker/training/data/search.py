@@ -19,14 +19,14 @@ from worker.training.errors import CopyIncomplete, DatasetCorrupt, DatasetUnavai
 from worker.training.plan import DatasetPlan
 
 LOOK_SECONDS = 2.0
-"""A look at a data set's files serves the jobs that were submitted before it, for so long."""
+"""How long an inventory of a data set's files serves jobs that were submitted before it was taken."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found at an instant of `time.monotonic()`."""
+    """The inventory of a source's classes at an instant of `time.monotonic()`."""
 
     source: Source
     classes: tuple[str, ...]
@@ -34,7 +34,7 @@ class _Look:
     found: Inventory
 
     def holds(self, as_of: float, now: float) -> bool:
-        """Whether it saw what was there at `as_of`, and a moment ago."""
+        """Whether this inventory was taken at `as_of` or later, and less than `LOOK_SECONDS` before `now`."""
         return as_of <= self.at and now - self.at < LOOK_SECONDS
 
 
@@ -42,7 +42,7 @@ _look: _Look | None = None
 
 
 def survey(data_dir: Path, allow_download: bool = False) -> tuple[HeldDataset, ...]:
-    """What this machine holds, found by looking at folders, without decoding anything.
+    """The data sets that this machine holds, found by listing folders, without decoding anything.
 
     A folder that may not be read is left out, with a warning: a survey is for reporting, and never fails.
     """
@@ -62,15 +62,15 @@ def load(
     A copy that turns out to lack files is passed over for the next one, with a warning.
 
     Args:
-        plan: which data set, and how much of it.
-        data_dir: where to look for it.
-        cache_dir: where decoded images are kept.
-        allow_download: whether it may be downloaded.
+        plan: the data set, its classes and its limits.
+        data_dir: the folder to look for the data set in.
+        cache_dir: the folder for decoded images.
+        allow_download: whether the data set may be downloaded.
         as_of: `time.monotonic()` of the submission. Every change of a file up to then is noticed; later ones may be
-            missed for `LOOK_SECONDS`. By default none is.
+            missed for `LOOK_SECONDS`. By default none is missed.
 
     Raises:
-        DatasetUnavailable, DatasetCorrupt: says what to do.
+        DatasetUnavailable, DatasetCorrupt: the message says what to do.
     """
     try:
         *others, last = candidates(plan, data_dir, allow_download)
@@ -88,7 +88,12 @@ def load(
 
 
 def candidates(plan: DatasetPlan, data_dir: Path, allow_download: bool = False) -> list[Place]:
-    """The places that hold all of the plan's classes, the first to be preferred. Raises DatasetUnavailable for none."""
+    """The places that hold all of the plan's classes, the preferred ones first.
+
+    Raises:
+        DatasetUnavailable: no place holds them.
+        InvalidPlan: the data set's name is unknown.
+    """
     if plan.name not in DATASETS:
         raise InvalidPlan(f"unknown data set {plan.name!r}; known are {', '.join(DATASETS)}")
     places = DATASETS[plan.name].places(data_dir, allow_download)
@@ -113,8 +118,8 @@ def _load(place: Place, plan: DatasetPlan, cache_dir: Path, as_of: float) -> Loa
 
 
 def _inventory(source: Source, classes: tuple[str, ...], as_of: float) -> Inventory:
-    """The files of these classes, as they were after `as_of`: looked at now, or a moment ago for another job."""
-    global _look  # noqa: PLW0603 - of one set, the latest: jobs that queue mostly ask for the same
+    """The inventory of these classes, taken after `as_of`: now, or a moment ago for another job."""
+    global _look  # noqa: PLW0603 - only the latest: queued jobs mostly ask for one data set
     now = time.monotonic()
     if _look is None or (_look.source, _look.classes) != (source, classes) or not _look.holds(as_of, now):
         _look = _Look(source, classes, now, source.inventory(classes))
@@ -131,7 +136,7 @@ def _loaded(
     limits: tuple[int | None, int | None],
     cache_dir: Path,
 ) -> LoadedDataset:
-    del listing  # part of the key: a change of any file loads anew
+    del listing  # part of the key: after a change of any file the data set is loaded again
     train, val = cached_decode(source, classes, cache_dir)
     train, val = train.first_of_each(limits[0]), val.first_of_each(limits[1])
     data = loaded_dataset(name, source.kind, classes, train, val)
@@ -139,7 +144,7 @@ def _loaded(
 
 
 def _report_fewer(plan: DatasetPlan, data: LoadedDataset) -> None:
-    """Say which classes have fewer images than the plan's limit would take."""
+    """Log which classes have fewer images than the plan's limit asks for."""
     for name, asked, split in (
         ("train_per_class", plan.train_per_class, data.train),
         ("val_per_class", plan.val_per_class, data.val),

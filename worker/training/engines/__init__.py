@@ -12,19 +12,21 @@ from worker.training.engines.resident.autograd import ResidentEngine
 from worker.training.errors import InvalidPlan
 from worker.training.plan import TrainingPlan
 
-__all__ = ["ENGINES", "Engine", "choose", "may_go_on"]
+__all__ = ["ENGINES", "Engine", "choose", "may_resume"]
 
 ENGINES: dict[str, type[Engine]] = {
     engine.name: engine for engine in (GraphsEngine, FusedEngine, ResidentEngine, ReferenceEngine)
 }
-"""By name, the fastest first."""
+"""Every engine by its name, the fastest first."""
 
 
 def choose(asked: str, plan: TrainingPlan, device: torch.device) -> type[Engine]:
-    """The engine of this name; for "auto" the fastest that fits.
+    """The engine of this name; for "auto" the fastest that can run the plan.
 
-    Depends on plan and kind of device alone, so that every attempt at a job takes the same. Raises InvalidPlan for an
-    unknown name, or an engine that cannot run this plan here.
+    The choice depends on the plan and the kind of device alone, so that every attempt at a job takes the same engine.
+
+    Raises:
+        InvalidPlan: the name is unknown, or its engine cannot run this plan on this device.
     """
     if asked == "auto":
         return next(engine for engine in ENGINES.values() if engine.fits(plan, device))
@@ -35,9 +37,9 @@ def choose(asked: str, plan: TrainingPlan, device: torch.device) -> type[Engine]
     return ENGINES[asked]
 
 
-def may_go_on(name: str, plan: TrainingPlan, device: torch.device) -> bool:
-    """Whether a run that the engine of this name began goes on with it: a job that names none gets the best of its day.
+def may_resume(name: str, plan: TrainingPlan, device: torch.device) -> bool:
+    """Whether a run that another engine began continues with that engine: only where the plan says "auto".
 
-    Without this, a release that has a faster one would start every running job over.
+    Otherwise a release with a faster engine would start every running job from its beginning.
     """
     return plan.engine == "auto" and name in ENGINES and ENGINES[name].fits(plan, device)

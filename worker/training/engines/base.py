@@ -1,4 +1,4 @@
-"""What the trainer needs of an engine."""
+"""The interface between the trainer and the engines."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from worker.training.state.tally import Tally
 
 
 class Engine(Protocol):
-    """Holds the network, the optimizer and the loader, and takes the steps.
+    """Holds the network, the optimizer and the loader, and takes the training steps.
 
     The schedule, early stopping, the best weights and checkpoints are the trainer's. A new engine starts from
-    `networks.fresh_network`.
+    `network.build.fresh_network`.
     """
 
     name: ClassVar[str]
     network: nn.Module
-    """What is validated and kept: the trained network, or its average where the plan has one.
+    """The network that is validated and stored: the trained one, or its average where the plan has one.
 
     Up to date whenever `boundary` is called and when `run_epoch` returns.
     """
@@ -36,9 +36,9 @@ class Engine(Protocol):
     def run_epoch(self, tally: Tally, rates: Sequence[float], boundary: Callable[[], None]) -> None:
         """Take the epoch's steps after the first `tally.batches` ones, adding each batch to the tally.
 
-        Each step of the epoch has its own learning rate in `rates`, also those that are done.
-        Calls `boundary` after every step, or block of steps counted from the epoch's start, of at most 250 ms. There
-        `state` is complete, and whatever `boundary` raises is let through.
+        Each step of the epoch has its own learning rate in `rates`, also those that are already taken.
+        Calls `boundary` after every step, or block of steps counted from the epoch's start, of at most 250 ms. At that
+        point `state` is complete, and an exception from `boundary` passes through.
         """
 
     def validation_scores(self, between: Callable[[], None]) -> Tensor:
@@ -48,10 +48,14 @@ class Engine(Protocol):
         """
 
     def sample_batch(self) -> tuple[Tensor, Tensor]:
-        """One batch on the device, for a trial; draws from no generator."""
+        """One batch on the device, images and labels, for a trial step; draws from no generator."""
 
     def state(self) -> dict[str, Any]:
-        """Everything to go on from at the last boundary: plain values and tensors, which may change later."""
+        """Checkpoint state at the last boundary: plain values and tensors, which later steps may change."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to that state. Raises KeyError, RuntimeError or ValueError for one that does not fit."""
+        """Restore the engine from what `state` returned.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: the state is that of another network or plan.
+        """

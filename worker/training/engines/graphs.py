@@ -5,8 +5,8 @@ leave a GPU idle nine tenths of the time. A program is a function of tensors at 
 can be recorded: forward, backward, update and figures, dropout's draws included (CUDA's generator counts recorded draws
 as it counts others). Only picking a block's images, and augmenting them, is launched as usual, a few kernels a block.
 
-All but `CudaCapture` and `CudaGraph` is tested on a CPU too, with a recorder that computes; the whole on a GPU, by
-`make gpu`. Should a recording fail, the run goes on without.
+All but `CudaCapture` and `CudaGraph` is tested on a CPU too, with a recorder that runs the functions; the whole on a
+GPU, by `make gpu`. If a recording fails, the run continues without graphs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from worker.training.engines.fused.program import FusedProgram
 from worker.training.engines.resident.autograd import AutogradProgram
@@ -40,23 +41,27 @@ class CapturedGraph(Protocol):
     """A function of tensors that was recorded and can be played again."""
 
     def play(self, arguments: Tensors) -> Tensors:
-        """What the function gives; valid until the recorder's next recording is played."""
+        """Run the graph on these arguments; the results are valid until the recorder's next recording is played."""
 
 
 class GraphCapture(Protocol):
-    """Records functions of tensors."""
+    """Records functions of tensors as graphs."""
 
     def compute(self, function: Function, arguments: Tensors) -> Tensors:
-        """Compute it in the way that a first recording needs: sets up workspaces, and what an optimizer keeps."""
+        """Run the function in the way that a first recording needs: sets up workspaces and an optimizer's state."""
 
     def record(self, function: Function, arguments: Tensors) -> CapturedGraph:
-        """Record it without computing anything. Raises RuntimeError where it does what cannot be recorded."""
+        """Record the function without running it.
+
+        Raises:
+            RuntimeError: the function does something that cannot be recorded.
+        """
 
 
 class Permission:
-    """Whether anything of a program may be recorded: all of it until something cannot be.
+    """Whether a program's functions may be recorded: all of them until one recording fails.
 
-    What was recorded before is not played any more then: see `CudaCapture.record`.
+    After a failure earlier recordings are not played any more either: see `CudaCapture.record`.
     """
 
     def __init__(self) -> None:
@@ -64,7 +69,7 @@ class Permission:
 
 
 class GraphCache:
-    """A function with a graph for each shape of its arguments: computed at first, then recorded, then played."""
+    """A function with a graph for each shape of its arguments: run first, then recorded, then played."""
 
     def __init__(self, function: Function, recorder: GraphCapture, permission: Permission) -> None:
         self._function, self._recorder, self._permission = function, recorder, permission
@@ -72,7 +77,7 @@ class GraphCache:
         self._seen: set[tuple[torch.Size, ...]] = set()
 
     def __call__(self, *arguments: Tensor) -> Tensors:
-        """What the function gives; valid until the next call of anything that the recorder recorded."""
+        """The function's results; valid until the next call of any function with the same recorder."""
         shapes = tuple(argument.shape for argument in arguments)
         if shapes in self._seen and shapes not in self._recordings and self._permission.granted:
             self._record(shapes, arguments)
@@ -84,22 +89,23 @@ class GraphCache:
     def _record(self, shapes: tuple[torch.Size, ...], arguments: Tensors) -> None:
         try:
             self._recordings[shapes] = self._recorder.record(self._function, arguments)
-        except RuntimeError as error:  # nothing has been computed: the same steps can be launched as usual, only slower
+        except RuntimeError as error:  # nothing has run yet: the same steps can be launched as usual, only slower
             log.warning("steps_not_recorded", extra={"reason": str(error)})
             self._permission.granted = False
 
 
-class CudaCapture:
-    """Records by CUDA graphs, on one stream: that on which the first arguments are computed.
+class CudaCapture(GraphCapture):
+    """Records CUDA graphs on one stream, the one on which the function first runs.
 
-    The graphs of one recorder share their memory: what one gives is valid until any other is played.
+    The graphs of one recorder share their memory: the results of one are valid until another is played.
     """
 
     def __init__(self) -> None:
         self._pool: Any = None
 
+    @override
     def compute(self, function: Function, arguments: Tensors) -> Tensors:
-        """See `GraphCapture`: on another stream than usual, as the first run before a recording is to be."""
+        """Run the function on the recording's stream, as torch wants the first run before a recording to be."""
         here, aside = torch.cuda.current_stream(), _aside()
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
@@ -111,8 +117,9 @@ class CudaCapture:
             result.record_stream(here)
         return results
 
+    @override
     def record(self, function: Function, arguments: Tensors) -> CapturedGraph:
-        """See `GraphCapture`. Where it fails, draws of earlier recordings are no part of the generator any more."""
+        """Record a CUDA graph. After a failure, draws of earlier recordings leave the generator's state."""
         fixed = tuple(argument.clone() for argument in arguments)
         graph = torch.cuda.CUDAGraph()
         recording = torch.cuda.graph(graph, pool=self._pool, stream=_aside(), capture_error_mode="thread_local")
@@ -128,11 +135,11 @@ def _aside() -> torch.cuda.Stream:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """While steps are recorded: no garbage is collected, and a failure leaves torch as it was.
+    """A context for recording: the garbage collector rests, and a failure leaves torch as it was.
 
-    The graph of an earlier run, destroyed in the middle of a recording, would break it. Where one fails, torch leaves
+    The graph of an earlier run, destroyed in the middle of a recording, would break it. After a failure torch leaves
     its own stream behind, and its generator as if it were still recording, so that nothing could be drawn any more: the
-    generator goes on with a copy of its state.
+    generator continues from a copy of its state.
     """
     here, collecting = torch.cuda.current_stream(), gc.isenabled()
     gc.disable()
@@ -149,15 +156,15 @@ def _undisturbed() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class CudaGraph:
-    """One graph, with the tensors that it reads from and writes to."""
+class CudaGraph(CapturedGraph):
+    """A recorded CUDA graph, with the tensors that it reads from and writes to."""
 
     graph: torch.cuda.CUDAGraph
     arguments: Tensors
     results: Tensors
 
+    @override
     def play(self, arguments: Tensors) -> Tensors:
-        """See `CapturedGraph`."""
         for fixed, argument in zip(self.arguments, arguments, strict=True):
             fixed.copy_(argument)
         self.graph.replay()
@@ -165,7 +172,7 @@ class CudaGraph:
 
 
 class GraphProgram:
-    """A program whose blocks are recorded."""
+    """A program whose blocks are recorded as graphs; all but `train_on` and `predict` is the given program's."""
 
     def __init__(self, program: Program, recorder: GraphCapture) -> None:
         self.batches, self.network = program.batches, program.network
@@ -177,17 +184,17 @@ class GraphProgram:
         self._predict = GraphCache(partial(_predicted, program), recorder, permission)
 
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Program`."""
+        """Take one block's steps by its graph: the mean loss of each batch (k), and the count of correct guesses."""
         losses, correct = self._train_on(rows, labels, rates)
         return losses, correct
 
     def predict(self, rows: Tensor) -> Tensor:
-        """See `Program`."""
+        """Scores (N, classes) fp32 by a graph. Draws from no generator."""
         return self._predict(rows)[0]
 
 
 def _predicted(program: Program, rows: Tensor) -> Tensors:
-    """Scores of several calls' rows, each call with as many as without a recording: rounding depends on it."""
+    """Scores of the rows of several calls, each call with as many as without a recording: rounding depends on it."""
     return (torch.cat([program.predict(part) for part in torch.split(rows, program.predicted)]),)
 
 
@@ -198,13 +205,13 @@ class GraphsEngine(ResidentLoop):
     recorder: ClassVar[Callable[[], GraphCapture]] = CudaCapture
 
     @staticmethod
+    @override
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
-        """See `Engine.fits`."""
         del plan
         return device.type == "cuda"
 
     @staticmethod
+    @override
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
-        """See `ResidentLoop.program`."""
         kind = FusedProgram if FusedProgram.fits(plan) else AutogradProgram
         return GraphProgram(kind(plan, network, device, recorded=True), GraphsEngine.recorder())

@@ -1,4 +1,4 @@
-"""The reference: the plain PyTorch loop that is the meaning of every job."""
+"""The reference engine: the plain PyTorch loop that defines what every job means."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from worker.training.data import LoadedDataset
 from worker.training.data.loader import Loader, normalizer
 from worker.training.device import precision
+from worker.training.engines.base import Engine
 from worker.training.evaluation import predict
 from worker.training.network.build import fresh_network
 from worker.training.optim.averaging import average_of
@@ -20,14 +22,15 @@ from worker.training.plan import TrainingPlan
 from worker.training.state.tally import Tally
 
 
-class ReferenceEngine:
-    """A DataLoader, a forward pass, a backward pass, a step; a boundary after each."""
+class ReferenceEngine(Engine):
+    """A DataLoader, a forward pass, a backward pass and a step; a boundary after each step."""
 
     name: ClassVar[str] = "reference"
 
     @staticmethod
+    @override
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
-        """Everything, everywhere."""
+        """Always true: the reference runs every plan on every device."""
         del plan, device
         return True
 
@@ -39,8 +42,8 @@ class ReferenceEngine:
         self._optimizer = build_optimizer(plan.optimizer, self._trained.parameters())
         self._loader = Loader(plan, data, device)
 
+    @override
     def run_epoch(self, tally: Tally, rates: Sequence[float], boundary: Callable[[], None]) -> None:
-        """See `Engine.run_epoch`."""
         self._trained.train()
         for host_images, host_labels in self._loader.epoch(first=tally.batches):
             images = host_images.to(self._device, non_blocking=True)
@@ -56,18 +59,20 @@ class ReferenceEngine:
             tally.add(loss, scores, labels)
             boundary()
 
+    @override
     def validation_scores(self, between: Callable[[], None]) -> Tensor:
-        """See `Engine.validation_scores`."""
         return predict(self.network, self._data.val, normalizer(self._plan, self._data), self._plan, between)
 
+    @override
     def sample_batch(self) -> tuple[Tensor, Tensor]:
-        """The split's first images, as they come."""
+        """The training split's first images, normalised and not augmented, and their labels."""
         split, size = self._data.train, self._plan.batch_size
         images = normalizer(self._plan, self._data)(split.images[:size])
         return images.to(self._device), split.labels[:size].to(self._device)
 
+    @override
     def state(self) -> dict[str, Any]:
-        """Network, average, optimizer and loader."""
+        """Checkpoint state of the network, the average, the optimizer and the loader."""
         return {
             "network": self._trained.state_dict(),
             "average": self._average.state(),
@@ -75,8 +80,9 @@ class ReferenceEngine:
             "loader": self._loader.state(),
         }
 
+    @override
     def restore(self, state: dict[str, Any]) -> None:
-        """Network, average, optimizer and loader."""
+        """Restore the network, the average, the optimizer and the loader from what `state` returned."""
         self._trained.load_state_dict(state["network"])
         self._average.restore(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])

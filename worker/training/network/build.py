@@ -44,8 +44,8 @@ Shape = tuple[int, ...]
 class Mlp(nn.Sequential):
     """Fully connected layers over the flattened image.
 
-    Flattening is no member, so its weights are named as in the `nn.Sequential` that one writes by hand in a notebook,
-    and load there.
+    Flattening is no member, so the weights are named as in an `nn.Sequential` written by hand in a notebook, and load
+    there.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -67,7 +67,9 @@ def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Mo
     """The plan's network on the CPU, fp32: images (N, *input_shape) in, scores (N, classes) out.
 
     Layers are made in order, and nothing else draws from the global generator: seed it right before the call.
-    Raises `InvalidPlan` where the layers do not fit together.
+
+    Raises:
+        InvalidPlan: the layers do not fit together.
     """
     classes = len(plan.dataset.classes)
     match plan.architecture:
@@ -85,7 +87,7 @@ def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Mo
 def needs_two_samples(network: nn.Module, images: Tensor) -> bool:
     """Whether the network cannot train on a batch of one: a batchnorm sees a single value a channel of an image.
 
-    Looks at what reaches each batchnorm of one of the `images` (N, C, H, W), without changing the network's state or
+    Runs one of the `images` (N, C, H, W) and looks at each batchnorm's input, without changing the network's state or
     drawing from a generator.
     """
     seen: list[bool] = []
@@ -140,7 +142,7 @@ def _layers(plan: LayersPlan, shape: Shape, classes: int) -> nn.Sequential:
 
 
 def _row(layers: Sequence[LayerPlan], shape: Shape) -> tuple[nn.Sequential, Shape]:
-    """One layer after the other, and the shape that comes out of the last for one image."""
+    """The modules of layers in a row, and the shape that the last one gives for one image."""
     modules: list[nn.Module] = []
     for number, layer in enumerate(layers, start=1):
         module = _module(layer, shape)
@@ -150,7 +152,7 @@ def _row(layers: Sequence[LayerPlan], shape: Shape) -> tuple[nn.Sequential, Shap
 
 
 def _module(layer: LayerPlan, shape: Shape) -> nn.Module:  # noqa: C901, PLR0911, PLR0912 -- a case a kind
-    """The module of a layer that is given this shape for one image."""
+    """The module of a layer whose input for one image has this shape."""
     match layer:
         case LinearPlan():
             return nn.Linear(shape[-1], layer.out_features, bias=layer.bias)
@@ -216,7 +218,7 @@ def _residual(layer: ResidualPlan, shape: Shape) -> nn.Module:
 
 
 def _output_shape(module: nn.Module, shape: Shape, name: str) -> Shape:
-    """The shape for one image, found by running one: no formula to keep in step, and no randomness in eval mode."""
+    """The module's output shape for one image, found by running one in eval mode: no formula to maintain."""
     training = module.training
     try:
         with torch.no_grad():

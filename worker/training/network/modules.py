@@ -6,20 +6,20 @@ from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """The sum of what two rows of layers make of the same input; an empty shortcut passes it on as it is."""
+    """The sum of two rows of layers with the same input; an empty shortcut is the identity."""
 
     def __init__(self, layers: nn.Sequential, shortcut: nn.Sequential) -> None:
         super().__init__()
         self.layers, self.shortcut = layers, shortcut
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs of inputs (N, …): layers first, so that dropout in both draws in this order."""
+        """Outputs of inputs (N, …). Runs the layers before the shortcut, so dropout in both draws in this order."""
         outputs: Tensor = self.layers(inputs) + self.shortcut(inputs)
         return outputs
 
 
 class GlobalAvgPool(nn.Module):
-    """Makes one feature of each channel of an image: its mean."""
+    """Reduces each channel of an image to one feature: its mean."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Features (N, C) of images (N, C, H, W)."""
@@ -27,16 +27,16 @@ class GlobalAvgPool(nn.Module):
 
 
 class Scale(nn.Module):
-    """Multiplies by a constant."""
+    """Multiplies all inputs by a constant."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
         self.factor = factor
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The inputs, each times the constant."""
+        """The inputs, of any shape, times the constant."""
         return inputs * self.factor
 
     def extra_repr(self) -> str:
-        """What stands in the brackets when the network is printed."""
+        """The text in the module's brackets when a network is printed."""
         return str(self.factor)

@@ -1,9 +1,9 @@
 """torchvision's networks, with random weights, fitted to images of 3 × 32 × 32.
 
-They are made for 224 × 224 pixels, and would shrink an image of 32 × 32 to nothing, or to one value a channel, which
-BatchNorm cannot train on alone. So the first convolution is 3 × 3 with a stride of 1, and a max pool right after it is
-left out, as He et al. (Deep Residual Learning, 2015, 4.2) do for CIFAR-10. Everything else, and the names of the
-weights, are torchvision's. torchvision is imported where it is needed: it takes as long as torch.
+The networks are made for 224 × 224 pixels, and would shrink an image of 32 × 32 to nothing, or to one value a channel,
+which BatchNorm cannot train on alone. So the first convolution is 3 × 3 with a stride of 1, and a max pool right after
+it is left out, as He et al. (Deep Residual Learning, 2015, 4.2) do for CIFAR-10. Everything else, and the names of the
+weights, are torchvision's. torchvision is imported where it is needed: its import takes as long as torch's.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ STEMS = {
     "shufflenet_v2_x1_0": ("conv1.0", "maxpool"),
     "squeezenet1_1": ("features.0", "features.2"),
 }
-"""Where the first convolution of each network stands, and the max pool after it."""
+"""The names of each network's first convolution and of the max pool after it."""
 
 NAMES = (*STEMS, "vgg11_bn")
-"""Every network that a plan can name. They give one tensor of scores, and train on a batch of one image too."""
+"""Every network that a plan can name. All give one tensor of scores, and train on a batch of one image too."""
 
 DROPOUT_ON_IMAGES = frozenset({"squeezenet1_1"})
-"""Those whose dropout works on images, and so draws in the order in which these lie in memory."""
+"""Networks whose dropout works on images, and so draws in the order of their layout in memory."""
 
 
 def torchvision_network(name: str, classes: int) -> nn.Module:

@@ -1,6 +1,6 @@
-"""Counts what torchvision's networks hold and need, and writes it down for those who have no torch (`make networks`).
+"""Counts the parameters and operations of torchvision's networks, for the checks that have no torch (`make networks`).
 
-A figure is linear in the number of classes: each is a pair, without any class and for each class more.
+A figure is linear in the number of classes: each is a pair, for no class and for each class more.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COUNTS: Mapping[str, Mapping[str, tuple[int, int]]] = MappingProxyType(
 def counts(network: nn.Module) -> dict[str, int]:
     """All figures of one network; FLOPs as in `jobspec/checks/costs.py`, so the first layer's images get no gradient.
 
-    Needs shapes alone: the network's values are thrown away.
+    Runs on the meta device, as only shapes are needed: the network's values are lost.
     """
     forward: list[int] = []
     given: list[int] = []
@@ -62,13 +62,13 @@ def counts(network: nn.Module) -> dict[str, int]:
 
 
 def counts_by_class(build: Callable[[int], nn.Module]) -> dict[str, tuple[int, int]]:
-    """Each figure without any class, and for each class more."""
+    """Each figure as a pair: for no class, and for each class more."""
     two, three = counts(build(2)), counts(build(3))
     return {name: (3 * two[name] - 2 * three[name], three[name] - two[name]) for name in two}
 
 
 def table() -> str:
-    """The module `shared/jobspec/checks/torchvision_counts.py`."""
+    """The source text of `shared/jobspec/checks/torchvision_counts.py`."""
     lines = [HEAD]
     for name in sorted(NAMES):
         lines.append(f'        "{name}": {{\n')

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 EPS = 5e-4
-_IMAGES = 5000  # as many as there; the covariance of all 10,000 of CIFAR-2 is 0.6 % away
+_IMAGES = 5000  # as many as in the source; the covariance of all 10,000 of CIFAR-2 differs by 0.6 %
 _CHUNK = 100
 
 
@@ -36,20 +36,21 @@ class Whitening(nn.Module):
         return F.conv2d(images, self.weight, self.bias)
 
     def fit(self, images: Tensor) -> None:
-        """Take the filters of these normalised images (N, C, H, W)."""
+        """Compute the filters from these normalised images (N, C, H, W)."""
         self.weight.copy_(filters(images, self.kernel_size))
 
 
 def spread(images: Tensor) -> Tensor:
-    """So many images as filters are computed from, spread evenly: folders come class by class."""
+    """The images that filters are computed from: at most 5000, spread evenly, as folders come class by class."""
     count = min(len(images), _IMAGES)
     return images[torch.arange(count) * len(images) // count]
 
 
 def filters(images: Tensor, kernel_size: int) -> Tensor:
-    """The whitening filters (2·C·k², C, k, k) of images, in float64: from the largest eigenvalue down, and negatives.
+    """The whitening filters (2·C·k², C, k, k) of images (N, C, H, W), in float64.
 
-    Draws from no generator. An eigenvector's sign is such that its first largest entry is positive.
+    The first half is in the order of falling eigenvalues, the second half is its negative. Draws from no generator. An
+    eigenvector's sign is such that its first largest entry is positive.
     """
     values, vectors = torch.linalg.eigh(_covariance(images, kernel_size))
     size = vectors.abs()
@@ -60,7 +61,7 @@ def filters(images: Tensor, kernel_size: int) -> Tensor:
 
 
 def _covariance(images: Tensor, kernel_size: int) -> Tensor:
-    """Of the values (C·k²) of all patches, in float64; in pieces, as all patches are k² times as large."""
+    """The covariance (C·k², C·k²) of all patches, in float64; in pieces, as all patches are k² times as large."""
     size = images.shape[1] * kernel_size**2
     count, total, products = 0, torch.zeros(size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)
     for chunk in torch.split(images, _CHUNK):

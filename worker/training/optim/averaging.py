@@ -1,4 +1,4 @@
-"""The running average of a network's weights, which is validated and kept in their place."""
+"""The running average of a network's weights, which is validated and stored in their place."""
 
 from __future__ import annotations
 
@@ -8,72 +8,75 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+from typing_extensions import override
 
 from worker.training.plan import WeightAveragePlan
 
 
 class Average(Protocol):
-    """Follows a network step by step."""
+    """The average of a network's weights over its training steps, brought up to date after each step."""
 
     network: nn.Module
-    """What is validated and kept. Not the one that is trained, unless nothing is averaged."""
+    """The network that is validated and stored: a copy with averaged weights, or the trained one itself."""
 
     def update(self) -> None:
-        """The trained network has taken a step."""
+        """Take the trained network's weights into the average, after each of its steps."""
 
     def state(self) -> dict[str, Any]:
-        """Everything, to go on from."""
+        """Checkpoint state: what `restore` needs, as plain values and tensors."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the average from what `state` returned."""
 
 
-class NoAverage:
-    """The trained network itself."""
+class NoAverage(Average):
+    """Stands for an average where the plan has none: the trained network itself is validated and stored."""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
 
+    @override
     def update(self) -> None:
-        """See `Average`."""
+        """Do nothing: the network's weights are their own average."""
 
+    @override
     def state(self) -> dict[str, Any]:
-        """See `Average`: there is none."""
         return {}
 
+    @override
     def restore(self, state: dict[str, Any]) -> None:
-        """See `Average`."""
+        """Do nothing: there is no state beside the network's own."""
 
 
-class MovingAverage:
+class MovingAverage(Average):
     """An exponential moving average of parameters and of buffers, such as BatchNorm's, that hold fractions.
 
-    It starts as the untrained weights. After step t (from 1) it is d · average + (1 - d) · weights with d =
-    min(decay, (1 + t) / (10 + t)): while steps are few, the first weights do not weigh on it for long. Whole numbers,
-    which are counts, are taken as they are.
+    The average starts as the untrained weights. After step t (from 1) it is d · average + (1 - d) · weights with
+    d = min(decay, (1 + t) / (10 + t)): while steps are few, the first weights do not weigh on it for long. Integer
+    buffers, which are counts, are copied.
     """
 
     def __init__(self, plan: WeightAveragePlan, network: nn.Module) -> None:
         self.network = deepcopy(network)
         self._decay, self._steps = plan.decay, 0
-        # Views of what both networks hold, for good: weights are only ever changed in place.
+        # Taken once: weights are only ever changed in place, so these tensors stay those of both networks.
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
         self._fractions = [pair for pair in pairs if pair[0].is_floating_point()]
         self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
 
+    @override
     def update(self) -> None:
-        """See `Average`."""
         self._steps += 1
         self._mix()
         for average, count in self._counts:
             average.copy_(count)
 
+    @override
     def state(self) -> dict[str, Any]:
-        """See `Average`."""
         return {"network": self.network.state_dict(), "steps": self._steps}
 
+    @override
     def restore(self, state: dict[str, Any]) -> None:
-        """See `Average`."""
         self.network.load_state_dict(state["network"])
         self._steps = state["steps"]
 
@@ -84,18 +87,18 @@ class MovingAverage:
 
 
 class RecordedMovingAverage(MovingAverage):
-    """The same, with the number of steps in a tensor: a recorded step counts anew each time it is played."""
+    """A moving average for recorded steps: its step count is a tensor, so that each replay of a graph counts."""
 
     def __init__(self, plan: WeightAveragePlan, network: nn.Module) -> None:
         super().__init__(plan, network)
         self._count = torch.zeros((), dtype=torch.int64, device=next(network.parameters()).device)
 
+    @override
     def state(self) -> dict[str, Any]:
-        """See `Average`."""
         return {"network": self.network.state_dict(), "steps": self._count}
 
+    @override
     def restore(self, state: dict[str, Any]) -> None:
-        """See `Average`."""
         self.network.load_state_dict(state["network"])
         self._count.copy_(state["steps"])
 
@@ -106,7 +109,13 @@ class RecordedMovingAverage(MovingAverage):
 
 
 def average_of(plan: WeightAveragePlan | None, network: nn.Module, *, recorded: bool = False) -> Average:
-    """The average that the plan asks for of this network, which is as it will be trained: its device, its layout."""
+    """The average that the plan asks for.
+
+    Args:
+        plan: the average to compute; None for none.
+        network: the network to be trained, already on its device and in its memory layout.
+        recorded: whether the training steps are recorded in a CUDA graph.
+    """
     if plan is None:
         return NoAverage(network)
     return RecordedMovingAverage(plan, network) if recorded else MovingAverage(plan, network)

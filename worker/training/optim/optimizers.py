@@ -20,7 +20,7 @@ from torch.optim.sgd import sgd
 from worker.training.plan import AdamPlan, AdamWPlan, NAdamPlan, OptimizerPlan, RmsPropPlan, SgdPlan
 
 Rate: TypeAlias = float | Tensor
-"""A step's learning rate: a number; or, where steps are recorded and played again, a scalar at a fixed address."""
+"""A step's learning rate: a number; where steps are recorded in a CUDA graph, a scalar tensor at a fixed address."""
 
 
 def build_optimizer(plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -50,13 +50,13 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> N
 
 
 class Optimizer:
-    """The plan's optimizer by torch's functions, fused where torch has that, which reads and writes everything once.
+    """The plan's optimizer by torch's functions, in their fused form where there is one: it reads and writes all once.
 
-    Its state stays at the same addresses, so that its steps may be recorded and played again.
+    The state's tensors stay at the same addresses, so that steps can be recorded in a CUDA graph.
 
     Args:
-        plan: which one.
-        parameters: of what; those that are not trained are left alone.
+        plan: the kind of optimizer and its options.
+        parameters: the parameters to update; those that require no gradient are left alone.
     """
 
     def __init__(self, plan: OptimizerPlan, parameters: Iterable[nn.Parameter]) -> None:
@@ -68,12 +68,12 @@ class Optimizer:
         self._steps = [torch.zeros((), dtype=torch.float32, device=parameter.device) for parameter in counted]
 
     def set_learning_rate(self, lr: Rate) -> None:
-        """From the next step on."""
-        # The kernels of a GPU read it as fp32, whatever the weights are.
+        """Use this learning rate for all parameters from the next step on."""
+        # A GPU's kernels read the rate as fp32, whatever the weights' type.
         self._lr = lr.float() if isinstance(lr, Tensor) and lr.is_cuda else lr
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Drop the gradients of all parameters."""
         for parameter in self._parameters:
             parameter.grad = None
 
@@ -98,7 +98,7 @@ class Optimizer:
         return {**self._buffers, "steps": self._steps}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Restore from `state()`."""
+        """Restore the buffers and step counts, in place, from what `state` returned."""
         for name, tensors in self.state().items():
             for own, restored in zip(tensors, state[name], strict=True):
                 own.copy_(restored)
@@ -169,16 +169,16 @@ class Optimizer:
         )
 
     def _unfused(self) -> dict[str, Any]:
-        """Of a step that torch has in no fused form: its rate, and on a GPU that nothing of it is read back.
+        """Options of a torch function without a fused form: the learning rate, and on a GPU no read-back to the host.
 
-        On a CPU, where torch takes a number alone, nothing is ever recorded in a graph.
+        On a CPU, where torch takes the rate as a number only, no step is ever recorded in a graph.
         """
         on_gpu = any(parameter.is_cuda for parameter in self._parameters)
         return {"lr": self._lr if on_gpu else float(self._lr), "foreach": on_gpu, "capturable": on_gpu}
 
 
 def _buffers(plan: OptimizerPlan) -> tuple[str, ...]:
-    """Names of what is kept for each parameter."""
+    """Names of the buffers that the optimizer has for each parameter."""
     match plan:
         case SgdPlan():
             return ("momentum",) if plan.momentum else ()

@@ -60,7 +60,7 @@ def _one_cycle(plan: OneCyclePlan, peak: float, number: int, total: int) -> floa
 
 
 def _between(plan: OneCyclePlan, start: float, end: float, share: float) -> float:
-    """The rate after this share of the way from one rate to another."""
+    """The rate at `share` (0 to 1) of the way from one rate to another, by the plan's `anneal_strategy`."""
     match plan.anneal_strategy:
         case "linear":
             return start + (end - start) * share

@@ -1,6 +1,6 @@
-"""What to train, as frozen values: one class for each kind of a part. Standard library only.
+"""The training plan, as frozen values: one class for each kind of a part. Standard library only.
 
-The spec was checked when it was submitted. Defaults are the spec's own; the tests hold the two together.
+The spec was checked when it was submitted. Defaults are the spec's own; a test compares the two.
 """
 
 from worker.training.plan.architectures import ArchitecturePlan, LayersPlan, MlpPlan, Output, TorchvisionPlan

@@ -1,4 +1,4 @@
-"""Kinds of network."""
+"""Plans of a network's architecture: fully connected, layer by layer, or one of torchvision's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Output: TypeAlias = Literal["log_softmax", "logits", "softmax"]
 
 @dataclass(frozen=True)
 class MlpPlan:
-    """Fully connected layers of these widths, the activation after each, then one more to the classes."""
+    """Fully connected layers of these widths, the activation after each, then a last layer of one score per class."""
 
     kind: ClassVar[str] = "mlp"
     hidden: tuple[int, ...]
@@ -31,7 +31,7 @@ class LayersPlan:
 
 @dataclass(frozen=True)
 class TorchvisionPlan:
-    """One of `network.torchvision.NAMES`."""
+    """A network of torchvision, one of `network.torchvision.NAMES`."""
 
     kind: ClassVar[str] = "torchvision"
     network: str

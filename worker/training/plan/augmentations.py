@@ -1,4 +1,4 @@
-"""Random changes of the training images; `data.augmentation` makes them."""
+"""Plans of random changes of the training images; `data.augmentation` applies them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FlipPlan:
 
 @dataclass(frozen=True)
 class CropPlan:
-    """Pad by so many pixels on each side, and cut the original size out somewhere."""
+    """Pad each image by `padding` pixels on each side, and cut its original size out at a random offset."""
 
     kind: ClassVar[str] = "crop"
     padding: int = 4
@@ -26,7 +26,7 @@ class CropPlan:
 
 @dataclass(frozen=True)
 class CutoutPlan:
-    """Make a square of `size` pixels a side black."""
+    """Make a square of `size` pixels a side black, at a random place in each image."""
 
     kind: ClassVar[str] = "cutout"
     size: int = 8
@@ -34,7 +34,7 @@ class CutoutPlan:
 
 @dataclass(frozen=True)
 class ColorJitterPlan:
-    """Change brightness, contrast, saturation and hue by up to so much, in a random order."""
+    """Change brightness, contrast, saturation and hue by at most these amounts, in a random order."""
 
     kind: ClassVar[str] = "color_jitter"
     brightness: float = 0.0

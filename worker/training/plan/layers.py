@@ -61,7 +61,7 @@ class BatchNormPlan:
 
 @dataclass(frozen=True)
 class DropoutPlan:
-    """Zeros each value with probability `p` while training."""
+    """Sets each value to zero with probability `p` in training."""
 
     kind: ClassVar[str] = "dropout"
     p: float = 0.5
@@ -69,14 +69,14 @@ class DropoutPlan:
 
 @dataclass(frozen=True)
 class FlattenPlan:
-    """Makes one row of features of an image."""
+    """Turns an image (C, H, W) into one row of features."""
 
     kind: ClassVar[str] = "flatten"
 
 
 @dataclass(frozen=True)
 class ScalePlan:
-    """Multiplies by a constant."""
+    """Multiplies all its inputs by a constant."""
 
     kind: ClassVar[str] = "scale"
     factor: float
@@ -84,7 +84,7 @@ class ScalePlan:
 
 @dataclass(frozen=True)
 class ActivationPlan:
-    """A function of each value."""
+    """An activation function, applied to each value."""
 
     kind: ActivationName
 
@@ -106,7 +106,7 @@ class LayerNormPlan:
 
 @dataclass(frozen=True)
 class GlobalAvgPoolPlan:
-    """Makes one feature of each channel of an image: its mean."""
+    """Reduces each channel of an image to one feature: its mean."""
 
     kind: ClassVar[str] = "global_avgpool"
 
@@ -125,12 +125,12 @@ PlainLayerPlan: TypeAlias = (
     | LayerNormPlan
     | GlobalAvgPoolPlan
 )
-"""What may stand within a residual block."""
+"""The layers that a residual block can contain."""
 
 
 @dataclass(frozen=True)
 class ResidualPlan:
-    """The sum of what two rows of layers make of the same input; an empty shortcut is the identity."""
+    """The sum of two rows of layers with the same input; an empty shortcut is the identity."""
 
     kind: ClassVar[str] = "residual"
     layers: tuple[PlainLayerPlan, ...]

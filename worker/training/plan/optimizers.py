@@ -65,4 +65,4 @@ class NAdamPlan:
 
 
 OptimizerPlan: TypeAlias = SgdPlan | AdamPlan | AdamWPlan | RmsPropPlan | NAdamPlan
-"""Every kind has a learning rate `lr` and a `weight_decay`."""
+"""An optimizer of any kind; each has a learning rate `lr` and a `weight_decay`."""

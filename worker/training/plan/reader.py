@@ -1,8 +1,8 @@
-"""From a stored spec, in which every default is written out, to a plan.
+"""Reads a stored spec, in which every default is written out, as a plan.
 
-The classes say how they are read: their fields are the document's, of a union the class whose `kind` is the document's
-is taken, and a `Literal` takes its own values alone. So what this worker does not know, which a later release may have
-written, is refused wherever it stands, and a new kind of anything is read as soon as its class is in its union.
+The plan's classes define how: their fields are the document's, of a union the class with the document's `kind` is
+taken, and a `Literal` takes its own values alone. So anything that this worker does not know, as a later release may
+have written it, is refused wherever it stands, and a new kind is read as soon as its class is in its union.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from worker.training.plan.training import TrainingPlan
 
 
 def plan_from_spec(document: Mapping[str, Any]) -> TrainingPlan:
-    """The plan of a stored spec. Raises `InvalidPlan` for what this code does not know."""
+    """The plan of a stored spec. Raises `InvalidPlan` for anything that this code does not know."""
     try:
         parts = {name: document[name] for name in ("dataset", "architecture")}
-        training = {name: value for name, value in document["training"].items() if name != "loss"}  # the output says it
+        training = {
+            name: value for name, value in document["training"].items() if name != "loss"
+        }  # the network's output implies the loss
         threads = document.get("resources", {}).get("threads", 1)
         plan: TrainingPlan = _read(TrainingPlan, {**training, **parts, "threads": threads}, "")
     except (KeyError, TypeError) as error:
@@ -30,7 +32,7 @@ def plan_from_spec(document: Mapping[str, Any]) -> TrainingPlan:
 
 
 def _read(kind: Any, value: Any, at: str) -> Any:
-    """The value of the field `at` as its type wants it: an instance, a tuple, one of its choices, or as it is."""
+    """The value of the field `at` as its type `kind` wants it: an instance, a tuple, a known literal, or as it is."""
     if dataclasses.is_dataclass(kind):
         return _made((kind,), value, at)
     arguments = get_args(kind)
@@ -45,7 +47,7 @@ def _read(kind: Any, value: Any, at: str) -> Any:
 
 
 def _made(classes: tuple[Any, ...], value: Mapping[str, Any], at: str) -> Any:
-    """An instance of the class that has the document's kind, or of the only one, which may have none."""
+    """An instance of the class that has the document's kind, or of the only class, which may have no kind."""
     by_kind = {kind: part for part in classes for kind in _kinds(part)}
     if by_kind and value["kind"] not in by_kind:
         raise _unknown(value["kind"], at, by_kind)
@@ -59,7 +61,7 @@ def _made(classes: tuple[Any, ...], value: Mapping[str, Any], at: str) -> Any:
 
 
 def _kinds(part: Any) -> tuple[str, ...]:
-    """The kinds that a class stands for: one, or those that its field can have."""
+    """The kinds that a class stands for: none, one, or all that its field can have."""
     kind = _hints(part).get("kind")
     if kind is None:
         return ()

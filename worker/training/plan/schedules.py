@@ -1,4 +1,4 @@
-"""Schedules of the learning rate; `optim.schedules` has their formulas."""
+"""Plans of the learning rate's schedule; `optim.schedules` has their formulas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Anneal: TypeAlias = Literal["cos", "linear"]
 
 @dataclass(frozen=True)
 class ConstantPlan:
-    """The optimizer's own rate all along."""
+    """The optimizer's own rate in every step."""
 
     kind: ClassVar[str] = "constant"
     per_step: ClassVar[bool] = False
@@ -18,7 +18,7 @@ class ConstantPlan:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """Times `gamma` after every `step_epochs` epochs."""
+    """The rate is multiplied by `gamma` after every `step_epochs` epochs."""
 
     kind: ClassVar[str] = "step"
     per_step: ClassVar[bool] = False
@@ -28,7 +28,7 @@ class StepPlan:
 
 @dataclass(frozen=True)
 class CosinePlan:
-    """Half a cosine wave down towards `min_lr`, epoch by epoch."""
+    """The rate falls by half a cosine wave towards `min_lr`, epoch by epoch."""
 
     kind: ClassVar[str] = "cosine"
     per_step: ClassVar[bool] = False
@@ -37,7 +37,7 @@ class CosinePlan:
 
 @dataclass(frozen=True)
 class OneCyclePlan:
-    """Up to the optimizer's rate and down again, step by step."""
+    """The rate rises to the optimizer's own and falls again, step by step."""
 
     kind: ClassVar[str] = "one_cycle"
     per_step: ClassVar[bool] = True
@@ -49,7 +49,7 @@ class OneCyclePlan:
 
 @dataclass(frozen=True)
 class WarmupCosinePlan:
-    """Up to the optimizer's rate in a line, then half a cosine wave down to `min_lr`, step by step."""
+    """The rate rises linearly to the optimizer's own, then falls by half a cosine wave to `min_lr`, step by step."""
 
     kind: ClassVar[str] = "warmup_cosine"
     per_step: ClassVar[bool] = True
@@ -58,4 +58,4 @@ class WarmupCosinePlan:
 
 
 SchedulePlan: TypeAlias = ConstantPlan | StepPlan | CosinePlan | OneCyclePlan | WarmupCosinePlan
-"""Every kind says by `per_step` whether the rate changes within an epoch."""
+"""A schedule of any kind; `per_step` says whether the rate changes within an epoch."""

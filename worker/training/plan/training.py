@@ -18,7 +18,7 @@ Monitor: TypeAlias = Literal["val_loss", "val_accuracy", "train_loss"]
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """Which images. Labels are 0, 1, … in the order of `classes`; a limit takes the first N of each class."""
+    """The images to train on. Labels are 0, 1, … in the order of `classes`; a limit takes the first N of each class."""
 
     name: str
     classes: tuple[str, ...]
@@ -38,7 +38,7 @@ class EarlyStoppingPlan:
 
 @dataclass(frozen=True)
 class WeightAveragePlan:
-    """An exponential moving average of the weights; see `averaging.MovingAverage`."""
+    """An exponential moving average of the weights; see `optim.averaging.MovingAverage`."""
 
     kind: ClassVar[str] = "ema"
     decay: float = 0.99
@@ -46,7 +46,7 @@ class WeightAveragePlan:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that decides a run's result on one device. `threads` is part of it: it changes rounding."""
+    """Everything that decides a run's result on one device. `threads` is included: it changes rounding."""
 
     dataset: DatasetPlan
     architecture: ArchitecturePlan
@@ -66,5 +66,5 @@ class TrainingPlan:
 
     @property
     def digest(self) -> str:
-        """A sha256 of all that decides the run: equal digests ask for the same one."""
+        """A sha256 of all fields that decide the run: equal digests ask for the same run."""
         return digest(self)

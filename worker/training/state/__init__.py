@@ -1,1 +1,1 @@
-"""What a run must save to resume: checkpoints, running sums, the best epoch, elapsed time."""
+"""The state that a run must save to resume: checkpoints, running sums, the best epoch, elapsed time."""

@@ -1,4 +1,4 @@
-"""States of a run at a step boundary: kept, refused, and when to write one."""
+"""States of a run at a step boundary: their files, whether one belongs to a run, and when to write one."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class State:
-    """A run at a step boundary: resumed from here, it goes on as if nothing had happened.
+    """A run at a step boundary: resumed from this state, it continues as if nothing had happened.
 
     Attributes:
-        origin: the plan's digest and the environment it was made in, see `origin_of`.
-        epoch: the running one; every earlier one has been reported.
-        batches: those of this epoch that are done.
+        origin: the plan's digest and the environment that the state was made in, see `origin_of`.
+        epoch: the running epoch; every earlier one has been reported.
+        batches: how many batches of this epoch are done.
         content: plain values and tensors, copied to the CPU.
     """
 
@@ -43,14 +43,19 @@ class State:
 
 
 class Checkpointing:
-    """When states are written: after so many seconds, less often where writing takes long, and when a run stops.
+    """Decides when states are written: every so often, less often where writing takes long, and when a run stops.
 
-    `save` gets a state, which is a copy, and may raise CheckpointUnwritable: then the run goes on. A warning says so,
+    `save` gets a state, which is a copy, and may raise CheckpointUnwritable: then the run continues. A warning says so,
     once until a state is written again.
+
+    Args:
+        save: writes a state.
+        every_seconds: the least time between two states.
+        clock: seconds, monotonic.
     """
 
-    SHARE = 0.01  # of the time may go into saving
-    FAILING_SHARE = 0.1  # the same while it fails: an outage must not keep a long run without a state for hours
+    SHARE = 0.01  # the most of the time that saving may take
+    FAILING_SHARE = 0.1  # the most while saving fails: after an outage a long run must soon have a state again
 
     def __init__(
         self, save: Callable[[State], None], every_seconds: float = 10.0, clock: Callable[[], float] = time.monotonic
@@ -60,12 +65,12 @@ class Checkpointing:
         self._failing = False
 
     def at_boundary(self, take: Callable[[], State]) -> None:
-        """Save the state that `take` gives, if it is time."""
+        """Save the state that `take` returns, if the next one is due."""
         if self._clock() >= self._next:
             self.save_now(take)
 
     def save_now(self, take: Callable[[], State]) -> None:
-        """Save the state that `take` gives."""
+        """Save the state that `take` returns; a failure to write is logged."""
         began = self._clock()
         try:
             self._save(take())
@@ -83,7 +88,7 @@ class Checkpointing:
 
 
 def copied(tree: Any) -> Any:
-    """The same nest of dictionaries and lists with every tensor copied to the CPU."""
+    """A copy of nested dictionaries and lists, with every tensor copied to the CPU."""
     if isinstance(tree, Tensor):
         return tree.detach().to("cpu", copy=True)
     if isinstance(tree, dict):
@@ -94,15 +99,17 @@ def copied(tree: Any) -> Any:
 
 
 def origin_of(plan: TrainingPlan, environment: Environment) -> Environment:
-    """What a state of this plan, made in this environment, says of itself: `State.origin`."""
+    """The origin of a state of this plan, made in this environment: the value of `State.origin`."""
     return {"plan": first_digest(plan), "plan_digest": plan.digest, **environment}
 
 
 def check_origin(state: State, origin: Environment) -> bool:
-    """Whether going on here gives the bits of an uninterrupted run: the same processor model and torch.
+    """Whether resuming here gives the bits of an uninterrupted run: on the same processor model, with the same torch.
 
-    A state of the first release has a plan's digest by the rule of then alone, and is compared by that.
-    Raises CheckpointUnreadable for a state of another plan, engine, kind of device, number of threads or data.
+    A state of the first release has a plan's digest by that release's rule alone, and is compared by it.
+
+    Raises:
+        CheckpointUnreadable: the state is of another plan, engine, kind of device, number of threads or data.
     """
     of_the_first_release = "plan_digest" not in state.origin
     for field in ("plan", *_MUST_MATCH[1:]) if of_the_first_release else _MUST_MATCH:
@@ -113,7 +120,7 @@ def check_origin(state: State, origin: Environment) -> bool:
 
 
 def encode(state: State) -> bytes:
-    """The state as bytes that carry a sha256 of themselves."""
+    """The state as bytes that begin with a sha256 of the rest."""
     buffer = io.BytesIO()
     torch.save(vars(state), buffer)
     payload = buffer.getvalue()
@@ -121,11 +128,11 @@ def encode(state: State) -> bytes:
 
 
 def decode(encoded: bytes, name: str = "checkpoint") -> State:
-    """The state again; loads plain values and tensors only. Raises CheckpointUnreadable."""
+    """The state from `encode`'s bytes; loads plain values and tensors only. Raises CheckpointUnreadable."""
     header, _, payload = encoded.partition(b"\n")
     if header != _MAGIC + hashlib.sha256(payload).hexdigest().encode():
         raise CheckpointUnreadable(f"{name} is damaged, or is no checkpoint of this version.")
     try:
         return State(**torch.load(io.BytesIO(payload), weights_only=True))
-    except Exception as error:  # what torch raises for bytes that are intact but not ours is not documented
+    except Exception as error:  # torch does not document its errors for other files' bytes
         raise CheckpointUnreadable(f"{name} does not hold a state: {error}") from error

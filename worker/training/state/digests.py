@@ -1,11 +1,11 @@
-"""What says that two plans ask for the same run: a sha256 of all that decides it.
+"""A sha256 of all that decides a run: two plans with one digest ask for the same run.
 
-Defaults are left out, so a field that is added later, with a default, changes no digest: a checkpoint of a running job
-is found to be that job's by the release after the one that wrote it. Defaults never change.
+Defaults are left out, so a field that is added later, with a default, changes no digest: a release recognises the
+checkpoints of jobs that the release before it began. Defaults never change.
 
 In the first release a plan had one class for all optimizers, one for all schedules, one for all augmentations, with the
-fields and the defaults of all kinds, and one for all layers, with a list of options. Its digests count what its classes
-held, and so they do today: `_FIRST` says how what that release knew is written.
+fields and the defaults of all kinds, and one for all layers, with a list of options. Its digests count the fields of
+those classes, and so they do today: `_FIRST` says how the parts that it knew are written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 _NOT_OF_THE_RUN = ("engine",)  # may never change a result
 
 _ALWAYS = object()
-"""Stands for a default of a field that has none: it always counts."""
+"""Stands for the default of a field without one: such a field always counts."""
 _OPTIMIZER = {
     "kind": _ALWAYS,
     "lr": 0.01,
@@ -103,8 +103,8 @@ def digest(plan: object) -> str:
 def first_digest(plan: object) -> str:
     """The digest by the first release's rule: of all fields that plans had then, with their defaults.
 
-    That release's checkpoints carry it alone, and it reads no other: workers of both may run side by side. Of a kind
-    that it did not have, all fields count.
+    That release's checkpoints carry only this digest, and it reads no other: workers of both may run side by side. Of a
+    kind that it did not have, all fields count.
     """
     return _sha256(_first(plan))
 
@@ -137,7 +137,7 @@ def _first(part: Any) -> Any:
 
 
 def _first_values(part: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of the first release's class for this part: its fields, and their defaults. None for a kind that is younger."""
+    """The fields of the first release's class for this part, and their defaults; both empty for a younger kind."""
     name = type(part).__name__
     if name in _FIRST_OPTIONS:
         options = tuple((option, getattr(part, option)) for option in _FIRST_OPTIONS[name])
@@ -147,7 +147,7 @@ def _first_values(part: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _later_fields(part: Any) -> list[dataclasses.Field[Any]]:
-    """The fields that the first release's class for this part did not have."""
+    """The fields of this part that the first release's class for it did not have."""
     name = type(part).__name__
     first = {*_FIRST.get(name, {}), *_FIRST_OPTIONS.get(name, ()), *(("kind",) if name in _FIRST_OPTIONS else ())}
     return [field for field in dataclasses.fields(part) if field.name not in first]

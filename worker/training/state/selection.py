@@ -1,4 +1,4 @@
-"""Which epoch's weights are the best, and whether to stop early."""
+"""The best epoch and its weights, and the decision to stop early."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ class Best:
         self.scores: Tensor | None = None
 
     def update(self, result: EpochResult, network: nn.Module, scores: Tensor) -> None:
-        """Keep this epoch's weights and validation scores if it is the best so far."""
+        """Store this epoch's weights and validation scores if it is the best so far."""
         if result.val_accuracy > self.accuracy:
             self.epoch, self.accuracy = result.epoch, result.val_accuracy
-            self.weights, self.scores = _kept(network.state_dict(), self.weights), scores
+            self.weights, self.scores = _copied(network.state_dict(), self.weights), scores
 
     def state(self) -> dict[str, Any]:
-        """Everything, to go on from."""
+        """Checkpoint state: the best epoch, its accuracy, weights and scores."""
         return vars(self).copy()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the best epoch from what `state` returned."""
         vars(self).update(state)
 
 
-def _kept(weights: Weights, before: Weights) -> Weights:
-    """A copy of the weights, in the place of the one before where that is on the same GPU."""
+def _copied(weights: Weights, before: Weights) -> Weights:
+    """A copy of the weights; where `before` is on the same GPU, in its memory."""
     if any(value.device.type == "cpu" for value in weights.values()):
         return on_cpu(weights, copy=True)
     if not before or any(value.device.type == "cpu" for value in before.values()):
@@ -62,7 +62,7 @@ def _kept(weights: Weights, before: Weights) -> Weights:
 
 
 class EarlyStopping:
-    """Says when the monitored figure has not improved for as long as the plan waits; never, without a plan."""
+    """Finds out when the monitored figure has not improved for `patience` epochs; never, without a plan."""
 
     def __init__(self, plan: EarlyStoppingPlan | None) -> None:
         self._plan = plan
@@ -70,7 +70,7 @@ class EarlyStopping:
         self._waited = 0
 
     def update(self, result: EpochResult) -> bool:
-        """Take note of an epoch; true means stop."""
+        """Take an epoch's figures into account; true means that the run should stop."""
         if self._plan is None:
             return False
         value = _monitored(result, self._plan.monitor)
@@ -81,16 +81,16 @@ class EarlyStopping:
         return self._waited >= self._plan.patience
 
     def state(self) -> dict[str, Any]:
-        """Everything, to go on from."""
+        """Checkpoint state: the best figure, and the epochs since."""
         return {"best": self._best, "waited": self._waited}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the best figure, and the epochs since, from what `state` returned."""
         self._best, self._waited = state["best"], state["waited"]
 
 
 def _monitored(result: EpochResult, monitor: Monitor) -> float:
-    """The monitored figure of an epoch, such that more is better: a loss gets better downwards."""
+    """The monitored figure of an epoch, negated where less is better."""
     match monitor:
         case "val_accuracy":
             return result.val_accuracy

@@ -1,4 +1,4 @@
-"""The running figures of one epoch."""
+"""The running sums of one epoch's losses and correct guesses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.training.errors import NonFiniteLoss
 
 
 class Figures(NamedTuple):
-    """What an epoch's steps gave, as `EpochResult` has it."""
+    """The figures of an epoch's training steps, as in `EpochResult`."""
 
     train_loss: float
     train_accuracy: float
@@ -20,12 +20,12 @@ class Figures(NamedTuple):
 
 
 class Tally:
-    """Losses batch by batch and correct guesses, kept on the device: nothing is read back before the epoch ends.
+    """Losses batch by batch and correct guesses, on the device: nothing is read back before the epoch ends.
 
     Attributes:
-        epoch: its number, from 1.
-        steps: batches in all.
-        batches: those done so far.
+        epoch: the epoch's number, from 1.
+        steps: how many batches the epoch has.
+        batches: how many of them are done.
     """
 
     def __init__(self, epoch: int, samples: int, batch_size: int, device: torch.device) -> None:
@@ -41,11 +41,11 @@ class Tally:
         self._losses[self.batches] = loss.detach()
         self._correct += (scores.detach().argmax(1) == labels).sum()
         self.batches += 1
-        if self._losses.device.type == "cpu":  # reading costs nothing here; elsewhere it waits for the epoch's end
+        if self._losses.device.type == "cpu":  # reading is free here; on a GPU the check waits for the epoch's end
             self.require_finite(self.batches - 1)
 
     def add_block(self, losses: Tensor, correct: Tensor) -> None:
-        """Count a block of batches: the mean loss of each (k), and the right guesses. Raises NonFiniteLoss on a CPU."""
+        """Count a block of batches: the mean loss of each (k), and correct guesses. Raises NonFiniteLoss on a CPU."""
         first, self.batches = self.batches, self.batches + len(losses)
         self._losses[first : self.batches] = losses
         self._correct += correct
@@ -71,11 +71,11 @@ class Tally:
         return Figures(mean, int(self._correct) / self._samples, losses[-1])
 
     def state(self) -> dict[str, Any]:
-        """Everything, to go on from."""
+        """Checkpoint state: the epoch, the batches done, their losses and correct guesses."""
         return {"epoch": self.epoch, "batches": self.batches, "losses": self._losses, "correct": self._correct}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the tally from what `state` returned."""
         self.epoch, self.batches = state["epoch"], state["batches"]
         self._losses.copy_(state["losses"])
         self._correct.copy_(state["correct"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flightline.client.watch_many import Following
+from flightline.client.watch import Following
 from tests.support.http_answers import CATALOG, layer_cost
 from tests.support.http_service import FakeService, problem
 from tests.unit.flightline.conftest import Run
@@ -209,7 +209,7 @@ def test_watch_says_when_a_job_goes_on_from_a_checkpoint(run: Run, service: Fake
     lines = run("watch", "last").out.splitlines()
     told = [line.split("train")[0].strip() for line in lines]
     assert told[:3] == [f"p  epoch {epoch}/4" for epoch in (1, 2, 3)]
-    assert told[3] == "p  attempt 2 goes on from its checkpoint with epoch 2"
+    assert told[3] == "p  attempt 2 resumes from its checkpoint with epoch 2"
     assert told[4:7] == [f"p  epoch {epoch}/4" for epoch in (2, 3, 4)]
 
 
@@ -237,7 +237,7 @@ def test_ctrl_c_leaves_the_job_running(run: Run, service: FakeService, monkeypat
     job = service.add(status="queued")
     outcome = run("watch", job["id"])
     assert outcome.code == 130
-    assert f"The job runs on. `flightline watch {job['id']}` shows it again" in outcome.err
+    assert f"The job keeps running. `flightline watch {job['id']}` shows it again" in outcome.err
 
 
 def test_jobs_lists_with_filters(run: Run, service: FakeService) -> None:

@@ -12,12 +12,6 @@ from rich.text import Text
 
 from flightline.cli import tables
 from flightline.cli.columns import Columns, fitted
-from flightline.cli.parts import (
-    ARTIFACT_COLUMNS,
-    ATTEMPT_COLUMNS,
-    EPOCH_COLUMNS,
-    LOG_COLUMNS,
-)
 from tests.support.http_service import FakeService
 from tests.unit.flightline.conftest import Run
 
@@ -32,11 +26,11 @@ CASES: dict[str, tuple[Columns, Sequence[str]]] = {
     "queues": (tables.QUEUE_COLUMNS, ("flightline.cuda", "12,345", "1 m 1 s", "Redis is down")),
     "classes": (tables.CLASS_COLUMNS, ("airplane", "80.0 %", "90.0 %", "85.0 %", "1000")),
     "confusion": (Columns(("TRUE", *"abcdefghij")), ("airplane", *["1000"] * 10)),
-    "epochs": (EPOCH_COLUMNS, ("1000", "0.4444", "81.0 %", "0.5555", "82.0 %", "0.001", "12.34")),
-    "attempts": (ATTEMPT_COLUMNS, ("1", "a-machine:cpu:1", "timed_out", "from 12", "2 h", "timed_out")),
-    "log": (LOG_COLUMNS, ("01-31 12:00:01", "1", "INFO", "epoch 3 of 100 is over, and all is well")),
+    "epochs": (tables.EPOCH_COLUMNS, ("1000", "0.4444", "81.0 %", "0.5555", "82.0 %", "0.001", "12.34")),
+    "attempts": (tables.ATTEMPT_COLUMNS, ("1", "a-machine:cpu:1", "timed_out", "from 12", "2 h", "timed_out")),
+    "log": (tables.LOG_COLUMNS, ("01-31 12:00:01", "1", "INFO", "epoch 3 of 100 is over, and all is well")),
     "artifacts": (
-        ARTIFACT_COLUMNS,
+        tables.ARTIFACT_COLUMNS,
         ("best.safetensors", "15.0 MB", "01-31 12:00:01", "0123456789ab"),
     ),
 }

@@ -104,7 +104,7 @@ def test_a_program_in_this_ones_place_may_write_into_a_closed_output() -> None:
     """As a worker that is started so: it fails by no print, and opens no file under the stream's number."""
     then = "import os; print(1, flush=True); print(os.open(os.devnull, os.O_RDONLY), file=__import__('sys').stderr)"
     script = (
-        "import os, sys; from flightline.cli import standard_streams as s; s.prepare(); s.hand_over();"
+        "import os, sys; from flightline.cli import standard_streams as s; s.prepare(); s.open_for_successor();"
         f"os.execv(sys.executable, [sys.executable, '-c', {then!r}])"
     )
     done = subprocess.run(

@@ -161,7 +161,7 @@ def test_patience_ends(make: Make, monkeypatch: pytest.MonkeyPatch, answer: Answ
 
     with pytest.raises(kind):
         client.submit("notebook-linear")
-    assert (len(service.requests), retry.SENDING_SECONDS) == (3, 15.0)
+    assert (len(service.requests), retry.SUBMISSION_SECONDS) == (3, 15.0)
 
 
 def test_each_submission_has_a_key_of_its_own(make: Make) -> None:

@@ -126,7 +126,7 @@ def test_view_goes_back_with_a_resumed_attempt() -> None:
     resumed = Event({"seq": 4, "kind": "resumed", "data": {"attempt": 2, "from_epoch": 2}})
     view.add(Update(job, (epoch_event(1, 9.0), epoch_event(2, 1.0), epoch_event(3, 5.0))))
     assert "█▁▅" in drawn(view)
-    assert view.add(Update(job, (resumed,))) == ["mine  attempt 2 goes on from its checkpoint with epoch 2"]
+    assert view.add(Update(job, (resumed,))) == ["mine  attempt 2 resumes from its checkpoint with epoch 2"]
     view.add(Update(job, (epoch_event(2, 1.0),)))
     assert "█▁  " in drawn(view)
 
@@ -173,6 +173,58 @@ def test_view_says_when_an_attempt_starts_over() -> None:
     assert view.add(Update(job, (over,))) == ["mine  attempt 2 starts over"]
 
 
+def queued_again(**data: Any) -> Event:
+    """The event of a first attempt that ended early."""
+    at = "2026-01-31T12:00:00Z"
+    return Event({"seq": 4, "kind": "status", "data": {"status": "queued", "attempt": 1, "at": at, **data}})
+
+
+@pytest.mark.parametrize(
+    "data, line",
+    [
+        (
+            {
+                "outcome": "failed",
+                "error": {"code": "x", "detail": "The GPU is full."},
+                "not_before": "2026-01-31T12:00:10Z",
+            },
+            "mine  attempt 1 failed: The GPU is full. Attempt 2 starts in 10 s at the earliest.",
+        ),
+        (
+            {"outcome": "lost", "error": {"code": "x", "detail": "Its worker is gone."}, "not_before": None},
+            "mine  attempt 1 was lost: Its worker is gone. Attempt 2 starts as soon as a worker is free.",
+        ),
+        (
+            {"outcome": "released", "error": None, "not_before": None},
+            "mine  attempt 1 was released: its worker stops. Attempt 2 starts as soon as a worker is free.",
+        ),
+    ],
+)
+def test_view_says_why_an_attempt_ended_and_when_the_next_one_starts(data: dict[str, Any], line: str) -> None:
+    """One line has the failure and the wait, and the status `queued` adds no second one."""
+    view = JobsView([job := running(name="mine")])
+    queued = Job({**job.raw, "status": "queued"})
+    assert view.add(Update(queued, (queued_again(**data),))) == [line]
+    assert view.add(Update(job)) == ["mine  running"]
+
+
+def test_view_says_nothing_of_the_first_time_in_the_queue() -> None:
+    """A job that was just submitted has no attempt that could have ended."""
+    view = JobsView([job := running(name="mine")])
+    assert (
+        view.add(Update(job, (Event({"seq": 1, "kind": "status", "data": {"status": "queued", "attempt": 0}}),))) == []
+    )
+
+
+def test_following_on_a_terminal_says_that_an_attempt_failed(client: Client, service: FakeService) -> None:
+    """Above the bars stands the failure, though the status bar has forgotten it a moment later."""
+    job = service.add(name="mine")
+    service.tell(job, "status", **queued_again(outcome="failed", error={"code": "x", "detail": "Full."}).data)
+    text = io.StringIO()
+    follow_jobs(client, [Job(job)], Console(file=text, force_terminal=True, highlight=False, width=200))
+    assert text.getvalue().count("mine  attempt 1 failed: Full. Attempt 2 starts as soon as a worker is free.") == 1
+
+
 def test_view_says_once_how_a_job_ended_that_was_finished_before() -> None:
     """Somebody who looks later is told the same as somebody who was there."""
     failed = running(name="mine", status="failed", error={"code": "x", "detail": "No such class."})
@@ -208,7 +260,7 @@ def test_following_on_a_terminal_says_when_a_job_goes_on(client: Client, service
     service.resume = 2
     text = io.StringIO()
     follow_jobs(client, [Job(service.add(name="mine"))], Console(file=text, force_terminal=True, highlight=False))
-    assert text.getvalue().count("mine  attempt 2 goes on from its checkpoint with epoch 2") == 1
+    assert text.getvalue().count("mine  attempt 2 resumes from its checkpoint with epoch 2") == 1
 
 
 def test_following_raises_what_a_watch_raises(client: Client, service: FakeService) -> None:

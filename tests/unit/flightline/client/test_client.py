@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -289,8 +290,6 @@ def test_records_are_read_only_views() -> None:
 
 def test_where_the_service_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An explicit URL wins, then a stack that runs in the home, then host and port, then the default."""
-    import os
-
     for name in ("FLIGHTLINE_URL", "FLIGHTLINE_HOST", "FLIGHTLINE_PORT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
@@ -303,6 +302,35 @@ def test_where_the_service_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert default_url() == "http://127.0.0.1:9000"
     monkeypatch.setenv("FLIGHTLINE_URL", "http://elsewhere")
     assert Client().base_url == "http://elsewhere"
+
+
+@pytest.mark.parametrize(
+    "ready, said",
+    [
+        (
+            {"ready": False},
+            "is starting and does not answer at {url} yet. Wait until `flightline up` says that it runs",
+        ),
+        ({"ready": True}, "runs, but its API at {url} does not answer. It is being restarted"),
+        ({}, "runs, but its API at {url} does not answer. It is being restarted"),
+    ],
+)
+def test_a_stack_of_this_home_that_does_not_answer_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ready: dict[str, bool], said: str
+) -> None:
+    """Somebody who has just started it waits; the state that release 0.1 writes does not say whether it is ready."""
+    monkeypatch.delenv("FLIGHTLINE_URL", raising=False)
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
+    url = "http://127.0.0.1:9"
+    write_state(tmp_path, {"pid": os.getpid(), "born": born(os.getpid()), "url": url, **ready})
+    with pytest.raises(NotReachable) as refused, Client() as client:
+        client.ready()
+    assert str(refused.value).startswith(f"The stack in {tmp_path} (process {os.getpid()}) {said.format(url=url)}")
+    with (
+        pytest.raises(NotReachable, match=r"Nothing answers at http://127\.0\.0\.1:8\."),
+        Client("http://127.0.0.1:8") as client,
+    ):
+        client.ready()
 
 
 @pytest.mark.parametrize("port", ["xx", "-1", "65536", "8470.0", "²"])

@@ -73,7 +73,7 @@ def test_a_service_that_is_away_is_waited_for(
     reader.join()
     assert [event.seq for event in events] == [1, 2, 3, 4]
     service.refuse[path] = problem(503, code, "Away.")
-    monkeypatch.setattr("flightline.client.retry.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("flightline.client.retry.OUTAGE_SECONDS", 0.0)
     with pytest.raises(Unavailable, match="Away"):
         next(client.events(job_id))
 
@@ -211,7 +211,7 @@ def test_watch_survives_a_service_that_is_away(client: Client, service: FakeServ
 
 def test_watch_gives_up_in_the_end(client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that stays away raises its error once patience is over; a missing job raises at once."""
-    monkeypatch.setattr("flightline.client.retry.PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("flightline.client.retry.OUTAGE_SECONDS", 0.0)
     service.refuse["GET /v1/jobs/x"] = problem(503, "database_unavailable", "Away.")
     with pytest.raises(Unavailable, match="Away"):
         next(client.watch("x"))

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from flightline.errors import AlreadyRunning, StackError
-from flightline.stack.home import clear_state, read_state, running_url, write_state
-from flightline.stack.home_lock import end_leftovers, home_lock
+from flightline.stack.home import clear_state, end_leftovers, home_lock, read_state, running_url, write_state
 from shared.processes import born
 
 

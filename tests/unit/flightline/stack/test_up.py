@@ -69,7 +69,7 @@ def test_a_database_that_is_away(run: Run, monkeypatch: pytest.MonkeyPatch, comm
 def test_a_database_file_that_is_none(run: Run, home: Path) -> None:
     """It is named by its path, which nobody has set."""
     (home / "flightline.db").write_bytes(b"no database" * 1000)
-    assert f"The database file {home}/flightline.db is damaged, or no SQLite database" in refusal(run, "migrate")
+    assert f"The database file {home}/flightline.db is damaged, or not an SQLite database" in refusal(run, "migrate")
 
 
 def test_a_database_file_that_cannot_be_opened(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

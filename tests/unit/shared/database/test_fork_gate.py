@@ -86,12 +86,12 @@ def test_one_may_fork_inside() -> None:
     assert gate.closed == 1
 
 
-def test_the_child_begins_anew() -> None:
-    """None of the parent's threads is there to leave."""
+def test_the_child_resets_its_gate() -> None:
+    """Threads of the parent that were inside do not exist in the child, and do not delay its forks."""
     gate = Watched()
     gate._threads[1] = 1
 
-    gate.forget()
+    gate.reset()
 
     pretend_to_fork(gate)
     assert gate.closed == 1

@@ -33,7 +33,7 @@ def test_a_longer_one_gets_a_private_folder_elsewhere(temp: Path) -> None:
     assert path.parent.parent == temp
     assert path.parent.stat().st_mode & 0o777 == 0o700
     path.parent.chmod(0o777)
-    with pytest.raises(ConfigurationError, match="not a private folder"):
+    with pytest.raises(ConfigurationError, match="must be a folder that only you can access"):
         socket_path(temp / ("x" * 120))
 
 

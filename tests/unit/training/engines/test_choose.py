@@ -146,4 +146,4 @@ def test_a_run_goes_on_with_the_engine_that_began_it(
     asked: str, name: str, architecture: LayersPlan, goes_on: bool
 ) -> None:
     """Where the job names none, and it fits here; a job that names one keeps to that."""
-    assert engines.may_go_on(name, tiny_plan(engine=asked, architecture=architecture), CPU) is goes_on
+    assert engines.may_resume(name, tiny_plan(engine=asked, architecture=architecture), CPU) is goes_on

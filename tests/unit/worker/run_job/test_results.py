@@ -251,9 +251,9 @@ class TestContext:
         job_id = factories.submit(db)
         assert isinstance(context.broker, FakeBroker)
         context.broker.down = True
-        context.give_back(job_id)
+        context.republish(job_id)
         db.away = True
-        context.give_back(job_id)
+        context.republish(job_id)
         context.broker.down = db.away = False
-        context.give_back(job_id)
+        context.republish(job_id)
         assert [message[0] for message in context.broker.messages] == [job_id]

@@ -63,7 +63,7 @@ class Parts:
     @property
     def lines(self) -> list[str]:
         """What the job's log is to say."""
-        return [line.message for line in self.recorder.take_lines()]
+        return [line.message for line in self.recorder.pending_lines()]
 
 
 @pytest.fixture
@@ -219,14 +219,14 @@ class TestStoreSoon:
 
 def test_tidying_up_waits_only_a_moment(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A storage that is silent must not keep the worker from its next job."""
-    monkeypatch.setattr(storage_access, "_TIDY_SECONDS", 0.01)
+    monkeypatch.setattr(storage_access, "_CLEAN_UP_SECONDS", 0.01)
     done: list[Any] = []
-    storage_access.tidy(lambda: done.append(1))
-    storage_access.tidy(parts.say_nothing)
+    storage_access.clean_up(lambda: done.append(1))
+    storage_access.clean_up(parts.say_nothing)
     assert done == [1]
 
 
 def test_a_call_without_an_answer_keeps_no_process_from_ending(parts: Parts) -> None:
     """Its thread is a daemon."""
-    storage_access.beside(parts.say_nothing)
+    storage_access.call_in_thread(parts.say_nothing)
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "storage")

@@ -20,7 +20,7 @@ from tests.unit.training.data.test_folders import fill
 from worker.processes.stop_flag import StopFlag
 from worker.run_job import attempt as attempt_module
 from worker.run_job import task
-from worker.run_job.attempt import Attempt, insist
+from worker.run_job.attempt import Attempt, retry_until_written
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease
 from worker.run_job.recorder import Recorder
@@ -235,18 +235,18 @@ class TestRun:
         """The error says that it hung, and the job is published; a database that is away does not save the process."""
         killed: list[tuple[int, int]] = []
         monkeypatch.setattr(os, "kill", lambda *arguments: killed.append(arguments))
-        task._end_hung(context, claim)
+        task._record_hang_and_die(context, claim)
         (attempt,) = queries.attempts(db, claim.job_id)
         assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "hung")
         assert "FLIGHTLINE_STALL_SECONDS" in attempt["error"]["detail"]
         assert isinstance(context.broker, FakeBroker)
         assert len(context.broker.messages) == 1
         db.away = True
-        task._end_hung(context, claim)
+        task._record_hang_and_die(context, claim)
         assert killed == [(os.getpid(), signal.SIGKILL)] * 2
 
 
-class TestInsist:
+class TestRetryUntilWritten:
     def test_a_write_is_repeated_until_the_database_takes_it(
         self, context: Context, db: FlakyDatabase, claim: Claim, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -261,11 +261,11 @@ class TestInsist:
                 raise DatabaseUnavailable("away")
             return "written"
 
-        assert insist(lease, write) == "written"
+        assert retry_until_written(lease, write) == "written"
         assert len(tries) == 3
 
     def test_it_ends_when_the_job_is_lost(self, context: Context, db: FlakyDatabase, claim: Claim) -> None:
-        """There is nothing left to insist on."""
+        """A write for a job that belongs to another worker is given up."""
         lease = Lease(db, claim, context.settings, StopFlag(), lambda: None)
         attempts.end(db, claim, Ending(Outcome.RELEASED))
         lease.beat()
@@ -274,7 +274,7 @@ class TestInsist:
             raise DatabaseUnavailable("away")
 
         with pytest.raises(LeaseLost):
-            insist(lease, write)
+            retry_until_written(lease, write)
 
 
 def _raised(reason: BaseException) -> BaseException:
@@ -325,7 +325,7 @@ class TestLoading:
             recorder = Recorder(db, claim, log_lines=5)
             lease = Lease(db, claim, context.settings, StopFlag(), lambda: None)
             Attempt(context, claim, lease, recorder)._load(plan_from_spec(claim.spec))
-            lines = [(line.level, line.message) for line in recorder.take_lines()]
+            lines = [(line.level, line.message) for line in recorder.pending_lines()]
             place = context.settings.datasets_dir / "cifar2"
             assert ("WARNING", f"1 file ignored in {place}: 1 × .heic") in lines
 

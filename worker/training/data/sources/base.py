@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from typing_extensions import override
+
 from worker.training.data.records import Split
 from worker.training.data.sources.synthetic import VERSION, draw_split
 
 TRAIN_PER_CLASS, VAL_PER_CLASS = 5000, 1000
-"""Pictures that are drawn: as many as CIFAR-10 has photographs."""
+"""Pictures drawn of each class: as many as CIFAR-10 has photographs."""
 
 Splits = tuple[Split, Split]
-"""Training and validation."""
+"""The training split and the validation split."""
 
 Counts = dict[str, tuple[int, int]]
 """Training and validation images of each class."""
@@ -33,86 +35,96 @@ class Inventory:
 
 
 class Place(Protocol):
-    """One place where (some classes of) a data set can be had."""
+    """A place where a data set, or some of its classes, can be found."""
 
     @property
     def kind(self) -> str:
-        """What it is: torchvision, folder, download or drawn."""
+        """The kind of place: torchvision, folder, download or drawn."""
 
     @property
     def place(self) -> str:
-        """Where it is, for people."""
+        """The path or address of the place, for people."""
 
     def classes(self) -> tuple[str, ...]:
-        """The classes held, in the data set's own order."""
+        """The classes that the place holds, in the data set's own order."""
 
     def counts(self) -> Counts:
-        """Images of each class, without decoding."""
+        """Training and validation images of each class, counted without decoding."""
 
     def ready(self) -> bool:
-        """Whether everything is there, as far as a look at the folders can tell."""
+        """Whether a job can have the images at once, as far as the folders' listings can tell."""
 
     def ignored(self) -> Mapping[str, int]:
         """How many files beside the images are passed over, by suffix."""
 
     def holding(self) -> str:
-        """What is there and what is missing, in words."""
+        """What the place holds and what is missing, as text for people."""
 
     def source(self) -> Source:
-        """Files to read: the place itself, or what is there once they are downloaded. Raises DatasetUnavailable."""
+        """The source to read files from: the place itself, or the files once they are downloaded.
+
+        Raises:
+            DatasetUnavailable: the download failed.
+        """
 
 
 class Source(Place, Protocol):
     """A place with files to read. Hashable; equal sources read the same files."""
 
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
-        """The files of these classes. Asked for before most jobs: one system call a file."""
+        """The files of these classes, without their content. One system call per file: called before most jobs."""
 
     def decode(self, classes: tuple[str, ...]) -> Splits:
         """Both splits, labelled in the order of `classes`.
 
-        Raises DatasetCorrupt; of a copy that lacks files, CopyIncomplete.
+        Raises:
+            DatasetCorrupt: a file is damaged; CopyIncomplete where the copy lacks files.
         """
 
-    def __hash__(self) -> int: ...
+    def __hash__(self) -> int:
+        # Not abstract, or mypy would miss it in frozen dataclasses, which make their own.
+        return object.__hash__(self)
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The synthetic data set: nothing to look for, drawn when asked for."""
+class Drawn(Source):
+    """The synthetic data set of airplanes and birds: no files, every picture is drawn."""
 
     kind = "drawn"
     place = "drawn by the worker"
 
+    @override
     def classes(self) -> tuple[str, ...]:
-        """Both of them."""
         return ("airplane", "bird")
 
+    @override
     def counts(self) -> Counts:
-        """As many as CIFAR-10 has."""
         return dict.fromkeys(self.classes(), (TRAIN_PER_CLASS, VAL_PER_CLASS))
 
+    @override
     def ready(self) -> bool:
-        """Always."""
+        """Always true: the pictures are drawn when a job needs them."""
         return True
 
+    @override
     def ignored(self) -> Mapping[str, int]:
-        """Nothing."""
         return {}
 
+    @override
     def holding(self) -> str:
-        """Both classes."""
         return ", ".join(self.classes())
 
+    @override
     def source(self) -> Drawn:
-        """Itself."""
         return self
 
+    @override
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
-        """The version of the drawing."""
+        """The drawing's version, which stands for all its pictures."""
         del classes
         return Inventory(f"v{VERSION}")
 
+    @override
     def decode(self, classes: tuple[str, ...]) -> Splits:
-        """Draw both splits: a few seconds."""
+        """Draw both splits, which takes a few seconds."""
         return draw_split(classes, "train", TRAIN_PER_CLASS), draw_split(classes, "val", VAL_PER_CLASS)

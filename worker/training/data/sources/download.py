@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
+from typing_extensions import override
+
+from worker.training.data.sources.base import Place
 from worker.training.data.sources.torchvision import CLASSES, TRAIN_PER_CLASS, VAL_PER_CLASS, TorchvisionCopy
 from worker.training.errors import DatasetUnavailable
 from worker.training.state.files import shown
@@ -22,42 +25,47 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Download:
-    """The home page of CIFAR-10, where that is allowed. What comes from there is read like any torchvision copy."""
+class Download(Place):
+    """CIFAR-10's home page, where downloading is allowed. The downloaded files are read as a torchvision copy."""
 
     data_dir: Path
     kind = "download"
 
     @property
+    @override
     def place(self) -> str:
-        """Where it comes from."""
         return URL
 
+    @override
     def classes(self) -> tuple[str, ...]:
-        """All ten."""
         return CLASSES
 
+    @override
     def counts(self) -> dict[str, tuple[int, int]]:
-        """The published ones."""
+        """CIFAR-10's published counts."""
         return dict.fromkeys(CLASSES, (TRAIN_PER_CLASS, VAL_PER_CLASS))
 
+    @override
     def ready(self) -> bool:
-        """Not before it is downloaded; then it is a `TorchvisionCopy`."""
+        """Always false: a download that is complete is a `TorchvisionCopy`."""
         return False
 
+    @override
     def ignored(self) -> Mapping[str, int]:
-        """Nothing."""
         return {}
 
+    @override
     def holding(self) -> str:
-        """All ten classes."""
         return ", ".join(CLASSES)
 
+    @override
     def source(self) -> TorchvisionCopy:
         """Download what is missing or damaged, unless another process has just done so.
 
-        While another one does, wait: where it ends without success, or dies, go on with what it left behind. Raises
-        DatasetUnavailable if the download fails.
+        While another process downloads, wait for it; where it fails or dies, continue with the files that it left.
+
+        Raises:
+            DatasetUnavailable: the download failed.
         """
         from torchvision.datasets import CIFAR10
         from torchvision.datasets.utils import download_and_extract_archive
@@ -79,7 +87,7 @@ class Download:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Hold the file's lock, which ends with the process that holds it, however that dies."""
+    """Hold an exclusive lock on the file at `path`, which the system releases however the process ends."""
     with path.open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from typing_extensions import override
 
 from worker.training.data.images import IMAGE_SUFFIXES, read_image
 from worker.training.data.records import Split
-from worker.training.data.sources.base import Inventory
+from worker.training.data.sources.base import Inventory, Source
 from worker.training.errors import CopyIncomplete, DatasetCorrupt
 from worker.training.state.files import shown, signature
 
 _LEFT_BY_SYSTEMS = {"thumbs.db", "desktop.ini"}
-"""Hidden files on systems that hide by other means than a dot."""
+"""Files that Windows leaves in folders, hidden there by an attribute instead of a dot in the name."""
 
 
 @dataclass(frozen=True)
-class ClassFolders:
+class ClassFolders(Source):
     """A tree of image files, one folder per split and class.
 
     Ordered class by class in the order asked for, files sorted by name. Folders and files without an image's suffix are
@@ -35,37 +36,40 @@ class ClassFolders:
     kind = "folder"
 
     @property
+    @override
     def place(self) -> str:
-        """The root folder."""
         return shown(self.root)
 
+    @override
     def classes(self) -> tuple[str, ...]:
-        """Those known classes that have a folder in both splits."""
+        """The known classes that have a folder in both splits."""
         train, val = (self._classes_in(split) for split in self._split_folders())
         return tuple(name for name in train if name in val)
 
+    @override
     def counts(self) -> dict[str, tuple[int, int]]:
-        """Image files in each folder."""
         train, val = self._split_folders()
         return {name: (len(_scan(train / name)[0]), len(_scan(val / name)[0])) for name in self.classes()}
 
+    @override
     def ready(self) -> bool:
-        """Whether there are classes, none of them empty."""
+        """Whether both splits have classes, none of them empty."""
         counts = self.counts()
         return bool(counts) and all(min(count) > 0 for count in counts.values())
 
+    @override
     def ignored(self) -> Mapping[str, int]:
-        """What lies in the classes' folders beside images."""
         return sum((_scan(folder)[1] for folder in self._folders(self.classes())), Counter())
 
+    @override
     def holding(self) -> str:
-        """The classes; else which split is missing, and what to do."""
+        """The classes with a folder; where a split is missing, which one and how to add it."""
         if not self.root.is_dir():
             return "nothing there"
         folders = self._split_folders()
         train, val = (self._classes_in(folder) for folder in folders)
         if train and val:
-            return _held_in_words(dict(zip([folder.name for folder in folders], (train, val), strict=True)))
+            return _held_as_text(dict(zip([folder.name for folder in folders], (train, val), strict=True)))
         if not train and not val:
             return f"no class folders there, such as train/{self.known_classes[0]} and val/{self.known_classes[0]}"
         found, missing = (folder.name for folder in (folders if train else folders[::-1]))
@@ -73,12 +77,13 @@ class ClassFolders:
         what = f"{found} has {', '.join(train or val)}, but {missing}{also} is missing"
         return f"{what}: put some images of each class into {missing}/{(train or val)[0]} and so on"
 
+    @override
     def source(self) -> ClassFolders:
-        """The folders themselves."""
         return self
 
+    @override
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
-        """A digest of every file's name, size, times and inode, and what lies beside the images."""
+        """A digest of every file's name, size, times and inode, and the counts of files that are no images."""
         lines, ignored = [], Counter[str]()
         for folder in self._folders(classes):
             names, others = _scan(folder)
@@ -87,18 +92,20 @@ class ClassFolders:
             lines += [f"{name}\0{signature(f'{folder}/{name}')}" for name in names]
         return Inventory(hashlib.sha256(os.fsencode("\0".join(lines))).hexdigest(), ignored)
 
+    @override
     def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
-        """Read and decode every file.
+        """Read and decode every image file.
 
-        Raises CopyIncomplete for a class without images, DatasetCorrupt with the path of a split's first bad file and
-        how many more there are.
+        Raises:
+            CopyIncomplete: a class has no images.
+            DatasetCorrupt: a file is damaged; names the first one of a split and says how many more there are.
         """
         files = {folder: _some_images(folder) for folder in self._folders(classes)}
         train, val = ([files[split / name] for name in classes] for split in self._split_folders())
         return self._split(train), self._split(val)
 
     def _split_folders(self) -> tuple[Path, Path]:
-        """The validation split's is `val`, unless the classes lie in `test` alone."""
+        """The folders of both splits; the validation split's is `val`, or `test` where only that has classes."""
         val, test = self.root / "val", self.root / "test"
         return self.root / "train", test if self._classes_in(test) and not self._classes_in(val) else val
 
@@ -127,7 +134,7 @@ class ClassFolders:
         return Split(torch.stack(images), torch.tensor(labels))
 
 
-def _held_in_words(splits: Mapping[str, tuple[str, ...]]) -> str:
+def _held_as_text(splits: Mapping[str, tuple[str, ...]]) -> str:
     train, val = splits.values()
     both = ", ".join(name for name in train if name in val) or "no class in both splits"
     alone = {split: sorted({*names} - ({*train} & {*val})) for split, names in splits.items()}
@@ -144,7 +151,7 @@ def _some_images(folder: Path) -> list[Path]:
 
 
 def _scan(folder: Path) -> tuple[list[str], Counter[str]]:
-    """The names of a folder's image files, sorted, and how much else there is of which suffix."""
+    """The names of a folder's image files, sorted, and the counts of all other entries by suffix."""
     images, ignored = [], Counter[str]()
     with os.scandir(folder) as entries:
         for entry in entries:

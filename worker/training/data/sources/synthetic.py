@@ -34,7 +34,7 @@ _COSINES = np.array([round(1024 * math.cos(2 * math.pi * turn / 64)) for turn in
 
 
 def draw_split(classes: tuple[str, ...], split: str, per_class: int) -> Split:
-    """`per_class` pictures of each class in the order given. Picture n of a class is always the same one."""
+    """`per_class` pictures of each class in the order given. Picture n of a class is the same in every call."""
     images = np.concatenate([chunk for name in classes for chunk in _chunks(name, split, per_class)])
     labels = torch.arange(len(classes)).repeat_interleave(per_class)
     return Split(torch.from_numpy(images), labels)
@@ -62,7 +62,7 @@ class _Dice:
         return values.reshape(-1, *(extent or (1, 1)))
 
     def chance(self, percent: int) -> Mask:
-        """True in so many of a hundred pictures: (pictures, 1, 1)."""
+        """True in `percent` of a hundred pictures, at random: (pictures, 1, 1)."""
         return self.between(0, 99) < percent
 
 
@@ -75,7 +75,7 @@ def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 @dataclass
 class _Frame:
-    """Each pixel's place as seen from the thing: `along` its axis, `across` it, and `off` = |across|."""
+    """The coordinates of each pixel as seen from the drawn thing: `along` its axis, `across` it; `off` is |across|."""
 
     along: Ints
     across: Ints
@@ -115,7 +115,7 @@ def _birds(dice: _Dice) -> NDArray[np.uint8]:
 
 
 def _frame(dice: _Dice, tilt: int) -> _Frame:
-    """A pose: somewhere near the middle, tilted up to so many 64ths of a turn, heading left or right."""
+    """A pose near the middle of the picture, tilted by at most `tilt` 64ths of a turn, heading left or right."""
     turn = dice.between(-tilt, tilt) + 32 * dice.between(0, 1)
     pixels = np.arange(SIZE, dtype=np.int32) * 16 + 8 - SIZE * 8
     x, y = pixels[None, None, :] - dice.between(-36, 36), pixels[None, :, None] - dice.between(-36, 36)
@@ -135,7 +135,7 @@ def _wing(frame: _Frame, root: Ints, span: Ints, chord: Ints, sweep: Ints) -> Ma
 
 
 def _colour(dice: _Dice, metal: int) -> Ints:
-    """One colour for each picture, grey in so many of a hundred: (pictures, 3, 1, 1)."""
+    """A colour for each picture, grey in `metal` of a hundred: (pictures, 3, 1, 1)."""
     grey = dice.between(60, 250)
     tints = dice.between(-14, 14, 3, 1)
     plumage = dice.between(10, 235, 3, 1)
@@ -143,7 +143,7 @@ def _colour(dice: _Dice, metal: int) -> Ints:
 
 
 def _background(dice: _Dice, leaves: int) -> Ints:
-    """Sky, or foliage in so many of a hundred, with a gradient and clouds or leaves: (pictures, 3, H, W)."""
+    """Sky, or foliage in `leaves` of a hundred, with a gradient and clouds or leaves: (pictures, 3, H, W)."""
     sky = np.stack([dice.between(70, 190), dice.between(120, 215), dice.between(150, 250)], axis=1)
     ground = np.stack([dice.between(50, 150), dice.between(70, 160), dice.between(30, 130)], axis=1)
     foliage = dice.chance(leaves)

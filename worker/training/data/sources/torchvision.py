@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from worker.training.data.records import Split
-from worker.training.data.sources.base import Inventory
+from worker.training.data.sources.base import Inventory, Source
 from worker.training.errors import CopyIncomplete
 from worker.training.state.files import shown, signature
 
@@ -26,7 +27,7 @@ BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
 
 
 @dataclass(frozen=True)
-class TorchvisionCopy:
+class TorchvisionCopy(Source):
     """The pickled batches below a data directory. Every file's published md5 is checked before it is read."""
 
     data_dir: Path
@@ -34,45 +35,50 @@ class TorchvisionCopy:
 
     @property
     def folder(self) -> Path:
-        """Where the batches lie."""
+        """The folder that the batches are in."""
         return self.data_dir / FOLDER
 
     @property
+    @override
     def place(self) -> str:
-        """The folder."""
         return shown(self.folder)
 
+    @override
     def classes(self) -> tuple[str, ...]:
-        """All ten."""
+        """CIFAR-10's ten class names; empty where the folder is missing."""
         return CLASSES if self.folder.is_dir() else ()
 
+    @override
     def counts(self) -> dict[str, tuple[int, int]]:
-        """The published ones: the files either hold them or fail their md5."""
+        """CIFAR-10's published counts: files with other counts fail their md5."""
         return dict.fromkeys(self.classes(), (TRAIN_PER_CLASS, VAL_PER_CLASS))
 
+    @override
     def ready(self) -> bool:
-        """Whether every batch is there."""
+        """Whether the files of all batches exist."""
         return all(path.is_file() for path in self._files())
 
+    @override
     def ignored(self) -> Mapping[str, int]:
-        """Nothing: the files to read are known by their names."""
+        """Empty: the files to read are known by their names."""
         return {}
 
+    @override
     def holding(self) -> str:
-        """All ten classes, or nothing."""
         return ", ".join(self.classes()) or "nothing there"
 
+    @override
     def source(self) -> TorchvisionCopy:
-        """The copy itself."""
         return self
 
+    @override
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
-        """Sizes, times and inodes of the six batches."""
+        """Sizes, times and inodes of the six batches' files."""
         del classes
         return Inventory(str([f"{path.name} {signature(path)}" for path in self._files()]))
 
     def intact(self) -> bool:
-        """Whether every batch is the published one: reads them all."""
+        """Whether every batch has its published md5; reads all six files."""
         from torchvision.datasets import CIFAR10
 
         try:
@@ -82,8 +88,13 @@ class TorchvisionCopy:
             return False
         return True
 
+    @override
     def decode(self, classes: tuple[str, ...]) -> tuple[Split, Split]:
-        """The images of these classes, in the file's order. Raises CopyIncomplete for a damaged or missing batch."""
+        """The images of these classes, in the files' order.
+
+        Raises:
+            CopyIncomplete: a batch is damaged or missing.
+        """
         from torchvision.datasets import CIFAR10
 
         train, val = ([self._batch(*file) for file in files] for files in (CIFAR10.train_list, CIFAR10.test_list))
@@ -97,7 +108,7 @@ class TorchvisionCopy:
         return batch
 
     def _content(self, name: str, md5: str) -> bytes:
-        """The file's bytes, once they are known to be the published ones."""
+        """The file's bytes, whose md5 is the published one. Raises CopyIncomplete for any other file."""
         path = self.folder / name
         remedy = f"Delete {shown(self.folder)} and put a fresh copy there, or set FLIGHTLINE_ALLOW_DOWNLOAD=true."
         if not path.is_file():
@@ -109,7 +120,7 @@ class TorchvisionCopy:
 
 
 def _split(batches: list[dict[str, Any]], classes: tuple[str, ...]) -> Split:
-    """Of the batches (N, 3072), channel by channel, the images of these classes."""
+    """The split of these classes, from batches with images as rows (N, 3072), channel by channel."""
     label_of = np.full(len(CLASSES), -1)
     label_of[[CLASSES.index(name) for name in classes]] = np.arange(len(classes))
     labels = label_of[np.concatenate([batch["labels"] for batch in batches])]

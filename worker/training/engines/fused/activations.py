@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 from worker.training.engines.fused.products import FUSED
 from worker.training.errors import InvalidPlan
@@ -17,21 +18,21 @@ _aten = torch.ops.aten
 
 
 class Pointwise(Protocol):
-    """A function of each element, or a random one. `backward` belongs to the last `forward`."""
+    """A function applied to each element, deterministic or random. `backward` belongs to the last `forward`."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """In training."""
+        """The function of the inputs, as in training."""
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """The gradient by the inputs, from that by the outputs. May overwrite its argument."""
+        """The gradient by the inputs (`gradient` is that by the outputs). May overwrite its argument."""
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """In evaluation."""
+        """The function of the inputs, as in evaluation."""
 
 
 @dataclass(frozen=True)
 class _Function:
-    """An activation: its value, and its gradient from either its outputs or its inputs."""
+    """An activation and its gradient, which torch computes from either the outputs or the inputs."""
 
     name: str
     value: Callable[[Tensor], Tensor]
@@ -50,11 +51,11 @@ _FUNCTIONS: dict[type[nn.Module], _Function] = {
     nn.GELU: _Function("gelu", F.gelu, _aten.gelu_backward, False),
     nn.SiLU: _Function("silu", F.silu, _aten.silu_backward, False),
 }
-"""With the options that `network.build.activation` builds them with: torch's defaults."""
+"""Activations by their modules, with the options that `network.build.activation` uses: torch's defaults."""
 
 
-class Activation:
-    """One of torch's activations."""
+class Activation(Pointwise):
+    """An activation function of torch, with the kernel of its gradient."""
 
     def __init__(self, function: _Function) -> None:
         self._function = function
@@ -62,52 +63,52 @@ class Activation:
 
     @property
     def fused(self) -> str | None:
-        """Its name for `products.linear`, if that can apply it and its gradient needs no more than its output."""
+        """The function's name for `products.linear`; None where that lacks it or the gradient needs the inputs."""
         return self._function.name if self._function.by_output and self._function.name in FUSED else None
 
     def keep(self, outputs: Tensor) -> Tensor:
-        """Take note of outputs that somebody else computed."""
+        """Store outputs that were computed elsewhere, for `backward`, and return them."""
         self._kept = outputs
         return outputs
 
+    @override
     def forward(self, inputs: Tensor) -> Tensor:
-        """See `Pointwise`."""
         outputs = self._function.value(inputs)
         self._kept = outputs if self._function.by_output else inputs
         return outputs
 
+    @override
     def backward(self, gradient: Tensor) -> Tensor:
-        """See `Pointwise`."""
         assert self._kept is not None
         return self._function.gradient(gradient, self._kept)
 
+    @override
     def predict(self, inputs: Tensor) -> Tensor:
-        """See `Pointwise`."""
         return self._function.value(inputs)
 
 
-class Dropout:
-    """The draws of `F.dropout`, which come from the device's global generator."""
+class Dropout(Pointwise):
+    """The masks of `F.dropout`, drawn from the device's global generator."""
 
     def __init__(self, p: float) -> None:
         self._p = p
         self._factors: Tensor | None = None
 
+    @override
     def forward(self, inputs: Tensor) -> Tensor:
-        """See `Pointwise`."""
         self._factors = self._draw(inputs)
         return inputs if self._factors is None else inputs * self._factors
 
+    @override
     def backward(self, gradient: Tensor) -> Tensor:
-        """See `Pointwise`."""
         return gradient if self._factors is None else gradient.mul_(self._factors)
 
+    @override
     def predict(self, inputs: Tensor) -> Tensor:
-        """See `Pointwise`."""
         return inputs
 
     def _draw(self, inputs: Tensor) -> Tensor | None:
-        """What each element is multiplied by. As in torch, nothing is drawn where nothing is left to chance."""
+        """A factor for each element, or None for one everywhere. As in torch, nothing is drawn for p = 0 and p = 1."""
         if self._p == 0:
             return None
         if self._p == 1:
@@ -119,7 +120,11 @@ class Dropout:
 
 
 def pointwise(module: nn.Module) -> Pointwise:
-    """The function that a module applies elementwise. Raises `InvalidPlan` for a module that is not known as one."""
+    """The elementwise function that a module applies.
+
+    Raises:
+        InvalidPlan: the module is not known to be elementwise.
+    """
     if isinstance(module, nn.Dropout):
         return Dropout(module.p)
     if type(module) not in _FUNCTIONS:

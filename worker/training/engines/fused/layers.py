@@ -24,8 +24,8 @@ from worker.training.plan import (
 class Layer:
     """A linear layer and the elementwise functions after it.
 
-    The parameters are the network's own, changed in place. Products are computed in `dtype`; where that is not the
-    parameters' own, a copy in it is kept, which `refresh` brings up to date.
+    The parameters are the network's own, changed in place. Products are computed in `dtype`; where the parameters have
+    another type, the layer has a copy of them in `dtype`, which `refresh` brings up to date.
     """
 
     def __init__(self, module: nn.Linear, dtype: torch.dtype) -> None:
@@ -42,16 +42,16 @@ class Layer:
         self.inputs: Tensor | None = None
 
     def append(self, function: Pointwise) -> None:
-        """One more elementwise function, after the others."""
+        """Add an elementwise function after the layer's others."""
         self._after.append(function)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Outputs (N, O) of inputs (N, I), which are kept for `backward`."""
+        """The layer's outputs (N, O) for inputs (N, I), in training; stores the inputs for `backward`."""
         self.inputs = inputs
         return self.activated(inputs, self._weight)
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """The same in evaluation; keeps nothing."""
+        """The layer's outputs (N, O) for inputs (N, I), in evaluation; stores nothing."""
         fused, rest = self._fused()
         outputs = linear(inputs, self._weight, self._bias, None if fused is None else fused.fused)
         for function in rest:
@@ -70,37 +70,37 @@ class Layer:
         return outputs
 
     def activated_product(self, product: Tensor) -> Tensor:
-        """The elementwise functions of inputs · weightᵀ + bias, which was computed before and will be overwritten."""
+        """The elementwise functions of `product`, which is inputs · weightᵀ + bias and may be overwritten later."""
         outputs = product
         for function in self._after:
             outputs = function.forward(outputs)
         return outputs.clone() if outputs is product else outputs
 
     def biased_product(self, inputs: Tensor) -> Tensor:
-        """inputs · weightᵀ + bias."""
+        """The product inputs · weightᵀ + bias (N, O), without the elementwise functions."""
         return linear(inputs, self._weight, self._bias)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        """The gradient by the product (N, O), from that by the outputs."""
+        """The gradient with respect to the product (N, O), from that with respect to the outputs."""
         for function in reversed(self._after):
             gradient = function.backward(gradient)
         return gradient
 
     def product(self, inputs: Tensor) -> Tensor:
-        """inputs · weightᵀ alone."""
+        """The product inputs · weightᵀ (N, O), without bias and elementwise functions."""
         return linear(inputs, self._weight)
 
     def input_gradient(self, gradient: Tensor) -> Tensor:
-        """The gradient by the inputs (N, I), from that by the product. Before the weights change."""
+        """The gradient with respect to the inputs (N, I), from that by the product. Call before the weights change."""
         return linear(gradient, self._weight.mT)
 
     def subtract_from_weight(self, gradient: Tensor, inputs: Tensor, shrink: float = 1.0, scale: float = 1.0) -> None:
-        """weight = shrink · weight - scale · gradientᵀ · inputs, for gradients (N, O) by the product."""
+        """Set weight = shrink · weight - scale · gradientᵀ · inputs, for the gradient (N, O) by the product."""
         copy = self._weight if self._copied else None
         add_product(self.weight, gradient.mT, inputs, -scale, shrink, copy)
 
     def subtract_from_bias(self, gradient: Tensor, shrink: float = 1.0) -> None:
-        """bias = shrink · bias - the gradients' sum."""
+        """Set bias = shrink · bias - the sum of the gradient (N, O) over the batch."""
         if self.bias is not None:
             if shrink != 1:
                 self.bias.mul_(shrink)
@@ -111,24 +111,24 @@ class Layer:
             self.refresh_bias()
 
     def _column(self, rows: int) -> Tensor:
-        """So many ones. Kept: a recording reads them where they were when it was made."""
+        """A vector of `rows` ones, always the same tensor: a recording reads it at its address."""
         if rows not in self._ones:
             self._ones[rows] = self.weight.new_ones(rows)
         return self._ones[rows]
 
     def refresh(self) -> None:
-        """Bring the copy of the parameters up to date."""
+        """Bring the copy of weight and bias in `dtype` up to date."""
         if self._copied:
             self._weight.copy_(self.weight)
             self.refresh_bias()
 
     def refresh_bias(self) -> None:
-        """Bring the copy of the bias alone up to date."""
+        """Bring the copy of the bias in `dtype` up to date."""
         if self._copied and self._bias is not None and self.bias is not None:
             self._bias.copy_(self.bias)
 
     def _fused(self) -> tuple[Activation | None, list[Pointwise]]:
-        """The first function, if the product can apply it; and the others."""
+        """The first elementwise function, if the product's kernel can apply it, else None; and the other functions."""
         first = self._after[0] if self._after else None
         if isinstance(first, Activation) and first.fused:
             return first, self._after[1:]
@@ -152,12 +152,13 @@ def layers_of(network: nn.Module, dtype: torch.dtype) -> list[Layer]:
     """The layers of a fully connected network, which take flattened images.
 
     Raises:
-        InvalidPlan: a module that is none of theirs; leaving it out would train another network.
+        InvalidPlan: a module is neither linear, nor elementwise, nor a flattening; leaving it out would train another
+            network.
     """
     layers: list[Layer] = []
     for module in network.children():
         if isinstance(module, nn.Linear):
             layers.append(Layer(module, dtype))
-        elif not isinstance(module, nn.Flatten):  # what it takes is flat already
+        elif not isinstance(module, nn.Flatten):  # the layers' inputs are flat already
             layers[-1].append(pointwise(module))
     return layers

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_ENOUGH = 1 << 20  # multiply-adds; with fewer, setting a oneDNN kernel up costs more than it saves
+_ENOUGH = 1 << 20  # multiply-adds; with fewer, setting up a oneDNN kernel costs more than it saves
 _PIECE, _MIXED_PIECE = 1 << 19, 1 << 17  # elements of a weight that are changed at a time
 FUSED = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "leaky_relu": F.leaky_relu}
-"""Activations that can be applied while the product is still in registers, and what they are otherwise."""
+"""Activations that oneDNN applies while the product is in registers, with torch's functions for other kernels."""
 _OPTIONS = {"leaky_relu": [0.01]}
 
 
@@ -57,14 +57,14 @@ def add_product(
 
 
 def _products(left: Tensor, right: Tensor, rows: int) -> Iterable[Tensor]:
-    """left · right, so many rows at a time; bf16 products are quick enough to be whole, and only added in pieces."""
+    """left · right, at most `rows` rows at a time; bf16 products are quick enough to be made at once, then split."""
     if left.dtype == torch.bfloat16:
         return torch.split(linear(left, right.mT), rows)
     return (linear(part, right.mT) for part in torch.split(left, rows))
 
 
 def _add_in_pieces(target: Tensor, products: Iterable[Tensor], alpha: float, beta: float, copy: Tensor | None) -> None:
-    """A few rows at a time, so that what is added is still in the cache: worth 10 to 35 % of the whole."""
+    """Add products a few rows at a time, so that the rows are still in the cache: 10 to 35 % of the whole time."""
     first = 0
     for product in products:
         piece = target[first : first + len(product)]
@@ -77,9 +77,10 @@ def _add_in_pieces(target: Tensor, products: Iterable[Tensor], alpha: float, bet
 
 
 def _linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """In full precision on a GPU the bias is added afterwards: cuBLAS' products with one are slow where rows are few.
+    """inputs · weightᵀ + bias by torch. In full precision on a GPU the bias is added in a kernel of its own.
 
-    An H200 takes 44 µs for 64 × 3072 by 3072 × 1024 with a bias, 20 without; 13 and 6 for 64 × 128 by 128 × 2.
+    cuBLAS' products with a bias are slow where rows are few: an H200 takes 44 µs for 64 × 3072 by 3072 × 1024 with a
+    bias, 20 without; 13 and 6 for 64 × 128 by 128 × 2.
     """
     if bias is None or not inputs.is_cuda or not _in_full_precision(inputs.dtype):
         return F.linear(inputs, weight, bias)
@@ -117,6 +118,6 @@ def _onednn_has(dtype: torch.dtype) -> bool:
     ones = torch.ones(2, 2, dtype=dtype)
     try:
         torch.ops.mkldnn._linear_pointwise(ones, ones, None, "none", [], "")  # noqa: SLF001
-    except (AttributeError, RuntimeError):  # it is private: another torch may not have it, or want other arguments
+    except (AttributeError, RuntimeError):  # a private operator: another torch may lack it, or want other arguments
         return False
     return True

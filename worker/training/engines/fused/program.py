@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from worker.training.engines.fused.first_layer import (
     EagerFirstLayer,
@@ -26,7 +27,7 @@ from worker.training.plan import TrainingPlan
 Gradient = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-class FusedProgram:
+class FusedProgram(Program):
     """Forward, backward and step are one hand-written sequence of products.
 
     The first layer's weights change once in a block of batches where that pays (see `first_layer`).
@@ -36,7 +37,7 @@ class FusedProgram:
 
     @staticmethod
     def fits(plan: TrainingPlan) -> bool:
-        """Whether it can take the plan's steps. An average would read in each step what changes once in a block."""
+        """Whether the program can run the plan. An average would read in each step what changes once in a block."""
         return is_fully_connected(plan.architecture) and plan.weight_average is None
 
     def __init__(self, plan: TrainingPlan, network: nn.Module, device: torch.device, *, recorded: bool) -> None:
@@ -50,21 +51,23 @@ class FusedProgram:
         self._update = update_of(plan.optimizer, layers, recorded=recorded)
         self._first_layer = self._first_layer_of(plan)
 
+    @override
     def rows(self, images: Tensor) -> Tensor:
-        """See `Program`: flat (N, features), in the type of the products."""
+        """Flattened images (N, features), in the type of the products."""
         return images.flatten(1).to(self._dtype)
 
+    @override
     def images(self, rows: Tensor) -> Tensor:
-        """See `Program`: the network's own type, whatever it flattens first being flat already."""
+        """Rows in the type of the network's weights, still flattened: the network's own flattening changes nothing."""
         return rows.to(self._first.weight.dtype)
 
+    @override
     def rates(self, rates: Sequence[float]) -> Tensor:
-        """See `Program`."""
         return rates_for(rates, self._device, recorded=self._recorded)
 
     @torch.no_grad()
+    @override
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Program`."""
         targets = self._objective.targets(labels)
         self._update.begin_block(rates)
         self._first_layer.begin(rows)
@@ -78,19 +81,19 @@ class FusedProgram:
         return self._means(losses, batches), (log_probabilities.argmax(-1) == labels).sum()
 
     @torch.no_grad()
+    @override
     def predict(self, rows: Tensor) -> Tensor:
-        """See `Program`."""
         outputs = self._first.predict(rows)
         for layer in self._others:
             outputs = layer.predict(outputs)
         return outputs.float()
 
+    @override
     def state(self) -> dict[str, Any]:
-        """See `Program`."""
         return self._update.state()
 
+    @override
     def restore(self, state: dict[str, Any]) -> None:
-        """See `Program`."""
         self._update.restore(state)
         for layer in (self._first, *self._others):
             layer.refresh()
@@ -104,7 +107,7 @@ class FusedProgram:
         return EagerFirstLayer(self._first, self._update)
 
     def _means(self, losses: Tensor, batches: list[slice]) -> Tensor:
-        """The mean of each batch (k), the last of which may be short. On a GPU all whole ones at once."""
+        """The mean loss of each batch (k), the last of which may be short. On a GPU all whole batches at once."""
         if not self._recorded:
             return torch.stack([losses[batch].mean() for batch in batches])
         whole = len(losses) // self._batch_size
@@ -112,7 +115,7 @@ class FusedProgram:
         return means if whole == len(batches) else torch.cat((means, losses[batches[-1]].mean()[None]))
 
     def _gradients(self, targets: Tensor, batches: list[slice]) -> list[Gradient]:
-        """Of each batch: what makes of its scores their log-probabilities, and the scaled gradient by the scores."""
+        """For each batch a function from its scores to log-probabilities and the scaled gradient by the scores."""
         scales = self._update.gradient_scales(batches)
         if isinstance(scales, Tensor):
             weighted = targets * -scales
@@ -121,7 +124,7 @@ class FusedProgram:
         return [partial(self._objective.gradient, targets=targets[batch], scale=scale) for batch, scale in pairs]
 
     def _step(self, number: int, batch: slice, gradient_of: Gradient) -> Tensor:
-        """The step of the block's batch of this number: its log-probabilities, before it."""
+        """Take the step of the block's batch `number`; returns its log-probabilities from before the step."""
         self._update.begin_step(number)
         outputs = self._first_layer.forward(number, batch)
         self._update.settle()
@@ -133,7 +136,7 @@ class FusedProgram:
         return log_probabilities
 
     def _backward(self, gradient: Tensor) -> Tensor:
-        """From the gradient by the scores to that by the first layer's products, stepping on the way."""
+        """The gradient by the first layer's products, from that by the scores; the other layers step on the way."""
         for layer in reversed(self._others):
             by_product = layer.backward(gradient)
             gradient = layer.input_gradient(by_product)
@@ -152,11 +155,11 @@ class FusedEngine(ResidentLoop):
     name: ClassVar[str] = "fused"
 
     @staticmethod
+    @override
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
-        """See `Engine.fits`."""
         return device.type == "cpu" and FusedProgram.fits(plan)
 
     @staticmethod
+    @override
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
-        """See `ResidentLoop.program`."""
         return FusedProgram(plan, network, device, recorded=False)

@@ -1,4 +1,4 @@
-"""What makes a step of gradients: plain SGD straight into the weights, everything else by torch's optimizers."""
+"""Steps made of gradients: plain SGD straight into the weights, every other optimizer by torch's functions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from worker.training.engines.fused.layers import Layer
 from worker.training.engines.fused.products import linear
@@ -17,7 +18,7 @@ from worker.training.plan import OptimizerPlan, SgdPlan
 
 
 def rates_for(rates: Sequence[float], device: torch.device, *, recorded: bool) -> Tensor:
-    """Learning rates (k) where they are read: by the recorded steps on the device, by all others here, exactly."""
+    """Learning rates (k) as a tensor: on the device for recorded steps, in float64 on the CPU for all others."""
     if not recorded:
         return torch.tensor(rates, dtype=torch.float64)
     here = torch.tensor(rates)
@@ -25,7 +26,7 @@ def rates_for(rates: Sequence[float], device: torch.device, *, recorded: bool) -
 
 
 def each_rate(rates: Tensor, *, recorded: bool) -> Sequence[Rate]:
-    """The rates (k) of `rates_for`, one by one. Reads nothing from a device."""
+    """The rates (k) of `rates_for`, one by one: scalar tensors for recorded steps, else numbers. Never syncs a GPU."""
     return rates.unbind() if recorded else rates.tolist()
 
 
@@ -42,30 +43,28 @@ class Update(ABC):
 
     @abstractmethod
     def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
-        """What the gradient of the summed losses is to be multiplied by: in each batch of this block; or, where steps
-        are recorded, for each of its rows (N, 1).
-        """
+        """Factors of the summed losses' gradient: one a batch of this block; for recorded steps one a row (N, 1)."""
 
     @abstractmethod
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
-        """The scaled gradient by the layer's product (N, O), and what the layer was given (N, I)."""
+        """Take the scaled gradient (N, O) by the layer's product, and the layer's inputs (N, I)."""
 
     def finish(self) -> None:  # noqa: B027 -- an update that does all at once has nothing left to do
-        """All layers' gradients of this step have been given."""
+        """End a step: the gradients of all layers have been taken."""
 
     def settle(self) -> None:  # noqa: B027 -- likewise
-        """All layers but the first will be read now: what changes beside has to be done."""
+        """Wait for parallel changes: all layers but the first are read next."""
 
     def state(self) -> dict[str, Any]:
         """Checkpoint state; plain SGD has none."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:  # noqa: B027 -- likewise
-        """Restore from `state()`."""
+        """Restore the update from what `state` returned; plain SGD has nothing to restore."""
 
 
 class InPlace(Update):
-    """SGD without momentum: no gradient is ever written down, the product is subtracted from the weights.
+    """SGD without momentum: the gradient is never stored, the product is subtracted from the weights.
 
     The learning rate is part of the gradient from the scores on: backward is linear. Weight decay shrinks the weights
     first: w - lr (g + d w) = (1 - lr d) w - lr g.
@@ -76,27 +75,27 @@ class InPlace(Update):
         self._rates: list[float] = []
         self.shrink = 1.0
 
+    @override
     def begin_block(self, rates: Tensor) -> None:
-        """See `Update`."""
         self._rates = rates.tolist()
         self.begin_step(0)
 
+    @override
     def begin_step(self, number: int) -> None:
-        """See `Update`."""
         self.shrink = 1 - self._rates[number] * self._weight_decay
 
+    @override
     def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
-        """See `Update`."""
         return [rate / _size(batch) for rate, batch in zip(self._rates, batches, strict=True)]
 
+    @override
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
-        """See `Update`."""
         layer.subtract_from_weight(gradient, inputs, self.shrink)
         layer.subtract_from_bias(gradient, self.shrink)
 
 
 class RecordedInPlace(Update):
-    """The same, with rates in a tensor: a recorded block works out anew, all at once, what depends on them.
+    """SGD without momentum for recorded steps: the rates are a tensor, so a replay computes all that depends on them.
 
     A step's next product waits for the first layer's weight alone: all else changes beside it, in two branches.
     """
@@ -108,22 +107,22 @@ class RecordedInPlace(Update):
         self._number = 0
         self._rates = self._shrinks = torch.empty(0)
 
+    @override
     def begin_block(self, rates: Tensor) -> None:
-        """See `Update`."""
         self._rates = rates
         if self._weight_decay:
             self._shrinks = 1 - rates * self._weight_decay
 
+    @override
     def begin_step(self, number: int) -> None:
-        """See `Update`."""
         self._number = number
 
+    @override
     def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
-        """See `Update`."""
         return _by_row(self._rates, batches)
 
+    @override
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
-        """See `Update`."""
         if layer is self._first:
             self._weight(layer, gradient, inputs)
         else:
@@ -134,8 +133,8 @@ class RecordedInPlace(Update):
         if layer is self._first:
             self.settle()
 
+    @override
     def settle(self) -> None:
-        """See `Update`."""
         self._weights.join()
         self._biases.join()
 
@@ -151,52 +150,52 @@ class RecordedInPlace(Update):
 
 
 class ByOptimizer(Update):
-    """Gradients are written down and handed to torch's optimizer."""
+    """The gradients are stored in the parameters' `grad`, and torch's optimizer takes the step."""
 
     def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -> None:
         self._layers, self._recorded = layers, recorded
         self._optimizer = Optimizer(plan, (p for layer in layers for p in layer.parameters))
         self._rates: Tensor | Sequence[float] = []
 
+    @override
     def begin_block(self, rates: Tensor) -> None:
-        """See `Update`."""
         self._rates = rates if self._recorded else rates.tolist()
 
+    @override
     def begin_step(self, number: int) -> None:
-        """See `Update`."""
         self._optimizer.set_learning_rate(self._rates[number])
 
+    @override
     def gradient_scales(self, batches: Sequence[slice]) -> list[float] | Tensor:
-        """See `Update`."""
         if isinstance(self._rates, Tensor):
             return _by_row(torch.ones_like(self._rates), batches)
         return [1 / _size(batch) for batch in batches]
 
+    @override
     def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
-        """See `Update`."""
         weight, *bias = layer.parameters
-        weight.grad = None  # so that the new one can have its place
+        weight.grad = None  # so that the new gradient can take its memory
         weight.grad = linear(gradient.mT, inputs.mT).to(weight.dtype)
         for parameter in bias:
             parameter.grad = gradient.sum(-2, dtype=parameter.dtype)
 
+    @override
     def finish(self) -> None:
-        """See `Update`."""
         self._optimizer.step()
         for layer in self._layers:
             layer.refresh()
 
+    @override
     def state(self) -> dict[str, Any]:
-        """See `Update`."""
         return self._optimizer.state()
 
+    @override
     def restore(self, state: dict[str, Any]) -> None:
-        """See `Update`."""
         self._optimizer.restore(state)
 
 
 def update_of(plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -> Update:
-    """The plan's update of these layers."""
+    """The update of these layers that the plan's optimizer asks for."""
     if isinstance(plan, SgdPlan) and not plan.momentum:
         return RecordedInPlace(plan, layers) if recorded else InPlace(plan)
     return ByOptimizer(plan, layers, recorded=recorded)
@@ -207,7 +206,7 @@ def _size(batch: slice) -> int:
 
 
 def _by_row(of_batches: Tensor, batches: Sequence[slice]) -> Tensor:
-    """A figure of each batch (k), over its number of rows, for each row (N, 1). The last batch alone may be short."""
+    """A figure of each batch (k), divided by its rows, for each row (N, 1). Only the last batch may be short."""
     size, last = _size(batches[0]), _size(batches[-1])
     each = (of_batches / size)[:, None].expand(-1, size).flatten()
     if last != size:

@@ -1,4 +1,4 @@
-"""Any network, through autograd: what is saved is everything around it."""
+"""Training any network through autograd, without the host's work around each batch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, ClassVar, assert_never
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from worker.training.device import precision
 from worker.training.engines.fused.updates import each_rate, rates_for
@@ -34,7 +35,7 @@ from worker.training.plan import (
 )
 
 
-class AutogradProgram:
+class AutogradProgram(Program):
     """The reference's step, with the optimizer in its fused form.
 
     Convolutions run with the channels last, which their kernels want: one and a half times as fast on a CPU.
@@ -54,20 +55,21 @@ class AutogradProgram:
         self.network = self._average.network
         self._optimizer = Optimizer(plan.optimizer, network.parameters())
 
+    @override
     def rows(self, images: Tensor) -> Tensor:
-        """See `Program`: (N, H, W, C) where channels come last, so that picking some rows leaves them there."""
+        """Images as the program stores them: (N, H, W, C) for channels last, so that picking rows keeps the layout."""
         return images.permute(0, 2, 3, 1).contiguous() if self._channels_last else images
 
+    @override
     def images(self, rows: Tensor) -> Tensor:
-        """See `Program`."""
         return rows.permute(0, 3, 1, 2) if self._channels_last else rows
 
+    @override
     def rates(self, rates: Sequence[float]) -> Tensor:
-        """See `Program`."""
         return rates_for(rates, self._device, recorded=self._recorded)
 
+    @override
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Program`."""
         self._trained.train()
         size = self._plan.batch_size
         batches = zip(
@@ -79,19 +81,19 @@ class AutogradProgram:
         losses, correct = zip(*(self._step(*batch) for batch in batches), strict=True)
         return torch.stack(losses), torch.stack(correct).sum()
 
+    @override
     def predict(self, rows: Tensor) -> Tensor:
-        """See `Program`."""
         self.network.eval()
         with torch.no_grad(), precision(self._plan, self._device):
             scores: Tensor = self.network(self.images(rows))
         return scores.float()
 
+    @override
     def state(self) -> dict[str, Any]:
-        """See `Program`."""
         return {"optimizer": self._optimizer.state(), "average": self._average.state()}
 
+    @override
     def restore(self, state: dict[str, Any]) -> None:
-        """See `Program`."""
         self._optimizer.restore(state["optimizer"])
         self._average.restore(state["average"])
 
@@ -113,19 +115,19 @@ class ResidentEngine(ResidentLoop):
     name: ClassVar[str] = "resident"
 
     @staticmethod
+    @override
     def fits(plan: TrainingPlan, device: torch.device) -> bool:
-        """See `Engine.fits`."""
         del plan, device
         return True
 
     @staticmethod
+    @override
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
-        """See `ResidentLoop.program`."""
         return AutogradProgram(plan, network, device, recorded=False)
 
 
 def _channels_last(architecture: ArchitecturePlan) -> bool:
-    """For what convolves, unless dropout works on images: it would draw in that order too."""
+    """Whether to run with channels last: what convolves does, unless dropout on images would draw in that order."""
     match architecture:
         case MlpPlan():
             return False
@@ -140,7 +142,7 @@ def _channels_last(architecture: ArchitecturePlan) -> bool:
 
 
 def _on_images(layers: Iterable[LayerPlan]) -> list[LayerPlan]:
-    """The layers in a row that work on images: those up to the first that gives features, inside blocks too."""
+    """Those of the layers that work on images: up to the first that gives features, inside residual blocks too."""
     found: list[LayerPlan] = []
     for layer in layers:
         inner = _on_images(layer.layers) if isinstance(layer, ResidualPlan) else []

@@ -9,7 +9,7 @@ from worker.training.plan import SgdPlan, TrainingPlan
 
 _MOST = 8
 _ROWS = {"bf16": 384, "fp32": 256, "tf32": 256}
-"""In a block, at most. The Gram matrix' share of the work grows with them, and falls with the first layer's width."""
+"""The most rows in a block. The Gram matrix' share of the work grows with it and falls with the first layer's width."""
 _FLOPS = 12e9  # a quarter of a second at 48 GFLOP/s: boundaries come no further apart
 
 _MOST_RECORDED, _ROWS_RECORDED = 16, 4096  # the first of each shape are computed, forty times as slowly
@@ -18,7 +18,7 @@ _FLOPS_RECORDED = 1e12  # a quarter of a second at 4 TFLOP/s
 
 
 def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]], *, recorded: bool = False) -> int:
-    """1 or more, for linear layers with weights (O, I) of these shapes, in order."""
+    """How many batches (1 or more) make a block, for linear layers with weights (O, I) of these shapes, in order."""
     flops = 6 * plan.batch_size * sum(prod(shape) for shape in weights)
     if recorded:
         return max(1, min(recorded_batches(plan), int(_FLOPS_RECORDED // flops)))
@@ -29,12 +29,12 @@ def batches_in_a_block(plan: TrainingPlan, weights: Sequence[Sequence[int]], *, 
 
 
 def recorded_batches(plan: TrainingPlan) -> int:
-    """1 or more: those recorded as one piece, for any network."""
+    """How many batches (1 or more) are recorded as one graph, for any network."""
     return max(1, min(_MOST_RECORDED, _ROWS_RECORDED // plan.batch_size))
 
 
 def recorded_lazy_batches(plan: TrainingPlan, weight: Sequence[int]) -> int:
-    """1 or more: the recorded batches after which the first layer's weight (O, I) changes.
+    """How many recorded batches (1 or more) pass before the first layer's weight (O, I) changes.
 
     More than one for plain SGD on a GPU's tensor cores, to which products of few rows are too small. In full precision
     the Gram matrix would cost more than it saves.
@@ -47,10 +47,10 @@ def recorded_lazy_batches(plan: TrainingPlan, weight: Sequence[int]) -> int:
 
 
 def _decays_fast(plan: TrainingPlan) -> bool:
-    """Whether a step shrinks weights so much that dividing by it, as `first_layer` does, would cost digits."""
+    """Whether a step shrinks weights so much that dividing by the factor, as `first_layer` does, would cost digits."""
     return plan.optimizer.weight_decay * plan.optimizer.lr > 0.1
 
 
 def _decays_unevenly(plan: TrainingPlan) -> bool:
-    """Whether each step shrinks weights by something else: `first_layer` knows one figure for a block."""
+    """Whether each step shrinks weights by another factor: `first_layer` takes one factor for a block."""
     return plan.optimizer.weight_decay > 0 and plan.schedule.per_step

@@ -1,4 +1,4 @@
-"""Work beside the main stream of a GPU: what a step's next product does not wait for."""
+"""Work on a second stream of a GPU, for results that a step's next product does not wait for."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 
 @cache
 def stream_beside(device: torch.device, name: str) -> torch.cuda.Stream:
-    """The process' one stream of this name: each new stream would keep a workspace of cuBLAS' for good."""
+    """The process' one stream of this name: each new stream would hold a cuBLAS workspace for good."""
     del name
     return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 class Branch:
-    """Takes work in order, after everything the main stream was given before it; `join` before using its results.
+    """A second stream for work that follows everything launched on the main stream; `join` before using its results.
 
-    On a CPU the work is done at once. Recorded in a CUDA graph, the streams become branches of it.
+    On a CPU the work is done at once. Recorded in a CUDA graph, the streams become branches of the graph.
     """
 
     def __init__(self, device: torch.device, name: str) -> None:
@@ -29,7 +29,7 @@ class Branch:
 
     @contextmanager
     def beside(self, *tensors: Tensor) -> Iterator[None]:
-        """What is launched here runs beside. It may use these tensors: their memory is not given away before `join`."""
+        """A context whose kernels run on the second stream. It may use `tensors`: their memory is held until `join`."""
         if self._stream is None:
             yield
             return
@@ -39,9 +39,9 @@ class Branch:
         self._used += tensors
 
     def join(self) -> None:
-        """Have the main stream go on when all of it is done.
+        """Have the main stream wait for all work of the branch.
 
-        Waits for nothing where there is none: a recording must not wait for a stream that takes no part in it.
+        Waits for nothing where there is no work: a recording must not wait for a stream that takes no part in it.
         """
         if self._used:
             torch.cuda.current_stream().wait_stream(self._stream)  # type: ignore[arg-type]

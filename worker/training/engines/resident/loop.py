@@ -1,4 +1,4 @@
-"""An engine in two parts: a program that knows how to take steps, and the loop that feeds it blocks of rows."""
+"""A resident engine in two parts: a program that takes steps, and the loop that feeds it blocks of rows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from worker.training.data import LoadedDataset
+from worker.training.engines.base import Engine
 from worker.training.engines.resident.splits import ResidentTraining, ResidentValidation
 from worker.training.network.build import fresh_network
 from worker.training.plan import TrainingPlan
@@ -17,46 +19,52 @@ from worker.training.state.tally import Tally
 
 
 class Program(Protocol):
-    """Takes the steps of one network."""
+    """Takes the training steps of one network, a block of batches at a time, and predicts with it."""
 
     batches: int
-    """In a block, at most."""
+    """The most batches in a block."""
     predicted: int
-    """Rows in a call of `predict`, at most: one batch of `evaluation`, or several whole ones."""
+    """The most rows in a call of `predict`: one batch of `evaluation`, or several whole ones."""
     network: nn.Module
-    """What `predict` uses: the trained one, or its average."""
+    """The network that `predict` uses: the trained one, or its average."""
 
     def rows(self, images: Tensor) -> Tensor:
-        """The form in which this program wants normalised images (N, C, H, W); rows of it go with labels."""
+        """Normalised images (N, C, H, W) in the form that the program stores; its first axis is that of the labels."""
 
     def images(self, rows: Tensor) -> Tensor:
-        """Rows as the network takes them."""
+        """Stored rows in the form that the network takes."""
 
     def rates(self, rates: Sequence[float]) -> Tensor:
-        """The form in which this program wants learning rates; pieces of it go with rows."""
+        """The learning rates of steps as a tensor in the form that `train_on` takes slices of."""
 
     def train_on(self, rows: Tensor, labels: Tensor, rates: Tensor) -> tuple[Tensor, Tensor]:
-        """One block's steps: the mean loss of each batch (k), before its own step, and how many were right, a scalar.
+        """Take one block's steps.
 
-        Rows, and labels (N) int64, of so many whole batches, or fewer, the last of which may be short; each batch has
-        its learning rate (k). A function of its arguments and of what the program keeps at fixed addresses: it may be
-        recorded and played again.
+        A function of its arguments and of the program's tensors at fixed addresses: it may be recorded in a graph.
+
+        Args:
+            rows: rows of at most `batches` batches, all whole but maybe the last one.
+            labels: the rows' labels (N) int64.
+            rates: the learning rate of each batch (k).
+
+        Returns:
+            The mean loss of each batch (k), before its own step, and the count of correct guesses, a scalar.
         """
 
     def predict(self, rows: Tensor) -> Tensor:
         """Scores (N, classes) fp32. Draws from no generator."""
 
     def state(self) -> dict[str, Any]:
-        """Everything but the network's own, to go on from."""
+        """Checkpoint state of the program, without the network's own."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there; the network has been restored before."""
+        """Restore the program from what `state` returned; the network has been restored before."""
 
 
-class ResidentLoop(ABC):
+class ResidentLoop(Engine, ABC):
     """Runs a program over splits that are on the device and normalised once; a boundary after each block.
 
-    A subclass names itself and its program. On a GPU nothing is read back before the epoch's end.
+    A subclass has a name and builds its program. On a GPU nothing is read back before the epoch's end.
     """
 
     name: ClassVar[str]
@@ -72,10 +80,10 @@ class ResidentLoop(ABC):
     @staticmethod
     @abstractmethod
     def program(plan: TrainingPlan, network: nn.Module, device: torch.device) -> Program:
-        """The program of the plan's network, which is on the device."""
+        """Build the program that trains `network`, which is the plan's and already on the device."""
 
+    @override
     def run_epoch(self, tally: Tally, rates: Sequence[float], boundary: Callable[[], None]) -> None:
-        """See `Engine.run_epoch`."""
         self._training.begin_epoch()
         size, samples = self._plan.batch_size, len(self._training)
         rates_there = self._program.rates(rates)
@@ -86,29 +94,31 @@ class ResidentLoop(ABC):
             boundary()
         self._training.draw_ahead()
 
+    @override
     def validation_scores(self, between: Callable[[], None]) -> Tensor:
-        """See `Engine.validation_scores`."""
         scores = []
         for rows in self._validation:
             scores.append(self._program.predict(rows).clone())
             between()
         return torch.cat(scores).cpu()
 
+    @override
     def sample_batch(self) -> tuple[Tensor, Tensor]:
-        """See `Engine.sample_batch`."""
         rows, labels = self._training.first(self._plan.batch_size)
         return self._program.images(rows), labels
 
+    @override
     def state(self) -> dict[str, Any]:
-        """Network, the program's own, and the order."""
+        """Checkpoint state of the network, the program and the order of the samples."""
         return {
             "network": self._trained.state_dict(),
             "program": self._program.state(),
             "order": self._training.state(),
         }
 
+    @override
     def restore(self, state: dict[str, Any]) -> None:
-        """Network, the program's own, and the order."""
+        """Restore the network, the program and the order of the samples from what `state` returned."""
         self._trained.load_state_dict(state["network"])
         self._program.restore(state["program"])
         self._training.restore(state["order"])

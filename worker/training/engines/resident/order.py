@@ -20,11 +20,11 @@ Indices: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Draws:
-    """One epoch's.
+    """The random draws of one epoch.
 
     Attributes:
-        order: index of each sample in the split, as it is met, (N) int64.
-        augmentation: for each of the plan's steps what it draws for each sample, in that order.
+        order: the index in the split of each sample, in the order of training, (N) int64.
+        augmentation: for each augmentation of the plan what it draws for each sample, in that order.
         start: state of the generators before anything of this epoch was drawn.
     """
 
@@ -34,7 +34,10 @@ class Draws:
 
 
 class Order:
-    """Draws epoch after epoch. To go on within one, go back to its start and draw it again."""
+    """Draws the order and the augmentation of one epoch after another.
+
+    To resume within an epoch, restore the state at its start and draw the epoch again.
+    """
 
     def __init__(self, plan: TrainingPlan, samples: int) -> None:
         self._plan, self._samples = plan, samples
@@ -42,8 +45,8 @@ class Order:
         self._augmentation = Generator().manual_seed(plan.seed)
         positions = _Positions(samples)
         sampler = RandomSampler(positions, generator=self._order) if plan.shuffle else SequentialSampler(positions)
-        # torch's own loader, so that whatever it draws besides the permutation is drawn here too. The permutation does
-        # not depend on the batch size: one batch takes it all.
+        # torch's own loader, so that all its draws besides the permutation are made here too. The permutation does not
+        # depend on the batch size, so one batch takes all of it.
         self._loader: DataLoader[Any] = DataLoader(
             positions,
             batch_sampler=_Whole(sampler),  # type: ignore[arg-type]
@@ -52,22 +55,22 @@ class Order:
         )
 
     def next_epoch(self) -> Draws:
-        """The next epoch's draws."""
+        """Draw the next epoch's order and augmentation."""
         start = self.state()
         (order,) = self._loader
         return Draws(order, self._augmentations(), start)
 
     def state(self) -> dict[str, Tensor]:
-        """Both generators."""
+        """Checkpoint state: that of both generators, the order's and augmentation's."""
         return {"order": self._order.get_state(), "augmentation": self._augmentation.get_state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to that state."""
+        """Restore both generators from what `state` returned."""
         self._order.set_state(state["order"])
         self._augmentation.set_state(state["augmentation"])
 
     def _augmentations(self) -> tuple[Tensor, ...]:
-        """Drawn batch by batch, as the reference does: one large draw would give other numbers."""
+        """Draw the augmentation batch by batch, as the reference does: one large draw would give other numbers."""
         steps, size = self._plan.augment, self._plan.batch_size
         if not steps:
             return ()
@@ -77,17 +80,17 @@ class Order:
 
 
 class _Whole(Sampler[Indices]):
-    """A sampler's positions as one batch, an array: taken one by one, ten thousand take longer than a GPU's epoch."""
+    """A sampler's positions as one array: taken one by one, ten thousand of them take longer than a GPU's epoch."""
 
     def __init__(self, sampler: Sampler[int]) -> None:
         self._sampler = sampler
 
     def __iter__(self) -> Iterator[Indices]:
-        yield np.fromiter(self._sampler, np.int64)  # to its end, before which it draws once more
+        yield np.fromiter(self._sampler, np.int64)  # to the sampler's end, as it draws once more there
 
 
 class _Positions(Dataset[Indices]):
-    """A data set of its own indices, asked for whole batches."""
+    """A torch data set whose items are their own indices, read a whole batch at a time."""
 
     def __init__(self, samples: int) -> None:
         self._samples = samples

@@ -26,7 +26,7 @@ class _Linear(torch.autograd.Function):
 
 
 class QuickLinear(nn.Linear):
-    """`nn.Linear` over rows of features."""
+    """`nn.Linear` with the products of `products`, for inputs that are rows of features."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs (N, O) of inputs (N, I)."""
@@ -36,7 +36,7 @@ class QuickLinear(nn.Linear):
 
 
 def quicken(network: nn.Module) -> None:
-    """Turn the network's linear layers into quick ones, in place. Parameters and their names stay."""
+    """Turn the network's linear layers into `QuickLinear`, in place. Parameters and their names stay."""
     for module in network.modules():
         if type(module) is nn.Linear:
             module.__class__ = QuickLinear

@@ -15,16 +15,16 @@ from worker.training.evaluation import BATCH_SIZE
 from worker.training.plan import TrainingPlan
 
 Prepare = Callable[[Tensor], Tensor]
-"""From normalised images (N, C, H, W) to the form that the engine keeps them in: dtype, layout, shape."""
+"""From normalised images (N, C, H, W) to the form that the engine stores: dtype, layout, shape."""
 
 _CHUNK = {"cpu": 512, "cuda": 4096}
 """Images normalised at a time: few enough for a cache, enough for a GPU, and no second copy of the split."""
 
 
 class ResidentTraining:
-    """The training split. Augmented images are kept as they come and normalised after augmenting, as the meaning is.
+    """The training split on the device. Images to be augmented stay uint8, and are normalised after augmentation.
 
-    `begin_epoch` first; then `rows`, any number of times.
+    Call `begin_epoch` first; then `rows`, any number of times.
     """
 
     def __init__(self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, prepare: Prepare) -> None:
@@ -43,11 +43,11 @@ class ResidentTraining:
         return len(self._labels)
 
     def begin_epoch(self) -> None:
-        """Go on to the next epoch."""
+        """Turn to the next epoch: its order and augmentation, drawn now or by `draw_ahead`."""
         self._draws, self._next = self._next or self._draw(), None
 
     def draw_ahead(self) -> None:
-        """Draw the epoch after the running one, while a GPU is still busy with that."""
+        """Draw the epoch after the running one, while a GPU is still busy with that one."""
         self._next = self._draw()
 
     def rows(self, first: int, last: int) -> tuple[Tensor, Tensor]:
@@ -62,17 +62,17 @@ class ResidentTraining:
         return images, self._labels.index_select(0, which)
 
     def first(self, count: int) -> tuple[Tensor, Tensor]:
-        """The split's first images, as they come, and their labels."""
+        """The split's first `count` images, prepared but not augmented, and their labels."""
         images = self._images[:count]
         return (self._prepare(self._normalize(images)) if self._plan.augment else images), self._labels[:count]
 
     def state(self) -> dict[str, Tensor]:
-        """The order's state at the running epoch's start."""
+        """Checkpoint state: that of the generators at the running epoch's start."""
         assert self._draws is not None
         return self._draws.start
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go back to that epoch's start; then call `begin_epoch`."""
+        """Restore the generators to an epoch's start, from what `state` returned; then call `begin_epoch`."""
         self._order.restore(state)
         self._next = None
 
@@ -87,7 +87,7 @@ class ResidentTraining:
 
 
 class ResidentValidation:
-    """The validation split, so many images at a time."""
+    """The validation split on the device; iterating gives `size` prepared images at a time."""
 
     def __init__(
         self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, prepare: Prepare, size: int = BATCH_SIZE
@@ -105,7 +105,7 @@ def _on(device: torch.device, normalize: Normalizer) -> Normalizer:
 
 
 def _prepared(images: Tensor, normalize: Normalizer, prepare: Prepare, device: torch.device) -> Tensor:
-    """Images sent as they come, which is a quarter of the bytes, and normalised where they are kept."""
+    """Images on the device, prepared. They are sent as uint8, a quarter of the bytes, and normalised on the device."""
     first = prepare(normalize(images[:1].to(device)))
     out = torch.empty((len(images), *first.shape[1:]), dtype=first.dtype, device=device)
     size = _CHUNK[device.type]
