@@ -141,7 +141,7 @@ class Parent:
                 logger.exception("parent_failed")
 
     def look_after(self) -> None:
-        """One round of what the parent does now and then: report, and see to the child and to the queues."""
+        """Make one round of the periodic work: report, and check the child and the queues."""
         if self._stop.is_set() and not self._stopping.is_set():
             self._shut_down(int(self._stop.failed))
         self._report()
