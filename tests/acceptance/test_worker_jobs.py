@@ -130,15 +130,13 @@ def test_a_bad_image_fails_the_job_with_its_path_and_the_worker_lives_on(
 
 
 def test_an_image_whose_name_is_not_utf_8_is_named(shared_service: Service, worker: WorkerProcess) -> None:
-    """In the job's error, and in its log what is passed over: with the odd bytes written out."""
+    """The job's error writes the odd bytes out."""
     folder = _images_of(shared_service, "horse", "automobile") / "train" / "horse"
-    for name in (b"caf\xe9.png", b"notes.\xe9"):
-        (folder / os.fsdecode(name)).write_bytes(b"")
+    (folder / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
     job_id = shared_service.submit(dataset={"name": "cifar10", "classes": ["horse", "automobile"]})
     job = shared_service.wait(job_id, "failed")
     assert job["error_code"] == "dataset_corrupt"
     assert r"horse/caf\xe9.png: this image cannot be read: the file is empty" in job["error_detail"]
-    assert r"1 × .\xe9" in shared_service.log(job_id)
 
 
 def test_a_last_batch_of_one_fails_the_job_before_it_trains(shared_service: Service, worker: WorkerProcess) -> None:
