@@ -145,7 +145,10 @@ class Lease:
                 logger.exception("heartbeat_crashed", extra={"job": self._claim.job_id})
 
     def beat(self) -> None:
-        """Renew the lease now, and record whether the job is to end: a cancel, a timeout, a lost lease."""
+        """Renew the lease now, and record whether the job is to end: a cancel, a timeout, a lost lease.
+
+        While the database is unavailable nothing is recorded.
+        """
         asked = Moment.now()
         try:
             beat = attempts.heartbeat(self._db, self._claim, self._settings.lease_seconds)
