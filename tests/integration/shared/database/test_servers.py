@@ -13,7 +13,7 @@ from tests.support.servers import PostgresServer, wait_until
 
 OWNER = """
 import sys, time
-from tests import servers
+from tests.support import servers
 server = getattr(servers, sys.argv[1])()
 print(server.process.pid, server.folder, flush=True)
 time.sleep(600)
