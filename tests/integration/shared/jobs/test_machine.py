@@ -123,7 +123,8 @@ class OneJob(RuleBasedStateMachine):
         self.db.write(lambda connection: connection.execute(mine.values(lease_expires_at=factories.EPOCH)))
         queued = factories.expire(self.db)
         self._ended(LOST)
-        assert queued == ([self.job_id] if self.status == "queued" else [])
+        # Jobs of examples before this one may run out as well, where the machine is slow.
+        assert (self.job_id in queued) == (self.status == "queued")
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
