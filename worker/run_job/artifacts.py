@@ -8,12 +8,16 @@ Where the best epoch is the last one, its weights are one file under both names.
 from __future__ import annotations
 
 import dataclasses
+from concurrent import futures
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from shared.errors import StorageError
 from shared.jobs.attempts import Claim
 from shared.storage.store import Storage, Stored
 from worker.run_job import metadata
+from worker.run_job.storage_access import call_in_thread
 from worker.run_job.tensors import safetensors
 from worker.training.evaluation import Evaluation
 from worker.training.results import TrainingResult
@@ -39,16 +43,17 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
     """
     files = {f"{name}.safetensors": result.weights[name] for name in keep_weights.split(",") if name != "none"}
     files[LOGITS] = {name: scores.clone() for name, scores in result.logits.items()}  # may be the same
-    stored: dict[int, Stored] = {}
+    writing: dict[int, Future[Stored]] = {}
+    for name, tensors in files.items():  # all of them wait for the disk together
+        if id(tensors) not in writing:
+            about = metadata.of_logits(claim, result) if name == LOGITS else metadata.of_weights(claim, result, tensors)
+            put = partial(storage.put, f"{claim.job_id}/{claim.attempt}/{name}", *safetensors(tensors, about))
+            writing[id(tensors)] = call_in_thread(put)
+    futures.wait(writing.values())
     try:
-        for name, tensors in files.items():
-            if id(tensors) not in stored:
-                logits = name == LOGITS
-                about = metadata.of_logits(claim, result) if logits else metadata.of_weights(claim, result, tensors)
-                path = f"{claim.job_id}/{claim.attempt}/{name}"
-                stored[id(tensors)] = storage.put(path, *safetensors(tensors, about))
+        stored = {key: future.result() for key, future in writing.items()}
     except StorageError:
-        storage.delete(one.path for one in stored.values())
+        storage.delete(future.result().path for future in writing.values() if future.exception() is None)
         raise
     return [{"name": name, **dataclasses.asdict(stored[id(tensors)])} for name, tensors in files.items()]
 
