@@ -16,8 +16,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 
-from benchmarks.lines import Line, save, table
-from benchmarks.service import measure_the_defaults
+from benchmarks.support.lines import Line, save, table
+from benchmarks.support.service import measure_the_defaults
 
 GROUPS = {
     "jobs": "a warm job's overhead, and jobs per second, beside plain Celery (and RQ and Ray Tune, if installed)",

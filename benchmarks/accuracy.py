@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from benchmarks.lines import Line, median
+from benchmarks.support.lines import Line, median
 from shared.jobspec import Caps, parse_spec
 from shared.settings import Settings
 from worker.training.data import load

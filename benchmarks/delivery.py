@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Row, select, text
 
 import migrations
-from benchmarks.lines import Line, median
-from benchmarks.processes import children
-from benchmarks.service import Service, service
+from benchmarks.support.lines import Line, median
+from benchmarks.support.processes import children
+from benchmarks.support.service import Service, service
 from shared.database.engine import Database
 from shared.database.tables import Job, JobEvent
 from shared.delivery.broker import Broker, queue_keys

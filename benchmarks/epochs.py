@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from benchmarks import paired
-from benchmarks.images import real_or_drawn
-from benchmarks.lines import Line
+from benchmarks.support import paired
+from benchmarks.support.images import real_or_drawn
+from benchmarks.support.lines import Line
 from shared.jobspec import Caps, parse_spec
 from tests.golden import notebook
 from worker.training import engines

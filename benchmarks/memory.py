@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.lines import Line
-from benchmarks.processes import Memory, children, memory
-from benchmarks.service import service
+from benchmarks.support.lines import Line
+from benchmarks.support.processes import Memory, children, memory
+from benchmarks.support.service import service
 
 JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 8}}
 """Long enough for the child to give what it freed back afterwards (`worker.processes.memory`)."""

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import torch
 
-from benchmarks.images import real_or_drawn
+from benchmarks.support.images import real_or_drawn
 from tests.golden import notebook
 from worker.training.data import LoadedDataset
 from worker.training.engines import ENGINES

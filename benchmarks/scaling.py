@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import paired
-from benchmarks.lines import Line
-from benchmarks.service import Service, service
+from benchmarks.support import paired
+from benchmarks.support.lines import Line
+from benchmarks.support.service import Service, service
 
 JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 6}}
 _WARM_UP = {**JOB, "training": {"epochs": 1}}

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import migrations
-from benchmarks.lines import Line, median
+from benchmarks.support.lines import Line, median
 from shared.jobs import actions, queries
 from shared.jobs.workers import Identity
 from shared.jobspec import Caps, Submission, parse_spec

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.http.components import reference_to
 from api.http.operations import Json
+from shared.documents.messages import describe_plain
 from shared.documents.phrases import show
 from shared.documents.reader import decode, sift
-from shared.documents.wording import describe_plain
 from shared.errors import FieldError
 from shared.jobspec import BUILT_IN, PRESETS, Caps, JobSpec
 from shared.jobspec.parser import refusal

@@ -13,10 +13,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from shared.documents.messages import explain
 from shared.documents.phrases import did_you_mean, listed, show, summary
 from shared.documents.pointers import pointer
 from shared.documents.schema_places import place
-from shared.documents.wording import explain
 from shared.errors import BadRequest, FieldError, InvalidQuery, JobNotFound, PayloadTooLarge, UnsupportedMediaType
 
 Query = TypeVar("Query", bound=BaseModel)

@@ -1,6 +1,6 @@
 """The plans that are measured, from specs beside this file: reading them needs the training code and no other package.
 
-`python -m benchmarks.gpu_plans` writes `specs.json`; a test holds it to what a submission of each preset expands to.
+`python -m benchmarks.gpu.write_plans` writes `specs.json`; a test compares it with the expanded presets.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The reconciler repairs what a crash left: running attempts without a worker, and queued jobs without a message.
 
-Every worker and every API process has one on a timer; turns (rows of `locks`) let one of them act at a time. It only
+Every worker and every API process has one on a timer; named locks let one of them act at a time. It only
 *expires* attempts and *publishes* messages. A superfluous message is dropped by the claim, so in doubt it publishes.
 """
 
@@ -20,14 +20,14 @@ from sqlalchemy import bindparam, func, select
 
 from shared.database import clock
 from shared.database.engine import Database
+from shared.database.named_lock import NamedLock
 from shared.database.tables import Attempt, Job
-from shared.database.turn import Turn
 from shared.delivery.broker import PRIORITIES
 from shared.delivery.publisher import publish_many
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.jobs import idempotency, leases, workers
 from shared.jobs.leases import LeaseWatch
-from shared.jobs.outcomes import Ending, due
+from shared.jobs.retry_policy import Ending, due
 from shared.jobs.status import JobStatus, Outcome, Queue
 from shared.processes import born, pid_namespace
 
@@ -46,7 +46,7 @@ _NEXT_KIND = select(Job.kind).where(Job.kind > bindparam("last")).order_by(Job.k
 
 
 @dataclass(frozen=True)
-class Pace:
+class ReconcilerPace:
     """Sizes of a pass, and the time that a message is given to arrive."""
 
     batch: int = 500
@@ -97,10 +97,10 @@ def bounds(delivered: Iterable[Delivered]) -> dict[tuple[str, str, int], dt.date
 
 
 class Reconciler:
-    """The reconciler of one process, which takes turns with those of other processes.
+    """The reconciler of one process, of which one acts at a time by named locks.
 
-    There are two turns. Only a process whose own database connection is healthy may judge leases, and it gives up that
-    turn as soon as it is not. Any process may publish, as superfluous messages are harmless.
+    There are two locks. Only a process whose own database connection is healthy may judge leases, and it releases that
+    lock as soon as it is not. Any process may publish, as superfluous messages are harmless.
 
     Args:
         db: a `Database` that nothing else in this process uses, so that nothing else delays its answers.
@@ -116,7 +116,7 @@ class Reconciler:
         broker: Broker,
         lease_seconds: float,
         now: Callable[[], float] = time.monotonic,
-        pace: Pace = Pace(),
+        pace: ReconcilerPace = ReconcilerPace(),
     ) -> None:
         self._db = db
         self._broker = broker
@@ -124,8 +124,8 @@ class Reconciler:
         self._longest_pause = lease_seconds / _LOOKS_PER_LEASE
         self._watch = LeaseWatch(db, lease_seconds, now)
         holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._judging = Turn(db, "leases", holder)
-        self._publishing = Turn(db, "reconciler", holder)
+        self._judging = NamedLock(db, "leases", holder)
+        self._publishing = NamedLock(db, "reconciler", holder)
 
     @classmethod
     def build(cls, settings: Settings, broker: Broker) -> Self:
@@ -133,10 +133,10 @@ class Reconciler:
         return cls(Database(settings.sqlalchemy_url), broker, settings.lease_seconds)
 
     def run_once(self) -> Report | None:
-        """Make one pass; None when other processes have both turns, or the database or Redis is unavailable."""
+        """Make one pass; None when other processes hold both locks, or the database or Redis is unavailable."""
         try:
             expired = self._judge()
-            published = self._publish_missing() if self._publishing.take() else None
+            published = self._publish_missing() if self._publishing.acquire() else None
         except DatabaseUnavailable as error:
             self._watch.health.fail()
             logger.warning("reconcile_failed", extra={"reason": str(error)})
@@ -169,12 +169,12 @@ class Reconciler:
         return stop
 
     def _judge(self) -> int | None:
-        """End the attempts whose leases have run out; None where this process is unhealthy or has not the turn."""
-        overdue = self._watch.look()
+        """End the attempts whose leases have run out; None where this process is unhealthy or lacks the lock."""
+        overdue = self._watch.check()
         if not self._watch.healthy:
-            self._judging.give_up()
+            self._judging.release()
             return None
-        if not self._judging.take():
+        if not self._judging.acquire():
             return None
         workers.forget(self._db, overdue.reports)
         idempotency.forget_old(self._db)
@@ -198,8 +198,8 @@ class Reconciler:
         return self._publish(_waiting(self._db, *conditions))
 
     def _publish(self, ids: Sequence[str]) -> int:
-        """Publish these jobs; return how many were. The turn is renewed between batches: 100,000 take a minute."""
-        return _publish_in_batches(self._db, self._broker, ids, self._pace.batch, go_on=self._publishing.take)
+        """Publish these jobs; return how many were. The lock is renewed between batches: 100,000 take a minute."""
+        return _publish_in_batches(self._db, self._broker, ids, self._pace.batch, go_on=self._publishing.acquire)
 
     def _publish_unpublished(self) -> int:
         """Publish jobs whose publish failed or was prevented by a crash, and retries that have become due."""
@@ -273,7 +273,7 @@ def _publish_in_batches(
     return len(ids)
 
 
-def sweep(db: Database, broker: Broker, pace: Pace = Pace()) -> Report:
+def sweep(db: Database, broker: Broker, pace: ReconcilerPace = ReconcilerPace()) -> Report:
     """Repair what the last stack on this machine left, when the next one starts.
 
     Attempts of workers of this pid namespace whose process has ended are ended at once, before their leases run out.

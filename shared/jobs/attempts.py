@@ -29,7 +29,7 @@ from shared.jobs.guarded_write import (
     table_of,
 )
 from shared.jobs.job_log import write_lines
-from shared.jobs.outcomes import Ending, due, end_attempt
+from shared.jobs.retry_policy import Ending, due, end_attempt
 from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
 
 if TYPE_CHECKING:
@@ -350,7 +350,7 @@ def succeed(
 def end(db: Database, claim: Claim, ending: Ending, *, retry_seconds: float = 0.0) -> JobStatus | None:
     """End the attempt without success: failed, released, cancelled or timed out.
 
-    `retry_seconds` is the first delay between a failed attempt and the next one; see `outcomes.retry_delay_seconds`.
+    `retry_seconds` is the first delay between a failed attempt and the next one; see `retry_delay_seconds`.
 
     Returns:
         The job's new status; None when the worker has lost the job. A call that repeats a commit whose answer was lost

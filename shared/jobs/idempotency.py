@@ -15,7 +15,7 @@ from shared.database import clock
 from shared.database.tables import IdempotencyKey, Job
 from shared.errors import IdempotencyKeyInUse, IdempotencyKeyReused
 from shared.jobs.actor import NOBODY, Actor
-from shared.jobspec.identity import asked_for, sha256_of
+from shared.jobspec.hashes import asked_for, sha256_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

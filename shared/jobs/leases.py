@@ -19,7 +19,7 @@ from shared.database import clock
 from shared.database.health import HealthClock
 from shared.database.tables import Attempt, Job
 from shared.jobs import workers
-from shared.jobs.outcomes import Ending, end_attempt
+from shared.jobs.retry_policy import Ending, end_attempt
 from shared.jobs.status import JobStatus, Outcome
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class LeaseWatch:
         """Whether this process may judge: the database has answered it for a whole lease."""
         return self.health.healthy_for(self._lease_seconds)
 
-    def look(self) -> Overdue:
+    def check(self) -> Overdue:
         """Read all leases and reports; return those that are overdue.
 
         Raises:

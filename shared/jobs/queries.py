@@ -14,7 +14,7 @@ from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
 from shared.errors import JobNotFound
 from shared.jobs.actor import NOBODY, Actor
-from shared.jobs.outcomes import due
+from shared.jobs.retry_policy import due
 from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Queue, WorkerState, celery_name, message_queue
 from shared.jobspec import Catalog
 from shared.jobspec.catalog import is_usable

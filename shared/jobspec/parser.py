@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared.documents.messages import describe
 from shared.documents.phrases import show, summary
 from shared.documents.reader import MAX_PROBLEMS, decode, sift
-from shared.documents.wording import describe
 from shared.errors import FieldError, InvalidSpec
 from shared.jobspec.caps import Caps
 from shared.jobspec.catalog import BUILT_IN, Catalog
@@ -20,7 +20,7 @@ from shared.jobspec.checks.network import cost_or_findings
 from shared.jobspec.checks.rules import Finding, dataset_findings, label_findings, training_findings
 from shared.jobspec.expansion import Expanded, expand
 from shared.jobspec.fields.job import JobSpec
-from shared.jobspec.identity import config_hash, spec_hash
+from shared.jobspec.hashes import config_hash, spec_hash
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Submission:
     Attributes:
         spec: the whole job.
         preset: name of the preset that the submission started from; a label only.
-        spec_hash: hash of all that decides the result, see `shared.jobspec.identity`.
+        spec_hash: hash of all that decides the result, see `shared.jobspec.hashes`.
         config_hash: the same hash without the seed.
         cost: parameters, FLOPs, bytes.
     """

@@ -39,7 +39,7 @@ _PATH = re.compile(r"(?P<job>[^/]+)/(?:(?P<attempt>\d+)/|checkpoints/(?P<saved_b
 
 
 @dataclass(frozen=True)
-class Pace:
+class CollectorPace:
     """Sizes and times of rounds, and the ages below which files are left alone."""
 
     page_files: int = 1000
@@ -63,7 +63,7 @@ class OrphanCollector:
         pace: sizes and times of rounds.
     """
 
-    def __init__(self, db: Database, storage: Storage, pace: Pace = Pace()) -> None:
+    def __init__(self, db: Database, storage: Storage, pace: CollectorPace = CollectorPace()) -> None:
         self._db = db
         self._storage = storage
         self._pace = pace
@@ -79,7 +79,7 @@ class OrphanCollector:
         """Make round after round until `stop(seconds)`, which waits up to `seconds`, returns True."""
         while not stop(self._pace.settle_seconds):
             try:
-                if self.take_turn():
+                if self.begin_round():
                     self.run_round(stop)
             except (DatabaseUnavailable, StorageUnavailable, StorageError) as error:
                 logger.warning("orphans_not_collected", extra={"reason": str(error)})
@@ -105,8 +105,8 @@ class OrphanCollector:
                 break
         return deleted
 
-    def take_turn(self) -> bool:
-        """Begin a round for all processes; return False where one began less than `Pace.round_seconds` ago."""
+    def begin_round(self) -> bool:
+        """Begin a round for all processes; return False where one began less than `CollectorPace.round_seconds` ago."""
 
         def work(connection: Connection) -> bool:
             expiry = connection.scalar(select(clock.database_now_plus(connection, self._pace.round_seconds)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from shared.storage.orphans import OrphanCollector, Pace
+from shared.storage.orphans import CollectorPace, OrphanCollector
 from tests.chaos.clean import CleanRuns
 from tests.chaos.injector import Injector
 from tests.chaos.records import JobRecord, all_jobs
@@ -158,7 +158,7 @@ def _judge(stack: Stack, records: list[JobRecord], traffic: Traffic, injector: I
 
 def _collect(stack: Stack) -> int:
     """Have what kills have left collected, as an API process does once an hour; returns how many files it was."""
-    pace = Pace(settle_seconds=0.0, pause_seconds=0.0)  # everything has ended, and nobody else needs the storage
+    pace = CollectorPace(settle_seconds=0.0, pause_seconds=0.0)  # everything has ended
     return OrphanCollector(stack.db, stack.storage, pace).run_round()
 
 

@@ -15,7 +15,7 @@ from shared.database.tables import Base, Job, JobTag
 from shared.jobs import actions, attempts, leases
 from shared.jobs.attempts import Claim, Claimant
 from shared.jobs.leases import HeldLease
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.jobspec import Caps, Submission, parse_spec
 

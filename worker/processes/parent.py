@@ -17,7 +17,7 @@ from shared.delivery.publisher import publish_many
 from shared.delivery.reconciler import Reconciler
 from shared.errors import DatabaseUnavailable
 from shared.jobs import leases, workers
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import JobKind, Outcome, Queue, WorkerState
 from shared.jobs.workers import Identity
 from shared.settings import Settings

@@ -11,7 +11,7 @@ from shared import logs
 from shared.errors import DatabaseUnavailable, FlightlineError
 from shared.jobs import attempts
 from shared.jobs.attempts import Claim
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import FINISHED, JobStatus, Outcome
 from worker.run_job import checkpoint_store
 from worker.run_job.attempt import retry_until_written

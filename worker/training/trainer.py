@@ -1,19 +1,36 @@
-"""`train`: from a plan and its data to epochs and a result."""
+"""`train`: from a plan and its data to epochs and a result, with all that is between two step boundaries of a run."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
+from worker.training import engines
 from worker.training.data import LoadedDataset
-from worker.training.device import device_errors, settled
-from worker.training.errors import OutOfDeviceMemory, StopRequested
+from worker.training.data.augmentation import require_fit
+from worker.training.data.loader import inputs_of
+from worker.training.device import Environment, deterministic, device_errors, environment, precision, settled
+from worker.training.errors import (
+    CheckpointUnreadable,
+    LastBatchTooSmall,
+    NonFiniteLoss,
+    OutOfDeviceMemory,
+    StopRequested,
+    require,
+)
+from worker.training.evaluation import evaluate, mean_cross_entropy
+from worker.training.network.build import needs_two_samples
+from worker.training.optim.schedules import learning_rates
 from worker.training.plan import TrainingPlan
 from worker.training.results import EpochResult, TrainingResult
-from worker.training.run import Run
 from worker.training.sizing import with_size_that_fits
-from worker.training.state.checkpoints import Checkpointing, State
+from worker.training.state.checkpoints import Checkpointing, State, check_origin, copied, origin_of
+from worker.training.state.selection import Best, EarlyStopping, copy_weights, on_cpu
+from worker.training.state.stopwatch import Stopwatch
+from worker.training.state.tally import Figures, Tally
 
 
 def train(
@@ -72,3 +89,147 @@ def _train(
     while not run.finished:
         on_epoch(run.run_epoch(boundary))
     return run.result()
+
+
+class Run:
+    """One run: a fresh one, or one resumed from a state. Raises CheckpointUnreadable for another run's state."""
+
+    def __init__(
+        self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, engine: str, resume: State | None = None
+    ) -> None:
+        self._plan, self._data, self._device = plan, data, device
+        require(data.classes == plan.dataset.classes, "these images are not of the plan's classes")
+        require_fit(plan.augment, data.input_shape)
+        self._engine = _engine(engine, resume, plan, device)(plan, data, device)
+        self._environment = environment(plan, data.fingerprint, device, self._engine.name)
+        with precision(plan, device):
+            self._require_two_in_last_batch()
+            self._exact = deterministic(self._engine.network, self._engine.sample_batch())
+        self._best, self._early_stopping = Best(), EarlyStopping(plan.early_stopping)
+        self._tally, self._stopwatch = self._new_tally(1), Stopwatch()
+        self._last_scores: Tensor | None = None
+        self._stopped_early = False
+        if resume is not None:
+            self._resume(resume)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run's last epoch is over."""
+        return self._stopped_early or self._tally.epoch > self._plan.epochs
+
+    def run_epoch(self, boundary: Callable[[], None]) -> EpochResult:
+        """Take the running epoch's remaining steps, validate, store the best weights and turn to the next epoch."""
+        rates = self._learning_rates()
+        self._engine.run_epoch(self._tally, rates, boundary)
+        figures, training_seconds = self._tally.figures(), self._stopwatch.epoch_seconds()
+        scores = self._engine.validation_scores(boundary)
+        result = self._epoch_result(figures, scores, rates[-1], training_seconds)
+        self._best.update(result, self._engine.network, scores)
+        self._last_scores = scores
+        self._stopped_early = self._early_stopping.update(result) and result.epoch < self._plan.epochs
+        self._tally = self._new_tally(result.epoch + 1)
+        self._stopwatch.next_epoch()
+        return result
+
+    def result(self) -> TrainingResult:
+        """The result of the finished run."""
+        assert self._best.scores is not None
+        assert self._last_scores is not None
+        best = on_cpu(self._best.weights)
+        last_is_best = self._best.epoch == self._tally.epoch - 1
+        logits = {"best": self._best.scores, "last": self._last_scores}
+        labels, classes = self._data.val.labels, self._data.classes
+        return TrainingResult(
+            epochs=self._tally.epoch - 1,
+            best_epoch=self._best.epoch,
+            weights={"best": best, "last": best if last_is_best else copy_weights(self._engine.network)},
+            evaluations={name: evaluate(scores, labels, classes) for name, scores in logits.items()},
+            logits=logits,
+            inputs=inputs_of(self._plan, self._data),
+            engine=self._engine.name,
+            exact=self._exact,
+            environment=self._environment,
+            stopped_early=self._stopped_early,
+            seconds=self._stopwatch.total_seconds(),
+        )
+
+    def state(self) -> State:
+        """A copy of the run's state, to resume from. To be called at a step boundary only."""
+        content = {
+            "engine": self._engine.state(),
+            "tally": self._tally.state(),
+            "best": self._best.state(),
+            "early_stopping": self._early_stopping.state(),
+            "stopwatch": self._stopwatch.state(),
+            "random": self._random_state(),
+            "exact": self._exact,
+        }
+        return State(self._origin(), self._tally.epoch, self._tally.batches, copied(content))
+
+    def _resume(self, state: State) -> None:
+        same_environment = check_origin(state, self._origin())
+        try:
+            content = state.content
+            self._engine.restore(content["engine"])
+            self._tally.restore(content["tally"])
+            self._best.restore(content["best"])
+            self._early_stopping.restore(content["early_stopping"])
+            self._stopwatch.restore(content["stopwatch"])
+            self._restore_random_state(content["random"])
+            self._exact = self._exact and same_environment and content["exact"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointUnreadable(f"This checkpoint does not fit the run that it claims to be: {error}") from error
+
+    def _require_two_in_last_batch(self) -> None:
+        """Refuse, before any step, a last batch of one image that a batchnorm cannot train on."""
+        images, size = len(self._data.train), self._plan.batch_size
+        if (images % size or size) == 1 and needs_two_samples(self._engine.network, self._engine.sample_batch()[0]):
+            raise LastBatchTooSmall(images, size)
+
+    def _origin(self) -> Environment:
+        return origin_of(self._plan, self._environment)
+
+    def _learning_rates(self) -> list[float]:
+        plan, epoch = self._plan, self._tally.epoch
+        return learning_rates(plan.schedule, plan.optimizer.lr, epoch, plan.epochs, self._tally.steps)
+
+    def _new_tally(self, epoch: int) -> Tally:
+        return Tally(epoch, len(self._data.train), self._plan.batch_size, self._device)
+
+    def _epoch_result(self, figures: Figures, scores: Tensor, lr: float, training_seconds: float) -> EpochResult:
+        labels = self._data.val.labels
+        val_loss = mean_cross_entropy(scores, labels)
+        if not math.isfinite(val_loss):
+            raise NonFiniteLoss(val_loss, self._tally.epoch, batch=None)
+        return EpochResult(
+            epoch=self._tally.epoch,
+            **figures._asdict(),
+            val_loss=val_loss,
+            val_accuracy=int((scores.argmax(1) == labels).sum()) / len(labels),
+            lr=lr,
+            seconds=self._stopwatch.epoch_seconds(),
+            samples_per_second=len(self._data.train) / training_seconds,
+        )
+
+    def _random_state(self) -> dict[str, Tensor]:
+        states = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            states["cuda"] = torch.cuda.get_rng_state(self._device)
+        return states
+
+    def _restore_random_state(self, states: dict[str, Tensor]) -> None:
+        torch.set_rng_state(states["cpu"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(states["cuda"], self._device)
+
+
+def _engine(asked: str, resume: State | None, plan: TrainingPlan, device: torch.device) -> type[engines.Engine]:
+    """The class of the engine asked for, or of the one that made the state to resume."""
+    if resume is None:
+        return engines.choose(asked, plan, device)
+    name = resume.origin.get("engine")
+    if name not in engines.ENGINES:
+        raise CheckpointUnreadable(
+            f"This checkpoint was written by the engine {name}, which this worker does not have."
+        )
+    return engines.choose(str(name), plan, device)

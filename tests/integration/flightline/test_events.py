@@ -14,7 +14,7 @@ from flightline.client.watch import Update
 from flightline.stack.addresses import free_port
 from shared.database.engine import Database
 from shared.jobs import attempts
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.integration.api.test_server import served
 from tests.support import factories

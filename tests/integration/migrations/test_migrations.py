@@ -195,7 +195,7 @@ class TestSteps:
         assert (schema(database.engine), factories.everything(database)) == before
         assert queries.job(database, job_id)["status"] == "succeeded"
 
-    def test_processes_take_turns(self, empty_database_url: str, empty_database: Database) -> None:
+    def test_processes_begin_rounds(self, empty_database_url: str, empty_database: Database) -> None:
         """Two stacks that start together on one database."""
         context = multiprocessing.get_context("spawn")
         start = context.Barrier(2)
@@ -208,7 +208,7 @@ class TestSteps:
         assert [stack.exitcode for stack in stacks] == [0, 0]
         actions.cancel(empty_database, factories.submit(empty_database))
 
-    def test_threads_take_turns(self, empty_database_url: str) -> None:
+    def test_threads_begin_rounds(self, empty_database_url: str) -> None:
         """Though nobody should."""
         both = [Database(empty_database_url) for _ in range(3)]
 

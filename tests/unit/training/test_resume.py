@@ -46,9 +46,8 @@ from worker.training.plan import (
     WeightAveragePlan,
 )
 from worker.training.results import EpochResult
-from worker.training.run import Run
 from worker.training.state.checkpoints import Checkpointing, State, decode, encode
-from worker.training.trainer import train
+from worker.training.trainer import Run, train
 
 DATA = tiny_data()
 BOUNDARIES = 4 * (3 + 1)  # four epochs of three steps and one batch of validation

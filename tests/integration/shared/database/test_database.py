@@ -65,7 +65,7 @@ class TestTransactions:
 
         assert _names(database) == ["a"]
 
-    def test_writers_take_turns(self, database: Database) -> None:
+    def test_writers_begin_rounds(self, database: Database) -> None:
         """None of many at once fails, and none is lost."""
 
         def increment(connection: Connection) -> None:

@@ -24,7 +24,7 @@ from shared.errors import DatabaseUnavailable, JobNotFound
 from shared.jobs import actions, attempts, queries
 from shared.jobs.attempts import Line
 from shared.jobs.leases import LeaseWatch
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
 from tests.support.clocks import Clock
@@ -113,12 +113,12 @@ class TestGone:
         """What this process could say of others' silence is forgotten."""
         clock = Clock()
         watch = LeaseWatch(sqlite_database, 1.0, clock)
-        watch.look()
+        watch.check()
         assert watch.health.healthy_for(0)
         away(path)
 
         with pytest.raises(DatabaseUnavailable):
-            watch.look()
+            watch.check()
 
         assert not watch.health.healthy_for(0)
 

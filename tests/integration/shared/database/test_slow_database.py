@@ -205,11 +205,11 @@ def test_who_can_read_but_not_write_is_not_healthy(sqlite_url: str, monkeypatch:
     monkeypatch.setattr("shared.database.engine._BUSY_TIMEOUT_MS", 20)
     holder, judge = Database(sqlite_url), Database(sqlite_url)
     watch = LeaseWatch(judge, LEASE)
-    watch.look()
+    watch.check()
     with holder.engine.connect().execution_options(flightline_write=True) as connection:
         connection.execute(select(Lock.name))
         with pytest.raises(DatabaseUnavailable, match="locked"):
-            watch.look()
+            watch.check()
     assert watch.health.since is None
     for db in (holder, judge):
         db.dispose()

@@ -15,7 +15,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job, Lock
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish, publish_many
-from shared.delivery.reconciler import Pace, Reconciler, Report
+from shared.delivery.reconciler import Reconciler, ReconcilerPace, Report
 from shared.jobs import actions, attempts, queries
 from shared.jobs.status import Queue
 from tests.conftest import Jump
@@ -43,9 +43,11 @@ def age(db: Database) -> None:
 class TestRules:
     """Each finds queued jobs whose message is gone; a message too many does no harm."""
 
-    def passes(self, db: Database, broker: Broker, lease_seconds: float = LEASE, pace: Pace | None = None) -> Report:
+    def passes(
+        self, db: Database, broker: Broker, lease_seconds: float = LEASE, pace: ReconcilerPace | None = None
+    ) -> Report:
         db.write(lambda connection: connection.execute(delete(Lock)))  # whoever had the turn is gone
-        report = Reconciler(db, broker, lease_seconds, pace=pace or Pace()).run_once()
+        report = Reconciler(db, broker, lease_seconds, pace=pace or ReconcilerPace()).run_once()
         assert report is not None
         return report
 
@@ -109,7 +111,7 @@ class TestRules:
 
         with monkeypatch.context() as patched:
             patched.setattr(fake_broker, "enqueue_many", fail_after_one)
-            assert self.passes(database, fake_broker, pace=Pace(batch=2)) == Report(published=2)
+            assert self.passes(database, fake_broker, pace=ReconcilerPace(batch=2)) == Report(published=2)
 
         fake_broker.down = False
         assert self.passes(database, fake_broker) == Report(published=5)
@@ -179,7 +181,7 @@ class TestRules:
         rows = [factories.job_row(number, priority=number % 3) for number in range(35)]
         factories.insert_jobs(database, rows)
 
-        assert self.passes(database, planted, pace=Pace(batch=10)) == Report(published=35)
+        assert self.passes(database, planted, pace=ReconcilerPace(batch=10)) == Report(published=35)
 
         ordered = sorted(rows, key=lambda row: (-row["priority"], row["queued_at"]))
         assert messages(redis_server) == [row["id"] for row in ordered]
@@ -229,7 +231,7 @@ class TestRules:
 
     def test_the_many_attempts_of_a_host_end_over_several_passes(self, database: Database, planted: Broker) -> None:
         """The oldest first; the rest follows with the next pass."""
-        few = Pace(most_expired=3)
+        few = ReconcilerPace(most_expired=3)
         late = [factories.running(database, lease_seconds=-60 + n).job_id for n in range(5)]
 
         assert self.passes(database, planted, 0.0, few) == Report(expired=3)

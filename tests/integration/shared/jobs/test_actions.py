@@ -11,7 +11,7 @@ from shared.database.engine import Database
 from shared.database.tables import Base, Job
 from shared.errors import IllegalTransition, InvalidSpec, JobNotFound
 from shared.jobs import actions, attempts, events, queries
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobspec import BUILT_IN, Caps
 from tests.support import factories
 

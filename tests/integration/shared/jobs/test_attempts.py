@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.tables import Attempt, Job
 from shared.jobs import actions, attempts, events, queries
 from shared.jobs.attempts import Claim
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
 from tests.support.factories import BROKEN, CANCELLED, FLAKY, LOST, RELEASED, TIMED_OUT, best, epoch_row, epoch_rows

@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish
-from shared.delivery.reconciler import Pace, Reconciler
+from shared.delivery.reconciler import Reconciler, ReconcilerPace
 from shared.errors import IllegalTransition
 from shared.jobs import actions, attempts, listing, queries
 from shared.jobs.listing import JobFilter
@@ -35,7 +35,9 @@ def submit(db: Database, kind: str = LATER, **document: object) -> str:
 
 def impatient(db: Database, broker: Broker) -> Reconciler:
     """A reconciler to which nothing is on its way any more."""
-    return Reconciler(db, broker, factories.LEASE_SECONDS, pace=Pace(settle_seconds=-1.0, unpublished_seconds=-1.0))
+    return Reconciler(
+        db, broker, factories.LEASE_SECONDS, pace=ReconcilerPace(settle_seconds=-1.0, unpublished_seconds=-1.0)
+    )
 
 
 class TestClaim:

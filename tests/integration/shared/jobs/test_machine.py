@@ -20,7 +20,7 @@ from shared.database.tables import Job
 from shared.errors import IllegalTransition
 from shared.jobs import actions, attempts, events, leases, queries
 from shared.jobs.attempts import Claim
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import FINISHED, Outcome
 from tests.integration.shared.jobs.sequences import newest, sequence
 from tests.support import factories

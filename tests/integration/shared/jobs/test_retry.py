@@ -15,7 +15,7 @@ from shared.delivery.publisher import publish
 from shared.delivery.reconciler import Reconciler, Report, sweep
 from shared.jobs import actions, attempts, events, queries
 from shared.jobs.attempts import Claim
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Queue
 from shared.jobspec import BUILT_IN, Caps
 from tests.conftest import Jump

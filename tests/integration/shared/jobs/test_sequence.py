@@ -118,7 +118,7 @@ def test_a_failed_transaction_takes_no_number(database: Database, monkeypatch: p
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr("shared.jobs.outcomes.add_status_event", fail)
+        patched.setattr("shared.jobs.retry_policy.add_status_event", fail)
         with pytest.raises(RuntimeError):
             attempts.end(database, claim, LOST)
     attempts.end(database, claim, RELEASED)

@@ -15,7 +15,7 @@ import pytest
 from shared.database.engine import Database
 from shared.delivery import reconciler
 from shared.delivery.broker import SENTINEL_KEY, Broker
-from shared.delivery.reconciler import Pace, Report, sweep
+from shared.delivery.reconciler import ReconcilerPace, Report, sweep
 from shared.jobs import attempts, queries, workers
 from shared.jobs.workers import Identity
 from shared.processes import born, pid_namespace
@@ -101,7 +101,7 @@ class TestSweep:
         """Over several batches."""
         job_ids = [factories.submit(database, priority=priority) for priority in (1, 9, 5, 5, 9)]
 
-        assert sweep(database, broker, Pace(batch=2)) == Report(published=5)
+        assert sweep(database, broker, ReconcilerPace(batch=2)) == Report(published=5)
 
         assert messages(redis_server) == [job_ids[n] for n in (1, 4, 2, 3, 0)]
         with redis_server.client() as client:

@@ -14,7 +14,7 @@ from shared.database.engine import Database
 from shared.errors import StorageUnavailable
 from shared.jobs import attempts
 from shared.jobs.attempts import Claim
-from shared.storage.orphans import OrphanCollector, Pace
+from shared.storage.orphans import CollectorPace, OrphanCollector
 from shared.storage.store import Storage
 from tests.support import factories
 from tests.support.factories import CANCELLED, LOST, RELEASED
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Storage:
     return Storage(str(tmp_path / "a"))
 
 
-SETTLED = Pace(settle_seconds=-5.0, pause_seconds=0.0)
+SETTLED = CollectorPace(settle_seconds=-5.0, pause_seconds=0.0)
 """As if everything had ended a while ago."""
 
 
@@ -135,7 +135,7 @@ def test_a_probe_that_was_left_behind_is_deleted_after_a_day(database: Database,
     """Not one that is just being made."""
     _put(storage, f"probe-{uuid4().hex}", f"probe-{uuid4().hex}.{uuid4().hex}.part")
     assert OrphanCollector(database, storage).run_round() == 0
-    assert OrphanCollector(database, storage, Pace(probe_seconds=-86_400.0)).run_round() == 2
+    assert OrphanCollector(database, storage, CollectorPace(probe_seconds=-86_400.0)).run_round() == 2
 
 
 def test_the_work_comes_in_pages(database: Database, storage: Storage) -> None:
@@ -161,11 +161,13 @@ class TestTurn:
     def test_one_process_makes_a_round_an_hour(self, database: Database, folder: Storage) -> None:
         """Whichever comes first, also where it dies in it."""
         first, second = OrphanCollector(database, folder), OrphanCollector(database, folder)
-        assert [first.take_turn(), second.take_turn(), first.take_turn()] == [True, False, False]
+        assert [first.begin_round(), second.begin_round(), first.begin_round()] == [True, False, False]
 
     def test_the_next_one_is_due_when_the_hour_is_over(self, database: Database, folder: Storage) -> None:
         """By the database's clock."""
-        assert [OrphanCollector(database, folder, Pace(round_seconds=-1.0)).take_turn() for _ in range(2)] == [
+        assert [
+            OrphanCollector(database, folder, CollectorPace(round_seconds=-1.0)).begin_round() for _ in range(2)
+        ] == [
             True,
             True,
         ]
@@ -181,5 +183,5 @@ class TestTurn:
 
         monkeypatch.setattr(folder, "page", fail)
         with caplog.at_level(logging.WARNING):
-            OrphanCollector(database, folder, Pace(round_seconds=-1.0)).run_until(lambda _: not faults)
+            OrphanCollector(database, folder, CollectorPace(round_seconds=-1.0)).run_until(lambda _: not faults)
         assert [record.message for record in caplog.records] == ["orphans_not_collected", "orphans_crashed"]

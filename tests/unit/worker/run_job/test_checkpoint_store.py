@@ -11,7 +11,7 @@ import torch
 from shared.errors import StorageError
 from shared.jobs import attempts
 from shared.jobs.attempts import Claim
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
 from shared.storage.store import Storage

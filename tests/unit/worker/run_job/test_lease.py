@@ -11,7 +11,7 @@ import pytest
 from shared.database.engine import Database
 from shared.jobs import actions, leases
 from shared.jobs.attempts import Claim
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
 from tests.support import factories

@@ -11,7 +11,7 @@ import pytest
 from shared.errors import DatabaseUnavailable
 from shared.jobs import attempts, queries
 from shared.jobs.attempts import Claim
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
 from tests.support.clocks import Clock

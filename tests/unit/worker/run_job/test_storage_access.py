@@ -10,7 +10,7 @@ import pytest
 
 from shared.errors import StorageError, StorageUnavailable
 from shared.jobs import actions, attempts
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
 from tests.support import factories

@@ -12,7 +12,7 @@ import pytest
 from shared.errors import DatabaseUnavailable, StorageError
 from shared.jobs import attempts, leases, queries
 from shared.jobs.attempts import Claim
-from shared.jobs.outcomes import Ending
+from shared.jobs.retry_policy import Ending
 from shared.jobs.status import JobStatus, Outcome
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 _HEAD = f"{'what':68}{'ours':>12}{'theirs':>12}{'ratio':>8}{'target':>9}  met"
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.timed_worker`: the real worker, which writes down when each part of a job was over.
+"""`python -m benchmarks.support.timed_worker`: the real worker, which writes down when each part of a job was over.
 
 One line a part, `JOB PART SECONDS` (since 1970), into the file `timed` of the home.
 """
@@ -48,7 +48,7 @@ def _timed_start(start: Callable[[Child], None]) -> Callable[[Child], None]:
         from shared.jobs import attempts  # noqa: PLC0415 -- torch loads in `start`, in the child
         from worker.run_job import artifacts, attempt  # noqa: PLC0415
         from worker.training import trainer  # noqa: PLC0415
-        from worker.training.run import Run  # noqa: PLC0415
+        from worker.training.trainer import Run  # noqa: PLC0415
 
         _wrap(attempts, "claim", _after("claimed"))
         _wrap(attempt.Attempt, "_load", _after("data"))

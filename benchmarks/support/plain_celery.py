@@ -6,7 +6,7 @@ import os
 
 from celery import Celery
 
-from benchmarks import tiny
+from benchmarks.support import tiny
 
 _URL = os.environ["BENCHMARK_REDIS_URL"]
 

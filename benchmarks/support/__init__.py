@@ -1,0 +1,1 @@
+"""What several groups of benchmarks share: the measured service, the table, timing in turn."""
