@@ -115,7 +115,7 @@ class Job(Answer):
     spec: Json
     """The job's whole spec, with every default."""
     spec_hash: str
-    """SHA-256 of what decides the result: jobs with equal `spec_hash` ask for identical training."""
+    """SHA-256 of the training asked for, whatever the name, tags, priority, limits, device, threads and engine."""
     config_hash: str
     """As `spec_hash` without the seed: jobs with equal `config_hash` differ at most in their seed."""
     cost: Cost
@@ -296,7 +296,7 @@ class Artifact(Answer):
     """A file that a job produced, such as its best weights."""
 
     name: str
-    """Name to download the artifact by, such as `weights/best.safetensors`."""
+    """Name to download the artifact by, such as `best.safetensors`."""
     path: str
     """Path of the file in the artifact storage; two names may share one file."""
     sha256: str

@@ -99,5 +99,5 @@ def test_overrides_go_into_short_forms() -> None:
 
 def test_a_setting_in_an_unknown_short_form_is_refused() -> None:
     """A name that stands for nothing has no fields; the message shows it."""
-    with pytest.raises(UsageError, match='does not fit into the value "cifar3"'):
+    with pytest.raises(UsageError, match='is "cifar3", not an object: it has no field'):
         apply_settings({"dataset": "cifar3"}, ["dataset.train_per_class=1"])
