@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import gpu_plans, measure, parts, plans, table
+from benchmarks.gpu import measure, parts, plans, table
 from benchmarks.gpu.parts import Part
+from benchmarks.support import gpu_plans
 from tests.unit.training.tiny import CPU, tiny_data
 from worker.training.plan import plan_from_spec
 
