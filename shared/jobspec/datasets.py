@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -72,6 +72,10 @@ class DatasetInfo:
         """Return the channels of the images, where a job does not choose them."""
         return DEFAULT_CHANNELS if self.input_shape is None else self.input_shape[0]
 
+    def publishes_moments_of(self, channels: object) -> bool:
+        """Whether the published means and deviations are of images of so many channels."""
+        return self.published_moments is not None and len(self.published_moments[0]) == channels
+
     @property
     def train_per_class(self) -> int:
         """Return the number of training images of the largest class."""
@@ -101,13 +105,15 @@ def set_aside(count: int, fraction: float | None) -> int:
 
 def divided(counts: Counts, dataset: Dataset) -> list[tuple[int, int]]:
     """Return the images that a job trains and validates on, of each of its classes, without its limits per class."""
-    found = []
-    for train, val in (counts[name] for name in dataset.classes):
-        for fraction in filter(None, (dataset.val_fraction, dataset.holdout_fraction)):
-            val = set_aside(train, fraction)
-            train -= val
-        found.append((train, val))
-    return found
+    return [_divided(counts[name], (dataset.val_fraction, dataset.holdout_fraction)) for name in dataset.classes]
+
+
+def _divided(count: tuple[int, int], fractions: Iterable[float | None]) -> tuple[int, int]:
+    train, val = count
+    for fraction in filter(None, fractions):
+        val = set_aside(train, fraction)
+        train -= val
+    return train, val
 
 
 def image_bytes(shape: Sequence[int], images: int) -> int:
@@ -119,7 +125,11 @@ def _digits(train: Sequence[int], val: Sequence[int]) -> Counts:
     return {str(digit): pair for digit, pair in enumerate(zip(train, val, strict=True))}
 
 
-def _built_in(  # noqa: PLR0913 -- the columns of a table
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+def _built_in(
     name: str,
     title: str,
     shape: ImageShape,
@@ -133,9 +143,9 @@ def _built_in(  # noqa: PLR0913 -- the columns of a table
     return DatasetInfo(name, title, classes, shape, counts, short_name or name, usual_classes or classes, moments)
 
 
-_CIFAR10_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
+_CIFAR10_CLASSES = _words("airplane automobile bird cat deer dog frog horse ship truck")
 _CIFAR10_MOMENTS = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-_CIFAR100_CLASSES = (
+_CIFAR100_CLASSES = _words(
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle "
     "caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant "
     "flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man "
@@ -143,11 +153,9 @@ _CIFAR100_CLASSES = (
     "plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper "
     "snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train "
     "trout tulip turtle wardrobe whale willow_tree wolf woman worm"
-).split()
-_FASHION_CLASSES = (
-    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
-_STL10_CLASSES = "airplane bird car cat deer dog horse monkey ship truck".split()
+_FASHION_CLASSES = (*_words("T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag"), "Ankle boot")
+_STL10_CLASSES = _words("airplane bird car cat deer dog horse monkey ship truck")
 
 _ALL = (
     _built_in(

@@ -25,6 +25,10 @@ class DatasetPlan:
     normalize: Normalization = "published"
     train_per_class: int | None = None
     val_per_class: int | None = None
+    image_size: int | None = None
+    channels: Literal[1, 3] = 3
+    val_fraction: float | None = None
+    holdout_fraction: float = 0.0
 
 
 @dataclass(frozen=True)
