@@ -30,13 +30,13 @@ def list_datasets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 --
 
 @routes.route(
     "GET",
-    "/v1/datasets/<name>",
+    "/v1/datasets/<dataset>",
     answers={200: wire.DatasetInfo},
     raises=(DatasetNotFound, DatabaseUnavailable),
 )
-def read_dataset(services: Services, actor: Actor, name: str) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
+def read_dataset(services: Services, actor: Actor, dataset: str) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """Read a data set: its classes, the shape and numbers of its images, their mean and deviation, and who holds it."""
-    return Reply(datasets.dataset(services.db, _live(services), name))
+    return Reply(datasets.dataset(services.db, _live(services), dataset))
 
 
 def _live(services: Services) -> queries.Workers:

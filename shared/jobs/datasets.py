@@ -72,7 +72,7 @@ def _row(report: Report, reports: Iterable[Report], before: Report | None) -> di
     same = before is not None and all(before[name] == row[name] for name in _DESCRIPTION)
     loaded = [one for one in reports if one.get("fingerprint") and _is_whole(one, row)]
     figures = loaded[-1] if loaded else before if same else None
-    return row | {name: figures[name] if figures else None for name in _LOADED}
+    return row | {name: figures.get(name) if figures else None for name in _LOADED}
 
 
 def _is_whole(loaded: Report, row: Report) -> bool:

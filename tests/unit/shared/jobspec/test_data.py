@@ -336,7 +336,7 @@ def test_a_stored_job_parses_to_itself(dataset: Any) -> None:
 def test_each_field_changes_the_hash() -> None:
     """Other images are another training."""
     base = {"name": "unsplit", "val_fraction": 0.25}
-    others = [{}, {"image_size": 9}, {"channels": 1}, {"val_fraction": 0.5}, {"holdout_fraction": 0.1}]
+    others: list[Document] = [{}, {"image_size": 9}, {"channels": 1}, {"val_fraction": 0.5}, {"holdout_fraction": 0.1}]
     assert len({parse(base | other).spec_hash for other in others}) == len(others)
 
 

@@ -39,7 +39,7 @@ def flops(network: nn.Module, images: torch.Tensor, *, backward: bool) -> int:
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 32, 32), (1, 33, 47), (3, 96, 96), (3, 45, 64)], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_table_is_true(name: str, shape: tuple[int, int, int]) -> None:
-    """A network of ten classes has the parameters, bytes and FLOPs that a submission is told, for images of any size."""
+    """A network of ten classes has the parameters, bytes and FLOPs that a submission is told, on images of any size."""
     cost = torchvision_cost(name, shape, classes=10, samples=2)
     network = torchvision_network(name, 10, shape[0])
     assert sum(parameter.numel() for parameter in network.parameters()) == cost.parameters
