@@ -275,7 +275,7 @@ def test_every_set_is_fetched_as_torchvision_keeps_it(
     """Archives that are unpacked, files that are not, and a mirror that is down; the next load finds the copy."""
     origin, data_dir = tmp_path / "origin", tmp_path / "data"
     write_small_copy(name, origin, monkeypatch)
-    plan = DatasetPlan(name, LAYOUTS[name].classes, channels=LAYOUTS[name].shape[0])
+    plan = DatasetPlan(name, LAYOUTS[name].classes)
     server = Server(origin)
     with server.running():
         offered(name, origin, server.url.removesuffix(CIFAR10.filename), monkeypatch)
