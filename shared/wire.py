@@ -115,7 +115,7 @@ class Job(Answer):
     spec: Json
     """The job's whole spec, with every default."""
     spec_hash: str
-    """SHA-256 of what decides the result: jobs with equal `spec_hash` ask for identical training."""
+    """SHA-256 of the training asked for, whatever the name, tags, priority, limits, device, threads and engine."""
     config_hash: str
     """As `spec_hash` without the seed: jobs with equal `config_hash` differ at most in their seed."""
     cost: Cost
@@ -262,9 +262,13 @@ class ClassFigures(Answer):
 
 @answer
 class Evaluation(Answer):
-    """Accuracy, loss and confusion matrix of one set of weights on the whole validation split."""
+    """Accuracy, loss and confusion matrix of one set of weights on the whole validation split.
 
-    weights: Literal["best", "last"]
+    Under `test` those of the best weights on the data set's own validation split, where the job validated on a part of
+    the training images.
+    """
+
+    weights: Literal["best", "last", "test"]
     epoch: int
     accuracy: float
     loss: float
@@ -296,7 +300,7 @@ class Artifact(Answer):
     """A file that a job produced, such as its best weights."""
 
     name: str
-    """Name to download the artifact by, such as `weights/best.safetensors`."""
+    """Name to download the artifact by, such as `best.safetensors`."""
     path: str
     """Path of the file in the artifact storage; two names may share one file."""
     sha256: str

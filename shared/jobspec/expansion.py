@@ -75,7 +75,7 @@ def expand(sent: Mapping[str, object], catalog: Catalog) -> Expanded:
         elif value in forms:
             document[field] = forms[value]
         else:
-            problems.append(FieldError(f"/{field}", _unknown(f"short form of {field}", value, list(forms))))
+            problems.append(FieldError(f"/{field}", _unknown_form(field, value, list(forms))))
     document = _with_optimizer_kind(_with_last_features(_with_usual_data(document, catalog)))
     return Expanded(sent, document, preset if isinstance(preset, str) else None, tuple(problems))
 
@@ -140,6 +140,13 @@ def _with_optimizer_kind(document: dict[str, object]) -> dict[str, object]:
     if isinstance(training, Mapping) and isinstance(optimizer, Mapping) and "kind" not in optimizer:
         document["training"] = {**training, "optimizer": {"kind": "sgd", **optimizer}}
     return document
+
+
+def _unknown_form(field: str, given: object, known: list[str]) -> str:
+    if field != "architecture":
+        return _unknown(f"short form of {field}", given, known)
+    preset = _unknown("preset with the network", given, known)
+    return f'{preset} A network of torchvision\'s is {{"kind": "torchvision", "network": …}}.'
 
 
 def _unknown(what: str, given: object, known: list[str]) -> str:

@@ -78,7 +78,10 @@ def _list_findings(architecture: Layers, caps: Caps) -> Iterator[Finding]:
     count = len(architecture.layers) + sum(len(block.layers) + len(block.shortcut) for _, block in blocks)
     if count > caps.max_layers:
         most = f"at most {caps.max_layers:,} are allowed (FLIGHTLINE_MAX_LAYERS)"
-        yield ["architecture", "layers"], f"{count:,} layers, with those of the residual blocks; {most}."
+        yield (
+            ["architecture", "layers"],
+            f"The network has {count:,} layers, counting those inside residual blocks; {most}.",
+        )
 
 
 def _end_findings(cost: Cost, classes: int) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def test_submit_json_is_the_services_json(run: Run, service: FakeService) -> Non
         (["submit", "notebook-tapered"], "For a preset write `--preset notebook-tapered`"),
         (["submit", "missing/file.json"], "cannot be read: No such file"),
         (["submit", "--preset", "x", "--set", "training"], "Write path=value"),
-        (["submit", "--preset", "x", "--set", "preset.y=1"], "'y' does not fit into the value \"x\""),
+        (["submit", "--preset", "x", "--set", "preset.y=1"], "preset is \"x\", not an object: it has no field 'y'"),
         (["show", "ab"], "Write four or more characters of its end, or `last`"),
         (["delete", "a/b/c/d"], "is no job's id"),
         (["show", "\udcff"], "is no job's id"),
@@ -114,7 +114,7 @@ def test_refused_spec_shows_pointers(run: Run, service: FakeService) -> None:
 def test_a_refusal_of_one_thing_is_said_once(run: Run, service: FakeService) -> None:
     """The message has it already, with its place: a parameter's name, or a pointer."""
     for pointer, place in (("/status", "status"), ("/a/b", "(at /a/b)")):
-        detail = f"{place} must be another"
+        detail = f"{place} must be one that --help lists"
         service.refuse["GET /v1/jobs"] = problem(422, "invalid_query", f"{detail}.", (pointer, detail))
         assert run("jobs", "--status", "done").err == f"Error: {detail}.\n"
 

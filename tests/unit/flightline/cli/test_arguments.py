@@ -99,7 +99,7 @@ def test_overrides_go_into_short_forms() -> None:
 
 def test_a_setting_in_an_unknown_short_form_is_refused() -> None:
     """A name that stands for nothing has no fields; the message shows it."""
-    with pytest.raises(UsageError, match='does not fit into the value "notebook"'):
+    with pytest.raises(UsageError, match='is "notebook", not an object: it has no field'):
         apply_settings({"architecture": "notebook"}, ["architecture.hidden.0=1"])
 
 

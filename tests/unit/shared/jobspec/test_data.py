@@ -192,7 +192,7 @@ class TestTorchvision:
 
     def test_needs_two_images_where_a_batchnorm_sees_one_pixel(self) -> None:
         """A last batch of one image could not be normalised."""
-        rest = {"architecture": {"kind": "torchvision", "network": "resnet18"}, "training": {"batch_size": 3}}
+        rest: Any = {"architecture": {"kind": "torchvision", "network": "resnet18"}, "training": {"batch_size": 3}}
         parse({"image_size": 9}, **rest)
         ((where, why),) = refused({"image_size": 8}, **rest)
         assert where == "/training/batch_size"
