@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Generic, Literal, TypeVar
 
+from shared import prediction_wire
 from shared.answer import Answer, Choice, Instant, Json, answer
-from shared.jobs.status import JobStatus, Outcome, WorkerState
+from shared.jobs.status import JobStatus, Outcome, WorkerRole, WorkerState
 
 Item = TypeVar("Item")
 Count = TypeVar("Count")
 Figure = TypeVar("Figure")
+
+Prediction = prediction_wire.Prediction
+Predictions = prediction_wire.Predictions
+Mistake = prediction_wire.Mistake
 
 
 @answer
@@ -317,6 +322,8 @@ class Worker(Answer):
     device: str
     device_kind: str
     device_name: str | None
+    role: Annotated[str, Choice(WorkerRole)]
+    """`train` for a worker that trains, `predict` for a predictor, which answers questions about finished jobs."""
     versions: Json
     datasets: Sequence[Json]
     state: Annotated[str, Choice(WorkerState)]

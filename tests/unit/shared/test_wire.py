@@ -15,7 +15,7 @@ from api.http.answers import model_of
 from shared import wire
 from shared.answer import Answer, names
 from shared.database.tables import Epoch, Job
-from worker.training.evaluation import ClassFigures, Evaluation
+from worker.training.evaluation import ClassFigures, Evaluation, Mistake
 from worker.training.results import EpochResult
 
 KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__ == wire.__name__]
@@ -35,7 +35,8 @@ def test_an_evaluations_figures_are_those_that_the_training_gives() -> None:
     """What a run says of its weights, and of each class, is what goes out; it is kept which weights these were."""
     of_weights, of_class = ({field.name for field in dataclasses.fields(kind)} for kind in (Evaluation, ClassFigures))
 
-    assert set(names(wire.Evaluation)) == of_weights | {"weights", "epoch"}
+    assert set(names(wire.Evaluation)) == (of_weights - {"mistakes"}) | {"weights", "epoch"}
+    assert set(names(wire.Mistake)) == {field.name for field in dataclasses.fields(Mistake)}
     assert set(names(wire.ClassFigures)) == of_class
 
 
