@@ -82,7 +82,7 @@ def _files(body: bytes, boundary: str) -> list[SentImage]:
         raise BadRequest(f"The body is no valid {_FORM}. Send {_HOW}.") from error
     if fields:
         raise _wrong("", f"The form's field {next(iter(fields))!r} is no file. Send {_HOW}.")
-    found = [SentImage(_name(file.filename), file.read()) for file in files.values()]
+    found = [SentImage(_name(file.filename), file.read()) for _field, file in files.items(multi=True)]
     if not found:
         raise _wrong("", f"The form has no image. Send {_HOW}.")
     if len(found) > MOST_IMAGES:

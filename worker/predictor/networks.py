@@ -24,8 +24,8 @@ from worker.training.device import precision
 from worker.training.network.build import build_network
 from worker.training.plan import TrainingPlan, plan_from_spec
 
-MOST_BYTES = 150_000_000
-"""Bytes of weights that stay in memory: a dozen of resnet18's, or a single larger network."""
+MOST_BYTES = 64_000_000
+"""Bytes of weights that stay in memory: the last few networks, or a single larger one."""
 
 
 @dataclass(frozen=True)
