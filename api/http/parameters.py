@@ -106,9 +106,17 @@ class LogQuery(QueryModel):
 
 
 class WeightsQuery(QueryModel):
-    """Query parameters of an evaluation or a prediction: the best weights or the last ones."""
+    """Query parameters of what a job's network is asked: the best weights or the last ones."""
 
     weights: Literal["best", "last"] = Field("best", description="The weights of the best epoch or of the last one.")
+
+
+class EvaluationQuery(QueryModel):
+    """Query parameters of an evaluation: the best weights, the last ones, or the best ones on the test split."""
+
+    weights: Literal["best", "last", "test"] = Field(
+        "best", description="The weights of the best epoch or of the last one; `test`: the best ones on the test split."
+    )
 
 
 class ModelQuery(WeightsQuery):

@@ -6,7 +6,7 @@ from flask import Response
 
 from api.http.downloads import FILE, RangeNotSatisfiable, download
 from api.http.operations import Reply, Routes
-from api.http.parameters import EpochsQuery, LogQuery, WeightsQuery
+from api.http.parameters import EpochsQuery, EvaluationQuery, LogQuery
 from api.services import Services
 from shared import wire
 from shared.errors import DatabaseUnavailable, JobNotFound, NotFound, StorageUnavailable
@@ -34,15 +34,19 @@ def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
 @routes.route(
     "GET",
     "/v1/jobs/<job_id>/evaluation",
-    query=WeightsQuery,
+    query=EvaluationQuery,
     answers={200: wire.Evaluation},
     raises=(JobNotFound, NotFound),
 )
-def read_evaluation(services: Services, actor: Actor, query: WeightsQuery, job_id: str) -> Reply:
-    """Read the confusion matrix and the figures per class of the best or the last weights."""
+def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, job_id: str) -> Reply:
+    """Read the confusion matrix and the figures per class of the best or the last weights.
+
+    `test` is there for jobs with a `holdout_fraction`: the best weights on the data set's own validation split.
+    """
     evaluation = queries.evaluation(services.db, job_id, query.weights, actor=actor)
     if evaluation is None:
-        raise NotFound(f"Job {job_id} has no evaluation of its {query.weights} weights until it has succeeded.")
+        what = f"of its {query.weights} weights" if query.weights != "test" else "on a test split (holdout_fraction)"
+        raise NotFound(f"Job {job_id} has no evaluation {what} until it has succeeded.")
     return Reply(evaluation)
 
 

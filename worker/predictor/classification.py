@@ -9,8 +9,9 @@ from torch import Tensor
 
 from shared.delivery.questions import Answered, Classify
 from shared.errors import FieldError, InvalidImage
-from worker.predictor.inputs import Unreadable, prepare
 from worker.predictor.networks import Networks
+from worker.training.data import ImageForm, prepare
+from worker.training.errors import DatasetCorrupt
 
 
 def classify(networks: Networks, question: Classify, images: Sequence[bytes]) -> Answered:
@@ -21,18 +22,18 @@ def classify(networks: Networks, question: Classify, images: Sequence[bytes]) ->
         JobNotFound, NotFound, DatabaseUnavailable, StorageUnavailable, TrainingError: as `Networks.get`.
     """
     network = networks.get(question.job_id, question.weights)
-    prepared = _prepared(question.names, images, network.inputs.shape)
+    prepared = _prepared(question.names, images, network.form)
     probabilities = network.scores(prepared).double().softmax(1)
     return Answered({"classes": network.classes, "probabilities": probabilities.tolist()})
 
 
-def _prepared(names: Sequence[str], images: Sequence[bytes], shape: tuple[int, ...]) -> Tensor:
+def _prepared(names: Sequence[str], images: Sequence[bytes], form: ImageForm) -> Tensor:
     found, errors = [], []
     for number, (name, image) in enumerate(zip(names, images, strict=True)):
         try:
-            found.append(prepare(image, shape))
-        except Unreadable as error:
-            errors.append(FieldError(f"/{number}", f"{name}: {error}"))
+            found.append(prepare(image, form, name))
+        except DatasetCorrupt as error:
+            errors.append(FieldError(f"/{number}", f"{name}: {error.problem}"))
     if errors:
         more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
         raise InvalidImage(f"{errors[0].detail}{more}", tuple(errors))

@@ -3,44 +3,35 @@
 from __future__ import annotations
 
 import io
-import math
 
 import torch
 from torch import Tensor
 
 from shared.delivery.questions import Answered, ReadImage
 from shared.errors import NotFound
-from shared.settings import Settings
-from worker.training.data import DATASETS, load
-from worker.training.plan import DatasetPlan
+from worker.training.data import DATASETS, Datasets
+from worker.training.data.registry import Moments
 
 SHOWN_DEVIATIONS = 3.0
 """The distance from the mean, in deviations, that a normalised image shows as black or as white."""
 
 
-def read(settings: Settings, question: ReadImage) -> Answered:
+def read(data: Datasets, question: ReadImage) -> Answered:
     """The image as a PNG: its own pixels, or, normalised, how far each channel lies from the data set's mean.
 
     Raises:
-        NotFound: there is no such data set or image.
-        TrainingError: this machine does not hold the data set, or cannot read it.
+        NotFound: the data set's moments are not known.
+        TrainingError: there is no such image, or this machine does not hold the data set or cannot read it.
     """
-    if question.dataset not in DATASETS:
-        raise NotFound(f"There is no data set {question.dataset!r}; there are {', '.join(DATASETS)}.")
-    plan = DatasetPlan(question.dataset, DATASETS[question.dataset].classes)
-    data = load(plan, settings.datasets_dir, settings.cache_dir, as_of=-math.inf)
-    split = data.train if question.split == "train" else data.val
-    if not 0 <= question.index < len(split):
-        raise NotFound(f"The {question.split} split of {question.dataset} has {len(split):,} images, from 0 on.")
-    image = split.images[question.index]
-    return Answered({}, png(shown(image, data.mean, data.std) if question.normalized else image))
+    (image,) = data.images(question.dataset, question.split, [question.index])
+    return Answered({}, png(normalized(image, _moments(question.dataset)) if question.normalized else image))
 
 
-def shown(image: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """A normalised image (C, H, W) uint8: the mean as middle grey, ± `SHOWN_DEVIATIONS` as white and black."""
-    means, deviations = (torch.tensor(one).view(-1, 1, 1) for one in (mean, std))
-    distance = (image.float() / 255 - means) / deviations.clamp_min(1e-6)
-    return ((distance / SHOWN_DEVIATIONS).clamp(-1, 1).add(1).mul(127.5)).round().to(torch.uint8)
+def normalized(image: Tensor, moments: Moments) -> Tensor:
+    """The image (C, H, W) uint8 with the mean as middle grey, ± `SHOWN_DEVIATIONS` deviations as white and black."""
+    mean, std = (torch.tensor(moment).view(-1, 1, 1) for moment in moments)
+    distance = (image.float() / 255 - mean) / std
+    return (distance / SHOWN_DEVIATIONS).clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
 
 
 def png(image: Tensor) -> bytes:
@@ -51,3 +42,9 @@ def png(image: Tensor) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
     return file.getvalue()
+
+
+def _moments(name: str) -> Moments:
+    if name not in DATASETS:
+        raise NotFound(f"The channels' mean and deviation of {name} are not known.")
+    return DATASETS[name].published_moments

@@ -18,6 +18,7 @@ from shared.settings import Settings
 from shared.storage.store import Storage
 from worker.predictor import classification, dataset_images, exports
 from worker.predictor.networks import Networks
+from worker.training.data import Datasets
 from worker.training.errors import TrainingError
 
 logger = logging.getLogger(__name__)
@@ -27,13 +28,13 @@ class Desk:
     """Answers questions, one after another; exports have a thread and processes of their own, so that nothing waits.
 
     Args:
-        settings: the predictor's settings.
         exchange: the questions and answers.
         networks: the networks in memory.
+        data: the data sets of this machine.
     """
 
-    def __init__(self, settings: Settings, exchange: Exchange, networks: Networks) -> None:
-        self._settings = settings
+    def __init__(self, exchange: Exchange, networks: Networks, data: Datasets) -> None:
+        self._data = data
         self.exchange = exchange
         self._networks = networks
         self._exports = DaemonThread()
@@ -47,7 +48,8 @@ class Desk:
     def build(cls, settings: Settings) -> Self:
         """A desk of the real parts that the settings ask for."""
         db, storage = Database(settings.sqlalchemy_url), Storage(settings.storage_url)
-        return cls(settings, Exchange.connect(settings.broker_url), Networks(settings, db, storage))
+        data = Datasets(settings.datasets_dir, settings.cache_dir)
+        return cls(Exchange.connect(settings.broker_url), Networks(data, db, storage), data)
 
     def handle(self, question_id: str) -> None:
         """Answer the question of one message. Never raises: Celery would only log the error."""
@@ -117,7 +119,7 @@ class Desk:
                 case Export():
                     return exports.export(question)
                 case ReadImage():
-                    return dataset_images.read(self._settings, question)
+                    return dataset_images.read(self._data, question)
                 case _:
                     assert_never(question)
         except FlightlineError as error:

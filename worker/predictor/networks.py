@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from shared.database.engine import Database
 from shared.errors import NotFound, StorageError
 from shared.jobs import predictions
-from shared.settings import Settings
 from shared.storage.store import Storage, Stored
 from worker.run_job.tensors import read_safetensors
-from worker.training.data import DATASETS, load
-from worker.training.data.loader import Inputs, Normalizer
+from worker.training.data import Datasets, ImageForm
+from worker.training.data.loader import Inputs, Normalizer, inputs_of
 from worker.training.device import precision
 from worker.training.network.build import build_network
 from worker.training.plan import TrainingPlan, plan_from_spec
@@ -52,6 +51,12 @@ class Network:
         return self.plan.dataset.classes
 
     @property
+    def form(self) -> ImageForm:
+        """The form of the network's images: resized and cut where they are square, else of exactly their size."""
+        channels, height, width = self.inputs.shape
+        return ImageForm(channels, height) if height == width else ImageForm(channels, exact=(height, width))
+
+    @property
     def normalizer(self) -> Normalizer:
         """The normalisation of images (N, C, H, W) uint8 that the network expects."""
         moments = (torch.tensor(moment).view(-1, 1, 1) for moment in (self.inputs.mean, self.inputs.std))
@@ -69,14 +74,14 @@ class Networks:
     """The networks of the jobs that were asked about last. For one thread.
 
     Args:
-        settings: where the data sets lie, which files of weights without metadata need.
+        data: the data sets, which files of weights without metadata are normalised by.
         db: the database, which names the files.
         storage: the artifact storage.
         most_bytes: how many bytes of weights stay in memory.
     """
 
-    def __init__(self, settings: Settings, db: Database, storage: Storage, most_bytes: int = MOST_BYTES) -> None:
-        self._settings = settings
+    def __init__(self, data: Datasets, db: Database, storage: Storage, most_bytes: int = MOST_BYTES) -> None:
+        self._data = data
         self._db = db
         self._storage = storage
         self._most_bytes = most_bytes
@@ -122,18 +127,9 @@ class Networks:
         return Network(module.eval().requires_grad_(False), plan, inputs, about, len(content))
 
     def _inputs_of_data(self, plan: TrainingPlan) -> Inputs:
-        """The inputs of a job whose release wrote no metadata: as planned, computed from its images if need be."""
-        known = DATASETS[plan.dataset.name]
-        channels = known.input_shape[0]
-        match plan.dataset.normalize:
-            case "published":
-                return Inputs(known.input_shape, *known.published_moments)
-            case "none":
-                return Inputs(known.input_shape, (0.0,) * channels, (1.0,) * channels)
-            case "computed":
-                settings = self._settings
-                data = load(plan.dataset, settings.datasets_dir, settings.cache_dir)
-                return Inputs(data.input_shape, data.mean, tuple(deviation or 1.0 for deviation in data.std))
+        """The inputs of a job whose release wrote no metadata. The images that they take do not stay in memory."""
+        data = Datasets(self._data.data_dir, self._data.cache_dir)
+        return inputs_of(plan, data.load(plan.dataset))
 
 
 def _inputs(about: Mapping[str, str]) -> Inputs:

@@ -25,7 +25,7 @@ from worker.predictor.networks import Network, Networks
 from worker.predictor.onnx_file import Reference
 from worker.run_job.artifacts import LOGITS
 from worker.run_job.tensors import read_safetensors
-from worker.training.data import load
+from worker.training.data import Datasets
 from worker.training.errors import TrainingError
 
 logger = logging.getLogger(__name__)
@@ -54,9 +54,10 @@ def _export(settings: Settings, job_id: str, weights: str) -> None:
     name = f"{weights}.onnx"
     if name in job.artifacts:  # another request was quicker
         return
-    network = Networks(settings, db, storage).get(job_id, weights)
+    data = Datasets(settings.datasets_dir, settings.cache_dir)
+    network = Networks(data, db, storage).get(job_id, weights)
     scores = storage.read(job.artifacts[LOGITS].path) if LOGITS in job.artifacts else None
-    reference = _reference(settings, network, None if scores is None else _scores(scores, weights))
+    reference = _reference(data, network, None if scores is None else _scores(scores, weights))
     content = onnx_file.write(network, _about(job_id, weights, network))
     content = onnx_file.checked(content, network, reference)
     stored = storage.put(f"{job_id}/exports/{hashlib.sha256(content).hexdigest()[:16]}.onnx", content)
@@ -72,10 +73,10 @@ def _scores(content: bytes, weights: str) -> Tensor:
     return tensors[weights]
 
 
-def _reference(settings: Settings, network: Network, scores: Tensor | None) -> Reference | None:
+def _reference(datasets: Datasets, network: Network, scores: Tensor | None) -> Reference | None:
     """Validation images with the scores that the job stored for them; None where this machine lacks those images."""
     try:
-        data = load(network.plan.dataset, settings.datasets_dir, settings.cache_dir)
+        data = datasets.load(network.plan.dataset)
     except TrainingError as error:
         logger.warning("export_without_data", extra={"reason": error.detail})
         return None

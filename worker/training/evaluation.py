@@ -96,9 +96,9 @@ def mean_cross_entropy(scores: Tensor, labels: Tensor) -> float:
     return F.cross_entropy(scores.double(), labels).item()
 
 
-def evaluate(scores: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Evaluation:
-    """All figures for scores (N, classes) and labels (N) int64, with these class names."""
-    size = len(classes)
+def evaluate(scores: Tensor, split: Split, classes: tuple[str, ...]) -> Evaluation:
+    """All figures for the scores (N, classes) of a split's images, with these class names."""
+    size, labels = len(classes), split.labels
     cells = torch.bincount(labels * size + scores.argmax(1), minlength=size * size)
     matrix: list[list[int]] = cells.view(size, size).tolist()
     correct = sum(matrix[label][label] for label in range(size))
@@ -108,22 +108,24 @@ def evaluate(scores: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Evalua
         confusion_matrix=tuple(tuple(row) for row in matrix),
         classes=classes,
         per_class=tuple(_class_figures(matrix, label, name) for label, name in enumerate(classes)),
-        mistakes=tuple(_mistakes(scores, labels, classes)),
+        mistakes=tuple(_mistakes(scores, split, classes)),
     )
 
 
-def _mistakes(scores: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Iterator[Mistake]:
+def _mistakes(scores: Tensor, split: Split, classes: tuple[str, ...]) -> Iterator[Mistake]:
     """Yield the samples that were classified wrongly with the largest loss, the worst first; of equals the earlier."""
+    labels = split.labels
     losses = F.cross_entropy(scores.double(), labels, reduction="none")
     wrong = (scores.argmax(1) != labels).nonzero()[:, 0]
     worst = wrong[losses[wrong].argsort(descending=True, stable=True)[:MOST_MISTAKES]]
     probabilities = scores[worst].double().softmax(1)
     likeliest = probabilities.argsort(dim=1, descending=True, stable=True)
-    for index, values, order in zip(worst.tolist(), probabilities.tolist(), likeliest.tolist(), strict=True):
-        label = int(labels[index])
-        shown = [one for place, one in enumerate(order) if place < SHOWN_CLASSES or one == label]
+    for sample, values, order in zip(worst.tolist(), probabilities.tolist(), likeliest.tolist(), strict=True):
+        label = int(labels[sample])
+        shown = [one for rank, one in enumerate(order) if rank < SHOWN_CLASSES or one == label]
         by_name = {classes[one]: values[one] for one in shown}
-        yield Mistake("val", index, None, classes[label], classes[order[0]], by_name)
+        index, file = int(split.index[sample]), split.names[sample] if split.names else None
+        yield Mistake(split.split, index, file, classes[label], classes[order[0]], by_name)
 
 
 def _class_figures(matrix: list[list[int]], label: int, name: str) -> ClassFigures:
