@@ -35,7 +35,7 @@ class Mistake(Answer):
     split: Literal["train", "val"]
     """The data set's split that the image comes from."""
     index: int
-    """Place of the image in that split of the whole data set, from 0, as `GET /v1/datasets/{name}/images` takes it."""
+    """Place of the image in that split of the whole data set, from 0, as in `GET /v1/datasets/{dataset}/images`."""
     file: str | None
     """Path of the image's file below the data set's folder; null for an image that is not a file of its own."""
     true: str

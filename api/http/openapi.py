@@ -36,7 +36,11 @@ PATHS = {
         '`Link: <…>; rel="canonical"`; if several jobs match, it is 409 with their ids in `jobs`.',
         "schema": {"type": "string", "pattern": f"^({JOB_ID})$"},
     },
-    "name": {"description": "The name of the artifact or of the data set.", "schema": {"type": "string"}},
+    "dataset": {
+        "description": "The data set's name.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
+    },
+    "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
     "split": {"description": "The data set's split.", "schema": {"type": "string", "enum": ["train", "val"]}},
     "index": {
         "description": "The image's place in the split, from 0.",

@@ -19,6 +19,7 @@ from shared import wire
 from shared.delivery.questions import Classify, Export, ReadImage
 from shared.errors import (
     DatabaseUnavailable,
+    DatasetNotFound,
     JobNotFound,
     NoPredictor,
     NotExportable,
@@ -28,7 +29,7 @@ from shared.errors import (
     StorageUnavailable,
     TooManyPredictions,
 )
-from shared.jobs import predictions
+from shared.jobs import datasets, predictions
 from shared.jobs.actor import Actor
 from shared.jobs.predictions import FinishedJob
 
@@ -111,22 +112,32 @@ def list_mistakes(services: Services, actor: Actor, query: MistakesQuery, job_id
 
 @routes.route(
     "GET",
-    "/v1/datasets/<name>/images/<split>/<index>",
+    "/v1/datasets/<dataset>/images/<split>/<index>",
     query=ImageQuery,
     answers={200: _PNG},
-    raises=(NotFound, *_OF_PREDICTORS),
+    raises=(NotFound, DatasetNotFound, *_OF_PREDICTORS),
 )
 def read_image(
     services: Services,
     actor: Actor,  # noqa: ARG001 -- every endpoint is given who asks
     query: ImageQuery,
-    name: str,
+    dataset: str,
     split: str,
     index: str,
 ) -> Response:
     """Read one image of a data set as PNG, from the copy that a predictor's machine holds."""
+    info = datasets.dataset(services.db, [], dataset)
     if split not in ("train", "val") or not re.fullmatch("[0-9]{1,9}", index, re.ASCII):
         raise NotFound("An image is named by its split, train or val, and its place in it: …/images/val/17.")
     side = cast("Literal['train', 'val']", split)
-    answer = services.predictors.ask(ReadImage(name, side, int(index), query.normalized))
+    answer = services.predictors.ask(ReadImage(dataset, side, int(index), _moments(info) if query.normalized else None))
     return Response(answer.content, mimetype=_PNG.media_type)
+
+
+def _moments(info: wire.DatasetInfo) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and the deviation of each channel; raises NotFound while they are not known."""
+    if info.mean is None or info.std is None:
+        raise NotFound(
+            f"The mean and deviation of {info.name} are not known until a job has trained on all its classes."
+        )
+    return tuple(info.mean), tuple(info.std)

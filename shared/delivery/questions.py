@@ -61,7 +61,8 @@ class ReadImage:
     dataset: str
     split: Literal["train", "val"]
     index: int
-    normalized: bool
+    moments: tuple[tuple[float, ...], tuple[float, ...]] | None
+    """Mean and deviation of each channel, to normalise the image by; None for the image as it is."""
 
 
 Question: TypeAlias = Classify | Export | ReadImage
@@ -183,7 +184,11 @@ def _answer(question_id: str) -> str:
 
 def _read(document: dict[str, Any]) -> Question:
     kind = _KINDS[document.pop("kind")]
-    return kind(**{name: tuple(one) if isinstance(one, list) else one for name, one in document.items()})
+    return kind(**{name: _frozen(one) for name, one in document.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value
 
 
 def _answered(element: bytes) -> Answered | Refused:

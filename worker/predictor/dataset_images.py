@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.delivery.questions import Answered, ReadImage
-from shared.errors import NotFound
-from worker.training.data import DATASETS, Datasets
+from worker.training.data import Datasets
 from worker.training.data.registry import Moments
 
 SHOWN_DEVIATIONS = 3.0
@@ -20,11 +19,10 @@ def read(data: Datasets, question: ReadImage) -> Answered:
     """The image as a PNG: its own pixels, or, normalised, how far each channel lies from the data set's mean.
 
     Raises:
-        NotFound: the data set's moments are not known.
         TrainingError: there is no such image, or this machine does not hold the data set or cannot read it.
     """
     (image,) = data.images(question.dataset, question.split, [question.index])
-    return Answered({}, png(normalized(image, _moments(question.dataset)) if question.normalized else image))
+    return Answered({}, png(image if question.moments is None else normalized(image, question.moments)))
 
 
 def normalized(image: Tensor, moments: Moments) -> Tensor:
@@ -42,9 +40,3 @@ def png(image: Tensor) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
     return file.getvalue()
-
-
-def _moments(name: str) -> Moments:
-    if name not in DATASETS:
-        raise NotFound(f"The channels' mean and deviation of {name} are not known.")
-    return DATASETS[name].published_moments

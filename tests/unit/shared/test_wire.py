@@ -18,7 +18,7 @@ from shared.database.tables import Epoch, Job
 from worker.training.evaluation import ClassFigures, Evaluation, Mistake
 from worker.training.results import EpochResult
 
-KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__ == wire.__name__]
+KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__.endswith("wire")]
 FAILURE = wire.Failure(code="timed_out", detail=None)
 
 
@@ -45,6 +45,15 @@ def test_a_jobs_result_is_the_latest_epochs_and_the_best_ones() -> None:
     for name in names(wire.Result):
         assert hasattr(Job, name)
         assert name.removeprefix("best_") in names(wire.Epoch)
+
+
+def test_a_field_that_is_a_keyword_has_an_attribute_with_an_underscore() -> None:
+    """In JSON it stands as it is."""
+    prediction = wire.Prediction(class_="bird", probabilities={"bird": 1.0})
+
+    assert (prediction.class_, prediction["class"]) == ("bird", "bird")
+    assert orjson.loads(orjson.dumps(prediction, default=vars)) == {"class": "bird", "probabilities": {"bird": 1.0}}
+    assert names(wire.Prediction) == ("class", "probabilities")
 
 
 def test_an_answer_is_its_json() -> None:
