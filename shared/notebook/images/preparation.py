@@ -26,13 +26,14 @@ MEAN, STD = moments(train_images)
 
 def words_of(record: Record) -> str:
     """Return how images become numbers."""
+    scaled = "Bytes become numbers from 0 to 1"
     match record.spec.dataset.normalize:
         case "published":
-            return "Bytes become numbers from 0 to 1, less each channel's published mean, over its deviation."
+            return f"{scaled}, less each channel's published mean, over its published deviation."
         case "computed":
-            return "Bytes become numbers from 0 to 1, less each channel's mean over the training images, over its deviation."
+            return f"{scaled}, less each channel's mean over the training images, over its deviation there."
         case "none":
-            return "Bytes become numbers from 0 to 1."
+            return f"{scaled}."
         case _:
             assert_never(record.spec.dataset.normalize)
 
