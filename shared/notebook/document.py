@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from shared.jobspec.fields.training import Training
 from shared.notebook import introduction, results
 from shared.notebook.images import augmentations, loading, preparation
 from shared.notebook.network import architecture
-from shared.notebook.python_text import imports_of, joined
+from shared.notebook.python_text import imports_of
 from shared.notebook.record import Record
-from shared.notebook.training import loop
+from shared.notebook.training import loop, schedules
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,11 @@ def sections_of(record: Record) -> list[Section]:
         Section("preparation", preparation.words_of(record), preparation.code_of(record)),
         *_augmentation(record),
         Section("network", f"## Network\n\n{architecture.words_of(record)}", architecture.code_of(record)),
-        Section(
-            "training",
-            f"## Training\n\n{loop.words_of(record)}",
-            joined(loop.order_of(record) + "\n" + loop.parts_of(record), loop.validation_of(record)),
-        ),
-        Section("loop", _loop_words(record), loop.loop_of(record)),
+        Section("training", f"## Training\n\n{loop.words_of(record)}", loop.optimizer_of(record)),
+        _schedule(record.spec.training),
+        *_average(record.spec.training),
+        Section("validation", loop.validation_words_of(), loop.validation_of(record)),
+        Section("loop", _loop_words(record.spec.training), loop.loop_of(record)),
         Section("figures", f"## Beside the job\n\n{results.comparison_words_of(record)}", results.figures_of(record)),
         Section("comparison", "", results.comparison_of(record)),
         Section("curves", "", results.plot_of(record)),
@@ -70,23 +70,33 @@ def _augmentation(record: Record) -> list[Section]:
     return [Section("augmentation", f"## Augmentation\n\n{augmentations.words_of(steps)}", code)]
 
 
-def _loop_words(record: Record) -> str:
-    stopping = loop.stopping_words_of(record.spec.training.early_stopping)
-    return (
+def _schedule(training: Training) -> Section:
+    code = schedules.function_of(training.schedule, training.optimizer.lr)
+    return Section("schedule", schedules.words_of(training.schedule), code)
+
+
+def _average(training: Training) -> list[Section]:
+    average = training.weight_average
+    return [] if average is None else [Section("average", loop.average_words_of(average), loop.average_of(average))]
+
+
+def _loop_words(training: Training) -> str:
+    stopping = training.early_stopping
+    words = (
         "The training loss is the mean over the images of an epoch, each before its own step; the validation loss is "
-        f"computed in double precision, over all validation images.{stopping}"
+        "computed in double precision, over all validation images."
     )
+    return words if stopping is None else f"{words} {loop.stopping_words_of(stopping)}"
 
 
 def _cells(section: Section) -> list[dict[str, Any]]:
-    cells = []
+    cells: list[dict[str, Any]] = []
     if section.words:
-        cells.append(
-            {"cell_type": "markdown", "id": f"{section.name}-words", "metadata": {}, "source": _source(section.words)}
-        )
+        words = {"cell_type": "markdown", "id": f"{section.name}-words", "metadata": {}}
+        cells.append({**words, "source": _source(section.words)})
     if section.code:
-        code = {"cell_type": "code", "id": section.name, "metadata": {}, "execution_count": None, "outputs": []}
-        cells.append({**code, "source": _source(section.code)})
+        code = {"cell_type": "code", "id": section.name, "metadata": {}}
+        cells.append({**code, "execution_count": None, "outputs": [], "source": _source(section.code)})
     return cells
 
 

@@ -47,8 +47,19 @@ def literal(value: object) -> str:
 
 def call(name: str, *arguments: object, **options: object) -> str:
     """Return the call of a function with these arguments."""
-    given = [literal(value) for value in arguments]
-    return f"{name}({', '.join([*given, *(f'{option}={literal(value)}' for option, value in options.items())])})"
+    return f"{name}({', '.join([*map(literal, arguments), *options_of(**options)])})"
+
+
+def options_of(**options: object) -> list[str]:
+    """Return arguments that are given by their names."""
+    return [f"{option}={literal(value)}" for option, value in options.items()]
+
+
+def broken(name: str, arguments: Sequence[str]) -> str:
+    """Return a call with arguments as they are written; a line for each where there are many."""
+    if len(arguments) <= 5:
+        return f"{name}({', '.join(arguments)})"
+    return "\n".join([f"{name}(", *(f"    {argument}," for argument in arguments), ")"])
 
 
 def changed(part: Part, *names: str) -> dict[str, object]:

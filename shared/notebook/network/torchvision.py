@@ -17,7 +17,10 @@ for module in features.modules():
 # VGG's own head, 120 million weights, is made for 7 × 7 pixels.
 network = nn.Sequential(
     OrderedDict(
-        features=features, avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), classifier=nn.Linear(512, {classes})
+        features=features,
+        avgpool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        classifier=nn.Linear(512, {classes}),
     )
 )
 """

@@ -1,13 +1,13 @@
-"""The training of a job: order, loss, optimizer, schedule, weight average, the loop, and when it stops."""
+"""The training of a job: loader, loss, weight average, validation, the loop, and when it stops."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
-from shared.jobspec.fields.training import EarlyStopping, Training
-from shared.notebook.python_text import call, changed, joined, lines, literal
+from shared.jobspec.fields.training import EarlyStopping, MovingAverage, Training
+from shared.notebook.python_text import call, changed, lines, literal
 from shared.notebook.record import Record
-from shared.notebook.training import optimizers, schedules
+from shared.notebook.training import optimizers
 
 _AVERAGE = '''
 average = deepcopy(network)
@@ -16,7 +16,7 @@ updates = 0
 
 @torch.no_grad()
 def update_average():
-    """Mix the network's weights into their average; while steps are few, the first weights do not weigh on it."""
+    """Mix the network's weights into their average, after a step."""
     global updates
     updates += 1
     decay = min({decay}, (1 + updates) / (10 + updates))
@@ -29,23 +29,17 @@ def update_average():
 
 
 def words_of(record: Record) -> str:
-    """Return loss, optimizer, schedule, weight average and precision in words."""
+    """Return order, loss, optimizer and precision in words."""
     training = record.spec.training
     size = f"{training.batch_size:,} image{'' if training.batch_size == 1 else 's'}"
     order = "in an order that is drawn anew for each epoch" if training.shuffle else "always in the same order"
-    parts = [
-        f"The images come in batches of {size}, {order}; the last batch may be shorter.",
-        "Cross-entropy is computed from the scores, which is the same as log-softmax and negative log likelihood.",
-        schedules.words_of(training.schedule),
-    ]
+    parts = [f"The loader gives batches of {size}, {order}; the last batch may be shorter.", _loss_words(record)]
     if training.label_smoothing:
         parts.append(f"A share of {training.label_smoothing:g} of each label is spread evenly over all classes.")
-    if record.averaged:
-        parts.append("Validated is not the network itself but a moving average of its weights.")
     return " ".join([*parts, *_precision_words(training)])
 
 
-def order_of(record: Record) -> str:
+def _order(record: Record) -> str:
     """Return the statements that make the loader of the training images."""
     training = record.spec.training
     options = f"batch_size=BATCH_SIZE, shuffle={training.shuffle}, generator=order"
@@ -57,30 +51,50 @@ def order_of(record: Record) -> str:
     )
 
 
-def parts_of(record: Record) -> str:
-    """Return the statements that make loss, optimizer, schedule and weight average."""
+def optimizer_of(record: Record) -> str:
+    """Return the statements that make the loader, the loss and the optimizer."""
     training = record.spec.training
-    average = training.weight_average
-    return joined(
-        lines(
-            "network = network.to(DEVICE)" if record.on_gpu else None,
-            f"loss_function = {call('nn.CrossEntropyLoss', **changed(training, 'label_smoothing'))}",
-            f"optimizer = {optimizers.optimizer_of(training.optimizer)}",
-        ),
-        schedules.function_of(training.schedule, training.optimizer.lr),
-        "" if average is None else _AVERAGE.replace("{decay}", literal(average.decay)),
+    return lines(
+        _order(record),
+        "",
+        "network = network.to(DEVICE)" if record.on_gpu else None,
+        f"loss_function = {call('nn.CrossEntropyLoss', **changed(training, 'label_smoothing'))}",
+        f"optimizer = {optimizers.optimizer_of(training.optimizer)}",
+    )
+
+
+def average_words_of(average: MovingAverage) -> str:
+    """Return a weight average in words."""
+    return (
+        "A moving average of the weights, BatchNorm's statistics included, is validated in the network's place. After "
+        f"step t it keeps min({average.decay:g}, (1 + t) / (10 + t)) of itself, so that the first weights do not weigh "
+        "on it for long."
+    )
+
+
+def average_of(average: MovingAverage) -> str:
+    """Return the statements that make `average`, and the definition of `update_average()`."""
+    return _AVERAGE.replace("{decay}", literal(average.decay))
+
+
+def validation_words_of() -> str:
+    """Return how the validation images are scored, in words."""
+    return (
+        "Validation takes all images in pieces of 500. It needs no DataLoader, which would draw a number from the "
+        "generator that dropout draws from."
     )
 
 
 def validation_of(record: Record) -> str:
     """Return the definition of `predict(network, images)`: the scores of all images, on the CPU."""
-    forward = "network(prepare(batch).to(DEVICE)).float()" if record.on_gpu else "network(prepare(batch)).float()"
-    step = f"scores.append({forward})"
-    inner = [f"with {_autocast(record)}:", f"    {step}"] if record.spec.training.precision == "bf16" else [step]
+    forward = "network(prepare(batch).to(DEVICE))" if record.on_gpu else "network(prepare(batch))"
+    inner = [f"scores.append({forward})"]
+    if record.spec.training.precision == "bf16":
+        inner = [f"with {_autocast(record)}:", f"    scores.append({forward}.float())"]
     return lines(
         "@torch.no_grad()",
         "def predict(network, images):",
-        '    """The scores of all images. (A DataLoader would draw from the generator that dropout draws from.)"""',
+        '    """The scores of all images."""',
         "    network.eval()",
         "    scores = []",
         "    for batch in images.split(500):",
@@ -117,16 +131,27 @@ def loop_of(record: Record) -> str:
     )
 
 
-def stopping_words_of(stopping: EarlyStopping | None) -> str:
+def stopping_words_of(stopping: EarlyStopping) -> str:
     """Return when the training ends before its last epoch, in words."""
-    if stopping is None:
-        return ""
     by = f" by more than {stopping.min_delta:g}" if stopping.min_delta else ""
     epochs = "an epoch" if stopping.patience == 1 else f"{stopping.patience} epochs"
-    return f" It ends early once the {_MONITORED[stopping.monitor]} has not improved{by} for {epochs}."
+    return f"Training ends early once the {_MONITORED[stopping.monitor]} has not improved{by} for {epochs}."
 
 
 _MONITORED = {"val_loss": "validation loss", "val_accuracy": "validation accuracy", "train_loss": "training loss"}
+
+
+def _loss_words(record: Record) -> str:
+    output = record.spec.architecture.output
+    match output:
+        case "logits":
+            return "The loss is cross-entropy."
+        case "log_softmax":
+            return "The loss, cross-entropy of the scores, is the negative log likelihood of their log-softmax."
+        case "softmax":
+            return "The loss, cross-entropy of the scores, is the negative log likelihood of their softmax."
+        case _:
+            assert_never(output)
 
 
 def _precision_words(training: Training) -> list[str]:

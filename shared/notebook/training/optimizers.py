@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from shared.jobspec.fields.training import Adam, AdamW, NAdam, Optimizer, RmsProp, Sgd
-from shared.notebook.python_text import call, changed
+from shared.notebook.python_text import broken, changed, options_of
 
 
 def optimizer_of(optimizer: Optimizer) -> str:
@@ -26,5 +26,5 @@ def optimizer_of(optimizer: Optimizer) -> str:
 
 
 def _made(name: str, optimizer: Optimizer, *options: str) -> str:
-    arguments = call("", lr=optimizer.lr, **changed(optimizer, *options))[1:]
-    return f"torch.optim.{name}(network.parameters(), {arguments}"
+    arguments = options_of(lr=optimizer.lr, **changed(optimizer, *options))
+    return broken(f"torch.optim.{name}", ["network.parameters()", *arguments])

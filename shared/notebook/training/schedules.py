@@ -25,7 +25,7 @@ def words_of(schedule: Schedule) -> str:
             )
         case OneCycle():
             return (
-                f"The learning rate rises during the first {schedule.pct_start:.3g} of the steps and falls during the "
+                f"The learning rate rises in the first {100 * schedule.pct_start:g} % of all steps and falls in the "
                 "others, as by `torch.optim.lr_scheduler.OneCycleLR` (Smith and Topin, 2017)."
             )
         case WarmupCosine():
