@@ -11,7 +11,9 @@ import torch
 
 from shared.jobspec import PRESETS, Caps, parse_spec
 from shared.jobspec.fields.architecture import NetworkName
-from shared.jobspec.fields.layers import ActivationName
+from shared.jobspec.fields.job import Dataset
+from shared.jobspec.fields.layers import ActivationName, Layer
+from shared.jobspec.fields.training import Augmentation, Optimizer, Schedule, Training
 from shared.notebook import notebook_of
 from tests.support.notebooks import Kernel, Ran, record_of
 from tests.unit.training.tiny import Recording, every_state, raises_after, tiny_data
@@ -67,6 +69,7 @@ def repeated(kernel: Kernel, document: Mapping[str, Any], data: LoadedDataset | 
     assert ran.history == figures(run.epochs)
     assert ran.best_epoch == run.result.best_epoch
     assert ran.confusion == [list(row) for row in run.result.evaluations["best"].confusion_matrix]
+    assert ran.weights == list(run.result.weights["last"])  # so that the job's files load
     assert "These are the job's images." in ran.printed
     return ran
 
@@ -288,3 +291,41 @@ def test_jobs_of_other_engines(kernel: Kernel, engine: str) -> None:
     ran = kernel.run(notebook_of(record_of(document, run.epochs, run.result)))
     for name, theirs in figures(run.epochs).items():
         assert ran.history[name] == pytest.approx(theirs, rel=1e-4)
+
+
+def kinds(union: Any) -> set[str]:
+    """Every kind of a union of parts."""
+    members = get_args(get_args(union)[0])
+    return {kind for member in members for kind in get_args(member.model_fields["kind"].annotation)}
+
+
+def kinds_within(value: object) -> set[str]:
+    """Every kind that a document names, at any depth."""
+    if isinstance(value, Mapping):
+        own = {str(value["kind"])} if "kind" in value else set[str]()
+        return own.union(*map(kinds_within, value.values()))
+    return set[str]().union(*map(kinds_within, value)) if isinstance(value, list) else set[str]()
+
+
+@pytest.mark.parametrize(
+    "union, repeated_here",
+    [
+        (Optimizer, [*OPTIMIZERS.values()]),
+        (Schedule, [*SCHEDULES.values()]),
+        (Augmentation, [*AUGMENTATIONS.values()]),
+        (Layer, [*LAYERS.values(), *({"kind": kind} for kind in get_args(ActivationName))]),
+    ],
+    ids=["optimizers", "schedules", "augmentations", "layers"],
+)
+def test_every_kind_is_repeated_here(union: Any, repeated_here: list[Any]) -> None:
+    """A kind that is added to the fields of a job is added to the lists above, too."""
+    assert kinds(union) <= kinds_within(repeated_here)
+
+
+def test_no_field_is_forgotten() -> None:
+    """A field that is added to a job is written out in its notebook, and then named here."""
+    assert set(Dataset.model_fields) == {"name", "classes", "normalize", "train_per_class", "val_per_class"}
+    assert set(Training.model_fields) == {
+        *("epochs", "batch_size", "shuffle", "seed", "loss", "label_smoothing", "precision", "optimizer", "schedule"),
+        *("augment", "early_stopping", "weight_average", "engine"),
+    }
