@@ -50,8 +50,12 @@ def test_images_are_read_from_where_the_worker_read_them(
     get: Json, submit: Submit, run: Act, services: Services, loaded: str, read: str
 ) -> None:
     """Of a worker's two copies the one with the fingerprint that the attempt recorded."""
-    held = {"name": "cifar10", "classes": ["airplane", "bird"], "counts": {"airplane": [5, 5], "bird": [5, 5]}}
-    surveyed = [
+    held: dict[str, Any] = {
+        "name": "cifar10",
+        "classes": ["airplane", "bird"],
+        "counts": {"airplane": [5, 5], "bird": [5, 5]},
+    }
+    surveyed: list[dict[str, Any]] = [
         {**held, "source": source, "place": place, "ready": True, "fingerprint": None, "input_shape": [3, 32, 32]}
         for source, place in (("torchvision", "/data/cifar-10-batches-py"), ("folder", "/data/cifar2"))
     ]
@@ -60,11 +64,8 @@ def test_images_are_read_from_where_the_worker_read_them(
     workers.register(services.db, identity, device_name=None, versions={}, datasets=report)
     job_id = submit()["id"]
     run(job_id, 0.5)
-    services.db.write(
-        lambda connection: connection.execute(
-            update(Attempt).values(environment={"device": "cpu", "data_fingerprint": "f" * 64})
-        )
-    )
+    recorded = update(Attempt).values(environment={"device": "cpu", "data_fingerprint": "f" * 64})
+    services.db.write(lambda connection: connection.execute(recorded))
 
     text = text_of(get(f"/v1/jobs/{job_id}/notebook"))
     assert read in text
