@@ -55,7 +55,8 @@ def check(settings: Settings) -> str | None:
         return None
     if not migrations.is_newer(revision):
         raise migrations.unknown(database, revision)
-    return f"A later release made the database's schema ({revision}). This release works with it; install that release here too."
+    later = f"A later release made the database's schema ({revision})."
+    return f"{later} This release works with it; install that release here too."
 
 
 def safe_url(settings: Settings) -> str:

@@ -328,8 +328,8 @@ def succeed(
         keep_lines: most lines of the job's log, as `keep` of `log`.
 
     Returns:
-        False when the worker has lost the job, or the database lacks earlier epochs, see `has_epochs`. True also when the
-        call repeats a commit whose answer was lost.
+        False when the worker has lost the job, or the database lacks earlier epochs, see `has_epochs`. True also when
+        the call repeats a commit whose answer was lost.
     """
 
     def work(connection: Connection) -> bool:
