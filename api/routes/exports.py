@@ -14,14 +14,13 @@ from api.http.operations import Raw, Routes
 from api.services import Services
 from shared import wire
 from shared.errors import DatabaseUnavailable, JobNotFound, NotFound
-from shared.jobs import queries
+from shared.jobs import datasets, queries
 from shared.jobs.actor import Actor
 from shared.jobs.status import JobKind
 from shared.jobspec import JobSpec
 from shared.notebook import Record, notebook_of
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
-_CIFAR10_MOMENTS = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 NOTEBOOK = Raw("application/x-ipynb+json", {"schema": {"type": "object"}})
 
 
@@ -46,18 +45,20 @@ def _record(services: Services, actor: Actor, job: wire.Job) -> Record:
     environments = [attempt.environment for attempt in queries.attempts(services.db, job.id, actor=actor)]
     environment = next((one for one in reversed(environments) if one is not None), {})
     known = queries.workers(services.db, silent_seconds=services.settings.lease_seconds)
-    info = queries.catalog(known).datasets.get(spec.dataset.name)
-    if info is None:
-        raise NotFound(f"No notebook of job {job.id}: no worker reports the data set {spec.dataset.name} any more.")
+    info = datasets.catalog(services.db, known).datasets.get(spec.dataset.name)
+    shape = None if info is None else info.shape_for(spec.dataset)
+    if info is None or shape is None:
+        raise NotFound(f"No notebook of job {job.id}: the images of {spec.dataset.name} are not what they were.")
     held = _held(known, spec, environment)
     return Record(
         job=job,
         spec=spec,
         epochs=queries.epochs(services.db, job.id, actor=actor),
         evaluation=queries.evaluation(services.db, job.id, "best", actor=actor),
+        test=queries.evaluation(services.db, job.id, "test", actor=actor),
         environment=environment,
-        input_shape=info.input_shape,
-        published_moments=_CIFAR10_MOMENTS if info.published_moments else None,
+        input_shape=shape,
+        published_moments=info.published_moments,
         source=held.get("source"),
         place=held.get("place"),
     )
@@ -77,6 +78,7 @@ def _held(known: queries.Workers, spec: JobSpec, environment: Mapping[str, Any])
     reports = [report for worker in known for report in worker.datasets if report["name"] == spec.dataset.name]
     loaded = {one["source"] for one in reports if one["fingerprint"] == environment.get("data_fingerprint", "")}
     found = [one for one in reports if one.get("place") and set(spec.dataset.classes) <= set(one["classes"])]
+    found = [one for one in found if one["source"] in {"torchvision", "folder"}]
     return next((one for one in found if one["source"] in loaded), found[0] if found else {})
 
 

@@ -14,6 +14,8 @@ _STANDARD = {
     "json": "import json",
     "math": "import math",
     "os": "import os",
+    "struct": "import struct",
+    "zlib": "import zlib",
     "OrderedDict": "from collections import OrderedDict",
     "deepcopy": "from copy import deepcopy",
     "Path": "from pathlib import Path",
@@ -66,6 +68,19 @@ def changed(part: Part, *names: str) -> dict[str, object]:
     """Return those of a part's fields whose value is not the field's default, which is torch's as well."""
     fields = type(part).model_fields
     return {name: getattr(part, name) for name in names if getattr(part, name) != fields[name].default}
+
+
+def filled(values: Iterable[object], indent: str = "") -> str:
+    """Return a list; broken between its items into lines that start with this indent where it is long."""
+    items = [f"{literal(value)}," for value in values]
+    if sum(map(len, items)) + len(items) <= 90:
+        return f"[{' '.join(items)[:-1]}]"
+    rows = [f"{indent}   "]
+    for item in items:
+        if len(rows[-1]) + len(item) > 118:
+            rows.append(f"{indent}   ")
+        rows[-1] += f" {item}"
+    return "\n".join(["[", *rows, f"{indent}]"])
 
 
 def indented(lines: Iterable[str]) -> list[str]:

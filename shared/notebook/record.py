@@ -20,6 +20,7 @@ class Record:
         spec: the job's spec.
         epochs: the figures of its epochs; empty columns before the first one.
         evaluation: the evaluation of its best weights; None unless the job succeeded.
+        test: the evaluation of its best weights on the test split; None unless the job succeeded and has one.
         environment: the engine, device, versions and data of its latest attempt; empty before the data were loaded.
         input_shape: channels, height and width of the images that the network takes.
         published_moments: the usual mean and deviation of each channel of the data set, where it has them.
@@ -31,6 +32,7 @@ class Record:
     spec: JobSpec
     epochs: wire.EpochColumns
     evaluation: wire.Evaluation | None
+    test: wire.Evaluation | None
     environment: Mapping[str, Any]
     input_shape: Shape
     published_moments: tuple[Sequence[float], Sequence[float]] | None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from textwrap import fill
-
-from shared.notebook.python_text import literal
+from shared.notebook.images import splits
+from shared.notebook.python_text import filled
 from shared.notebook.record import Record
 
 MOST_EPOCHS = 500
@@ -44,6 +42,10 @@ confusion = torch.bincount(val_labels * len(CLASSES) + predicted, minlength=len(
 print(f"epoch {best_epoch}, {best_accuracy:.2%} of the validation images; a row for each true class:")
 print(confusion)
 """
+_TEST = """
+test_accuracy = (predict({network}, test_images).argmax(1) == test_labels).sum().item() / len(test_labels)
+print(f"{test_accuracy:.2%} of the test images")
+"""
 
 
 def figures_of(record: Record) -> str:
@@ -54,7 +56,7 @@ def figures_of(record: Record) -> str:
     stride = -(-count // MOST_EPOCHS)
     kept = slice((count - 1) % stride, None, stride)  # the last epoch is always among them
     first = record.epochs.epoch[kept][0]
-    columns = [f'    "{name}": {_column(getattr(record.epochs, name)[kept])},' for name in _FIGURES]
+    columns = [f'    "{name}": {filled(getattr(record.epochs, name)[kept], "    ")},' for name in _FIGURES]
     step = f", {stride}" if stride > 1 else ""
     return "\n".join([f"epochs = range({first}, {count + 1}{step})", "recorded = {", *columns, "}"])
 
@@ -71,8 +73,9 @@ def plot_of(record: Record) -> str:
 
 
 def confusion_of(record: Record) -> str:
-    """Return the statements that print the confusion matrix of the best weights."""
-    return _CONFUSION.replace("{network}", "average" if record.averaged else "network")
+    """Return the statements that print the confusion matrix of the best weights and, if there is one, the test's."""
+    code = f"{_CONFUSION}{_TEST}" if splits.tested(record.spec.dataset) else _CONFUSION
+    return code.replace("{network}", "average" if record.averaged else "network")
 
 
 def comparison_words_of(record: Record) -> str:
@@ -106,13 +109,5 @@ def evaluation_words_of(record: Record) -> str:
     best = record.evaluation
     rows = ", ".join(map(str, best.confusion_matrix)) if len(best.classes) <= 10 else ""
     matrix = f", with the confusion matrix [{rows}]" if rows else ""
-    return f"{words} The job's are those of epoch {best.epoch}: {best.accuracy:.2%}{matrix}."
-
-
-def _column(values: Sequence[float]) -> str:
-    """Return a list of figures, with every digit, broken into lines where it is long."""
-    text = literal(list(values))
-    if len(text) <= 90:
-        return text
-    body = fill(text[1:-1], 108, initial_indent=" " * 8, subsequent_indent=" " * 8, break_on_hyphens=False)
-    return f"[\n{body},\n    ]"
+    tested = "" if record.test is None else f" On the test images they reach {record.test.accuracy:.2%}."
+    return f"{words} The job's are those of epoch {best.epoch}: {best.accuracy:.2%}{matrix}.{tested}"

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from shared import wire
-from shared.jobspec import BUILT_IN, Caps, parse_spec
+from shared.jobspec import BUILT_IN, Caps, Catalog, parse_spec
 from shared.jobspec.fields.job import JobSpec
 from shared.notebook import Record
 from worker.training.results import EpochResult, TrainingResult
@@ -83,20 +83,22 @@ def record_of(
     document: Mapping[str, Any],
     epochs: list[EpochResult] | None = None,
     result: TrainingResult | None = None,
+    catalog: Catalog = BUILT_IN,
     **fields: Any,
 ) -> Record:
     """What a notebook is made from: a job of this document, with these epochs and this result."""
-    submission = parse_spec(document, Caps())
+    submission = parse_spec(document, Caps(), catalog)
     spec = JobSpec.model_validate(submission.document)
-    info = BUILT_IN.datasets[spec.dataset.name]
+    info = catalog.datasets[spec.dataset.name]
     given: dict[str, Any] = {
         "job": _job(submission.document, submission.preset, epochs or [], result),
         "spec": spec,
         "epochs": _columns(epochs or []),
-        "evaluation": None if result is None else _evaluation(result),
+        "evaluation": None if result is None else _evaluation(result, "best"),
+        "test": _evaluation(result, "test") if result is not None and "test" in result.evaluations else None,
         "environment": {} if result is None else result.environment,
-        "input_shape": info.input_shape,
-        "published_moments": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+        "input_shape": info.shape_for(spec.dataset),
+        "published_moments": info.published_moments,
     }
     return Record(**given | fields)
 
@@ -144,10 +146,10 @@ def _columns(epochs: list[EpochResult]) -> wire.EpochColumns:
     return wire.EpochColumns(**columns, samples_per_second=speeds, attempt=[1] * len(epochs), seq=columns["epoch"])
 
 
-def _evaluation(result: TrainingResult) -> wire.Evaluation:
-    best = result.evaluations["best"]
+def _evaluation(result: TrainingResult, weights: Literal["best", "test"]) -> wire.Evaluation:
+    best = result.evaluations[weights]
     return wire.Evaluation(
-        weights="best",
+        weights=weights,
         epoch=result.best_epoch,
         accuracy=best.accuracy,
         loss=best.loss,

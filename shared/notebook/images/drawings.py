@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from shared.jobspec.fields.job import Dataset
+from shared.notebook.images import resizing
+from shared.notebook.python_text import joined, lines
+
 _TRAIN_PER_CLASS, _VAL_PER_CLASS = 5000, 1000
 
 _CODE = '''
@@ -107,26 +111,44 @@ def paint(dice, canvas, body, limbs, colour):
     canvas = np.where(limbs[:, None], colour, canvas)
     canvas = np.where(body[:, None], colour + lift, canvas)
     return np.clip(canvas + dice.between(-22, 22, 3, SIZE, SIZE), 0, 255).astype(np.uint8)
-
-
-def draw(split, per_class):
-    """So many pictures of each of our classes as bytes (N, 3, 32, 32), class by class, and their labels."""
-    pictures = []
-    for name in CLASSES:
-        draw_some = draw_airplanes if name == "airplane" else draw_birds
-        for first in range(0, per_class, 250):
-            pictures.append(draw_some(Dice(name, split, range(first, min(first + 250, per_class)))))
-    labels = torch.arange(len(CLASSES)).repeat_interleave(per_class)
-    return torch.from_numpy(np.concatenate(pictures)), labels
-
-
-train_images, train_labels = draw("train", {train})
-val_images, val_labels = draw("val", {val})
 '''
 
 
-def code_of(train_per_class: int | None, val_per_class: int | None) -> str:
-    """Return the statements that draw so many pictures of each class; None stands for all that there are."""
-    train = min(train_per_class or _TRAIN_PER_CLASS, _TRAIN_PER_CLASS)
-    val = min(val_per_class or _VAL_PER_CLASS, _VAL_PER_CLASS)
-    return _CODE.replace("{train}", str(train)).replace("{val}", str(val))
+def words_of(dataset: Dataset) -> str:
+    """Return what the pictures are."""
+    changed = resizing.words_of(dataset)
+    title = f"Pictures of airplanes and birds, {changed}," if changed else "Pictures of airplanes and birds,"
+    return f"{title} drawn by a few hash functions: the same on every machine."
+
+
+def code_of(dataset: Dataset, *, keyed: bool) -> str:
+    """Return the definition of `load(split)`: images and labels and, where they are wanted, the pictures' numbers.
+
+    Draws no more pictures than the job's limits let count, unless all of them are wanted with their numbers.
+    """
+    train = _TRAIN_PER_CLASS if keyed else min(dataset.train_per_class or _TRAIN_PER_CLASS, _TRAIN_PER_CLASS)
+    val = _VAL_PER_CLASS if keyed else min(dataset.val_per_class or _VAL_PER_CLASS, _VAL_PER_CLASS)
+    resize = resizing.code_of(dataset)
+    images = "torch.from_numpy(np.concatenate(pictures))"
+    return joined(
+        _CODE,
+        resize,
+        lines(
+            "def load(split):",
+            f'    """Pictures of each of our classes as bytes, class by class, their labels{_also(keyed)}."""',
+            f'    per_class = {{"train": {train}, "val": {val}}}[split]',
+            f"    pictures{', keys' if keyed else ''} = []{', []' if keyed else ''}",
+            "    for name in CLASSES:",
+            '        draw = draw_airplanes if name == "airplane" else draw_birds',
+            "        for first in range(0, per_class, 250):",
+            "            pictures.append(draw(Dice(name, split, range(first, min(first + 250, per_class)))))",
+            '        first = ["airplane", "bird"].index(name) * per_class' if keyed else None,
+            "        keys += [str(number) for number in range(first, first + per_class)]" if keyed else None,
+            "    labels = torch.arange(len(CLASSES)).repeat_interleave(per_class)",
+            f"    return {f'resize({images})' if resize else images}, labels{', keys' if keyed else ''}",
+        ),
+    )
+
+
+def _also(keyed: bool) -> str:
+    return " and their numbers" if keyed else ""

@@ -58,7 +58,7 @@ def code_of(record: Record) -> str:
             made = seed + layers.network_of(row, record.input_shape)
             return joined(*layers.definitions(row), made + _fitted(row[0]))
         case Torchvision(network=name):
-            return seed + torchvision.code_of(name, len(record.spec.dataset.classes))
+            return seed + torchvision.code_of(name, len(record.spec.dataset.classes), record.input_shape[0])
         case _:
             assert_never(architecture)
 

@@ -324,7 +324,10 @@ def test_every_kind_is_repeated_here(union: Any, repeated_here: list[Any]) -> No
 
 def test_no_field_is_forgotten() -> None:
     """A field that is added to a job is written out in its notebook, and then named here."""
-    assert set(Dataset.model_fields) == {"name", "classes", "normalize", "train_per_class", "val_per_class"}
+    assert set(Dataset.model_fields) == {
+        *("name", "classes", "normalize", "train_per_class", "val_per_class"),
+        *("image_size", "channels", "val_fraction", "holdout_fraction"),
+    }
     assert set(Training.model_fields) == {
         *("epochs", "batch_size", "shuffle", "seed", "loss", "label_smoothing", "precision", "optimizer", "schedule"),
         *("augment", "early_stopping", "weight_average", "engine"),
