@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from flightline import ApiError, Client, Conflict, InvalidRequest, Job, NotFound, NotReachable, Unavailable
-from flightline.client.transport import default_url, service_url
+from flightline.client.addresses import default_url, service_url
 from flightline.errors import ChecksumMismatch, UsageError
 from flightline.stack.home import write_state
 from shared.processes import born
