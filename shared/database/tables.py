@@ -210,7 +210,7 @@ class JobLog(Base):
 
 
 class Evaluation(Base):
-    """Figures of one set of a job's weights (`best` or `last`) on the validation split."""
+    """Figures of one set of a job's weights (`best` or `last`) on the validation split; `test`: the best on another."""
 
     __tablename__ = "evaluations"
     job_id: Mapped[str] = _job_key()
@@ -253,6 +253,27 @@ class Worker(Base):
     """`idle` or `stopping`; a worker is busy where a running job names it."""
     started_at: Mapped[dt.datetime]
     last_heartbeat_at: Mapped[dt.datetime]
+
+
+class Dataset(Base):
+    """The last report of a data set by any worker that holds it; outlives the worker."""
+
+    __tablename__ = "datasets"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    classes: Mapped[list[Any]]
+    counts: Mapped[dict[str, Any]]
+    """Training and validation images of each class."""
+    has_val: Mapped[bool]
+    input_shape: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Channels, height and width; null where the images differ in size."""
+    mean: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    std: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    """With `mean` and `std` of the images as a job last loaded them, with all classes; null until then."""
+    worker: Mapped[str]
+    host: Mapped[str]
+    reported_at: Mapped[dt.datetime]
 
 
 class IdempotencyKey(Base):
