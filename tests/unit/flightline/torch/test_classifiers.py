@@ -33,9 +33,7 @@ def metadata(precision: str = "fp32") -> dict[str, str]:
     """What a worker writes down about weights."""
     spec = {"architecture": ARCHITECTURE, "dataset": {"name": "shapes", "image_size": 16}}
     found = {"spec": spec, "classes": CLASSES, "input_shape": [3, 16, 16], "mean": MEAN, "std": STD}
-    return {name: json.dumps(value) for name, value in found.items()} | {
-        "precision": str(changed.get("precision", "fp32"))
-    }
+    return {name: json.dumps(value) for name, value in found.items()} | {"precision": precision}
 
 
 def model(weights: dict[str, Tensor], about: dict[str, str]) -> Model:
