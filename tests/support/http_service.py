@@ -124,9 +124,10 @@ class FakeService:
         url = urlsplit(target)
         if (refusal := self.refuse.get(f"{method} {url.path}")) is not None:
             return refusal
-        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        every = parse_qs(url.query)
+        query = {key: values[-1] for key, values in every.items()}
         if url.path == "/v1/jobs":
-            return self._submit(query, body) if method == "POST" else self._page(query)
+            return self._submit(query, body) if method == "POST" else self._page(query, every.get("id"))
         if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
             found = [one for one in self.jobs if one.endswith(match[1])]
             if len(found) > 1:
@@ -154,8 +155,10 @@ class FakeService:
         labels = {key: document.get(key) for key in ("name", "preset")}
         return 201, self.add(epochs=epochs, warnings=["No live worker."], **labels)
 
-    def _page(self, query: dict[str, str]) -> Answer:
-        newest_first = list(self.jobs.values())[::-1]
+    def _page(self, query: dict[str, str], ids: list[str] | None) -> Answer:
+        newest_first = [job for job in self.jobs.values() if ids is None or job["id"] in ids][::-1]
+        for job in newest_first if ids is not None else ():
+            self._move_on(job)
         found = [job for job in newest_first if query.get("status", job["status"]) == job["status"]]
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         more = str(start + limit) if start + limit < len(found) else None
