@@ -13,6 +13,7 @@ import typer
 from flightline.cli.arguments import find_job
 from flightline.cli.commands.options import JobId, Json
 from flightline.cli.console import err, out, print_facts, print_json, print_table
+from flightline.cli.hyperparameters import chosen
 from flightline.cli.tables import (
     ARTIFACT_COLUMNS,
     ATTEMPT_COLUMNS,
@@ -62,7 +63,7 @@ def show(
     weights: Annotated[Weights, typer.Option(help="Evaluation of the best or the last weights.")] = Weights.best,
     json: Json = False,
 ) -> None:
-    """Show a job: where it stands, its result, the figures of each class."""
+    """Show a job: where it stands, its result, what it sets beyond the defaults, the figures of each class."""
     with Client() as client:
         job_id = find_job(client, id)
         chosen: Literal["best", "last"] = "last" if weights is Weights.last else "best"
@@ -97,7 +98,8 @@ def _document(client: Client, id: str, part: Part, weights: Literal["best", "las
 
 def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None:
     job = client.job(id)
-    print_facts(job_facts(job))
+    preset = [("preset", job.preset)] if job.preset else []
+    print_facts([*job_facts(job), *preset, *(("set", line) for line in chosen(job))])
     if job.succeeded:
         try:
             _show_evaluation(client, job.id, weights)
