@@ -103,7 +103,8 @@ def jobs_grid(
     shortest_name = SHORTEST_TITLE + (SHORT_ID if ids else 0)
     rows = {job.id: [_name(job, ids), *_cells(job)] for job in jobs}
     widths = [max(cell_len(cell.plain) for cell in column) for column in zip(headers, *rows.values(), strict=True)]
-    shown = _shown(widths, width, shortest_name)
+    pictures = _total_width([SHORTEST_BAR, SHORTEST_BAR] if any(losses.values()) and ids else [SHORTEST_BAR])
+    shown = _shown(widths, width, shortest_name, pictures)
     headers, widths = [headers[number] for number in shown], [widths[number] for number in shown]
     rows = {job_id: [cells[number] for number in shown] for job_id, cells in rows.items()}
     widths[0] = min(widths[0], max(shortest_name, width - _total_width([*widths[1:], SHORTEST_BAR])))
@@ -138,14 +139,12 @@ def _sparkline(losses: Mapping[int, float | None], width: int) -> Text:
     return Text(sparkline([value for _, value in sorted(losses.items())], width), "cyan")
 
 
-def _shown(widths: Sequence[int], width: int, shortest_name: int) -> list[int]:
-    """The indices of the columns that fit uncut into `width`, beside a short name and a bar."""
+def _shown(widths: Sequence[int], width: int, shortest_name: int, pictures: int) -> list[int]:
+    """The indices of the columns that fit uncut into `width`, beside a short name and what bar and sparkline take."""
     shown = list(range(len(widths)))
     for dropped in DROPPED:
-        if (
-            _total_width([min(widths[0], shortest_name), *(widths[number] for number in shown[1:]), SHORTEST_BAR])
-            <= width
-        ):
+        texts = [min(widths[0], shortest_name), *(widths[number] for number in shown[1:])]
+        if _total_width(texts) + pictures <= width:
             break
         shown.remove(dropped)
     return shown
