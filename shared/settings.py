@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     max_batch_size: int = Field(Caps.max_batch_size, ge=1, description="Largest batch.")
     max_activations: int = Field(Caps.max_activations, ge=1, description="Most values that one batch may produce.")
     max_flops_per_epoch: int = Field(Caps.max_flops_per_epoch, ge=1, le=2**53, description="Most work of one epoch.")
+    max_dataset_bytes: int = Field(
+        Caps.max_dataset_bytes, ge=1, description="Most bytes of a data set's decoded images."
+    )
     max_name_length: int = Field(Caps.max_name_length, ge=1, le=1000, description="Longest name or tag.")
     max_tags: int = Field(Caps.max_tags, ge=0, le=1000, description="Most tags of a job.")
 

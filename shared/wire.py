@@ -262,9 +262,13 @@ class ClassFigures(Answer):
 
 @answer
 class Evaluation(Answer):
-    """Accuracy, loss and confusion matrix of one set of weights on the whole validation split."""
+    """Accuracy, loss and confusion matrix of one set of weights on the whole validation split.
 
-    weights: Literal["best", "last"]
+    Under `test` those of the best weights on the data set's own validation split, where the job validated on a part of
+    the training images.
+    """
+
+    weights: Literal["best", "last", "test"]
     epoch: int
     accuracy: float
     loss: float

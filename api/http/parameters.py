@@ -106,9 +106,11 @@ class LogQuery(QueryModel):
 
 
 class EvaluationQuery(QueryModel):
-    """Query parameters of an evaluation: the best weights or the last ones."""
+    """Query parameters of an evaluation: the best weights, the last ones, or the best ones on the test split."""
 
-    weights: Literal["best", "last"] = Field("best", description="The weights of the best epoch or of the last one.")
+    weights: Literal["best", "last", "test"] = Field(
+        "best", description="The weights of the best epoch or of the last one; `test`: the best ones on the test split."
+    )
 
 
 LAST_EVENT_ID = Header(

@@ -50,10 +50,14 @@ def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
     raises=(JobNotFound, NotFound),
 )
 def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, job_id: str) -> Reply:
-    """Read the confusion matrix and the figures per class of the best or the last weights."""
+    """Read the confusion matrix and the figures per class of the best or the last weights.
+
+    `test` is there for jobs with a `holdout_fraction`: the best weights on the data set's own validation split.
+    """
     evaluation = queries.evaluation(services.db, job_id, query.weights, actor=actor)
     if evaluation is None:
-        raise NotFound(f"Job {job_id} has no evaluation of its {query.weights} weights until it has succeeded.")
+        what = f"of its {query.weights} weights" if query.weights != "test" else "on a test split (holdout_fraction)"
+        raise NotFound(f"Job {job_id} has no evaluation {what} until it has succeeded.")
     return Reply(evaluation)
 
 

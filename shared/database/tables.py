@@ -210,7 +210,7 @@ class JobLog(Base):
 
 
 class Evaluation(Base):
-    """Figures of one set of a job's weights (`best` or `last`) on the validation split."""
+    """Figures of one set of a job's weights (`best` or `last`) on the validation split; `test`: the best on another."""
 
     __tablename__ = "evaluations"
     job_id: Mapped[str] = _job_key()

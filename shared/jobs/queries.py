@@ -202,7 +202,7 @@ def _attempt(row: Row[Any]) -> wire.Attempt:
 
 
 def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> wire.Evaluation | None:
-    """Read the evaluation of a job's `best` or `last` weights; None while there is none.
+    """Read the evaluation of a job's `best` or `last` weights, or `test`; None while there is none.
 
     Raises:
         JobNotFound: no such job.

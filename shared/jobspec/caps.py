@@ -17,6 +17,7 @@ class Caps:
         max_batch_size: samples in a batch.
         max_activations: values held in one forward pass of one batch, over all layers (4 bytes each in fp32).
         max_flops_per_epoch: floating-point operations of an epoch; the default is exact as a JSON number.
+        max_dataset_bytes: bytes of a job's images, decoded.
         max_name_length: characters of a job's name or of one tag.
         max_tags: tags of a job.
     """
@@ -27,6 +28,7 @@ class Caps:
     max_batch_size: int = 10_000
     max_activations: int = 2_000_000_000
     max_flops_per_epoch: int = 5_000_000_000_000_000
+    max_dataset_bytes: int = 4_000_000_000
     max_name_length: int = 100
     max_tags: int = 20
 

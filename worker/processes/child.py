@@ -68,6 +68,7 @@ class Child:
                 logger.warning("register_failed", extra={"reason": str(error)})
                 time.sleep(_RETRY_SECONDS)
             else:
+                self._context.dataset_reports.watch()
                 self._child_state.ready()
                 logger.info("worker_ready", extra={"worker": self._identity.id, "device": self._device.name})
                 return

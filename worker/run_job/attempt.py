@@ -21,7 +21,7 @@ from worker.run_job.lease import Lease
 from worker.run_job.recorder import Recorder
 from worker.run_job.storage_access import StorageAccess, clean_up
 from worker.training import engines
-from worker.training.data import LoadedDataset, load, statistics
+from worker.training.data import LoadedDataset, statistics
 from worker.training.device import environment
 from worker.training.errors import CheckpointUnwritable, LeaseLost
 from worker.training.plan import TrainingPlan, plan_from_spec
@@ -111,17 +111,17 @@ class Attempt:
         self._store.save(state)
 
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
-        settings = self._context.settings
-        places = settings.datasets_dir, settings.cache_dir, settings.allow_download
-        loading = self._context.data_thread.submit(lambda: load(plan.dataset, *places, as_of=self._submitted))
+        data_sets = self._context.data
+        loading = self._context.data_thread.submit(lambda: data_sets.load(plan.dataset, as_of=self._submitted))
         try:
             while not futures.wait([loading], _LISTEN_SECONDS).done:
                 self._lease.listen()
         finally:
             loading.cancel()
         data = loading.result()
-        self._context.report_loaded(statistics(data))
+        self._context.dataset_reports.loaded(statistics(data))
         images = f"{len(data.train):,} training and {len(data.val):,} validation images"
+        images += "" if data.test is None else f", {len(data.test):,} test images"
         self._recorder.add_line("INFO", f"Data set {data.name} ({data.source}): {images}, {data.fingerprint[:12]}")
         if data.ignored:
             self._recorder.add_line("WARNING", ignored_files(data.place, data.ignored))
@@ -167,7 +167,9 @@ class Attempt:
         rows = self._access.store(lambda: artifacts.store(context.storage, claim, result, keep))
         early = ", stopped early" if result.stopped_early else ""
         accuracy = result.evaluations["last"].accuracy
-        recorder.add_line("INFO", f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}")
+        test = f", test accuracy {result.evaluations['test'].accuracy:.4f}" if "test" in result.evaluations else ""
+        said = f"Finished after {result.epochs} epochs{early}: validation accuracy {accuracy:.4f}{test}"
+        recorder.add_line("INFO", said)
         recorded = retry_until_written(
             self._lease,
             lambda: attempts.succeed(

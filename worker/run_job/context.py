@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from concurrent import futures
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
-from shared.documents.phrases import ignored_files
-from shared.errors import DatabaseUnavailable
 from shared.jobs import queries, workers
 from shared.jobs.attempts import Claimant
 from shared.jobs.workers import Identity
@@ -21,12 +18,11 @@ from shared.settings import Settings
 from shared.storage.store import Storage
 from worker.device_pin import Device
 from worker.processes.child_state import ChildState
+from worker.run_job.dataset_reports import DatasetReports, Report
 from worker.run_job.lease import Flag
 from worker.run_job.storage_access import call_in_thread
 from worker.run_job.versions import installed
-from worker.training.data import Statistics
-
-logger = logging.getLogger(__name__)
+from worker.training.data import Datasets
 
 _RECOGNISE_SECONDS = 5.0
 """How long a worker's start waits for a storage that gives no answer."""
@@ -34,7 +30,7 @@ _RECOGNISE_SECONDS = 5.0
 
 @dataclasses.dataclass
 class Context:
-    """The parts of a child process, and what it has reported of its data sets."""
+    """The parts of a child process. `data` is asked on `data_thread`, which holds decoded images between jobs."""
 
     settings: Settings
     db: Database
@@ -45,7 +41,10 @@ class Context:
     stop: Flag
     child_state: ChildState
     data_thread: DaemonThread
-    datasets: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    data: Datasets
+
+    def __post_init__(self) -> None:
+        self.dataset_reports = DatasetReports(self.data, self._report_datasets)
 
     @classmethod
     def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag, child_state: ChildState) -> Self:
@@ -61,6 +60,9 @@ class Context:
             stop=stop,
             child_state=child_state,
             data_thread=DaemonThread(),
+            data=Datasets(
+                settings.datasets_dir, settings.cache_dir, settings.allow_download, settings.max_dataset_bytes
+            ),
         )
 
     @property
@@ -75,56 +77,20 @@ class Context:
         the storage before its first write can tell later that it was unmounted.
         """
         futures.wait([call_in_thread(self.storage.recognise)], _RECOGNISE_SECONDS)
-        self.datasets = self._survey()
         workers.register(
             self.db,
             self.identity,
             device_name=_device_name(self.device),
             versions={name: installed(name) for name in ("flightline", "torch", "torchvision", "celery")},
-            datasets=self.datasets,
+            datasets=self.dataset_reports.survey(),
         )
+
+    def _report_datasets(self, reports: list[Report]) -> None:
+        workers.report(self.db, self.identity.id, datasets=reports)
 
     def republish(self, job_id: str) -> None:
         """Publish a job that this worker does not work on any more; the reconciler does it where that fails."""
         publisher.publish(self.db, self.broker, job_id)
-
-    def report_loaded(self, loaded: Statistics) -> None:
-        """Report the statistics of a data set that has just been decoded; only the latest of each set is stored.
-
-        The survey's entry of the set stays too, as a job often uses a part of the set. A report that fails is only
-        logged: no job depends on it.
-        """
-        if any(known["fingerprint"] == loaded.fingerprint for known in self.datasets):
-            return
-        entry = dataclasses.asdict(loaded)
-        if not any(_covers(known, entry) for known in self.datasets):  # the set came, or was mended, after the survey
-            self.datasets = self._survey() + [known for known in self.datasets if known["fingerprint"]]
-        others = [known for known in self.datasets if not (known["fingerprint"] and _same_set(known, entry))]
-        self.datasets = [*others, entry]
-        try:
-            workers.report(self.db, self.identity.id, datasets=self.datasets)
-        except DatabaseUnavailable as error:
-            logger.warning("report_failed", extra={"reason": str(error)})
-
-    def _survey(self) -> list[dict[str, Any]]:
-        """An entry for each data set that this machine holds; what only decoding can find out is None."""
-        from worker.training.data import survey
-
-        held = survey(self.settings.datasets_dir, self.settings.allow_download)
-        for one in held:
-            if one.ignored:
-                logger.warning("dataset_files_ignored", extra={"detail": ignored_files(one.place, one.ignored)})
-        return [{**dataclasses.asdict(one), "mean": None, "std": None, "fingerprint": None} for one in held]
-
-
-def _same_set(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return bool((one["name"], one["source"]) == (other["name"], other["source"]))
-
-
-def _covers(surveyed: dict[str, Any], loaded: dict[str, Any]) -> bool:
-    """Whether the survey found the loaded data set, ready for a job and with all of the loaded classes."""
-    same = not surveyed["fingerprint"] and surveyed["ready"] and _same_set(surveyed, loaded)
-    return same and set(loaded["classes"]) <= set(surveyed["classes"])
 
 
 def _device_name(device: Device) -> str | None:

@@ -1,7 +1,8 @@
 """What can go wrong while training.
 
 TrainingError                 .code (stable snake_case)   .retryable
-├ permanent: InvalidPlan, DatasetUnavailable, DatasetCorrupt (CopyIncomplete), LastBatchTooSmall, NonFiniteLoss
+├ permanent: InvalidPlan, DatasetUnavailable, DatasetCorrupt (CopyIncomplete), DatasetTooLarge, ImageNotFound,
+│            LastBatchTooSmall, NonFiniteLoss
 └ retryable: DeviceUnavailable, OutOfDeviceMemory, CheckpointUnreadable, CheckpointUnwritable
 JobInterrupted (BaseException: `except Exception` can't swallow it; raised by `check`, at a step boundary)
 └ StopRequested (checkpoint, then release), CancelRequested, LeaseLost (write nothing more), TimedOut
@@ -61,6 +62,28 @@ class DatasetCorrupt(TrainingError):
 
 class CopyIncomplete(DatasetCorrupt):
     """A copy of the data set lacks files, as after an interrupted download: another copy may be complete."""
+
+
+class DatasetTooLarge(TrainingError):
+    """The data set's decoded images take more memory than this machine's limit."""
+
+    code = "dataset_too_large"
+
+    def __init__(self, name: str, images: int, size: int, limit: int) -> None:
+        super().__init__(
+            f"The {images:,} images of {name} are {size:,} bytes when they are decoded, and the limit is {limit:,} "
+            "(FLIGHTLINE_MAX_DATASET_BYTES). Choose a smaller image_size, 1 channel or fewer classes, or raise the "
+            "limit."
+        )
+
+
+class ImageNotFound(TrainingError):
+    """A split has no image of this number; `count` is how many images it has."""
+
+    code = "image_not_found"
+
+    def __init__(self, split: str, index: int, count: int) -> None:
+        super().__init__(f"There is no image {index:,} in the split {split}: it has {count:,} images, from 0 on.")
 
 
 class LastBatchTooSmall(TrainingError):

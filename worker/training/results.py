@@ -45,12 +45,14 @@ class EpochResult:
 class TrainingResult:
     """A finished run. The dictionaries have the keys "best" and "last".
 
+    Where the data have a test split, `evaluations` and `logits` also have the best weights' on it, under "test".
+
     Attributes:
         epochs: number of epochs run; fewer than planned if `stopped_early`.
         best_epoch: the first epoch with the highest validation accuracy.
         weights: parameters and buffers by name, on the CPU; where the last epoch was the best, both are one object.
-        evaluations: figures over the whole validation split.
-        logits: validation scores (N, classes) fp32, in the split's order.
+        evaluations: figures over the whole split.
+        logits: scores (N, classes) fp32, in the split's order.
         inputs: the images that the weights expect.
         engine: name of the engine.
         exact: whether a repetition in the same environment gives the same bits.
@@ -73,5 +75,6 @@ class TrainingResult:
 
     @property
     def epoch_of(self) -> dict[str, int]:
-        """The epoch of the best and of the last weights, under "best" and "last"."""
-        return {"best": self.best_epoch, "last": self.epochs}
+        """The epoch of the best and of the last weights, under "best" and "last"; of an evaluation also by its name."""
+        test = {"test": self.best_epoch} if "test" in self.evaluations else {}
+        return {"best": self.best_epoch, "last": self.epochs, **test}

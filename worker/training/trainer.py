@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor
 
 from worker.training import engines
-from worker.training.data import LoadedDataset
+from worker.training.data import LoadedDataset, Split
 from worker.training.data.augmentation import require_fit
-from worker.training.data.loader import inputs_of
+from worker.training.data.loader import inputs_of, normalizer
 from worker.training.device import Environment, deterministic, device_errors, environment, precision, settled
 from worker.training.errors import (
     CheckpointUnreadable,
@@ -21,11 +23,11 @@ from worker.training.errors import (
     StopRequested,
     require,
 )
-from worker.training.evaluation import evaluate, mean_cross_entropy
+from worker.training.evaluation import evaluate, mean_cross_entropy, predict
 from worker.training.network.build import needs_two_samples
 from worker.training.optim.schedules import learning_rates
 from worker.training.plan import TrainingPlan
-from worker.training.results import EpochResult, TrainingResult
+from worker.training.results import EpochResult, TrainingResult, Weights
 from worker.training.sizing import with_size_that_fits
 from worker.training.state.checkpoints import Checkpointing, State, check_origin, copied, origin_of
 from worker.training.state.selection import Best, EarlyStopping, copy_weights, on_cpu
@@ -86,9 +88,13 @@ def _train(
         if checkpoints is not None:
             checkpoints.at_boundary(run.state)
 
+    def between() -> None:
+        with suppress(StopRequested):  # scoring has no state to save: the rest takes less than doing it again
+            check()
+
     while not run.finished:
         on_epoch(run.run_epoch(boundary))
-    return run.result()
+    return run.result(between)
 
 
 class Run:
@@ -131,19 +137,21 @@ class Run:
         self._stopwatch.next_epoch()
         return result
 
-    def result(self) -> TrainingResult:
-        """The result of the finished run."""
+    def result(self, between: Callable[[], None]) -> TrainingResult:
+        """The result of the finished run. Calls `between` after every batch of a test split that is scored."""
         assert self._best.scores is not None
         assert self._last_scores is not None
         best = on_cpu(self._best.weights)
         last_is_best = self._best.epoch == self._tally.epoch - 1
         logits = {"best": self._best.scores, "last": self._last_scores}
-        labels, classes = self._data.val.labels, self._data.classes
+        labels = dict.fromkeys(logits, self._data.val.labels)
+        if (test := self._data.test) is not None:
+            logits["test"], labels["test"] = self._scores(best, test, between), test.labels
         return TrainingResult(
             epochs=self._tally.epoch - 1,
             best_epoch=self._best.epoch,
             weights={"best": best, "last": best if last_is_best else copy_weights(self._engine.network)},
-            evaluations={name: evaluate(scores, labels, classes) for name, scores in logits.items()},
+            evaluations={name: evaluate(scores, labels[name], self._data.classes) for name, scores in logits.items()},
             logits=logits,
             inputs=inputs_of(self._plan, self._data),
             engine=self._engine.name,
@@ -152,6 +160,12 @@ class Run:
             stopped_early=self._stopped_early,
             seconds=self._stopwatch.total_seconds(),
         )
+
+    def _scores(self, weights: Weights, split: Split, between: Callable[[], None]) -> Tensor:
+        """Scores (N, classes) fp32 of these weights for a split that no engine holds on its device."""
+        network = copy.deepcopy(self._engine.network)
+        network.load_state_dict(weights)
+        return predict(network, split, normalizer(self._plan, self._data), self._plan, between)
 
     def state(self) -> State:
         """A copy of the run's state, to resume from. To be called at a step boundary only."""

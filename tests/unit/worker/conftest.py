@@ -18,6 +18,7 @@ from worker.device_pin import Device
 from worker.processes.child_state import ChildState
 from worker.processes.stop_flag import StopFlag
 from worker.run_job.context import Context
+from worker.training.data import Datasets
 
 T = TypeVar("T")
 
@@ -64,4 +65,5 @@ def context(worker_settings: Settings, db: FlakyDatabase, storage: Storage) -> C
         stop=StopFlag(),
         child_state=ChildState(),
         data_thread=DaemonThread(),
+        data=Datasets(worker_settings.datasets_dir, worker_settings.cache_dir),
     )

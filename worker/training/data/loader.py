@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import torch
 from torch import Generator, Tensor
@@ -12,7 +12,9 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from worker.training.data import DATASETS, LoadedDataset
 from worker.training.data.augmentation import augment
-from worker.training.plan import TrainingPlan
+from worker.training.data.registry import Moments
+from worker.training.errors import require
+from worker.training.plan import Normalization, TrainingPlan
 
 Batch = tuple[Tensor, Tensor]
 """Images (N, C, H, W) fp32, normalised, and labels (N) int64."""
@@ -55,15 +57,28 @@ def normalizer(plan: TrainingPlan, data: LoadedDataset) -> Normalizer:
 
 
 def inputs_of(plan: TrainingPlan, data: LoadedDataset) -> Inputs:
-    """The shape and moments of the plan's normalised images. A channel without any deviation is only centred."""
-    channels = data.input_shape[0]
-    moments = {
-        "published": DATASETS[data.name].published_moments,
-        "computed": (data.mean, data.std),
-        "none": ((0.0,) * channels, (1.0,) * channels),
-    }
-    mean, std = moments[plan.dataset.normalize]
+    """The shape and moments of the plan's normalised images. A channel without any deviation is only centred.
+
+    Raises:
+        InvalidPlan: no moments of images of so many channels are published for this data set.
+    """
+    mean, std = _moments(plan.dataset.normalize, data)
     return Inputs(data.input_shape, mean, tuple(deviation or 1.0 for deviation in std))
+
+
+def _moments(normalize: Normalization, data: LoadedDataset) -> Moments:
+    channels = data.input_shape[0]
+    match normalize:
+        case "published":
+            published = DATASETS[data.name].published_moments if data.name in DATASETS else ((), ())
+            require(len(published[0]) == channels, f"no moments of {channels} channels are published for {data.name}")
+            return published
+        case "computed":
+            return data.mean, data.std
+        case "none":
+            return (0.0,) * channels, (1.0,) * channels
+        case _:
+            assert_never(normalize)
 
 
 class Loader:

@@ -7,29 +7,56 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import sqrt
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
+SplitName: TypeAlias = Literal["train", "val"]
+"""A split of a data set as it lies on disk: its training images, or its own validation images."""
+
+_UNNUMBERED = torch.empty(0, dtype=torch.int64)
+
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, H, W) uint8 and their labels (N) int64."""
+    """Images and their labels, with where each image comes from.
+
+    Attributes:
+        images: (N, C, H, W) uint8.
+        labels: (N) int64.
+        index: (N) int64, each image's number, from 0, in the data set's own whole split: all its classes, in the set's
+            own order, before limits and before anything is kept out. By default 0 to N - 1.
+        split: the data set's own split that the images come from. A part of the training images that is kept out for
+            validation still comes from `train`.
+        names: the paths of the images' files below the data set's folder; empty where images have no files.
+    """
 
     images: Tensor
     labels: Tensor
+    index: Tensor = _UNNUMBERED
+    split: SplitName = "train"
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.index) != len(self.labels):
+            object.__setattr__(self, "index", torch.arange(len(self.labels)))
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def only(self, keep: Tensor) -> Split:
+        """The images that the mask (N) of booleans keeps, in their order; this very split where it keeps all."""
+        if bool(keep.all()):
+            return self
+        names = tuple(name for name, kept in zip(self.names, keep.tolist(), strict=False) if kept)
+        return Split(self.images[keep], self.labels[keep], self.index[keep], self.split, names)
 
     def first_of_each(self, per_class: int | None) -> Split:
         """The first `per_class` images of each class, in their order; all images for None."""
         if per_class is None:
             return self
-        one_hot = torch.nn.functional.one_hot(self.labels)
-        rank = (one_hot.cumsum(0) * one_hot).sum(1)  # 1 for the first of its class, and so on
-        keep = rank <= per_class
-        return Split(self.images[keep], self.labels[keep])
+        return self.only(rank_in_class(self.labels) < per_class)
 
     def counts(self, classes: int) -> tuple[int, ...]:
         """The number of images of each of the labels 0 to `classes` - 1."""
@@ -45,10 +72,13 @@ class HeldDataset:
         source: "torchvision", "folder", "download" or "drawn".
         place: the path or address of the data set, for people.
         classes: the classes held, in the data set's own order.
-        counts: for each class, its training and validation images.
+        counts: for each class, its training and validation images; no validation images where there is no such split.
         ready: whether a job can have the data set at once, without downloading or mending it.
         ignored: how many entries beside the images and hidden files are passed over, by suffix; `folder` and
             `no suffix` are kinds too.
+        input_shape: channels, height and width of an image as it lies there; None where images have several sizes.
+        decoded_bytes: the bytes of all images at that shape; None where it is unknown.
+        has_val: whether the set has a validation split of its own.
     """
 
     name: str
@@ -58,6 +88,9 @@ class HeldDataset:
     counts: dict[str, tuple[int, int]]
     ready: bool
     ignored: Mapping[str, int]
+    input_shape: tuple[int, int, int] | None
+    decoded_bytes: int | None
+    has_val: bool
 
 
 @dataclass(frozen=True)
@@ -68,13 +101,14 @@ class LoadedDataset:
         name: the name that jobs use.
         source: where the images came from, as in `HeldDataset`.
         classes: names, by label.
-        train: the training split.
-        val: the validation split.
+        train: the images to train on.
+        val: the images that `val_*`, early stopping and the best epoch are judged on.
         mean: mean of each channel over the training images, on a scale from 0 to 1.
         std: population standard deviation of each channel over the training images.
         fingerprint: sha256 over images, labels and classes; equal data give equal ones on every machine.
         place: the path or address of the data set, as in `HeldDataset`.
         ignored: what is passed over in the folders of these classes, as in `HeldDataset`.
+        test: the set's own validation split where `val` is a part kept out of the training images; else None.
     """
 
     name: str
@@ -87,11 +121,29 @@ class LoadedDataset:
     fingerprint: str
     place: str = ""
     ignored: Mapping[str, int] = field(default_factory=dict)
+    test: Split | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Channels, height and width of an image."""
         return tuple(self.train.images.shape[1:])
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The training split, the validation split and, where there is one, the test split."""
+        return (self.train, self.val) if self.test is None else (self.train, self.val, self.test)
+
+    def files(self, split: SplitName, index: int) -> str | None:
+        """The path, below the data set's folder, of the file of a loaded image; None where images have no files.
+
+        Args:
+            split: the data set's own split.
+            index: the image's number there, as in `Split.index`.
+        """
+        for part in self.splits:
+            if part.split == split and part.names and bool((here := part.index == index).any()):
+                return part.names[int(here.int().argmax())]
+        return None
 
 
 @dataclass(frozen=True)
@@ -107,10 +159,13 @@ class Statistics:
     fingerprint: str
 
 
-def loaded_dataset(name: str, source: str, classes: tuple[str, ...], train: Split, val: Split) -> LoadedDataset:
+def loaded_dataset(
+    name: str, source: str, classes: tuple[str, ...], train: Split, val: Split, test: Split | None = None
+) -> LoadedDataset:
     """The record of these splits, with the figures computed from them."""
     mean, std = channel_moments(train.images)
-    return LoadedDataset(name, source, classes, train, val, mean, std, fingerprint(classes, train, val))
+    seal = fingerprint(classes, train, val, *([] if test is None else [test]))
+    return LoadedDataset(name, source, classes, train, val, mean, std, seal, test=test)
 
 
 def statistics(data: LoadedDataset) -> Statistics:
@@ -120,14 +175,24 @@ def statistics(data: LoadedDataset) -> Statistics:
     return Statistics(data.name, data.source, data.classes, counts, data.mean, data.std, data.fingerprint)
 
 
-def fingerprint(classes: tuple[str, ...], train: Split, val: Split) -> str:
+def fingerprint(classes: tuple[str, ...], *splits: Split) -> str:
     """A sha256 over the class names, then each split's shape, pixels and labels, as hexadecimal digits."""
     digest = hashlib.sha256(json.dumps(classes).encode())
-    for split in (train, val):
+    for split in splits:
         digest.update(json.dumps(list(split.images.shape)).encode())
         digest.update(split.images.contiguous().numpy().data)
         digest.update(split.labels.numpy().astype("<i8").data)
     return digest.hexdigest()
+
+
+def rank_in_class(labels: Tensor) -> Tensor:
+    """For each of the labels (N), in their order, how many equal ones come before it: (N) int64."""
+    order = labels.argsort(stable=True)
+    counts = torch.bincount(labels)
+    starts = (counts.cumsum(0) - counts)[labels[order]]
+    ranks = torch.empty_like(labels)
+    ranks[order] = torch.arange(len(labels)) - starts
+    return ranks
 
 
 def channel_moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -135,7 +200,7 @@ def channel_moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...
     levels = torch.arange(256)
     means, deviations = [], []
     for channel in images.unbind(1):
-        counts = torch.bincount(channel.flatten(), minlength=256)
+        counts = sum((torch.bincount(part.flatten(), minlength=256) for part in torch.split(channel, 4096)), levels * 0)
         total, first = int(counts.sum()), int((counts * levels).sum())
         second = int((counts * levels * levels).sum())
         means.append(first / total / 255)

@@ -18,13 +18,30 @@ Monitor: TypeAlias = Literal["val_loss", "val_accuracy", "train_loss"]
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """The images to train on. Labels are 0, 1, … in the order of `classes`; a limit takes the first N of each class."""
+    """The images to train on. Labels are 0, 1, … in the order of `classes`; a limit takes the first N of each class.
+
+    Attributes:
+        name: the data set's name.
+        classes: the classes to tell apart.
+        normalize: which means and deviations normalise the images.
+        train_per_class: limit of the training images of each class; None takes all.
+        val_per_class: limit of the images of each class that `val_*` is judged on; None takes all.
+        image_size: side in pixels that images are resized and cut to; None takes images as large as they are.
+        channels: 3 for colour, 1 for grey.
+        val_fraction: the part of each class that becomes the validation split of a set that has none of its own.
+        holdout_fraction: the part of each class's training images that becomes the validation split, and is not
+            trained on; the set's own validation split is then scored once, at the end. 0 keeps nothing out.
+    """
 
     name: str
     classes: tuple[str, ...]
     normalize: Normalization = "published"
     train_per_class: int | None = None
     val_per_class: int | None = None
+    image_size: int | None = None
+    channels: Literal[1, 3] = 3
+    val_fraction: float | None = None
+    holdout_fraction: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 from torchvision.datasets import CIFAR10
 
-from tests.unit.training.data.test_folders import fill
+from tests.unit.training.data.test_folders import fill, survey
 from tests.unit.training.data.test_torchvision import write_copy
-from worker.training.data import load, survey
+from worker.training.data import load
 from worker.training.data.sources import download
-from worker.training.data.sources.download import LOCK, Download
+from worker.training.data.sources.download import Download
+from worker.training.data.sources.layouts import CIFAR10 as LAYOUT
 from worker.training.errors import DatasetUnavailable
 from worker.training.plan import DatasetPlan
 
@@ -68,7 +69,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with tarfile.open(server.archive, "w:gz") as archive:
         archive.add(origin / FOLDER, FOLDER)
     monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(server.archive.read_bytes()).hexdigest())
-    monkeypatch.setattr(download, "URL", server.url)
+    monkeypatch.setattr(CIFAR10, "url", server.url)
     thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server
@@ -86,7 +87,7 @@ def test_downloading_fetches_a_copy(server: Server, tmp_path: Path, caplog: pyte
         first = load(PLAN, data_dir, tmp_path / "cache", allow_download=True)
     assert [record.message for record in caplog.records if record.name == download.__name__] == ["dataset_download"]
     assert first.train.images[:3, 0, 0, 0].tolist() == [0, 1, 3]
-    assert load(PLAN, data_dir, tmp_path / "cache") is first
+    assert load(PLAN, data_dir, tmp_path / "cache").fingerprint == first.fingerprint
     assert server.downloads == 1
     assert len([*(tmp_path / "cache").iterdir()]) == 1
 
@@ -141,7 +142,7 @@ def in_another_process(data_dir: Path, results: Any) -> None:
     """A worker that wants the data set too."""
     logging.getLogger(download.__name__).addHandler(Reporting(results))
     logging.getLogger(download.__name__).setLevel(logging.INFO)
-    results.put(str(Download(data_dir).source().folder))
+    results.put(str(Download(data_dir, LAYOUT).source().folder))
 
 
 class Reporting(logging.Handler):
@@ -197,12 +198,12 @@ def test_a_worker_that_dies_leaves_the_download_to_the_next(server: Server, tmp_
     assert results.get(timeout=60) == "dataset_download"
     assert results.get(timeout=60) == str(tmp_path / "data" / FOLDER)
     second.join()
-    assert Download(tmp_path / "data").source().intact()
+    assert Download(tmp_path / "data", LAYOUT).source().intact()
 
 
 def test_a_server_that_cannot_be_reached_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says from where, why not, and what to do."""
-    monkeypatch.setattr(download, "URL", "http://127.0.0.1:1/cifar-10-python.tar.gz")
+    monkeypatch.setattr(CIFAR10, "url", "http://127.0.0.1:1/cifar-10-python.tar.gz")
     with pytest.raises(DatasetUnavailable, match=r"from http://127\.0\.0\.1:1/.*: Connection refused\. Put a copy"):
         load(PLAN, tmp_path, tmp_path, allow_download=True)
 
@@ -228,7 +229,7 @@ def test_a_read_only_data_directory_is_named(server: Server, tmp_path: Path, mon
     opened = Path.open
 
     def read_only(path: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
-        if path.name == LOCK:
+        if path.name == ".cifar10.lock":
             raise OSError(30, "Read-only file system", str(path))
         return opened(path, mode, *args, **options)
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from worker.training.data.images import IMAGE_SUFFIXES, read_image
+from worker.training.data.images import IMAGE_SUFFIXES, ImageForm, prepare
 from worker.training.errors import DatasetCorrupt
 
 SHAPE = (3, 2, 4)
@@ -26,7 +26,7 @@ COLOURS = np.arange(24, dtype=np.uint8).reshape(2, 4, 3) * 10
 
 def read(path: Path, shape: tuple[int, int, int] = SHAPE) -> list[Any]:
     """The image's pixels, (H, W, C)."""
-    image = read_image(path, shape)
+    image = prepare(path, ImageForm(shape[0], exact=shape[1:]))
     assert (image.dtype, tuple(image.shape)) == (torch.uint8, shape)
     pixels: list[Any] = image.permute(1, 2, 0).tolist()
     return pixels
@@ -34,7 +34,7 @@ def read(path: Path, shape: tuple[int, int, int] = SHAPE) -> list[Any]:
 
 def greys(path: Path) -> list[Any]:
     """The pixels of a grey image (H, W): three equal channels."""
-    image = read_image(path, SHAPE)
+    image = prepare(path, ImageForm(3, exact=SHAPE[1:]))
     assert torch.equal(image[0], image[1])
     assert torch.equal(image[0], image[2])
     levels: list[Any] = image[0].tolist()

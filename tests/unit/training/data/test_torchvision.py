@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
-from tests.unit.training.data.test_folders import fill
-from worker.training.data import load, survey
-from worker.training.data.sources import download, torchvision
-from worker.training.data.sources.torchvision import CLASSES
+from tests.unit.training.data.test_folders import fill, survey
+from worker.training.data import load
+from worker.training.data.sources.layouts import CIFAR10 as LAYOUT
 from worker.training.errors import DatasetCorrupt
 from worker.training.plan import DatasetPlan
 
@@ -23,30 +22,25 @@ LABELS = [2, 0, 5, 0, 2, 9, 2, 0]
 
 
 def write_copy(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of eight images a batch, in torchvision's format, that torchvision takes for the real one."""
+    """A copy of eight images in three of its batches, in torchvision's format, that it takes for the real one."""
     folder = data_dir / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     lists: dict[str, list[list[str]]] = {"train_list": [], "test_list": []}
-    for batch, (which, name) in enumerate(
-        [("train_list", "data_batch_1"), ("train_list", "data_batch_2"), ("test_list", "test_batch")]
-    ):
-        pixels = np.full((8, 3072), batch * 8, dtype=np.uint8) + np.arange(8, dtype=np.uint8)[:, None]
-        content = pickle.dumps({"data": pixels, "labels": LABELS})
+    filled = {"data_batch_1": 0, "data_batch_2": 8, "test_batch": 16}
+    for name in [*LAYOUT.files["train"], *LAYOUT.files["val"]]:
+        count = 8 if name in filled else 0
+        pixels = np.full((count, 3072), filled.get(name, 0), dtype=np.uint8)
+        pixels += np.arange(count, dtype=np.uint8)[:, None]
+        content = pickle.dumps({"data": pixels, "labels": LABELS[:count]})
         (folder / name).write_bytes(content)
+        which = "test_list" if name in LAYOUT.files["val"] else "train_list"
         lists[which].append([name, hashlib.md5(content).hexdigest()])
-    meta = pickle.dumps({"label_names": list(CLASSES)})
+    meta = pickle.dumps({"label_names": list(LAYOUT.classes)})
     (folder / "batches.meta").write_bytes(meta)
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": hashlib.md5(meta).hexdigest()})
     for which, files in lists.items():
         monkeypatch.setattr(CIFAR10, which, files)
-    monkeypatch.setattr(torchvision, "BATCHES", tuple(name for files in lists.values() for name, _ in files))
     return folder
-
-
-def test_the_names_are_those_of_torchvision() -> None:
-    """They are written down here too, so that looking for a copy does not import torchvision, which takes seconds."""
-    assert [*torchvision.BATCHES] == [name for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]]
-    assert (CIFAR10.base_folder, CIFAR10.url) == (torchvision.FOLDER, download.URL)
 
 
 def test_the_files_order_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +84,7 @@ def test_the_survey_reports_the_published_counts(tmp_path: Path, monkeypatch: py
     """All ten classes, 5,000 and 1,000 images of each, without reading a batch."""
     write_copy(tmp_path, monkeypatch)
     held = survey(tmp_path)[0]
-    assert (held.source, held.ready, held.classes) == ("torchvision", True, CLASSES)
+    assert (held.source, held.ready, held.classes) == ("torchvision", True, LAYOUT.classes)
     assert set(held.counts.values()) == {(5000, 1000)}
 
 
@@ -100,7 +94,7 @@ def test_the_names_file_is_not_needed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(load(PLAN, tmp_path, tmp_path).train) == 12
 
 
-@pytest.mark.parametrize("left", [[], ["data_batch_1"], ["data_batch_1", "data_batch_2", "test_batch"]])
+@pytest.mark.parametrize("left", [[], ["data_batch_1"], [*LAYOUT.files["train"], *LAYOUT.files["val"]]])
 def test_a_broken_off_copy_hides_no_complete_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, left: list[str]
 ) -> None:

@@ -183,7 +183,7 @@ class TestContext:
         context.register()
         (worker,) = queries.workers(db, silent_seconds=60)
         assert torch.__version__.startswith(worker["versions"]["torch"])
-        (held,) = [held for held in context.datasets if held["source"] == "drawn"]
+        (held,) = [held for held in context.dataset_reports.entries if held["source"] == "drawn"]
         assert (held["name"], held["ready"], held["fingerprint"]) == ("synthetic", True, None)
 
     def test_a_volume_that_is_unmounted_before_the_first_file_of_all(self, context: Context, tmp_path: Path) -> None:
@@ -200,25 +200,25 @@ class TestContext:
     def test_a_decoded_data_set_is_reported_once(self, context: Context, db: FlakyDatabase) -> None:
         """With its fingerprint, means and deviations. A report that goes missing harms nobody."""
         context.register()
-        before = context.datasets
+        before = context.dataset_reports.entries
         loaded = _loaded(fingerprint="f" * 64)
         db.away = True
-        context.report_loaded(loaded)
+        context.dataset_reports.loaded(loaded)
         db.away = False
-        context.report_loaded(loaded)
-        context.report_loaded(_loaded(name="cifar10", source="folder", fingerprint="d" * 64))
+        context.dataset_reports.loaded(loaded)
+        context.dataset_reports.loaded(_loaded(name="cifar10", source="folder", fingerprint="d" * 64))
 
-        assert [held["fingerprint"] for held in context.datasets[len(before) :]] == ["f" * 64, "d" * 64]
-        assert _reported(db) == json.loads(json.dumps(context.datasets))
+        assert [held["fingerprint"] for held in context.dataset_reports.entries[len(before) :]] == ["f" * 64, "d" * 64]
+        assert _reported(db) == json.loads(json.dumps(context.dataset_reports.entries))
 
     def test_of_each_data_set_the_latest_part_is_reported(self, context: Context, db: FlakyDatabase) -> None:
         """A sweep over classes or sizes adds no entry a job, and what the set holds as a whole stays known."""
         context.register()
-        surveyed = context.datasets
+        surveyed = context.dataset_reports.entries
         other = _loaded(name="cifar10", source="folder", fingerprint="d" * 64)
-        context.report_loaded(other)
+        context.dataset_reports.loaded(other)
         for number in range(10):
-            context.report_loaded(_loaded(classes=("ship", "truck"), fingerprint=f"{number:064}"))
+            context.dataset_reports.loaded(_loaded(classes=("ship", "truck"), fingerprint=f"{number:064}"))
 
         fingerprints = [held["fingerprint"] for held in _reported(db)]
         assert fingerprints == [*[None] * len(surveyed), "d" * 64, f"{9:064}"]
@@ -229,7 +229,7 @@ class TestContext:
         """It is surveyed then: the whole of it is reported, not just the classes of the latest job."""
         context.register()
         _add_images(context, "train", "val")
-        context.report_loaded(_loaded(name="cifar10", source="folder", classes=("airplane", "bird")))
+        context.dataset_reports.loaded(_loaded(name="cifar10", source="folder", classes=("airplane", "bird")))
 
         held = [(one["fingerprint"], one["classes"]) for one in _reported(db) if one["source"] == "folder"]
         assert held == [(None, ["airplane", "bird", "ship"]), ("f" * 64, ["airplane", "bird"])]
@@ -240,7 +240,7 @@ class TestContext:
         context.register()
         assert [one["ready"] for one in _reported(db) if one["source"] == "torchvision"] == [False]
         _add_images(context, "train", "val")
-        context.report_loaded(_loaded(name="cifar10", source="torchvision"))
+        context.dataset_reports.loaded(_loaded(name="cifar10", source="torchvision"))
 
         assert "folder" in {one["source"] for one in _reported(db)}
 

@@ -342,7 +342,7 @@ class TestLoading:
     def test_a_stop_ends_a_long_one(self, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
         """It goes on in its thread, for the next job."""
         done = threading.Event()
-        monkeypatch.setattr(attempt_module, "load", lambda *_, **__: done.wait(60))
+        monkeypatch.setattr(context.data, "load", lambda *_, **__: done.wait(60))
         monkeypatch.setattr(attempt_module, "_LISTEN_SECONDS", 0.001)
         claim, stop = factories.running(db), StopFlag()
         stop.set()

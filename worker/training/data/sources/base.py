@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import torch
+from torch import Tensor
 from typing_extensions import override
 
-from worker.training.data.records import Split
-from worker.training.data.sources.synthetic import VERSION, draw_split
+from worker.training.data.decoding import Shape, formed
+from worker.training.data.images import ImageForm
+from worker.training.data.records import Split, SplitName
+from worker.training.data.sources.synthetic import SIZE, VERSION, draw_picture, draw_split
+from worker.training.errors import ImageNotFound
 
 TRAIN_PER_CLASS, VAL_PER_CLASS = 5000, 1000
 """Pictures drawn of each class: as many as CIFAR-10 has photographs."""
 
 Splits = tuple[Split, Split]
-"""The training split and the validation split."""
+"""The training split and the validation split; of a set without a validation split, the latter is empty."""
 
 Counts = dict[str, tuple[int, int]]
 """Training and validation images of each class."""
@@ -34,6 +40,19 @@ class Inventory:
     ignored: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much decoded images are: their number, and the shape of each."""
+
+    images: int
+    shape: Shape
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all images."""
+        return self.images * math.prod(self.shape)
+
+
 class Place(Protocol):
     """A place where a data set, or some of its classes, can be found."""
 
@@ -50,6 +69,9 @@ class Place(Protocol):
 
     def counts(self) -> Counts:
         """Training and validation images of each class, counted without decoding."""
+
+    def has_val(self) -> bool:
+        """Whether the place holds a validation split."""
 
     def ready(self) -> bool:
         """Whether a job can have the images at once, as far as the folders' listings can tell."""
@@ -74,11 +96,29 @@ class Source(Place, Protocol):
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
         """The files of these classes, without their content. One system call per file: called before most jobs."""
 
-    def decode(self, classes: tuple[str, ...]) -> Splits:
-        """Both splits, labelled in the order of `classes`.
+    def extent(self, classes: tuple[str, ...], form: ImageForm) -> Extent:
+        """How much the images of these classes are in this form.
+
+        Raises:
+            DatasetCorrupt, CopyIncomplete: as `decode`.
+        """
+
+    def decode(self, classes: tuple[str, ...], form: ImageForm) -> Splits:
+        """Both splits in this form, labelled in the order of `classes`.
 
         Raises:
             DatasetCorrupt: a file is damaged; CopyIncomplete where the copy lacks files.
+        """
+
+    def numbered(self, splits: Splits, classes: tuple[str, ...]) -> Splits:
+        """The decoded splits with `Split.index` as it is now: other classes' files may have changed since."""
+
+    def pick(self, split: SplitName, indices: Sequence[int], form: ImageForm) -> list[Tensor]:
+        """Single images (C, H, W) uint8 in this form, by their number in the set's own whole split.
+
+        Raises:
+            ImageNotFound: the split has no image of this number.
+            DatasetCorrupt: an image's file is damaged.
         """
 
     def __hash__(self) -> int:
@@ -100,6 +140,10 @@ class Drawn(Source):
     @override
     def counts(self) -> Counts:
         return dict.fromkeys(self.classes(), (TRAIN_PER_CLASS, VAL_PER_CLASS))
+
+    @override
+    def has_val(self) -> bool:
+        return True
 
     @override
     def ready(self) -> bool:
@@ -125,6 +169,37 @@ class Drawn(Source):
         return Inventory(f"v{VERSION}")
 
     @override
-    def decode(self, classes: tuple[str, ...]) -> Splits:
+    def extent(self, classes: tuple[str, ...], form: ImageForm) -> Extent:
+        side = form.side or (SIZE, SIZE)
+        return Extent(len(classes) * (TRAIN_PER_CLASS + VAL_PER_CLASS), (form.channels, *side))
+
+    @override
+    def decode(self, classes: tuple[str, ...], form: ImageForm) -> Splits:
         """Draw both splits, which takes a few seconds."""
-        return draw_split(classes, "train", TRAIN_PER_CLASS), draw_split(classes, "val", VAL_PER_CLASS)
+        return self._split(classes, "train", form), self._split(classes, "val", form)
+
+    @override
+    def numbered(self, splits: Splits, classes: tuple[str, ...]) -> Splits:
+        """The splits as they are: what is drawn has always the same number."""
+        del classes
+        return splits
+
+    @override
+    def pick(self, split: SplitName, indices: Sequence[int], form: ImageForm) -> list[Tensor]:
+        """Draw single pictures."""
+        return [formed(self._picture(split, index), form)[0] for index in indices]
+
+    def _picture(self, split: SplitName, index: int) -> Tensor:
+        kind, number = divmod(index, _PER_CLASS[split])
+        if not 0 <= kind < len(self.classes()):
+            raise ImageNotFound(split, index, _PER_CLASS[split] * len(self.classes()))
+        return draw_picture(self.classes()[kind], split, number)
+
+    def _split(self, classes: tuple[str, ...], split: SplitName, form: ImageForm) -> Split:
+        drawn = draw_split(classes, split, _PER_CLASS[split])
+        starts = torch.tensor([self.classes().index(name) * _PER_CLASS[split] for name in classes])
+        index = starts[drawn.labels] + torch.arange(_PER_CLASS[split]).repeat(len(classes))
+        return replace(drawn, images=formed(drawn.images, form), index=index, split=split)
+
+
+_PER_CLASS: Mapping[SplitName, int] = {"train": TRAIN_PER_CLASS, "val": VAL_PER_CLASS}

@@ -1,4 +1,4 @@
-"""CIFAR-10 downloaded from its home page, by one process of all that share a data directory."""
+"""Data sets downloaded as torchvision does, by one process of all that share a data directory."""
 
 from __future__ import annotations
 
@@ -12,38 +12,45 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from worker.training.data.sources.base import Place
-from worker.training.data.sources.torchvision import CLASSES, TRAIN_PER_CLASS, VAL_PER_CLASS, TorchvisionCopy
+from worker.training.data.sources.base import Counts, Place
+from worker.training.data.sources.layouts import Archive, Layout
+from worker.training.data.sources.torchvision import TorchvisionCopy
 from worker.training.errors import DatasetUnavailable
 from worker.training.state.files import shown
-
-# As in torchvision's CIFAR10, which is imported only where something is downloaded.
-URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
-LOCK = ".cifar10.lock"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Download(Place):
-    """CIFAR-10's home page, where downloading is allowed. The downloaded files are read as a torchvision copy."""
+    """A data set's home page, where downloading is allowed. The downloaded files are read as a torchvision copy."""
 
     data_dir: Path
+    layout: Layout
     kind = "download"
 
     @property
     @override
     def place(self) -> str:
-        return URL
+        return self.layout.url
+
+    @property
+    def lock(self) -> Path:
+        """The file that one process locks while it downloads this data set: `.cifar10.lock` in the data directory."""
+        return self.data_dir / f".{self.layout.title.replace('-', '').lower()}.lock"
 
     @override
     def classes(self) -> tuple[str, ...]:
-        return CLASSES
+        return self.layout.classes
 
     @override
-    def counts(self) -> dict[str, tuple[int, int]]:
-        """CIFAR-10's published counts."""
-        return dict.fromkeys(CLASSES, (TRAIN_PER_CLASS, VAL_PER_CLASS))
+    def counts(self) -> Counts:
+        """The published counts."""
+        return dict(zip(self.layout.classes, self.layout.counts, strict=True))
+
+    @override
+    def has_val(self) -> bool:
+        return True
 
     @override
     def ready(self) -> bool:
@@ -56,7 +63,7 @@ class Download(Place):
 
     @override
     def holding(self) -> str:
-        return ", ".join(CLASSES)
+        return ", ".join(self.layout.classes)
 
     @override
     def source(self) -> TorchvisionCopy:
@@ -67,22 +74,45 @@ class Download(Place):
         Raises:
             DatasetUnavailable: the download failed.
         """
-        from torchvision.datasets import CIFAR10
-        from torchvision.datasets.utils import download_and_extract_archive
-
-        copy = TorchvisionCopy(self.data_dir)
+        copy = TorchvisionCopy(self.data_dir, self.layout)
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            with _alone(self.data_dir / LOCK):
+            with _alone(self.lock):
                 if not copy.intact():
-                    log.info("dataset_download", extra={"url": URL, "path": shown(self.data_dir)})
-                    download_and_extract_archive(URL, str(self.data_dir), None, CIFAR10.filename, CIFAR10.tgz_md5)
-        except (OSError, RuntimeError, HTTPException) as error:
-            raise DatasetUnavailable(
-                f"CIFAR-10 could not be downloaded from {URL} to {shown(self.data_dir)}: {_reason(error)}. Put a copy "
-                "there, or let the worker reach that address and write there; then retry."
-            ) from error
+                    for archive in self.layout.archives():
+                        self._fetch(archive)
+        except OSError as error:
+            raise self._unavailable(error, self.layout.url) from error
         return copy
+
+    def _fetch(self, archive: Archive) -> None:
+        """Download an archive from the first address that gives it, and unpack it. Raises DatasetUnavailable."""
+        *others, last = archive.urls
+        for url in others:
+            try:
+                return self._fetch_from(url, archive)
+            except (OSError, RuntimeError, HTTPException) as error:
+                log.warning("dataset_mirror_failed", extra={"url": url, "reason": _reason(error)})
+        try:
+            return self._fetch_from(last, archive)
+        except (OSError, RuntimeError, HTTPException) as error:
+            raise self._unavailable(error, last) from error
+
+    def _fetch_from(self, url: str, archive: Archive) -> None:
+        from torchvision.datasets.utils import download_and_extract_archive, download_url
+
+        log.info("dataset_download", extra={"url": url, "path": shown(self.data_dir)})
+        if archive.folder is None:
+            download_url(url, str(self.data_dir), archive.filename, archive.md5)
+        else:
+            folder = str(self.data_dir / archive.folder)
+            download_and_extract_archive(url, folder, None, archive.filename, archive.md5)
+
+    def _unavailable(self, error: Exception, url: str) -> DatasetUnavailable:
+        return DatasetUnavailable(
+            f"{self.layout.title} could not be downloaded from {url} to {shown(self.data_dir)}: {_reason(error)}. Put "
+            "a copy there, or let the worker reach that address and write there; then retry."
+        )
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from worker.training.data.records import Split
 
@@ -38,6 +39,11 @@ def draw_split(classes: tuple[str, ...], split: str, per_class: int) -> Split:
     images = np.concatenate([chunk for name in classes for chunk in _chunks(name, split, per_class)])
     labels = torch.arange(len(classes)).repeat_interleave(per_class)
     return Split(torch.from_numpy(images), labels)
+
+
+def draw_picture(name: str, split: str, number: int) -> Tensor:
+    """Picture `number` of a class, from 0: (1, 3, H, W) uint8, as `draw_split` draws it."""
+    return torch.from_numpy(_drawn(name, split, range(number, number + 1)))
 
 
 class _Dice:
@@ -86,9 +92,13 @@ class _Frame:
 
 
 def _chunks(kind: str, split: str, per_class: int) -> Iterator[NDArray[np.uint8]]:
-    draw = _airplanes if kind == "airplane" else _birds
     for first in range(0, per_class, CHUNK):
-        yield draw(_Dice(kind, split, range(first, min(first + CHUNK, per_class))))
+        yield _drawn(kind, split, range(first, min(first + CHUNK, per_class)))
+
+
+def _drawn(kind: str, split: str, pictures: range) -> NDArray[np.uint8]:
+    draw = _airplanes if kind == "airplane" else _birds
+    return draw(_Dice(kind, split, pictures))
 
 
 def _airplanes(dice: _Dice) -> NDArray[np.uint8]:

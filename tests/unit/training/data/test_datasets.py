@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from shared.jobspec import BUILT_IN
-from tests.unit.training.data.test_folders import fill
-from worker.training.data import DATASETS, candidates, load, search, survey
+from tests.unit.training.data.test_folders import fill, survey
+from worker.training.data import DATASETS, Datasets, ImageForm, candidates, load
 from worker.training.data.cache import FORMAT, READINGS, cache_path
+from worker.training.data.datasets import LOOK_SECONDS
 from worker.training.data.records import Split
-from worker.training.data.search import LOOK_SECONDS
 from worker.training.data.sources.folders import ClassFolders
-from worker.training.data.sources.torchvision import CLASSES
+from worker.training.data.sources.layouts import CIFAR10
 from worker.training.errors import DatasetCorrupt, DatasetUnavailable, InvalidPlan
 from worker.training.plan import DatasetPlan
 
@@ -40,9 +40,9 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
     decode = ClassFolders.decode
 
-    def counted(self: ClassFolders, classes: tuple[str, ...]) -> object:
+    def counted(self: ClassFolders, classes: tuple[str, ...], form: ImageForm) -> object:
         done.append(self.place)
-        return decode(self, classes)
+        return decode(self, classes, form)
 
     monkeypatch.setattr(ClassFolders, "decode", counted)
     return done
@@ -50,12 +50,7 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def folders(data_dir: Path) -> ClassFolders:
     """Its class folders."""
-    return ClassFolders(data_dir / "cifar2", CLASSES, (3, 32, 32))
-
-
-def forget() -> None:
-    """As another process would: nothing in memory."""
-    search._loaded.cache_clear()
+    return ClassFolders(data_dir / "cifar2", CIFAR10.classes, (3, 32, 32))
 
 
 def test_a_missing_data_set_says_where_it_was_looked_for(tmp_path: Path) -> None:
@@ -100,10 +95,10 @@ def test_class_folders_without_images_hide_no_others(data_dir: Path, caplog: pyt
         load(PLAN, data_dir, data_dir)
 
 
-def test_an_unknown_data_set_is_an_invalid_plan(tmp_path: Path) -> None:
-    """The message says which are known."""
-    with pytest.raises(InvalidPlan, match="cifar10, synthetic"):
-        load(DatasetPlan("imagenet", ("a", "b")), tmp_path, tmp_path)
+def test_an_impossible_name_is_an_invalid_plan(tmp_path: Path) -> None:
+    """A name that no folder can have; the message says which sets are built in."""
+    with pytest.raises(InvalidPlan, match=r"called '\.\./secret'; built in are cifar10, synthetic"):
+        load(DatasetPlan("../secret", ("a", "b")), tmp_path, tmp_path)
 
 
 def test_limits_take_the_first_of_each_class(data_dir: Path) -> None:
@@ -130,8 +125,8 @@ def test_fewer_images_than_asked_for_are_said(data_dir: Path, caplog: pytest.Log
 
 def test_a_process_decodes_once(data_dir: Path, decodings: list[str]) -> None:
     """The second load is the same object."""
-    first = load(PLAN, data_dir, data_dir)
-    assert load(PLAN, data_dir, data_dir) is first
+    datasets = Datasets(data_dir, data_dir)
+    assert datasets.load(PLAN) is datasets.load(dataclasses.replace(PLAN, normalize="computed"))
     assert len(decodings) == 1
 
 
@@ -157,9 +152,10 @@ def test_a_running_process_sees_changes(data_dir: Path, linked: bool, change: Ca
         folder.mkdir()
         for path in (data_dir / "elsewhere").iterdir():
             (folder / path.name).symlink_to(path)
-    first = load(PLAN, data_dir, data_dir)
+    datasets = Datasets(data_dir, data_dir)
+    first = datasets.load(PLAN)
     change(folder)
-    assert load(PLAN, data_dir, data_dir).fingerprint != first.fingerprint
+    assert datasets.load(PLAN).fingerprint != first.fingerprint
 
 
 class TestLook:
@@ -189,32 +185,35 @@ class TestLook:
         self, data_dir: Path, clock: list[float], looks: list[tuple[str, ...]]
     ) -> None:
         """Jobs that queued behind another one cost no system call a file; after a moment the files are looked at."""
-        first = load(PLAN, data_dir, data_dir, as_of=99.0)
+        datasets = Datasets(data_dir, data_dir)
+        first = datasets.load(PLAN, as_of=99.0)
         looks.clear()
         clock[0] += LOOK_SECONDS - 0.1
-        assert load(PLAN, data_dir, data_dir, as_of=100.0) is first
+        assert datasets.load(PLAN, as_of=100.0) is first
         assert looks == []
         clock[0] += 0.2
-        assert load(PLAN, data_dir, data_dir, as_of=99.0) is first
+        assert datasets.load(PLAN, as_of=99.0) is first
         assert looks == [PLAN.classes]
 
     def test_whoever_changes_an_image_and_then_submits_trains_on_it(self, data_dir: Path, clock: list[float]) -> None:
         """However short a while after another job."""
-        first = load(PLAN, data_dir, data_dir, as_of=99.0)
+        datasets = Datasets(data_dir, data_dir)
+        first = datasets.load(PLAN, as_of=99.0)
         replaced(data_dir / "cifar2" / "train" / "bird")
         clock[0] += 0.01
-        assert load(PLAN, data_dir, data_dir, as_of=100.005).fingerprint != first.fingerprint
+        assert datasets.load(PLAN, as_of=100.005).fingerprint != first.fingerprint
 
     def test_it_serves_no_other_data(self, data_dir: Path, clock: list[float], looks: list[tuple[str, ...]]) -> None:
-        """Other classes, and another data directory, are looked at."""
+        """Other classes, and another copy, are looked at."""
         del clock
-        load(PLAN, data_dir, data_dir, as_of=99.0)
+        datasets = Datasets(data_dir, data_dir)
+        datasets.load(PLAN, as_of=99.0)
         looks.clear()
         turned = DatasetPlan("cifar10", ("bird", "airplane"))
-        assert load(turned, data_dir, data_dir, as_of=99.0).classes == ("bird", "airplane")
+        assert datasets.load(turned, as_of=99.0).classes == ("bird", "airplane")
         assert looks[0] == ("bird", "airplane")
-        fill(data_dir / "other" / "cifar2", train=1)
-        assert len(load(turned, data_dir / "other", data_dir, as_of=99.0).train) == 2
+        fill(data_dir / "cifar10", train=1, classes=("bird", "cat"))
+        assert len(datasets.load(DatasetPlan("cifar10", ("bird", "cat")), as_of=99.0).train) == 2
 
 
 class Changing:
@@ -224,10 +223,10 @@ class Changing:
         self.decodings = 0
         decode = ClassFolders.decode
 
-        def interrupted(source: ClassFolders, classes: tuple[str, ...]) -> tuple[Split, Split]:
+        def interrupted(source: ClassFolders, classes: tuple[str, ...], form: ImageForm) -> tuple[Split, Split]:
             self.decodings += 1
             try:
-                return decode(source, classes)
+                return decode(source, classes, form)
             finally:
                 if self.decodings <= times:
                     change()
@@ -242,7 +241,6 @@ def test_images_that_change_while_they_are_read_are_read_again(data_dir: Path, m
     data = load(PLAN, data_dir, data_dir)
     assert torch.equal(data.train.images[5], data.train.images[4])
     assert changing.decodings == 2
-    forget()
     assert load(PLAN, data_dir, data_dir).fingerprint == data.fingerprint
     assert changing.decodings == 2
 
@@ -280,7 +278,6 @@ def test_folders_that_never_come_to_rest_are_refused(data_dir: Path, monkeypatch
 def test_a_machine_decodes_once(data_dir: Path, decodings: list[str]) -> None:
     """Another process reads the cache, and gets the same images."""
     first = load(PLAN, data_dir, data_dir)
-    forget()
     second = load(PLAN, data_dir, data_dir)
     assert second is not first
     assert second.fingerprint == first.fingerprint
@@ -318,10 +315,9 @@ def older(path: Path) -> None:
 def test_an_invalid_cache_is_made_anew(data_dir: Path, decodings: list[str], spoil: Callable[[Path], None]) -> None:
     """A damaged cache costs a decoding, then there is a good one again."""
     first = load(PLAN, data_dir, data_dir)
-    path = cache_path(folders(data_dir), PLAN.classes, data_dir)
+    path = cache_path(folders(data_dir), PLAN.classes, ImageForm(), data_dir)
     spoil(path)
     for _ in range(2):
-        forget()
         assert load(PLAN, data_dir, data_dir).fingerprint == first.fingerprint
     assert len(decodings) == 2
 
@@ -331,7 +327,6 @@ def test_an_outdated_cache_is_replaced(data_dir: Path, decodings: list[str]) -> 
     first = load(PLAN, data_dir, data_dir / "cache")
     folder = data_dir / "cifar2" / "train" / "bird"
     (folder / "0001.png").write_bytes((folder / "0000.png").read_bytes())
-    forget()
     assert load(PLAN, data_dir, data_dir / "cache").fingerprint != first.fingerprint
     assert len(decodings) == 2
     assert len(list((data_dir / "cache").iterdir())) == 1
@@ -359,12 +354,13 @@ def test_a_cache_folder_that_cannot_be_made_costs_only_the_cache(data_dir: Path)
 
 
 def test_the_spec_and_the_worker_know_the_same_data_sets(tmp_path: Path) -> None:
-    """Names, classes, shapes and moments agree; and complete copies have the counts that the spec promises."""
-    assert {
-        name: (info.classes, info.input_shape, info.published_moments) for name, info in BUILT_IN.datasets.items()
-    } == {name: (dataset.classes, dataset.input_shape, True) for name, dataset in DATASETS.items()}
-    whole = {held.name: held.counts for held in survey(tmp_path, allow_download=True)}
-    assert whole == {name: dict(info.counts) for name, info in BUILT_IN.datasets.items()}
+    """Names, classes and shapes agree; and complete copies have the counts that the spec promises."""
+    whole = {held.name: held for held in survey(tmp_path, allow_download=True)}
+    assert whole.keys() == DATASETS.keys() >= BUILT_IN.datasets.keys()
+    for name, info in BUILT_IN.datasets.items():
+        assert (info.classes, info.input_shape) == (DATASETS[name].classes, DATASETS[name].input_shape)
+        assert (info.classes, info.input_shape) == (whole[name].classes, whole[name].input_shape)
+        assert dict(info.counts) == whole[name].counts
 
 
 def test_every_registered_data_set_has_classes_and_moments() -> None:
