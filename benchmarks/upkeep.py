@@ -33,9 +33,9 @@ from worker.training.trainer import train
 EPOCHS = 30  # long enough for a checkpoint
 TARGET_PERCENT = 2.0
 PARTS = (
-    (Lease, "_beat", time.thread_time),  # beside the loop: what it takes from it is processor time
-    (Recorder, "flush_if_due", time.perf_counter),
-    (Checkpointing, "at_boundary", time.perf_counter),
+    (Lease, Lease.beat, time.thread_time),  # beside the loop: what it takes from it is processor time
+    (Recorder, Recorder.flush_if_due, time.perf_counter),
+    (Checkpointing, Checkpointing.at_boundary, time.perf_counter),
 )
 
 
@@ -43,14 +43,13 @@ PARTS = (
 def measured() -> Iterator[dict[str, float]]:
     """Count the seconds spent in the upkeep's functions."""
     spent: dict[str, float] = {}
-    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in PARTS]
-    for owner, name, clock in PARTS:
-        setattr(owner, name, _counted(getattr(owner, name), clock, spent, f"{owner.__name__}.{name}"))
+    for owner, method, clock in PARTS:
+        setattr(owner, method.__name__, _counted(method, clock, spent, method.__qualname__))
     try:
         yield spent
     finally:
-        for owner, name, function in kept:
-            setattr(owner, name, function)
+        for owner, method, _ in PARTS:
+            setattr(owner, method.__name__, method)
 
 
 def _counted(

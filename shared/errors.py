@@ -6,7 +6,8 @@ FlightlineError                 code, retryable
 ├ InvalidQuery
 ├ InvalidHeader
 ├ NotFound
-│ └ JobNotFound
+│ ├ JobNotFound
+│ └ DatasetNotFound
 ├ AmbiguousJobId
 ├ IllegalTransition
 ├ IdempotencyKeyInUse
@@ -95,6 +96,15 @@ class JobNotFound(NotFound):
     def __init__(self, job_id: str) -> None:
         short = "of an id, four or more characters of its end will do"
         super().__init__(f"There is no job {job_id}. GET /v1/jobs lists those that there are; {short}.")
+
+
+class DatasetNotFound(NotFound):
+    """No data set of this name is built in, and no worker has ever reported one."""
+
+    code = "dataset_not_found"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"There is no data set {name!r:.80}. Known: {', '.join(known)}.")
 
 
 class AmbiguousJobId(FlightlineError):

@@ -59,7 +59,7 @@ def _text(value: object) -> str:
 
 
 class Repeats:
-    """A filter that passes a repeated warning once for as long as its cause lasts.
+    """A filter that drops repeated warnings: each is logged once for as long as its cause lasts.
 
     What is retried every second fails every second while a server is unavailable. A warning with the same text and
     fields is dropped until it has been absent for `QUIET_SECONDS`.

@@ -56,7 +56,7 @@ class Deadline:
         self._counted = 0.0
 
     def is_over(self) -> bool:
-        """Count the time since the last call, at most `longest_look`; return whether the deadline is over."""
+        """Whether the deadline is over, counting at most `longest_look` seconds since the last call."""
         now = time.monotonic()
         self._counted += min(now - self._looked, self._longest_look)
         self._looked = now

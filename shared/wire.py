@@ -115,7 +115,7 @@ class Job(Answer):
     spec: Json
     """The job's whole spec, with every default."""
     spec_hash: str
-    """SHA-256 of what decides the result: jobs with equal `spec_hash` ask for identical training."""
+    """SHA-256 of the training asked for, whatever the name, tags, priority, limits, device, threads and engine."""
     config_hash: str
     """As `spec_hash` without the seed: jobs with equal `config_hash` differ at most in their seed."""
     cost: Cost
@@ -300,7 +300,7 @@ class Artifact(Answer):
     """A file that a job produced, such as its best weights."""
 
     name: str
-    """Name to download the artifact by, such as `weights/best.safetensors`."""
+    """Name to download the artifact by, such as `best.safetensors`."""
     path: str
     """Path of the file in the artifact storage; two names may share one file."""
     sha256: str
@@ -362,10 +362,27 @@ class DatasetInfo(Answer):
     title: str
     classes: Sequence[str]
     """Names of all classes; a job chooses among them."""
-    input_shape: Sequence[int]
-    """Shape of an image: channels, height, width."""
+    input_shape: Sequence[int] | None
+    """Shape of an image: channels, height, width; null where the images differ in size, so that a job must choose."""
+    counts: dict[str, list[int]]
+    """Numbers of training and validation images of each class."""
     train_per_class: int
+    """Number of training images of the largest class."""
     val_per_class: int
+    """Number of validation images of the largest class."""
+    has_val: bool
+    """Whether the data set has validation images of its own; without them a job must give a `val_fraction`."""
+    decoded_bytes: int | None
+    """Memory that all images take, decoded; null where they differ in size."""
+    mean: list[float] | None
+    """Mean of each channel, on a scale from 0 to 1: the published one, else that of the training images as a job with
+    all classes last loaded them; null until then."""
+    std: list[float] | None
+    """Standard deviation of each channel, as `mean`."""
+    fingerprint: str | None
+    """SHA-256 over images, labels and classes as a job with all classes last loaded them; null until then."""
+    reported_at: Instant | None
+    """When a worker last reported the data set; null for a built-in one that no worker has reported."""
     held: Sequence[Json]
     """Copies that live workers hold: classes, counts, channel means and deviations, fingerprint."""
 

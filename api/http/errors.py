@@ -26,6 +26,7 @@ STATUSES: Mapping[str, int] = {
     "forbidden": 403,
     "not_found": 404,
     "job_not_found": 404,
+    "dataset_not_found": 404,
     "ambiguous_id": 409,
     "illegal_transition": 409,
     "idempotency_key_in_use": 409,

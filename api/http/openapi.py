@@ -38,6 +38,10 @@ PATHS = {
         '`Link: <…>; rel="canonical"`; if several jobs match, it is 409 with their ids in `jobs`.',
         "schema": {"type": "string", "pattern": f"^({JOB_ID})$"},
     },
+    "dataset": {
+        "description": "The data set's name.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
+    },
     "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
 }
 HEADERS: dict[int, dict[str, Any]] = {

@@ -99,7 +99,7 @@ class Header:
 
 
 def find_job(services: Services, actor: Actor, text: str) -> str:
-    """Return the full id of the job that `text` names; raises as `whole_id`."""
+    """Return the full id of the job that `text` names. Raises JobNotFound, or AmbiguousJobId with the jobs that fit."""
     return whole_id(services.db, text, actor=actor)
 
 

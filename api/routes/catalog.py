@@ -8,8 +8,8 @@ from api.http.operations import Reply, Routes
 from api.services import Services
 from shared import wire
 from shared.answer import names
-from shared.errors import DatabaseUnavailable
-from shared.jobs import queries
+from shared.errors import DatabaseUnavailable, DatasetNotFound
+from shared.jobs import datasets, queries
 from shared.jobs.actor import Actor
 from shared.jobspec import BUILT_IN, PRESETS, Caps, parse_spec
 
@@ -25,8 +25,22 @@ def list_presets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- 
 @routes.route("GET", "/v1/datasets", answers={200: wire.Page[wire.DatasetInfo]}, raises=(DatabaseUnavailable,))
 def list_datasets(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """List the data sets that a job may name, and what the live workers hold of each."""
-    items = queries.datasets(services.db, silent_seconds=services.settings.lease_seconds)
-    return Reply(wire.Page(items=items, next_cursor=None))
+    return Reply(wire.Page(items=datasets.datasets(services.db, _live(services)), next_cursor=None))
+
+
+@routes.route(
+    "GET",
+    "/v1/datasets/<dataset>",
+    answers={200: wire.DatasetInfo},
+    raises=(DatasetNotFound, DatabaseUnavailable),
+)
+def read_dataset(services: Services, actor: Actor, dataset: str) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
+    """Read a data set: its classes, the shape and numbers of its images, their mean and deviation, and who holds it."""
+    return Reply(datasets.dataset(services.db, _live(services), dataset))
+
+
+def _live(services: Services) -> queries.Workers:
+    return queries.live_workers(services.db, silent_seconds=services.settings.lease_seconds)
 
 
 @cache

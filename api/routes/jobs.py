@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cache, partial
+from typing import Any
 
 from api.http.bodies import CHANGE, SUBMISSION, read_change
 from api.http.operations import Reply, Routes, find_job
@@ -13,6 +13,7 @@ from api.http.pagination import decode_cursor, encode_cursor
 from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
 from api.services import Services
 from shared import wire
+from shared.answer import Answer, names
 from shared.database.tables import UUID_LENGTH
 from shared.delivery import publisher
 from shared.errors import (
@@ -25,7 +26,7 @@ from shared.errors import (
     StorageError,
     StorageUnavailable,
 )
-from shared.jobs import actions, idempotency, listing, queries
+from shared.jobs import actions, datasets, idempotency, listing, queries
 from shared.jobs.actor import Actor
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobs.queries import Workers
@@ -55,7 +56,7 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
     """
     key, live = IDEMPOTENCY_KEY.read(), cache(_live(services))
     try:
-        submission = parse_submission(body, services.settings.caps, _catalog(live))
+        submission = parse_submission(body, services.settings.caps, _catalog(services, live))
     except InvalidSpec:
         if key is None or query.dry_run or (repeat := _repeat(services, actor, body, key, live)) is None:
             raise
@@ -150,10 +151,10 @@ def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """
     key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(_live(services))
     if key is None:
-        new_id, new = actions.retry(services.db, job_id, caps, _catalog(live), actor=actor), True
+        new_id, new = actions.retry(services.db, job_id, caps, _catalog(services, live), actor=actor), True
     else:
         once = SubmissionKey.of_retry(key, job_id, actor)
-        new_id, new = actions.retry_once(services.db, job_id, caps, once, _catalog(live), actor=actor)
+        new_id, new = actions.retry_once(services.db, job_id, caps, once, _catalog(services, live), actor=actor)
     answer = _published if new else _read
     return _created(answer(services, actor, new_id, live))
 
@@ -164,7 +165,7 @@ def _repeat(services: Services, actor: Actor, body: bytes, key: str, live: Calla
     The first request was checked against the limits and the live workers' data of its time; both may have changed.
     """
     try:
-        submission = parse_submission(body, NO_CAPS, _catalog(live).with_any_counts())
+        submission = parse_submission(body, NO_CAPS, _catalog(services, live).with_any_counts())
     except InvalidSpec:
         return None
     job_id = idempotency.made_by(services.db, SubmissionKey.of_submission(key, submission, actor))
@@ -180,10 +181,10 @@ def _read(services: Services, actor: Actor, job_id: str, live: Callable[[], Work
     return queries.job(services.db, job_id, live=live, actor=actor)
 
 
-def _catalog(live: Callable[[], Workers]) -> Catalog:
+def _catalog(services: Services, live: Callable[[], Workers]) -> Catalog:
     """Return the catalogue that a spec is checked against; the built-in one while the database is unavailable."""
     try:
-        return queries.catalog(live())
+        return datasets.catalog(services.db, live())
     except DatabaseUnavailable:
         return BUILT_IN
 
@@ -215,8 +216,13 @@ def _dry_run(submission: Submission, warnings: list[str]) -> wire.DryRun:
 
 
 def _cost(submission: Submission) -> wire.DetailedCost:
-    totals = asdict(submission.cost)
-    return wire.DetailedCost(**totals | {"layers": [wire.LayerCost(**layer) for layer in totals["layers"]]})
+    layers = [wire.LayerCost(**_fields(layer, wire.LayerCost)) for layer in submission.cost.layers]
+    return wire.DetailedCost(**_fields(submission.cost, wire.Cost), layers=layers)
+
+
+def _fields(value: object, kind: type[Answer]) -> dict[str, Any]:
+    """Return the attributes that an answer has too."""
+    return {name: getattr(value, name) for name in names(kind)}
 
 
 def _delete_artifacts(services: Services, job_id: str) -> None:

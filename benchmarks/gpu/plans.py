@@ -1,6 +1,6 @@
 """The plans that are measured, from specs beside this file: reading them needs the training code and no other package.
 
-`python -m benchmarks.gpu.write_plans` writes `specs.json`; a test compares it with the expanded presets.
+`python -m benchmarks.support.gpu_plans` writes `specs.json`; a test compares it with the expanded presets.
 """
 
 from __future__ import annotations

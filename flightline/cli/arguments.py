@@ -122,7 +122,7 @@ def _key(target: object, path: Sequence[str], setting: str) -> str | int:
 def _misfit(target: object, path: Sequence[str]) -> str:
     """The message for a path whose last step does not exist in `target`: why, and what to write."""
     if not isinstance(target, dict | list):
-        return f"{path[-1]!r} does not fit into the value {json.dumps(target)}."
+        return f"{'.'.join(path[:-1])} is {json.dumps(target)}, not an object: it has no field {path[-1]!r}."
     name = ".".join(path[:-1])
     whole = f"A list is set whole: --set '{name}=[…]'."
     if isinstance(target, list):

@@ -227,8 +227,8 @@ def attempt_notes(attempt: Attempt) -> Iterator[str]:
         threads = plural(ran.get("threads", 0), "thread")
         data = str(ran.get("data_fingerprint"))[:SHORT_SUM]
         yield (
-            f"Attempt {attempt.attempt} ran {ran.get('engine')} on {attempt.device} ({ran.get('capability')}), "
-            f"{threads}, torch {ran.get('torch')}, data {data}."
+            f"Attempt {attempt.attempt} ran with the engine {ran.get('engine')} on {attempt.device} "
+            f"({ran.get('capability')}), {threads}, torch {ran.get('torch')}, data fingerprint {data}."
         )
     if attempt.error is not None:
         ended = str(attempt.outcome).replace("_", " ")

@@ -1,4 +1,4 @@
-"""Values of options and arguments that do not fit, reported as usage errors of our own wording."""
+"""Usage errors for values of options and arguments that do not fit."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def _wanted(finding: dict[str, Any]) -> str:
     if kind in _BOUNDS:
         return f"must be {_BOUNDS[kind]} {next(iter(finding['ctx'].values()))}"
     if kind == "value_error":
-        *choices, last = _CHOICES.findall(finding["msg"])[1:] or ["another"]
+        *choices, last = _CHOICES.findall(finding["msg"])[1:] or ["one that --help lists"]
         return f"must be {', '.join(choices)} or {last}" if choices else f"must be {last}"
-    return f"must be {_KINDS.get(kind.partition('_')[0], 'another')}"
+    return f"must be {_KINDS.get(kind.partition('_')[0], 'one that --help lists')}"

@@ -64,7 +64,10 @@ def _merged_value(old: object, new: object) -> object:
 
 
 def expand_short_form(document: Document, field: str) -> None:
-    """Replace a field's short form, such as ``"dataset": "cifar2"``, by its long form; other values stay."""
+    """Replace a field's short form, such as ``"dataset": "cifar2"``, by its long form; other values stay.
+
+    A data set that is not built in is its own short form: what the service knows of it stays for the service to add.
+    """
     if not isinstance(document.get(field), str):
         return
     # Here, for pydantic takes a while to load and few calls need it.
@@ -74,6 +77,8 @@ def expand_short_form(document: Document, field: str) -> None:
     meaning = short_forms(BUILT_IN).get(field, {}).get(document[field])
     if meaning is not None:
         document[field] = json.loads(json.dumps(meaning))
+    elif field == "dataset":
+        document[field] = {"name": document[field]}
 
 
 def encoded(document: Mapping[str, Any]) -> bytes:

@@ -55,7 +55,8 @@ def check(settings: Settings) -> str | None:
         return None
     if not migrations.is_newer(revision):
         raise migrations.unknown(database, revision)
-    return f"A later release made the database's schema ({revision}). This release works with it; upgrade this one too."
+    later = f"A later release made the database's schema ({revision})."
+    return f"{later} This release works with it; install that release here too."
 
 
 def safe_url(settings: Settings) -> str:
@@ -92,7 +93,7 @@ def _check_artifacts(settings: Settings, database: Database, warn: Callable[[str
     try:
         Storage(settings.storage_url, in_use=partial(names_files, database)).check()
     except StorageUnavailable as error:
-        warn(f"{error.detail} Until then jobs are trained, and wait with their results.")
+        warn(f"{error.detail} Jobs are trained all the same; their results wait until the storage answers.")
 
 
 def fold(settings: Settings) -> None:

@@ -255,6 +255,27 @@ class Worker(Base):
     last_heartbeat_at: Mapped[dt.datetime]
 
 
+class Dataset(Base):
+    """The last report of a data set by any worker that holds it; outlives the worker."""
+
+    __tablename__ = "datasets"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    classes: Mapped[list[Any]]
+    counts: Mapped[dict[str, Any]]
+    """Training and validation images of each class."""
+    has_val: Mapped[bool]
+    input_shape: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Channels, height and width; null where the images differ in size."""
+    mean: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    std: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    """With `mean` and `std` of the images as a job last loaded them, with all classes; null until then."""
+    worker: Mapped[str]
+    host: Mapped[str]
+    reported_at: Mapped[dt.datetime]
+
+
 class IdempotencyKey(Base):
     """The job that the first request with an `Idempotency-Key` made."""
 

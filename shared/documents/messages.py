@@ -120,7 +120,7 @@ def _too_long(finding: ErrorDetails, where: Place) -> str:
 
 
 def _empty(_: ErrorDetails, where: Place) -> str:
-    return f"{_name(where)} is empty; leave it out, or say which."
+    return f"{_name(where)} is empty: give one, or leave the field out."
 
 
 def _too_many_characters(finding: ErrorDetails, where: Place) -> str:

@@ -44,6 +44,12 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
+def some_of(names: Sequence[str], most: int = 20) -> str:
+    """Join names as `a, b, c`; of more than `most` only the first, and how many others there are."""
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
+
+
 def ignored_files(place: str, by_kind: Mapping[str, int], most: int = 6) -> str:
     """Summarise ignored files of class folders: `3 files ignored in /data/cifar2: 2 × .heic, 1 without a suffix`.
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 16  # a job needs six
 MAX_FIELDS = 64  # of one object; the largest part of a spec has eleven
 MAX_ENTRIES = 100  # of a list that no cap limits
+MAX_CLASSES = 1000  # of a job
 MAX_KEY_LENGTH = 100
 MAX_VALUES = 5000  # beside the layers
 VALUES_PER_LAYER = 10
@@ -151,6 +152,8 @@ def _longest(path: Path, caps: Caps) -> tuple[int, str]:
     """Return the most entries of a list at this place, and the setting that limits them in parentheses."""
     if path[:1] == ("architecture",) and path[-1] in {"layers", "shortcut", "hidden"}:
         return caps.max_layers, " (FLIGHTLINE_MAX_LAYERS)"
+    if path == ("dataset", "classes"):
+        return MAX_CLASSES, ""
     return (caps.max_tags, " (FLIGHTLINE_MAX_TAGS)") if path == ("tags",) else (MAX_ENTRIES, "")
 
 

@@ -22,7 +22,7 @@ from shared.jobs.guarded_write import (
     add_status_event,
     advance,
     change,
-    holds,
+    has_epochs,
     insert_rows,
     lock_if,
     owned_by,
@@ -217,7 +217,7 @@ def record_epochs(db: Database, claim: Claim, rows: Sequence[Mapping[str, Any]],
         best: `best_val_accuracy` and `best_epoch` so far.
 
     Returns:
-        False when the worker has lost the job, or the database lacks the epochs before these, see `holds`.
+        False when the worker has lost the job, or the database lacks the epochs before these, see `has_epochs`.
     """
     before = rows[0]["epoch"] - 1 if rows else 0
     return db.write(lambda connection: _record_epochs(connection, claim, rows, best, before))
@@ -231,7 +231,7 @@ def _record_epochs(
     before: int,
     **also: Any,
 ) -> bool:
-    if not lock_if(connection, claim.job_id, *_owned(claim), holds(before)):
+    if not lock_if(connection, claim.job_id, *_owned(claim), has_epochs(before)):
         return False
     rows = _unwritten(connection, claim, rows)
     values = also | (_summary(rows[-1], best) if rows else {})
@@ -267,11 +267,11 @@ def record_checkpoint(
 ) -> bool:
     """Record a saved checkpoint as the one to resume from; `finished_epochs` of the run are recorded already.
 
-    Returns False when the worker has lost the job, or the database lacks those epochs, see `holds`.
+    Returns False when the worker has lost the job, or the database lacks those epochs, see `has_epochs`.
     """
 
     def work(connection: Connection) -> bool:
-        guards = (*_owned(claim), holds(finished_epochs))
+        guards = (*_owned(claim), has_epochs(finished_epochs))
         return change(connection, claim.job_id, *guards, checkpoint=dict(checkpoint)) is not None
 
     return db.write(work)
@@ -328,8 +328,8 @@ def succeed(
         keep_lines: most lines of the job's log, as `keep` of `log`.
 
     Returns:
-        False when the worker has lost the job, or the database lacks earlier epochs, see `holds`. True also when the
-        call repeats a commit whose answer was lost.
+        False when the worker has lost the job, or the database lacks earlier epochs, see `has_epochs`. True also when
+        the call repeats a commit whose answer was lost.
     """
 
     def work(connection: Connection) -> bool:

@@ -37,7 +37,7 @@ def advance(
     reading: Sequence[ColumnElement[Any]] = (),
     **values: object,
 ) -> Row[Any] | None:
-    """Take `events` sequence numbers of the job and set `values` in its row, if every guard holds.
+    """Change a job's row if every guard holds, and reserve `events` numbers for the events that report the change.
 
     Returns:
         The job's `id`, `attempt` and `event_seq` (the last number taken) after the write, and the columns `reading`;
@@ -69,7 +69,7 @@ def owned_by(attempt: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Job.attempt == attempt, Job.status == JobStatus.RUNNING
 
 
-def holds(epochs: int) -> ColumnElement[bool]:
+def has_epochs(epochs: int) -> ColumnElement[bool]:
     """Return the guard of a worker that has recorded `epochs` epochs of the job: the database has them.
 
     A database that was restored to an earlier state lacks the latest of them. The worker then loses the job: once its

@@ -12,6 +12,7 @@ from shared.answer import Answer, names
 from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
+from shared.documents.phrases import some_of
 from shared.errors import JobNotFound
 from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.retry_policy import due
@@ -319,36 +320,9 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
     return items
 
 
-def datasets(db: Database, *, silent_seconds: float) -> list[wire.DatasetInfo]:
-    """Return every data set that a job may name, with the live workers' reports of it and the workers' ids."""
-    live = live_workers(db, silent_seconds=silent_seconds)
-    held: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for worker in live:
-        for dataset in worker.datasets:
-            key = (dataset["name"], tuple(dataset["classes"]), dataset.get("fingerprint"))
-            held.setdefault(key, dataset | {"workers": []})["workers"].append(worker.id)
-    return [
-        wire.DatasetInfo(
-            name=info.name,
-            title=info.title,
-            classes=list(info.classes),
-            input_shape=list(info.input_shape),
-            train_per_class=info.train_per_class,
-            val_per_class=info.val_per_class,
-            held=[one for one in held.values() if one["name"] == info.name],
-        )
-        for info in catalog(live).datasets.values()
-    ]
-
-
 def live_workers(db: Database, *, silent_seconds: float) -> Workers:
     """Read the live workers: those that have reported within `silent_seconds`."""
     return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker.state != WorkerState.GONE]
-
-
-def catalog(live: Workers) -> Catalog:
-    """Return the catalogue that specs are checked against: all data sets, with the live workers' image counts."""
-    return Catalog.of_reports(worker.datasets for worker in live)
 
 
 def warnings_for(live: Workers, submission: Submission) -> list[str]:
@@ -365,8 +339,8 @@ def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
     if not fitting:
         return [f"No live worker has a {queue} device: the job waits until one starts."]
     if any(_holds(worker, wanted) for worker in fitting):
-        return list(_shortages(catalog(fitting), wanted))
-    name, classes = wanted["name"], ", ".join(wanted["classes"])
+        return list(_shortages(Catalog.of_reports(live=[worker.datasets for worker in fitting]), wanted))
+    name, classes = wanted["name"], some_of(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
     return [f"{missing}: the job fails (dataset_unavailable) unless a worker has or downloads them by then."]
 

@@ -14,6 +14,7 @@ from sqlalchemy import delete, select, update
 from shared.database import clock
 from shared.database.tables import Worker
 from shared.database.upsert import upsert
+from shared.jobs.datasets import record_datasets
 from shared.jobs.status import WorkerState
 from shared.processes import born, pid_namespace
 
@@ -73,7 +74,7 @@ def register(
     versions: dict[str, str],
     datasets: Sequence[dict[str, Any]],
 ) -> None:
-    """Insert a worker as idle, with the data sets that it holds."""
+    """Insert a worker as idle, with the data sets that it holds, which outlive it in the table `datasets`."""
 
     def work(connection: Connection) -> None:
         now = clock.database_now(connection)
@@ -81,17 +82,21 @@ def register(
         row = asdict(identity) | about | {"state": WorkerState.IDLE}
         started = connection.scalar(select(now))
         upsert(connection, Worker, [row | {"started_at": started, "last_heartbeat_at": started}])
+        record_datasets(connection, identity.id, identity.host, datasets)
 
     db.write(work)
 
 
-def report(db: Database, worker_id: str, **changes: object) -> bool:
+def report(db: Database, worker_id: str, **changes: Any) -> bool:
     """Refresh a worker's heartbeat and set `changes` (state, datasets). False when the worker is not registered."""
 
     def work(connection: Connection) -> bool:
         now = clock.database_now(connection)
         statement = update(Worker).where(Worker.id == worker_id).values(last_heartbeat_at=now, **changes)
-        return bool(connection.execute(statement).rowcount)
+        host = connection.scalar(statement.returning(Worker.host))
+        if host is not None and "datasets" in changes:
+            record_datasets(connection, worker_id, host, changes["datasets"])
+        return host is not None
 
     return db.write(work)
 

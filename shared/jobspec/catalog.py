@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from shared.jobspec.datasets import BUILT_IN_DATASETS, DatasetInfo
+from shared.jobspec.datasets import BUILT_IN_DATASETS, Counts, DatasetInfo, counts_of, divided
 
 if TYPE_CHECKING:
     from shared.jobspec.fields.job import Dataset
@@ -18,16 +18,11 @@ class Copy:
     """One copy of a data set that a worker can use; `counts` are training and validation images of each class."""
 
     name: str
-    counts: Mapping[str, tuple[int, int]]
+    counts: Counts
 
     def holds(self, name: str, classes: Iterable[str]) -> bool:
         """Whether the copy has images of all these classes."""
         return self.name == name and set(classes) <= set(self.counts)
-
-    def training_images(self, dataset: Dataset) -> int:
-        """Return the number of training images of a job's classes, within its limit per class."""
-        counts = (self.counts[name][0] for name in dataset.classes)
-        return sum(min(count, dataset.train_per_class or count) for count in counts)
 
 
 @dataclass(frozen=True)
@@ -43,17 +38,19 @@ class Catalog:
     workers: tuple[tuple[Copy, ...], ...] = ()
 
     @classmethod
-    def of_reports(cls, reports: Iterable[Sequence[Mapping[str, Any]]]) -> Self:
-        """Build a catalogue from the built-in data sets and the live workers' reports.
+    def of_reports(
+        cls, reported: Iterable[Mapping[str, Any]] = (), live: Iterable[Sequence[Mapping[str, Any]]] = ()
+    ) -> Self:
+        """Build a catalogue from the built-in data sets and what workers reported.
 
-        A reported data set that is not built in is added as the first report describes it; such a report includes the
-        images' `input_shape`.
+        Args:
+            reported: the last report of each data set that any worker ever had. It describes the data set, unless that
+                is a built-in one: all services agree on those.
+            live: for each live worker the reports of its copies.
         """
-        usable = [[held for held in report if is_usable(held)] for report in reports]
-        datasets = dict(BUILT_IN_DATASETS)
-        for held in (held for report in usable for held in report if "input_shape" in held):
-            datasets.setdefault(held["name"], _info(held))
-        return cls(datasets, tuple(tuple(Copy(held["name"], _counts(held)) for held in report) for report in usable))
+        described = {held["name"]: DatasetInfo.of_report(held) for held in reported}
+        workers = (tuple(Copy(held["name"], counts_of(held)) for held in report if is_usable(held)) for report in live)
+        return cls({**BUILT_IN_DATASETS, **described, **BUILT_IN_DATASETS}, tuple(workers))
 
     @property
     def short_forms(self) -> Mapping[str, Mapping[str, object]]:
@@ -68,26 +65,46 @@ class Catalog:
         for copies in self.workers:
             yield from [copy for copy in copies if copy.holds(name, classes)][:1]
 
+    def samples(self, dataset: Dataset) -> int:
+        """Return the images of an epoch by the published counts, so that equal specs cost the same everywhere.
+
+        A limit above the published counts is accepted only where a worker holds more images; it is then used as given.
+        """
+        counts = [train for train, _ in divided(self.datasets[dataset.name].counts, dataset)]
+        limit = dataset.train_per_class
+        if limit is not None and limit > max(counts):
+            return limit * len(counts)
+        return _limited(counts, limit)
+
     def training_images(self, dataset: Dataset) -> Sequence[int]:
         """Return the possible numbers of images of an epoch: one per worker, or the published one without workers."""
-        found = {copy.training_images(dataset) for copy in self.chosen(dataset.name, dataset.classes)}
-        return sorted(found) or [self.datasets[dataset.name].training_images(dataset)]
+        held = [divided(copy.counts, dataset) for copy in self.chosen(dataset.name, dataset.classes)]
+        found = {_limited([train for train, _ in counts], dataset.train_per_class) for counts in held}
+        return sorted(found) or [self.samples(dataset)]
 
     def most_per_class(self, dataset: Dataset) -> tuple[int, int]:
         """Return the training and validation images of the largest class, published or held."""
-        info = self.datasets[dataset.name]
-        counts = [copy.counts[name] for copy in self.chosen(dataset.name, dataset.classes) for name in dataset.classes]
-        train, val = zip(*counts, (info.train_per_class, info.val_per_class), strict=True)
-        return max(train), max(val)
+        return max(train for train, _ in self._all_counts(dataset)), max(val for _, val in self._all_counts(dataset))
+
+    def decoded_images(self, dataset: Dataset) -> int:
+        """Return the number of images that the largest copy has of a job's classes, as the published counts or held."""
+        held = [copy.counts for copy in self.chosen(dataset.name, dataset.classes)]
+        copies = [self.datasets[dataset.name].counts, *held]
+        return max(sum(sum(counts[name]) for name in dataset.classes) for counts in copies)
 
     def with_any_counts(self) -> Catalog:
         """Return a catalogue with enough images for every spec, for a spec that was checked before."""
         return _AnyCounts(self.datasets)
 
+    def _all_counts(self, dataset: Dataset) -> list[tuple[int, int]]:
+        """Return the images of each class of a job in the published counts and in each copy that it may use."""
+        held = [copy.counts for copy in self.chosen(dataset.name, dataset.classes)]
+        return [pair for counts in (self.datasets[dataset.name].counts, *held) for pair in divided(counts, dataset)]
+
 
 class _AnyCounts(Catalog):
     def training_images(self, dataset: Dataset) -> Sequence[int]:
-        published = self.datasets[dataset.name].training_images(dataset)
+        published = self.samples(dataset)
         return published, published + 1
 
     def most_per_class(self, dataset: Dataset) -> tuple[int, int]:
@@ -95,29 +112,14 @@ class _AnyCounts(Catalog):
         return sys.maxsize, sys.maxsize
 
 
+def _limited(counts: Iterable[int], limit: int | None) -> int:
+    return sum(min(count, limit or count) for count in counts)
+
+
 BUILT_IN = Catalog(BUILT_IN_DATASETS)
-"""The catalogue where no live worker has reported anything."""
+"""The catalogue where no worker has reported anything."""
 
 
 def is_usable(held: Mapping[str, Any]) -> bool:
     """Whether a report describes a whole copy, complete or to be downloaded, not the part that a job has loaded."""
     return bool(held.get("ready")) or held.get("source") == "download"
-
-
-def _counts(held: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    return {name: (train, val) for name, (train, val) in held["counts"].items()}
-
-
-def _info(held: Mapping[str, Any]) -> DatasetInfo:
-    channels, height, width = held["input_shape"]
-    name, classes = held["name"], tuple(held["classes"])
-    return DatasetInfo(
-        name=name,
-        title=f"{name}: a data set of this service's workers",
-        classes=classes,
-        input_shape=(channels, height, width),
-        counts=_counts(held),
-        short_name=name,
-        published_moments=False,
-        usual_classes=classes,
-    )

@@ -9,7 +9,7 @@ from shared.documents.phrases import did_you_mean, listed, show
 from shared.documents.pointers import Token, pointer, walk_in
 from shared.errors import FieldError
 from shared.jobspec.catalog import Catalog
-from shared.jobspec.datasets import DEFAULT_CLASSES, DEFAULT_DATASET
+from shared.jobspec.datasets import DEFAULT_CHANNELS, DEFAULT_CLASSES, DEFAULT_DATASET
 from shared.jobspec.presets import PRESETS
 
 _ARCHITECTURES = {name: preset.document["architecture"] for name, preset in PRESETS.items()}
@@ -75,7 +75,7 @@ def expand(sent: Mapping[str, object], catalog: Catalog) -> Expanded:
         elif value in forms:
             document[field] = forms[value]
         else:
-            problems.append(FieldError(f"/{field}", _unknown(f"short form of {field}", value, list(forms))))
+            problems.append(FieldError(f"/{field}", _unknown_form(field, value, list(forms))))
     document = _with_optimizer_kind(_with_last_features(_with_usual_data(document, catalog)))
     return Expanded(sent, document, preset if isinstance(preset, str) else None, tuple(problems))
 
@@ -90,16 +90,25 @@ def _merged(base: object, value: object) -> object:
 
 
 def _with_usual_data(document: dict[str, object], catalog: Catalog) -> dict[str, object]:
-    """Add the data set's usual classes and possible normalisation where the document does not state them."""
+    """Add the data set's usual classes, channels and normalisation where the document does not state them.
+
+    The classes null stand for all.
+    """
     dataset = document.get("dataset")
     name = dataset.get("name", DEFAULT_DATASET) if isinstance(dataset, Mapping) else None
     info = catalog.datasets.get(name) if isinstance(name, str) else None
-    if info is None or not isinstance(dataset, Mapping):
+    if not isinstance(dataset, Mapping):
         return document
-    usual: dict[str, object] = {"classes": list(info.usual_classes)}
-    if not info.published_moments:
+    given = {field: value for field, value in dataset.items() if value is not None or field != "classes"}
+    if info is None:
+        return {**document, "dataset": given}
+    classes = info.usual_classes if "classes" not in dataset else info.classes
+    usual: dict[str, object] = {"classes": list(classes)}
+    if info.channels != DEFAULT_CHANNELS:
+        usual["channels"] = info.channels
+    if not info.publishes_moments_of({**usual, **given}.get("channels", DEFAULT_CHANNELS)):
         usual["normalize"] = "computed"
-    return {**document, "dataset": {**usual, **dataset}}
+    return {**document, "dataset": {**usual, **given}}
 
 
 def _with_last_features(document: dict[str, object]) -> dict[str, object]:
@@ -131,6 +140,13 @@ def _with_optimizer_kind(document: dict[str, object]) -> dict[str, object]:
     if isinstance(training, Mapping) and isinstance(optimizer, Mapping) and "kind" not in optimizer:
         document["training"] = {**training, "optimizer": {"kind": "sgd", **optimizer}}
     return document
+
+
+def _unknown_form(field: str, given: object, known: list[str]) -> str:
+    if field != "architecture":
+        return _unknown(f"short form of {field}", given, known)
+    preset = _unknown("preset with the network", given, known)
+    return f'{preset} A network of torchvision\'s is {{"kind": "torchvision", "network": …}}.'
 
 
 def _unknown(what: str, given: object, known: list[str]) -> str:

@@ -22,7 +22,7 @@ _LABELS = dict.fromkeys(("name", "tags", "priority", "limits", "resources"), Tru
 
 
 def spec_hash(spec: JobSpec) -> str:
-    """Return the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of all that decides a job's result.
+    """Return the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of the training that a job asks for.
 
     Default values are left out, so a field added later with a default changes no hash; defaults never change within
     one `v`. Left out too: name, tags, priority, limits, resources and engine.

@@ -16,8 +16,9 @@ from shared.errors import FieldError, InvalidSpec
 from shared.jobspec.caps import Caps
 from shared.jobspec.catalog import BUILT_IN, Catalog
 from shared.jobspec.checks.costs import Cost
+from shared.jobspec.checks.data import dataset_findings
 from shared.jobspec.checks.network import cost_or_findings
-from shared.jobspec.checks.rules import Finding, dataset_findings, label_findings, training_findings
+from shared.jobspec.checks.rules import Finding, label_findings, training_findings
 from shared.jobspec.expansion import Expanded, expand
 from shared.jobspec.fields.job import JobSpec
 from shared.jobspec.hashes import config_hash, spec_hash
@@ -86,7 +87,7 @@ def _parse(sent: object, caps: Caps, catalog: Catalog) -> Submission:
 
 def _submission(spec: JobSpec, expanded: Expanded, caps: Caps, catalog: Catalog) -> Submission:
     findings: list[Finding] = [*label_findings(spec, caps), *training_findings(spec, caps, catalog)]
-    about_data = list(dataset_findings(spec, catalog))
+    about_data = list(dataset_findings(spec, caps, catalog))
     cost = about_data or cost_or_findings(spec, caps, catalog)
     findings += [] if isinstance(cost, Cost) else cost
     if expanded.problems or findings or not isinstance(cost, Cost):

@@ -134,7 +134,7 @@ class Storage:
             return cast("IO[bytes]", self._fs.open(self._full(path), "rb"))
 
     def read(self, path: str) -> bytes:
-        """Return the contents of a stored file; raises as `open` does."""
+        """Return the contents of a stored file. Raises StorageUnavailable, or StorageError for a missing file."""
         with self._translated(f"{path} cannot be read from"), self.open(path) as file:
             return file.read()
 

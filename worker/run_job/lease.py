@@ -98,7 +98,7 @@ class Lease:
         self._raise_if_over()
 
     def listen(self) -> None:
-        """End a wait within this process, such as loading data, where the attempt is over; raises as `check` does."""
+        """Raise the JobInterrupted that says why, where the attempt is over while this process waits, as for data."""
         self._raise_if_over()
 
     def rest(self) -> None:

@@ -43,7 +43,9 @@ def backup(
 
 def restore(
     file: Annotated[Path, typer.Argument(help="A file that `flightline backup` wrote.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Move a database that is there aside.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace this home's database; the old one is kept beside it.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Put a backup into this home. The service must be stopped.

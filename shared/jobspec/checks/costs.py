@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.jobspec.checks.shapes import Misfit, Shape, effect_of, shape_of_sum
-from shared.jobspec.fields.layers import Layer, PlainLayer, Residual, SingleLayer, Whitening
+from shared.jobspec.fields.layers import BatchNorm, Layer, PlainLayer, Residual, SingleLayer, Whitening
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class LayerCost:
         weight_bytes: the layer's part of the weights file: fp32 parameters and, for batchnorm, running statistics.
         flops: floating-point operations in one epoch of training.
         activations: values that the layer outputs for one sample.
+        normalized_pixels: fewest values of one channel and sample that a batchnorm works on; None without one.
     """
 
     kind: str
@@ -33,11 +34,12 @@ class LayerCost:
     weight_bytes: int
     flops: int
     activations: int
+    normalized_pixels: int | None = None
 
     @property
     def needs_two_samples(self) -> bool:
         """Whether the layer cannot train on a batch of one: a batchnorm with one value per channel in a sample."""
-        return self.kind == "batchnorm" and math.prod(self.input_shape[1:]) == 1
+        return self.normalized_pixels == 1
 
 
 @dataclass(frozen=True)
@@ -131,4 +133,5 @@ def _layer_cost(pointer: str, layer: SingleLayer, shape: Shape, samples: int, *,
         weight_bytes=4 * effect.parameters + effect.untrained_bytes,
         flops=2 * effect.multiplications * passes * samples,
         activations=math.prod(effect.shape),
+        normalized_pixels=math.prod(shape[1:]) if isinstance(layer, BatchNorm) else None,
     )

@@ -12,10 +12,9 @@ from shared.jobspec.caps import Caps
 from shared.jobspec.catalog import Catalog
 from shared.jobspec.checks.costs import Cost, LayerMisfit, network_cost
 from shared.jobspec.checks.rules import Finding
-from shared.jobspec.checks.shapes import written
-from shared.jobspec.checks.torchvision import torchvision_cost
-from shared.jobspec.checks.torchvision_counts import INPUT_SHAPE
-from shared.jobspec.datasets import DatasetInfo
+from shared.jobspec.checks.shapes import Shape, written
+from shared.jobspec.checks.torchvision import smallest_side, torchvision_cost
+from shared.jobspec.datasets import ImageShape
 from shared.jobspec.fields.architecture import Layers, Mlp, Torchvision, row_of_layers
 from shared.jobspec.fields.job import JobSpec
 from shared.jobspec.fields.layers import Residual, Whitening
@@ -24,16 +23,19 @@ from shared.jobspec.fields.layers import Residual, Whitening
 def cost_or_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Cost | list[Finding]:
     """Return the network's cost, or findings about why it cannot be built or is too large.
 
-    The data set must be a known one.
+    The data set must be a known one, and its images must have a size.
     """
-    info = catalog.datasets[spec.dataset.name]
+    shape = catalog.datasets[spec.dataset.name].shape_for(spec.dataset)
+    if shape is None:
+        message = "Images without a size are a finding about the data."
+        raise ValueError(message)
     classes = len(spec.dataset.classes)
-    samples = info.training_images(spec.dataset)
+    samples = catalog.samples(spec.dataset)
     match spec.architecture:
         case Torchvision() as network:
-            cost = _torchvision_cost(network, info, classes, samples)
+            cost = _torchvision_cost(network, shape, classes, samples)
         case Mlp() | Layers() as row:
-            cost = _row_cost(row, info, classes, samples, caps)
+            cost = _row_cost(row, shape, classes, samples, caps)
         case unknown:
             assert_never(unknown)
     if not isinstance(cost, Cost):
@@ -43,23 +45,22 @@ def cost_or_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Cost | list
     return findings or cost
 
 
-def _row_cost(
-    architecture: Mlp | Layers, info: DatasetInfo, classes: int, samples: int, caps: Caps
-) -> Cost | list[Finding]:
+def _row_cost(architecture: Mlp | Layers, shape: Shape, classes: int, samples: int, caps: Caps) -> Cost | list[Finding]:
     findings = list(_list_findings(architecture, caps)) if isinstance(architecture, Layers) else []
     if findings:
         return findings
     try:
-        return network_cost(row_of_layers(architecture, classes), info.input_shape, samples)
+        return network_cost(row_of_layers(architecture, classes), shape, samples)
     except LayerMisfit as misfit:
         return [(_path(misfit.pointer), f"{_called(misfit.pointer, misfit.kind)} {misfit.reason}.")]
 
 
-def _torchvision_cost(architecture: Torchvision, info: DatasetInfo, classes: int, samples: int) -> Cost | list[Finding]:
-    if info.input_shape == INPUT_SHAPE:
-        return torchvision_cost(architecture.network, classes, samples)
-    takes = f"takes images of {written(INPUT_SHAPE)}, and those of {info.name} are {written(info.input_shape)}"
-    return [(["architecture", "network"], f'{architecture.network} {takes}: describe a network of the kind "layers".')]
+def _torchvision_cost(architecture: Torchvision, shape: ImageShape, classes: int, samples: int) -> Cost | list[Finding]:
+    name = architecture.network
+    if (least := smallest_side(name)) > min(shape[1:]):
+        what = f"{name} shrinks images of {written(shape)} to nothing: it needs {least} pixels in height and width"
+        return [(["architecture", "network"], f'{what}. Give the data set a larger "image_size".')]
+    return torchvision_cost(name, shape, classes, samples)
 
 
 def _list_findings(architecture: Layers, caps: Caps) -> Iterator[Finding]:
@@ -77,7 +78,10 @@ def _list_findings(architecture: Layers, caps: Caps) -> Iterator[Finding]:
     count = len(architecture.layers) + sum(len(block.layers) + len(block.shortcut) for _, block in blocks)
     if count > caps.max_layers:
         most = f"at most {caps.max_layers:,} are allowed (FLIGHTLINE_MAX_LAYERS)"
-        yield ["architecture", "layers"], f"{count:,} layers, with those of the residual blocks; {most}."
+        yield (
+            ["architecture", "layers"],
+            f"The network has {count:,} layers, counting those inside residual blocks; {most}.",
+        )
 
 
 def _end_findings(cost: Cost, classes: int) -> Iterator[Finding]:
@@ -117,7 +121,8 @@ def _batch_norm_findings(spec: JobSpec, cost: Cost, samples: Sequence[int]) -> I
     if norm is None or not all(_ends_in_one(number, batch) for number in samples):
         return
     what = f"The last batch of an epoch would be one sample ({samples[0]} images in batches of {show(batch)})"
-    why = f"batchnorm after {written(norm.input_shape)} needs at least two"
+    called = "batchnorm" if norm.kind == "batchnorm" else f"batchnorm in {norm.kind}"
+    why = f"{called} after {written(norm.input_shape)} needs at least two"
     yield ["training", "batch_size"], f"{what}, and the {why}; {_other_batch_size(samples, batch)} would do."
 
 

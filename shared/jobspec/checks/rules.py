@@ -1,4 +1,4 @@
-"""Rules of a spec beyond its fields' types: labels, classes, and fields that must agree."""
+"""Rules of a spec beyond its fields' types: labels, and fields of the training that must agree."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias, assert_never
 
-from shared.documents.phrases import did_you_mean, listed, show
+from shared.documents.phrases import show
 from shared.documents.pointers import Token
 from shared.jobspec.caps import Caps
 from shared.jobspec.catalog import Catalog
-from shared.jobspec.datasets import DatasetInfo
+from shared.jobspec.datasets import ImageShape
 from shared.jobspec.fields.architecture import Architecture, Layers, Mlp, Torchvision
 from shared.jobspec.fields.job import JobSpec
 from shared.jobspec.fields.layers import Activation, Dropout, Flatten, Linear
@@ -57,36 +57,6 @@ def _text_faults(text: str, longest: int) -> Iterator[str]:
             return
 
 
-def dataset_findings(spec: JobSpec, catalog: Catalog) -> Iterator[Finding]:
-    """Find an unknown data set, unknown or repeated classes, and more images than any copy has."""
-    info = catalog.datasets.get(spec.dataset.name)
-    if info is None:
-        what = f"There is no data set {show(spec.dataset.name)}.{did_you_mean(spec.dataset.name, catalog.datasets)}"
-        yield ["dataset", "name"], f"{what} Known: {listed([*catalog.datasets])}."
-        return
-    yield from _class_findings(spec.dataset.classes, info)
-    if spec.dataset.normalize == "published" and not info.published_moments:
-        why = f'{info.name} has no published mean and deviation: normalize must be "computed" or "none"'
-        yield ["dataset", "normalize"], f"{why}."
-    largest = catalog.most_per_class(spec.dataset)
-    for field, most in zip(("train_per_class", "val_per_class"), largest, strict=True):
-        asked = getattr(spec.dataset, field)
-        if asked is not None and asked > most:
-            why = f"as {info.name} has no more, not {show(asked)}"
-            yield ["dataset", field], f"{field} must be from 1 to {most:,}, {why}."
-
-
-def _class_findings(classes: tuple[str, ...], info: DatasetInfo) -> Iterator[Finding]:
-    if len(classes) < 2:
-        yield ["dataset", "classes"], f"A classifier needs two or more classes of {listed(info.classes)}."
-    for index, name in enumerate(classes):
-        if name not in info.classes:
-            what = f"{info.name} has no class {show(name)}.{did_you_mean(name, info.classes)}"
-            yield ["dataset", "classes", index], f"{what} It has {listed(info.classes)}."
-        elif name in classes[:index]:
-            yield ["dataset", "classes", index], f"The class {show(name)} is given twice; each may stand once."
-
-
 def training_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Iterator[Finding]:
     """Find training fields that do not agree with each other, with the output or with the limits."""
     training = spec.training
@@ -104,28 +74,29 @@ def training_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Iterator[F
         what = f"The engine {show(training.engine)} {', and '.join(misfits)}"
         yield ["training", "engine"], f'{what}; "auto" takes one that fits.'
     yield from _optimizer_findings(spec)
-    yield from _augmentation_findings(spec, catalog.datasets.get(spec.dataset.name))
+    info = catalog.datasets.get(spec.dataset.name)
+    yield from _augmentation_findings(spec, None if info is None else info.shape_for(spec.dataset))
 
 
-def _augmentation_findings(spec: JobSpec, info: DatasetInfo | None) -> Iterator[Finding]:
+def _augmentation_findings(spec: JobSpec, shape: ImageShape | None) -> Iterator[Finding]:
     kinds = [augmentation.kind for augmentation in spec.training.augment]
+    images = f"the images of {spec.dataset.name}"
     for index, augmentation in enumerate(spec.training.augment):
         if augmentation.kind in kinds[:index]:
             yield ["training", "augment", index], f"{augmentation.kind} is listed twice."
-        if info is not None:
-            for field, why in _misfits(augmentation, info):
+        if shape is not None:
+            for field, why in _misfits(augmentation, min(shape[1:]), images):
                 yield ["training", "augment", index, field], why
 
 
-def _misfits(augmentation: Augmentation, info: DatasetInfo) -> Iterator[tuple[str, str]]:
-    """Find what an augmentation asks for that is too large for the images, or that changes nothing."""
-    side = min(info.input_shape[1:])
+def _misfits(augmentation: Augmentation, side: int, images: str) -> Iterator[tuple[str, str]]:
+    """Find what an augmentation asks for that is too large for images of this shorter side, or that changes nothing."""
     match augmentation:
         case Cutout() if augmentation.size > side:
-            why = f"as the images of {info.name} are no larger, not {show(augmentation.size)}"
+            why = f"as {images} are no larger, not {show(augmentation.size)}"
             yield "size", f"size must be from 1 to {side}, {why}."
         case Crop() if augmentation.padding_mode == "reflect" and augmentation.padding >= side:
-            why = f"as the images of {info.name} have no more pixels to mirror, not {show(augmentation.padding)}"
+            why = f"as {images} have no more pixels to mirror, not {show(augmentation.padding)}"
             yield "padding", f'padding with the padding_mode "reflect" must be from 1 to {side - 1}, {why}.'
         case ColorJitter(brightness=0, contrast=0, saturation=0, hue=0):
             yield "kind", "color_jitter changes nothing: give it a brightness, contrast, saturation or hue above 0."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from shared.jobspec.datasets import DEFAULT_CLASSES, DEFAULT_DATASET
 from shared.jobspec.fields.architecture import Architecture
@@ -12,6 +12,7 @@ from shared.jobspec.fields.base import Part
 from shared.jobspec.fields.training import Training
 
 PerClass = Annotated[int, Field(ge=1)]
+ImageSize = Annotated[int, Field(ge=1, le=1024)]
 DeviceKind = Literal["any", "cpu", "cuda"]
 
 
@@ -30,6 +31,25 @@ class Dataset(Part):
     """Number of training images per class, from the first; null takes all."""
     val_per_class: PerClass | None = None
     """Number of validation images per class, from the first; null takes all."""
+    image_size: ImageSize | None = None
+    """Height and width that every image is given: resized on its shorter side, then cut in the centre. Null takes the
+    images as they are, where all have the same size."""
+    channels: Literal[1, 3] = 3
+    """Channels of an image: 3 for colour, 1 for grey. Left out: those of the data set."""
+    val_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Part of each class's training images to validate on, for a data set without validation images of its own."""
+    holdout_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Part of each class's training images that is kept out of training and validated on; the data set's own validation
+    images are then scored once, at the end."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out fields of later releases at their defaults: a worker of the release before can then run the job."""
+        later = {name for name in _LATER_FIELDS if getattr(self, name) == type(self).model_fields[name].default}
+        return {name: value for name, value in serialize(self).items() if name not in later}
+
+
+_LATER_FIELDS = ("image_size", "channels", "val_fraction", "holdout_fraction")
 
 
 class Resources(Part):

@@ -15,6 +15,7 @@ from api.services import Services
 from shared.database import clock
 from shared.database.tables import Worker
 from shared.jobs import workers
+from shared.jobspec import BUILT_IN
 from tests.support import factories
 
 Submit = Callable[..., dict[str, Any]]
@@ -128,6 +129,7 @@ def test_a_submission_reads_the_workers_once(
     assert answer.status_code in {200, 201}
     assert "No live worker" in answer.get_json()["warnings"][0]
     assert sum("FROM workers" in statement for statement in read) == 1
+    assert sum("FROM datasets" in statement for statement in read) == 1
 
 
 def test_queues_count_what_waits(get: Get, submit: Submit) -> None:
@@ -155,11 +157,11 @@ def test_data_sets_say_what_live_workers_hold(get: Get, worker: str) -> None:
     """Those that nobody holds are listed too: a job may name them."""
     held = {one["name"]: one["held"] for one in get("/v1/datasets")["items"]}
 
-    assert held == {"cifar10": [], "synthetic": [HELD | {"workers": [worker]}]}
+    assert held == {name: [] for name in BUILT_IN.datasets} | {"synthetic": [HELD | {"workers": [worker]}]}
 
 
 def test_a_reported_data_set_can_be_named(client: FlaskClient, get: Get, submit: Submit, services: Services) -> None:
-    """One that a live worker describes is listed and trained on, with all of its classes; once it is gone, no more."""
+    """One that a worker described is listed and trained on, with all of its classes; once the worker is gone, too."""
     counts = {"daisy": [40, 9], "tulip": [51, 8], "poppy": [30, 7]}
     held = {"name": "flowers", "source": "folder", "classes": [*counts], "counts": counts, "ready": True}
     identity = workers.Identity("host:cpu:1", "host", 1, "cpu", "cpu")
@@ -168,16 +170,43 @@ def test_a_reported_data_set_can_be_named(client: FlaskClient, get: Get, submit:
     )
 
     listed = get("/v1/datasets")["items"][-1]
+    assert listed == get("/v1/datasets/flowers")
     assert (listed["name"], listed["input_shape"]) == ("flowers", [1, 28, 28])
     assert (listed["train_per_class"], listed["val_per_class"]) == (51, 9)
+    assert (listed["counts"], listed["decoded_bytes"]) == (counts, 145 * 28 * 28)
     job = submit(dataset="flowers", architecture={"kind": "mlp", "hidden": []})
     assert job["spec"]["dataset"]["classes"] == ["daisy", "tulip", "poppy"]
+    assert job["spec"]["dataset"]["channels"] == 1
     assert job["cost"]["parameters"] == 28 * 28 * 3 + 3
     assert job["warnings"] == []
 
     workers.leave(services.db, identity.id)
-    body = {"dataset": "flowers", "architecture": {"kind": "mlp", "hidden": []}}
-    assert client.post("/v1/jobs", json=body).status_code == 422
+    (warning,) = submit(dataset="flowers", architecture={"kind": "mlp", "hidden": []})["warnings"]
+    assert warning.startswith("No live worker")
+    assert get("/v1/datasets/flowers")["held"] == []
+
+
+def test_a_data_set_that_nobody_knows(client: FlaskClient, get: Get) -> None:
+    """It is not found by its name; a job on it is refused with those that are known."""
+    problem = get("/v1/datasets/flowers", 404)
+    assert (problem["code"], problem["detail"].partition(" Known: ")[2]) == (
+        "dataset_not_found",
+        "cifar10, synthetic, mnist, fashion_mnist, cifar100, svhn, stl10.",
+    )
+    body = {"dataset": {"name": "flowers"}, "architecture": {"kind": "mlp", "hidden": []}}
+    refused = client.post("/v1/jobs", json=body)
+    assert refused.status_code == 422
+    (error,) = refused.get_json()["errors"]
+    assert error["pointer"] == "/dataset/name"
+    assert "svhn or stl10" in error["detail"]
+
+
+def test_a_data_set_that_is_built_in(get: Get) -> None:
+    """Its published figures are there without any worker."""
+    mnist = get("/v1/datasets/mnist")
+    assert (mnist["input_shape"], mnist["mean"], mnist["std"]) == ([1, 28, 28], [0.1307], [0.3081])
+    assert mnist["counts"]["0"] == [5923, 980]
+    assert (mnist["has_val"], mnist["fingerprint"], mnist["reported_at"]) == (True, None, None)
 
 
 def test_the_service_is_ready(get: Get) -> None:
@@ -200,7 +229,9 @@ def test_a_part_that_is_frozen_is_not_waited_for(
     assert client.get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/workers", "/v1/queues", "/v1/presets", "/v1/datasets", "/healthz", "/readyz"])
+@pytest.mark.parametrize(
+    "path", ["/v1/workers", "/v1/queues", "/v1/presets", "/v1/datasets", "/v1/datasets/mnist", "/healthz", "/readyz"]
+)
 def test_what_takes_no_parameters_says_so(get: Get, path: str) -> None:
     """A parameter that would be ignored is an error everywhere."""
     problem = get(f"{path}?limit=5", 422)

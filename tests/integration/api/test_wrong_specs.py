@@ -32,7 +32,7 @@ WRONG: dict[str, tuple[object, str]] = {
     "below the range": ({"architecture": MLP, "training": {"batch_size": 0}}, "/training/batch_size"),
     "an unknown preset": ({"preset": "notebook-tappered"}, "/preset"),
     "an unknown class": ({"architecture": MLP, "dataset": {"classes": ["airplane", "brid"]}}, "/dataset/classes/1"),
-    "an unknown data set": ({"architecture": MLP, "dataset": "mnist"}, "/dataset"),
+    "an unknown data set": ({"architecture": MLP, "dataset": "imagenet"}, "/dataset"),
     "an unknown kind": ({"architecture": {"kind": "transformer"}}, "/architecture"),
     "a billion units": ({"architecture": {"kind": "mlp", "hidden": [10**9]}}, "/architecture/hidden/0"),
     "more digits than a number has": ({"architecture": MLP, "training": {"seed": 10**300}}, "/training/seed"),

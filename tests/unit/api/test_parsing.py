@@ -134,7 +134,7 @@ def test_a_value_that_means_nothing_is_refused_by_name(text: str) -> None:
             "created_after=2026-01-31T12",
             'created_after must be an instant with its offset, such as 2026-01-31T12:00:00Z, not "2026-01-31T12".',
         ),
-        ("name=", "name is empty; leave it out, or say which."),
+        ("name=", "name is empty: give one, or leave the field out."),
         ("name=" + "x" * 201, "name has more than 200 characters."),
         ("cursor=a b", 'cursor must be the next_cursor of a page, not "a b".'),
     ],

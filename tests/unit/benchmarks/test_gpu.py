@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import measure, parts, plans, table, write_plans
+from benchmarks.gpu import measure, parts, plans, table
 from benchmarks.gpu.parts import Part
+from benchmarks.support import gpu_plans
 from tests.unit.training.tiny import CPU, tiny_data
 from worker.training.plan import plan_from_spec
 
@@ -68,10 +69,10 @@ def test_they_run_without_a_conftest_and_plugins() -> None:
 
 
 def test_the_specs_are_those_of_the_presets() -> None:
-    """Written down for machines that cannot expand them: `python -m benchmarks.gpu.write_plans`."""
-    assert plans.SPECS.read_text(encoding="utf-8") == write_plans.text()
+    """Written down for machines that cannot expand them: `python -m benchmarks.support.gpu_plans`."""
+    assert plans.SPECS.read_text(encoding="utf-8") == gpu_plans.text()
     for preset in plans.NETWORKS.values():
-        plan_from_spec(json.loads(write_plans.text())[preset])
+        plan_from_spec(json.loads(gpu_plans.text())[preset])
 
 
 def test_the_limits_are_eight_minutes() -> None:

@@ -46,6 +46,7 @@ _ON_SIDE = frozenset({5, 6, 7, 8})
 _COPY_OR_DELETE = "Copy it again from the data set, or delete it."
 _EMPTY = "this image cannot be read: the file is empty (0 bytes)"
 _REPLACE_OR_DELETE = "Replace it, or delete it."
+_RESIZE_OR_REPLACE = "Replace it, delete it, or give the job an image_size, to which all images are resized."
 _SAVE_OR_DELETE = "Save it as grey or RGB with 8 or 16 bits, or delete it."
 
 
@@ -238,7 +239,7 @@ def _require_size(image: Image, form: ImageForm, *, either_way_up: bool = False)
         return
     if width > columns and height > rows:
         raise _too_large(f"{width:,} × {height:,}", form)
-    raise _Refused(f"this image is {width:,} × {height:,} pixels, not {columns} × {rows}", _REPLACE_OR_DELETE)
+    raise _Refused(f"this image is {width:,} × {height:,} pixels, not {columns} × {rows}", _RESIZE_OR_REPLACE)
 
 
 def _too_large(pixels: str, form: ImageForm) -> _Refused:
@@ -246,7 +247,7 @@ def _too_large(pixels: str, form: ImageForm) -> _Refused:
         most = f"more than the {MOST_PIXELS:,} in all that are read"
         return _Refused(f"this image is too large: {pixels} pixels, {most}", _REPLACE_OR_DELETE)
     wanted = f"{form.exact[1]} × {form.exact[0]}"
-    return _Refused(f"this image is too large: {pixels} pixels, not {wanted}", _REPLACE_OR_DELETE)
+    return _Refused(f"this image is too large: {pixels} pixels, not {wanted}", _RESIZE_OR_REPLACE)
 
 
 def _upright(image: Image) -> Image:

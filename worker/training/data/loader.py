@@ -1,4 +1,4 @@
-"""The training split, batch after batch, in the order of DESIGN's seeding rule, and normalisation for both splits."""
+"""The training split in batches, in the order that the seed gives (docs/jobs.md, Repeat a job), and normalisation."""
 
 from __future__ import annotations
 

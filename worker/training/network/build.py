@@ -74,7 +74,7 @@ def build_network(plan: TrainingPlan, input_shape: Shape = (3, 32, 32)) -> nn.Mo
     classes = len(plan.dataset.classes)
     match plan.architecture:
         case TorchvisionPlan(network=name):
-            return torchvision_network(name, classes)
+            return torchvision_network(name, classes, input_shape[0])
         case MlpPlan() as mlp:
             return _mlp(mlp, math.prod(input_shape), classes)
         case LayersPlan() as row:

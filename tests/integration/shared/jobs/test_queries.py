@@ -12,10 +12,9 @@ from sqlalchemy import update
 from shared.database.engine import Database
 from shared.database.tables import Job, Worker
 from shared.delivery.broker import Broker
-from shared.jobs import attempts, listing, queries, workers
+from shared.jobs import attempts, datasets, listing, queries, workers
 from shared.jobs.listing import JobFilter
 from shared.jobs.workers import Identity
-from shared.jobspec import Copy
 from tests.conftest import Jump
 from tests.support import factories
 from tests.support.factories import best, epoch_row, epoch_rows
@@ -27,10 +26,10 @@ CIFAR: Dataset = {"name": "cifar10", "classes": ["airplane", "bird", "cat"], "fi
 DRAWN: Dataset = {"name": "synthetic", "classes": ["airplane", "bird"], "fingerprint": "b" * 64}
 
 
-def register(db: Database, name: str, device: str = "cpu", datasets: tuple[Dataset, ...] = (DRAWN,)) -> str:
+def register(db: Database, name: str, device: str = "cpu", held: tuple[Dataset, ...] = (DRAWN,)) -> str:
     """A worker on this list."""
     identity = Identity(name, "box", 7, device, device.partition(":")[0])
-    workers.register(db, identity, device_name=None, versions={"torch": "2.15.0"}, datasets=datasets)
+    workers.register(db, identity, device_name=None, versions={"torch": "2.15.0"}, datasets=held)
     return name
 
 
@@ -125,7 +124,7 @@ class TestWorkers:
         register(database, "w")
         silence(database, "w")
 
-        register(database, "w", datasets=(CIFAR,))
+        register(database, "w", held=(CIFAR,))
 
         [worker] = queries.workers(database, silent_seconds=SILENT)
         assert (worker["state"], worker["datasets"]) == ("idle", [CIFAR])
@@ -185,24 +184,10 @@ class TestWorkers:
         jump(-3600.0)
         workers.report(database, "live")
 
-        assert len(queries.catalog(queries.live_workers(database, silent_seconds=SILENT)).workers) == 1
+        assert len(datasets.catalog(database, queries.live_workers(database, silent_seconds=SILENT)).workers) == 1
 
 
-class TestDatasets:
-    def test_who_holds_what(self, database: Database) -> None:
-        """One entry for each data set, with the live workers that hold it."""
-        register(database, "a", datasets=(CIFAR, DRAWN))
-        register(database, "b", datasets=(DRAWN,))
-        register(database, "silent", datasets=({**DRAWN, "fingerprint": "c" * 64},))
-        silence(database, "silent")
-
-        listed = queries.datasets(database, silent_seconds=SILENT)
-
-        assert [(entry["name"], [copy["workers"] for copy in entry["held"]]) for entry in listed] == [
-            ("cifar10", [["a"]]),
-            ("synthetic", [["a", "b"]]),
-        ]
-
+class TestSubmissions:
     @pytest.mark.parametrize(
         "there,device,dataset,warning",
         [
@@ -239,7 +224,7 @@ class TestWarnings:
         """It was said when the job came, and may long be wrong; who asks for warnings gets those of now."""
         job_id = factories.submit(database, dataset="synthetic")
         database.write(lambda connection: connection.execute(update(Job).values(warnings=["No live worker."])))
-        register(database, "a", datasets=(DRAWN,))
+        register(database, "a", held=(DRAWN,))
 
         live = partial(queries.live_workers, database, silent_seconds=SILENT)
         told = [queries.job(database, job_id), queries.job(database, job_id, live=live)]
@@ -262,24 +247,7 @@ COPY: Dataset = {
 """As a worker reports what it found."""
 
 
-class TestCatalog:
-    def test_live_workers_copies_in_their_order(self, database: Database) -> None:
-        """Complete ones and the download; no broken one, none that a job has loaded a part of, nobody's who is gone."""
-        download = {**COPY, "source": "download", "ready": False, "counts": {"airplane": [5000, 1000]}}
-        broken = {**COPY, "source": "torchvision", "ready": False}
-        loaded = {key: value for key, value in COPY.items() if key != "ready"} | {"fingerprint": "a" * 64}
-        register(database, "a", datasets=(broken, COPY, download, loaded))
-        register(database, "b", datasets=(DRAWN,))
-        register(database, "silent", datasets=(COPY,))
-        silence(database, "silent")
-
-        held = queries.catalog(queries.live_workers(database, silent_seconds=SILENT))
-
-        assert sorted(held.workers, key=len) == [
-            (),
-            (Copy("cifar10", {"airplane": (40, 9), "bird": (30, 8)}), Copy("cifar10", {"airplane": (5000, 1000)})),
-        ]
-
+class TestLimits:
     @pytest.mark.parametrize(
         "asked, warnings",
         [
@@ -290,7 +258,7 @@ class TestCatalog:
     )
     def test_a_limit_above_what_is_there(self, database: Database, asked: dict[str, int], warnings: list[str]) -> None:
         """A job takes the images that there are, and its submitter is warned; classes may differ in size."""
-        register(database, "a", datasets=(COPY,))
+        register(database, "a", held=(COPY,))
         submission = factories.submission(dataset={"name": "cifar10", "classes": ["airplane", "bird"], **asked})
 
         told = queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
@@ -301,9 +269,9 @@ class TestCatalog:
     def test_a_broken_copy_holds_nothing(self, database: Database) -> None:
         """A submission is warned, as where there is none; what can be downloaded, or a job has loaded, is there."""
         submission = factories.submission(dataset="cifar2")
-        register(database, "a", datasets=({**COPY, "ready": False},))
+        register(database, "a", held=({**COPY, "ready": False},))
         assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
-        register(database, "a", datasets=({**COPY, "ready": False, "source": "download"},))
+        register(database, "a", held=({**COPY, "ready": False, "source": "download"},))
         assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission) == []
 
 

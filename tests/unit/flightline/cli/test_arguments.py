@@ -99,5 +99,11 @@ def test_overrides_go_into_short_forms() -> None:
 
 def test_a_setting_in_an_unknown_short_form_is_refused() -> None:
     """A name that stands for nothing has no fields; the message shows it."""
-    with pytest.raises(UsageError, match='does not fit into the value "cifar3"'):
-        apply_settings({"dataset": "cifar3"}, ["dataset.train_per_class=1"])
+    with pytest.raises(UsageError, match='is "notebook", not an object: it has no field'):
+        apply_settings({"architecture": "notebook"}, ["architecture.hidden.0=1"])
+
+
+def test_a_setting_goes_beside_the_name_of_a_data_set_of_ones_own() -> None:
+    """The service alone knows whether there is such a data set, and its classes."""
+    asked = apply_settings({"dataset": "shapes"}, ["dataset.image_size=64"])
+    assert asked == {"dataset": {"name": "shapes", "image_size": 64}}

@@ -60,7 +60,10 @@ def test_attempts_say_why_one_failed_and_what_it_ran_on(run: Run, service: FakeS
     service.add()
     table, ran, failed = shown(run, "attempts").rsplit("\n", 3)[:3]
     assert table.splitlines()[1].endswith("  non_finite_loss")
-    assert ran == "Attempt 1 ran fused on cpu (x86_64 AVX2), 1 thread, torch 2.8.0, data dddddddddddd."
+    assert ran == (
+        "Attempt 1 ran with the engine fused on cpu (x86_64 AVX2), 1 thread, torch 2.8.0, "
+        "data fingerprint dddddddddddd."
+    )
     assert failed == "Attempt 1 failed: Loss is NaN in epoch 13."
 
 

@@ -104,7 +104,7 @@ def test_storage_that_does_not_answer_keeps_nothing_from_starting(home: Path, mo
     settings = Settings.model_validate({"home": home})
     assert database.migrate_and_sweep(settings, "unix:///none", warn=said.append) == swept
     assert len(said) == 1
-    assert "does not answer (Stale file handle). Until then jobs are trained" in said[0]
+    assert "does not answer (Stale file handle). Jobs are trained all the same" in said[0]
 
 
 @pytest.mark.parametrize(

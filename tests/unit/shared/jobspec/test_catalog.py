@@ -107,7 +107,7 @@ class TestAReportedDataSet:
 
     def test_gives_its_classes_shape_and_counts(self) -> None:
         """All of its classes are trained on, which also sets the width of the last layer."""
-        submission = parse_spec({"dataset": "flowers", "architecture": LINEAR}, Caps(), Catalog.of_reports([[FLOWERS]]))
+        submission = parse_spec({"dataset": "flowers", "architecture": LINEAR}, Caps(), Catalog.of_reports([FLOWERS]))
         assert submission.document["dataset"] == {
             "name": "flowers",
             "classes": ["daisy", "poppy", "tulip"],
@@ -120,7 +120,7 @@ class TestAReportedDataSet:
 
     def test_is_the_same_by_its_name_in_an_object(self) -> None:
         """The short form and the object say the same, and what is stored parses to itself."""
-        catalog = Catalog.of_reports([[FLOWERS]])
+        catalog = Catalog.of_reports([FLOWERS])
         short, long = (
             parse_spec({"dataset": dataset, "architecture": LINEAR}, Caps(), catalog)
             for dataset in ("flowers", {"name": "flowers"})
@@ -130,41 +130,39 @@ class TestAReportedDataSet:
     def test_has_no_published_moments(self) -> None:
         """Asked for by name they are refused, where they stand."""
         document = {"dataset": {"name": "flowers", "normalize": "published"}, "architecture": LINEAR}
-        (problem,) = refusal(document, Catalog.of_reports([[FLOWERS]])).errors
+        (problem,) = refusal(document, Catalog.of_reports([FLOWERS])).errors
         assert problem.pointer == "/dataset/normalize"
         assert 'flowers has no published mean and deviation: normalize must be "computed" or "none"' in problem.detail
 
     def test_counts_each_class_by_itself(self) -> None:
         """A limit cuts only the classes that have more, and may reach the largest."""
-        catalog = Catalog.of_reports([[FLOWERS]])
+        catalog = Catalog.of_reports([FLOWERS])
         dataset = {"name": "flowers", "train_per_class": 30}
         limited = parse_spec({"dataset": dataset, "architecture": LINEAR}, Caps(), catalog)
         assert limited.cost.flops_per_epoch == 2 * 2 * 3 * 48 * 64 * 3 * (30 + 30 + 21)
         (problem,) = refusal({"dataset": dataset | {"train_per_class": 61}, "architecture": LINEAR}, catalog).errors
         assert problem.detail == "train_per_class must be from 1 to 60, as flowers has no more, not 61."
 
-    def test_is_unknown_while_nobody_reports_it(self) -> None:
-        """Neither without a report, nor by one that is not usable, nor by one that does not say the images' shape."""
-        broken = FLOWERS | {"ready": False}
-        shapeless = {key: value for key, value in FLOWERS.items() if key != "input_shape"}
-        for report in ([], [broken], [shapeless]):
-            error = refusal({"dataset": {"name": "flowers"}, "architecture": LINEAR}, Catalog.of_reports([report]))
-            assert "Known: cifar10 or synthetic." in error.detail
+    def test_is_unknown_until_a_worker_reports_it(self) -> None:
+        """The refusal lists the data sets that are known."""
+        error = refusal({"dataset": {"name": "flowers"}, "architecture": LINEAR}, Catalog.of_reports())
+        assert error.errors[0].pointer == "/dataset/name"
+        assert "Known: cifar10, synthetic, mnist" in error.detail
+        error = refusal({"dataset": {"name": "flower"}, "architecture": LINEAR}, Catalog.of_reports([FLOWERS]))
+        assert 'Did you mean "flowers"?' in error.detail
 
     def test_does_not_replace_a_built_in_one(self) -> None:
-        """What every service agrees on stays, however a worker describes it; among reports the first one counts."""
-        cifar10 = FLOWERS | {"name": "cifar10"}
-        small = FLOWERS | {"input_shape": [1, 8, 8]}
-        catalog = Catalog.of_reports([[cifar10, FLOWERS], [small]])
+        """What every service agrees on stays, however a worker describes it."""
+        catalog = Catalog.of_reports([FLOWERS | {"name": "cifar10"}, FLOWERS])
         assert catalog.datasets["cifar10"] == BUILT_IN.datasets["cifar10"]
         assert catalog.datasets["flowers"].input_shape == (3, 48, 64)
-        assert list(catalog.datasets) == ["cifar10", "synthetic", "flowers"]
+        assert list(catalog.datasets) == [*BUILT_IN.datasets, "flowers"]
 
 
 @pytest.mark.parametrize("dataset", [None, "cifar2", {}, {"name": "cifar10"}, "synthetic", {"name": "synthetic"}])
 def test_the_classes_of_version_1_stay(dataset: Any) -> None:
     """A job on CIFAR-10 or the drawn images that names no class is on airplanes and birds, for good."""
     document: dict[str, Any] = {"architecture": LINEAR} | ({} if dataset is None else {"dataset": dataset})
-    stored: Any = parse_spec(document, Caps(), Catalog.of_reports([[FLOWERS]])).document
+    stored: Any = parse_spec(document, Caps(), Catalog.of_reports([FLOWERS])).document
     assert stored["dataset"]["classes"] == ["airplane", "bird"]
     assert stored["dataset"]["normalize"] == "published"

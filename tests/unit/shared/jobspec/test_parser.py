@@ -9,7 +9,7 @@ import pytest
 from shared.errors import InvalidSpec
 from shared.jobspec import BUILT_IN, PRESETS, Caps, Submission, parse_spec, parse_submission
 
-DESIGN_EXAMPLE: dict[str, Any] = {
+WHOLE_EXAMPLE: dict[str, Any] = {
     "name": "tapered",
     "tags": ["notebook"],
     "dataset": {"name": "cifar10", "classes": ["airplane", "bird"], "normalize": "published"},
@@ -48,15 +48,15 @@ def section(submission: Submission, name: str) -> Any:
 def test_every_default_is_the_documented_one() -> None:
     """An architecture alone stands for the documented whole."""
     submission = submit({"architecture": {"kind": "mlp", "hidden": [1024, 512, 128]}})
-    expected = {**DESIGN_EXAMPLE, "name": None, "tags": []}
+    expected = {**WHOLE_EXAMPLE, "name": None, "tags": []}
     expected["dataset"] = {**expected["dataset"], "train_per_class": None, "val_per_class": None}
     assert submission.document == expected
 
 
 def test_a_whole_spec_is_kept_as_it_is() -> None:
     """Every field of a complete spec comes back unchanged, and so do name and tags."""
-    document = submit(DESIGN_EXAMPLE).document
-    assert {**document, "dataset": DESIGN_EXAMPLE["dataset"]} == DESIGN_EXAMPLE
+    document = submit(WHOLE_EXAMPLE).document
+    assert {**document, "dataset": WHOLE_EXAMPLE["dataset"]} == WHOLE_EXAMPLE
 
 
 def test_the_tapered_network_costs_what_it_should() -> None:
@@ -153,7 +153,7 @@ def test_short_forms_of_data_sets(short: str, name: str) -> None:
 def test_an_optimizer_without_a_kind_is_sgd() -> None:
     """The optimizer's kind has a default like everything else."""
     optimizer = section(submit({"preset": "notebook-linear", "training": {"optimizer": {"lr": 1}}}), "training")
-    assert optimizer["optimizer"] == {**DESIGN_EXAMPLE["training"]["optimizer"], "lr": 1.0}
+    assert optimizer["optimizer"] == {**WHOLE_EXAMPLE["training"]["optimizer"], "lr": 1.0}
 
 
 def test_the_last_linear_layer_may_leave_the_number_of_classes_to_the_data_set() -> None:

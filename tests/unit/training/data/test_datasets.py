@@ -354,11 +354,13 @@ def test_a_cache_folder_that_cannot_be_made_costs_only_the_cache(data_dir: Path)
 
 
 def test_the_spec_and_the_worker_know_the_same_data_sets(tmp_path: Path) -> None:
-    """Names, classes and shapes agree; and complete copies have the counts that the spec promises."""
+    """Names, classes, shapes and moments agree; and complete copies have the counts that the spec promises."""
     whole = {held.name: held for held in survey(tmp_path, allow_download=True)}
-    assert whole.keys() == DATASETS.keys() >= BUILT_IN.datasets.keys()
+    assert whole.keys() == DATASETS.keys() == BUILT_IN.datasets.keys()
     for name, info in BUILT_IN.datasets.items():
-        assert (info.classes, info.input_shape) == (DATASETS[name].classes, DATASETS[name].input_shape)
+        entry = DATASETS[name]
+        assert (info.classes, info.input_shape) == (entry.classes, entry.input_shape)
+        assert info.published_moments == entry.published_moments
         assert (info.classes, info.input_shape) == (whole[name].classes, whole[name].input_shape)
         assert dict(info.counts) == whole[name].counts
 

@@ -1,4 +1,4 @@
-"""The loader: the order of DESIGN's seeding rule, normalisation, and epochs that are resumed."""
+"""The loader: the order that the seed gives, normalisation, and epochs that are resumed."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from shared.jobspec.checks.torchvision import torchvision_cost
+from shared.jobspec.checks.torchvision import smallest_side, torchvision_cost
 from shared.jobspec.checks.torchvision_counts import COUNTS
 from shared.jobspec.fields.architecture import NetworkName
 from tests.unit.training.tiny import CPU, Recording, tiny_data, tiny_plan
 from worker.training import engines
 from worker.training.errors import InvalidPlan
-from worker.training.network.build import build_network, fresh_network
+from worker.training.network.build import build_network, fresh_network, needs_two_samples
 from worker.training.network.torchvision import NAMES, torchvision_network
 from worker.training.network.torchvision_counts import counts_by_class, table
 from worker.training.plan import SgdPlan, TorchvisionPlan
@@ -36,21 +36,35 @@ def flops(network: nn.Module, images: torch.Tensor, *, backward: bool) -> int:
     return int(counter.get_total_flops())
 
 
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 32, 32), (1, 33, 47), (3, 96, 96), (3, 45, 64)], ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_the_table_is_true(name: str) -> None:
-    """A network of ten classes has the parameters, bytes and FLOPs that a submission is told."""
-    cost = torchvision_cost(name, classes=10, samples=2)
-    network = torchvision_network(name, 10)
+def test_the_table_is_true(name: str, shape: tuple[int, int, int]) -> None:
+    """A network of ten classes has the parameters, bytes and FLOPs that a submission is told, on images of any size."""
+    cost = torchvision_cost(name, shape, classes=10, samples=2)
+    network = torchvision_network(name, 10, shape[0])
     assert sum(parameter.numel() for parameter in network.parameters()) == cost.parameters
     assert sum(value.nbytes for value in network.state_dict().values()) == cost.weight_bytes
 
-    images = torch.rand(2, 3, 32, 32, device="meta")  # counting needs shapes alone
+    images = torch.rand(2, *shape, device="meta")  # counting needs shapes alone
     network.to("meta")
     stem = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
     no_gradient_of_images = flops(stem, images, backward=False)
     assert 3 * flops(network, images, backward=False) - no_gradient_of_images == cost.flops_per_epoch
     if name not in GROUPED:  # torch miscounts groups backward
         assert flops(network, images, backward=True) == cost.flops_per_epoch
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_smallest_image_is_one_that_the_network_takes(name: str) -> None:
+    """With a pixel less it fails in torch; and the table knows where its batchnorms begin to see a single pixel."""
+    network, least = torchvision_network(name, 2).eval(), smallest_side(name)
+    assert network(torch.rand(1, 3, least, least)).shape == (1, 2)
+    if least > 1:
+        with pytest.raises(RuntimeError):
+            network(torch.rand(1, 3, least - 1, least - 1))
+    for side in sorted({least, 8, 9, 16, 17, 32} - set(range(least))):
+        (whole,) = torchvision_cost(name, (3, side, side), classes=2, samples=1).layers
+        assert whole.needs_two_samples == needs_two_samples(network, torch.rand(1, 3, side, side)), side
 
 
 @pytest.mark.parametrize("name", NAMES)
