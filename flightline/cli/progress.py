@@ -14,7 +14,8 @@ from rich.text import Text
 from flightline.cli.tables import age, duration, loss, percent, span, sparkline, status, title
 from flightline.client.client import Client
 from flightline.client.fields import Fields
-from flightline.client.records import Event, Job
+from flightline.client.jobs import Job
+from flightline.client.records import Event
 from flightline.client.watch import Following, Update
 
 HEADERS = tuple(Text(name, "dim") for name in ("NAME", "STATUS", "EPOCH", "VAL LOSS", "VAL ACC", ""))
@@ -60,7 +61,7 @@ class JobsView:
         """The newest state of each job, in the order in which they were given."""
         return list(self._jobs.values())
 
-    def add(self, update: Update) -> list[str]:
+    def add(self, update: Update[Job]) -> list[str]:
         """Add an update to the view, and return it as lines of plain text."""
         job = update.job
         before, self._jobs[job.id] = self._jobs[job.id], job

@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from flightline.client.addresses import service_url
 from flightline.client.client import Client
 from flightline.client.records import Worker
-from flightline.client.transport import service_url
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import redis_server
 from flightline.stack.addresses import free_port
