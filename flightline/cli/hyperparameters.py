@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flightline.client.records import Job
+from flightline.client.records import JobRecord
 
 if TYPE_CHECKING:
     from shared.jobspec.fields.job import JobSpec
@@ -19,7 +19,7 @@ LABELS = frozenset({"name"})
 """Fields that are shown elsewhere and change nothing."""
 
 
-def chosen(job: Job) -> list[str]:
+def chosen(job: JobRecord) -> list[str]:
     """``path=value`` for each field in which the job's spec differs from its preset, else from the defaults.
 
     A list of layers or of other objects has a line for each of them, such as ``training.augment.0=crop(padding=2)``.

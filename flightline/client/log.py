@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
 from flightline.client import watch
-from flightline.client.records import Job, LogLine
+from flightline.client.records import JobRecord, LogLine
 from flightline.client.retry import retry_read
+
+Page = Callable[[int], Awaitable[list[LogLine]]]
+"""Reads some lines of a job's log: those after a line's number, the oldest first."""
 
 
 class Reader(Protocol):
-    """The reads that `follow` needs; `Client` has them."""
+    """What `follow_log` needs of a client; `Calls` has it."""
 
-    def job(self, id: str) -> Job:
+    async def job(self, id: str) -> JobRecord:
         """The present state of a job."""
 
-    def log(self, id: str, after: int = 0) -> Iterable[LogLine]:
-        """The lines of the job's log after line `after`, the oldest first."""
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
 
 
-def follow(client: Reader, id: str, *, after: int = 0) -> Iterator[LogLine]:
+async def log_lines(page: Page, after: int) -> AsyncGenerator[LogLine, None]:
+    """Yield the lines that a job's log has after line `after`, page by page."""
+    while lines := await page(after):
+        for line in lines:
+            yield line
+        after = lines[-1].line
+
+
+async def follow_log(client: Reader, id: str, page: Page, after: int) -> AsyncGenerator[LogLine, None]:
     """Yield the lines of a job's log after line `after`, also those still to be written, until the job is finished.
 
     The log of a job that runs again after a lost attempt goes on. Requests to an unavailable service are retried for
@@ -30,18 +40,16 @@ def follow(client: Reader, id: str, *, after: int = 0) -> Iterator[LogLine]:
     Args:
         client: the service.
         id: the job's whole id.
+        page: reads the job's log.
         after: the number of the last line that the caller has; 0 for all lines.
     """
     while True:
         # The job first: its last lines are written together with its end, so those read after it are all there are.
-        job = retry_read(client.job, id)
-        for line in retry_read(_lines, client, id, after):
-            after = line.line
-            yield line
+        job = await retry_read(client.sleep, client.job, id)
+        while lines := await retry_read(client.sleep, page, after):
+            for line in lines:
+                yield line
+            after = lines[-1].line
         if job.finished:
             return
-        time.sleep(watch.POLL_SECONDS)
-
-
-def _lines(client: Reader, id: str, after: int) -> list[LogLine]:
-    return list(client.log(id, after))
+        await client.sleep(watch.POLL_SECONDS)

@@ -18,9 +18,8 @@ from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out
 from flightline.cli.progress import ending
 from flightline.cli.tables import moment, plural, title
 from flightline.client.client import Client
-from flightline.client.log import follow as follow_log
-from flightline.client.records import Job, LogLine
-from flightline.client.retry import retry_read
+from flightline.client.jobs import Job
+from flightline.client.records import LogLine
 
 LEVELS = {"WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}
 
@@ -62,8 +61,8 @@ def _follow(client: Client, job: Job, after: int, json: bool) -> None:
         for warning in job.warnings:
             err().print(f"Warning: {warning}", markup=False)
     try:
-        _print_lines(follow_log(client, job.id, after=after), after, json)
-        ended = retry_read(client.job, job.id)
+        _print_lines(client.log(job.id, after, follow=True), after, json)
+        ended = client.wait(job.id, progress=False)
     except KeyboardInterrupt:
         again = f"`flightline logs -f {job.id}` shows its log again, `cancel` ends it."
         err().print(f"\nThe job keeps running. {again}", markup=False)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from flightline.cli.arguments import find_job
-from flightline.cli.commands.options import JobId, Json
+from flightline.cli.commands.options import JobId, Json, Weights
 from flightline.cli.console import err, out, print_facts, print_json, print_table
 from flightline.cli.hyperparameters import chosen
 from flightline.cli.tables import (
@@ -42,13 +42,6 @@ class Part(StrEnum):
     attempts = "attempts"
     log = "log"
     artifacts = "artifacts"
-
-
-class Weights(StrEnum):
-    """The weights whose evaluation `show --weights` prints: of the best epoch or of the last."""
-
-    best = "best"
-    last = "last"
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flightline.client.client import Client
-from flightline.client.records import Job, Queue, Worker
+from flightline.client.jobs import Job
+from flightline.client.records import Queue, Worker
 from flightline.errors import FlightlineError
 
 PAGE_LIMIT = 500

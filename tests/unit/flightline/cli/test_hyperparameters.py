@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flightline.cli.hyperparameters import chosen
-from flightline.client.records import Job
+from flightline.client.jobs import Job
 from shared.jobspec import NO_CAPS, PRESETS, parse_spec
 from tests.support.http_service import FakeService
 from tests.unit.flightline.conftest import Run

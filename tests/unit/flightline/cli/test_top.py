@@ -15,7 +15,8 @@ from rich.console import Console
 from flightline import Client
 from flightline.cli.overview.snapshot import Snapshot, SnapshotFeed, SnapshotReader
 from flightline.cli.overview.view import Overview
-from flightline.client.records import Job, Queue, Worker
+from flightline.client.jobs import Job
+from flightline.client.records import Queue, Worker
 from tests.support.http_answers import CATALOG
 from tests.support.http_service import FakeService, problem
 from tests.support.servers import wait_until
