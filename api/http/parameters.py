@@ -14,6 +14,8 @@ from shared.jobs.listing import JobFilter
 from shared.jobs.status import JobStatus
 
 MAX_LIMIT = 500
+MAX_IDS = 50
+"""Ids that fit into a request's first line, of which servers read some 4,000 characters."""
 MAX_NUMBER = 2**31 - 1
 """Largest epoch or line number that an integer column of the database holds."""
 
@@ -50,6 +52,9 @@ class SubmitQuery(QueryModel):
 class JobsQuery(QueryModel):
     """Query parameters of the list of jobs: filters, which must all match, the order, and the page."""
 
+    id: tuple[Text, ...] = Field(
+        (), max_length=MAX_IDS, description="Is one of these jobs: whole ids; repeat it for up to 50 jobs."
+    )
     status: tuple[JobStatus, ...] = Field((), description="Has this status; repeat it to match any of several.")
     kind: Text | None = Field(None, description="Is of this kind, such as `train`.")
     device: Device | None = Field(
@@ -105,11 +110,40 @@ class LogQuery(QueryModel):
         return max(self.after, int(self.cursor or 0))
 
 
+class WeightsQuery(QueryModel):
+    """Query parameters of what a job's network is asked: the best weights or the last ones."""
+
+    weights: Literal["best", "last"] = Field("best", description="The weights of the best epoch or of the last one.")
+
+
 class EvaluationQuery(QueryModel):
     """Query parameters of an evaluation: the best weights, the last ones, or the best ones on the test split."""
 
     weights: Literal["best", "last", "test"] = Field(
         "best", description="The weights of the best epoch or of the last one; `test`: the best ones on the test split."
+    )
+
+
+class ModelQuery(WeightsQuery):
+    """Query parameters of a network's file: its format, and which weights."""
+
+    format: Literal["safetensors", "onnx"] = Field(
+        "safetensors", description="The weights with metadata, or the network with its normalisation as ONNX."
+    )
+
+
+class MistakesQuery(WeightsQuery):
+    """Query parameters of a job's mistakes: how many, and of which weights."""
+
+    limit: int = Field(20, ge=1, le=100, description="Most images, of the worst 100.")
+
+
+class ImageQuery(QueryModel):
+    """Query parameters of a data set's image: as it is, or normalised."""
+
+    normalized: Flag = Field(
+        default=False,
+        description="Each channel's distance from the data set's mean, ± 3 deviations as white and black.",
     )
 
 

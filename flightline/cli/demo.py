@@ -19,7 +19,7 @@ from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_tabl
 from flightline.cli.progress import follow_jobs
 from flightline.cli.tables import count, duration, loss, percent, plural
 from flightline.client.client import Client
-from flightline.client.records import Job
+from flightline.client.jobs import Job
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import parent_death
 from flightline.stack.log_tail import last_lines
@@ -112,7 +112,7 @@ def _stack(home: Path, workers: str | None) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     log = home / "demo.log"
     out().print(f"Starting API, Redis, database and workers in {home} …", markup=False)
-    options = ["--json", "--port", "0", *(["--workers", workers] if workers else [])]
+    options = ["--json", "--port", "0", "--workers", workers or "predict=0"]
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, "-I", str(parent_death.__file__), str(os.getpid()), *flightline_command("up", *options)],

@@ -9,7 +9,8 @@ from itertools import pairwise
 from rich.text import Text
 
 from flightline.cli.columns import Columns
-from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, Job, LogLine, Queue, Worker
+from flightline.client.jobs import Job
+from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, LogLine, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
@@ -117,7 +118,7 @@ def sparkline(values: Sequence[float | None], width: int = 24) -> str:
 
 def title(job: Job) -> str:
     """The job's name, else its preset, else its kind of architecture."""
-    return job.name or job.preset or str(job.spec.get("architecture", {}).get("kind", "job"))
+    return job.title
 
 
 def status(job: Job) -> Text:
@@ -164,12 +165,18 @@ def worker_row(worker: Worker, *, short: bool) -> list[object]:
     job_id = worker.job_id or NOTHING
     return [
         worker.id,
-        worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device,
+        _device(worker),
         Text(worker.state, "green" if worker.live else "red"),
         job_id[-8:] if short else job_id,
         ", ".join(held) or NOTHING,
         f"{age(worker.last_heartbeat_at)} ago",
     ]
+
+
+def _device(worker: Worker) -> str:
+    if worker.role == "predict":
+        return "predictor"
+    return worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device
 
 
 def queue_row(queue: Queue) -> list[object]:

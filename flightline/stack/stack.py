@@ -6,21 +6,24 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from flightline.client.addresses import service_url
 from flightline.client.client import Client
 from flightline.client.records import Worker
-from flightline.client.transport import service_url
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import redis_server
 from flightline.stack.addresses import free_port
 from flightline.stack.home import clear_state, end_leftovers, home_lock, write_state
 from flightline.stack.log_tail import LogTail, last_lines
+from flightline.stack.processes import Program
 from flightline.stack.programs import Layout
 from flightline.stack.supervisor import LOOK_SECONDS, StopRequests, Supervisor
 from shared.delivery.redis_socket import socket_path
 from shared.processes import born
+from shared.settings import Settings
 
 REDIS_SECONDS = 60.0  # a large append-only file takes a while to load
 REDIS_LEAST_SECONDS = 2.0  # however often a stop is asked for
@@ -104,7 +107,7 @@ class Stack:
             self._start_redis()
         self._prepare(self.layout.broker_url)
         self._prepared = True
-        self._supervisor.start([self.layout.api(), *self.layout.workers()])
+        self._supervisor.start([self.layout.api(), *self._workers()])
         self._write_state()
         workers = self._wait_ready()
         self._ready = True
@@ -113,7 +116,10 @@ class Stack:
 
     def _program_names(self) -> list[str]:
         embedded = ["redis"] if self.layout.redis_url is None else []
-        return [*embedded, "api", *(worker.name for worker in self.layout.workers())]
+        return [*embedded, "api", *(worker.name for worker in self._workers())]
+
+    def _workers(self) -> list[Program]:
+        return [*self.layout.workers(), *self.layout.predictor_programs()]
 
     def _start_redis(self) -> None:
         home = self.layout.home
@@ -142,7 +148,7 @@ class Stack:
 
         def all_there() -> bool:
             found[:] = self._registered(client)
-            return len(found) >= len(self.layout.devices)
+            return len(found) >= len(self._workers())
 
         with Client(self.url, timeout=5.0) as client:
             self._wait(lambda: _is_ready(client), READY_SECONDS, "api", "The API")
@@ -184,6 +190,11 @@ class Stack:
         for name, line in self._tail.interesting():
             self._reporter.line(name, line)
 
+    @cached_property
+    def _data_dir(self) -> Path:
+        """The folder in which this stack's workers look for data sets: they read the same settings."""
+        return Settings(home=self.layout.home).datasets_dir
+
     def _write_state(self) -> None:
         """Write URL, readiness and process ids into the home, for clients and for the stack after a killed one.
 
@@ -191,7 +202,14 @@ class Stack:
         """
         pid = os.getpid()
         children = self._supervisor.pids()
-        state = {"pid": pid, "born": born(pid), "url": self.url, "ready": self._ready, "children": children}
+        state = {
+            "pid": pid,
+            "born": born(pid),
+            "url": self.url,
+            "ready": self._ready,
+            "data_dir": str(self._data_dir),
+            "children": children,
+        }
         try:
             write_state(self.layout.home, state)
         except OSError as error:

@@ -100,7 +100,7 @@ def test_the_result_belongs_to_the_epochs() -> None:
         network.load_state_dict(result.weights[name])
         scores = network.eval()(normalizer(tiny_plan(), DATA)(DATA.val.images)).detach()
         torch.testing.assert_close(result.logits[name], scores)
-        assert result.evaluations[name] == evaluate(result.logits[name], DATA.val.labels, DATA.classes)
+        assert result.evaluations[name] == evaluate(result.logits[name], DATA.val, DATA.classes)
 
 
 def test_the_same_plan_gives_the_same_bits() -> None:
