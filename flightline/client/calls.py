@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,10 @@ from urllib.parse import quote
 from flightline.client.display.progress import progress_bar
 from flightline.client.display.tables import Table
 from flightline.client.documents import encoded, job_document, key_header
-from flightline.client.downloads import save
+from flightline.client.downloads import File, save
 from flightline.client.events import events
+from flightline.client.images import image_batches
+from flightline.client.log import follow_log, log_lines
 from flightline.client.model import Model
 from flightline.client.records import (
     Artifact,
@@ -27,6 +29,8 @@ from flightline.client.records import (
     Event,
     JobRecord,
     LogLine,
+    Mistake,
+    Prediction,
     Preset,
     Queue,
     Record,
@@ -146,13 +150,23 @@ class Calls(Generic[J]):
         return await self._list(Attempt, f"{_job(id)}/attempts")
 
     @rows
-    async def log(self, id: str, after: int = 0) -> AsyncGenerator[LogLine, None]:
-        """Iterate over a job's log after line `after`, oldest line first; pages are fetched as needed."""
-        path = f"{_job(await self._whole(id))}/log"
-        while lines := await self._list(LogLine, path, after=after, limit=PAGE):
-            for line in lines:
+    async def log(self, id: str, after: int = 0, *, follow: bool = False) -> AsyncGenerator[LogLine, None]:
+        """Iterate over a job's log after line `after`, oldest line first; pages are fetched as needed.
+
+        Args:
+            id: the job.
+            after: the `line` of the last one that the caller has; 0 for all lines.
+            follow: whether to wait for further lines until the job is finished, also while the service is restarted.
+        """
+        whole = await self._whole(id)
+
+        async def page(after: int) -> list[LogLine]:
+            return await self._list(LogLine, f"{_job(whole)}/log", after=after, limit=PAGE)
+
+        lines = follow_log(self, whole, page, after) if follow else log_lines(page, after)
+        async with aclosing(lines) as found:
+            async for line in found:
                 yield line
-            after = lines[-1].line
 
     async def artifacts(self, id: str) -> list[Artifact]:
         """The files that a job has stored: weights, logits and others, with size and sha256."""
@@ -186,6 +200,57 @@ class Calls(Generic[J]):
         job = await self.job(id)
         content, _ = await self._transport.file(f"{_job(job.id)}/artifacts/{weights}.safetensors")
         return Model(f"{job.title}-{job.id[-6:]}.safetensors", content)
+
+    async def export(
+        self, id: str, format: Literal["safetensors", "onnx"], weights: Literal["best", "last"] = "best"
+    ) -> File:
+        """The trained network of a job as a file of this format, under a name that tells what it is.
+
+        Raises:
+            NotFound: the job has not succeeded, or did not keep these weights.
+            Unavailable: no predictor runs that could write the file.
+        """
+        path = f"{_job(id)}/model"
+        content, name = await self._transport.file(path, format=format, weights=weights)
+        return File(name or f"{id}.{format}", content)
+
+    async def notebook(self, id: str) -> File:
+        """A Jupyter notebook of plain PyTorch that says what a job did, and repeats it."""
+        content, name = await self._transport.file(f"{_job(id)}/notebook")
+        return File(name or f"{id}.ipynb", content)
+
+    async def predict(
+        self, id: str, images: Sequence[str | os.PathLike[str]], weights: Literal["best", "last"] = "best"
+    ) -> list[Prediction]:
+        """Classify image files with a finished job's network, which prepares them as it did its own.
+
+        Args:
+            id: the job.
+            images: the files, of which the service is sent up to 64 in a request.
+            weights: the network's weights: of the best epoch or of the last.
+
+        Raises:
+            UsageError: a file cannot be read.
+            InvalidRequest: a file is no image that can be classified; `errors` name it.
+            NotFound: the job has not succeeded, or did not keep these weights.
+            Unavailable: no predictor runs, or it was ended while it answered.
+        """
+        whole = await self._whole(id)
+        found: list[Prediction] = []
+        for files in image_batches(images):
+            answer = await self._transport.call(
+                "POST", f"{_job(whole)}/predict", params={"weights": weights}, files=files
+            )
+            found += [Prediction(item) for item in answer["items"]]
+        return found
+
+    async def mistakes(self, id: str, limit: int = 20, weights: Literal["best", "last"] = "best") -> list[Mistake]:
+        """The validation images that a finished job's network got most wrong, the worst first; at most 100.
+
+        Raises:
+            NotFound: the job has not succeeded, or was trained by a release that did not record its mistakes.
+        """
+        return await self._list(Mistake, f"{_job(id)}/mistakes", limit=limit, weights=weights)
 
     async def cancel(self, id: str) -> J:
         """Cancel a job: a queued job at once, a running one within about a second (see `cancel_requested`).

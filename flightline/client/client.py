@@ -125,6 +125,10 @@ class Client:
     artifacts = blocking(of_client(Calls[Job].artifacts))
     download = blocking(of_client(Calls[Job].download))
     model = blocking(of_client(Calls[Job].model))
+    export = blocking(of_client(Calls[Job].export))
+    notebook = blocking(of_client(Calls[Job].notebook))
+    predict = blocking(of_client(Calls[Job].predict))
+    mistakes = blocking(of_client(Calls[Job].mistakes))
 
     cancel = blocking(of_client(Calls[Job].cancel))
     retry = blocking(of_client(Calls[Job].retry))

@@ -69,6 +69,10 @@ class AsyncJob(_BoundJob):
     artifacts = of_job(Calls["AsyncJob"].artifacts)
     download = of_job(Calls["AsyncJob"].download)
     model = of_job(Calls["AsyncJob"].model)
+    export = of_job(Calls["AsyncJob"].export)
+    notebook = of_job(Calls["AsyncJob"].notebook)
+    predict = of_job(Calls["AsyncJob"].predict)
+    mistakes = of_job(Calls["AsyncJob"].mistakes)
 
     async def plot(self) -> Any:
         """The job's losses and accuracies so far as a `matplotlib.figure.Figure`, which notebooks show.
@@ -102,6 +106,10 @@ class Job(_BoundJob):
     artifacts = blocking(of_job(Calls["Job"].artifacts))
     download = blocking(of_job(Calls["Job"].download))
     model = blocking(of_job(Calls["Job"].model))
+    export = blocking(of_job(Calls["Job"].export))
+    notebook = blocking(of_job(Calls["Job"].notebook))
+    predict = blocking(of_job(Calls["Job"].predict))
+    mistakes = blocking(of_job(Calls["Job"].mistakes))
 
     def plot(self) -> Any:
         """The job's losses and accuracies so far as a `matplotlib.figure.Figure`, which notebooks show.

@@ -239,6 +239,22 @@ class Evaluation(Record, wire.Evaluation):
     per_class: tuple[ClassFigures, ...]
 
 
+class Prediction(Record):
+    """What a network says of one image: its likeliest class under ``"class"``, and `probabilities` by class."""
+
+    probabilities: Fields
+
+
+class Mistake(Record):
+    """A validation image that a network got wrong.
+
+    `split` and `index` are its place in the data set and `file` its path there (None where it has no file); `true` and
+    `predicted` are classes, `probabilities` is by class.
+    """
+
+    probabilities: Fields
+
+
 class Attempt(Record, wire.Attempt):
     """One worker's try at a job; `outcome` is None while it runs."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +100,7 @@ class Transport(ABC):
         params: Mapping[str, object] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        files: Iterable[tuple[str, bytes]] = (),
     ) -> Any:
         """Send a request and return the JSON of a 2xx answer, None where it is empty.
 
@@ -109,6 +110,7 @@ class Transport(ABC):
             params: query parameters, as `get` takes them.
             content: the body, JSON unless `headers` say what else.
             headers: further request headers.
+            files: names and contents of images, which are sent as a form in place of `content`.
 
         Raises:
             ApiError: the service answered with an error.
@@ -118,7 +120,10 @@ class Transport(ABC):
         """
         headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
         with self._translated():
-            request = self._http.build_request(method, path, params=_query(params), content=content, headers=headers)
+            form = [("image", file) for file in files]
+            request = self._http.build_request(
+                method, path, params=_query(params), content=content, headers=headers, files=form or None
+            )
             response = await self._send(request, stream=False)
         self.has_answered = True
         return _read(response)
