@@ -198,6 +198,8 @@ class FakeService:
         if method == "DELETE":
             del self.jobs[id]
             return 204, None
+        if method == "POST" and part == "evaluate":
+            return 201, self.add(kind="evaluate", spec={"job": id, **json.loads(body)})
         if method == "POST":
             return self._act(job, str(part))
         if method == "PATCH":
