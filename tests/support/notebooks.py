@@ -67,11 +67,14 @@ class Kernel:
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def run(self, notebook: Mapping[str, Any]) -> Ran:
-        """Run all code cells, top to bottom, among variables of their own. Fails where a cell does."""
+    def run(self, notebook: Mapping[str, Any], before: str = "") -> Ran:
+        """Run all code cells, top to bottom, among variables of their own, after a cell of `before`.
+
+        Fails where a cell does.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(code_of(notebook)) + "\n")
+        self._process.stdin.write(json.dumps([before, *code_of(notebook)]) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         assert "failure" not in answer, answer["failure"]
