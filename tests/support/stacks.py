@@ -62,7 +62,7 @@ class Stack:
         more: further environment variables.
     """
 
-    def __init__(self, home: Path, workers: str = "cpu=1", **more: str) -> None:
+    def __init__(self, home: Path, workers: str = "cpu=1,predict=0", **more: str) -> None:
         self.home = home
         self.log = home.with_suffix(".log")
         with self.log.open("ab") as log:

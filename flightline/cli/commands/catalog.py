@@ -25,7 +25,11 @@ from flightline.client.records import Dataset, Preset
 from shared.documents.phrases import ignored_files
 
 PRESET_COLUMNS = Columns(("PRESET", "PARAMETERS", "WHAT"), wrapped=("WHAT",))
-DATASET_COLUMNS = Columns(("DATA SET", "CLASSES", "HELD BY"), wrapped=("CLASSES", "HELD BY"), dropped=("HELD BY",))
+DATASET_COLUMNS = Columns(
+    ("DATA SET", "PIXELS", "CLASSES", "HELD BY"), wrapped=("CLASSES", "HELD BY"), dropped=("HELD BY", "PIXELS")
+)
+LISTED_CLASSES = 10
+"""Most classes of a data set that the table names."""
 
 
 def register(app: typer.Typer) -> None:
@@ -78,7 +82,25 @@ def _preset_row(preset: Preset) -> list[object]:
 
 def _dataset_row(dataset: Dataset) -> list[object]:
     held = "; ".join(_holders(dataset)) or NOTHING
-    return [dataset.name, ", ".join(dataset.classes), "; ".join([held, *_remarks(dataset)])]
+    return [dataset.name, _pixels(dataset), _class_names(dataset), "; ".join([held, *_remarks(dataset)])]
+
+
+def _pixels(dataset: Dataset) -> str:
+    """Width and height of the images, and whether they are grey; an earlier release does not say."""
+    if "input_shape" not in dataset.raw:
+        return NOTHING
+    if dataset.input_shape is None:
+        return "several sizes"
+    channels, height, width = dataset.input_shape
+    return f"{width} × {height}{' grey' if channels == 1 else ''}"
+
+
+def _class_names(dataset: Dataset) -> str:
+    """The classes, or of many the first ones and how many there are."""
+    names = list(dataset.classes)
+    if len(names) <= LISTED_CLASSES:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])} … {names[-1]} ({len(names)} classes)"
 
 
 def _holders(dataset: Dataset) -> list[str]:

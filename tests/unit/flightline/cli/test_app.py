@@ -127,7 +127,20 @@ def test_datasets_names_the_classes_where_not_all_are_held(
     held = [{"classes": classes, "workers": workers} for classes, workers in parts]
     items = [{"name": "letters", "classes": ["a", "b", "c"], "held": held}]
     monkeypatch.setitem(CATALOG, "/v1/datasets", {"items": items, "next_cursor": None})
-    assert "letters   a, b, c  w0, w1 (a, b); w2\n" in run("datasets").out
+    assert "letters   –       a, b, c  w0, w1 (a, b); w2\n" in run("datasets").out
+
+
+@pytest.mark.usefixtures("service")
+def test_datasets_counts_classes_where_there_are_many(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred names would hide everything else; and images of several sizes say so."""
+    names = [f"class-{number}" for number in range(100)]
+    items: list[dict[str, object]] = [
+        {"name": "many", "classes": names, "held": [], "input_shape": None},
+        {"name": "digits", "classes": ["0", "1"], "held": [], "input_shape": [1, 28, 28]},
+    ]
+    monkeypatch.setitem(CATALOG, "/v1/datasets", {"items": items, "next_cursor": None})
+    assert "several sizes  class-0, class-1, class-2 … class-99 (100 classes)  –" in run("datasets").out
+    assert "28 × 28 grey   0, 1" in run("datasets").out
 
 
 @pytest.mark.usefixtures("service")
@@ -139,7 +152,7 @@ def test_datasets_names_what_is_passed_over(run: Run, monkeypatch: pytest.Monkey
     items = [{"name": "letters", "classes": ["a", "b"], "held": held}]
     monkeypatch.setitem(CATALOG, "/v1/datasets", {"items": items, "next_cursor": None})
     ignored = "1,201 files ignored in /data/letters: 1,200 × .gif, 1 without a suffix"
-    assert f"letters   a, b     w0; {ignored}; incomplete: /data/broken\n" in run("datasets").out
+    assert f"letters   –       a, b     w0; {ignored}; incomplete: /data/broken\n" in run("datasets").out
 
 
 def test_no_service(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,7 +350,7 @@ def test_priority(run: Run, service: FakeService) -> None:
         ("workers", "host-1:cpu:1  cpu     idle   –    cifar10 (airplane, bird)  "),
         ("queues", "flightline.any  2        1 m 1 s  Redis is down"),
         ("presets", "notebook-linear  1,574,402   Two layers"),
-        ("datasets", "cifar10    airplane, bird  w"),
+        ("datasets", "cifar10    –       airplane, bird  w"),
     ],
 )
 def test_catalog(run: Run, service: FakeService, command: str, text: str) -> None:
