@@ -10,6 +10,7 @@ from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
+<<<<<<< HEAD
     jobs.routes,
     results.routes,
     exports.routes,
@@ -18,6 +19,10 @@ ROUTES = (
     fleet.routes,
     catalog.routes,
     health.routes,
+=======
+    *(jobs.routes, results.routes, predictions.routes, exports.routes),
+    *(events.routes, fleet.routes, catalog.routes, health.routes),
+>>>>>>> house
 )
 
 

@@ -124,9 +124,10 @@ class FakeService:
         url = urlsplit(target)
         if (refusal := self.refuse.get(f"{method} {url.path}")) is not None:
             return refusal
-        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        every = parse_qs(url.query)
+        query = {key: values[-1] for key, values in every.items()}
         if url.path == "/v1/jobs":
-            return self._submit(query, body) if method == "POST" else self._page(query)
+            return self._submit(query, body) if method == "POST" else self._page(query, every)
         if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
             found = [one for one in self.jobs if one.endswith(match[1])]
             if len(found) > 1:
@@ -154,9 +155,12 @@ class FakeService:
         labels = {key: document.get(key) for key in ("name", "preset")}
         return 201, self.add(epochs=epochs, warnings=["No live worker."], **labels)
 
-    def _page(self, query: dict[str, str]) -> Answer:
-        newest_first = list(self.jobs.values())[::-1]
-        found = [job for job in newest_first if query.get("status", job["status"]) == job["status"]]
+    def _page(self, query: dict[str, str], every: dict[str, list[str]]) -> Answer:
+        ids, statuses = every.get("id"), every.get("status")
+        newest_first = [job for job in self.jobs.values() if ids is None or job["id"] in ids][::-1]
+        for job in newest_first if ids is not None else ():
+            self._move_on(job)
+        found = [job for job in newest_first if statuses is None or job["status"] in statuses]
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         more = str(start + limit) if start + limit < len(found) else None
         return 200, {"items": found[start : start + limit], "next_cursor": more}
@@ -230,10 +234,14 @@ class FakeService:
         if part == "evaluation":
             return 200, EVALUATION
         if part == "log":
-            fields = {"attempt": 1, "level": "INFO", "created_at": CREATED}
-            lines: list[dict[str, Any]] = [{"line": n, "message": f"line {n}"} | fields for n in (1, 2, 3)]
-            return 200, {"items": [line for line in lines if line["line"] > after][:2], "next_cursor": None}
+            lines = [line for line in self.log_of(job) if line["line"] > after]
+            return 200, {"items": lines[:2], "next_cursor": None}
         return self._files(part)
+
+    def log_of(self, job: dict[str, Any]) -> list[dict[str, Any]]:
+        """The lines of a job's log by now; a page has two of them."""
+        del job
+        return [log_line(number) for number in (1, 2, 3)]
 
     def _move_on(self, job: dict[str, Any]) -> None:
         progress = job["progress"]
@@ -272,6 +280,12 @@ class FakeService:
     def _catalog(self, path: str) -> Answer:
         items = CATALOG.get(path)
         return problem(404, "not_found", f"Nothing at {path}.") if items is None else (200, items)
+
+
+def log_line(number: int, **fields: Any) -> dict[str, Any]:
+    """A line of a job's log."""
+    line = {"line": number, "attempt": 1, "level": "INFO", "message": f"line {number}", "created_at": CREATED}
+    return line | fields
 
 
 def problem(status: int, code: str, detail: str, *errors: tuple[str, str]) -> Answer:

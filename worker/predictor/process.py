@@ -10,6 +10,7 @@ import os
 import warnings
 from typing import Any
 
+import torch
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
@@ -33,6 +34,7 @@ def run_predictor(settings: Settings) -> int:
     logs.configure(settings.log_level)
     silence_requeuing()
     os.dup2(2, 1)  # Celery prints to standard output when it stops; a predictor's output is its log
+    torch.set_num_threads(1)  # several threads that wait for each other lose where training takes the other cores
     identity = Identity.of_this_process("cpu", "cpu", WorkerRole.PREDICT)
     desk = Desk.build(settings)
     presence = Presence.build(settings, identity, desk)

@@ -14,7 +14,8 @@ from flightline.cli.progress import ending, follow_jobs
 from flightline.cli.tables import count, scaled, title
 from flightline.client.client import Client
 from flightline.client.documents import Document
-from flightline.client.records import Check, Job
+from flightline.client.jobs import Job
+from flightline.client.records import Check
 from flightline.errors import UsageError
 
 LAYER_COLUMNS = Columns(("LAYER", "IN", "OUT", "PARAMETERS"))

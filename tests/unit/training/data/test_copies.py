@@ -206,9 +206,10 @@ def test_no_function_but_numpys_for_arrays_is_found(target: str) -> None:
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_batches_of_every_protocol_are_read(protocol: int) -> None:
     """Those of Python 2, whose texts and bytes are one type, and of today's numpy."""
-    content = {"data": np.arange(6, dtype=np.uint8).reshape(2, 3), "labels": [1, 2], "batch_label": "one"}
+    data = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    content = {"data": data, "labels": [1, 2], "batch_label": "one"}
     found = formats.batch(pickle.dumps(content, protocol=protocol))
-    assert np.array_equal(found["data"], content["data"])
+    assert np.array_equal(found["data"], data)
     assert (found["labels"], found["batch_label"]) == ([1, 2], "one")
 
 
