@@ -10,19 +10,8 @@ from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
-<<<<<<< HEAD
-    jobs.routes,
-    results.routes,
-    exports.routes,
-    predictions.routes,
-    events.routes,
-    fleet.routes,
-    catalog.routes,
-    health.routes,
-=======
     *(jobs.routes, results.routes, predictions.routes, exports.routes),
     *(events.routes, fleet.routes, catalog.routes, health.routes),
->>>>>>> house
 )
 
 

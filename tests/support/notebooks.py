@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -60,8 +61,11 @@ class Kernel:
     """An isolated Python, without this checkout on its path, that runs notebooks one after another."""
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-I", "-c", _KERNEL]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-I", "-W", "ignore", "-c", _KERNEL]
+        environment = {**os.environ, "MPLBACKEND": "Agg"}
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         return self
 
     def __exit__(self, *_: object) -> None:

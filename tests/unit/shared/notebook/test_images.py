@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision import datasets
 
-from shared.jobspec import Caps, Catalog, parse_spec
+from shared.jobspec import BUILT_IN, Caps, Catalog, parse_spec
 from shared.notebook import notebook_of
 from tests.support.notebooks import Kernel, Ran, record_of
 from tests.unit.shared.notebook.test_repetition import JITTER, TRAINING, conv, layers, same_as
@@ -271,6 +271,11 @@ SETS: dict[str, tuple[Write, dict[str, Any]]] = {
     "svhn": (svhn, {"holdout_fraction": 0.3}),
     "stl10": (stl10, {"image_size": 30, "channels": 1, "normalize": "none"}),
 }
+
+
+def test_every_data_set_is_read_here() -> None:
+    """A data set that is added to the built-in ones is added to the list above, too."""
+    assert {*SETS, "synthetic"} == set(BUILT_IN.datasets)
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -132,6 +133,43 @@ LAYERS = {
 def test_layers(kernel: Kernel, name: str) -> None:
     """Every layer, residual blocks of images and of features, dropout in both of their branches."""
     repeated(kernel, job(LAYERS[name]))
+
+
+def random_layers(dice: random.Random) -> dict[str, Any]:
+    """A network of random layers, with residual blocks, and a random output."""
+    channels = dice.choice([4, 6, 8])
+    rows: list[Any] = [
+        conv(channels, stride=dice.choice([2, 3]), padding=dice.choice([0, 1]), bias=dice.random() < 0.5)
+    ]
+    for _ in range(dice.randint(1, 2)):
+        norm = dice.choice([{"kind": "batchnorm"}, {"kind": "groupnorm", "num_groups": 2}, {"kind": "layernorm"}])
+        function = {"kind": dice.choice(get_args(ActivationName))}
+        shortcut = {"kind": "conv2d", "out_channels": channels, "kernel_size": 1, "stride": 2}
+        same = [conv(channels, padding=1), norm, function, {"kind": "dropout", "p": 0.2}]
+        halved = [conv(channels, padding=1, stride=2), norm, function]
+        rows += [norm, {"kind": "residual", "layers": same}]
+        rows += [{"kind": "residual", "layers": halved, "shortcut": [shortcut]}]
+    rows += dice.choice([["global_avgpool"], [{"kind": "avgpool2d", "kernel_size": 2}, "flatten"], ["flatten"]])
+    rows += dice.choice([[], [{"kind": "linear", "out_features": 7}, "tanh", {"kind": "scale", "factor": 0.5}]])
+    return layers(*rows, "linear", output=dice.choice(["logits", "log_softmax", "softmax"]))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_jobs(kernel: Kernel, seed: int) -> None:
+    """Twenty random networks, each with a random recipe."""
+    dice = random.Random(seed)
+    document = job(
+        random_layers(dice),
+        seed=seed,
+        batch_size=dice.choice([7, 8, 20]),
+        precision=dice.choice(["fp32", "bf16"]),
+        label_smoothing=dice.choice([0.0, 0.1]),
+        optimizer=dice.choice([*OPTIMIZERS.values()]),
+        schedule=dice.choice([*SCHEDULES.values()]),
+        augment=dice.choice([[], *AUGMENTATIONS.values()]),
+        weight_average=dice.choice([None, {"kind": "ema", "decay": 0.9}]),
+    )
+    repeated(kernel, document)
 
 
 @pytest.mark.parametrize("activation", get_args(ActivationName))
