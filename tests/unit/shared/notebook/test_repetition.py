@@ -138,9 +138,8 @@ def test_layers(kernel: Kernel, name: str) -> None:
 def random_layers(dice: random.Random) -> dict[str, Any]:
     """A network of random layers, with residual blocks, and a random output."""
     channels = dice.choice([4, 6, 8])
-    rows: list[Any] = [
-        conv(channels, stride=dice.choice([2, 3]), padding=dice.choice([0, 1]), bias=dice.random() < 0.5)
-    ]
+    stem = conv(channels, stride=dice.choice([2, 3]), padding=dice.choice([0, 1]), bias=dice.random() < 0.5)
+    rows: list[Any] = [stem]
     for _ in range(dice.randint(1, 2)):
         norm = dice.choice([{"kind": "batchnorm"}, {"kind": "groupnorm", "num_groups": 2}, {"kind": "layernorm"}])
         function = {"kind": dice.choice(get_args(ActivationName))}
