@@ -128,6 +128,7 @@ class Client:
     export = blocking(of_client(Calls[Job].export))
     notebook = blocking(of_client(Calls[Job].notebook))
     predict = blocking(of_client(Calls[Job].predict))
+    predict_many = blocking(of_client(Calls[Job].predict_many))
     mistakes = blocking(of_client(Calls[Job].mistakes))
 
     cancel = blocking(of_client(Calls[Job].cancel))

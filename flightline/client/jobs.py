@@ -73,6 +73,7 @@ class AsyncJob(_BoundJob):
     export = of_job(Calls["AsyncJob"].export)
     notebook = of_job(Calls["AsyncJob"].notebook)
     predict = of_job(Calls["AsyncJob"].predict)
+    predict_many = of_job(Calls["AsyncJob"].predict_many)
     mistakes = of_job(Calls["AsyncJob"].mistakes)
 
     async def plot(self) -> Any:
@@ -111,6 +112,7 @@ class Job(_BoundJob):
     export = blocking(of_job(Calls["Job"].export))
     notebook = blocking(of_job(Calls["Job"].notebook))
     predict = blocking(of_job(Calls["Job"].predict))
+    predict_many = blocking(of_job(Calls["Job"].predict_many))
     mistakes = blocking(of_job(Calls["Job"].mistakes))
 
     def plot(self) -> Any:

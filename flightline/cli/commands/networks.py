@@ -43,7 +43,7 @@ def predict(
 ) -> None:
     """Classify images with a finished job's network; they may have any size."""
     with Client() as client:
-        found = client.predict(find_job(client, id), images, weights.value)
+        found = client.predict_many(find_job(client, id), images, weights=weights.value)
     if json:
         print_json({"items": [prediction.raw for prediction in found], "weights": weights.value})
         return
