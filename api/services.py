@@ -10,6 +10,7 @@ from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
 from shared.delivery.broker import Broker
+from shared.delivery.predictors import Predictors
 from shared.jobs import queries
 from shared.settings import Settings
 from shared.storage.store import Storage
@@ -24,6 +25,7 @@ class Services:
     broker: Broker
     storage: Storage
     streams: Streams
+    predictors: Predictors
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
 
@@ -34,4 +36,12 @@ class Services:
         # An eighth of the threads is reserved for ordinary requests.
         streams = Streams(db, most=max(1, settings.api_threads * 7 // 8))
         storage = Storage(settings.storage_url, in_use=partial(queries.names_files, db))
-        return cls(settings, db, Broker(settings.broker_url), storage, streams, DaemonThread())
+        broker = Broker(settings.broker_url)
+        predictors = Predictors(
+            db,
+            broker,
+            settings.broker_url,
+            silent_seconds=settings.lease_seconds,
+            most=max(1, settings.api_threads // 16),
+        )
+        return cls(settings, db, broker, storage, streams, predictors, DaemonThread())

@@ -35,7 +35,7 @@ html_copy_source = False
 
 CONTENTS = {
     "Start": ["quickstart", "why", "glossary"],
-    "Use it": ["jobs", "architectures", "data", "command", "http", "python", "weights"],
+    "Use it": ["jobs", "architectures", "data", "command", "http", "python", "weights", "notebook"],
     "Run it": ["machines", "settings", "troubleshooting"],
     "Look inside": ["delivery", "performance"],
 }

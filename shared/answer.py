@@ -10,11 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from inspect import get_annotations
+from keyword import iskeyword
+from operator import itemgetter
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 Kind = TypeVar("Kind")
 Json = dict[str, Any]
 _NAMES: dict[type[Any], tuple[str, ...]] = {}
+_KEYWORDS: dict[type[Any], tuple[str, ...]] = {}
+"""For each class of answers that has some, its fields in JSON that are keywords of Python."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,13 @@ class Answer:
     """An immutable JSON object.
 
     Fields are attributes, and items as in JSON: ``answer["id"]``. An answer equals any mapping of the same JSON.
+    A field that is a keyword of Python has an attribute with an underscore: ``class_`` is ``answer["class"]``.
     """
 
     def __init__(self, **fields: Any) -> None:
         vars(self).update(fields)
+        for keyword in _KEYWORDS.get(type(self), ()):
+            vars(self)[keyword] = vars(self).pop(f"{keyword}_")
 
     def __getitem__(self, name: str) -> Any:
         return vars(self)[name]
@@ -69,10 +76,21 @@ class Answer:
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def answer(kind: type[Kind]) -> type[Kind]:
     """Make a class an answer: type checkers then demand every field, by its name, where an answer is built."""
-    _NAMES[kind] = tuple(dict.fromkeys(name for base in reversed(kind.__mro__) for name in get_annotations(base)))
+    annotated = (name for base in reversed(kind.__mro__) for name in get_annotations(base))
+    _NAMES[kind] = tuple(dict.fromkeys(map(json_name, annotated)))
+    keywords = tuple(name for name in _NAMES[kind] if iskeyword(name))
+    for keyword in keywords:
+        setattr(kind, f"{keyword}_", property(itemgetter(keyword)))
+    if keywords:
+        _KEYWORDS[kind] = keywords
     return kind
 
 
+def json_name(attribute: str) -> str:
+    """Return the name in JSON of a field with this attribute: that of a keyword of Python ends in an underscore."""
+    return attribute.removesuffix("_") if iskeyword(attribute.removesuffix("_")) else attribute
+
+
 def names(kind: type[Answer]) -> tuple[str, ...]:
-    """Return the names of an answer's fields, in order."""
+    """Return the names of an answer's fields in JSON, in order."""
     return _NAMES[kind]

@@ -3,6 +3,8 @@
 FlightlineError                 code, retryable
 ├ BadRequest
 ├ InvalidSpec
+├ InvalidImage
+├ NotExportable
 ├ InvalidQuery
 ├ InvalidHeader
 ├ NotFound
@@ -18,7 +20,10 @@ FlightlineError                 code, retryable
 │ ├ QueueUnavailable
 │ ├ DatabaseUnavailable
 │ │ └ DatabaseUnusable            lasts until an operator acts
-│ └ StorageUnavailable            passes by itself; callers wait and lose nothing
+│ ├ StorageUnavailable            passes by itself; callers wait and lose nothing
+│ ├ NoPredictor                   lasts until an operator starts one
+│ ├ PredictorUnavailable
+│ └ TooManyPredictions
 ├ ConfigurationError              a setting that cannot work
 ├ StorageError                    lasts until an operator acts: storage full or forbidden, file missing
 └ NoSuchDevice                    see worker/device_pin.py
@@ -68,6 +73,18 @@ class InvalidSpec(FlightlineError):
     """A submitted job that cannot be trained; `errors` point at each reason."""
 
     code = "invalid_spec"
+
+
+class InvalidImage(FlightlineError):
+    """An image that cannot be classified; `errors` point at each image by its number, from 0, and name its file."""
+
+    code = "invalid_image"
+
+
+class NotExportable(FlightlineError):
+    """The network cannot be written in the format asked for, or what was written gives other scores."""
+
+    code = "not_exportable"
 
 
 class InvalidQuery(FlightlineError):
@@ -185,6 +202,25 @@ class StorageUnavailable(ServiceUnavailable):
     """The artifact storage is unavailable: a network or server fault, throttling, a volume that is not mounted."""
 
     code = "storage_unavailable"
+
+
+class NoPredictor(ServiceUnavailable):
+    """No predictor is running."""
+
+    code = "no_predictor"
+    retryable = False
+
+
+class PredictorUnavailable(ServiceUnavailable):
+    """No predictor has answered in time: all are busy, or the one that took the question has ended."""
+
+    code = "predictor_unavailable"
+
+
+class TooManyPredictions(ServiceUnavailable):
+    """The API process already waits for its largest number of predictions."""
+
+    code = "too_many_predictions"
 
 
 class ConfigurationError(FlightlineError):

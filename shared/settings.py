@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
+    max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
     max_parameters: int = Field(Caps.max_parameters, ge=1, description="Most parameters of a network.")
     max_layers: int = Field(Caps.max_layers, ge=1, description="Most layers of a network.")
     max_epochs: int = Field(Caps.max_epochs, ge=1, description="Most epochs of a job.")

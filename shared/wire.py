@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Generic, Literal, TypeVar
 
+from shared import fleet_wire, prediction_wire
 from shared.answer import Answer, Choice, Instant, Json, answer
-from shared.jobs.status import JobStatus, Outcome, WorkerState
+from shared.jobs.status import JobStatus, Outcome
 
 Item = TypeVar("Item")
 Count = TypeVar("Count")
 Figure = TypeVar("Figure")
+
+Prediction = prediction_wire.Prediction
+Predictions = prediction_wire.Predictions
+Mistake = prediction_wire.Mistake
+Worker = fleet_wire.Worker
+Queue = fleet_wire.Queue
 
 
 @answer
@@ -309,37 +316,6 @@ class Artifact(Answer):
     """Size of the file."""
     created_at: Instant
     """When the job ended."""
-
-
-@answer
-class Worker(Answer):
-    """A worker's last report of itself."""
-
-    id: str
-    host: str
-    pid: int
-    device: str
-    device_kind: str
-    device_name: str | None
-    versions: Json
-    datasets: Sequence[Json]
-    state: Annotated[str, Choice(WorkerState)]
-    job_id: str | None
-    started_at: Instant
-    last_heartbeat_at: Instant
-
-
-@answer
-class Queue(Answer):
-    """A queue of jobs, and how long it is."""
-
-    name: str
-    depth: int
-    """Number of queued jobs in the database."""
-    oldest_age_seconds: float | None
-    """How long the oldest job whose next attempt is due has waited; null where no attempt is due."""
-    messages: int | None
-    """Number of messages in Redis; null while Redis is unavailable."""
 
 
 @answer

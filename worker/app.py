@@ -78,7 +78,7 @@ def make_app(settings: Settings, child: Child) -> Celery:
 
 def _connect(child: Child, parent: Parent) -> None:
     """Connect Celery's signals, strongly: Celery would hold only weak references to the handlers."""
-    signals.setup_logging.connect(_keep_our_logging, weak=False)
+    signals.setup_logging.connect(keep_our_logging, weak=False)
     signals.worker_ready.connect(lambda sender, **_: _consume(sender, parent), weak=False)
     signals.worker_shutting_down.connect(lambda **_: parent.stop(), weak=False)
     signals.worker_process_init.connect(lambda **_: child.start(), weak=False)
@@ -91,5 +91,5 @@ def _consume(consumer: object, parent: Parent) -> None:
     parent.start()
 
 
-def _keep_our_logging(**_: object) -> None:
+def keep_our_logging(**_: object) -> None:
     """Do nothing: Celery leaves logging as it is when this signal has a handler."""

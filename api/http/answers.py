@@ -12,7 +12,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from shared.answer import Answer
+from shared.answer import Answer, json_name
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Fields that a class does not declare are refused."""
@@ -54,7 +54,7 @@ def _types(kind: Any) -> Iterable[tuple[str, Any]]:
         if issubclass(get_origin(base) or base, Answer):
             types |= _types(base)
     hints = get_type_hints(origin, include_extras=True)
-    types |= {name: hints[name] for name in inspect.get_annotations(origin)}
+    types |= {json_name(name): hints[name] for name in inspect.get_annotations(origin)}
     variables = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
     return [(name, _filled(one, variables)) for name, one in types.items()]
 
@@ -87,5 +87,5 @@ def _texts_in(body: ast.ClassDef) -> dict[str, str]:
     for field, below in zip(body.body, body.body[1:], strict=False):
         match field, below:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                texts[name] = " ".join(text.split())
+                texts[json_name(name)] = " ".join(text.split())
     return texts

@@ -35,6 +35,8 @@ STATUSES: Mapping[str, int] = {
     "range_not_satisfiable": 416,
     "misdirected_request": 421,
     "invalid_spec": 422,
+    "invalid_image": 422,
+    "not_exportable": 422,
     "malformed_json": 422,
     "invalid_query": 422,
     "invalid_header": 422,
@@ -46,6 +48,9 @@ STATUSES: Mapping[str, int] = {
     "queue_unavailable": 503,
     "database_unavailable": 503,
     "storage_unavailable": 503,
+    "no_predictor": 503,
+    "predictor_unavailable": 503,
+    "too_many_predictions": 503,
     "not_ready": 503,
     "too_many_streams": 503,
 }
@@ -86,7 +91,8 @@ class ProblemError(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     pointer: str = Field(
-        description="JSON pointer into the request's body, or for `invalid_query` into its query parameters."
+        description="JSON pointer into the request's body, or for `invalid_query` into its query parameters; for "
+        "`invalid_image` the number of the image, from 0."
     )
     detail: str
 

@@ -14,20 +14,18 @@ from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem, 
 from api.http.operations import Described, Operation, Raw
 from api.http.parsing import JOB_ID
 from api.http.security import SAFE_METHODS
-from shared.documents.reader import MalformedJson
 from shared.errors import (
     AmbiguousJobId,
     BadRequest,
     FlightlineError,
     InvalidHeader,
     InvalidQuery,
-    PayloadTooLarge,
-    UnsupportedMediaType,
 )
 
 TAGS = {
     "jobs": "Submit, list, read, cancel, retry and delete jobs.",
     "results": "Read what a job produced: epochs, attempts, evaluations, log, artifacts.",
+    "predictions": "Use a finished job's network: classify images, download it, look at its mistakes.",
     "fleet": "List workers and queues.",
     "catalog": "List the presets and data sets that a job may name.",
     "health": "Check whether the service works.",
@@ -43,6 +41,11 @@ PATHS = {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
     },
     "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
+    "split": {"description": "The data set's split.", "schema": {"type": "string", "enum": ["train", "val"]}},
+    "index": {
+        "description": "The image's place in the split, from 0.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+    },
 }
 HEADERS: dict[int, dict[str, Any]] = {
     201: {"Location": {"description": "Path of the new job.", "required": True, "schema": {"type": "string"}}},
@@ -86,7 +89,7 @@ def errors_of(operation: Operation) -> tuple[type[FlightlineError], ...]:
     if operation.headers:
         common.append(InvalidHeader)
     if operation.body is not None:
-        common += [MalformedJson, PayloadTooLarge, UnsupportedMediaType]
+        common += operation.body.raises
     if operation.method not in SAFE_METHODS:
         common.append(Forbidden)
     return tuple(dict.fromkeys((*operation.raises, *common)))
@@ -107,8 +110,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "responses": dict(sorted(_responses(operation))),
     }
     if operation.body is not None:
-        content = {"schema": reference_to(operation.body.name), "examples": operation.body.examples}
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {"required": True, "content": operation.body.content()}
     return described
 
 

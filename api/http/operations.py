@@ -16,7 +16,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -24,12 +24,15 @@ from flask import Flask, Response, request
 from pydantic import BaseModel
 
 from api.http.actors import actor_of
+from api.http.components import reference_to
 from api.http.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
 from shared.answer import Answer
-from shared.errors import FlightlineError, InvalidHeader
+from shared.documents.reader import MalformedJson
+from shared.errors import FlightlineError, InvalidHeader, PayloadTooLarge, UnsupportedMediaType
 from shared.jobs.actor import Actor
 from shared.jobs.short_ids import whole_id
+from shared.settings import Settings
 
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
@@ -49,9 +52,27 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Body(Protocol):
+    """The body that an operation takes: how it is read, and its OpenAPI description."""
+
+    @property
+    def raises(self) -> tuple[type[FlightlineError], ...]:
+        """The errors of a body that cannot be read."""
+
+    @property
+    def schemas(self) -> Callable[[], dict[str, Any]]:
+        """Returns the OpenAPI components of the body, by name."""
+
+    def read(self, settings: Settings) -> object:
+        """Return the current request's body as the operation takes it."""
+
+    def content(self) -> dict[str, Any]:
+        """Return the OpenAPI media types of the body."""
+
+
 @dataclass(frozen=True)
 class Json:
-    """A JSON request body that no class of `shared.wire` describes.
+    """A JSON request body that no class of `shared.wire` describes, read as bytes.
 
     Its schema is the OpenAPI component `name`, one of `schemas()`.
     """
@@ -59,6 +80,15 @@ class Json:
     name: str
     schemas: Callable[[], dict[str, Any]]
     examples: Mapping[str, Any]
+    raises: tuple[type[FlightlineError], ...] = (MalformedJson, PayloadTooLarge, UnsupportedMediaType)
+
+    def read(self, settings: Settings) -> bytes:
+        """Return the current request's body; raises as `read_json_body`."""
+        return read_json_body(request, settings.max_body_bytes)
+
+    def content(self) -> dict[str, Any]:
+        """Return the one media type, with its schema and examples."""
+        return {"application/json": {"schema": reference_to(self.name), "examples": self.examples}}
 
 
 @dataclass(frozen=True)
@@ -112,7 +142,7 @@ class Operation:
     tag: str
     view: Callable[..., Reply | Response]
     query: type[BaseModel]
-    body: Json | None
+    body: Body | None
     answers: Mapping[int, Described]
     raises: tuple[type[FlightlineError], ...]
     headers: tuple[Header, ...] = ()
@@ -143,7 +173,7 @@ class Operation:
         if self.query is not NoQuery:
             arguments["query"] = query
         if self.body is not None:
-            arguments["body"] = read_json_body(request, services.settings.max_body_bytes)
+            arguments["body"] = self.body.read(services.settings)
         reply = self.view(services, actor, **arguments)
         response = reply if isinstance(reply, Response) else self._serialise(reply)
         if self.takes_job_id and arguments["job_id"] != path["job_id"].lower():
@@ -186,12 +216,12 @@ class Routes:
         *,
         answers: Mapping[int, Described],
         query: type[BaseModel] = NoQuery,
-        body: Json | None = None,
+        body: Body | None = None,
         raises: tuple[type[FlightlineError], ...] = (),
         headers: tuple[Header, ...] = (),
         find_job: Callable[[Services, Actor, str], str] = find_job,
     ) -> Callable[[View], View]:
-        """Declare an operation at `path` (Flask's notation); with `body` it takes a JSON document as bytes."""
+        """Declare an operation at `path` (Flask's notation); with `body` it takes what that reads."""
 
         def declare(view: View) -> View:
             errors = (*self.raises, *raises)

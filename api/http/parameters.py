@@ -110,11 +110,40 @@ class LogQuery(QueryModel):
         return max(self.after, int(self.cursor or 0))
 
 
+class WeightsQuery(QueryModel):
+    """Query parameters of what a job's network is asked: the best weights or the last ones."""
+
+    weights: Literal["best", "last"] = Field("best", description="The weights of the best epoch or of the last one.")
+
+
 class EvaluationQuery(QueryModel):
     """Query parameters of an evaluation: the best weights, the last ones, or the best ones on the test split."""
 
     weights: Literal["best", "last", "test"] = Field(
         "best", description="The weights of the best epoch or of the last one; `test`: the best ones on the test split."
+    )
+
+
+class ModelQuery(WeightsQuery):
+    """Query parameters of a network's file: its format, and which weights."""
+
+    format: Literal["safetensors", "onnx"] = Field(
+        "safetensors", description="The weights with metadata, or the network with its normalisation as ONNX."
+    )
+
+
+class MistakesQuery(WeightsQuery):
+    """Query parameters of a job's mistakes: how many, and of which weights."""
+
+    limit: int = Field(20, ge=1, le=100, description="Most images, of the worst 100.")
+
+
+class ImageQuery(QueryModel):
+    """Query parameters of a data set's image: as it is, or normalised."""
+
+    normalized: Flag = Field(
+        default=False,
+        description="Each channel's distance from the data set's mean, ± 3 deviations as white and black.",
     )
 
 

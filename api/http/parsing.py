@@ -89,10 +89,26 @@ def read_json_body(request: Request, max_bytes: int) -> bytes:
         raise UnsupportedMediaType(
             f"The body must be JSON ('Content-Type: application/json'); the header says {given}."
         )
+    return read_body(request, max_bytes, "FLIGHTLINE_MAX_BODY_BYTES")
+
+
+def read_body(request: Request, max_bytes: int, setting: str) -> bytes:
+    """Read the request's body as bytes, of any type.
+
+    Args:
+        request: the request.
+        max_bytes: the size of the largest body that is allowed.
+        setting: the variable that sets `max_bytes`, for the error message.
+
+    Raises:
+        UnsupportedMediaType: the body is compressed.
+        PayloadTooLarge: the body has more than `max_bytes`.
+        BadRequest: the body breaks off, or its chunks are not valid HTTP.
+    """
     encoding = request.content_encoding or "identity"
     if encoding.strip().lower() != "identity":
         raise UnsupportedMediaType(
-            f"The body must not be compressed, but Content-Encoding is {encoding[:40]!r}. Send plain JSON."
+            f"The body must not be compressed, but Content-Encoding is {encoding[:40]!r}. Send it as it is."
         )
     # A declared length is refused before anything is read. A chunked body declares none: werkzeug silently stops
     # reading at its limit, so that limit is one byte more than what is allowed.
@@ -100,16 +116,16 @@ def read_json_body(request: Request, max_bytes: int) -> bytes:
     try:
         body = request.get_data(cache=False)
     except RequestEntityTooLarge as error:
-        raise _too_large(max_bytes) from error
+        raise _too_large(max_bytes, setting) from error
     except Exception as error:  # every server has its own exception for broken chunks
         raise BadRequest("The body broke off, or its chunks are not valid HTTP. Send it again.") from error
     if len(body) > max_bytes:
-        raise _too_large(max_bytes)
+        raise _too_large(max_bytes, setting)
     return body
 
 
-def _too_large(max_bytes: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"The body is larger than the {max_bytes} bytes allowed (FLIGHTLINE_MAX_BODY_BYTES).")
+def _too_large(max_bytes: int, setting: str) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than the {max_bytes} bytes allowed ({setting}).")
 
 
 def _unreadable(parameters: MultiDict[str, str]) -> Iterator[FieldError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -108,9 +109,13 @@ def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
     The job's `Idempotency-Key` is free again. While the artifact storage is unavailable the job is not deleted, so that
     no file is left without a job: the response is 503, and the same request succeeds later.
     """
-    if actions.may_have_files(services.db, job_id, actor=actor):
+    has_files = actions.may_have_files(services.db, job_id, actor=actor)
+    if has_files:
         _delete_artifacts(services, job_id)
     actions.delete(services.db, job_id, actor=actor)
+    if has_files:  # once more: a predictor may have stored a file of the job until it was gone
+        with suppress(StorageUnavailable):
+            _delete_artifacts(services, job_id)
     return Reply(None)
 
 

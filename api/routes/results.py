@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from mimetypes import guess_type
+from flask import Response
 
-from flask import Response, request
-from werkzeug.exceptions import RequestedRangeNotSatisfiable
-from werkzeug.wsgi import wrap_file
-
-from api.http.operations import Raw, Reply, Routes
+from api.http.downloads import FILE, RangeNotSatisfiable, download
+from api.http.operations import Reply, Routes
 from api.http.parameters import EpochsQuery, EvaluationQuery, LogQuery
 from api.services import Services
 from shared import wire
-from shared.errors import DatabaseUnavailable, FlightlineError, JobNotFound, NotFound, StorageError, StorageUnavailable
+from shared.errors import DatabaseUnavailable, JobNotFound, NotFound, StorageUnavailable
 from shared.jobs import queries
 from shared.jobs.actor import Actor
+from shared.storage.store import Stored
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
-log = logging.getLogger(__name__)
-FILE = Raw("application/octet-stream")
-
-
-class RangeNotSatisfiable(FlightlineError):
-    """The requested range lies outside the file."""
-
-    code = "range_not_satisfiable"
 
 
 @routes.route(
@@ -91,26 +80,6 @@ def download_artifact(services: Services, actor: Actor, job_id: str, name: str) 
     """Download an artifact by its name. The ETag is its sha256; range requests are supported."""
     for artifact in queries.artifacts(services.db, job_id, actor=actor):
         if artifact.name == name:
-            return _download(services, artifact)
+            stored = Stored(artifact.path, artifact.sha256, artifact.bytes)
+            return download(services.storage, stored, name.rpartition("/")[2])
     raise NotFound(f"Job {job_id} has no artifact {name!r}. GET /v1/jobs/{job_id}/artifacts lists its artifacts.")
-
-
-def _download(services: Services, artifact: wire.Artifact) -> Response:
-    name, size = artifact.name, artifact.bytes
-    try:
-        file = services.storage.open(artifact.path)
-    except StorageError as error:
-        log.exception("artifact_missing", extra={"path": artifact.path})
-        raise NotFound(f"The file of artifact {name!r} was removed, or the API may not read it.") from error
-    response = Response(wrap_file(request.environ, file, 1 << 16), direct_passthrough=True)
-    response.mimetype = guess_type(name)[0] or "application/octet-stream"
-    response.content_length = size
-    response.headers.set("Content-Disposition", "attachment", filename=name.rpartition("/")[2])
-    response.set_etag(artifact.sha256)
-    response.call_on_close(file.close)
-    try:
-        response.make_conditional(request, accept_ranges=True, complete_length=size)
-    except RequestedRangeNotSatisfiable as error:
-        response.close()
-        raise RangeNotSatisfiable(f"{name} has {size} bytes; the Range header asks for bytes outside.") from error
-    return response

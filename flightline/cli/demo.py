@@ -112,7 +112,7 @@ def _stack(home: Path, workers: str | None) -> Iterator[str]:
     home.mkdir(parents=True, exist_ok=True)
     log = home / "demo.log"
     out().print(f"Starting API, Redis, database and workers in {home} …", markup=False)
-    options = ["--json", "--port", "0", *(["--workers", workers] if workers else [])]
+    options = ["--json", "--port", "0", "--workers", workers or "predict=0"]
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [sys.executable, "-I", str(parent_death.__file__), str(os.getpid()), *flightline_command("up", *options)],

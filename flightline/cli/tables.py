@@ -165,12 +165,18 @@ def worker_row(worker: Worker, *, short: bool) -> list[object]:
     job_id = worker.job_id or NOTHING
     return [
         worker.id,
-        worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device,
+        _device(worker),
         Text(worker.state, "green" if worker.live else "red"),
         job_id[-8:] if short else job_id,
         ", ".join(held) or NOTHING,
         f"{age(worker.last_heartbeat_at)} ago",
     ]
+
+
+def _device(worker: Worker) -> str:
+    if worker.role == "predict":
+        return "predictor"
+    return worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device
 
 
 def queue_row(queue: Queue) -> list[object]:

@@ -137,8 +137,12 @@ class Calls(Generic[J]):
         """The figures of a job's epochs after number `after`, as columns and as rows."""
         return Epochs(await self._transport.get(f"{_job(id)}/epochs", after=after))
 
-    async def evaluation(self, id: str, weights: Literal["best", "last"] = "best") -> Evaluation:
-        """Confusion matrix and figures per class for the best or last weights. `NotFound` before the job succeeds."""
+    async def evaluation(self, id: str, weights: Literal["best", "last", "test"] = "best") -> Evaluation:
+        """Confusion matrix and figures per class for the best or last weights. `NotFound` before the job succeeds.
+
+        ``test`` are the best weights on the data set's own validation images, where a part of the training images was
+        held out to validate on.
+        """
         return Evaluation(await self._transport.get(f"{_job(id)}/evaluation", weights=weights))
 
     async def attempts(self, id: str) -> list[Attempt]:
@@ -377,6 +381,10 @@ class Calls(Generic[J]):
     async def datasets(self) -> list[Dataset]:
         """The data sets that a job can name, each with the copies that live workers hold."""
         return await self._list(Dataset, "/v1/datasets")
+
+    async def dataset(self, name: str) -> Dataset:
+        """One data set: its classes, the shape and numbers of its images, their means and deviations."""
+        return Dataset(await self._transport.get(f"/v1/datasets/{quote(name, safe='', errors='replace')}"))
 
     async def ready(self) -> dict[str, Any]:
         """The answer of the readiness check. Raises `Unavailable` while the database or Redis does not answer."""

@@ -139,4 +139,5 @@ class Client:
     queues = blocking(of_client(Calls[Job].queues))
     presets = blocking(of_client(Calls[Job].presets))
     datasets = blocking(of_client(Calls[Job].datasets))
+    dataset = blocking(of_client(Calls[Job].dataset))
     ready = blocking(of_client(Calls[Job].ready))

@@ -86,10 +86,15 @@ def _opened(others: Sequence[str]) -> str:
 
 
 def _devices(workers: Sequence[Worker]) -> str:
-    named = (
-        w.device if w.device_kind == "cpu" or not w.device_name else f"{w.device} ({w.device_name})" for w in workers
-    )
+    named = map(_device, workers)
     return ", ".join(device if number == 1 else f"{number} × {device}" for device, number in Counter(named).items())
+
+
+def _device(worker: Worker) -> str:
+    if worker.role == "predict":
+        return "predictor"
+    unnamed = worker.device_kind == "cpu" or not worker.device_name
+    return worker.device if unnamed else f"{worker.device} ({worker.device_name})"
 
 
 def _held(stack: Stack) -> list[str] | None:

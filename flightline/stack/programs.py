@@ -30,6 +30,7 @@ class Layout:
         devices: the device of each worker, such as ``("cuda:0", "cpu")``.
         redis_url: a Redis that runs elsewhere; None for the embedded one.
         stop_grace_seconds: how long a stopping worker may take to save and release its job.
+        predictors: the number of predictors.
     """
 
     home: Path
@@ -38,6 +39,7 @@ class Layout:
     devices: tuple[str, ...]
     redis_url: str | None
     stop_grace_seconds: float
+    predictors: int = 0
 
     @property
     def logs(self) -> Path:
@@ -51,11 +53,12 @@ class Layout:
 
     @property
     def summary(self) -> str:
-        """The programs that are started, such as ``Redis, database, API and 2 workers``."""
+        """The programs that are started, such as ``Redis, database, API, 2 workers and 1 predictor``."""
         number = len(self.devices)
         embedded = ["Redis"] if self.redis_url is None else []
-        workers = f"{number or 'no'} worker{'' if number == 1 else 's'}"
-        return f"{', '.join([*embedded, 'database', 'API'])} and {workers}"
+        predictors = [f"{self.predictors} predictor{'' if self.predictors == 1 else 's'}"] if self.predictors else []
+        parts = [*embedded, "database", "API", f"{number or 'no'} worker{'' if number == 1 else 's'}", *predictors]
+        return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
     def environment(self) -> dict[str, str]:
         """The environment of every program: that of this process, with the layout's settings."""
@@ -85,6 +88,11 @@ class Layout:
                 name, cpus = f"worker-cpu-{cpus}", cpus + 1
             programs.append(self._program(name, [sys.executable, "-m", "worker", "--device", device]))
         return programs
+
+    def predictor_programs(self) -> list[Program]:
+        """The programs of the predictors, numbered from 0."""
+        command = [sys.executable, "-m", "worker.predictor"]
+        return [self._program(f"predictor-{number}", command) for number in range(self.predictors)]
 
     def _program(self, name: str, command: Sequence[str]) -> Program:
         return Program(name, tuple(command), self.environment(), self.logs / f"{name}.log")

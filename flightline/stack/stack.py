@@ -18,6 +18,7 @@ from flightline.stack import redis_server
 from flightline.stack.addresses import free_port
 from flightline.stack.home import clear_state, end_leftovers, home_lock, write_state
 from flightline.stack.log_tail import LogTail, last_lines
+from flightline.stack.processes import Program
 from flightline.stack.programs import Layout
 from flightline.stack.supervisor import LOOK_SECONDS, StopRequests, Supervisor
 from shared.delivery.redis_socket import socket_path
@@ -106,7 +107,7 @@ class Stack:
             self._start_redis()
         self._prepare(self.layout.broker_url)
         self._prepared = True
-        self._supervisor.start([self.layout.api(), *self.layout.workers()])
+        self._supervisor.start([self.layout.api(), *self._workers()])
         self._write_state()
         workers = self._wait_ready()
         self._ready = True
@@ -115,7 +116,10 @@ class Stack:
 
     def _program_names(self) -> list[str]:
         embedded = ["redis"] if self.layout.redis_url is None else []
-        return [*embedded, "api", *(worker.name for worker in self.layout.workers())]
+        return [*embedded, "api", *(worker.name for worker in self._workers())]
+
+    def _workers(self) -> list[Program]:
+        return [*self.layout.workers(), *self.layout.predictor_programs()]
 
     def _start_redis(self) -> None:
         home = self.layout.home
@@ -144,7 +148,7 @@ class Stack:
 
         def all_there() -> bool:
             found[:] = self._registered(client)
-            return len(found) >= len(self.layout.devices)
+            return len(found) >= len(self._workers())
 
         with Client(self.url, timeout=5.0) as client:
             self._wait(lambda: _is_ready(client), READY_SECONDS, "api", "The API")

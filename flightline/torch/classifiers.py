@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from flightline.client.display.optional import optional
 from flightline.errors import UsageError
+from flightline.torch.images import pixels
 from flightline.torch.networks import network
 
 if TYPE_CHECKING:
@@ -45,6 +42,8 @@ class Classifier(nn.Module):
         network: the network itself, with torch's names of weights, to train on.
         classes: the names of the classes, in the order of the scores.
         input_shape: channels, height and width of a prepared image.
+        image_size: the size that an image of any size is resized and cut to; None where the job took its images as they
+            are, and others must have their size.
         mean: what is subtracted from each channel, on a scale from 0 to 1.
         std: what each channel is then divided by.
         precision: ``bf16`` runs the network under autocast, as the job did; ``fp32`` and ``tf32`` without.
@@ -55,6 +54,7 @@ class Classifier(nn.Module):
         self.network = network
         self.classes: tuple[str, ...] = tuple(json.loads(metadata["classes"]))
         self.input_shape: tuple[int, ...] = tuple(json.loads(metadata["input_shape"]))
+        self.image_size: int | None = json.loads(metadata["spec"])["dataset"].get("image_size")
         self.mean: tuple[float, ...] = tuple(json.loads(metadata["mean"]))
         self.std: tuple[float, ...] = tuple(json.loads(metadata["std"]))
         self.precision = metadata["precision"]
@@ -74,12 +74,12 @@ class Classifier(nn.Module):
         Raises:
             UsageError: the image cannot be read, or has another size than the job's images; or Pillow is not installed.
         """
-        pixels = image if isinstance(image, Tensor) else _pixels(image, self.input_shape[0])
-        if tuple(pixels.shape) != self.input_shape or pixels.dtype != torch.uint8:
-            wanted, found = (" × ".join(map(str, shape)) for shape in (self.input_shape, pixels.shape))
-            raise UsageError(f"The network takes images of {wanted} in uint8; this one is {found} in {pixels.dtype}.")
+        prepared = image if isinstance(image, Tensor) else pixels(image, self.input_shape[0], self.image_size)
+        if tuple(prepared.shape) != self.input_shape or prepared.dtype != torch.uint8:
+            wanted, found = (" × ".join(map(str, shape)) for shape in (self.input_shape, prepared.shape))
+            raise UsageError(f"The network takes images of {wanted} in uint8; this one is {found} in {prepared.dtype}.")
         mean, std = (torch.tensor(figures).view(-1, 1, 1) for figures in (self.mean, self.std))
-        return (pixels / 255 - mean) / std
+        return (prepared / 255 - mean) / std
 
     @torch.no_grad()
     def probabilities(self, image: Any) -> dict[str, float]:
@@ -117,17 +117,3 @@ def tensors(model: Model) -> dict[str, Tensor]:
             values = torch.frombuffer(data, dtype=DTYPES[about["dtype"]]) if data else torch.empty(0)
             found[name] = values.view(about["shape"])
     return found
-
-
-def _pixels(image: Any, channels: int) -> Tensor:
-    """The pixels (C, H, W) of an image in uint8."""
-    pillow = optional("PIL.Image", "An image file")
-    source = io.BytesIO(image) if isinstance(image, bytes) else image
-    try:
-        opened = pillow.open(source) if isinstance(source, str | os.PathLike | io.BytesIO) else source
-        pixels = opened.convert("L" if channels == 1 else "RGB")
-    except (OSError, AttributeError) as error:
-        name = Path(image).name if isinstance(image, str | os.PathLike) else type(image).__name__
-        raise UsageError(f"{name} cannot be read as an image: {error}.") from error
-    flat = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8)
-    return flat.view(pixels.height, pixels.width, channels).permute(2, 0, 1).contiguous()

@@ -221,6 +221,8 @@ class Evaluation(Base):
     confusion_matrix: Mapped[list[Any]]
     classes: Mapped[list[Any]]
     per_class: Mapped[list[Any]]
+    mistakes: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The validation images that the weights got most wrong, the worst first. Null for jobs of releases up to 0.1."""
 
 
 class Artifact(Base):
@@ -249,6 +251,8 @@ class Worker(Base):
     device_name: Mapped[str | None]
     versions: Mapped[dict[str, Any]]
     datasets: Mapped[list[Any]]
+    role: Mapped[str] = mapped_column(server_default="train")
+    """`train`, or `predict` for a predictor."""
     state: Mapped[str]
     """`idle` or `stopping`; a worker is busy where a running job names it."""
     started_at: Mapped[dt.datetime]

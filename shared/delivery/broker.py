@@ -13,6 +13,7 @@ from kombu.exceptions import KombuError, OperationalError
 from redis.connection import DefaultParser
 
 from shared.database.fork_gate import GATE
+from shared.delivery import questions
 from shared.delivery.redis_url import checked, kombu_url
 from shared.errors import QueueUnavailable
 from shared.jobs.status import JobKind, Queue, celery_name, message_queue
@@ -118,6 +119,18 @@ class Broker:
                     )
         except (redis.RedisError, KombuError, OperationalError, OSError) as error:
             raise _unavailable(error) from error
+
+    @GATE.inside()
+    def send_question(self, question_id: str) -> None:
+        """Send the message of a question to the predictors.
+
+        Raises:
+            QueueUnavailable: Redis does not answer.
+        """
+        try:
+            self._app.send_task(questions.TASK_NAME, args=[question_id], queue=questions.QUEUE, retry=False)
+        except (redis.RedisError, KombuError, OperationalError, OSError) as error:
+            raise QueueUnavailable(f"Redis does not answer ({error}). Ask again once it is back.") from error
 
     @GATE.inside()
     def ping(self) -> None:

@@ -16,7 +16,16 @@ from shared.documents.phrases import some_of
 from shared.errors import JobNotFound
 from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.retry_policy import due
-from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Queue, WorkerState, celery_name, message_queue
+from shared.jobs.status import (
+    KNOWN_KINDS,
+    JobKind,
+    JobStatus,
+    Queue,
+    WorkerRole,
+    WorkerState,
+    celery_name,
+    message_queue,
+)
 from shared.jobspec import Catalog
 from shared.jobspec.catalog import is_usable
 
@@ -277,6 +286,7 @@ def _worker(row: Row[Any], silent_seconds: float) -> wire.Worker:
         device=row.device,
         device_kind=row.device_kind,
         device_name=row.device_name,
+        role=row.role,
         versions=row.versions,
         datasets=row.datasets,
         state=_worker_state(row, silent=silent),
@@ -321,8 +331,9 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
 
 
 def live_workers(db: Database, *, silent_seconds: float) -> Workers:
-    """Read the live workers: those that have reported within `silent_seconds`."""
-    return [worker for worker in workers(db, silent_seconds=silent_seconds) if worker.state != WorkerState.GONE]
+    """Read the live workers that train: those that have reported within `silent_seconds`."""
+    known = workers(db, silent_seconds=silent_seconds)
+    return [worker for worker in known if worker.role == WorkerRole.TRAIN and worker.state != WorkerState.GONE]
 
 
 def warnings_for(live: Workers, submission: Submission) -> list[str]:

@@ -38,6 +38,13 @@ class WorkerState(StrEnum):
     GONE = "gone"
 
 
+class WorkerRole(StrEnum):
+    """What a worker is for: it trains queued jobs, or answers questions about finished ones (a predictor)."""
+
+    TRAIN = "train"
+    PREDICT = "predict"
+
+
 class JobKind(StrEnum):
     """What a job does. A later release running beside this one may queue jobs of other kinds."""
 

@@ -15,7 +15,7 @@ from shared.database import clock
 from shared.database.tables import Worker
 from shared.database.upsert import upsert
 from shared.jobs.datasets import record_datasets
-from shared.jobs.status import WorkerState
+from shared.jobs.status import WorkerRole, WorkerState
 from shared.processes import born, pid_namespace
 
 if TYPE_CHECKING:
@@ -42,13 +42,15 @@ class Identity:
     pid_namespace: str | None = None
     pid_born: str | None = None
     """Start of the process; with pid and namespace (`shared.processes`) it identifies one process of all machines."""
+    role: WorkerRole = WorkerRole.TRAIN
 
     @classmethod
-    def of_this_process(cls, device: str, device_kind: str) -> Self:
-        """Return the identity of this process as a worker."""
+    def of_this_process(cls, device: str, device_kind: str, role: WorkerRole = WorkerRole.TRAIN) -> Self:
+        """Return the identity of this process as a worker; the id of a predictor says so in place of its device."""
         host, pid = socket.gethostname(), os.getpid()
-        worker_id = f"{host}-{uuid.uuid4().hex[:6]}:{device}:{pid}"
-        return cls(worker_id, host, pid, device, device_kind, pid_namespace(), born(pid))
+        what = device if role == WorkerRole.TRAIN else role
+        worker_id = f"{host}-{uuid.uuid4().hex[:6]}:{what}:{pid}"
+        return cls(worker_id, host, pid, device, device_kind, pid_namespace(), born(pid), role)
 
 
 class LastReport(NamedTuple):

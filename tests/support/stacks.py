@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flightline import Client
+from flightline import Client, NotReachable, Unavailable
 
 TINY = {
     "dataset": {"name": "synthetic", "train_per_class": 64, "val_per_class": 20},
@@ -53,6 +53,14 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+def answers(client: Client) -> bool:
+    """Whether the service is ready."""
+    try:
+        return client.ready() == {"status": "ready"}
+    except (NotReachable, Unavailable):
+        return False
+
+
 class Stack:
     """A running `flightline up` on a free port.
 
@@ -62,7 +70,7 @@ class Stack:
         more: further environment variables.
     """
 
-    def __init__(self, home: Path, workers: str = "cpu=1", **more: str) -> None:
+    def __init__(self, home: Path, workers: str = "cpu=1,predict=0", **more: str) -> None:
         self.home = home
         self.log = home.with_suffix(".log")
         with self.log.open("ab") as log:

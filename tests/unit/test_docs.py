@@ -85,10 +85,8 @@ ACTIVATIONS = {name for name in PARTS if f"`{name}`" in section("Activations")}
 FIELDS = [(part, name) for part, fields in PARTS.items() for name in fields if name != "kind"]
 COMMANDS = list(commands(get_command(app), "flightline"))  # type: ignore[arg-type]
 OPERATIONS = [operation for routes in ROUTES for operation in routes.operations]
-PATHS = sorted(
-    f"{operation.method} " + re.sub(r"<(?:path:)?(?:job_)?([a-z]+)>", r"{\1}", operation.path)
-    for operation in OPERATIONS
-)
+_VARIABLE = re.compile(r"<(?:path:)?(?:job_)?([a-z]+)>")
+PATHS = sorted(f"{operation.method} " + _VARIABLE.sub(r"{\1}", operation.path) for operation in OPERATIONS)
 QUERIES = sorted(
     {(name, operation.path) for operation in OPERATIONS for name in operation.query.model_fields},
 )
@@ -123,9 +121,8 @@ def test_every_endpoint_is_described(path: str) -> None:
 @pytest.mark.parametrize("name,path", QUERIES)
 def test_every_query_parameter_is_described(name: str, path: str) -> None:
     """Those of the list stand in its section, those of another endpoint in its row or in its section."""
-    rows = "".join(
-        re.findall(rf"^\| `[A-Z]+ {re.escape(re.sub('<[^>]+>', '{id}', path))}.*$", page("http"), re.MULTILINE)
-    )
+    written = re.escape(_VARIABLE.sub(r"{\1}", path))
+    rows = "".join(re.findall(rf"^\| `[A-Z]+ {written}.*$", page("http"), re.MULTILINE))
     about = {"/v1/jobs": "Find jobs", "/v1/jobs/<job_id>/events": "Follow a job"}.get(path, "")
     assert re.search(rf"[`?]{name}\b", rows + dict(sections(page("http"))).get(about, ""))
 

@@ -7,22 +7,39 @@ is left alone: its lease decides.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from shared.timers import Deadline
-from worker.processes.child_state import ChildState
 
 LOOK_SECONDS = 0.5
 """How often `reason_to_exit` is to be called."""
+
+
+class Workload(Protocol):
+    """What a process is doing about its messages."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether the process could take a message now."""
+
+    @property
+    def working(self) -> bool:
+        """Whether the process is working on a message."""
+
+    @property
+    def taken(self) -> int:
+        """How many messages the process has taken."""
 
 
 class IdleWatchdog:
     """What an idle worker has been missing, and for how long.
 
     Args:
-        child_state: the child's state.
+        child_state: the state of the process that works on messages.
         seconds: how long a sign must last before the worker exits.
     """
 
-    def __init__(self, child_state: ChildState, seconds: float) -> None:
+    def __init__(self, child_state: Workload, seconds: float) -> None:
         self._child_state = child_state
         self._silence = Deadline(seconds, longest_look=LOOK_SECONDS)
         self._neglect = Deadline(seconds, longest_look=LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""The safetensors format, written without a copy.
+"""The safetensors format, written and read without a copy.
 
 The format's library first builds the whole file in memory: for 15 MB of weights that takes 15 ms of one core
 (safetensors 0.8, the least of 75), this module 0.04 ms. The library reads these files; the tests check that with it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,3 +44,27 @@ def safetensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> l
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     return [len(text).to_bytes(8, "little"), text, *contents]
+
+
+def read_safetensors(content: bytearray) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file by name, which share its memory, and its metadata (empty where it has none).
+
+    Raises:
+        ValueError: the file is cut off, or not of this format.
+    """
+    start = 8 + int.from_bytes(content[:8], "little")
+    header: dict[str, Any] = json.loads(content[8:start])
+    metadata: dict[str, str] = header.pop("__metadata__", {})
+    types = {name: kind for kind, name in _TYPES.items()}
+    tensors = {}
+    for name, about in header.items():
+        begin, end = about["data_offsets"]
+        kind = types[about["dtype"]]
+        if start + end > len(content):
+            raise ValueError(f"the file is cut off in {name}")
+        if begin == end:
+            tensors[name] = torch.empty(about["shape"], dtype=kind)
+            continue
+        values = torch.frombuffer(content, dtype=torch.uint8, count=end - begin, offset=start + begin)
+        tensors[name] = values.view(kind).reshape(about["shape"])
+    return tensors, metadata

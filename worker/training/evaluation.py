@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,8 @@ from worker.training.data.loader import Normalizer
 from worker.training.device import precision
 from worker.training.plan import TrainingPlan
 
+MOST_MISTAKES = 100
+SHOWN_CLASSES = 10
 BATCH_SIZE = 500  # bounds memory; fixed, since a product's rounding depends on its shape
 
 
@@ -29,6 +31,27 @@ class ClassFigures:
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """A validation image that the network took for another class.
+
+    Attributes:
+        split: the data set's split that the image comes from.
+        index: the image's place in that split.
+        file: path of the image's file below the data set's folder; None for an image that is not a file of its own.
+        true: the image's class.
+        predicted: the class with the highest score.
+        probabilities: those of the `SHOWN_CLASSES` likeliest classes and of the true one, the likeliest first.
+    """
+
+    split: str
+    index: int
+    file: str | None
+    true: str
+    predicted: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Figures over the whole validation split.
 
@@ -38,6 +61,7 @@ class Evaluation:
         confusion_matrix: counts; rows are true classes, columns predicted ones.
         classes: names, by label.
         per_class: precision, recall, f1 and support of each class.
+        mistakes: the `MOST_MISTAKES` samples with the largest loss among those that were classified wrongly.
     """
 
     loss: float
@@ -45,6 +69,7 @@ class Evaluation:
     confusion_matrix: tuple[tuple[int, ...], ...]
     classes: tuple[str, ...]
     per_class: tuple[ClassFigures, ...]
+    mistakes: tuple[Mistake, ...]
 
 
 def predict(
@@ -71,9 +96,9 @@ def mean_cross_entropy(scores: Tensor, labels: Tensor) -> float:
     return F.cross_entropy(scores.double(), labels).item()
 
 
-def evaluate(scores: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Evaluation:
-    """All figures for scores (N, classes) and labels (N) int64, with these class names."""
-    size = len(classes)
+def evaluate(scores: Tensor, split: Split, classes: tuple[str, ...]) -> Evaluation:
+    """All figures for the scores (N, classes) of a split's images, with these class names."""
+    size, labels = len(classes), split.labels
     cells = torch.bincount(labels * size + scores.argmax(1), minlength=size * size)
     matrix: list[list[int]] = cells.view(size, size).tolist()
     correct = sum(matrix[label][label] for label in range(size))
@@ -83,7 +108,24 @@ def evaluate(scores: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Evalua
         confusion_matrix=tuple(tuple(row) for row in matrix),
         classes=classes,
         per_class=tuple(_class_figures(matrix, label, name) for label, name in enumerate(classes)),
+        mistakes=tuple(_mistakes(scores, split, classes)),
     )
+
+
+def _mistakes(scores: Tensor, split: Split, classes: tuple[str, ...]) -> Iterator[Mistake]:
+    """Yield the samples that were classified wrongly with the largest loss, the worst first; of equals the earlier."""
+    labels = split.labels
+    losses = F.cross_entropy(scores.double(), labels, reduction="none")
+    wrong = (scores.argmax(1) != labels).nonzero()[:, 0]
+    worst = wrong[losses[wrong].argsort(descending=True, stable=True)[:MOST_MISTAKES]]
+    probabilities = scores[worst].double().softmax(1)
+    likeliest = probabilities.argsort(dim=1, descending=True, stable=True)
+    for sample, values, order in zip(worst.tolist(), probabilities.tolist(), likeliest.tolist(), strict=True):
+        label = int(labels[sample])
+        shown = [one for rank, one in enumerate(order) if rank < SHOWN_CLASSES or one == label]
+        by_name = {classes[one]: values[one] for one in shown}
+        index, file = int(split.index[sample]), split.names[sample] if split.names else None
+        yield Mistake(split.split, index, file, classes[label], classes[order[0]], by_name)
 
 
 def _class_figures(matrix: list[list[int]], label: int, name: str) -> ClassFigures:

@@ -144,14 +144,14 @@ class Run:
         best = on_cpu(self._best.weights)
         last_is_best = self._best.epoch == self._tally.epoch - 1
         logits = {"best": self._best.scores, "last": self._last_scores}
-        labels = dict.fromkeys(logits, self._data.val.labels)
+        splits = dict.fromkeys(logits, self._data.val)
         if (test := self._data.test) is not None:
-            logits["test"], labels["test"] = self._scores(best, test, between), test.labels
+            logits["test"], splits["test"] = self._scores(best, test, between), test
         return TrainingResult(
             epochs=self._tally.epoch - 1,
             best_epoch=self._best.epoch,
             weights={"best": best, "last": best if last_is_best else copy_weights(self._engine.network)},
-            evaluations={name: evaluate(scores, labels[name], self._data.classes) for name, scores in logits.items()},
+            evaluations={name: evaluate(scores, splits[name], self._data.classes) for name, scores in logits.items()},
             logits=logits,
             inputs=inputs_of(self._plan, self._data),
             engine=self._engine.name,

@@ -1,4 +1,4 @@
-"""The commands up, worker, api, migrate and demo, which run the service."""
+"""The commands up, worker, predictor, api, migrate and demo, which run the service."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from flightline.stack.programs import Layout
     from shared.settings import Settings
 
-DEFAULT_WORKERS = "every GPU and one on the CPU; without a GPU one a core, at most 4"
+DEFAULT_WORKERS = "every GPU and one on the CPU; without a GPU one a core, at most 4; and one predictor"
 
 
 def register(app: typer.Typer) -> None:
-    """Add `up`, `worker`, `api`, `migrate` and `demo` to the command-line application."""
-    for command in (up, worker, api, migrate, demo):
+    """Add `up`, `worker`, `predictor`, `api`, `migrate` and `demo` to the command-line application."""
+    for command in (up, worker, predictor, api, migrate, demo):
         app.command()(command)
 
 
 def up(
     workers: Annotated[
-        str | None, typer.Option(help=f"cpu=2, cuda=all, cpu=1,cuda=2 or none; default: {DEFAULT_WORKERS}.")
+        str | None, typer.Option(help=f"cpu=2, cuda=all, cpu=1,cuda=2, predict=1 or none; default: {DEFAULT_WORKERS}.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; default FLIGHTLINE_HOST, 127.0.0.1.")] = None,
     port: Annotated[
@@ -66,13 +66,15 @@ def _layout(settings: Settings, workers: str | None) -> Layout:
     from flightline.stack.programs import Layout
     from shared.gpus import visible_gpus
 
+    plan = plan_workers(workers, gpus=len(visible_gpus()), cores=cpu_count())
     return Layout(
         home=settings.home_dir,
         host=settings.host,
         port=settings.port,
-        devices=plan_workers(workers, gpus=len(visible_gpus()), cores=cpu_count()),
+        devices=plan.devices,
         redis_url=settings.redis_url.get_secret_value() or None,
         stop_grace_seconds=settings.stop_grace_seconds,
+        predictors=plan.predictors,
     )
 
 
@@ -82,6 +84,12 @@ def worker(
     """Run a worker, in the foreground."""
     require("worker", "celery", "torch")
     _become("worker", "--device", device)
+
+
+def predictor() -> None:
+    """Run a predictor, which answers questions about finished jobs' networks, in the foreground."""
+    require("worker", "celery", "torch")
+    _become("worker.predictor")
 
 
 def api() -> None:

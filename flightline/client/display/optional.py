@@ -7,6 +7,9 @@ from typing import Any
 
 from flightline.errors import UsageError
 
+DISTRIBUTIONS = {"PIL": "pillow"}
+"""Packages that are installed by another name than they are imported by."""
+
 
 def optional(module: str, needed_by: str) -> Any:
     """The imported module.
@@ -20,5 +23,6 @@ def optional(module: str, needed_by: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] != package:
             raise  # the package is there, and something that it needs is not
-        message = f"{needed_by} needs {package}, which is not installed. Install it: `pip install {package}`."
+        name = DISTRIBUTIONS.get(package, package)
+        message = f"{needed_by} needs {name}, which is not installed. Install it: `pip install {name}`."
         raise UsageError(message) from error

@@ -201,6 +201,7 @@ class TestSteps:
         migrations.upgrade(empty_database, "0005")
         identity = workers.Identity("old", "box", 7, "cpu", "cpu")
         old = {**asdict(identity), "versions": {}, "datasets": [SHAPES], "state": "idle"}
+        del old["role"]  # which that release does not know
         old |= {"started_at": factories.EPOCH, "last_heartbeat_at": factories.EPOCH}
         empty_database.write(lambda connection: connection.execute(insert(Worker).values(old)))
         migrations.upgrade(empty_database)

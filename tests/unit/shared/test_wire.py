@@ -15,10 +15,10 @@ from api.http.answers import model_of
 from shared import wire
 from shared.answer import Answer, names
 from shared.database.tables import Epoch, Job
-from worker.training.evaluation import ClassFigures, Evaluation
+from worker.training.evaluation import ClassFigures, Evaluation, Mistake
 from worker.training.results import EpochResult
 
-KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__ == wire.__name__]
+KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__.endswith("wire")]
 FAILURE = wire.Failure(code="timed_out", detail=None)
 
 
@@ -35,7 +35,8 @@ def test_an_evaluations_figures_are_those_that_the_training_gives() -> None:
     """What a run says of its weights, and of each class, is what goes out; it is kept which weights these were."""
     of_weights, of_class = ({field.name for field in dataclasses.fields(kind)} for kind in (Evaluation, ClassFigures))
 
-    assert set(names(wire.Evaluation)) == of_weights | {"weights", "epoch"}
+    assert set(names(wire.Evaluation)) == (of_weights - {"mistakes"}) | {"weights", "epoch"}
+    assert set(names(wire.Mistake)) == {field.name for field in dataclasses.fields(Mistake)}
     assert set(names(wire.ClassFigures)) == of_class
 
 
@@ -44,6 +45,15 @@ def test_a_jobs_result_is_the_latest_epochs_and_the_best_ones() -> None:
     for name in names(wire.Result):
         assert hasattr(Job, name)
         assert name.removeprefix("best_") in names(wire.Epoch)
+
+
+def test_a_field_that_is_a_keyword_has_an_attribute_with_an_underscore() -> None:
+    """In JSON it stands as it is."""
+    prediction = wire.Prediction(class_="bird", probabilities={"bird": 1.0})
+
+    assert (prediction.class_, prediction["class"]) == ("bird", "bird")
+    assert orjson.loads(orjson.dumps(prediction, default=vars)) == {"class": "bird", "probabilities": {"bird": 1.0}}
+    assert names(wire.Prediction) == ("class", "probabilities")
 
 
 def test_an_answer_is_its_json() -> None:

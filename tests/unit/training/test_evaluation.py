@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -19,10 +21,15 @@ def scores_for(predictions: list[int], classes: int) -> torch.Tensor:
     return torch.eye(classes)[predictions]
 
 
+def split_of(*labels: int, index: list[int] | None = None, names: tuple[str, ...] = ()) -> Split:
+    """Validation images with these labels."""
+    numbers = torch.tensor(index or list(range(len(labels))))
+    return Split(torch.zeros(len(labels), 3, 1, 1, dtype=torch.uint8), torch.tensor(labels), numbers, "val", names)
+
+
 def test_figures_are_those_counted_by_hand() -> None:
     """Rows of the matrix are true classes; precision goes down a column, recall along a row."""
-    labels = torch.tensor([0, 0, 0, 1, 1])
-    evaluation = evaluate(scores_for([0, 0, 1, 1, 1], 2), labels, ("airplane", "bird"))
+    evaluation = evaluate(scores_for([0, 0, 1, 1, 1], 2), split_of(0, 0, 0, 1, 1), ("airplane", "bird"))
     assert evaluation.confusion_matrix == ((2, 1), (0, 2))
     assert evaluation.accuracy == 0.8
     assert evaluation.per_class == (
@@ -34,9 +41,37 @@ def test_figures_are_those_counted_by_hand() -> None:
 
 def test_a_class_that_is_never_predicted_has_figures() -> None:
     """Nothing is divided by zero: precision, recall and f1 are 0."""
-    evaluation = evaluate(scores_for([0, 0], 3), torch.tensor([0, 1]), ("a", "b", "c"))
+    evaluation = evaluate(scores_for([0, 0], 3), split_of(0, 1), ("a", "b", "c"))
     assert evaluation.per_class[1] == ClassFigures("b", precision=0.0, recall=0.0, f1=0.0, support=1)
     assert evaluation.per_class[2] == ClassFigures("c", precision=0.0, recall=0.0, f1=0.0, support=0)
+
+
+def test_mistakes_are_the_worst_first_with_where_they_come_from() -> None:
+    """Only those that were classified wrongly, by their loss, with their numbers and files in the data set."""
+    scores = torch.tensor([[0.0, 1.0], [0.0, 5.0], [9.0, 0.0], [0.0, 2.0]])
+    split = split_of(0, 0, 0, 1, index=[4, 6, 8, 17], names=("a/1.png", "a/2.png", "a/3.png", "b/1.png"))
+    worst, other = evaluate(scores, split, ("a", "b")).mistakes
+
+    assert (worst.split, worst.index, worst.file, worst.true, worst.predicted) == ("val", 6, "a/2.png", "a", "b")
+    assert (other.index, other.file) == (4, "a/1.png")
+    assert list(worst.probabilities) == ["b", "a"]
+    assert worst.probabilities["b"] == pytest.approx(1 / (1 + math.exp(-5)), abs=1e-12)
+
+
+def test_a_mistake_shows_the_likeliest_classes_and_its_own() -> None:
+    """Of a hundred classes the ten likeliest, and the true one behind them where it is none of these."""
+    scores = torch.arange(100.0).flip(0)[None]
+    (mistake,) = evaluate(scores, split_of(60), tuple(f"class-{number}" for number in range(100))).mistakes
+
+    assert list(mistake.probabilities) == [*(f"class-{number}" for number in range(10)), "class-60"]
+
+
+def test_at_most_a_hundred_mistakes_are_kept() -> None:
+    """The worst ones."""
+    scores = torch.tensor([[0.0, 1.0 + number] for number in range(150)])
+    mistakes = evaluate(scores, split_of(*[0] * 150), ("a", "b")).mistakes
+
+    assert [one.index for one in mistakes] == list(range(149, 49, -1))
 
 
 def test_the_loss_is_worked_out_in_double_precision() -> None:

@@ -22,7 +22,7 @@ from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase
 from worker.run_job import artifacts
 from worker.run_job.context import Context
-from worker.training.data import Statistics
+from worker.training.data import Split, Statistics
 from worker.training.data.loader import Inputs
 from worker.training.evaluation import evaluate
 from worker.training.results import TrainingResult
@@ -33,12 +33,12 @@ def result() -> TrainingResult:
     """A run whose best epoch was not its last."""
     weights = {name: {"0.weight": torch.full((2, 3), number)} for name, number in (("best", 3.0), ("last", 5.0))}
     logits = {"best": torch.tensor([[2.0, 1.0], [0.0, 3.0]]), "last": torch.tensor([[1.0, 2.0], [0.0, 3.0]])}
-    labels = torch.tensor([0, 1])
+    split = Split(torch.zeros(2, 3, 1, 1, dtype=torch.uint8), torch.tensor([0, 1]), split="val")
     return TrainingResult(
         epochs=5,
         best_epoch=3,
         weights=weights,
-        evaluations={name: evaluate(scores, labels, ("airplane", "bird")) for name, scores in logits.items()},
+        evaluations={name: evaluate(scores, split, ("airplane", "bird")) for name, scores in logits.items()},
         logits=logits,
         inputs=Inputs((3, 32, 32), (0.1, 0.2, 0.3), (1.0, 0.5, 0.25)),
         engine="reference",

@@ -210,4 +210,4 @@ def _require_agreement(part: Part, classes: int) -> None:
 
 
 def _tensor(images: Bytes) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(images))
+    return torch.from_numpy(np.require(images, requirements=("C", "W")))

@@ -1,0 +1,1 @@
+"""The predictor: a process that answers questions about finished jobs' networks and about data sets' images."""
