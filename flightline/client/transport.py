@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from flightline.client.addresses import split_url
-from flightline.client.downloads import name_in
+from flightline.client.files.downloads import name_in
 from flightline.errors import AnswerLost, ApiError, NotReachable, UsageError, api_error
 from flightline.stack.home import silent_stack
 

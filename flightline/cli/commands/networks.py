@@ -13,7 +13,7 @@ from flightline.cli.commands.options import JobId, Json, Weights
 from flightline.cli.console import out, print_json, print_table
 from flightline.cli.tables import NOTHING, percent
 from flightline.client.client import Client
-from flightline.client.downloads import File
+from flightline.client.files.downloads import File
 from flightline.client.records import Mistake, Prediction
 from flightline.errors import UsageError
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flightline.client.watch import Following
+from flightline.client.following.watch import Following
 from tests.support.http_answers import CATALOG, layer_cost
 from tests.support.http_service import FakeService, problem
 from tests.unit.flightline.conftest import Run

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-import flightline.client.images
+import flightline.client.files.images
 from tests.support.http_service import Answer, FakeService, problem
 from tests.unit.flightline.conftest import Run
 
@@ -85,12 +85,12 @@ class TestPredict:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """They are sent in order, some at a time, by their number and by their bytes; a large one goes alone."""
-        monkeypatch.setattr(flightline.client.images, "MOST_IMAGES", 2)
+        monkeypatch.setattr(flightline.client.files.images, "MOST_IMAGES", 2)
         found = run("predict", job_id, *images, "--json").json
         assert [[name for name, _ in files] for files in sent] == [["0.jpg", "1.jpg"], ["2.jpg", "3.jpg"], ["4.jpg"]]
         assert (len(found["items"]), found["weights"]) == (5, "best")
         sent.clear()
-        monkeypatch.setattr(flightline.client.images, "MOST_BYTES", 10)
+        monkeypatch.setattr(flightline.client.files.images, "MOST_BYTES", 10)
         Path(images[1]).write_bytes(b"large" * 9)
         assert run("predict", job_id, *images[:3]).code == 0
         assert [len(files) for files in sent] == [1, 1, 1]

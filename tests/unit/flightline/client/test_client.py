@@ -134,7 +134,7 @@ def test_no_answer_in_time() -> None:
 
 def test_jobs_goes_over_the_pages(client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """The iterator fetches page after page, and no further than it is taken."""
-    monkeypatch.setattr("flightline.client.calls.PAGE", 2)
+    monkeypatch.setattr("flightline.client.calls.jobs.PAGE", 2)
     ids = [service.add()["id"] for _ in range(5)][::-1]
     assert [job.id for job in client.jobs()] == ids
     assert len(service.requests) == 3
