@@ -249,3 +249,17 @@ def test_published_moments_are_those_of_built_in_sets(tmp_path: Path) -> None:
     with pytest.raises(InvalidPlan, match="no moments of 3 channels are published for pets"):
         inputs_of(published, data)
     assert inputs_of(tiny_plan(dataset=plan()), data).mean == data.mean
+
+
+def test_five_thousand_images_of_three_classes(tmp_path: Path) -> None:
+    """All of them are read, by several threads, each into its place."""
+    train = pets(tmp_path, {name: [(3, 2)] for name in ("cat", "dog", "eel")}) / "train"
+    for label, name in enumerate(("cat", "dog", "eel")):
+        draw(train / name / "0.png", 3, 2, level=100 + label)
+        for number in range(1, 5000):
+            os.link(train / name / "0.png", train / name / f"{number}.png")
+    data = load(plan("cat", "dog", "eel", val_fraction=0.1), tmp_path, tmp_path / "cache")
+    assert (data.train.counts(3), data.val.counts(3)) == ((4500,) * 3, (500,) * 3)
+    for split in data.splits:
+        assert torch.equal(split.images[:, 0, 0, 2].long(), 100 + split.labels)
+        assert [split.names[0], split.names[-1]] == sorted([split.names[0], split.names[-1]])
