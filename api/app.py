@@ -5,11 +5,14 @@ from __future__ import annotations
 from flask import Flask
 
 from api.http import errors, operations, reference, security
-from api.routes import catalog, events, fleet, health, jobs, predictions, results
+from api.routes import catalog, events, exports, fleet, health, jobs, predictions, results
 from api.services import Services
 from shared.settings import Settings
 
-ROUTES = (jobs.routes, results.routes, predictions.routes, events.routes, fleet.routes, catalog.routes, health.routes)
+ROUTES = (
+    *(jobs.routes, results.routes, predictions.routes, exports.routes),
+    *(events.routes, fleet.routes, catalog.routes, health.routes),
+)
 
 
 def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:

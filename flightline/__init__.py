@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flightline.client.client import Client
-    from flightline.client.records import Epoch, Epochs, Evaluation, Event, Job
+    from flightline.client.client import AsyncClient, Client
+    from flightline.client.jobs import AsyncJob, Job
+    from flightline.client.records import Epoch, Epochs, Evaluation, Event
     from flightline.errors import (
         ApiError,
         Conflict,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApiError",
+    "AsyncClient",
+    "AsyncJob",
     "Client",
     "Conflict",
     "Epoch",
@@ -39,14 +42,18 @@ __all__ = [
     "Unavailable",
     "UsageError",
 ]
-_RECORDS = {"Epoch", "Epochs", "Evaluation", "Event", "Job"}
+_PLACES = {
+    "client.client": ("AsyncClient", "Client"),
+    "client.jobs": ("AsyncJob", "Job"),
+    "client.records": ("Epoch", "Epochs", "Evaluation", "Event"),
+}
+_MODULES = {name: module for module, names in _PLACES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "client.client" if name == "Client" else "client.records" if name in _RECORDS else "errors"
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
 
 
 def __dir__() -> list[str]:

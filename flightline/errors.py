@@ -9,6 +9,7 @@ FlightlineError (shared.errors)      code, retryable
 ├ ChecksumMismatch                   a downloaded file differs from the stored one
 ├ NotReachable                       nothing listens at the address
 │ └ AnswerLost                       the request may have been received, but its answer was not
+├ FaultyImages                       images that cannot be trained on; `errors` name each file
 ├ UsageError                         wrong use of the command or client: a file, an id, an option
 ├ OutputFailed                       standard output cannot be written
 └ StackError                         the stack on this machine cannot start or go on
@@ -29,6 +30,7 @@ __all__ = [
     "ApiError",
     "ChecksumMismatch",
     "Conflict",
+    "FaultyImages",
     "FieldError",
     "FlightlineError",
     "InvalidRequest",
@@ -113,6 +115,12 @@ class ChecksumMismatch(FlightlineError):
 
     code = "checksum_mismatch"
     retryable = True
+
+
+class FaultyImages(FlightlineError):
+    """A folder of images cannot be a data set as it is; `errors` name each file or folder and say what to do."""
+
+    code = "faulty_images"
 
 
 class UsageError(FlightlineError):

@@ -14,6 +14,8 @@ from shared.jobs.listing import JobFilter
 from shared.jobs.status import JobStatus
 
 MAX_LIMIT = 500
+MAX_IDS = 50
+"""Ids that fit into a request's first line, of which servers read some 4,000 characters."""
 MAX_NUMBER = 2**31 - 1
 """Largest epoch or line number that an integer column of the database holds."""
 
@@ -50,6 +52,9 @@ class SubmitQuery(QueryModel):
 class JobsQuery(QueryModel):
     """Query parameters of the list of jobs: filters, which must all match, the order, and the page."""
 
+    id: tuple[Text, ...] = Field(
+        (), max_length=MAX_IDS, description="Is one of these jobs: whole ids; repeat it for up to 50 jobs."
+    )
     status: tuple[JobStatus, ...] = Field((), description="Has this status; repeat it to match any of several.")
     kind: Text | None = Field(None, description="Is of this kind, such as `train`.")
     device: Device | None = Field(

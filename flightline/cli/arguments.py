@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flightline.client.client import WHOLE_ID, Client
+from flightline.client.calls import WHOLE_ID
+from flightline.client.client import Client
 from flightline.client.documents import Document, expand_short_form
 from flightline.errors import UsageError
 

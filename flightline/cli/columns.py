@@ -39,9 +39,22 @@ class Columns:
         return min(width, max(cell_len(header), NARROWEST if header in self.wrapped else SHORTEST))
 
 
+def compact(columns: Columns, rows: Sequence[Sequence[Text]], width: int) -> Table:
+    """A table of at most `width` characters, one line a row: columns that have no room are left out silently."""
+    cells = _cells(columns, rows)
+    for dropped in columns.dropped:
+        if _least(cells, columns) > width:
+            del cells[dropped]
+    return _table(cells, columns, width)
+
+
+def _cells(columns: Columns, rows: Sequence[Sequence[Text]]) -> dict[str, list[Text]]:
+    return {header: [row[number] for row in rows] for number, header in enumerate(columns.headers)}
+
+
 def fitted(columns: Columns, rows: Sequence[Sequence[Text]], width: int) -> RenderableType:
     """A table of at most `width` characters; the cells one below the other where no table is as narrow."""
-    cells = {header: [row[number] for row in rows] for number, header in enumerate(columns.headers)}
+    cells = _cells(columns, rows)
     left_out: list[str] = []
     for dropped in (None, *columns.dropped):
         if dropped is not None:

@@ -14,6 +14,7 @@ from flightline.cli.columns import Columns, fitted
 from flightline.errors import (
     ApiError,
     ChecksumMismatch,
+    FaultyImages,
     FlightlineError,
     NotReachable,
     OutputFailed,
@@ -27,7 +28,8 @@ OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, OUTPUT_FAILED
 LABEL_WIDTH, LONGEST_ID = 12, 36
 
 EXIT_CODES = (
-    "Exit codes: 0 done · 1 the job failed or was cancelled · 2 wrong usage · 3 the service refused · "
+    "Exit codes: 0 done · 1 the job failed or was cancelled (or images are faulty) · 2 wrong usage · "
+    "3 the service refused · "
     "4 the service does not answer · 5 the stack cannot run · 6 the output cannot be written · 130 interrupted."
 )
 
@@ -98,8 +100,10 @@ def print_error(error: FlightlineError) -> None:
     console = err()
     console.print(Text.assemble(("Error: ", "bold red"), error.detail))
     for item in error.errors:
+        if item.detail.rstrip(".") == error.detail.rstrip("."):
+            continue  # said already
         if item.pointer.removeprefix("/") in error.detail and item.detail in error.detail:
-            continue  # said already, where there is only one; a parameter stands in it by its name
+            continue  # the same, where there is only one; a parameter stands in it by its name
         console.print(Text.assemble("  ", (item.pointer or "(the whole)", "bold"), ": ", item.detail))
     if isinstance(error, ApiError) and not error.errors:
         console.print(Text(f"  ({error.code}, HTTP {error.status})", "dim"))
@@ -109,6 +113,8 @@ def exit_code(error: FlightlineError) -> int:
     """The exit code that stands for an error; `EXIT_CODES` lists them for people."""
     if isinstance(error, OutputFailed):
         return OUTPUT_FAILED
+    if isinstance(error, FaultyImages):
+        return JOB_FAILED
     if isinstance(error, NotReachable | Unavailable):
         return NOT_REACHABLE
     if isinstance(error, UsageError | ConfigurationError):

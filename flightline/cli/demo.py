@@ -19,7 +19,7 @@ from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_tabl
 from flightline.cli.progress import follow_jobs
 from flightline.cli.tables import count, duration, loss, percent, plural
 from flightline.client.client import Client
-from flightline.client.records import Job
+from flightline.client.jobs import Job
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import parent_death
 from flightline.stack.log_tail import last_lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -14,15 +14,17 @@ from rich.text import Text
 from flightline.cli.tables import age, duration, loss, percent, span, sparkline, status, title
 from flightline.client.client import Client
 from flightline.client.fields import Fields
-from flightline.client.records import Event, Job
-from flightline.client.watch import Following, Update
+from flightline.client.following.watch import Following, Update
+from flightline.client.jobs import Job
+from flightline.client.records import Event
 
 HEADERS = tuple(Text(name, "dim") for name in ("NAME", "STATUS", "EPOCH", "VAL LOSS", "VAL ACC", ""))
 GAP = 2
 DROPPED = (5, 3, 2)
 """Columns that a narrow terminal does without: the time left, the loss, the epoch (the bar shows it)."""
 SHORTEST_TITLE, SHORTEST_BAR, LONGEST_BAR = 8, 6, 24
-"""Columns; the bar and the sparkline, second and third, take what there is room for."""
+SHORT_ID = 10
+"""Columns; the bar and the sparkline, second and third, take what there is room for. A short id has its gap with it."""
 EARLY_ENDS = {"lost": "was lost", "released": "was released"}
 
 
@@ -59,7 +61,7 @@ class JobsView:
         """The newest state of each job, in the order in which they were given."""
         return list(self._jobs.values())
 
-    def add(self, update: Update) -> list[str]:
+    def add(self, update: Update[Job]) -> list[str]:
         """Add an update to the view, and return it as lines of plain text."""
         job = update.job
         before, self._jobs[job.id] = self._jobs[job.id], job
@@ -80,46 +82,70 @@ class JobsView:
             self._losses[id] = {epoch: value for epoch, value in losses.items() if epoch < event.data["from_epoch"]}
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        """One line for each job, never wider than the terminal: rich cannot redraw a line that wraps."""
-        rows = {job.id: self._cells(job) for job in self._jobs.values()}
-        widths = [max(cell_len(cell.plain) for cell in column) for column in zip(HEADERS, *rows.values(), strict=True)]
-        shown = _shown(widths, options.max_width)
-        headers, widths = [HEADERS[number] for number in shown], [widths[number] for number in shown]
-        rows = {job_id: [cells[number] for number in shown] for job_id, cells in rows.items()}
-        widths[0] = min(widths[0], max(SHORTEST_TITLE, options.max_width - _total_width([*widths[1:], SHORTEST_BAR])))
-        bar, spark = _bar_widths(options.max_width - _total_width(widths))
-        grid = Table.grid(padding=(0, GAP))
-        for width in [*widths[:2], bar, *([spark] if spark else []), *widths[2:]]:
-            grid.add_column(no_wrap=True, overflow="ellipsis", width=width)
-        grid.add_row(*headers[:2], *([""] * (2 if spark else 1)), *headers[2:])
-        for job_id, cells in rows.items():
-            line = [self._sparkline(job_id, spark)] if spark else []
-            grid.add_row(*cells[:2], _bar(self._jobs[job_id], bar), *line, *cells[2:])
-        yield grid
-
-    def _cells(self, job: Job) -> list[Text]:
-        progress, result = job.progress, job.result
-        return [
-            Text(title(job), "bold"),
-            status(job),
-            Text(f"{progress.epoch}/{progress.epochs}"),
-            Text(loss(result.val_loss if result else None)),
-            Text(percent(result.val_accuracy if result else None)),
-            Text(_remaining(job), "dim"),
-        ]
-
-    def _sparkline(self, id: str, width: int) -> Text:
-        return Text(sparkline([value for _, value in sorted(self._losses[id].items())], width), "cyan")
+        yield jobs_grid(self.jobs(), self._losses, options.max_width)
 
 
-def _shown(widths: Sequence[int], width: int) -> list[int]:
-    """The indices of the columns that fit uncut into `width`, beside a short title and a bar."""
+def jobs_grid(
+    jobs: Sequence[Job],
+    losses: Mapping[str, Mapping[int, float | None]],
+    width: int,
+    *,
+    ids: bool = False,
+) -> Table:
+    """One line for each job, never wider than the terminal: rich cannot redraw a line that wraps.
+
+    Args:
+        jobs: the jobs.
+        losses: each job's validation losses by epoch, by the job's id; a job without any has no sparkline.
+        width: the terminal's width.
+        ids: whether each name has the end of the job's id before it.
+    """
+    headers = [Text(f"{'ID':<{SHORT_ID}}NAME", "dim") if ids else HEADERS[0], *HEADERS[1:]]
+    shortest_name = SHORTEST_TITLE + (SHORT_ID if ids else 0)
+    rows = {job.id: [_name(job, ids), *_cells(job)] for job in jobs}
+    widths = [max(cell_len(cell.plain) for cell in column) for column in zip(headers, *rows.values(), strict=True)]
+    pictures = _total_width([SHORTEST_BAR, SHORTEST_BAR] if any(losses.values()) and ids else [SHORTEST_BAR])
+    shown = _shown(widths, width, shortest_name, pictures)
+    headers, widths = [headers[number] for number in shown], [widths[number] for number in shown]
+    rows = {job_id: [cells[number] for number in shown] for job_id, cells in rows.items()}
+    widths[0] = min(widths[0], max(shortest_name, width - _total_width([*widths[1:], SHORTEST_BAR])))
+    bar, spark = _bar_widths(width - _total_width(widths))
+    grid = Table.grid(padding=(0, GAP))
+    for column in [*widths[:2], bar, *([spark] if spark else []), *widths[2:]]:
+        grid.add_column(no_wrap=True, overflow="ellipsis", width=column)
+    grid.add_row(*headers[:2], *([""] * (2 if spark else 1)), *headers[2:])
+    for job in jobs:
+        cells = rows[job.id]
+        line = [_sparkline(losses.get(job.id, {}), spark)] if spark else []
+        grid.add_row(*cells[:2], _bar(job, bar), *line, *cells[2:])
+    return grid
+
+
+def _name(job: Job, ids: bool) -> Text:
+    return Text.assemble((f"{job.id[-8:]:<{SHORT_ID}}" if ids else "", "dim"), (title(job), "bold"))
+
+
+def _cells(job: Job) -> list[Text]:
+    progress, result = job.progress, job.result
+    return [
+        status(job),
+        Text(f"{progress.epoch}/{progress.epochs}"),
+        Text(loss(result.val_loss if result else None)),
+        Text(percent(result.val_accuracy if result else None)),
+        Text(_remaining(job), "dim"),
+    ]
+
+
+def _sparkline(losses: Mapping[int, float | None], width: int) -> Text:
+    return Text(sparkline([value for _, value in sorted(losses.items())], width), "cyan")
+
+
+def _shown(widths: Sequence[int], width: int, shortest_name: int, pictures: int) -> list[int]:
+    """The indices of the columns that fit uncut into `width`, beside a short name and what bar and sparkline take."""
     shown = list(range(len(widths)))
     for dropped in DROPPED:
-        if (
-            _total_width([min(widths[0], SHORTEST_TITLE), *(widths[number] for number in shown[1:]), SHORTEST_BAR])
-            <= width
-        ):
+        texts = [min(widths[0], shortest_name), *(widths[number] for number in shown[1:])]
+        if _total_width(texts) + pictures <= width:
             break
         shown.remove(dropped)
     return shown

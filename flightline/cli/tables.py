@@ -9,7 +9,8 @@ from itertools import pairwise
 from rich.text import Text
 
 from flightline.cli.columns import Columns
-from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, Job, LogLine, Queue, Worker
+from flightline.client.jobs import Job
+from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, LogLine, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
@@ -117,7 +118,7 @@ def sparkline(values: Sequence[float | None], width: int = 24) -> str:
 
 def title(job: Job) -> str:
     """The job's name, else its preset, else its kind of architecture."""
-    return job.name or job.preset or str(job.spec.get("architecture", {}).get("kind", "job"))
+    return job.title
 
 
 def status(job: Job) -> Text:

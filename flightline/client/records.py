@@ -11,11 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from inspect import get_annotations
 from typing import Any, ClassVar, Self, get_args, overload
 
+from flightline.client.display.curves import curves
+from flightline.client.display.tables import data_frame
 from flightline.client.fields import Fields, known, with_attributes
 from shared import wire
 from shared.answer import Answer
 
 FINISHED = frozenset({"succeeded", "failed", "cancelled"})
+SHOWN_FIELDS, SHOWN_CHARACTERS = 6, 40
+"""How many of its plain fields a record's `repr` has, and how much of each."""
+SHORT_ID = 8
 
 
 class View(Answer):
@@ -74,7 +79,10 @@ class View(Answer):
     __hash__ = None  # type: ignore[assignment] # a view of a dict, and compared like one
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({dict(self.raw)!r})"
+        plain = ((key, value) for key, value in self.raw.items() if not isinstance(value, dict | list | None))
+        fields = [f"{key}={value!r:.{SHOWN_CHARACTERS}}" for key, value in plain]
+        rest = [] if len(fields) == len(self.raw) and len(fields) <= SHOWN_FIELDS else ["…"]
+        return f"{type(self).__name__}({', '.join([*fields[:SHOWN_FIELDS], *rest])})"
 
     def __reduce__(self) -> tuple[type[Self], tuple[Mapping[str, Any]]]:
         return type(self), (self.raw,)
@@ -115,7 +123,7 @@ class Failure(Record, wire.Failure):
     """Why a job failed: a stable `code`, and `detail` for people."""
 
 
-class Job(Record, wire.Job):
+class JobRecord(Record, wire.Job):
     """One job: its spec, its status and its result. Times are ISO 8601 in UTC."""
 
     spec: Fields
@@ -123,6 +131,12 @@ class Job(Record, wire.Job):
     progress: Progress
     result: Result | None
     error: Failure | None
+
+    @property
+    def title(self) -> str:
+        """The job's name, else its preset, else its kind of architecture or, without one, of job."""
+        kind = self.spec.get("architecture", {}).get("kind") or self.raw.get("kind", "job")
+        return self.name or self.preset or str(kind)
 
     @property
     def finished(self) -> bool:
@@ -133,6 +147,17 @@ class Job(Record, wire.Job):
     def succeeded(self) -> bool:
         """Whether the job was trained to its last epoch, or to the one at which early stopping ended it."""
         return self.status == "succeeded"
+
+    def __repr__(self) -> str:
+        """The end of the id, which every call takes for the whole, the name, and how far the job is."""
+        raw, result = self.raw, self.raw.get("result")
+        facts = [str(raw.get("status"))]
+        if progress := raw.get("progress"):
+            facts.append(f"epoch {progress['epoch']}/{progress['epochs']}")
+        if result and result.get("best_val_accuracy") is not None:
+            facts.append(f"best accuracy {result['best_val_accuracy']:.4f}")
+        name = f" {raw['name']!r:.{SHOWN_CHARACTERS}}" if raw.get("name") else ""
+        return f"<Job …{str(raw.get('id'))[-SHORT_ID:]}{name}: {', '.join(facts)}>"
 
 
 class Check(Record, wire.DryRun):
@@ -154,6 +179,10 @@ class Epochs(View, Sequence[Epoch], wire.EpochColumns):
 
     ``zip(epochs.epoch, epochs.train_loss)`` goes over two columns, ``pandas.DataFrame(epochs)`` has them all.
     """
+
+    def to_pandas(self) -> Any:
+        """The epochs as a `pandas.DataFrame`, one row each. Raises UsageError where pandas is not installed."""
+        return data_frame(self._columns(), [row.raw for row in self.rows()], "to_pandas()")
 
     def rows(self) -> list[Epoch]:
         """The epochs one by one, as `Epoch` records, in the order of the columns."""
@@ -182,6 +211,13 @@ class Epochs(View, Sequence[Epoch], wire.EpochColumns):
     def __len__(self) -> int:
         return len(self.raw["epoch"])
 
+    def __repr__(self) -> str:
+        last = f"; the last has a validation accuracy of {self[-1].val_accuracy:.4f}" if len(self) else ""
+        return f"<Epochs: {len(self)}{last}>"
+
+    def _repr_html_(self) -> str:
+        return curves(self)
+
 
 class Event(Record, wire.Event):
     """Something that happened to a job.
@@ -202,6 +238,22 @@ class Evaluation(Record, wire.Evaluation):
     """How the best or last weights do on the validation images; `confusion_matrix[true][predicted]`."""
 
     per_class: tuple[ClassFigures, ...]
+
+
+class Prediction(Record, wire.Prediction):
+    """What a network makes of one image: `class_` is the likeliest class, `probabilities` are by class."""
+
+    probabilities: Fields
+
+
+class Mistake(Record, wire.Mistake):
+    """A validation image that a network got wrong.
+
+    `split` and `index` are its place in the data set and `file` its path there (None where it has no file); `true` and
+    `predicted` are classes, `probabilities` is by class.
+    """
+
+    probabilities: Fields
 
 
 class Attempt(Record, wire.Attempt):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from flightline.errors import AnswerLost, ApiError, FlightlineError, NotReachable, Unavailable
 
 T = TypeVar("T")
+Sleep = Callable[[float], Awaitable[None]]
+"""Waits for some seconds, as a transport's `sleep` does."""
 
 OUTAGE_SECONDS = 60.0
 SUBMISSION_SECONDS = 15.0  # somebody waits for a submission, and nothing is there yet that would be lost
@@ -24,10 +26,12 @@ class Outage:
     """Times how long a service has been unavailable without a break, and ends the retries when that is too long.
 
     Args:
+        sleep: how to wait for the next request.
         seconds: the longest outage that is waited for; default `OUTAGE_SECONDS`.
     """
 
-    def __init__(self, seconds: float | None = None) -> None:
+    def __init__(self, sleep: Sleep, seconds: float | None = None) -> None:
+        self._sleep = sleep
         self._seconds = OUTAGE_SECONDS if seconds is None else seconds
         self._since: float | None = None
 
@@ -35,7 +39,7 @@ class Outage:
         """Note that the service has answered: the next error begins a new outage."""
         self._since = None
 
-    def wait_or_raise(self, error: FlightlineError) -> None:
+    async def wait_or_raise(self, error: FlightlineError) -> None:
         """Sleep before the next request, for as long as the answer's `Retry-After` says, else `RETRY_SECONDS`.
 
         Raises:
@@ -49,27 +53,33 @@ class Outage:
         if now - self._since >= self._seconds:
             raise error
         asked = error.retry_after if isinstance(error, ApiError) else None
-        time.sleep(RETRY_SECONDS if asked is None else min(asked, LONGEST_PAUSE_SECONDS))
+        await self._sleep(RETRY_SECONDS if asked is None else min(asked, LONGEST_PAUSE_SECONDS))
 
 
-def retry_read(read: Callable[..., T], *arguments: object) -> T:
+async def retry_read(sleep: Sleep, read: Callable[..., Awaitable[T]], *arguments: object) -> T:
     """Call `read` until it returns, as long as the service is unavailable and may come back by itself.
+
+    Args:
+        sleep: how to wait between two requests.
+        read: the request.
+        *arguments: what `read` is called with.
 
     Raises:
         NotReachable, Unavailable: the service was unavailable for `OUTAGE_SECONDS`, or says that a retry cannot help.
     """
-    outage = Outage()
+    outage = Outage(sleep)
     while True:
         try:
-            return read(*arguments)
+            return await read(*arguments)
         except UNAVAILABLE as error:
-            outage.wait_or_raise(error)
+            await outage.wait_or_raise(error)
 
 
-def retry_submission(send: Callable[[], T], *, has_answered: bool) -> T:
+async def retry_submission(sleep: Sleep, send: Callable[[], Awaitable[T]], *, has_answered: bool) -> T:
     """Call `send`, which carries an idempotency key, until it is known whether the service received the request.
 
     Args:
+        sleep: how to wait between two requests.
         send: the request; sending it twice makes one job.
         has_answered: whether the service has answered this client before. Only then is a service that nobody reaches
             waited for: one that was never there may never come.
@@ -78,16 +88,16 @@ def retry_submission(send: Callable[[], T], *, has_answered: bool) -> T:
         FlightlineError: the error of the last request, at once where a retry cannot help, else after
             `SUBMISSION_SECONDS`.
     """
-    outage = Outage(SUBMISSION_SECONDS)
+    outage = Outage(sleep, SUBMISSION_SECONDS)
     maybe_received = False
     while True:
         try:
-            return send()
+            return await send()
         except FlightlineError as error:
             maybe_received = maybe_received or isinstance(error, AnswerLost | Unavailable)
             if not _can_retry(error, maybe_received=maybe_received, has_answered=has_answered):
                 raise
-            outage.wait_or_raise(error)
+            await outage.wait_or_raise(error)
 
 
 def _can_retry(error: FlightlineError, *, maybe_received: bool, has_answered: bool) -> bool:

@@ -2,94 +2,41 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from flightline.client.addresses import split_url
+from flightline.client.files.downloads import name_in
 from flightline.errors import AnswerLost, ApiError, NotReachable, UsageError, api_error
-from flightline.stack.home import home_dir, running_url, silent_stack, was_started
-
-DEFAULT_URL = "http://127.0.0.1:8470"
-LARGEST_PORT = 65535
+from flightline.stack.home import silent_stack
 
 
-def default_url() -> str:
-    """The service's URL: `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else host and port.
+@dataclass(frozen=True)
+class Stream:
+    """An answer whose body is read as it arrives.
 
-    Raises:
-        NotReachable: `FLIGHTLINE_HOME` names the home of a stack that does not run, and nothing names another service:
-            the service on the default port may be another one, such as the stack that this home was copied from.
-        UsageError: `FLIGHTLINE_PORT` is not a port number.
+    Attributes:
+        status: the HTTP status.
+        chunks: the body's bytes, in chunks of any size.
     """
-    if url := os.environ.get("FLIGHTLINE_URL"):
-        return url
-    if url := running_url():
-        return url
-    if _means_a_stopped_stack():
-        raise NotReachable(
-            f"No stack runs in {home_dir()} (FLIGHTLINE_HOME). Start it with `flightline up`, or set FLIGHTLINE_URL "
-            "(or --url) to the service that you mean."
-        )
-    host, port = os.environ.get("FLIGHTLINE_HOST") or "127.0.0.1", os.environ.get("FLIGHTLINE_PORT") or "8470"
-    if not (port.isascii() and port.isdigit() and int(port) <= LARGEST_PORT):
-        raise UsageError(f"FLIGHTLINE_PORT must be a whole number from 0 to {LARGEST_PORT}, not {port[:40]!r}.")
-    return service_url(host, int(port))
+
+    status: int
+    chunks: AsyncIterator[bytes]
 
 
-def _means_a_stopped_stack() -> bool:
-    named = bool(os.environ.get("FLIGHTLINE_HOME"))
-    elsewhere = os.environ.get("FLIGHTLINE_HOST") or os.environ.get("FLIGHTLINE_PORT")
-    return named and not elsewhere and was_started(home_dir())
-
-
-def service_url(host: str, port: int) -> str:
-    """The URL of a service that listens on `host`; loopback where it listens on every address of the machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def split_url(text: str) -> tuple[str, tuple[str, str] | None]:
-    """Split a service's URL into a printable URL, and user and password for basic authentication where it has them.
-
-    Raises:
-        UsageError: the text is not a service URL; the message hides what may be a password.
-    """
-    try:
-        url = httpx.URL(text.strip())
-    except (httpx.InvalidURL, UnicodeError):
-        url = httpx.URL()
-    public = str(url.copy_with(username=None, password=None)).rstrip("/")
-    usable = url.scheme in {"http", "https"} and url.host and (url.port or 0) <= LARGEST_PORT
-    if not usable or url.query or url.fragment or "@" in public:
-        raise UsageError(_no_address(text.strip()))
-    return public, (url.username, url.password) if url.userinfo else None
-
-
-def _no_address(text: str) -> str:
-    """The message for a wrong URL, which shows no part of it that may be a password or a token."""
-    scheme = match[0] if (match := re.match("[A-Za-z]+://", text)) else ""
-    before, at, rest = text.removeprefix(scheme).rpartition("@")
-    host = re.split("[?#]", rest, maxsplit=1)[0]
-    hidden = "…@" if at else ""
-    if re.search("[?#]", before):  # nobody can tell whether the @ ends a password or stands in a query
-        hidden, host = "", ""
-    shown = f"{scheme}{hidden}{host}{'' if host == rest else '…'}"
-    hint = " Within a password / is written %2F, ? %3F, # %23 and @ %40." if at else ""
-    hint += "" if host == rest else " Leave out a ? or # behind the address, with what follows it."
-    return f"{shown[:200]!r} is not a service URL, such as {DEFAULT_URL}.{hint}"
-
-
-class Transport:
-    """A connection pool to one service.
+class Transport(ABC):
+    """A connection pool to one service. Its two kinds differ in how they wait, and in nothing else.
 
     Args:
         base_url: the service's address without ``/v1``; it may hold a user and a password.
         timeout: seconds for one answer.
-        http: another httpx transport, for tests.
 
     Attributes:
         base_url: the address without user and password, as messages show it.
@@ -99,30 +46,53 @@ class Transport:
         UsageError: `base_url` is not the URL of a service.
     """
 
-    def __init__(self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None) -> None:
-        self.base_url, credentials = split_url(base_url)
+    _http: httpx.Client | httpx.AsyncClient
+
+    def __init__(self, base_url: str, timeout: float) -> None:
+        self.base_url, self._credentials = split_url(base_url)
         self.timeout = timeout
         self.has_answered = False
+
+    def _options(self) -> dict[str, Any]:
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
         # No limit of connections: each event stream holds one for as long as its job runs.
-        self._http = httpx.Client(
-            base_url=self.base_url,
-            auth=credentials,
-            timeout=timeout,
-            transport=http,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-        )
+        return {
+            "base_url": self.base_url,
+            "auth": self._credentials,
+            "timeout": self.timeout,
+            "trust_env": False,
+            "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        }
 
-    def close(self) -> None:
+    @abstractmethod
+    async def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
+        """The answer to a request; with `stream` its body is still to be read."""
+
+    @abstractmethod
+    async def _read_body(self, response: httpx.Response) -> None:
+        """Read the whole body of a streamed answer."""
+
+    @abstractmethod
+    def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The body of a streamed answer, in chunks."""
+
+    @abstractmethod
+    async def _end(self, response: httpx.Response) -> None:
+        """Give back the connection of a streamed answer."""
+
+    @abstractmethod
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    @abstractmethod
+    async def close(self) -> None:
         """Close all connections; the transport cannot be used afterwards."""
-        self._http.close()
 
-    def get(self, path: str, **params: object) -> Any:
+    async def get(self, path: str, **params: object) -> Any:
         """The JSON at `path`; query parameters that are None are left out, lists become repeated parameters."""
-        return self.call("GET", path, params=params)
+        return await self.call("GET", path, params=params)
 
-    def call(
+    async def call(
         self,
         method: str,
         path: str,
@@ -130,8 +100,17 @@ class Transport:
         params: Mapping[str, object] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        files: Iterable[tuple[str, bytes]] = (),
     ) -> Any:
         """Send a request and return the JSON of a 2xx answer, None where it is empty.
+
+        Args:
+            method: the HTTP method.
+            path: the path below the service's URL.
+            params: query parameters, as `get` takes them.
+            content: the body, JSON unless `headers` say what else.
+            headers: further request headers.
+            files: names and contents of images, which are sent as a form in place of `content`.
 
         Raises:
             ApiError: the service answered with an error.
@@ -141,14 +120,35 @@ class Transport:
         """
         headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
         with self._translated():
-            response = self._http.request(method, path, params=_query(params), content=content, headers=headers)
+            form = [("image", file) for file in files]
+            request = self._http.build_request(
+                method, path, params=_query(params), content=content, headers=headers, files=form or None
+            )
+            response = await self._send(request, stream=False)
         self.has_answered = True
         return _read(response)
 
-    @contextmanager
-    def stream(
+    async def file(self, path: str, *, silence_seconds: float = 0.0, **params: object) -> tuple[bytes, str | None]:
+        """The bytes at `path`, and the name that the service gives the file (None where it gives none).
+
+        Args:
+            path: the path below the service's URL.
+            silence_seconds: how long the service may make the file, where that is longer than the transport's timeout.
+            **params: query parameters, as `get` takes them.
+        """
+        timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
+        with self._translated():
+            request = self._http.build_request("GET", path, params=_query(params), timeout=timeout)
+            response = await self._send(request, stream=False)
+        self.has_answered = True
+        if response.is_error:
+            _read(response)
+        return response.content, name_in(response.headers.get("Content-Disposition", ""))
+
+    @asynccontextmanager
+    async def stream(
         self, path: str, *, headers: Mapping[str, str] | None = None, silence_seconds: float = 0.0
-    ) -> Iterator[httpx.Response]:
+    ) -> AsyncIterator[Stream]:
         """The answer at `path`, whose body the caller reads in chunks: a file or an event stream.
 
         Args:
@@ -157,12 +157,17 @@ class Transport:
             silence_seconds: the longest pause between two chunks, where that is longer than the transport's timeout.
         """
         timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
-        with self._translated(), self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
-            self.has_answered = True
-            if response.is_error:
-                response.read()
-                _read(response)
-            yield response
+        with self._translated():
+            request = self._http.build_request("GET", path, headers=headers, timeout=timeout)
+            response = await self._send(request, stream=True)
+            try:
+                self.has_answered = True
+                if response.is_error:
+                    await self._read_body(response)
+                    _read(response)
+                yield Stream(response.status_code, self._chunks(response))
+            finally:
+                await self._end(response)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -178,6 +183,67 @@ class Transport:
             raise UsageError(f"{error.object!r:.80} is not text that can be sent: it is not Unicode.") from error
         except httpx.TransportError as error:
             raise AnswerLost(f"The connection to {self.base_url} broke: {error}.") from error
+
+
+class BlockingTransport(Transport):
+    """A transport whose coroutines never suspend: `flightline.client.blocking` runs them without an event loop."""
+
+    _http: httpx.Client
+
+    def __init__(self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None) -> None:
+        super().__init__(base_url, timeout)
+        self._http = httpx.Client(**self._options(), transport=http)
+
+    async def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
+        return self._http.send(request, stream=stream)
+
+    async def _read_body(self, response: httpx.Response) -> None:
+        response.read()
+
+    async def _chunks(self, response: httpx.Response) -> AsyncGenerator[bytes]:
+        for chunk in response.iter_bytes():
+            yield chunk
+
+    async def _end(self, response: httpx.Response) -> None:
+        response.close()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, and block this thread."""
+        time.sleep(seconds)  # noqa: ASYNC251 - this one blocks
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+
+class AsyncTransport(Transport):
+    """A transport on asyncio's event loop."""
+
+    _http: httpx.AsyncClient
+
+    def __init__(self, base_url: str, timeout: float, http: httpx.AsyncBaseTransport | None = None) -> None:
+        super().__init__(base_url, timeout)
+        self._http = httpx.AsyncClient(**self._options(), transport=http)
+
+    async def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
+        return await self._http.send(request, stream=stream)
+
+    async def _read_body(self, response: httpx.Response) -> None:
+        await response.aread()
+
+    def _chunks(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        return response.aiter_bytes()
+
+    async def _end(self, response: httpx.Response) -> None:
+        await response.aclose()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, and let other tasks go on."""
+        await asyncio.sleep(seconds)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
 
 
 def _not_found_at(url: str) -> str:

@@ -6,7 +6,7 @@ import errno
 import socket
 from contextlib import suppress
 
-from flightline.client.transport import service_url
+from flightline.client.addresses import service_url
 from flightline.errors import StackError
 from shared.hosts import WILDCARDS, is_loopback
 

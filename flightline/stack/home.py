@@ -34,6 +34,12 @@ def running_url(home: Path | None = None) -> str | None:
     return _running(home or home_dir()).get("url")
 
 
+def running_data_dir(home: Path) -> Path | None:
+    """The folder in which the workers of the stack that runs in a home look for data sets; None where none runs."""
+    data_dir = _running(home).get("data_dir")  # a stack of release 0.1 does not say
+    return Path(data_dir) if isinstance(data_dir, str) else None
+
+
 def _running(home: Path) -> dict[str, Any]:
     """The state of the stack that runs in a home, empty where none does."""
     state = read_state(home)

@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from flightline.client.addresses import service_url
 from flightline.client.client import Client
 from flightline.client.records import Worker
-from flightline.client.transport import service_url
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import redis_server
 from flightline.stack.addresses import free_port
@@ -22,6 +23,7 @@ from flightline.stack.programs import Layout
 from flightline.stack.supervisor import LOOK_SECONDS, StopRequests, Supervisor
 from shared.delivery.redis_socket import socket_path
 from shared.processes import born
+from shared.settings import Settings
 
 REDIS_SECONDS = 60.0  # a large append-only file takes a while to load
 REDIS_LEAST_SECONDS = 2.0  # however often a stop is asked for
@@ -188,6 +190,11 @@ class Stack:
         for name, line in self._tail.interesting():
             self._reporter.line(name, line)
 
+    @cached_property
+    def _data_dir(self) -> Path:
+        """The folder in which this stack's workers look for data sets: they read the same settings."""
+        return Settings(home=self.layout.home).datasets_dir
+
     def _write_state(self) -> None:
         """Write URL, readiness and process ids into the home, for clients and for the stack after a killed one.
 
@@ -195,7 +202,14 @@ class Stack:
         """
         pid = os.getpid()
         children = self._supervisor.pids()
-        state = {"pid": pid, "born": born(pid), "url": self.url, "ready": self._ready, "children": children}
+        state = {
+            "pid": pid,
+            "born": born(pid),
+            "url": self.url,
+            "ready": self._ready,
+            "data_dir": str(self._data_dir),
+            "children": children,
+        }
         try:
             write_state(self.layout.home, state)
         except OSError as error:

@@ -30,6 +30,8 @@ Key = tuple[float | dt.datetime | None, str]
 class JobFilter:
     """Conditions on the listed jobs; every field that is set must match."""
 
+    id: tuple[str, ...] = ()
+    """Whole ids; empty for all jobs."""
     status: tuple[str, ...] = ()
     kind: str | None = None
     device: str | None = None
@@ -133,6 +135,8 @@ def _filtered(wanted: JobFilter, actor: Actor) -> Select[Any]:
     conditions += [column >= value for column, value in at_least.items() if value is not None]
     if wanted.created_before is not None:
         conditions.append(Job.created_at < wanted.created_before)
+    if wanted.id:
+        conditions.append(Job.id.in_(wanted.id))
     if wanted.status:
         conditions.append(Job.status.in_(wanted.status))
     if wanted.tag is not None:

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from flightline import Client
-from flightline.client.retry import retry_read
 from flightline.stack.home import read_state, running_url
-from tests.support.stacks import Stack, environment, flightline, processes_of, until
+from tests.support.stacks import Stack, answers, environment, flightline, processes_of, until
 
 
 def test_a_copy_of_a_running_home_lives_beside_it(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_home_that_cannot_be_written_to_ends_nothing(tmp_path: Path) -> None:
         api = stack.child("api")
         os.kill(api, signal.SIGKILL)
         until(lambda: "api: started again" in stack.log.read_text())
-        assert retry_read(stack.client.ready) == {"status": "ready"}
+        until(partial(answers, stack.client))
         assert stack.child("api") == api
         assert stack.log.read_text().count("cannot be written to") == 1
 
@@ -91,7 +91,7 @@ def test_a_stack_outlives_its_outputs_reader(tmp_path: Path) -> None:
     with subprocess.Popen(["/bin/bash", "-c", shell], env=env, stdout=subprocess.PIPE, text=True) as process:
         until(lambda: running_url(home))
         with Client(running_url(home)) as client:
-            assert retry_read(client.ready) == {"status": "ready"}
+            until(partial(answers, client))
         os.kill(read_state(home)["pid"], signal.SIGINT)
         assert "loading ." in process.communicate()[0]
     until(lambda: processes_of(home) == {})

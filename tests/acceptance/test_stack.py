@@ -7,13 +7,13 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from flightline import Job
-from flightline.client.retry import retry_read
-from tests.support.stacks import ENDLESS, TINY, Stack, flightline, processes_of, until
+from tests.support.stacks import ENDLESS, TINY, Stack, answers, flightline, processes_of, until
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_killed_parts_are_started_again(stack: Stack) -> None:
     os.kill(api, signal.SIGKILL)
     os.kill(redis, signal.SIGKILL)
     until(lambda: not {api, redis} & {stack.child("api"), stack.child("redis")} if _children(stack) >= 3 else False)
-    assert retry_read(stack.client.ready) == {"status": "ready"}
+    until(partial(answers, stack.client))
     assert [job.id for job in stack.client.jobs()] == before
     assert stack.client.wait(stack.client.submit(TINY).id).succeeded
 

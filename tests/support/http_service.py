@@ -124,9 +124,10 @@ class FakeService:
         url = urlsplit(target)
         if (refusal := self.refuse.get(f"{method} {url.path}")) is not None:
             return refusal
-        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        asked = parse_qs(url.query)
+        query = {key: values[-1] for key, values in asked.items()}
         if url.path == "/v1/jobs":
-            return self._submit(query, body) if method == "POST" else self._page(query)
+            return self._submit(query, body) if method == "POST" else self._page(query, asked)
         if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
             found = [one for one in self.jobs if one.endswith(match[1])]
             if len(found) > 1:
@@ -154,9 +155,11 @@ class FakeService:
         labels = {key: document.get(key) for key in ("name", "preset")}
         return 201, self.add(epochs=epochs, warnings=["No live worker."], **labels)
 
-    def _page(self, query: dict[str, str]) -> Answer:
-        newest_first = list(self.jobs.values())[::-1]
-        found = [job for job in newest_first if query.get("status", job["status"]) == job["status"]]
+    def _page(self, query: dict[str, str], asked: dict[str, list[str]]) -> Answer:
+        newest_first = [job for job in self.jobs.values() if job["id"] in asked.get("id", [job["id"]])][::-1]
+        for job in newest_first if "id" in asked else ():
+            self._move_on(job)
+        found = [job for job in newest_first if job["status"] in asked.get("status", [job["status"]])]
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         more = str(start + limit) if start + limit < len(found) else None
         return 200, {"items": found[start : start + limit], "next_cursor": more}
@@ -195,6 +198,8 @@ class FakeService:
         if method == "DELETE":
             del self.jobs[id]
             return 204, None
+        if method == "POST" and part == "evaluate":
+            return 201, self.add(kind="evaluate", spec={"job": id, **json.loads(body)})
         if method == "POST":
             return self._act(job, str(part))
         if method == "PATCH":
@@ -230,10 +235,14 @@ class FakeService:
         if part == "evaluation":
             return 200, EVALUATION
         if part == "log":
-            fields = {"attempt": 1, "level": "INFO", "created_at": CREATED}
-            lines: list[dict[str, Any]] = [{"line": n, "message": f"line {n}"} | fields for n in (1, 2, 3)]
-            return 200, {"items": [line for line in lines if line["line"] > after][:2], "next_cursor": None}
+            lines = [line for line in self.log_of(job) if line["line"] > after]
+            return 200, {"items": lines[:2], "next_cursor": None}
         return self._files(part)
+
+    def log_of(self, job: dict[str, Any]) -> list[dict[str, Any]]:
+        """The lines of a job's log by now; a page has two of them."""
+        del job
+        return [log_line(number) for number in (1, 2, 3)]
 
     def _move_on(self, job: dict[str, Any]) -> None:
         progress = job["progress"]
@@ -266,12 +275,18 @@ class FakeService:
             return 200, {"items": files, "next_cursor": None}
         if part == "attempts":
             return 200, {"items": [ATTEMPT], "next_cursor": None}
-        name = part.removeprefix("artifacts/")
+        name = "best.safetensors" if part == "model" else part.removeprefix("artifacts/")
         return (200, self.files[name]) if name in self.files else problem(404, "not_found", "No such file.")
 
     def _catalog(self, path: str) -> Answer:
         items = CATALOG.get(path)
         return problem(404, "not_found", f"Nothing at {path}.") if items is None else (200, items)
+
+
+def log_line(number: int, **fields: Any) -> dict[str, Any]:
+    """A line of a job's log."""
+    line = {"line": number, "attempt": 1, "level": "INFO", "message": f"line {number}", "created_at": CREATED}
+    return line | fields
 
 
 def problem(status: int, code: str, detail: str, *errors: tuple[str, str]) -> Answer:

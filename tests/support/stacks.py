@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flightline import Client
+from flightline import Client, NotReachable, Unavailable
 
 TINY = {
     "dataset": {"name": "synthetic", "train_per_class": 64, "val_per_class": 20},
@@ -51,6 +51,14 @@ def until(condition: Callable[[], object]) -> None:
     """Wait for a condition; the test's own timeout ends it."""
     while not condition():
         time.sleep(0.05)
+
+
+def answers(client: Client) -> bool:
+    """Whether the service is ready."""
+    try:
+        return client.ready() == {"status": "ready"}
+    except (NotReachable, Unavailable):
+        return False
 
 
 class Stack:

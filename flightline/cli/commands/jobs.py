@@ -11,7 +11,7 @@ from flightline.cli.commands.options import JobId, Json
 from flightline.cli.console import out, print_json, print_table
 from flightline.cli.tables import JOB_COLUMNS, job_row, title
 from flightline.client.client import Client
-from flightline.client.records import Job
+from flightline.client.jobs import Job
 
 Text = str | None
 PAGE_LIMIT = 500

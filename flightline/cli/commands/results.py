@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from flightline.cli.arguments import find_job
-from flightline.cli.commands.options import JobId, Json
+from flightline.cli.commands.options import JobId, Json, Weights
 from flightline.cli.console import err, out, print_facts, print_json, print_table
+from flightline.cli.hyperparameters import chosen
 from flightline.cli.tables import (
     ARTIFACT_COLUMNS,
     ATTEMPT_COLUMNS,
@@ -29,6 +30,7 @@ from flightline.cli.tables import (
     log_row,
 )
 from flightline.client.client import Client
+from flightline.client.records import Evaluation
 from flightline.errors import NotFound, UsageError
 
 
@@ -43,13 +45,6 @@ class Part(StrEnum):
     artifacts = "artifacts"
 
 
-class Weights(StrEnum):
-    """The weights whose evaluation `show --weights` prints: of the best epoch or of the last."""
-
-    best = "best"
-    last = "last"
-
-
 def register(app: typer.Typer) -> None:
     """Add `show` and `download` to the command-line application."""
     app.command()(show)
@@ -62,7 +57,7 @@ def show(
     weights: Annotated[Weights, typer.Option(help="Evaluation of the best or the last weights.")] = Weights.best,
     json: Json = False,
 ) -> None:
-    """Show a job: where it stands, its result, the figures of each class."""
+    """Show a job: where it stands, its result, what it sets beyond the defaults, the figures of each class."""
     with Client() as client:
         job_id = find_job(client, id)
         chosen: Literal["best", "last"] = "last" if weights is Weights.last else "best"
@@ -97,7 +92,8 @@ def _document(client: Client, id: str, part: Part, weights: Literal["best", "las
 
 def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None:
     job = client.job(id)
-    print_facts(job_facts(job))
+    preset = [("preset", job.preset)] if job.preset else []
+    print_facts([*job_facts(job), *preset, *(("set", line) for line in chosen(job))])
     if job.succeeded:
         try:
             _show_evaluation(client, job.id, weights)
@@ -106,9 +102,13 @@ def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None
 
 
 def _show_evaluation(client: Client, id: str, weights: Literal["best", "last"]) -> None:
-    evaluation = client.evaluation(id, weights)
+    show_evaluation(client.evaluation(id, weights), "validation images")
+
+
+def show_evaluation(evaluation: Evaluation, images: str) -> None:
+    """Print the figures of each class and the confusion matrix; `images` says what was scored."""
     total = sum(map(sum, evaluation.confusion_matrix))
-    out().print(f"\nThe {weights} weights on {total:,} validation images:")
+    out().print(f"\nThe {evaluation.weights} weights on {total:,} {images}:", markup=False)
     print_table(CLASS_COLUMNS, class_rows(evaluation), "No classes.")
     columns, rows = confusion_rows(evaluation)
     print_table(columns, rows, "No classes.")

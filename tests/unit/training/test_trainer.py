@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from tests.unit.training.tiny import CONVNET, CPU, Recording, raises_after, timeless, tiny_data, tiny_plan
 from worker.training.data import Split
 from worker.training.data.loader import normalizer
-from worker.training.errors import CancelRequested, InvalidPlan, LastBatchTooSmall, NonFiniteLoss
+from worker.training.errors import CancelRequested, InvalidPlan, LastBatchTooSmall, NonFiniteLoss, StopRequested
 from worker.training.evaluation import evaluate
 from worker.training.network.build import build_network, needs_two_samples
 from worker.training.optim.schedules import learning_rates
@@ -264,3 +264,30 @@ def test_a_margin_wider_than_the_image_is_refused() -> None:
     plan = tiny_plan(augment=(CropPlan(padding=8, padding_mode="reflect"),))
     with pytest.raises(InvalidPlan, match="mirrors 8 pixels of images with 8 on a side: at most 7 will do"):
         Recording(plan, dataclasses.replace(DATA, train=images))
+
+
+def test_a_test_split_is_scored_once_with_the_best_weights() -> None:
+    """At the end, beside the validation split that the best epoch was chosen on; nothing else changes."""
+    data, plan = tiny_data(), tiny_plan(epochs=4)
+    held_out = dataclasses.replace(data, test=data.train)
+    with_test, without = Recording(plan, held_out).result, Recording(plan, data).result
+    evaluation = with_test.evaluations["test"]
+    assert sum(map(sum, evaluation.confusion_matrix)) == len(data.train)
+    assert with_test.epoch_of == {**without.epoch_of, "test": with_test.best_epoch}
+    assert torch.equal(with_test.logits["best"], without.logits["best"])
+    assert without.evaluations.keys() == {"best", "last"}
+    again = Recording(plan, dataclasses.replace(data, test=data.val)).result
+    assert torch.equal(again.logits["test"], again.logits["best"])
+    assert again.evaluations["test"] == again.evaluations["best"]
+
+
+def test_a_stop_does_not_end_the_scoring_of_a_test_split() -> None:
+    """All epochs are done by then: the result comes; a cancelled job ends."""
+    data = dataclasses.replace(tiny_data(), test=tiny_data().val)
+    plan = tiny_plan(epochs=1)
+    boundaries: list[int] = []
+    Recording(plan, tiny_data(), check=lambda: boundaries.append(1))
+    result = Recording(plan, data, check=raises_after(len(boundaries) + 1, StopRequested())).result
+    assert "test" in result.evaluations
+    with pytest.raises(CancelRequested):
+        Recording(plan, data, check=raises_after(len(boundaries) + 1, CancelRequested()))

@@ -38,7 +38,7 @@ def read_images(paths: Sequence[Path], form: ImageForm, shape: Shape) -> Tensor:
         except DatasetCorrupt as error:
             bad[number] = error
 
-    _for_each(read, len(paths))
+    for_each(read, len(paths))
     if bad:
         first, *others = sorted(bad)
         raise bad[first].among([paths[number] for number in others])
@@ -58,11 +58,11 @@ def formed(images: Tensor, form: ImageForm) -> Tensor:
     def convert(number: int) -> None:
         out[number] = in_form(source[number], form)
 
-    _for_each(convert, len(source))
+    for_each(convert, len(source))
     return torch.from_numpy(out)
 
 
-def _for_each(work: Callable[[int], None], count: int) -> None:
+def for_each(work: Callable[[int], None], count: int) -> None:
     """Call `work` with 0 to `count` - 1 from as many threads as this process has processors."""
 
     def some(first: int) -> None:

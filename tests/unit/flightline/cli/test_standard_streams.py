@@ -15,7 +15,7 @@ from flightline.cli import standard_streams
 from flightline.cli.console import print_json
 from flightline.cli.progress import JobsView
 from flightline.cli.tables import sparkline
-from flightline.client.records import Job
+from flightline.client.jobs import Job
 from tests.support.http_service import FakeService
 
 ASCII = os.environ | {"PYTHONIOENCODING": "ascii"}

@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from flightline import ApiError, Client, Conflict, InvalidRequest, Job, NotFound, NotReachable, Unavailable
-from flightline.client.transport import default_url, service_url
+from flightline.client.addresses import default_url, service_url
+from flightline.client.records import Worker
 from flightline.errors import ChecksumMismatch, UsageError
 from flightline.stack.home import write_state
 from shared.processes import born
@@ -133,7 +134,7 @@ def test_no_answer_in_time() -> None:
 
 def test_jobs_goes_over_the_pages(client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """The iterator fetches page after page, and no further than it is taken."""
-    monkeypatch.setattr("flightline.client.client.PAGE", 2)
+    monkeypatch.setattr("flightline.client.calls.jobs.PAGE", 2)
     ids = [service.add()["id"] for _ in range(5)][::-1]
     assert [job.id for job in client.jobs()] == ids
     assert len(service.requests) == 3
@@ -184,7 +185,8 @@ def test_what_is_no_id(id: object) -> None:
     """A list of ids, a job, nothing: the error says what is wanted, before anything is asked."""
     with Client("http://127.0.0.1:9") as client:
         calls: list[Callable[..., object]] = [client.job, client.wait, client.cancel, client.delete, client.epochs]
-        calls += [client.watch, client.events, client.artifacts, client.retry, lambda one: next(client.log(one))]
+        calls += [client.artifacts, client.retry, client.model]
+        calls += [lambda one, many=many: next(many(one)) for many in (client.watch, client.events, client.log)]
         for call in calls:
             with pytest.raises(TypeError, match=r"A job is called by its id, a text such as job\.id, one at a time"):
                 call(id)
@@ -251,6 +253,18 @@ def test_cancel_retry_delete(client: Client, service: FakeService) -> None:
         client.cancel(service.add(status="failed")["id"])
 
 
+@pytest.mark.parametrize("dataset", ["shapes", {"name": "shapes", "val_fraction": 0.2}], ids=str)
+def test_an_evaluation_is_a_new_job(client: Client, service: FakeService, dataset: Any) -> None:
+    """Of the finished one, under a key, with what was asked for beside the data set."""
+    job_id = service.add(status="succeeded")["id"]
+    new = client.evaluate(job_id, dataset, weights="last", name="check")
+    assert (new.kind, new.spec.job) == ("evaluate", job_id)
+    method, target, body = service.requests[-1]
+    assert (method, target) == ("POST", f"/v1/jobs/{job_id}/evaluate")
+    assert json.loads(body) == {"dataset": dataset, "weights": "last", "name": "check"}
+    assert (new.title, client.job(job_id).evaluate("shapes").spec.job) == ("evaluate", job_id)
+
+
 def test_download_checks_the_sum(client: Client, service: FakeService, tmp_path: Path) -> None:
     """A file arrives whole with the right sum, or leaves nothing behind."""
     job_id = service.add()["id"]
@@ -285,7 +299,9 @@ def test_records_are_read_only_views() -> None:
         anything.id = "2"
     assert job == Job({"id": "1", "result": None, "new_key": 7}) != Job({"id": "2"})
     assert pickle.loads(pickle.dumps(job)) == copy.deepcopy(job) == job
-    assert "new_key" in repr(job)
+    assert repr(Worker({"id": "w", "pid": 7, "versions": {}, "host": "x" * 99})).startswith(
+        "Worker(id='w', pid=7, host='xxx"
+    )
 
 
 def test_where_the_service_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from flightline import Client, Epochs, Event, Job, NotFound, Unavailable
-from flightline.client.events import parsed
-from flightline.client.watch import updates
+from flightline.client.blocking import iterate
+from flightline.client.following.events import parsed
+from flightline.client.following.watch import updates
+from flightline.client.rows import AsyncRows
+from tests.support.coroutines import each
 from tests.support.http_service import FakeService, problem
 
 STREAM = (
@@ -28,7 +32,8 @@ FULL = problem(503, "too_many_streams", "No room.")
 @pytest.mark.parametrize("size", range(1, len(STREAM) + 1))
 def test_chunks_of_any_size_give_the_same_events(size: int) -> None:
     """Where the network cuts the stream does not matter; an event that is not whole is none."""
-    assert list(parsed(STREAM[start : start + size] for start in range(0, len(STREAM), size))) == EVENTS
+    chunks = each(STREAM[start : start + size] for start in range(0, len(STREAM), size))
+    assert list(iterate(parsed(chunks))) == EVENTS
 
 
 def test_events_from_the_start_to_the_end(client: Client, service: FakeService) -> None:
@@ -137,17 +142,25 @@ class Recorded:
         self._states = iter(states)
         self._events = events
 
-    def job(self, id: str) -> Job:
+    async def job(self, id: str) -> Job:
         """The next state."""
         return next(self._states)
 
-    def events(self, id: str, after: int = 0, *, wait_for_room: bool = True) -> Iterator[Event]:
+    def events(self, id: str, after: int = 0, *, wait_for_room: bool = True) -> AsyncRows[Event]:
         """All of them."""
-        return iter(self._events)
+        return AsyncRows(each(self._events))
 
-    def epochs(self, id: str, after: int = 0) -> Epochs:
+    async def epochs(self, id: str, after: int = 0) -> Epochs:
         """Nobody asks."""
         raise AssertionError
+
+    async def sleep(self, seconds: float) -> None:
+        """Nobody waits."""
+        raise AssertionError
+
+    def with_raw(self, raw: Mapping[str, Any]) -> Job:
+        """A job of this JSON."""
+        return Job(raw)
 
 
 def test_watch_goes_back_with_a_resumed_attempt() -> None:
@@ -161,7 +174,7 @@ def test_watch_goes_back_with_a_resumed_attempt() -> None:
     last = Event({"seq": 11, "kind": "status", "data": {"status": "cancelled"}})
     # The service's own figure stays at 6 until the attempt has finished an epoch; one read is an epoch ahead.
     reads = Recorded([state(6), state(6), state(4), state(4, "cancelled")], [resumed, *again, last])
-    assert [(update.job.progress.epoch, update.events) for update in updates(reads, "x", after=7)] == [
+    assert [(update.job.progress.epoch, update.events) for update in iterate(updates(reads, "x", after=7))] == [
         (6, ()),
         (2, (resumed,)),
         (4, (again[0],)),

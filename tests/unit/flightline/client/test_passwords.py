@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from flightline import Client, UsageError
-from flightline.client.transport import split_url
+from flightline.client.addresses import split_url
 from flightline.errors import FlightlineError
 from tests.support.http_service import FakeService
 from tests.unit.flightline.conftest import Run

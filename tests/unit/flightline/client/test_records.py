@@ -87,7 +87,7 @@ class TestAttributes:
 
     def test_a_job_is_no_spec(self) -> None:
         """Though it is a mapping."""
-        with Client("http://127.0.0.1:9") as client, pytest.raises(UsageError, match="not Job"):
+        with Client("http://127.0.0.1:9") as client, pytest.raises(UsageError, match="not <Job …1: None>"):
             client.submit(Job(JOB))
 
 

@@ -179,6 +179,26 @@ class TestShape:
         assert submission.cost.layers[-1].output_shape == (len(submission.spec.dataset.classes),)
 
 
+class TestTorchvision:
+    """torchvision's networks make images smaller several times."""
+
+    def test_wants_images_that_it_does_not_shrink_to_nothing(self) -> None:
+        """The error says how many pixels it needs."""
+        vgg = {"kind": "torchvision", "network": "vgg11_bn"}
+        ((where, why),) = refused("mnist", architecture=vgg)
+        assert where == "/architecture/network"
+        assert "vgg11_bn shrinks images of 1 × 28 × 28 to nothing: it needs 32 pixels" in why
+        parse({"name": "mnist", "image_size": 32}, architecture=vgg)
+
+    def test_needs_two_images_where_a_batchnorm_sees_one_pixel(self) -> None:
+        """A last batch of one image could not be normalised."""
+        rest: Any = {"architecture": {"kind": "torchvision", "network": "resnet18"}, "training": {"batch_size": 3}}
+        parse({"image_size": 9}, **rest)
+        ((where, why),) = refused({"image_size": 8}, **rest)
+        assert where == "/training/batch_size"
+        assert "batchnorm in resnet18 after 3 × 8 × 8 needs at least two" in why
+
+
 class TestNormalize:
     """Left out: published figures where the set has them for such images, computed ones otherwise."""
 

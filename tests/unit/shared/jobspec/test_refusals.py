@@ -308,23 +308,6 @@ def test_a_torchvision_network_has_the_same_caps() -> None:
     assert caught.value.errors[0].detail.startswith("The network needs 9,227,010 parameters; at most 1,000,000")
 
 
-def test_a_torchvision_network_wants_images_that_it_does_not_shrink_to_nothing() -> None:
-    """It halves them several times; the error says how many pixels it needs."""
-    error = refusal({"architecture": vision("vgg11_bn"), "dataset": "mnist"})
-    assert [problem.pointer for problem in error.errors] == ["/architecture/network"]
-    assert "vgg11_bn shrinks images of 1 × 28 × 28 to nothing: it needs 32 pixels" in error.detail
-    parse_spec({"architecture": vision("vgg11_bn"), "dataset": {"name": "mnist", "image_size": 32}}, Caps())
-
-
-def test_a_torchvision_network_needs_two_images_where_a_batchnorm_sees_one_pixel() -> None:
-    """Small images end as one pixel: a last batch of one image could not be normalised."""
-    document = {"architecture": vision("resnet18"), "training": {"batch_size": 3}}
-    parse_spec({**document, "dataset": {"image_size": 9}}, Caps())
-    error = refusal({**document, "dataset": {"image_size": 8}})
-    assert [problem.pointer for problem in error.errors] == ["/training/batch_size"]
-    assert "batchnorm in resnet18 after 3 × 8 × 8 needs at least two" in error.detail
-
-
 @pytest.mark.parametrize("padding, mode, fits", [(7, "reflect", True), (8, "reflect", False), (12, "constant", True)])
 def test_a_crop_mirrors_no_more_than_there_is(padding: int, mode: str, fits: bool) -> None:
     """An image of 8 × 8 pixels has 7 beside its outermost one; a black margin may be of any width."""

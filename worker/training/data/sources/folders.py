@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -64,7 +64,7 @@ class ClassFolders(Source):
     def counts(self) -> Counts:
         train, val = self._folders_of_splits()
         return {
-            name: (len(_scan(train / name)[0]), 0 if val is None else len(_scan(val / name)[0]))
+            name: (len(scan(train / name)[0]), 0 if val is None else len(scan(val / name)[0]))
             for name in self.classes()
         }
 
@@ -81,7 +81,7 @@ class ClassFolders(Source):
     @override
     def ignored(self) -> Mapping[str, int]:
         """The entries beside the images, by suffix, and as `class` the class folders of one split alone."""
-        return self._ignored(self.classes())
+        return sum((scan(folder)[1] for folder in self._folders(self.classes())), self._beside_classes())
 
     @override
     def holding(self) -> str:
@@ -107,18 +107,21 @@ class ClassFolders(Source):
     @override
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
         """A digest of every file's name, size, times and inode, and the counts of files that are no images."""
-        lines = []
+        lines, ignored = [], Counter[str]()
         for folder in self._folders(classes):
-            names, _ = _scan(folder)
+            names, others = scan(folder)
+            ignored += others
             lines.append(f"{folder.relative_to(self.root)}\0{len(names)}")
             lines += [f"{name}\0{signature(f'{folder}/{name}')}" for name in names]
-        return Inventory(hashlib.sha256(os.fsencode("\0".join(lines))).hexdigest(), self._ignored(classes))
+        listing = hashlib.sha256(os.fsencode("\0".join(lines))).hexdigest()
+        return Inventory(listing, ignored + self._beside_classes())
 
     @override
     def extent(self, classes: tuple[str, ...], form: ImageForm) -> Extent:
         """As `decode` would give it; the size of images that are not resized is the first file's."""
-        paths = [folder / name for folder in self._folders(classes) for name in _scan(folder)[0]]
-        return Extent(len(paths), self._shape(paths, form))
+        names = {folder: scan(folder)[0] for folder in self._folders(classes)}
+        paths = (folder / name for folder, files in names.items() for name in files)
+        return Extent(sum(map(len, names.values())), self._shape(paths, form))
 
     @override
     def decode(self, classes: tuple[str, ...], form: ImageForm) -> Splits:
@@ -157,13 +160,13 @@ class ClassFolders(Source):
     def files(self) -> Iterator[Path]:
         """All image files of all classes, split by split in the set's own order."""
         for folder in self._folders(self.classes()):
-            yield from (folder / name for name in _scan(folder)[0])
+            yield from (folder / name for name in scan(folder)[0])
 
     def _files_of(self, split: SplitName) -> list[Path]:
         folder = dict(zip(("train", "val"), self._folders_of_splits(), strict=True))[split]
         if folder is None:
             return []
-        return [folder / name / file for name in self.classes() for file in _scan(folder / name)[0]]
+        return [folder / name / file for name in self.classes() for file in scan(folder / name)[0]]
 
     def _folders_of_splits(self) -> tuple[Path, Path | None]:
         """The folders of both splits; the validation split's is `val`, or `test` where only that has classes.
@@ -179,29 +182,23 @@ class ClassFolders(Source):
         if not split.is_dir():
             return ()
         with os.scandir(split) as entries:
-            return tuple(sorted(entry.name for entry in entries if _is_class(entry)))
+            return tuple(sorted(entry.name for entry in entries if is_class(entry)))
 
     def _folders(self, classes: tuple[str, ...]) -> Iterator[Path]:
         for split in self._folders_of_splits():
             if split is not None:
                 yield from (split / name for name in classes)
 
-    def _ignored(self, classes: tuple[str, ...]) -> Mapping[str, int]:
-        ignored = sum((_scan(folder)[1] for folder in self._folders(classes)), Counter[str]())
-        if self.known_classes is None:
-            ignored += self._beside_classes()
-        return ignored
-
     def _beside_classes(self) -> Counter[str]:
         """What lies beside the class folders of a set whose classes are those that are there, by kind."""
         held, ignored = set(self.classes()), Counter[str]()
-        for split in filter(None, self._folders_of_splits()):
+        for split in filter(None, self._folders_of_splits() if self.known_classes is None else ()):
             with os.scandir(split) as entries:
-                kinds = ["class" if _is_class(each) else _kind_of(each) for each in entries if each.name not in held]
+                kinds = ["class" if is_class(each) else kind_of(each) for each in entries if each.name not in held]
             ignored.update(filter(None, kinds))
         return ignored
 
-    def _shape(self, paths: Sequence[Path], form: ImageForm) -> Shape:
+    def _shape(self, paths: Iterable[Path], form: ImageForm) -> Shape:
         """The shape of these images in this form: what the form says, or else what the set or its first image has."""
         if self.image_shape is not None and form.size is None:
             return (form.channels, *self.image_shape[1:])
@@ -217,12 +214,12 @@ class ClassFolders(Source):
         if not len(split):
             return split
         own, folder = self.classes(), self.root / Path(split.names[0]).parts[0]
-        starts = dict(zip(own, accumulate((len(_scan(folder / name)[0]) for name in own), initial=0), strict=False))
+        starts = dict(zip(own, accumulate((len(scan(folder / name)[0]) for name in own), initial=0), strict=False))
         first = torch.tensor([starts[name] for name in classes])
         return replace(split, index=first[split.labels] + rank_in_class(split.labels))
 
 
-def _first_side(paths: Sequence[Path]) -> tuple[int, int]:
+def _first_side(paths: Iterable[Path]) -> tuple[int, int]:
     """Height and width of the first file that is an image; of none, any, as then all of them are refused."""
     for path in paths:
         with suppress(DatasetCorrupt):
@@ -239,7 +236,7 @@ def _held_as_text(train: Sequence[str], val: Sequence[str], val_name: str) -> st
 
 
 def _some_images(folder: Path) -> list[Path]:
-    names, ignored = _scan(folder)
+    names, ignored = scan(folder)
     if not names:
         suffixes = " ".join(sorted(IMAGE_SUFFIXES))
         beside = f": nothing in it ends in {suffixes}" if ignored else ""
@@ -247,19 +244,19 @@ def _some_images(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _scan(folder: Path) -> tuple[list[str], Counter[str]]:
+def scan(folder: Path) -> tuple[list[str], Counter[str]]:
     """The names of a folder's image files, sorted, and the counts of all other entries by suffix."""
     images, ignored = [], Counter[str]()
     with os.scandir(folder) as entries:
         for entry in entries:
             if _suffix(entry.name) in IMAGE_SUFFIXES and not entry.name.startswith("."):
                 images.append(entry.name)
-            elif kind := _kind_of(entry):
+            elif kind := kind_of(entry):
                 ignored[kind] += 1
     return sorted(images), ignored
 
 
-def _kind_of(entry: os.DirEntry[str]) -> str | None:
+def kind_of(entry: os.DirEntry[str]) -> str | None:
     """The kind of an entry that is passed over: its suffix, `folder` or `no suffix`; None for one that is hidden."""
     if entry.name.startswith(".") or entry.name.lower() in _LEFT_BY_SYSTEMS:
         return None
@@ -272,6 +269,6 @@ def _suffix(name: str) -> str:
     return dot + after if before else ""
 
 
-def _is_class(entry: os.DirEntry[str]) -> bool:
+def is_class(entry: os.DirEntry[str]) -> bool:
     """Whether an entry of a split's folder is a class: a folder that is not hidden, whose name is text in one line."""
     return entry.is_dir() and not entry.name.startswith(".") and shown(entry.name) == entry.name

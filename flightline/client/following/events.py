@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from flightline.client import retry
 from flightline.client.records import FINISHED, Event
@@ -17,7 +17,7 @@ NO_ROOM = "too_many_streams"
 SILENCE_SECONDS = 45.0  # the service says something every 15 s; one that says nothing for longer has gone
 
 
-def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) -> Iterator[Event]:
+async def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) -> AsyncGenerator[Event, None]:
     """The events after number `after` of the job whose stream is at `path`, until the job has finished.
 
     Raises:
@@ -26,25 +26,28 @@ def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) 
         NotReachable: nothing answered for `OUTAGE_SECONDS`.
         NotFound: there is no such job, or it was deleted.
     """
-    outage = Outage()
+    outage = Outage(transport.sleep)
     while True:
         try:
             headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
-            with transport.stream(path, headers=headers, silence_seconds=SILENCE_SECONDS) as response:
+            async with (
+                transport.stream(path, headers=headers, silence_seconds=SILENCE_SECONDS) as stream,
+                aclosing(parsed(stream.chunks)) as found,
+            ):
                 outage.reset()
-                for event in parsed(response.iter_bytes()):
+                async for event in found:
                     after = event.seq
                     yield event
                     if _is_last(event):
                         return
-                if response.status_code == 204:
+                if stream.status == 204:
                     return
         except UNAVAILABLE as error:
             if not wait_for_room and is_full(error):
                 raise
-            outage.wait_or_raise(error)
+            await outage.wait_or_raise(error)
         else:  # the service is about to stop; its next one takes over
-            time.sleep(retry.RETRY_SECONDS)
+            await transport.sleep(retry.RETRY_SECONDS)
 
 
 def is_full(error: Exception) -> bool:
@@ -52,10 +55,10 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, Unavailable) and error.code == NO_ROOM
 
 
-def parsed(chunks: Iterable[bytes]) -> Iterator[Event]:
+async def parsed(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:
     """The events in a stream of bytes, in chunks of any size; comments and an incomplete last event are left out."""
     rest = b""
-    for chunk in chunks:
+    async for chunk in chunks:
         # Split by hand: httpx' lines also end at U+2028 and the like, which may stand within JSON.
         *blocks, rest = (rest + chunk).split(b"\n\n")
         for block in blocks:

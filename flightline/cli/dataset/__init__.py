@@ -1,0 +1,1 @@
+"""A person's own data sets: images checked by the workers' code, copied into place, and shown."""

@@ -1,0 +1,1 @@
+"""How records look: tables, curves, notebook cells, progress."""

@@ -1,0 +1,78 @@
+"""The states of many jobs: a few requests for all of them, where an event stream for each would be too many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from flightline.client.records import JobRecord
+from flightline.client.retry import retry_read
+
+J = TypeVar("J", bound=JobRecord)
+J_co = TypeVar("J_co", bound=JobRecord, covariant=True)
+
+JOBS_PER_REQUEST = 50
+"""Ids that the longest request line of a server has room for."""
+POLL_SECONDS = 0.5
+SECONDS_PER_REQUEST = 0.25
+
+
+class Reader(Protocol[J_co]):
+    """What is needed of a client; `Calls` has it."""
+
+    async def page(
+        self, *, sort: str | None = None, limit: int = 100, cursor: str | None = None, **filters: object
+    ) -> dict[str, Any]:
+        """One page of jobs, as JSON."""
+
+    async def job(self, id: str) -> J_co:
+        """The present state of a job."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def with_raw(self, raw: Mapping[str, Any]) -> J_co:
+        """The job of this JSON."""
+
+
+async def states(client: Reader[J], ids: Sequence[str]) -> dict[str, J]:
+    """The present state of each job, by its id. Raises NotFound for a job that is not there."""
+    found: dict[str, J] = {}
+    for start in range(0, len(ids), JOBS_PER_REQUEST):
+        some = ids[start : start + JOBS_PER_REQUEST]
+        page = await client.page(id=list(some), limit=len(some))
+        found |= {raw["id"]: client.with_raw(raw) for raw in page["items"]}
+    for one in ids:
+        if one not in found:
+            found[one] = await client.job(one)  # which says that it is not there
+    return found
+
+
+async def all_finished(
+    client: Reader[J],
+    ids: Sequence[str],
+    *,
+    on_end: Callable[[J], object] | None,
+    show: Callable[[Iterable[J]], None],
+) -> list[J]:
+    """Wait until all jobs are finished, and return their last states in the order of `ids`.
+
+    Args:
+        client: reads jobs.
+        ids: the whole ids of the jobs.
+        on_end: is called with each finished job, once.
+        show: draws the states of all jobs, after each round of requests.
+    """
+    latest: dict[str, J] = {}
+    waiting = list(dict.fromkeys(ids))
+    while waiting:
+        new = await retry_read(client.sleep, states, client, waiting)
+        latest |= new
+        for job in new.values():
+            if job.finished and on_end:
+                on_end(job)
+        show(latest.values())
+        waiting = [one for one in waiting if not latest[one].finished]
+        if waiting:
+            await client.sleep(max(POLL_SECONDS, len(waiting) / JOBS_PER_REQUEST * SECONDS_PER_REQUEST))
+    return [latest[one] for one in ids]

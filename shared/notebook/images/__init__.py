@@ -1,0 +1,1 @@
+"""The images of a job: loading, drawing, checking, normalising and augmenting them, written out."""

@@ -1,0 +1,1 @@
+"""The training of a job, written out: optimizer, schedule, loop."""
