@@ -21,7 +21,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load
 
-from flightline.client.records import Job
+from flightline.client.jobs import Job
 from shared.delivery.redis_socket import socket_path, socket_url
 from tests.support.stacks import ENDLESS, TINY, Stack, processes_of, until
 
