@@ -235,7 +235,7 @@ class TestAsking:
         monkeypatch.setattr(predictors, "LONGEST_SECONDS", 0.2)
         monkeypatch.setattr(predictors, "_SLICE_SECONDS", 0.1)
         answering.life = 20
-        with pytest.raises(PredictorUnavailable, match="has worked for"):
+        with pytest.raises(PredictorUnavailable, match="has worked on this for"):
             asking.ask(QUESTION, IMAGES)
 
     def test_no_more_wait_than_the_process_has_places_for(
