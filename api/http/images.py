@@ -92,7 +92,7 @@ def _files(body: bytes, boundary: str) -> list[SentImage]:
 
 def _name(given: str | None) -> str:
     """Return the name of a file without its folders and what a terminal would not show."""
-    last = (given or "").replace("\\", "/").rpartition("/")[2]
+    last = (given or "").rpartition("/")[2]
     return "".join(one for one in last if one.isprintable())[:200] or "an image without a name"
 
 

@@ -278,6 +278,11 @@ class Worker(Record, wire.Worker):
     datasets: list[Fields]
 
     @property
+    def predicts(self) -> bool:
+        """Whether the worker is a predictor, which answers questions about finished jobs."""
+        return bool(self.raw.get("role") == "predict")
+
+    @property
     def live(self) -> bool:
         """Whether the worker still sends heartbeats."""
         return self.state != "gone"

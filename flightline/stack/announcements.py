@@ -91,7 +91,7 @@ def _devices(workers: Sequence[Worker]) -> str:
 
 
 def _device(worker: Worker) -> str:
-    if worker.role == "predict":
+    if worker.predicts:
         return "predictor"
     unnamed = worker.device_kind == "cpu" or not worker.device_name
     return worker.device if unnamed else f"{worker.device} ({worker.device_name})"

@@ -128,7 +128,10 @@ class Predictors:
             if answer is not None:
                 return answer
             heard = time.monotonic()
-        raise PredictorUnavailable(f"The predictor has worked for {LONGEST_SECONDS:g} s without an answer.")
+        raise PredictorUnavailable(
+            f"The predictor has worked on this for {LONGEST_SECONDS:g} s. Ask again in a minute: a file that it has made "
+            "by then is kept."
+        )
 
 
 def _error(refused: Refused) -> FlightlineError:

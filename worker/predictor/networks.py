@@ -26,7 +26,7 @@ from worker.training.plan import TrainingPlan, plan_from_spec
 MOST_BYTES = 64_000_000
 """Bytes of weights that stay in memory: the last few networks, or a single larger one."""
 
-BATCH_SIZE = 16
+BATCH_SIZE = 32
 """Images that go through a network at once: what its layers hold of them is to stay small."""
 
 

@@ -72,6 +72,9 @@ class Presence:
         leaving.join(timeout=_LEAVE_SECONDS)
 
     def _leave(self) -> None:
+        for thread in self._threads:
+            if thread.ident:
+                thread.join()
         with suppress(DatabaseUnavailable):
             workers.leave(self._db, self._identity.id)
 

@@ -107,6 +107,13 @@ def test_storage_that_does_not_answer_keeps_nothing_from_starting(home: Path, mo
     assert "does not answer (Stale file handle). Jobs are trained all the same" in said[0]
 
 
+def test_predictors_are_counted_too() -> None:
+    """Behind the workers, where there are any."""
+    layout = Layout(Path("/home"), "127.0.0.1", 1, ("cpu",), None, 1.0, predictors=2)
+    assert layout.summary == "Redis, database, API, 1 worker and 2 predictors"
+    assert [program.name for program in layout.predictor_programs()] == ["predictor-0", "predictor-1"]
+
+
 @pytest.mark.parametrize(
     "devices, redis_url, summary",
     [
