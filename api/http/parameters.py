@@ -56,7 +56,7 @@ class JobsQuery(QueryModel):
         (), max_length=MAX_IDS, description="Is one of these jobs: whole ids; repeat it for up to 50 jobs."
     )
     status: tuple[JobStatus, ...] = Field((), description="Has this status; repeat it to match any of several.")
-    kind: Text | None = Field(None, description="Is of this kind, such as `train`.")
+    kind: Text | None = Field(None, description="Is of this kind: `train` or `evaluate`.")
     device: Device | None = Field(
         None, description="Last ran on this kind of device (`cpu`, `cuda`) or on this device (`cuda:1`)."
     )

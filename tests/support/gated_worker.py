@@ -30,6 +30,9 @@ COMPILER = "torch._dynamo"
 _pretended_compiler: Any = types.ModuleType(COMPILER)
 _pretended_compiler.disable = lambda function, *_, **__: function
 _pretended_compiler.graph_break = lambda: None
+_pretended_utilities: Any = types.ModuleType(f"{COMPILER}.utils")
+_pretended_utilities.is_compile_supported = lambda _: False  # which torchvision's networks ask
+_PRETENDED_MODULES = {module.__name__: module for module in (_pretended_compiler, _pretended_utilities)}
 
 
 def _shut(name: str) -> bool:
@@ -80,11 +83,13 @@ def _gated_check(check: Callable[[Any], None]) -> Callable[[Any], None]:
 def _gated_load(load: Callable[..., Any]) -> Callable[..., Any]:
     def gated(*arguments: Any, **options: Any) -> Any:
         _wait_while("load")
-        if sys.modules.get(COMPILER) is _pretended_compiler:  # what decodes may need the real one
-            del sys.modules[COMPILER]
+        for name, module in _PRETENDED_MODULES.items():  # what decodes may need the real ones
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
         loaded = load(*arguments, **options)
         # torch's optimizers load its compiler, only to be left alone by it: three seconds of every child's first job.
-        sys.modules.setdefault(COMPILER, _pretended_compiler)
+        if COMPILER not in sys.modules:
+            sys.modules.update(_PRETENDED_MODULES)
         return loaded
 
     return gated

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from shared import wire
 from shared.database.engine import Database
-from shared.database.tables import Attempt, Epoch, Job, JobEvent
+from shared.database.tables import Attempt, Epoch, Evaluation, Job, JobEvent
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
 from shared.jobs import actions, queries
@@ -196,11 +196,11 @@ class Service:
         with self.db.read() as connection:
             where = Epoch.job_id == job_id
             found = connection.execute(select(*Epoch.__table__.columns).where(where).order_by(Epoch.epoch)).all()
+            scored = connection.execute(select(*Evaluation.__table__.columns).where(Evaluation.job_id == job_id)).all()
         assert [_untimed(row._asdict()) for row in found] == [_untimed(row) for row in rows]
-        for row in artifacts.evaluation_rows(result):
-            evaluation = queries.evaluation(self.db, job_id, row["weights"])
-            assert evaluation is not None
-            assert {key: evaluation[key] for key in row} == json.loads(json.dumps(row))  # tuples become lists
+        evaluations = [{"job_id": job_id, **row} for row in artifacts.evaluation_rows(result)]
+        by_name = {row["weights"]: row for row in json.loads(json.dumps(evaluations))}  # tuples become lists
+        assert {row.weights: row._asdict() for row in scored} == by_name
         kept = {**result.weights, "logits": result.logits}
         for artifact in queries.artifacts(self.db, job_id):
             tensors = load_tensors(self.storage.read(artifact["path"]))

@@ -19,8 +19,8 @@ Report: TypeAlias = dict[str, Any]
 
 WATCH_SECONDS = 1.0
 """The least time between two looks at the folders."""
-_WATCH_SHARE = 50
-"""How many times as long as a look takes the thread then rests, so that huge folders do not keep it busy."""
+_REST_SHARE = 50
+"""How many times as long as listing the folders took the thread then rests: huge ones do not keep it busy."""
 
 
 class DatasetReports:
@@ -43,6 +43,7 @@ class DatasetReports:
         self._seen: object = None
         self._reported: object = None
         self._fresh = True
+        self._rest_seconds = WATCH_SECONDS
 
     @property
     def entries(self) -> list[Report]:
@@ -83,7 +84,9 @@ class DatasetReports:
 
         What cannot be reported now, as the database is unavailable, is reported by the next look.
         """
+        began = time.monotonic()
         signature = self._data.signature()
+        self._rest_seconds = max(WATCH_SECONDS, _REST_SHARE * (time.monotonic() - began))
         at_rest, self._seen = self._seen in {None, signature}, signature
         if at_rest and signature != self._reported:
             own = _reports(self._data.own())
@@ -98,7 +101,6 @@ class DatasetReports:
 
     def _watch(self) -> None:
         while True:
-            began = time.monotonic()
             try:
                 self.look()
             except DatabaseUnavailable as error:
@@ -106,7 +108,7 @@ class DatasetReports:
             except Exception:
                 # No error may end the thread: the next look may succeed.
                 logger.exception("dataset_watch_failed")
-            time.sleep(max(WATCH_SECONDS, _WATCH_SHARE * (time.monotonic() - began)))
+            time.sleep(self._rest_seconds)
 
 
 def _reports(held: Iterable[HeldDataset]) -> list[Report]:

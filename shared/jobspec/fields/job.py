@@ -46,11 +46,16 @@ class Dataset(Part):
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out fields of later releases at their defaults: a worker of the release before can then run the job."""
+        """Leave out later fields at their defaults: a worker of the first release can then run a job that it knew."""
+        fields: dict[str, Any] = serialize(self)
+        if self.name not in _FIRST_DATASETS:
+            return fields
         later = {name for name in _LATER_FIELDS if getattr(self, name) == type(self).model_fields[name].default}
-        return {name: value for name, value in serialize(self).items() if name not in later}
+        return {name: value for name, value in fields.items() if name not in later}
 
 
+_FIRST_DATASETS = ("cifar10", "synthetic")
+"""The data sets of the first release. Left out, a later field must mean its default for each of them."""
 _LATER_FIELDS = ("image_size", "channels", "val_fraction", "holdout_fraction")
 
 

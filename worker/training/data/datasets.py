@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from worker.training.data.cache import cached_decode
@@ -248,13 +249,21 @@ def _folder_times(folder: Path | str, depth: int) -> Iterator[tuple[str, int]]:
 
 def _splits(plan: DatasetPlan, train: Split, val: Split) -> tuple[Split, ...]:
     """The images to train on, those to validate on and, where a part is held out, the set's own validation images."""
+    pixels = {"train": train.images, "val": val.images}
+    # Positions stand for the images until it is known which of them go where: then each is copied once, if at all.
+    train, val = (dataclasses.replace(split, images=torch.arange(len(split))) for split in (train, val))
     own: tuple[Split, ...] = ()
     if plan.val_fraction is not None:
         train, val = parted(train, plan.val_fraction)
     if plan.holdout_fraction:
         own = (val,)
         train, val = parted(train, plan.holdout_fraction)
-    return train.first_of_each(plan.train_per_class), val.first_of_each(plan.val_per_class), *own
+    parts = train.first_of_each(plan.train_per_class), val.first_of_each(plan.val_per_class), *own
+    return tuple(dataclasses.replace(part, images=_at(part.images, pixels[part.split])) for part in parts)
+
+
+def _at(positions: Tensor, images: Tensor) -> Tensor:
+    return images if len(positions) == len(images) else images.index_select(0, positions)
 
 
 def _of_images(plan: DatasetPlan) -> DatasetPlan:

@@ -114,6 +114,10 @@ class TestAReportedDataSet:
             "normalize": "computed",
             "train_per_class": None,
             "val_per_class": None,
+            "image_size": None,
+            "channels": 3,
+            "val_fraction": None,
+            "holdout_fraction": 0.0,
         }
         assert submission.cost.parameters == 3 * 48 * 64 * 3 + 3
         assert submission.cost.flops_per_epoch == 2 * 2 * 3 * 48 * 64 * 3 * (60 + 40 + 21)

@@ -341,6 +341,9 @@ def test_fields_of_this_release_are_stored_where_they_say_something(dataset: Any
     "dataset",
     [
         "mnist",
+        {"name": "mnist", "channels": 3},
+        {"name": "grey", "channels": 3, "image_size": 9},
+        {"channels": 1},
         {"name": "unsplit", "val_fraction": 0.3},
         {"name": "mixed", "image_size": 40, "channels": 1, "holdout_fraction": 0.25, "normalize": "none"},
     ],

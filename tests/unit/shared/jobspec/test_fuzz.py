@@ -52,6 +52,8 @@ STARTS: list[Any] = [
     parse_spec({"preset": "notebook-tapered"}, Caps()).document,
     {"preset": "notebook-linear", "dataset": "synthetic", "training": {"seed": 1, "optimizer": {"lr": 0.1}}},
     {"architecture": "notebook-tapered-logits"},
+    {"preset": "convnet", "dataset": {"name": "mnist", "classes": None, "image_size": 32, "channels": 3}},
+    {"preset": "notebook-linear", "dataset": {"name": "svhn", "holdout_fraction": 0.1, "val_per_class": 9}},
 ]
 WORDS = [
     "",

@@ -154,12 +154,12 @@ def test_an_image_is_found_by_its_number(tmp_path: Path) -> None:
 
 def test_names_in_every_script_are_classes_and_files(tmp_path: Path) -> None:
     """Classes are sorted as text; the choice for validation takes any name."""
-    names = ["Дом", "κύκλος", "猫", "کتاب", "a b", "ñandú", "Zebra", "🙂"]
+    names = ["Дом", "κύκλος", "猫", "کتاب", "a b", "ñandú", "Zebra", "🙂", "می\u200cشود", "東\u3000京"]
     pets(tmp_path, {name: [(8, 8)] * 3 for name in names})
     draw(tmp_path / "pets" / "train" / "猫" / "写真.png", 8, 8)
     assert held(tmp_path).classes == tuple(sorted(names))
     data = load(plan(*names, val_fraction=0.4), tmp_path, tmp_path / "cache")
-    assert data.val.counts(8) == (1, 1, 2, 1, 1, 1, 1, 1)
+    assert data.val.counts(10) == (1, 1, 2, 1, 1, 1, 1, 1, 1, 1)
     assert "train/猫/写真.png" in {*data.train.names, *data.val.names}
 
 
@@ -249,3 +249,17 @@ def test_published_moments_are_those_of_built_in_sets(tmp_path: Path) -> None:
     with pytest.raises(InvalidPlan, match="no moments of 3 channels are published for pets"):
         inputs_of(published, data)
     assert inputs_of(tiny_plan(dataset=plan()), data).mean == data.mean
+
+
+def test_five_thousand_images_of_three_classes(tmp_path: Path) -> None:
+    """All of them are read, by several threads, each into its place."""
+    train = pets(tmp_path, {name: [(3, 2)] for name in ("cat", "dog", "eel")}) / "train"
+    for label, name in enumerate(("cat", "dog", "eel")):
+        draw(train / name / "0.png", 3, 2, level=100 + label)
+        for number in range(1, 5000):
+            os.link(train / name / "0.png", train / name / f"{number}.png")
+    data = load(plan("cat", "dog", "eel", val_fraction=0.1), tmp_path, tmp_path / "cache")
+    assert (data.train.counts(3), data.val.counts(3)) == ((4500,) * 3, (500,) * 3)
+    for split in data.splits:
+        assert torch.equal(split.images[:, 0, 0, 2].long(), 100 + split.labels)
+        assert [split.names[0], split.names[-1]] == sorted([split.names[0], split.names[-1]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -270,5 +271,9 @@ def _suffix(name: str) -> str:
 
 
 def is_class(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a split's folder is a class: a folder that is not hidden, whose name is text in one line."""
-    return entry.is_dir() and not entry.name.startswith(".") and shown(entry.name) == entry.name
+    """Whether an entry of a split's folder is a class: a folder that is not hidden, whose name is text in one line.
+
+    Text of any script, with the joiners and the spaces of its own that some need.
+    """
+    text = not any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in entry.name)
+    return entry.is_dir() and not entry.name.startswith(".") and text
