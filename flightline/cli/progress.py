@@ -14,9 +14,9 @@ from rich.text import Text
 from flightline.cli.tables import age, duration, loss, percent, span, sparkline, status, title
 from flightline.client.client import Client
 from flightline.client.fields import Fields
+from flightline.client.following.watch import Following, Update
 from flightline.client.jobs import Job
 from flightline.client.records import Event
-from flightline.client.watch import Following, Update
 
 HEADERS = tuple(Text(name, "dim") for name in ("NAME", "STATUS", "EPOCH", "VAL LOSS", "VAL ACC", ""))
 GAP = 2

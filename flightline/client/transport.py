@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from flightline.client.addresses import split_url
-from flightline.client.downloads import name_in
+from flightline.client.files.downloads import name_in
 from flightline.errors import AnswerLost, ApiError, NotReachable, UsageError, api_error
 from flightline.stack.home import silent_stack
 
@@ -128,10 +128,17 @@ class Transport(ABC):
         self.has_answered = True
         return _read(response)
 
-    async def file(self, path: str, **params: object) -> tuple[bytes, str | None]:
-        """The bytes at `path`, and the name that the service gives the file (None where it gives none)."""
+    async def file(self, path: str, *, silence_seconds: float = 0.0, **params: object) -> tuple[bytes, str | None]:
+        """The bytes at `path`, and the name that the service gives the file (None where it gives none).
+
+        Args:
+            path: the path below the service's URL.
+            silence_seconds: how long the service may make the file, where that is longer than the transport's timeout.
+            **params: query parameters, as `get` takes them.
+        """
+        timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
         with self._translated():
-            request = self._http.build_request("GET", path, params=_query(params))
+            request = self._http.build_request("GET", path, params=_query(params), timeout=timeout)
             response = await self._send(request, stream=False)
         self.has_answered = True
         if response.is_error:

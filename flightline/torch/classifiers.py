@@ -14,7 +14,7 @@ from flightline.torch.images import pixels
 from flightline.torch.networks import network
 
 if TYPE_CHECKING:
-    from flightline.client.model import Model
+    from flightline.client.files.model import Model
 
 DTYPES = {
     "F64": torch.float64,

@@ -124,10 +124,10 @@ class FakeService:
         url = urlsplit(target)
         if (refusal := self.refuse.get(f"{method} {url.path}")) is not None:
             return refusal
-        every = parse_qs(url.query)
-        query = {key: values[-1] for key, values in every.items()}
+        asked = parse_qs(url.query)
+        query = {key: values[-1] for key, values in asked.items()}
         if url.path == "/v1/jobs":
-            return self._submit(query, body) if method == "POST" else self._page(query, every)
+            return self._submit(query, body) if method == "POST" else self._page(query, asked)
         if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
             found = [one for one in self.jobs if one.endswith(match[1])]
             if len(found) > 1:
@@ -155,12 +155,11 @@ class FakeService:
         labels = {key: document.get(key) for key in ("name", "preset")}
         return 201, self.add(epochs=epochs, warnings=["No live worker."], **labels)
 
-    def _page(self, query: dict[str, str], every: dict[str, list[str]]) -> Answer:
-        ids, statuses = every.get("id"), every.get("status")
-        newest_first = [job for job in self.jobs.values() if ids is None or job["id"] in ids][::-1]
-        for job in newest_first if ids is not None else ():
+    def _page(self, query: dict[str, str], asked: dict[str, list[str]]) -> Answer:
+        newest_first = [job for job in self.jobs.values() if job["id"] in asked.get("id", [job["id"]])][::-1]
+        for job in newest_first if "id" in asked else ():
             self._move_on(job)
-        found = [job for job in newest_first if statuses is None or job["status"] in statuses]
+        found = [job for job in newest_first if job["status"] in asked.get("status", [job["status"]])]
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         more = str(start + limit) if start + limit < len(found) else None
         return 200, {"items": found[start : start + limit], "next_cursor": more}
@@ -199,6 +198,8 @@ class FakeService:
         if method == "DELETE":
             del self.jobs[id]
             return 204, None
+        if method == "POST" and part == "evaluate":
+            return 201, self.add(kind="evaluate", spec={"job": id, **json.loads(body)})
         if method == "POST":
             return self._act(job, str(part))
         if method == "PATCH":
@@ -274,7 +275,7 @@ class FakeService:
             return 200, {"items": files, "next_cursor": None}
         if part == "attempts":
             return 200, {"items": [ATTEMPT], "next_cursor": None}
-        name = part.removeprefix("artifacts/")
+        name = "best.safetensors" if part == "model" else part.removeprefix("artifacts/")
         return (200, self.files[name]) if name in self.files else problem(404, "not_found", "No such file.")
 
     def _catalog(self, path: str) -> Answer:

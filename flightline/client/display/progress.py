@@ -6,10 +6,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flightline.client.display.optional import optional
 from flightline.client.records import JobRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Bar(Protocol):
@@ -61,7 +64,10 @@ def progress_bar(wanted: bool | None) -> Iterator[Progress]:
 def _bar(*, forced: bool) -> Bar | None:
     if in_notebook():
         return NotebookBar()
-    return TerminalBar() if forced or (sys.stderr is not None and sys.stderr.isatty()) else None
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return TerminalBar(console) if forced or console.is_terminal else None
 
 
 def in_notebook() -> bool:
@@ -93,13 +99,12 @@ class NotebookBar:
 class TerminalBar:
     """A bar on one line of standard error."""
 
-    def __init__(self) -> None:
-        from rich.console import Console
+    def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichProgress
 
         columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-        self._progress = RichProgress(*columns, console=Console(stderr=True))
+        self._progress = RichProgress(*columns, console=console)
         self._task = self._progress.add_task("", total=None)
         self._progress.start()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flightline import Client, Event
-from flightline.client.watch import Update
+from flightline.client.following.watch import Update
 from flightline.stack.addresses import free_port
 from shared.database.engine import Database
 from shared.jobs import attempts

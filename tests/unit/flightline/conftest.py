@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+import flightline.client.following.watch
 import flightline.client.retry
-import flightline.client.watch
 from flightline.cli.app import main
 from flightline.client.client import Client
 from tests.support.http_service import FakeService, serving
@@ -24,7 +24,7 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeSer
     with serving(FakeService()) as fake:
         monkeypatch.setenv("FLIGHTLINE_URL", fake.url)
         monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
-        monkeypatch.setattr(flightline.client.watch, "POLL_SECONDS", 0.001)
+        monkeypatch.setattr(flightline.client.following.watch, "POLL_SECONDS", 0.001)
         monkeypatch.setattr(flightline.client.retry, "RETRY_SECONDS", 0.001)
         yield fake
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import flightline.cli.demo
-from flightline.client.watch import Following
+from flightline.client.following.watch import Following
 from flightline.errors import StackError
 from tests.support.http_answers import CATALOG
 from tests.support.http_service import FakeService

@@ -13,9 +13,9 @@ from rich.console import Console
 from flightline.cli import tables
 from flightline.cli.progress import JobsView, follow_jobs
 from flightline.client.client import Client
+from flightline.client.following.watch import Update
 from flightline.client.jobs import Job
 from flightline.client.records import Event
-from flightline.client.watch import Update
 from tests.support.http_service import FakeService
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+import flightline.client.following.watch
 import flightline.client.retry
-import flightline.client.watch
 from flightline import AsyncClient, AsyncJob, Client, Job, NotFound, NotReachable, Unavailable
 from flightline.client.blocking import iterate, run
 from flightline.client.calls import Calls
@@ -34,7 +34,7 @@ def using(service: FakeService, use: Use) -> None:
 
 def test_both_clients_have_the_same_calls() -> None:
     """And both kinds of jobs: what one has the other has, with the same arguments."""
-    of_calls = {name for name in vars(Calls) if not name.startswith("_")}
+    of_calls = {name for name in dir(Calls) if not name.startswith("_")}
     of_client = {name for name in vars(Client) if not name.startswith("_")}
     assert of_calls == of_client
     for kind in (Job, AsyncJob):
@@ -122,7 +122,7 @@ def test_leaving_an_iteration_ends_its_connection(service: FakeService) -> None:
 
 def test_waiting_lets_other_tasks_run(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pause of the client is a pause of its task alone."""
-    monkeypatch.setattr(flightline.client.waiting, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(flightline.client.following.waiting, "POLL_SECONDS", 0.01)
     job_id = service.add(epochs=3)["id"]
     turns: list[int] = []
 

@@ -134,7 +134,7 @@ def test_no_answer_in_time() -> None:
 
 def test_jobs_goes_over_the_pages(client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """The iterator fetches page after page, and no further than it is taken."""
-    monkeypatch.setattr("flightline.client.calls.PAGE", 2)
+    monkeypatch.setattr("flightline.client.calls.jobs.PAGE", 2)
     ids = [service.add()["id"] for _ in range(5)][::-1]
     assert [job.id for job in client.jobs()] == ids
     assert len(service.requests) == 3
@@ -251,6 +251,18 @@ def test_cancel_retry_delete(client: Client, service: FakeService) -> None:
         client.job(job_id)
     with pytest.raises(Conflict):
         client.cancel(service.add(status="failed")["id"])
+
+
+@pytest.mark.parametrize("dataset", ["shapes", {"name": "shapes", "val_fraction": 0.2}], ids=str)
+def test_an_evaluation_is_a_new_job(client: Client, service: FakeService, dataset: Any) -> None:
+    """Of the finished one, under a key, with what was asked for beside the data set."""
+    job_id = service.add(status="succeeded")["id"]
+    new = client.evaluate(job_id, dataset, weights="last", name="check")
+    assert (new.kind, new.spec.job) == ("evaluate", job_id)
+    method, target, body = service.requests[-1]
+    assert (method, target) == ("POST", f"/v1/jobs/{job_id}/evaluate")
+    assert json.loads(body) == {"dataset": dataset, "weights": "last", "name": "check"}
+    assert (new.title, client.job(job_id).evaluate("shapes").spec.job) == ("evaluate", job_id)
 
 
 def test_download_checks_the_sum(client: Client, service: FakeService, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from flightline import Client, Epochs, Event, Job, NotFound, Unavailable
 from flightline.client.blocking import iterate
-from flightline.client.events import parsed
+from flightline.client.following.events import parsed
+from flightline.client.following.watch import updates
 from flightline.client.rows import AsyncRows
-from flightline.client.watch import updates
 from tests.support.coroutines import each
 from tests.support.http_service import FakeService, problem
 

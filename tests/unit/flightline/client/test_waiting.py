@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flightline import Client, Job, NotFound
-from flightline.client import waiting
+from flightline.client.following import waiting
 from tests.support.http_service import FakeService, problem
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from flightline.client.model import Model
+from flightline.client.files.model import Model
 from flightline.errors import UsageError
 from flightline.torch import Classifier
 from flightline.torch.classifiers import tensors

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from flightline.client.display.optional import optional
-from flightline.client.downloads import File
+from flightline.client.files.downloads import File
 
 if TYPE_CHECKING:
     from flightline.torch import Classifier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
-from flightline.client import watch
+from flightline.client.following import watch
 from flightline.client.records import JobRecord, LogLine
 from flightline.client.retry import retry_read
 

@@ -10,7 +10,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-from flightline.client.events import is_full
+from flightline.client.following.events import is_full
 from flightline.client.records import Epoch, Epochs, Event, JobRecord
 from flightline.client.retry import retry_read
 from flightline.client.rows import AsyncRows

@@ -1,0 +1,19 @@
+"""The calls of the service, each written once: as a coroutine over a transport, for both clients."""
+
+from __future__ import annotations
+
+from flightline.client.calls.base import WHOLE_ID, J
+from flightline.client.calls.following import FollowingCalls
+from flightline.client.calls.jobs import JobCalls
+from flightline.client.calls.service import ServiceCalls
+
+__all__ = ["WHOLE_ID", "Calls"]
+
+
+class Calls(JobCalls[J], FollowingCalls[J], ServiceCalls[J]):
+    """What one can ask of one Flightline service.
+
+    Args:
+        transport: how requests are sent and waited for.
+        job: makes a job of its JSON.
+    """

@@ -1,0 +1,1 @@
+"""Jobs while they run: their events, their logs, and waiting for one or many."""
