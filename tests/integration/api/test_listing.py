@@ -76,7 +76,7 @@ def test_config_hash_finds_the_seeds_of_one_configuration(get: Json, fleet: dict
 
 
 def test_ids_choose_several_jobs_at_once(get: Json, fleet: dict[str, str]) -> None:
-    """Up to fifty whole ids in one request, for which a server's longest request line has room; unknown ones are none."""
+    """Up to fifty whole ids in a request, which a server's longest request line has room for; unknown ones are none."""
     wanted = [fleet["succeeded"], fleet["running"]]
     nobody = [f"01936f00-0000-7000-8000-{number:012x}" for number in range(48)]
     query = "&".join(f"id={one}" for one in wanted + nobody)
