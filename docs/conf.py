@@ -36,7 +36,7 @@ html_show_copyright = False
 html_copy_source = False
 
 CONTENTS = {
-    "Start": ["quickstart", "why", "glossary"],
+    "Start": ["quickstart", "photographs", "why", "glossary"],
     "Use it": ["jobs", "architectures", "data", "command", "http", "python", "weights", "notebook"],
     "Run it": ["machines", "settings", "troubleshooting"],
     "Look inside": ["delivery", "performance"],

@@ -100,8 +100,10 @@ def print_error(error: FlightlineError) -> None:
     console = err()
     console.print(Text.assemble(("Error: ", "bold red"), error.detail))
     for item in error.errors:
+        if item.detail.rstrip(".") == error.detail.rstrip("."):
+            continue  # said already
         if item.pointer.removeprefix("/") in error.detail and item.detail in error.detail:
-            continue  # said already, where there is only one; a parameter stands in it by its name
+            continue  # the same, where there is only one; a parameter stands in it by its name
         console.print(Text.assemble("  ", (item.pointer or "(the whole)", "bold"), ": ", item.detail))
     if isinstance(error, ApiError) and not error.errors:
         console.print(Text(f"  ({error.code}, HTTP {error.status})", "dim"))

@@ -133,6 +133,7 @@ class Client:
 
     cancel = blocking(of_client(Calls[Job].cancel))
     retry = blocking(of_client(Calls[Job].retry))
+    evaluate = blocking(of_client(Calls[Job].evaluate))
     delete = blocking(of_client(Calls[Job].delete))
     set_priority = blocking(of_client(Calls[Job].set_priority))
 

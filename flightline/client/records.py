@@ -134,8 +134,9 @@ class JobRecord(Record, wire.Job):
 
     @property
     def title(self) -> str:
-        """The job's name, else its preset, else its kind of architecture."""
-        return self.name or self.preset or str(self.spec.get("architecture", {}).get("kind", "job"))
+        """The job's name, else its preset, else its kind of architecture or, without one, of job."""
+        kind = self.spec.get("architecture", {}).get("kind") or self.raw.get("kind", "job")
+        return self.name or self.preset or str(kind)
 
     @property
     def finished(self) -> bool:

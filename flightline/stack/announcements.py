@@ -91,7 +91,7 @@ def _devices(workers: Sequence[Worker]) -> str:
 
 
 def _device(worker: Worker) -> str:
-    if worker.role == "predict":
+    if worker.raw.get("role") == "predict":  # a service of an earlier release does not say
         return "predictor"
     unnamed = worker.device_kind == "cpu" or not worker.device_name
     return worker.device if unnamed else f"{worker.device} ({worker.device_name})"
@@ -113,6 +113,6 @@ def _data(held: list[str] | None, workers: Sequence[Worker]) -> str:
     if real or not workers:
         return ", ".join(real) or "no worker to hold any"
     return (
-        "no images found, only `synthetic` (drawn). Put CIFAR-10 or class folders (cifar2/train/airplane/…) into "
-        "FLIGHTLINE_DATA_DIR, or set FLIGHTLINE_ALLOW_DOWNLOAD=true"
+        "no images found, only `synthetic` (drawn). `flightline dataset add FOLDER` adds your own. For CIFAR-10 put a "
+        "copy into FLIGHTLINE_DATA_DIR, or set FLIGHTLINE_ALLOW_DOWNLOAD=true"
     )

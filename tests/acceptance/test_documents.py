@@ -6,8 +6,11 @@ Blocks without a mark are only shown: they need another machine, or a name to be
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import curl
+from tests.support.photographs import draw_photograph, draw_photographs
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(
@@ -54,9 +58,11 @@ def environment(images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     folder = tmp_path_factory.mktemp("shell")
     (folder / "curl").write_text(f'#!/bin/sh\nexec {sys.executable} {curl.__file__} "$@"\n')
     (folder / "curl").chmod(0o755)
+    shutil.copytree(images, folder / "datasets")  # a page adds to it
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], str(folder)])
-    places = {"FLIGHTLINE_HOME": str(folder / "home"), "FLIGHTLINE_DATA_DIR": str(images), "FLIGHTLINE_PORT": "0"}
-    return os.environ | places | {"PATH": path}
+    data = {"FLIGHTLINE_DATA_DIR": str(folder / "datasets")}
+    places = {"FLIGHTLINE_HOME": str(folder / "home"), "FLIGHTLINE_PORT": "0"}
+    return os.environ | places | data | {"PATH": path}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +106,9 @@ class Page:
     def _sh(self, text: str) -> None:
         for line in text.splitlines():
             if not line.startswith("make "):  # has a test of its own
-                assert self._run(line), line
+                said = self._run(line)
+                assert said, line
+                assert not said.startswith("Error: "), said
 
     def _console(self, text: str) -> None:
         for piece in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
@@ -142,6 +150,19 @@ def test_a_page_works_as_it_says(name: str, url: str, environment: dict[str, str
     """Every command exits well and prints what stands there, but for figures; every snippet runs."""
     (tmp_path / "mine.json").write_text(next(text for kind, text in blocks(README) if kind == "json"))
     Page(name, tmp_path, url, environment).follow()
+
+
+@pytest.mark.timeout(600)
+def test_ones_own_photographs_by_the_page_alone(url: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """From a folder of JPEG files of many sizes to an accuracy, and to what is on a new one."""
+    draw_photographs(tmp_path / "photos")
+    draw_photograph(tmp_path / "new.jpg", "lime", random.Random(1))
+    Page("docs/photographs.md", tmp_path, url, environment).follow()
+    command = [sys.executable, "-m", "flightline", "--url", url, "predict", "last", "new.jpg", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [item["class"] for item in json.loads(done.stdout)["items"]] == ["lime"]
+    assert list(tmp_path.glob("convnet-*.onnx"))
 
 
 @pytest.mark.timeout(600)

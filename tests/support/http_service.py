@@ -198,6 +198,8 @@ class FakeService:
         if method == "DELETE":
             del self.jobs[id]
             return 204, None
+        if method == "POST" and part == "evaluate":
+            return 201, self.add(kind="evaluate", spec={"job": id, **json.loads(body)})
         if method == "POST":
             return self._act(job, str(part))
         if method == "PATCH":
@@ -231,7 +233,7 @@ class FakeService:
             rows = [latest[number] for number in sorted(latest)]
             return 200, {key: [row[key] for row in rows] for key in ("epoch", *EPOCH_KEYS, "attempt", "seq")}
         if part == "evaluation":
-            return 200, EVALUATION
+            return 200, {**EVALUATION, "weights": query.get("weights", "best")}
         if part == "log":
             lines = [line for line in self.log_of(job) if line["line"] > after]
             return 200, {"items": lines[:2], "next_cursor": None}

@@ -290,7 +290,8 @@ def main() -> None:
     parser.add_argument("--val-fraction", type=float)
     arguments = parser.parse_args()
     try:
-        _require_own_name(arguments.name)
+        if arguments.name is not None:
+            require_own_name(arguments.name)
         report = check(arguments.folder, arguments.val_fraction, _Progress())
     except Unusable as reason:
         _print({"refused": str(reason)})
@@ -300,8 +301,9 @@ def main() -> None:
         _print({"report": asdict(report)})
 
 
-def _require_own_name(name: str | None) -> None:
-    if name is not None and not is_own_name(name):
+def require_own_name(name: str) -> None:
+    """Raise `Unusable` for a name that a data set of one's own cannot have."""
+    if not is_own_name(name):
         raise Unusable(
             f"No data set of one's own can be called {name!r}: a name has letters, digits, dots, dashes and "
             "underscores, starts with a letter or digit, has at most 63 characters, and is no built-in data set's."
