@@ -101,6 +101,7 @@ class Transport(ABC):
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         files: Iterable[tuple[str, bytes]] = (),
+        silence_seconds: float = 0.0,
     ) -> Any:
         """Send a request and return the JSON of a 2xx answer, None where it is empty.
 
@@ -111,6 +112,7 @@ class Transport(ABC):
             content: the body, JSON unless `headers` say what else.
             headers: further request headers.
             files: names and contents of images, which are sent as a form in place of `content`.
+            silence_seconds: how long the answer may take, where that is longer than the transport's timeout.
 
         Raises:
             ApiError: the service answered with an error.
@@ -119,19 +121,32 @@ class Transport(ABC):
             UsageError: the path or a parameter cannot be sent: it is not Unicode, or makes no valid URL.
         """
         headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
-        with self._translated():
-            form = [("image", file) for file in files]
+        timeout, form = self._timeout(silence_seconds), [("image", file) for file in files]
+        with self._translated(timeout):
             request = self._http.build_request(
-                method, path, params=_query(params), content=content, headers=headers, files=form or None
+                method,
+                path,
+                params=_query(params),
+                content=content,
+                headers=headers,
+                files=form or None,
+                timeout=timeout,
             )
             response = await self._send(request, stream=False)
         self.has_answered = True
         return _read(response)
 
-    async def file(self, path: str, **params: object) -> tuple[bytes, str | None]:
-        """The bytes at `path`, and the name that the service gives the file (None where it gives none)."""
-        with self._translated():
-            request = self._http.build_request("GET", path, params=_query(params))
+    async def file(self, path: str, *, silence_seconds: float = 0.0, **params: object) -> tuple[bytes, str | None]:
+        """The bytes at `path`, and the name that the service gives the file (None where it gives none).
+
+        Args:
+            path: the path below the service's URL.
+            silence_seconds: how long the answer may take, where that is longer than the transport's timeout.
+            **params: query parameters, as `get` takes them.
+        """
+        timeout = self._timeout(silence_seconds)
+        with self._translated(timeout):
+            request = self._http.build_request("GET", path, params=_query(params), timeout=timeout)
             response = await self._send(request, stream=False)
         self.has_answered = True
         if response.is_error:
@@ -149,8 +164,8 @@ class Transport(ABC):
             headers: further request headers.
             silence_seconds: the longest pause between two chunks, where that is longer than the transport's timeout.
         """
-        timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
-        with self._translated():
+        timeout = self._timeout(silence_seconds)
+        with self._translated(timeout):
             request = self._http.build_request("GET", path, headers=headers, timeout=timeout)
             response = await self._send(request, stream=True)
             try:
@@ -162,14 +177,17 @@ class Transport(ABC):
             finally:
                 await self._end(response)
 
+    def _timeout(self, silence_seconds: float) -> httpx.Timeout:
+        return httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
+
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, timeout: httpx.Timeout) -> Iterator[None]:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NotReachable(silent_stack(self.base_url) or _not_found_at(self.base_url)) from error
         except httpx.TimeoutException as error:
-            raise AnswerLost(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
+            raise AnswerLost(f"{self.base_url} took longer than {timeout.read:g} s to answer.") from error
         except httpx.InvalidURL as error:
             raise UsageError(f"This cannot be asked of {self.base_url}: {error}.") from error
         except UnicodeEncodeError as error:

@@ -17,6 +17,10 @@ from flightline.client.following.log import follow_log, log_lines
 from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, LogLine, Mistake, Prediction
 from flightline.client.rows import rows
 
+PREDICTOR_SECONDS = (
+    130.0  # the service answers after two minutes at the latest: with an error, where a predictor does not
+)
+
 
 class ResultCalls(BaseCalls[J]):
     """What a job has done and left."""
@@ -99,7 +103,9 @@ class ResultCalls(BaseCalls[J]):
             Unavailable: no predictor runs that could write the file.
         """
         path = f"{job_path(id)}/model"
-        content, name = await self._transport.file(path, format=format, weights=weights)
+        content, name = await self._transport.file(
+            path, format=format, weights=weights, silence_seconds=PREDICTOR_SECONDS
+        )
         return File(name or f"{id}.{format}", content)
 
     async def notebook(self, id: str) -> File:
@@ -127,7 +133,11 @@ class ResultCalls(BaseCalls[J]):
         found: list[Prediction] = []
         for files in image_batches(images):
             answer = await self._transport.call(
-                "POST", f"{job_path(whole)}/predict", params={"weights": weights}, files=files
+                "POST",
+                f"{job_path(whole)}/predict",
+                params={"weights": weights},
+                files=files,
+                silence_seconds=PREDICTOR_SECONDS,
             )
             found += [Prediction(item) for item in answer["items"]]
         return found
