@@ -15,6 +15,9 @@ from shared.jobs import queries
 from shared.settings import Settings
 from shared.storage.store import Storage
 
+RESTART_LEASES = 2.0
+"""Leases for which a predictor that was killed counts as running: its supervisor starts another, which loads torch."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -41,7 +44,7 @@ class Services:
             db,
             broker,
             settings.broker_url,
-            silent_seconds=settings.lease_seconds,
+            silent_seconds=RESTART_LEASES * settings.lease_seconds,
             most=max(1, settings.api_threads // 16),
         )
         return cls(settings, db, broker, storage, streams, predictors, DaemonThread())

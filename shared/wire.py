@@ -106,7 +106,7 @@ class Job(Answer):
     id: str
     """UUID of the job; later jobs have larger ids."""
     kind: str
-    """What the job does: `train`. A later release may add other kinds."""
+    """What the job does: `train`, or `evaluate` for a finished job's network. A later release may add other kinds."""
     name: str | None
     """Name of the job as submitted; need not be unique."""
     tags: list[str]

@@ -13,6 +13,7 @@ from shared.documents.phrases import show
 from shared.documents.reader import decode, sift
 from shared.errors import FieldError
 from shared.jobspec import BUILT_IN, PRESETS, Caps, JobSpec
+from shared.jobspec.fields.evaluation import EvaluationRequest
 from shared.jobspec.parser import refusal
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -111,6 +112,18 @@ def _submission_schemas() -> dict[str, Any]:
     return {**named, "Submission": schema}
 
 
+def _evaluation_schemas() -> dict[str, Any]:
+    """Return the JSON schema of a request for an evaluation and those that it refers to, by component name."""
+    schema = EvaluationRequest.model_json_schema(ref_template=reference_to("{model}")["$ref"])
+    named: dict[str, Any] = schema.pop("$defs")
+    dataset = schema["properties"]["dataset"]
+    schema["properties"]["dataset"] = {
+        "anyOf": [{"$ref": dataset["$ref"]}, {"type": "string"}],
+        "description": dataset["description"],
+    }
+    return {**named, EvaluationRequest.__name__: schema}
+
+
 def _or_name(schema: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Return a schema that also accepts one of `names` in place of the object."""
     described: dict[str, Any] = {key: schema[key] for key in ("description", "default") if key in schema}
@@ -120,6 +133,12 @@ def _or_name(schema: dict[str, Any], names: list[str]) -> dict[str, Any]:
 
 SUBMISSION = Json("Submission", _submission_schemas, EXAMPLES)
 """The body of a submission: a `JobSpec` that may name a preset, use short forms and omit defaults."""
+EVALUATION = Json(
+    EvaluationRequest.__name__,
+    _evaluation_schemas,
+    {"own": {"summary": "A data set of one's own", "value": {"dataset": "shapes"}}},
+)
+"""The body of a request for an evaluation: an `EvaluationRequest` as JSON."""
 CHANGE = Json(
     JobChange.__name__,
     lambda: {JobChange.__name__: JobChange.model_json_schema()},

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
-from api.http.bodies import CHANGE, SUBMISSION, read_change
+from api.http.bodies import CHANGE, EVALUATION, SUBMISSION, read_change
 from api.http.operations import Reply, Routes, find_job
 from api.http.pagination import decode_cursor, encode_cursor
 from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
@@ -32,6 +32,7 @@ from shared.jobs.actor import Actor
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobs.queries import Workers
 from shared.jobspec import BUILT_IN, NO_CAPS, Catalog, Submission, parse_submission
+from shared.jobspec.evaluation import read_request
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)
@@ -160,6 +161,31 @@ def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
     else:
         once = SubmissionKey.of_retry(key, job_id, actor)
         new_id, new = actions.retry_once(services.db, job_id, caps, once, _catalog(services, live), actor=actor)
+    answer = _published if new else _read
+    return _created(answer(services, actor, new_id, live))
+
+
+@routes.route(
+    "POST",
+    "/v1/jobs/<job_id>/evaluate",
+    body=EVALUATION,
+    answers={201: wire.Job},
+    raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    headers=(IDEMPOTENCY_KEY,),
+)
+def evaluate_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
+    """Score the network of a job that has succeeded on another data set's validation images.
+
+    Makes a job of the kind `evaluate`, whose evaluation has the figures. The data set must have the job's classes; its
+    images are prepared as the job's own. An `Idempotency-Key` makes repeating the request safe, as for a submission.
+    """
+    key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(_live(services))
+    request = read_request(body, caps)
+    if key is None:
+        new_id, new = actions.evaluate(services.db, job_id, request, caps, _catalog(services, live), actor=actor), True
+    else:
+        once, catalog = SubmissionKey.of_evaluation(key, job_id, request, actor), _catalog(services, live)
+        new_id, new = actions.evaluate_once(services.db, job_id, request, caps, once, catalog, actor=actor)
     answer = _published if new else _read
     return _created(answer(services, actor, new_id, live))
 

@@ -39,9 +39,9 @@ class Connection:
         """Send a POST request with a JSON document and return the timed answer."""
         return self.request("POST", path, json.dumps(document).encode())
 
-    def request(self, method: str, path: str, body: bytes = b"") -> Answer:
+    def request(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json") -> Answer:
         """Send a request and wait for the whole answer."""
-        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
         message = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         started = time.perf_counter()
         self._socket.sendall(message)

@@ -40,17 +40,19 @@ class Service:
         folder: where its home is created, with logs, database and artifacts.
         workers: the number of workers, all on the CPU.
         module: the Python module that runs as a worker.
+        predictors: the number of predictors.
     """
 
-    def __init__(self, folder: Path, workers: int, module: str = WORKER) -> None:
+    def __init__(self, folder: Path, workers: int, module: str = WORKER, predictors: int = 0) -> None:
         home = folder / "home"
         self.settings = Settings(home=home, port=free_port("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.settings.port}"
         grace = self.settings.stop_grace_seconds
-        layout = Layout(home, "127.0.0.1", self.settings.port, ("cpu",) * workers, None, grace)
+        layout = Layout(home, "127.0.0.1", self.settings.port, ("cpu",) * workers, None, grace, predictors)
         self.logs = layout.logs
         self.redis, self.api = Child(layout.redis()), Child(layout.api())
         self.workers = {program.name: Child(_running(program, module)) for program in layout.workers()}
+        self.predictors = {program.name: Child(program) for program in layout.predictor_programs()}
         self.db = Database(self.settings.sqlalchemy_url)
         self.broker = Broker(self.settings.broker_url)
 
@@ -59,10 +61,11 @@ class Service:
         self.logs.mkdir(parents=True)
         migrations.upgrade(self.db)
         redis_server.prepare(self.settings.home_dir)
-        for child in (self.redis, self.api, *self.workers.values()):
+        for child in (self.redis, self.api, *self.workers.values(), *self.predictors.values()):
             child.start()
         self.wait(lambda: self.logged("api", "Booting worker"))
         self.wait(lambda: all(self.logged(name, "worker_ready") for name in self.workers))
+        self.wait(lambda: all(self.logged(name, "predictor_ready") for name in self.predictors))
         self.http = Connection(self.settings.port)
 
     def stop_worker(self, name: str) -> None:
@@ -122,7 +125,7 @@ class Service:
 
     def remove(self) -> None:
         """Kill all processes and close all connections."""
-        for child in (self.api, *self.workers.values(), self.redis):
+        for child in (self.api, *self.workers.values(), *self.predictors.values(), self.redis):
             child.kill()
         self.broker.close()
         self.db.dispose()
@@ -134,10 +137,10 @@ def _running(program: Any, module: str) -> Any:
 
 
 @contextmanager
-def service(workers: int, module: str = WORKER, warm_up: object = TINY) -> Iterator[Service]:
+def service(workers: int, module: str = WORKER, warm_up: object = TINY, predictors: int = 0) -> Iterator[Service]:
     """Run a service whose workers have loaded torch and data; its folder is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="fl-bench-", dir="/tmp"))
-    made = Service(folder, workers, module)
+    made = Service(folder, workers, module, predictors)
     try:
         made.start()
         for job_id in [made.submit(warm_up) for _ in range(4 * workers)]:

@@ -128,10 +128,12 @@ class Client:
     export = blocking(of_client(Calls[Job].export))
     notebook = blocking(of_client(Calls[Job].notebook))
     predict = blocking(of_client(Calls[Job].predict))
+    predict_many = blocking(of_client(Calls[Job].predict_many))
     mistakes = blocking(of_client(Calls[Job].mistakes))
 
     cancel = blocking(of_client(Calls[Job].cancel))
     retry = blocking(of_client(Calls[Job].retry))
+    evaluate = blocking(of_client(Calls[Job].evaluate))
     delete = blocking(of_client(Calls[Job].delete))
     set_priority = blocking(of_client(Calls[Job].set_priority))
 

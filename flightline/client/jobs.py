@@ -60,6 +60,7 @@ class AsyncJob(_BoundJob):
     watch = of_job(Calls["AsyncJob"].watch)
     cancel = of_job(Calls["AsyncJob"].cancel)
     retry = of_job(Calls["AsyncJob"].retry)
+    evaluate = of_job(Calls["AsyncJob"].evaluate)
     delete = of_job(Calls["AsyncJob"].delete)
     set_priority = of_job(Calls["AsyncJob"].set_priority)
     epochs = of_job(Calls["AsyncJob"].epochs)
@@ -72,6 +73,7 @@ class AsyncJob(_BoundJob):
     export = of_job(Calls["AsyncJob"].export)
     notebook = of_job(Calls["AsyncJob"].notebook)
     predict = of_job(Calls["AsyncJob"].predict)
+    predict_many = of_job(Calls["AsyncJob"].predict_many)
     mistakes = of_job(Calls["AsyncJob"].mistakes)
 
     async def plot(self) -> Any:
@@ -97,6 +99,7 @@ class Job(_BoundJob):
     watch = blocking_iterator(of_job(Calls["Job"].watch))
     cancel = blocking(of_job(Calls["Job"].cancel))
     retry = blocking(of_job(Calls["Job"].retry))
+    evaluate = blocking(of_job(Calls["Job"].evaluate))
     delete = blocking(of_job(Calls["Job"].delete))
     set_priority = blocking(of_job(Calls["Job"].set_priority))
     epochs = blocking(of_job(Calls["Job"].epochs))
@@ -109,6 +112,7 @@ class Job(_BoundJob):
     export = blocking(of_job(Calls["Job"].export))
     notebook = blocking(of_job(Calls["Job"].notebook))
     predict = blocking(of_job(Calls["Job"].predict))
+    predict_many = blocking(of_job(Calls["Job"].predict_many))
     mistakes = blocking(of_job(Calls["Job"].mistakes))
 
     def plot(self) -> Any:

@@ -134,8 +134,9 @@ class JobRecord(Record, wire.Job):
 
     @property
     def title(self) -> str:
-        """The job's name, else its preset, else its kind of architecture."""
-        return self.name or self.preset or str(self.spec.get("architecture", {}).get("kind", "job"))
+        """The job's name, else its preset, else its kind of architecture or, without one, of job."""
+        kind = self.spec.get("architecture", {}).get("kind") or self.raw.get("kind", "job")
+        return self.name or self.preset or str(kind)
 
     @property
     def finished(self) -> bool:
@@ -239,13 +240,13 @@ class Evaluation(Record, wire.Evaluation):
     per_class: tuple[ClassFigures, ...]
 
 
-class Prediction(Record):
-    """What a network says of one image: its likeliest class under ``"class"``, and `probabilities` by class."""
+class Prediction(Record, wire.Prediction):
+    """What a network makes of one image: `class_` is the likeliest class, `probabilities` are by class."""
 
     probabilities: Fields
 
 
-class Mistake(Record):
+class Mistake(Record, wire.Mistake):
     """A validation image that a network got wrong.
 
     `split` and `index` are its place in the data set and `file` its path there (None where it has no file); `true` and

@@ -101,7 +101,6 @@ class Transport(ABC):
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         files: Iterable[tuple[str, bytes]] = (),
-        silence_seconds: float = 0.0,
     ) -> Any:
         """Send a request and return the JSON of a 2xx answer, None where it is empty.
 
@@ -112,7 +111,6 @@ class Transport(ABC):
             content: the body, JSON unless `headers` say what else.
             headers: further request headers.
             files: names and contents of images, which are sent as a form in place of `content`.
-            silence_seconds: how long the answer may take, where that is longer than the transport's timeout.
 
         Raises:
             ApiError: the service answered with an error.
@@ -121,16 +119,10 @@ class Transport(ABC):
             UsageError: the path or a parameter cannot be sent: it is not Unicode, or makes no valid URL.
         """
         headers = {"Content-Type": "application/json", **(headers or {})} if content is not None else headers
-        timeout, form = self._timeout(silence_seconds), [("image", file) for file in files]
-        with self._translated(timeout):
+        with self._translated():
+            form = [("image", file) for file in files]
             request = self._http.build_request(
-                method,
-                path,
-                params=_query(params),
-                content=content,
-                headers=headers,
-                files=form or None,
-                timeout=timeout,
+                method, path, params=_query(params), content=content, headers=headers, files=form or None
             )
             response = await self._send(request, stream=False)
         self.has_answered = True
@@ -141,11 +133,11 @@ class Transport(ABC):
 
         Args:
             path: the path below the service's URL.
-            silence_seconds: how long the answer may take, where that is longer than the transport's timeout.
+            silence_seconds: how long the service may make the file, where that is longer than the transport's timeout.
             **params: query parameters, as `get` takes them.
         """
-        timeout = self._timeout(silence_seconds)
-        with self._translated(timeout):
+        timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
+        with self._translated():
             request = self._http.build_request("GET", path, params=_query(params), timeout=timeout)
             response = await self._send(request, stream=False)
         self.has_answered = True
@@ -164,8 +156,8 @@ class Transport(ABC):
             headers: further request headers.
             silence_seconds: the longest pause between two chunks, where that is longer than the transport's timeout.
         """
-        timeout = self._timeout(silence_seconds)
-        with self._translated(timeout):
+        timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
+        with self._translated():
             request = self._http.build_request("GET", path, headers=headers, timeout=timeout)
             response = await self._send(request, stream=True)
             try:
@@ -177,17 +169,14 @@ class Transport(ABC):
             finally:
                 await self._end(response)
 
-    def _timeout(self, silence_seconds: float) -> httpx.Timeout:
-        return httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
-
     @contextmanager
-    def _translated(self, timeout: httpx.Timeout) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise NotReachable(silent_stack(self.base_url) or _not_found_at(self.base_url)) from error
         except httpx.TimeoutException as error:
-            raise AnswerLost(f"{self.base_url} took longer than {timeout.read:g} s to answer.") from error
+            raise AnswerLost(f"{self.base_url} took longer than {self.timeout:g} s to answer.") from error
         except httpx.InvalidURL as error:
             raise UsageError(f"This cannot be asked of {self.base_url}: {error}.") from error
         except UnicodeEncodeError as error:

@@ -5,20 +5,23 @@ The workers' actions are in `shared.jobs.attempts`. Nothing else changes a job.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import uuid6
 from sqlalchemy import delete as sql_delete
 from sqlalchemy import insert, select, update
 
 from shared.database import clock
-from shared.database.tables import Job, JobTag
+from shared.database.tables import Artifact, Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs import idempotency
 from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, table_of
+from shared.jobs.new_jobs import evaluation_columns, training_columns
 from shared.jobs.status import FINISHED, KNOWN_KINDS, JobKind, JobStatus
 from shared.jobspec import parse_spec
+from shared.jobspec.evaluation import checked_evaluation
+from shared.jobspec.fields.evaluation import EvaluationRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +47,7 @@ def submit(
     Returns:
         The new job's id, a UUIDv7.
     """
-    values = _columns(submission) | {"owner": actor.owner}
+    values = training_columns(submission) | {"owner": actor.owner}
     return db.write(lambda connection: _insert(connection, values, submission.spec.tags))
 
 
@@ -64,7 +67,7 @@ def submit_once(
         IdempotencyKeyReused: the key was sent with a different request.
         IdempotencyKeyInUse: the first request with the key is still in progress.
     """
-    values = _columns(submission) | {"owner": actor.owner}
+    values = training_columns(submission) | {"owner": actor.owner}
     return _insert_once(db, key, lambda _connection: (values, submission.spec.tags))
 
 
@@ -89,37 +92,6 @@ def _insert(connection: Connection, values: dict[str, Any], tags: Sequence[str])
     insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for tag in tags])
     add_event(connection, job_id, 1, "status", {"status": JobStatus.QUEUED, "attempt": 0})
     return job_id
-
-
-def _columns(submission: Submission) -> dict[str, Any]:
-    """Return a new job's columns except its id and times."""
-    spec, cost = submission.spec, submission.cost
-    return {
-        "kind": JobKind.TRAIN,
-        "name": spec.name,
-        "preset": submission.preset,
-        "spec": submission.document,
-        "spec_hash": submission.spec_hash,
-        "config_hash": submission.config_hash,
-        "architecture_kind": spec.architecture.kind,
-        "warnings": [],
-        "parameters": cost.parameters,
-        "flops_per_epoch": cost.flops_per_epoch,
-        "weight_bytes": cost.weight_bytes,
-        "queue": spec.queue,
-        "priority": spec.priority,
-        "max_attempts": spec.limits.max_attempts,
-        "timeout_seconds": spec.limits.timeout_seconds,
-        "epochs": spec.training.epochs,
-        "status": JobStatus.QUEUED,
-        "cancel_requested": False,
-        "event_seq": 1,
-        "attempt": 0,
-        "failures": 0,
-        "running_seconds": 0.0,
-        "exact": True,
-        "epoch": 0,
-    }
 
 
 def cancel(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Literal["cancelled", "requested"]:
@@ -203,9 +175,79 @@ def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalo
         message = f"Job {job_id} is of the kind {job.kind!r}, which only a later release can retry."
         raise IllegalTransition(message)
     # Checked like a submission: caps, data and rules may have changed since, and the cost with them.
-    submission = parse_spec(job.spec, caps, catalog)
-    values = _columns(submission) | {"preset": job.preset, "owner": actor.owner, "retry_of": job_id}
-    return values, submission.spec.tags
+    values, tags = _same_again(connection, job, caps, catalog, actor)
+    return values | {"preset": job.preset, "owner": actor.owner, "retry_of": job_id}, tags
+
+
+def _same_again(connection: Connection, job: Row[Any], caps: Caps, catalog: Catalog, actor: Actor) -> _NewJob:
+    kind = JobKind(job.kind)
+    match kind:
+        case JobKind.TRAIN:
+            submission = parse_spec(job.spec, caps, catalog)
+            return training_columns(submission), submission.spec.tags
+        case JobKind.EVALUATE:
+            request = EvaluationRequest.model_validate({key: job.spec[key] for key in job.spec if key != "job"})
+            return _evaluation(connection, job.spec["job"], request, caps, catalog, actor)
+        case _:
+            assert_never(kind)
+
+
+def evaluate(
+    db: Database, job_id: str, request: EvaluationRequest, caps: Caps, catalog: Catalog, *, actor: Actor = NOBODY
+) -> str:
+    """Submit the evaluation of a job that has succeeded, as a new job of the kind `evaluate`.
+
+    Returns:
+        The new job's id.
+
+    Raises:
+        JobNotFound: no such job.
+        IllegalTransition: the job has no such weights.
+        InvalidSpec: its network cannot be scored on this data set.
+    """
+    return db.write(
+        lambda connection: _insert(connection, *_evaluation(connection, job_id, request, caps, catalog, actor))
+    )
+
+
+def evaluate_once(
+    db: Database,
+    job_id: str,
+    request: EvaluationRequest,
+    caps: Caps,
+    key: SubmissionKey,
+    catalog: Catalog,
+    *,
+    actor: Actor = NOBODY,
+) -> tuple[str, bool]:
+    """As `evaluate`; but where the key was sent before, write nothing and return the job of the first request.
+
+    Returns:
+        The job's id, and whether it is new.
+
+    Raises:
+        JobNotFound, IllegalTransition, InvalidSpec: as `evaluate`.
+        IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
+    """
+    return _insert_once(db, key, lambda connection: _evaluation(connection, job_id, request, caps, catalog, actor))
+
+
+def _evaluation(
+    connection: Connection, job_id: str, request: EvaluationRequest, caps: Caps, catalog: Catalog, actor: Actor
+) -> _NewJob:
+    """Return the columns and tags of a new job that evaluates a finished one."""
+    job = _job(connection, job_id, actor)
+    if job.kind != JobKind.TRAIN or job.status != JobStatus.SUCCEEDED:
+        what = f"is {job.status}" if job.kind == JobKind.TRAIN else "has trained no network"
+        message = f"Job {job_id} {what}; only a training that has succeeded can be evaluated."
+        raise IllegalTransition(message)
+    file = f"{request.weights}.safetensors"
+    kept = connection.scalars(select(Artifact.name).where(Artifact.job_id == job_id)).all()
+    if file not in kept:
+        message = f"Job {job_id} has not kept its {request.weights} weights (FLIGHTLINE_KEEP_WEIGHTS)."
+        raise IllegalTransition(message)
+    spec = checked_evaluation(request, job_id, job.spec, caps, catalog)
+    return evaluation_columns(spec, job) | {"owner": actor.owner}, spec.tags
 
 
 def may_have_files(db: Database, job_id: str, *, actor: Actor = NOBODY) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from shared.database.engine import Database
     from shared.jobspec import Submission
+    from shared.jobspec.fields.evaluation import EvaluationRequest
 
 KEEP_SECONDS = 24 * 3600.0
 WAIT_SECONDS = 2.0
@@ -47,6 +48,11 @@ class SubmissionKey:
     def of_submission(cls, key: str, submission: Submission, actor: Actor = NOBODY) -> Self:
         """Return the key of a submission. Defaults are left out, so that fields added later change no key."""
         return cls(key, sha256_of({"preset": submission.preset, "spec": asked_for(submission.spec)}), _owner(actor))
+
+    @classmethod
+    def of_evaluation(cls, key: str, job_id: str, request: EvaluationRequest, actor: Actor = NOBODY) -> Self:
+        """Return the key of a request to evaluate the job `job_id`."""
+        return cls(key, sha256_of({"evaluate": job_id, "asked": asked_for(request)}), _owner(actor))
 
     @classmethod
     def of_retry(cls, key: str, job_id: str, actor: Actor = NOBODY) -> Self:

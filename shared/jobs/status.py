@@ -49,6 +49,7 @@ class JobKind(StrEnum):
     """What a job does. A later release running beside this one may queue jobs of other kinds."""
 
     TRAIN = "train"
+    EVALUATE = "evaluate"
 
 
 KNOWN_KINDS = frozenset(JobKind)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pydantic.main import IncEx
 
+    from shared.jobspec.fields.base import Part
     from shared.jobspec.fields.job import JobSpec
 
 VERSION = 1
@@ -42,7 +43,7 @@ def _digest(spec: JobSpec, but: set[str]) -> str:
     return sha256_of({**content, "v": VERSION})
 
 
-def asked_for(spec: JobSpec, but: IncEx | None = None) -> dict[str, Any]:
+def asked_for(spec: Part, but: IncEx | None = None) -> dict[str, Any]:
     """Return the fields that differ from their defaults, except `but`; a default added later thus changes nothing."""
     return spec.model_dump(mode="json", exclude_defaults=True, exclude=but)
 

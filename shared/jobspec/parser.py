@@ -86,8 +86,8 @@ def _parse(sent: object, caps: Caps, catalog: Catalog) -> Submission:
 
 
 def _submission(spec: JobSpec, expanded: Expanded, caps: Caps, catalog: Catalog) -> Submission:
-    findings: list[Finding] = [*label_findings(spec, caps), *training_findings(spec, caps, catalog)]
-    about_data = list(dataset_findings(spec, caps, catalog))
+    findings: list[Finding] = [*label_findings(spec.name, spec.tags, caps), *training_findings(spec, caps, catalog)]
+    about_data = list(dataset_findings(spec.dataset, caps, catalog))
     cost = about_data or cost_or_findings(spec, caps, catalog)
     findings += [] if isinstance(cost, Cost) else cost
     if expanded.problems or findings or not isinstance(cost, Cost):

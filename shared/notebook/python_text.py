@@ -28,7 +28,6 @@ _INSTALLED = {
     "nn": "from torch import nn",
     "F": "from torch.nn import functional as F",
     "DataLoader": "from torch.utils.data import DataLoader",
-    "TensorDataset": "from torch.utils.data import TensorDataset",
     "datasets": "from torchvision import datasets",
     "models": "from torchvision import models",
     "transforms": "from torchvision import transforms",

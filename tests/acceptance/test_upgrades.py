@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
+from PIL import Image
 from safetensors import safe_open
 from sqlalchemy import Connection, text, update
 
@@ -20,7 +21,8 @@ from shared.database.engine import Database
 from shared.database.tables import IdempotencyKey, Job
 from tests.golden.releases import homes
 from tests.golden.releases.make import RELEASES
-from tests.support.servers import PostgresServer
+from tests.support.processes import PATIENCE
+from tests.support.servers import PostgresServer, wait_until
 
 HOMES = sorted(RELEASES.glob("*/*.tar.xz"))
 
@@ -113,6 +115,41 @@ def test_artifacts_are_whole(upgraded: Upgraded, tmp_path: Path) -> None:
 def test_a_key_still_stands_for_its_job(upgraded: Upgraded) -> None:
     """What was sent before the upgrade and is sent again makes no second job."""
     assert upgraded.stack.client.submit(homes.KEYED, idempotency_key=homes.KEY).id == upgraded.before["keyed"]
+
+
+def test_networks_of_the_release_are_scored_as_then(upgraded: Upgraded) -> None:
+    """On the images that they were validated on; a retry of their jobs asks for the same, and gives it."""
+    client, jobs = upgraded.stack.client, upgraded.before["jobs"]
+    ended = [job_id for job_id, answers in jobs.items() if answers[""]["status"] == "succeeded"]
+    for job_id in ended[:2]:
+        before = jobs[job_id]["/evaluation"]
+        images = {name: homes.DATASET[name] for name in ("name", "val_per_class")}
+        scored = client.wait(client.evaluate(job_id, images).id)
+        assert scored.succeeded, scored.error
+        assert_holds(client.evaluation(scored.id).raw, before)
+    again = client.wait(client.retry(ended[0]).id)
+    assert (again.spec_hash, again.config_hash) == tuple(
+        jobs[ended[0]][""][name] for name in ("spec_hash", "config_hash")
+    )
+    assert_holds(again.raw["spec"], jobs[ended[0]][""]["spec"])
+    assert_holds(again.raw["result"], jobs[ended[0]][""]["result"])
+
+
+def test_a_folder_of_ones_own_is_trained_on(upgraded: Upgraded) -> None:
+    """Put into the data directory of the home, it is reported, named by jobs, and known by its name."""
+    client, root = upgraded.stack.client, upgraded.stack.home / "datasets"
+    for label, name in enumerate(("circle", "square")):
+        for number in range(4):
+            path = root / ".shapes" / "train" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (16 + number, 12), (100 * label, 50 * number, 90)).save(path)
+    (root / ".shapes").rename(root / "shapes")
+    wait_until(lambda: "shapes" in {one.name for one in client.datasets()}, "the folder being reported", PATIENCE)
+    assert client.dataset("shapes").input_shape is None
+    mlp = {"architecture": {"kind": "mlp", "hidden": []}, "training": {"epochs": 1}}
+    job = client.submit({**mlp, "dataset": {"name": "shapes", "image_size": 8, "val_fraction": 0.25}})
+    assert client.wait(job.id).succeeded
+    assert [figures.support for figures in client.evaluation(job.id).per_class] == [1, 1]
 
 
 def test_the_job_that_ran_goes_on_from_its_checkpoint(upgraded: Upgraded) -> None:

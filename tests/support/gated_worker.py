@@ -99,11 +99,12 @@ def _gated_start(start: Callable[[child.Child], None]) -> Callable[[child.Child]
         start(self)
         if not self._stop.failed:
             from worker.run_job import attempt
+            from worker.training.data import Datasets
             from worker.training.state.checkpoints import Checkpointing
 
             Checkpointing.SHARE = float("inf")  # a state at every step where the settings say 0 seconds
             _wrap(attempt.Attempt, "_check", _gated_check)
-            _wrap(attempt, "load", _gated_load)
+            _wrap(Datasets, "load", _gated_load)
 
     return gated
 

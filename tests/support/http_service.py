@@ -198,6 +198,8 @@ class FakeService:
         if method == "DELETE":
             del self.jobs[id]
             return 204, None
+        if method == "POST" and part == "evaluate":
+            return 201, self.add(kind="evaluate", spec={"job": id, **json.loads(body)})
         if method == "POST":
             return self._act(job, str(part))
         if method == "PATCH":
@@ -273,7 +275,7 @@ class FakeService:
             return 200, {"items": files, "next_cursor": None}
         if part == "attempts":
             return 200, {"items": [ATTEMPT], "next_cursor": None}
-        name = part.removeprefix("artifacts/")
+        name = "best.safetensors" if part == "model" else part.removeprefix("artifacts/")
         return (200, self.files[name]) if name in self.files else problem(404, "not_found", "No such file.")
 
     def _catalog(self, path: str) -> Answer:

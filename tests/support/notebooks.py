@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -60,18 +61,24 @@ class Kernel:
     """An isolated Python, without this checkout on its path, that runs notebooks one after another."""
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-I", "-c", _KERNEL]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-I", "-W", "ignore", "-c", _KERNEL]
+        environment = {**os.environ, "MPLBACKEND": "Agg"}
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def run(self, notebook: Mapping[str, Any]) -> Ran:
-        """Run all code cells, top to bottom, among variables of their own. Fails where a cell does."""
+    def run(self, notebook: Mapping[str, Any], before: str = "") -> Ran:
+        """Run all code cells, top to bottom, among variables of their own, after a cell of `before`.
+
+        Fails where a cell does.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(code_of(notebook)) + "\n")
+        self._process.stdin.write(json.dumps([before, *code_of(notebook)]) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
         assert "failure" not in answer, answer["failure"]

@@ -26,6 +26,9 @@ from worker.training.plan import TrainingPlan, plan_from_spec
 MOST_BYTES = 64_000_000
 """Bytes of weights that stay in memory: the last few networks, or a single larger one."""
 
+BATCH_SIZE = 16
+"""Images that go through a network at once: what its layers hold of them is to stay small."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -65,9 +68,9 @@ class Network:
 
     def scores(self, images: Tensor) -> Tensor:
         """Scores (N, classes) fp32 of images (N, C, H, W) uint8, computed as in the job's own evaluation."""
+        normalize = self.normalizer
         with torch.no_grad(), precision(self.plan, torch.device("cpu")):
-            scores: Tensor = self.module(self.normalizer(images)).float()
-        return scores
+            return torch.cat([self.module(normalize(part)).float() for part in torch.split(images, BATCH_SIZE)])
 
 
 class Networks:
@@ -121,8 +124,8 @@ class Networks:
         tensors, about = read_safetensors(content)
         plan = plan_from_spec(spec)
         inputs = _inputs(about) if "input_shape" in about else self._inputs_of_data(plan)
-        with torch.device("meta"):  # shapes alone: every value comes from the file
-            module = build_network(plan, inputs.shape)
+        # Not on torch's meta device, where values would cost nothing: its first use loads 100 MB of Python.
+        module = build_network(plan, inputs.shape)
         module.load_state_dict(tensors, assign=True)
         return Network(module.eval().requires_grad_(False), plan, inputs, about, len(content))
 

@@ -40,7 +40,7 @@ def run_predictor(settings: Settings) -> int:
     presence = Presence.build(settings, identity, desk)
     app = make_app(settings, desk)
     signals.setup_logging.connect(keep_our_logging, weak=False)
-    signals.worker_ready.connect(lambda **_: presence.start(), weak=False)
+    signals.worker_ready.connect(lambda **_: _begin(presence), weak=False)
     worker: Any = app.Worker(
         hostname=identity.id,
         queues=[QUEUE],
@@ -55,6 +55,12 @@ def run_predictor(settings: Settings) -> int:
     worker.start()
     presence.close()
     return int(worker.exitcode or presence.exit_code)
+
+
+def _begin(presence: Presence) -> None:
+    # Once more: Celery has reset the filters at its start, and would warn of a default that is set here.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    presence.start()
 
 
 def make_app(settings: Settings, desk: Desk) -> Celery:

@@ -60,8 +60,9 @@ def store(storage: Storage, claim: Claim, result: TrainingResult, keep_weights: 
 
 def evaluation_rows(result: TrainingResult) -> list[dict[str, Any]]:
     """A row of `evaluations` for the best and for the last weights, but for its job_id."""
-    return [_row(weights, result.epoch_of[weights], one) for weights, one in result.evaluations.items()]
+    return [evaluation_row(weights, result.epoch_of[weights], one) for weights, one in result.evaluations.items()]
 
 
-def _row(weights: str, epoch: int, evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_row(weights: str, epoch: int, evaluation: Evaluation) -> dict[str, Any]:
+    """A row of `evaluations`, but for its job_id, of the weights of an epoch."""
     return {"weights": weights, "epoch": epoch, **dataclasses.asdict(evaluation)}

@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable
-from concurrent import futures
-from typing import TypeVar
-
 import torch
 
-from shared.documents.phrases import ignored_files
 from shared.errors import DatabaseUnavailable
 from shared.jobs import attempts
 from shared.jobs.attempts import Claim
 from worker.run_job import artifacts, checkpoint_store
 from worker.run_job.checkpoint_store import CheckpointStore
 from worker.run_job.context import Context
-from worker.run_job.lease import Lease
+from worker.run_job.images import load_images
+from worker.run_job.lease import Lease, retry_until_written
 from worker.run_job.recorder import Recorder
 from worker.run_job.storage_access import StorageAccess, clean_up
 from worker.training import engines
-from worker.training.data import LoadedDataset, statistics
+from worker.training.data import LoadedDataset
 from worker.training.device import environment
 from worker.training.errors import CheckpointUnwritable, LeaseLost
 from worker.training.plan import TrainingPlan, plan_from_spec
 from worker.training.results import TrainingResult
 from worker.training.state.checkpoints import Checkpointing, State, origin_of
 from worker.training.trainer import train
-
-T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 0.5
-_LISTEN_SECONDS = 0.1
-
-
-def retry_until_written(lease: Lease, write: Callable[[], T]) -> T:
-    """Repeat a write until the database takes it; a run of hours must not fail because of a restart.
-
-    Raises:
-        LeaseLost: meanwhile the job has become another worker's.
-    """
-    while True:
-        try:
-            return write()
-        except DatabaseUnavailable as error:
-            logger.warning("write_repeated", extra={"reason": str(error)})
-            lease.wait(_RETRY_SECONDS)
 
 
 class Attempt:
@@ -64,7 +37,6 @@ class Attempt:
     def __init__(self, context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> None:
         self._context = context
         self._claim = claim
-        self._submitted = time.monotonic() - claim.waited_seconds
         self._lease = lease
         self._recorder = recorder
         self._access = StorageAccess(lease, recorder, context.settings.stop_grace_seconds)
@@ -111,21 +83,7 @@ class Attempt:
         self._store.save(state)
 
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
-        data_sets = self._context.data
-        loading = self._context.data_thread.submit(lambda: data_sets.load(plan.dataset, as_of=self._submitted))
-        try:
-            while not futures.wait([loading], _LISTEN_SECONDS).done:
-                self._lease.listen()
-        finally:
-            loading.cancel()
-        data = loading.result()
-        self._context.dataset_reports.loaded(statistics(data))
-        images = f"{len(data.train):,} training and {len(data.val):,} validation images"
-        images += "" if data.test is None else f", {len(data.test):,} test images"
-        self._recorder.add_line("INFO", f"Data set {data.name} ({data.source}): {images}, {data.fingerprint[:12]}")
-        if data.ignored:
-            self._recorder.add_line("WARNING", ignored_files(data.place, data.ignored))
-        return data
+        return load_images(self._context, self._claim, self._lease, self._recorder, plan.dataset)
 
     def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
         """The state to resume from, or None, once this attempt's environment and first epoch are recorded."""

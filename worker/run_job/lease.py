@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
@@ -22,8 +22,11 @@ from shared.settings import Settings
 from shared.timers import Moment
 from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, StopRequested, TimedOut
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 
+_RETRY_SECONDS = 0.5
 FENCE_FRACTION = 0.8
 """Part of the lease after which a worker that could not renew it pauses at its next step."""
 _POLL_SECONDS = 0.1
@@ -172,3 +175,17 @@ class Lease:
             self._steps_seen, self._moved = self._steps, now
         patience = self._settings.stall_seconds if self._steps else self._settings.setup_seconds
         return now - self._moved > patience
+
+
+def retry_until_written(lease: Lease, write: Callable[[], T]) -> T:
+    """Repeat a write until the database takes it; a run of hours must not fail because of a restart.
+
+    Raises:
+        LeaseLost: meanwhile the job has become another worker's.
+    """
+    while True:
+        try:
+            return write()
+        except DatabaseUnavailable as error:
+            logger.warning("write_repeated", extra={"reason": str(error)})
+            lease.wait(_RETRY_SECONDS)

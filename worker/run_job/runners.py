@@ -8,6 +8,7 @@ from shared.jobs.attempts import Claim
 from shared.jobs.status import JobKind
 from worker.run_job.attempt import Attempt
 from worker.run_job.context import Context
+from worker.run_job.evaluation import EvaluationAttempt
 from worker.run_job.lease import Lease
 from worker.run_job.recorder import Recorder
 
@@ -29,5 +30,7 @@ def runner_of(context: Context, claim: Claim, lease: Lease, recorder: Recorder) 
     match claim.kind:
         case JobKind.TRAIN:
             return Attempt(context, claim, lease, recorder)
+        case JobKind.EVALUATE:
+            return EvaluationAttempt(context, claim, lease, recorder)
         case _:
             assert_never(claim.kind)

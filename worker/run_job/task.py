@@ -14,9 +14,8 @@ from shared.jobs.attempts import Claim
 from shared.jobs.retry_policy import Ending
 from shared.jobs.status import FINISHED, JobStatus, Outcome
 from worker.run_job import checkpoint_store
-from worker.run_job.attempt import retry_until_written
 from worker.run_job.context import Context
-from worker.run_job.lease import Lease
+from worker.run_job.lease import Lease, retry_until_written
 from worker.run_job.recorder import JobLogHandler, Recorder
 from worker.run_job.runners import runner_of
 from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, TimedOut, TrainingError

@@ -1,4 +1,4 @@
-"""The commands predict, export and mistakes: what a finished job's network is good for."""
+"""The commands predict, evaluate, export and mistakes: what a finished job's network is good for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import typer
 from flightline.cli.arguments import find_job
 from flightline.cli.columns import Columns
 from flightline.cli.commands.options import JobId, Json, Weights
-from flightline.cli.console import out, print_json, print_table
-from flightline.cli.tables import NOTHING, percent
+from flightline.cli.commands.results import show_evaluation
+from flightline.cli.commands.submission import announce_warnings, follow_to_success
+from flightline.cli.console import err, out, print_json, print_table
+from flightline.cli.tables import NOTHING, loss, percent
 from flightline.client.client import Client
 from flightline.client.files.downloads import File
 from flightline.client.records import Mistake, Prediction
@@ -28,8 +30,8 @@ MISTAKE_COLUMNS = Columns(
 
 
 def register(app: typer.Typer) -> None:
-    """Add `predict`, `export` and `mistakes` to the command-line application."""
-    for command in (predict, export, mistakes):
+    """Add `predict`, `evaluate`, `export` and `mistakes` to the command-line application."""
+    for command in (predict, evaluate, export, mistakes):
         app.command()(command)
 
 
@@ -41,12 +43,37 @@ def predict(
 ) -> None:
     """Classify images with a finished job's network; they may have any size."""
     with Client() as client:
-        found = client.predict(find_job(client, id), images, weights.value)
+        found = client.predict_many(find_job(client, id), images, weights=weights.value)
     if json:
         print_json({"items": [prediction.raw for prediction in found], "weights": weights.value})
         return
     rows = [_prediction_row(image, prediction) for image, prediction in zip(images, found, strict=True)]
     print_table(PREDICTION_COLUMNS, rows, "No images.")
+
+
+def evaluate(
+    id: JobId,
+    dataset: Annotated[str, typer.Argument(help="A data set with the job's classes.", show_default=False)],
+    val_fraction: Annotated[
+        float | None, typer.Option(help="Part of each class to score, of a data set without validation images.")
+    ] = None,
+    weights: Annotated[Weights, typer.Option(help="The weights of the best epoch or of the last.")] = Weights.best,
+    json: Json = False,
+) -> None:
+    """Score a finished job's network on another data set's validation images, and show the figures of each class."""
+    images: dict[str, object] = {"name": dataset}
+    if val_fraction is not None:
+        images["val_fraction"] = val_fraction
+    with Client() as client:
+        job = client.evaluate(find_job(client, id), images, weights=weights.value)
+        announce_warnings(job)
+        job = follow_to_success(client, job, err() if json else out())
+        evaluation = client.evaluation(job.id, weights.value)
+    if json:
+        print_json(evaluation.raw)
+    else:
+        show_evaluation(evaluation, f"validation images of {dataset}")
+        out().print(f"Accuracy {percent(evaluation.accuracy)}, loss {loss(evaluation.loss)}.")
 
 
 def export(

@@ -30,6 +30,7 @@ from flightline.cli.tables import (
     log_row,
 )
 from flightline.client.client import Client
+from flightline.client.records import Evaluation
 from flightline.errors import NotFound, UsageError
 
 
@@ -101,9 +102,13 @@ def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None
 
 
 def _show_evaluation(client: Client, id: str, weights: Literal["best", "last"]) -> None:
-    evaluation = client.evaluation(id, weights)
+    show_evaluation(client.evaluation(id, weights), "validation images")
+
+
+def show_evaluation(evaluation: Evaluation, images: str) -> None:
+    """Print the figures of each class and the confusion matrix; `images` says what was scored."""
     total = sum(map(sum, evaluation.confusion_matrix))
-    out().print(f"\nThe {weights} weights on {total:,} validation images:")
+    out().print(f"\nThe {evaluation.weights} weights on {total:,} {images}:", markup=False)
     print_table(CLASS_COLUMNS, class_rows(evaluation), "No classes.")
     columns, rows = confusion_rows(evaluation)
     print_table(columns, rows, "No classes.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from flightline.cli.arguments import apply_settings, find_job, read_document
 from flightline.cli.columns import Columns
@@ -84,9 +85,14 @@ def _start(file: str | None, preset: str | None) -> Document:
     return document if preset is None else document | {"preset": preset}
 
 
-def _announce(job: Job, follow: bool, json: bool) -> None:
+def announce_warnings(job: Job) -> None:
+    """Say on standard error what a job that was just submitted waits for."""
     for warning in job.warnings:
         err().print(f"Warning: {warning}", markup=False)
+
+
+def _announce(job: Job, follow: bool, json: bool) -> None:
+    announce_warnings(job)
     if json and not follow:
         print_json(job.raw)
     elif not json:
@@ -97,19 +103,31 @@ def _announce(job: Job, follow: bool, json: bool) -> None:
 
 def _follow(client: Client, job: Job, json: bool) -> None:
     """Show the job until it is finished, and exit with code 1 where it did not succeed."""
-    try:
-        ended = follow_jobs(client, [job], err() if json else out())[0]
-    except KeyboardInterrupt:
-        err().print(
-            f"\nThe job keeps running. `flightline watch {job.id}` shows it again, `cancel` ends it.", markup=False
-        )
-        raise typer.Exit(INTERRUPTED) from None
+    ended = _finished(client, job, err() if json else out())
     if json:
         print_json(ended.raw)
     elif out().is_terminal:
         out().print(f"{title(ended)} {ending(ended)}", markup=False)
     if not ended.succeeded:
         raise typer.Exit(JOB_FAILED)
+
+
+def follow_to_success(client: Client, job: Job, console: Console) -> Job:
+    """Show the job on this console until it is finished, and return it; exit with code 1 where it did not succeed."""
+    ended = _finished(client, job, console)
+    if not ended.succeeded:
+        raise typer.Exit(JOB_FAILED)
+    return ended
+
+
+def _finished(client: Client, job: Job, console: Console) -> Job:
+    try:
+        return follow_jobs(client, [job], console)[0]
+    except KeyboardInterrupt:
+        err().print(
+            f"\nThe job keeps running. `flightline watch {job.id}` shows it again, `cancel` ends it.", markup=False
+        )
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _show_check(check: Check, json: bool) -> None:

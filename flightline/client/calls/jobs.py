@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from flightline.client.calls.base import PAGE, BaseCalls, J, job_path
 from flightline.client.display.tables import Table
@@ -100,6 +100,34 @@ class JobCalls(BaseCalls[J]):
     async def retry(self, id: str, *, idempotency_key: str | None = None) -> J:
         """Submit a job's spec again as a new job, linked by `retry_of`; the request is retried as in `submit`."""
         return await self._submit(f"{job_path(id)}/retry", None, idempotency_key)
+
+    async def evaluate(
+        self,
+        id: str,
+        /,
+        dataset: str | Mapping[str, Any],
+        *,
+        weights: Literal["best", "last"] = "best",
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> J:
+        """Score a finished job's network on another data set of the same classes, as a new job of the kind `evaluate`.
+
+        Wait for the new job, and read its `evaluation` with the same `weights`. The request is retried as in `submit`.
+
+        Args:
+            id: the finished job.
+            dataset: a data set's name, or ``{"name": …, "val_fraction": 0.2}`` for one without validation images.
+            weights: the network's weights: of the best epoch or of the last.
+            idempotency_key: as for `submit`.
+            **fields: `name`, `tags`, `priority`, `resources` or `limits` of the new job.
+
+        Raises:
+            Conflict: the job has not succeeded, or did not keep these weights.
+            InvalidRequest: the network cannot be scored on this data set; `errors` say why.
+        """
+        asked = {"dataset": dataset, "weights": weights, **fields}
+        return await self._submit(f"{job_path(id)}/evaluate", encoded(asked), idempotency_key)
 
     async def delete(self, id: str) -> None:
         """Delete a finished job with its artifacts. Raises `Conflict` for a job that is queued or running."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from flightline.client.calls.base import PAGE, BaseCalls, J, job_path
@@ -17,9 +17,10 @@ from flightline.client.following.log import follow_log, log_lines
 from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, LogLine, Mistake, Prediction
 from flightline.client.rows import rows
 
-PREDICTOR_SECONDS = (
-    130.0  # the service answers after two minutes at the latest: with an error, where a predictor does not
-)
+EXPORT_SECONDS = 150.0
+"""How long a service may take to write a network in another format; it gives up earlier by itself."""
+Image = str | bytes | os.PathLike[str] | Any
+"""The path of an image file, its content, or an image of Pillow's."""
 
 
 class ResultCalls(BaseCalls[J]):
@@ -89,9 +90,8 @@ class ResultCalls(BaseCalls[J]):
         Raises:
             NotFound: the job has not succeeded, or did not keep these weights.
         """
-        job = await self.job(id)
-        content, _ = await self._transport.file(f"{job_path(job.id)}/artifacts/{weights}.safetensors")
-        return Model(f"{job.title}-{job.id[-6:]}.safetensors", content)
+        file = await self.export(id, "safetensors", weights)
+        return Model(file.name, file.content)
 
     async def export(
         self, id: str, format: Literal["safetensors", "onnx"], weights: Literal["best", "last"] = "best"
@@ -103,9 +103,8 @@ class ResultCalls(BaseCalls[J]):
             Unavailable: no predictor runs that could write the file.
         """
         path = f"{job_path(id)}/model"
-        content, name = await self._transport.file(
-            path, format=format, weights=weights, silence_seconds=PREDICTOR_SECONDS
-        )
+        file = self._transport.file(path, silence_seconds=EXPORT_SECONDS, format=format, weights=weights)
+        content, name = await file
         return File(name or f"{id}.{format}", content)
 
     async def notebook(self, id: str) -> File:
@@ -113,32 +112,34 @@ class ResultCalls(BaseCalls[J]):
         content, name = await self._transport.file(f"{job_path(id)}/notebook")
         return File(name or f"{id}.ipynb", content)
 
-    async def predict(
-        self, id: str, images: Sequence[str | os.PathLike[str]], weights: Literal["best", "last"] = "best"
-    ) -> list[Prediction]:
-        """Classify image files with a finished job's network, which prepares them as it did its own.
+    async def predict(self, id: str, image: Image, *, weights: Literal["best", "last"] = "best") -> Prediction:
+        """Classify an image with a finished job's network, which prepares it as it did the job's own.
 
         Args:
             id: the job.
-            images: the files, of which the service is sent up to 64 in a request.
+            image: the path of a file, a file's content, or an image of Pillow's.
             weights: the network's weights: of the best epoch or of the last.
 
         Raises:
-            UsageError: a file cannot be read.
-            InvalidRequest: a file is no image that can be classified; `errors` name it.
+            UsageError: the file cannot be read.
+            InvalidRequest: the image cannot be classified; `errors` say why.
             NotFound: the job has not succeeded, or did not keep these weights.
             Unavailable: no predictor runs, or it was ended while it answered.
         """
+        (prediction,) = await self.predict_many(id, [image], weights=weights)
+        return prediction
+
+    async def predict_many(
+        self, id: str, images: Iterable[Image], *, weights: Literal["best", "last"] = "best"
+    ) -> list[Prediction]:
+        """Classify images as `predict` does, up to 64 in a request; the predictions come in the images' order."""
+        if isinstance(images, str | bytes | os.PathLike):
+            raise TypeError("Pass a list of images; `predict` takes a single one.")
         whole = await self._whole(id)
         found: list[Prediction] = []
         for files in image_batches(images):
-            answer = await self._transport.call(
-                "POST",
-                f"{job_path(whole)}/predict",
-                params={"weights": weights},
-                files=files,
-                silence_seconds=PREDICTOR_SECONDS,
-            )
+            path, params = f"{job_path(whole)}/predict", {"weights": weights}
+            answer = await self._transport.call("POST", path, params=params, files=files)
             found += [Prediction(item) for item in answer["items"]]
         return found
 

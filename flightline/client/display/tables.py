@@ -57,8 +57,9 @@ class Table(Sequence[Row]):
         return len(self._rows)
 
     def __repr__(self) -> str:
-        differ = ", ".join(path for path in self.differing if path not in FIRST) or "nothing"
-        return f"<Table of {len(self)} rows; they differ in {differ:.200}>"
+        asked = [path for path in self.differing if path.startswith("spec.")]
+        differ = ", ".join(asked[:SHOWN_COLUMNS]) or "nothing that was asked for"
+        return f"<Table of {len(self)} rows; they differ in {differ}>"
 
     def to_pandas(self) -> Any:
         """The table as a `pandas.DataFrame`; instants (``…_at``) are timestamps in UTC.

@@ -11,15 +11,14 @@ from shared.jobspec.catalog import Catalog
 from shared.jobspec.checks.rules import Finding
 from shared.jobspec.checks.shapes import written
 from shared.jobspec.datasets import DatasetInfo, image_bytes
-from shared.jobspec.fields.job import Dataset, JobSpec
+from shared.jobspec.fields.job import Dataset
 
 _SOME = 20
 """Classes that a message names."""
 
 
-def dataset_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Iterator[Finding]:
+def dataset_findings(dataset: Dataset, caps: Caps, catalog: Catalog) -> Iterator[Finding]:
     """Find an unknown data set, unknown or repeated classes, images without a size, and splits that cannot be made."""
-    dataset = spec.dataset
     info = catalog.datasets.get(dataset.name)
     if info is None:
         what = f"There is no data set {show(dataset.name)}.{did_you_mean(dataset.name, catalog.datasets)}"

@@ -35,14 +35,14 @@ Finding: TypeAlias = tuple[Sequence[Token], str]
 LOSS_OF_OUTPUT = {"log_softmax": "nll", "logits": "cross_entropy", "softmax": "nll"}
 
 
-def label_findings(spec: JobSpec, caps: Caps) -> Iterator[Finding]:
+def label_findings(name: str | None, tags: Sequence[str], caps: Caps) -> Iterator[Finding]:
     """Find names and tags that are blank, too long, repeated, or contain control characters."""
-    for why in _text_faults(spec.name, caps.max_name_length) if spec.name is not None else ():
+    for why in _text_faults(name, caps.max_name_length) if name is not None else ():
         yield ["name"], f"The name {why}."
-    for index, tag in enumerate(spec.tags):
+    for index, tag in enumerate(tags):
         for why in _text_faults(tag, caps.max_name_length):
             yield ["tags", index], f"The tag {why}."
-        if tag in spec.tags[:index]:
+        if tag in tags[:index]:
             yield ["tags", index], f"The tag {show(tag)} is given twice."
 
 

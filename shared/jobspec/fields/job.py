@@ -13,6 +13,8 @@ from shared.jobspec.fields.training import Training
 
 PerClass = Annotated[int, Field(ge=1)]
 ImageSize = Annotated[int, Field(ge=1, le=1024)]
+ValFraction = Annotated[float, Field(gt=0, lt=1)]
+Priority = Annotated[int, Field(ge=0, le=9)]
 DeviceKind = Literal["any", "cpu", "cuda"]
 
 
@@ -36,7 +38,7 @@ class Dataset(Part):
     images as they are, where all have the same size."""
     channels: Literal[1, 3] = 3
     """Channels of an image: 3 for colour, 1 for grey. Left out: those of the data set."""
-    val_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    val_fraction: ValFraction | None = None
     """Part of each class's training images to validate on, for a data set without validation images of its own."""
     holdout_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Part of each class's training images that is kept out of training and validated on; the data set's own validation
@@ -85,7 +87,7 @@ class JobSpec(Part):
     """How the network is trained."""
     resources: Resources = Resources()
     """The device and threads that the job runs with."""
-    priority: Annotated[int, Field(ge=0, le=9)] = 5
+    priority: Priority = 5
     """0 to 9; higher starts earlier."""
     limits: Limits = Limits()
     """Time and attempts after which the job has failed."""

@@ -19,18 +19,22 @@ _CROP = '''
 def crop(images, padding):
     """Pad every image on all sides with black, and cut its size out at a random place."""
     count, _, height, width = images.shape
-    offsets = torch.randint(0, 2 * padding + 1, (count, 2), generator=chance).tolist()
+    offsets = torch.randint(0, 2 * padding + 1, (count, 2), generator=chance)
+    rows, columns = offsets[:, :1] + torch.arange(height), offsets[:, 1:] + torch.arange(width)
     padded = F.pad(images, (padding, padding, padding, padding))
-    return torch.stack([image[:, y : y + height, x : x + width] for image, (y, x) in zip(padded, offsets)])
+    cut = padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return cut.permute(0, 3, 1, 2).contiguous()
 '''
 _MIRRORED_CROP = '''
 def crop(images, padding):
     """Pad every image on all sides with its mirror image, and cut its size out at a random place."""
     count, _, height, width = images.shape
-    offsets = torch.randint(0, 2 * padding + 1, (count, 2), generator=chance).tolist()
+    offsets = torch.randint(0, 2 * padding + 1, (count, 2), generator=chance)
+    rows, columns = offsets[:, :1] + torch.arange(height), offsets[:, 1:] + torch.arange(width)
     # As floating-point numbers and back, which changes nothing: torch cannot mirror bytes.
     padded = F.pad(images.float(), (padding, padding, padding, padding), mode="reflect").to(torch.uint8)
-    return torch.stack([image[:, y : y + height, x : x + width] for image, (y, x) in zip(padded, offsets)])
+    cut = padded[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return cut.permute(0, 3, 1, 2).contiguous()
 '''
 _CUTOUT = '''
 def cutout(images, size):

@@ -39,6 +39,9 @@ def code_of(dataset: Dataset, *, keyed: bool) -> str:
         f"    return transforms.functional.pil_to_tensor({f'fit({converted})' if fitted else converted})",
         "",
         "",
+        resizing.STACKED.strip("\n"),
+        "",
+        "",
         "def load(split):",
         f'    """All images as bytes (N, {dataset.channels}, height, width), their labels{_also(keyed)}."""',
         _FOLDER_OF_SPLIT if own_val else None,
@@ -49,7 +52,7 @@ def code_of(dataset: Dataset, *, keyed: bool) -> str:
         "                images.append(read_image(path))",
         "                labels.append(label)",
         "                names.append(path.name)" if keyed else None,
-        f"    return torch.stack(images).contiguous(), torch.tensor(labels){', names' if keyed else ''}",
+        f"    return stacked(images), torch.tensor(labels){', names' if keyed else ''}",
     )
 
 

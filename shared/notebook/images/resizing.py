@@ -10,7 +10,12 @@ _RESIZE = '''
 def resize(images):
     """The images as bytes, {what}."""
     pictures = (transforms.functional.to_pil_image(image).convert("{mode}") for image in images)
-    return torch.stack([transforms.functional.pil_to_tensor({picture}) for picture in pictures]).contiguous()
+    return stacked([transforms.functional.pil_to_tensor({picture}) for picture in pictures])
+'''
+STACKED = '''
+def stacked(images):
+    """Images as one tensor, channel by channel in memory, on which the order of later sums depends."""
+    return torch.stack(images).clone(memory_format=torch.contiguous_format)
 '''
 
 
@@ -31,6 +36,7 @@ def code_of(dataset: Dataset) -> str:
     resize = _RESIZE.replace("{what}", what).replace("{mode}", "RGB" if dataset.channels == 3 else "L")
     return joined(
         "" if size is None else fit_of(size),
+        STACKED,
         resize.replace("{picture}", "picture" if size is None else "fit(picture)"),
     )
 

@@ -14,6 +14,7 @@ _CLASSES = {
     "fashion_mnist": "FashionMNIST",
     "stl10": "STL10",
 }
+_IN_ORDER = "images[chosen].clone(memory_format=torch.contiguous_format)"
 _BODIES = {
     "cifar": """
     whole = datasets.{name}(DATA_DIR, train=split == "train", download=True)
@@ -93,7 +94,7 @@ def code_of(dataset: Dataset, *, keyed: bool) -> str:
             "    labels = label_of[targets]",
             "    chosen = (labels >= 0).nonzero()[:, 0]",
             "    keys = [str(number) for number in chosen.tolist()]" if keyed else None,
-            f"    images = {'resize(images[chosen])' if resize else 'images[chosen].contiguous()'}",
+            f"    images = {'resize(images[chosen])' if resize else _IN_ORDER}",
             f"    return images, labels[chosen]{', keys' if keyed else ''}",
         ),
     )

@@ -33,7 +33,10 @@ def words_of(record: Record) -> str:
     training = record.spec.training
     size = f"{training.batch_size:,} image{'' if training.batch_size == 1 else 's'}"
     order = "in an order that is drawn anew for each epoch" if training.shuffle else "always in the same order"
-    parts = [f"The loader gives batches of {size}, {order}; the last batch may be shorter.", _loss_words(record)]
+    loader = (
+        f"The loader gives the numbers of the images, in batches of {size}, {order}; the last batch may be shorter."
+    )
+    parts = [loader, _loss_words(record)]
     if training.label_smoothing:
         parts.append(f"A share of {training.label_smoothing:g} of each label is spread evenly over all classes.")
     return " ".join([*parts, *_precision_words(training)])
@@ -46,7 +49,7 @@ def _order(record: Record) -> str:
     steps = None if training.schedule.kind == "constant" else "STEPS = len(loader)  # of an epoch"
     return lines(
         "order = torch.Generator().manual_seed(SEED)",
-        f"loader = DataLoader(TensorDataset(train_images, train_labels), {options})",
+        f"loader = DataLoader(range(len(train_labels)), {options})",
         steps,
     )
 
@@ -175,13 +178,14 @@ def _epoch(record: Record) -> list[str]:
     training = record.spec.training
     scheduled = training.schedule.kind != "constant"
     batches = "enumerate(loader, start=(epoch - 1) * STEPS)" if scheduled else "loader"
-    images = "prepare(augment(images))" if training.augment else "prepare(images)"
+    chosen = "train_images[numbers]"
+    images = f"prepare(augment({chosen}))" if training.augment else f"prepare({chosen})"
     forward = ["scores = network(images)", "loss = loss_function(scores, labels)"]
     if training.precision == "bf16":
         forward = [f"with {_autocast(record)}:", *(f"    {line}" for line in forward)]
-    to_device = f"images, labels = {images}.to(DEVICE), labels.to(DEVICE)"
+    device = ".to(DEVICE)" if record.on_gpu else ""
     step = [
-        to_device if record.on_gpu else f"images = {images}",
+        f"images, labels = {images}{device}, train_labels[numbers]{device}",
         *forward,
         *(['optimizer.param_groups[0]["lr"] = learning_rate(step)'] if scheduled else []),
         "optimizer.zero_grad()",
@@ -194,7 +198,7 @@ def _epoch(record: Record) -> list[str]:
     return [
         "    network.train()",
         "    losses, correct = [], 0",
-        f"    for {'step, (images, labels)' if scheduled else 'images, labels'} in {batches}:",
+        f"    for {'step, numbers' if scheduled else 'numbers'} in {batches}:",
         *(f"        {line}" for line in step),
         "    train_loss = math.fsum(losses) / len(train_labels)",
         "    train_accuracy = correct / len(train_labels)",

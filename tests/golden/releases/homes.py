@@ -33,7 +33,8 @@ KEY = "a-key-of-the-nightly-run"
 PARTS = ("", "/epochs", "/evaluation", "/evaluation?weights=last", "/attempts", "/log", "/artifacts")
 """What can be asked about a job that has ended."""
 
-_DATASET = {"name": "synthetic", "train_per_class": 40, "val_per_class": 20}
+DATASET = {"name": "synthetic", "train_per_class": 40, "val_per_class": 20}
+"""The images of most jobs of a home."""
 _LAYERS = [
     {"kind": "conv2d", "out_channels": 2, "kernel_size": 8, "stride": 8},
     {"kind": "batchnorm"},
@@ -48,13 +49,13 @@ def document(name: str, epochs: int = 3, **fields: Any) -> dict[str, Any]:
     """A job of well under a second, whose weights are a few hundred bytes."""
     training = {"epochs": epochs, "batch_size": 8, "optimizer": {"kind": "adam"}, **fields.pop("training", {})}
     architecture = {"kind": "layers", "layers": _LAYERS, "output": "logits"}
-    whole = {"name": name, "tags": ["kept"], "dataset": _DATASET, "architecture": architecture, "training": training}
+    whole = {"name": name, "tags": ["kept"], "dataset": DATASET, "architecture": architecture, "training": training}
     return {**whole, **fields}
 
 
 KEYED = document("keyed", tags=["kept", "nightly"])
 """The job that was submitted under `KEY`."""
-LONG = document("interrupted", 80, dataset={**_DATASET, "train_per_class": 400})
+LONG = document("interrupted", 80, dataset={**DATASET, "train_per_class": 400})
 """The job that runs when the stack is killed."""
 
 

@@ -35,7 +35,7 @@ def alice(monkeypatch: pytest.MonkeyPatch) -> Actor:
 def send(client: FlaskClient, operation: Operation, job_id: str) -> int:
     """Ask for an operation on this job, as far as it is about one; gives the answer's status."""
     path = operation.path.replace("<job_id>", job_id).replace("<path:name>", "best.safetensors")
-    body = {"priority": 7} if operation.name == "change_job" else SPEC
+    body = {"change_job": {"priority": 7}, "evaluate_job": {"dataset": "cifar10"}}.get(operation.name, SPEC)
     sent: dict[str, Any] = {"json": body} if operation.body else {}
     if operation.body is IMAGES:
         sent = {"data": b"an image", "content_type": "image/png"}

@@ -138,6 +138,39 @@ def test_a_finished_job_cannot_be_cancelled(client: FlaskClient, submit: Submit,
     assert response.json["code"] == "illegal_transition"
 
 
+def test_an_evaluation_is_a_new_job(client: FlaskClient, submit: Submit, finish: Act, get: Json) -> None:
+    """Of the kind `evaluate`, published in queues of its own; a network on the same classes alone can be scored."""
+    job = submit(dataset="synthetic")
+    path = f"/v1/jobs/{job['id']}/evaluate"
+    assert client.post(path, json={"dataset": "cifar2"}).status_code == 409
+    finish(job["id"])
+
+    response = client.post(path, json={"dataset": "cifar2", "name": "check"})
+    assert response.status_code == 201
+    new = response.get_json()
+    assert response.headers["Location"] == f"/v1/jobs/{new['id']}"
+    assert (new["kind"], new["name"], new["status"]) == ("evaluate", "check", "queued")
+    assert new["spec"]["dataset"]["classes"] == ["airplane", "bird"]
+    assert [one["id"] for one in get("/v1/jobs?kind=evaluate")["items"]] == [new["id"]]
+    queues = {queue["name"]: queue["messages"] for queue in get("/v1/queues")["items"]}
+    assert queues["flightline.evaluate.any"] == 1
+
+    refused = client.post(path, json={"dataset": "mnist"})
+    assert refused.status_code == 422
+    assert 'mnist has no class "airplane"' in refused.get_json()["detail"]
+
+
+def test_an_evaluation_that_is_sent_again_makes_one_job(client: FlaskClient, submit: Submit, finish: Act) -> None:
+    """Under its key."""
+    job_id = submit(dataset="synthetic")["id"]
+    finish(job_id)
+    path, key = f"/v1/jobs/{job_id}/evaluate", {"Idempotency-Key": "e"}
+    first, second = (client.post(path, json={"dataset": "cifar2"}, headers=key) for _ in range(2))
+    other = client.post(path, json={"dataset": "synthetic"}, headers=key)
+    assert first.get_json()["id"] == second.get_json()["id"]
+    assert (second.status_code, other.status_code) == (201, 422)
+
+
 def test_a_retry_is_a_new_job_of_the_same_spec(client: FlaskClient, submit: Submit, finish: Act) -> None:
     """201 with its own address, linked to the first."""
     job = submit(name="again", tags=["t"])

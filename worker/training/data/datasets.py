@@ -10,16 +10,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from torch import Tensor
 
 from worker.training.data.cache import cached_decode
+from worker.training.data.figures import cached_figures
 from worker.training.data.headers import Headers
 from worker.training.data.images import ImageForm
 from worker.training.data.partition import parted
-from worker.training.data.records import HeldDataset, LoadedDataset, Split, SplitName, loaded_dataset
+from worker.training.data.records import HeldDataset, LoadedDataset, Split, SplitName, figures_of, loaded_dataset
 from worker.training.data.registry import DATASETS, is_own_name, places_of
 from worker.training.data.sources.base import Inventory, Place, Source
 from worker.training.data.sources.folders import ClassFolders
@@ -184,19 +185,22 @@ class Datasets:
     def _decoded(
         self, source: Source, listing: str, ignored: frozenset[tuple[str, int]], plan: DatasetPlan
     ) -> LoadedDataset:
-        del listing  # part of the key: after a change of any file the data set is loaded again
+        """Load a data set, once for each listing: after a change of any file it is loaded again."""
         form, classes = ImageForm.of(plan), plan.classes
         extent = source.extent(classes, form)
         if extent.bytes > self._max_bytes:
             raise DatasetTooLarge(plan.name, extent.images, extent.bytes, self._max_bytes)
-        train, val = source.numbered(cached_decode(source, classes, form, self.cache_dir), classes)
-        splits = _splits(plan, train, val)
+        decoded = cached_decode(source, listing, classes, form, self.cache_dir)
+        splits = _splits(plan, *source.numbered(decoded.splits, classes))
         if not all(len(split) for split in splits):
             raise DatasetUnavailable(
                 f"The data set {plan.name} with the classes {', '.join(classes)} has no images to validate on that its "
                 f"training could spare. Put more images into the folders below {source.place}."
             )
-        data = loaded_dataset(plan.name, source.kind, classes, *splits)
+        compute = partial(figures_of, classes, *splits)
+        figures = cached_figures(plan, decoded.checksum, self.cache_dir, compute)
+        train, val, *test = splits
+        data = loaded_dataset(plan.name, source.kind, classes, train, val, *test, figures=figures)
         return dataclasses.replace(data, place=source.place, ignored=dict(ignored))
 
 

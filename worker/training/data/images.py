@@ -143,9 +143,9 @@ def header_of(path: Path) -> Header:
 def _header(path: Path) -> Header:
     with _opening(path, ImageForm()) as image:
         width, height = image.size
-        # Of a PNG without EXIF in front of its pixels, Pillow would decode these to look behind them.
-        knows = image.format != "PNG" or "exif" in image.info
-        side = (width, height) if knows and _orientation(image) in _ON_SIDE else (height, width)
+        # Pillow gives a TIFF's upright size, and would decode a PNG to look for an EXIF block behind its pixels.
+        may_lie = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
+        side = (width, height) if may_lie and _orientation(image) in _ON_SIDE else (height, width)
         return Header(side, image.mode in _GREY or image.mode.startswith("I;16"))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from pathlib import PurePath
 
 import torch
 from torch import Tensor
@@ -28,7 +27,7 @@ def chosen(split: Split, fraction: float) -> Tensor:
     The key of an image is its file's name, without the folder, or else its number in the set's own split, in decimal
     digits. The part grows with the fraction; an image that is added or removed moves at most one other of its class.
     """
-    keys = [PurePath(name).name for name in split.names] or [str(number) for number in split.index.tolist()]
+    keys = [name.rpartition("/")[2] for name in split.names] or [str(number) for number in split.index.tolist()]
     members: dict[int, list[int]] = defaultdict(list)
     for position, label in enumerate(split.labels.tolist()):
         members[label].append(position)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -49,8 +49,10 @@ class Split:
         """The images that the mask (N) of booleans keeps, in their order; this very split where it keeps all."""
         if bool(keep.all()):
             return self
-        names = tuple(name for name, kept in zip(self.names, keep.tolist(), strict=False) if kept)
-        return Split(self.images[keep], self.labels[keep], self.index[keep], self.split, names)
+        which = keep.nonzero().flatten()
+        names = tuple(self.names[number] for number in which.tolist()) if self.names else ()
+        images = self.images.index_select(0, which)  # half the time of indexing
+        return Split(images, self.labels[which], self.index[which], self.split, names)
 
     def first_of_each(self, per_class: int | None) -> Split:
         """The first `per_class` images of each class, in their order; all images for None."""
@@ -159,12 +161,31 @@ class Statistics:
     fingerprint: str
 
 
+class Figures(NamedTuple):
+    """Figures of a job's splits: mean and deviation of each channel, and the fingerprint, as in `LoadedDataset`."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fingerprint: str
+
+
+def figures_of(classes: tuple[str, ...], train: Split, *others: Split) -> Figures:
+    """The figures of the training split and the splits beside it."""
+    return Figures(*channel_moments(train.images), fingerprint(classes, train, *others))
+
+
 def loaded_dataset(
-    name: str, source: str, classes: tuple[str, ...], train: Split, val: Split, test: Split | None = None
+    name: str,
+    source: str,
+    classes: tuple[str, ...],
+    train: Split,
+    val: Split,
+    test: Split | None = None,
+    *,
+    figures: Figures | None = None,
 ) -> LoadedDataset:
-    """The record of these splits, with the figures computed from them."""
-    mean, std = channel_moments(train.images)
-    seal = fingerprint(classes, train, val, *([] if test is None else [test]))
+    """The record of these splits, with their figures, which are computed where they are not given."""
+    mean, std, seal = figures or figures_of(classes, train, val, *([] if test is None else [test]))
     return LoadedDataset(name, source, classes, train, val, mean, std, seal, test=test)
 
 

@@ -54,7 +54,7 @@ class TestClaim:
     def test_a_claim_says_its_kind(self, database: Database) -> None:
         """By it the worker chooses the runner."""
         assert factories.running(database).kind == "train"
-        assert {"train"} == KNOWN_KINDS
+        assert {"train", "evaluate"} == KNOWN_KINDS
 
 
 class TestDelivery:

@@ -286,7 +286,8 @@ class TestQueues:
         listed = {queue["name"]: queue for queue in queries.queues(database, broker)}
 
         depths = {name: (queue["depth"], queue["messages"]) for name, queue in listed.items()}
-        assert depths == {"flightline.any": (2, 0), "flightline.cpu": (0, 0), "flightline.cuda": (1, 1)}
+        training = {"flightline.any": (2, 0), "flightline.cpu": (0, 0), "flightline.cuda": (1, 1)}
+        assert depths == training | {f"flightline.evaluate.{queue}": (0, 0) for queue in ("any", "cpu", "cuda")}
         assert listed["flightline.cpu"]["oldest_age_seconds"] is None
         assert 0 <= listed["flightline.any"]["oldest_age_seconds"] < 60
 
@@ -308,4 +309,4 @@ class TestQueues:
         factories.submit(database)
         fake_broker.down = True
 
-        assert [queue["messages"] for queue in queries.queues(database, fake_broker)] == [None, None, None]
+        assert [queue["messages"] for queue in queries.queues(database, fake_broker)] == [None] * 6

@@ -371,8 +371,8 @@ def test_help_lists_every_command_and_the_exit_codes(run: Run) -> None:
     """--help names all commands and what the exit codes mean."""
     out = " ".join(run("--help").out.split())
     commands = (
-        "up worker api migrate demo backup restore submit watch retry jobs priority cancel delete show download "
-        "workers queues presets datasets"
+        "up worker api migrate demo backup restore submit watch retry evaluate jobs priority cancel delete show "
+        "download workers queues presets datasets"
     )
     assert all(f"│ {command} " in out for command in commands.split())
     assert "1 the job failed or was cancelled" in out

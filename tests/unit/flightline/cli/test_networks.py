@@ -1,4 +1,4 @@
-"""`predict`, `export` and `mistakes`: what a finished job's network is good for."""
+"""`predict`, `evaluate`, `export` and `mistakes`: what a finished job's network is good for."""
 
 from __future__ import annotations
 
@@ -121,6 +121,39 @@ class TestPredict:
         for weights in ("best", "last"):
             run("predict", job_id, images[0], "--weights", weights)
             assert service.requests[-1][1] == f"/v1/jobs/{job_id}/predict?weights={weights}"
+
+
+class TestEvaluate:
+    def test_the_figures_are_shown_once_they_are_there(self, run: Run, service: FakeService, job_id: str) -> None:
+        """The new job is followed; then come its accuracy, each class and what was taken for what."""
+        outcome = run("evaluate", job_id, "shapes", "--weights", "best", "--val-fraction", "0.25")
+        assert outcome.code == 0, outcome.err
+        (body,) = (json.loads(body) for method, _, body in service.requests if method == "POST")
+        assert body == {"dataset": {"name": "shapes", "val_fraction": 0.25}, "weights": "best"}
+        assert "weights on 2,000 validation images of shapes:" in outcome.out
+        assert re.search(r"^Accuracy [0-9.]+ %, loss [0-9.]+\.$", outcome.out, re.MULTILINE)
+        assert "airplane" in outcome.out
+
+    def test_as_json_it_is_the_evaluation_alone(self, run: Run, job_id: str) -> None:
+        """How far the job is goes to standard error."""
+        outcome = run("evaluate", job_id, "shapes", "--json")
+        assert outcome.json["confusion_matrix"]
+        assert "succeeded" in outcome.err
+
+    def test_one_that_fails_ends_with_code_1(self, run: Run, service: FakeService, job_id: str) -> None:
+        """And the reason."""
+        error = {"code": "dataset_unavailable", "detail": "It is not on this machine."}
+        failed = service.add(kind="evaluate", status="failed", error=error)
+        service.refuse[f"POST /v1/jobs/{job_id}/evaluate"] = 201, failed
+        outcome = run("evaluate", job_id, "shapes")
+        assert (outcome.code, "It is not on this machine." in outcome.out) == (1, True)
+
+    def test_a_data_set_of_other_classes_is_refused(self, run: Run, service: FakeService, job_id: str) -> None:
+        """The service says what is wrong with it."""
+        refusal = problem(422, "invalid_spec", "shapes has no class bird.", ("/dataset", "shapes has no class bird."))
+        service.refuse[f"POST /v1/jobs/{job_id}/evaluate"] = refusal
+        outcome = run("evaluate", job_id, "shapes")
+        assert (outcome.code, "shapes has no class bird." in outcome.err) == (3, True)
 
 
 class TestExport:

@@ -253,6 +253,18 @@ def test_cancel_retry_delete(client: Client, service: FakeService) -> None:
         client.cancel(service.add(status="failed")["id"])
 
 
+@pytest.mark.parametrize("dataset", ["shapes", {"name": "shapes", "val_fraction": 0.2}], ids=str)
+def test_an_evaluation_is_a_new_job(client: Client, service: FakeService, dataset: Any) -> None:
+    """Of the finished one, under a key, with what was asked for beside the data set."""
+    job_id = service.add(status="succeeded")["id"]
+    new = client.evaluate(job_id, dataset, weights="last", name="check")
+    assert (new.kind, new.spec.job) == ("evaluate", job_id)
+    method, target, body = service.requests[-1]
+    assert (method, target) == ("POST", f"/v1/jobs/{job_id}/evaluate")
+    assert json.loads(body) == {"dataset": dataset, "weights": "last", "name": "check"}
+    assert (new.title, client.job(job_id).evaluate("shapes").spec.job) == ("evaluate", job_id)
+
+
 def test_download_checks_the_sum(client: Client, service: FakeService, tmp_path: Path) -> None:
     """A file arrives whole with the right sum, or leaves nothing behind."""
     job_id = service.add()["id"]

@@ -8,6 +8,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from flightline import AsyncJob, Client, Conflict, Job, NotFound, UsageError
 from flightline.client.calls import Calls
@@ -115,3 +116,74 @@ class TestHtml:
         client.close()
         job = Job(job.raw)
         assert job._repr_html_() == cells.job_cell(job, None)
+
+
+class TestPredictions:
+    @pytest.fixture
+    def job(self, client: Client, service: FakeService) -> Job:
+        """A job whose network finds everything a bird."""
+        job = client.job(service.add(status="succeeded")["id"])
+        bird = {"class": "bird", "probabilities": {"airplane": 0.25, "bird": 0.75}}
+        service.refuse[f"POST /v1/jobs/{job.id}/predict"] = 200, {"items": [bird], "weights": "last"}
+        return job
+
+    def test_a_file_its_content_and_a_picture(self, job: Job, service: FakeService, tmp_path: Path) -> None:
+        """Each is sent as a file; what comes back has the class and probabilities."""
+        picture = Image.new("RGB", (8, 8), "red")
+        picture.save(tmp_path / "robin.png")
+        for image, name in (
+            (tmp_path / "robin.png", b'filename="robin.png"'),
+            (str(tmp_path / "robin.png"), b'filename="robin.png"'),
+            ((tmp_path / "robin.png").read_bytes(), b'filename="image 1"'),
+            (picture, b'filename="image 1"'),
+        ):
+            prediction = job.predict(image, weights="last")
+            assert (prediction.class_, prediction["class"], prediction.probabilities.airplane) == ("bird", "bird", 0.25)
+            _, target, body = service.requests[-1]
+            assert target.endswith("/predict?weights=last")
+            assert name in body
+            assert b"\x89PNG" in body
+
+    def test_many(self, job: Job, service: FakeService, tmp_path: Path) -> None:
+        """A list of them, some to a request; one text is no list."""
+        assert [one.class_ for one in job.predict_many([b"a"] * 65)] == ["bird"] * 2
+        assert [body.count(b"filename=") for _, target, body in service.requests[-2:]] == [64, 1]
+        assert job.predict_many([]) == []
+        with pytest.raises(TypeError, match="`predict` takes a single one"):
+            job.predict_many("robin.png")
+
+    @pytest.mark.parametrize(
+        "image, message",
+        [
+            ("nowhere.png", "The image 'nowhere.png' cannot be read: No such file"),
+            (7, "Image 1 is a int, not a path, bytes or an image of Pillow's"),
+            (Image.new("F", (2, 2)), "Image 1 cannot be sent"),
+        ],
+    )
+    def test_what_is_no_image_is_not_sent(self, job: Job, service: FakeService, image: object, message: str) -> None:
+        """It is named."""
+        sent = len(service.requests)
+        with pytest.raises(UsageError, match=message):
+            job.predict(image)
+        assert len(service.requests) == sent
+
+
+def test_what_a_finished_run_is_good_for(client: Client, service: FakeService, tmp_path: Path) -> None:
+    """Its network in two formats, its notebook, its mistakes, and its data set."""
+    job = client.job(service.add(status="succeeded")["id"])
+    path = f"GET /v1/jobs/{job.id}"
+    mistake = {"split": "val", "index": 7, "file": None, "true": "bird", "predicted": "airplane", "probabilities": {}}
+    service.refuse |= {
+        f"{path}/model": (200, b"network"),
+        f"{path}/notebook": (200, b"{}"),
+        f"{path}/mistakes": (200, {"items": [mistake], "next_cursor": None}),
+        "GET /v1/datasets/my%20set": (200, {"name": "my set", "classes": ["a"]}),
+    }
+    assert job.model("last").content == job.export("onnx").content == b"network"
+    assert [target.partition("?")[2] for _, target, _ in service.requests[-2:]] == [
+        "format=safetensors&weights=last",
+        "format=onnx&weights=best",
+    ]
+    assert job.notebook().save(tmp_path / "run.ipynb").read_bytes() == b"{}"
+    assert [(one.true, one.predicted, one.file) for one in job.mistakes(limit=5)] == [("bird", "airplane", None)]
+    assert client.dataset("my set").classes == ["a"]

@@ -26,12 +26,12 @@ def job_id(service: FakeService) -> str:
 def test_predictions_are_records(client: Client, job_id: str, tmp_path: Path) -> None:
     """Probabilities by class, as attributes and items."""
     (tmp_path / "bird.jpg").write_bytes(b"pixels")
-    for images in ([tmp_path / "bird.jpg"], [str(tmp_path / "bird.jpg")]):
-        (found,) = client.predict(job_id, images)
+    for image in (tmp_path / "bird.jpg", str(tmp_path / "bird.jpg")):
+        found = client.predict(job_id, image)
         assert (found["class"], found.probabilities.bird) == ("bird", 0.75)
-    assert client.predict(job_id, []) == []
+    assert client.predict_many(job_id, []) == []
     with pytest.raises(UsageError, match=r"gone\.jpg' cannot be read: No such file"):
-        client.predict(job_id, [tmp_path / "gone.jpg"])
+        client.predict(job_id, tmp_path / "gone.jpg")
 
 
 def test_a_network_that_is_made_slowly(service: FakeService, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,15 @@ def test_code_reads_well(tmp_path: Path) -> None:
         command = [ruff, *check, "--isolated", "--no-cache", "--quiet", "--line-length", "120", str(tmp_path)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+
+def test_a_notebook_needs_torch_torchvision_and_numpy_alone() -> None:
+    """Beside the standard library, and Pillow, which torchvision needs; matplotlib is optional."""
+    needed = {"torch", "torchvision", "numpy", "PIL", "matplotlib"}
+    for record in every_notebook():
+        code = "\n".join(code_of(notebook_of(record)))
+        imported = set(re.findall(r"^ *(?:from|import) (\w+)", code, re.MULTILINE))
+        assert imported - sys.stdlib_module_names <= needed
 
 
 def test_every_notebook_is_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -60,12 +61,16 @@ def figures(epochs: list[EpochResult]) -> dict[str, list[float]]:
     return {name: [getattr(epoch, name) for epoch in epochs] for name in names}
 
 
-def repeated(kernel: Kernel, document: Mapping[str, Any], data: LoadedDataset | None = None, **fields: Any) -> Ran:
-    """What the notebook of a job has after its run; it must be what the job has."""
-    run = Recording(planned(document), data or tiny_data(TRAIN, VAL))
-    notebook = notebook_of(record_of(document, run.epochs, run.result, **fields))
+def repeated(kernel: Kernel, document: Mapping[str, Any]) -> Ran:
+    """What the notebook of a job on drawings has after its run; it must be what the job has."""
+    run = Recording(planned(document), tiny_data(TRAIN, VAL))
+    return same_as(run, kernel, notebook_of(record_of(document, run.epochs, run.result)))
+
+
+def same_as(run: Recording, kernel: Kernel, notebook: Mapping[str, Any], before: str = "") -> Ran:
+    """What a notebook has after its run; it must be what this run has."""
     nbformat.validate(notebook)
-    ran = kernel.run(notebook)
+    ran = kernel.run(notebook, before)
     assert ran.history == figures(run.epochs)
     assert ran.best_epoch == run.result.best_epoch
     assert ran.confusion == [list(row) for row in run.result.evaluations["best"].confusion_matrix]
@@ -130,6 +135,42 @@ def test_layers(kernel: Kernel, name: str) -> None:
     repeated(kernel, job(LAYERS[name]))
 
 
+def random_layers(dice: random.Random) -> dict[str, Any]:
+    """A network of random layers, with residual blocks, and a random output."""
+    channels = dice.choice([4, 6, 8])
+    stem = conv(channels, stride=dice.choice([2, 3]), padding=dice.choice([0, 1]), bias=dice.random() < 0.5)
+    rows: list[Any] = [stem]
+    for _ in range(dice.randint(1, 2)):
+        norm = dice.choice([{"kind": "batchnorm"}, {"kind": "groupnorm", "num_groups": 2}, {"kind": "layernorm"}])
+        function = {"kind": dice.choice(get_args(ActivationName))}
+        shortcut = {"kind": "conv2d", "out_channels": channels, "kernel_size": 1, "stride": 2}
+        same = [conv(channels, padding=1), norm, function, {"kind": "dropout", "p": 0.2}]
+        halved = [conv(channels, padding=1, stride=2), norm, function]
+        rows += [norm, {"kind": "residual", "layers": same}]
+        rows += [{"kind": "residual", "layers": halved, "shortcut": [shortcut]}]
+    rows += dice.choice([["global_avgpool"], [{"kind": "avgpool2d", "kernel_size": 2}, "flatten"], ["flatten"]])
+    rows += dice.choice([[], [{"kind": "linear", "out_features": 7}, "tanh", {"kind": "scale", "factor": 0.5}]])
+    return layers(*rows, "linear", output=dice.choice(["logits", "log_softmax", "softmax"]))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_jobs(kernel: Kernel, seed: int) -> None:
+    """Twenty random networks, each with a random recipe."""
+    dice = random.Random(seed)
+    document = job(
+        random_layers(dice),
+        seed=seed,
+        batch_size=dice.choice([7, 8, 20]),
+        precision=dice.choice(["fp32", "bf16"]),
+        label_smoothing=dice.choice([0.0, 0.1]),
+        optimizer=dice.choice([*OPTIMIZERS.values()]),
+        schedule=dice.choice([*SCHEDULES.values()]),
+        augment=dice.choice([[], *AUGMENTATIONS.values()]),
+        weight_average=dice.choice([None, {"kind": "ema", "decay": 0.9}]),
+    )
+    repeated(kernel, document)
+
+
 @pytest.mark.parametrize("activation", get_args(ActivationName))
 def test_activations(kernel: Kernel, activation: str) -> None:
     """Every activation."""
@@ -141,7 +182,8 @@ def test_networks_of_torchvision(kernel: Kernel, network: str) -> None:
     """Every network, with its first convolution fitted to small images."""
     dataset = {"name": "synthetic", "train_per_class": 3, "val_per_class": 1}
     document = job({"kind": "torchvision", "network": network}, dataset, epochs=1, batch_size=3)
-    repeated(kernel, document, tiny_data(3, 1))
+    run = Recording(planned(document), tiny_data(3, 1))
+    same_as(run, kernel, notebook_of(record_of(document, run.epochs, run.result)))
 
 
 @pytest.mark.parametrize("output", ["logits", "log_softmax", "softmax"])
@@ -251,7 +293,9 @@ def test_classes_in_another_order(kernel: Kernel) -> None:
     classes = ("bird", "airplane")
     splits = draw_split(classes, "train", TRAIN), draw_split(classes, "val", VAL)
     data = loaded_dataset("synthetic", "drawn", classes, *splits)
-    repeated(kernel, job(dataset={**DATASET, "classes": list(classes)}), data)
+    document = job(dataset={**DATASET, "classes": list(classes)})
+    run = Recording(planned(document), data)
+    same_as(run, kernel, notebook_of(record_of(document, run.epochs, run.result)))
 
 
 def test_threads_of_the_job(kernel: Kernel) -> None:

@@ -11,19 +11,24 @@ import signal
 import tarfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torchvision import datasets
 from torchvision.datasets import CIFAR10
 
+from tests.support.copies import NAMES, md5
+from tests.support.copies import write_copy as write_small_copy
 from tests.unit.training.data.test_folders import fill, survey
 from tests.unit.training.data.test_torchvision import write_copy
 from worker.training.data import load
 from worker.training.data.sources import download
 from worker.training.data.sources.download import Download
 from worker.training.data.sources.layouts import CIFAR10 as LAYOUT
+from worker.training.data.sources.layouts import LAYOUTS
 from worker.training.errors import DatasetUnavailable
 from worker.training.plan import DatasetPlan
 
@@ -54,6 +59,17 @@ class Server:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
         self.url = f"http://127.0.0.1:{self.http.server_port}/{CIFAR10.filename}"
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """It answers, until the end."""
+        thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield
+        self.gate.set()
+        self.http.shutdown()
+        thread.join()
+        self.http.server_close()
+
     @property
     def downloads(self) -> float:
         """How often it was fetched: torchvision asks twice, as it looks for a redirect first."""
@@ -70,13 +86,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         archive.add(origin / FOLDER, FOLDER)
     monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(server.archive.read_bytes()).hexdigest())
     monkeypatch.setattr(CIFAR10, "url", server.url)
-    thread = threading.Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.gate.set()
-    server.http.shutdown()
-    thread.join()
-    server.http.server_close()
+    with server.running():
+        yield server
 
 
 def test_downloading_fetches_a_copy(server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -89,7 +100,7 @@ def test_downloading_fetches_a_copy(server: Server, tmp_path: Path, caplog: pyte
     assert first.train.images[:3, 0, 0, 0].tolist() == [0, 1, 3]
     assert load(PLAN, data_dir, tmp_path / "cache").fingerprint == first.fingerprint
     assert server.downloads == 1
-    assert len([*(tmp_path / "cache").iterdir()]) == 1
+    assert len([*(tmp_path / "cache").glob("decoded-*")]) == 1
 
 
 def nothing(folder: Path) -> None:
@@ -237,3 +248,49 @@ def test_a_read_only_data_directory_is_named(server: Server, tmp_path: Path, mon
     with pytest.raises(DatasetUnavailable, match=r"to .*/data: Read-only file system\."):
         load(PLAN, tmp_path / "data", tmp_path, allow_download=True)
     assert server.downloads == 0
+
+
+def offered(name: str, origin: Path, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have torchvision fetch a set from below this address, where the folder `origin` is served."""
+    if name in {"mnist", "fashion_mnist"}:
+        kind = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST}[name]
+        monkeypatch.setattr(kind, "mirrors", ["http://127.0.0.1:1/", f"{base}{LAYOUTS[name].folder}/"])
+    elif name == "svhn":
+        split_list = {
+            split: [f"{base}{file}", file, md5_] for split, (_, file, md5_) in datasets.SVHN.split_list.items()
+        }
+        monkeypatch.setattr(datasets.SVHN, "split_list", split_list)
+    else:
+        kind = {"cifar100": datasets.CIFAR100, "stl10": datasets.STL10}[name]
+        with tarfile.open(origin / kind.filename, "w:gz") as archive:
+            archive.add(origin / LAYOUTS[name].folder, LAYOUTS[name].folder)
+        monkeypatch.setattr(kind, "url", f"{base}{kind.filename}")
+        monkeypatch.setattr(kind, "tgz_md5", md5(origin / kind.filename))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_set_is_fetched_as_torchvision_keeps_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Archives that are unpacked, files that are not, and a mirror that is down; the next load finds the copy."""
+    origin, data_dir = tmp_path / "origin", tmp_path / "data"
+    write_small_copy(name, origin, monkeypatch)
+    plan = DatasetPlan(name, LAYOUTS[name].classes)
+    server = Server(origin)
+    with server.running():
+        offered(name, origin, server.url.removesuffix(CIFAR10.filename), monkeypatch)
+        fetched = load(plan, data_dir, tmp_path / "cache", allow_download=True)
+    assert fetched.fingerprint == load(plan, origin, tmp_path / "cache").fingerprint
+    assert load(plan, data_dir, tmp_path / "other").source == "torchvision"
+    down = [record for record in caplog.records if record.message == "dataset_mirror_failed"]
+    assert bool(down) == ("mnist" in name)
+
+
+def test_an_unpacked_file_that_is_cut_off_is_unpacked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the archive beside it, without fetching that again."""
+    first = write_small_copy("mnist", tmp_path, monkeypatch)[0]
+    monkeypatch.setattr(datasets.MNIST, "mirrors", ["http://127.0.0.1:1/"])
+    plan = DatasetPlan("mnist", LAYOUTS["mnist"].classes, channels=1)
+    whole = load(plan, tmp_path, tmp_path / "cache").fingerprint
+    first.write_bytes(first.read_bytes()[:100])
+    assert load(plan, tmp_path, tmp_path / "cache", allow_download=True).fingerprint == whole

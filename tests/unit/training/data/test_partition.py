@@ -7,6 +7,7 @@ import hashlib
 import pytest
 import torch
 
+from shared.jobspec.datasets import set_aside
 from worker.training.data.partition import chosen, part_of, parted
 from worker.training.data.records import Split
 
@@ -62,3 +63,9 @@ def test_an_added_image_moves_at_most_one_other() -> None:
     """The part grows with the class, and stays where it is."""
     before, after = (set(parted(split_of(count), 0.2)[1].names) for count in (50, 51))
     assert len(before - after) <= 1
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.1, 0.2, 0.25, 1 / 3, 0.5, 0.9, 0.999])
+def test_the_service_counts_as_the_worker_does(fraction: float) -> None:
+    """A submission's batches and sizes are worked out from counts alone."""
+    assert [part_of(count, fraction) for count in range(2000)] == [set_aside(count, fraction) for count in range(2000)]

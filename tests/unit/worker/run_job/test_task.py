@@ -18,9 +18,10 @@ from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase
 from tests.unit.training.data.test_folders import fill
 from worker.processes.stop_flag import StopFlag
-from worker.run_job import attempt as attempt_module
+from worker.run_job import images as images_module
+from worker.run_job import lease as lease_module
 from worker.run_job import task
-from worker.run_job.attempt import Attempt, retry_until_written
+from worker.run_job.attempt import Attempt
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease
 from worker.run_job.recorder import Recorder
@@ -251,7 +252,7 @@ class TestRetryUntilWritten:
         self, context: Context, db: FlakyDatabase, claim: Claim, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A restart of the database fails no job."""
-        monkeypatch.setattr(attempt_module, "_RETRY_SECONDS", 0.001)
+        monkeypatch.setattr(lease_module, "_RETRY_SECONDS", 0.001)
         lease = Lease(db, claim, context.settings, StopFlag(), lambda: None)
         tries: list[bool] = []
 
@@ -261,7 +262,7 @@ class TestRetryUntilWritten:
                 raise DatabaseUnavailable("away")
             return "written"
 
-        assert retry_until_written(lease, write) == "written"
+        assert lease_module.retry_until_written(lease, write) == "written"
         assert len(tries) == 3
 
     def test_it_ends_when_the_job_is_lost(self, context: Context, db: FlakyDatabase, claim: Claim) -> None:
@@ -274,7 +275,7 @@ class TestRetryUntilWritten:
             raise DatabaseUnavailable("away")
 
         with pytest.raises(LeaseLost):
-            retry_until_written(lease, write)
+            lease_module.retry_until_written(lease, write)
 
 
 def _raised(reason: BaseException) -> BaseException:
@@ -309,7 +310,7 @@ class TestLoading:
         self, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between two looks at the lease nobody sleeps: a job whose data are in memory begins at once."""
-        monkeypatch.setattr(attempt_module, "_LISTEN_SECONDS", 1000.0)
+        monkeypatch.setattr(images_module, "_LISTEN_SECONDS", 1000.0)
         few = {"name": "synthetic", "train_per_class": 4, "val_per_class": 2}
         claim = factories.running(db, dataset=few)
         lease = Lease(db, claim, context.settings, StopFlag(), lambda: None)
@@ -343,7 +344,7 @@ class TestLoading:
         """It goes on in its thread, for the next job."""
         done = threading.Event()
         monkeypatch.setattr(context.data, "load", lambda *_, **__: done.wait(60))
-        monkeypatch.setattr(attempt_module, "_LISTEN_SECONDS", 0.001)
+        monkeypatch.setattr(images_module, "_LISTEN_SECONDS", 0.001)
         claim, stop = factories.running(db), StopFlag()
         stop.set()
         lease = Lease(db, claim, context.settings, stop, lambda: None)

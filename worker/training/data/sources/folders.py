@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -81,7 +81,7 @@ class ClassFolders(Source):
     @override
     def ignored(self) -> Mapping[str, int]:
         """The entries beside the images, by suffix, and as `class` the class folders of one split alone."""
-        return self._ignored(self.classes())
+        return sum((scan(folder)[1] for folder in self._folders(self.classes())), self._beside_classes())
 
     @override
     def holding(self) -> str:
@@ -107,18 +107,21 @@ class ClassFolders(Source):
     @override
     def inventory(self, classes: tuple[str, ...]) -> Inventory:
         """A digest of every file's name, size, times and inode, and the counts of files that are no images."""
-        lines = []
+        lines, ignored = [], Counter[str]()
         for folder in self._folders(classes):
-            names, _ = scan(folder)
+            names, others = scan(folder)
+            ignored += others
             lines.append(f"{folder.relative_to(self.root)}\0{len(names)}")
             lines += [f"{name}\0{signature(f'{folder}/{name}')}" for name in names]
-        return Inventory(hashlib.sha256(os.fsencode("\0".join(lines))).hexdigest(), self._ignored(classes))
+        listing = hashlib.sha256(os.fsencode("\0".join(lines))).hexdigest()
+        return Inventory(listing, ignored + self._beside_classes())
 
     @override
     def extent(self, classes: tuple[str, ...], form: ImageForm) -> Extent:
         """As `decode` would give it; the size of images that are not resized is the first file's."""
-        paths = [folder / name for folder in self._folders(classes) for name in scan(folder)[0]]
-        return Extent(len(paths), self._shape(paths, form))
+        names = {folder: scan(folder)[0] for folder in self._folders(classes)}
+        paths = (folder / name for folder, files in names.items() for name in files)
+        return Extent(sum(map(len, names.values())), self._shape(paths, form))
 
     @override
     def decode(self, classes: tuple[str, ...], form: ImageForm) -> Splits:
@@ -186,22 +189,16 @@ class ClassFolders(Source):
             if split is not None:
                 yield from (split / name for name in classes)
 
-    def _ignored(self, classes: tuple[str, ...]) -> Mapping[str, int]:
-        ignored = sum((scan(folder)[1] for folder in self._folders(classes)), Counter[str]())
-        if self.known_classes is None:
-            ignored += self._beside_classes()
-        return ignored
-
     def _beside_classes(self) -> Counter[str]:
         """What lies beside the class folders of a set whose classes are those that are there, by kind."""
         held, ignored = set(self.classes()), Counter[str]()
-        for split in filter(None, self._folders_of_splits()):
+        for split in filter(None, self._folders_of_splits() if self.known_classes is None else ()):
             with os.scandir(split) as entries:
                 kinds = ["class" if is_class(each) else kind_of(each) for each in entries if each.name not in held]
             ignored.update(filter(None, kinds))
         return ignored
 
-    def _shape(self, paths: Sequence[Path], form: ImageForm) -> Shape:
+    def _shape(self, paths: Iterable[Path], form: ImageForm) -> Shape:
         """The shape of these images in this form: what the form says, or else what the set or its first image has."""
         if self.image_shape is not None and form.size is None:
             return (form.channels, *self.image_shape[1:])
@@ -222,7 +219,7 @@ class ClassFolders(Source):
         return replace(split, index=first[split.labels] + rank_in_class(split.labels))
 
 
-def _first_side(paths: Sequence[Path]) -> tuple[int, int]:
+def _first_side(paths: Iterable[Path]) -> tuple[int, int]:
     """Height and width of the first file that is an image; of none, any, as then all of them are refused."""
     for path in paths:
         with suppress(DatasetCorrupt):

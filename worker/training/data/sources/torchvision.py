@@ -210,4 +210,6 @@ def _require_agreement(part: Part, classes: int) -> None:
 
 
 def _tensor(images: Bytes) -> Tensor:
-    return torch.from_numpy(np.require(images, requirements=("C", "W")))
+    # A copy, in C's order: numpy calls grey images contiguous in other strides too, at which torch would convolve them
+    # as channels-last and round otherwise.
+    return torch.from_numpy(images.copy())

@@ -1,0 +1,40 @@
+"""The images of an attempt: a thread loads them and keeps them between jobs, while the attempt heeds its lease."""
+
+from __future__ import annotations
+
+import time
+from concurrent import futures
+
+from shared.documents.phrases import ignored_files
+from shared.jobs.attempts import Claim
+from worker.run_job.context import Context
+from worker.run_job.lease import Lease
+from worker.run_job.recorder import Recorder
+from worker.training.data import LoadedDataset, statistics
+from worker.training.plan import DatasetPlan
+
+_LISTEN_SECONDS = 0.1
+
+
+def load_images(context: Context, claim: Claim, lease: Lease, recorder: Recorder, plan: DatasetPlan) -> LoadedDataset:
+    """Load the images of a plan as they are since the job's submission, report them, and log what they are.
+
+    Raises:
+        TrainingError: they cannot be loaded.
+        JobInterrupted: the attempt is to end before they are.
+    """
+    submitted = time.monotonic() - claim.waited_seconds
+    loading = context.data_thread.submit(lambda: context.data.load(plan, as_of=submitted))
+    try:
+        while not futures.wait([loading], _LISTEN_SECONDS).done:
+            lease.listen()
+    finally:
+        loading.cancel()
+    data = loading.result()
+    context.dataset_reports.loaded(statistics(data))
+    images = f"{len(data.train):,} training and {len(data.val):,} validation images"
+    images += "" if data.test is None else f", {len(data.test):,} test images"
+    recorder.add_line("INFO", f"Data set {data.name} ({data.source}): {images}, {data.fingerprint[:12]}")
+    if data.ignored:
+        recorder.add_line("WARNING", ignored_files(data.place, data.ignored))
+    return data
