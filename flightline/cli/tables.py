@@ -174,7 +174,7 @@ def worker_row(worker: Worker, *, short: bool) -> list[object]:
 
 
 def _device(worker: Worker) -> str:
-    if worker.role == "predict":
+    if worker.get("role") == "predict":
         return "predictor"
     return worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device
 
