@@ -174,7 +174,7 @@ def worker_row(worker: Worker, *, short: bool) -> list[object]:
 
 
 def _device(worker: Worker) -> str:
-    if worker.get("role") == "predict":
+    if worker.raw.get("role") == "predict":  # a service of an earlier release does not say
         return "predictor"
     return worker.device if worker.device_kind == "cpu" else worker.device_name or worker.device
 

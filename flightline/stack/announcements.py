@@ -91,7 +91,7 @@ def _devices(workers: Sequence[Worker]) -> str:
 
 
 def _device(worker: Worker) -> str:
-    if worker.role == "predict":
+    if worker.raw.get("role") == "predict":  # a service of an earlier release does not say
         return "predictor"
     unnamed = worker.device_kind == "cpu" or not worker.device_name
     return worker.device if unnamed else f"{worker.device} ({worker.device_name})"

@@ -233,7 +233,7 @@ class FakeService:
             rows = [latest[number] for number in sorted(latest)]
             return 200, {key: [row[key] for row in rows] for key in ("epoch", *EPOCH_KEYS, "attempt", "seq")}
         if part == "evaluation":
-            return 200, EVALUATION | {"weights": query.get("weights", "best")}
+            return 200, {**EVALUATION, "weights": query.get("weights", "best")}
         if part == "log":
             lines = [line for line in self.log_of(job) if line["line"] > after]
             return 200, {"items": lines[:2], "next_cursor": None}
