@@ -65,7 +65,9 @@ class Optimizer:
         self._parameters: list[Tensor] = [parameter for parameter in parameters if parameter.requires_grad]
         self._buffers = {name: [_initial(name, p) for p in self._parameters] for name in _buffers(plan)}
         counted = () if isinstance(plan, SgdPlan) else self._parameters
-        self._steps = [torch.zeros((), dtype=torch.float32, device=parameter.device) for parameter in counted]
+        # On a GPU NAdam's coefficients are worked out from the count, there, and in fp32 they are wrong by 1e-5.
+        exact = torch.float64 if isinstance(plan, NAdamPlan) else torch.float32
+        self._steps = [torch.zeros((), dtype=exact, device=parameter.device) for parameter in counted]
 
     def set_learning_rate(self, lr: Rate) -> None:
         """Use this learning rate for all parameters from the next step on."""
@@ -195,5 +197,5 @@ def _buffers(plan: OptimizerPlan) -> tuple[str, ...]:
 def _initial(name: str, parameter: Tensor) -> Tensor:
     """A buffer before the first step: zeros, as torch's SGD starts from the first gradient; a product begins at one."""
     if name == "product":
-        return torch.ones((), dtype=torch.get_default_dtype(), device=parameter.device)
+        return torch.ones((), dtype=torch.float64, device=parameter.device)
     return torch.zeros_like(parameter)
