@@ -129,8 +129,8 @@ class Predictors:
                 return answer
             heard = time.monotonic()
         raise PredictorUnavailable(
-            f"The predictor has worked on this for {LONGEST_SECONDS:g} s. Ask again in a minute: a file that it has made "
-            "by then is kept."
+            f"The predictor has worked on this for {LONGEST_SECONDS:g} s. Ask again in a minute: a file that it has "
+            "made by then is kept."
         )
 
 
