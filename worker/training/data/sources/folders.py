@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from worker.training.data.decoding import Shape, read_images
 from worker.training.data.images import IMAGE_SUFFIXES, ImageForm, header_of, prepare
-from worker.training.data.records import Split, SplitName, rank_in_class
+from worker.training.data.records import Split, SplitName
 from worker.training.data.sources.base import Counts, Extent, Inventory, Source, Splits
 from worker.training.errors import CopyIncomplete, DatasetCorrupt, ImageNotFound
 from worker.training.state.files import shown, signature
@@ -217,7 +217,9 @@ class ClassFolders(Source):
         own, folder = self.classes(), self.root / Path(split.names[0]).parts[0]
         starts = dict(zip(own, accumulate((len(scan(folder / name)[0]) for name in own), initial=0), strict=False))
         first = torch.tensor([starts[name] for name in classes])
-        return replace(split, index=first[split.labels] + rank_in_class(split.labels))
+        counts = torch.bincount(split.labels, minlength=len(classes))
+        position = torch.arange(len(split)) - (counts.cumsum(0) - counts)[split.labels]  # classes lie one after another
+        return replace(split, index=first[split.labels] + position)
 
 
 def _first_side(paths: Iterable[Path]) -> tuple[int, int]:
