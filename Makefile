@@ -81,6 +81,11 @@ docs: tools ## the documentation as a site in build/docs; a link that leads nowh
 picture: tools ## draw docs/picture.svg again, from a run of the service that runs here
 	$(BIN)/python docs/picture.py
 
+.PHONY: examples
+examples: tools ## run the notebooks of examples/ on the service that runs here, and keep their outputs
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/jupyter-execute --inplace --NotebookClient.record_timing=False examples/*.ipynb
+	rm -rf examples/shapes examples/small-convnet-*
+
 .PHONY: lint
 lint: tools docs ## style, types, layers, documentation, compose file, workflows, Dockerfile
 	$(BIN)/ruff check .

@@ -27,11 +27,11 @@ GROUPS = {
     "predict": "predictions of one image and of 64, and the predictor's memory",
     "upkeep": "what keeping a job safe takes of its time",
     "epochs": "an epoch beside the notebook's loop",
-    "data": "50,000 images decoded, cached and loaded again (some minutes)",
+    "data": "50,000 images decoded, cached and loaded again (some minutes; only where asked for)",
     "accuracy": "how well the convnet preset learns, over five seeds (a quarter of an hour; only where asked for)",
     "delivery": "how quickly the service gets over what happens to it (ten minutes; only where asked for)",
 }
-SLOW = ("accuracy", "delivery")
+SLOW = ("data", "accuracy", "delivery")
 
 
 def main(arguments: Sequence[str]) -> int:

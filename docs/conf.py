@@ -16,10 +16,12 @@ version = release = re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").r
 
 # The source folder is the whole checkout, so that links work in the files as they do on the site.
 root_doc = "README"
-include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md"]
+include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "examples/*.ipynb"]
 exclude_patterns = [".*", "build", "node_modules"]
 
-extensions = ["myst_parser"]
+extensions = ["myst_nb"]  # which reads Markdown as myst_parser does
+nb_execution_mode = "off"  # the outputs stand in the notebooks: `make examples` writes them, a test runs them
+nb_ipywidgets_js: dict[str, object] = {}  # no script from elsewhere
 myst_heading_anchors = 4
 nitpicky = True
 
@@ -39,12 +41,14 @@ CONTENTS = {
     "Run it": ["machines", "settings", "troubleshooting"],
     "Look inside": ["delivery", "performance"],
 }
+EXAMPLES = ["first_steps", "own_data", "compare_runs", "use_a_model"]
 
 
 def _add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
     """Give the README the site's table of contents, which would be noise where the file is read as it is."""
     if name == root_doc:
         entries = {caption: [f"docs/{page}" for page in pages] for caption, pages in CONTENTS.items()}
+        entries["Use it"] += [f"examples/{page}" for page in EXAMPLES]
         entries["Look inside"] += ["CONTRIBUTING", "CHANGELOG"]
         for caption, pages in entries.items():
             lines = ["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from mimetypes import guess_type
 
 from flask import Response, request
@@ -15,12 +16,27 @@ from shared.storage.store import Storage, Stored
 
 log = logging.getLogger(__name__)
 FILE = Raw("application/octet-stream")
+_SHORT_ID = 6
+"""Characters of a job's id in a file's name: the last ones, by which the job can be asked for."""
 
 
 class RangeNotSatisfiable(FlightlineError):
     """The requested range lies outside the file."""
 
     code = "range_not_satisfiable"
+
+
+def named_after(called: str, kind: str, job_id: str, ending: str) -> str:
+    """Return the name of a job's file, such as ``notebook-tapered-0192f3.onnx``, in what every file system takes.
+
+    Args:
+        called: what the job is called; may be in any script.
+        kind: the kind of its architecture, for a name of which nothing is left.
+        job_id: the job, of whose id the end is taken, as people name jobs by it.
+        ending: what tells the job's files apart, such as ``.onnx`` or ``-last.onnx``.
+    """
+    plain = re.sub(r"[^a-z0-9._]+", "-", called.lower()).strip("-.")
+    return f"{plain or kind}-{job_id[-_SHORT_ID:]}{ending}"
 
 
 def download(storage: Storage, file: Stored, name: str) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 from flask import Response
 from pydantic import ValidationError
 
+from api.http.downloads import named_after
 from api.http.operations import Raw, Routes
 from api.services import Services
 from shared import wire
@@ -30,7 +30,9 @@ def export_notebook(services: Services, actor: Actor, job_id: str) -> Response:
     job = queries.job(services.db, job_id, actor=actor)
     notebook = notebook_of(_record(services, actor, job))
     response = Response(orjson.dumps(notebook, option=orjson.OPT_INDENT_2), mimetype=NOTEBOOK.media_type)
-    response.headers.set("Content-Disposition", "attachment", filename=f"{_file_name(job)}.ipynb")
+    kind = job.spec["architecture"]["kind"]
+    name = named_after(job.name or job.preset or kind, kind, job.id, ".ipynb")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -80,9 +82,3 @@ def _held(known: queries.Workers, spec: JobSpec, environment: Mapping[str, Any])
     found = [one for one in reports if one.get("place") and set(spec.dataset.classes) <= set(one["classes"])]
     found = [one for one in found if one["source"] in {"torchvision", "folder"}]
     return next((one for one in found if one["source"] in loaded), found[0] if found else {})
-
-
-def _file_name(job: wire.Job) -> str:
-    """Return a name that tells which job it is, in characters that every file system takes."""
-    name = job.name or job.preset or job.spec["architecture"]["kind"]
-    return f"{re.sub(r'[^A-Za-z0-9._]+', '-', name).strip('-.') or 'job'}-{job.id[-8:]}"

@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from flask import Response
 
-from api.http.downloads import FILE, RangeNotSatisfiable, download
+from api.http.downloads import FILE, RangeNotSatisfiable, download, named_after
 from api.http.images import IMAGES, SentImage
 from api.http.operations import Raw, Reply, Routes
 from api.http.parameters import ImageQuery, MistakesQuery, ModelQuery, WeightsQuery
@@ -36,8 +36,6 @@ from shared.jobs.predictions import FinishedJob
 routes = Routes("predictions", raises=(DatabaseUnavailable,))
 _OF_PREDICTORS = (NoPredictor, PredictorUnavailable, TooManyPredictions, QueueUnavailable, StorageUnavailable)
 _PNG = Raw("image/png")
-_SHORT_ID = 6
-"""Characters of a job's id in a file's name: the last ones, by which the job can be asked for."""
 
 
 @routes.route(
@@ -91,10 +89,9 @@ def download_model(services: Services, actor: Actor, query: ModelQuery, job_id: 
 
 
 def _file_name(job: FinishedJob, job_id: str, query: ModelQuery) -> str:
-    """Return a name such as ``notebook-tapered-0192f3.onnx``: what the job is called, the end of its id, the format."""
-    called = re.sub(r"[^a-z0-9._]+", "-", (job.name or job.preset or job.architecture_kind).lower()).strip("-.")
     last = "-last" if query.weights == "last" else ""
-    return f"{called or job.architecture_kind}-{job_id[-_SHORT_ID:]}{last}.{query.format}"
+    called, kind = job.name or job.preset or job.architecture_kind, job.architecture_kind
+    return named_after(called, kind, job_id, f"{last}.{query.format}")
 
 
 @routes.route(

@@ -142,4 +142,5 @@ class Client:
     presets = blocking(of_client(Calls[Job].presets))
     datasets = blocking(of_client(Calls[Job].datasets))
     dataset = blocking(of_client(Calls[Job].dataset))
+    image = blocking(of_client(Calls[Job].image))
     ready = blocking(of_client(Calls[Job].ready))

@@ -152,7 +152,7 @@ class JobRecord(Record, wire.Job):
         """The end of the id, which every call takes for the whole, the name, and how far the job is."""
         raw, result = self.raw, self.raw.get("result")
         facts = [str(raw.get("status"))]
-        if progress := raw.get("progress"):
+        if (progress := raw.get("progress")) and progress["epochs"]:
             facts.append(f"epoch {progress['epoch']}/{progress['epochs']}")
         if result and result.get("best_val_accuracy") is not None:
             facts.append(f"best accuracy {result['best_val_accuracy']:.4f}")

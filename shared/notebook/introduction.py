@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 
+from shared.jobs.status import JobStatus
 from shared.notebook.network import architecture
 from shared.notebook.python_text import lines
 from shared.notebook.record import Record
+
+_STATES: dict[str, str] = {
+    JobStatus.SUCCEEDED: "succeeded",
+    JobStatus.FAILED: "failed",
+    JobStatus.CANCELLED: "was cancelled",
+    JobStatus.RUNNING: "was still running",
+}
+"""What became of a job, in words; any other status stands for itself."""
 
 
 def words_of(record: Record) -> str:
@@ -47,11 +56,11 @@ def plain(text: str) -> str:
 def _outcome(record: Record) -> str:
     """Return how the job ended, where it ran and with what."""
     job = record.job
+    state = _STATES.get(job.status, f"is {job.status}")
     if job.result is None:
-        return f"The job is {job.status}; it had no epochs yet when this notebook was written."
+        return f"The job {state}; it had no epochs when this notebook was written."
     best = f"its best validation accuracy was {job.result.best_val_accuracy:.2%}, in epoch {job.result.best_epoch}"
-    ended = f"The job has {job.status}" if job.status == "succeeded" else f"The job is {job.status}"
-    return f"{ended} after {job.progress.epoch} of {job.progress.epochs} epochs; {best}.{_environment(record)}"
+    return f"The job {state} after {job.progress.epoch} of {job.progress.epochs} epochs; {best}.{_environment(record)}"
 
 
 def _environment(record: Record) -> str:

@@ -21,6 +21,7 @@ from shared.database.engine import Database
 from shared.database.tables import IdempotencyKey, Job
 from tests.golden.releases import homes
 from tests.golden.releases.make import RELEASES
+from tests.support.notebooks import Kernel
 from tests.support.processes import PATIENCE
 from tests.support.servers import PostgresServer, wait_until
 
@@ -133,6 +134,19 @@ def test_networks_of_the_release_are_scored_as_then(upgraded: Upgraded) -> None:
     )
     assert_holds(again.raw["spec"], jobs[ended[0]][""]["spec"])
     assert_holds(again.raw["result"], jobs[ended[0]][""]["result"])
+
+
+def test_notebooks_repeat_the_jobs_of_the_release(upgraded: Upgraded) -> None:
+    """As close as another engine or processor comes to what the release recorded."""
+    jobs = upgraded.before["jobs"]
+    with Kernel() as kernel:
+        for job_id, answers in jobs.items():
+            notebook = upgraded.stack.get(f"/v1/jobs/{job_id}/notebook")
+            if answers[""]["status"] == "succeeded":
+                ran = kernel.run(notebook)
+                assert "These are the job's images." in ran.printed
+                for name, figures in ran.history.items():
+                    assert figures == pytest.approx(answers["/epochs"][name], rel=0.05, abs=0.05)
 
 
 def test_a_folder_of_ones_own_is_trained_on(upgraded: Upgraded) -> None:

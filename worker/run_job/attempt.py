@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 
 from shared.errors import DatabaseUnavailable
@@ -37,6 +39,7 @@ class Attempt:
     def __init__(self, context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> None:
         self._context = context
         self._claim = claim
+        self._submitted = time.monotonic() - claim.waited_seconds
         self._lease = lease
         self._recorder = recorder
         self._access = StorageAccess(lease, recorder, context.settings.stop_grace_seconds)
@@ -83,7 +86,7 @@ class Attempt:
         self._store.save(state)
 
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
-        return load_images(self._context, self._claim, self._lease, self._recorder, plan.dataset)
+        return load_images(self._context, self._lease, self._recorder, plan.dataset, self._submitted)
 
     def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
         """The state to resume from, or None, once this attempt's environment and first epoch are recorded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import torch
@@ -38,6 +39,7 @@ class EvaluationAttempt:
 
     def __init__(self, context: Context, claim: Claim, lease: Lease, recorder: Recorder) -> None:
         self._context, self._claim, self._lease, self._recorder = context, claim, lease, recorder
+        self._submitted = time.monotonic() - claim.waited_seconds
         self._access = StorageAccess(lease, recorder, context.settings.stop_grace_seconds)
         self._device = torch.device(context.device.torch_name)
         self._spec: dict[str, Any] = dict(claim.spec)
@@ -53,7 +55,8 @@ class EvaluationAttempt:
         self._recorder.add_line("INFO", f"Attempt {claim.attempt} on {context.device.name} by {context.identity.id}")
         job_id, weights = self._spec["job"], self._spec["weights"]
         network = self._network(job_id, weights)
-        data = load_images(context, claim, self._lease, self._recorder, _plan(self._spec["dataset"], network))
+        plan = _plan(self._spec["dataset"], network)
+        data = load_images(context, self._lease, self._recorder, plan, self._submitted)
         fits = f"the network takes images of {network.inputs.shape}, and those of {data.name} are {data.input_shape}"
         require(data.input_shape == tuple(network.inputs.shape), fits)
         evaluation = self._score(network, data)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from concurrent import futures
 
 from shared.documents.phrases import ignored_files
-from shared.jobs.attempts import Claim
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease
 from worker.run_job.recorder import Recorder
@@ -16,14 +14,22 @@ from worker.training.plan import DatasetPlan
 _LISTEN_SECONDS = 0.1
 
 
-def load_images(context: Context, claim: Claim, lease: Lease, recorder: Recorder, plan: DatasetPlan) -> LoadedDataset:
-    """Load the images of a plan as they are since the job's submission, report them, and log what they are.
+def load_images(
+    context: Context, lease: Lease, recorder: Recorder, plan: DatasetPlan, submitted: float
+) -> LoadedDataset:
+    """Load the images of a plan, report them, and log what they are.
+
+    Args:
+        context: the worker's parts.
+        lease: the attempt's lease.
+        recorder: writes the job's log.
+        plan: the images.
+        submitted: `time.monotonic()` of the job's submission, up to which no change of a file is missed.
 
     Raises:
         TrainingError: they cannot be loaded.
         JobInterrupted: the attempt is to end before they are.
     """
-    submitted = time.monotonic() - claim.waited_seconds
     loading = context.data_thread.submit(lambda: context.data.load(plan, as_of=submitted))
     try:
         while not futures.wait([loading], _LISTEN_SECONDS).done:

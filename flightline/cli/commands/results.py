@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from flightline.cli.arguments import find_job
-from flightline.cli.commands.options import JobId, Json, Weights
+from flightline.cli.commands.options import JobId, Json
 from flightline.cli.console import err, out, print_facts, print_json, print_table
 from flightline.cli.hyperparameters import chosen
 from flightline.cli.tables import (
@@ -33,6 +33,8 @@ from flightline.client.client import Client
 from flightline.client.records import Evaluation
 from flightline.errors import NotFound, UsageError
 
+Evaluated = Literal["best", "last", "test"]
+
 
 class Part(StrEnum):
     """The parts of a job that `show --part` can print."""
@@ -45,6 +47,14 @@ class Part(StrEnum):
     artifacts = "artifacts"
 
 
+class Scored(StrEnum):
+    """What `show --weights` prints the evaluation of: the best or the last weights, or the best on the test split."""
+
+    best = "best"
+    last = "last"
+    test = "test"
+
+
 def register(app: typer.Typer) -> None:
     """Add `show` and `download` to the command-line application."""
     app.command()(show)
@@ -54,20 +64,22 @@ def register(app: typer.Typer) -> None:
 def show(
     id: JobId,
     part: Annotated[Part, typer.Option(help="The whole job, or one part of it alone.")] = Part.job,
-    weights: Annotated[Weights, typer.Option(help="Evaluation of the best or the last weights.")] = Weights.best,
+    weights: Annotated[
+        Scored,
+        typer.Option(help="Evaluation of the best or the last weights, or on the test images of a held-out job."),
+    ] = Scored.best,
     json: Json = False,
 ) -> None:
     """Show a job: where it stands, its result, what it sets beyond the defaults, the figures of each class."""
     with Client() as client:
         job_id = find_job(client, id)
-        chosen: Literal["best", "last"] = "last" if weights is Weights.last else "best"
         if json:
-            print_json(_document(client, job_id, part, chosen))
+            print_json(_document(client, job_id, part, weights.value))
         else:
             shows: dict[Part, Callable[[Client, str], None]] = {
-                Part.job: partial(_show_job, weights=chosen),
+                Part.job: partial(_show_job, weights=weights.value),
                 Part.epochs: _show_epochs,
-                Part.evaluation: partial(_show_evaluation, weights=chosen),
+                Part.evaluation: partial(_show_evaluation, weights=weights.value),
                 Part.attempts: _show_attempts,
                 Part.log: _show_log,
                 Part.artifacts: _show_artifacts,
@@ -75,7 +87,7 @@ def show(
             shows[part](client, job_id)
 
 
-def _document(client: Client, id: str, part: Part, weights: Literal["best", "last"]) -> Any:  # JSON
+def _document(client: Client, id: str, part: Part, weights: Evaluated) -> Any:  # JSON
     def listed(items: Any) -> dict[str, Any]:
         return {"items": [item.raw for item in items], "next_cursor": None}
 
@@ -90,25 +102,28 @@ def _document(client: Client, id: str, part: Part, weights: Literal["best", "las
     return reads[part]()
 
 
-def _show_job(client: Client, id: str, weights: Literal["best", "last"]) -> None:
+def _show_job(client: Client, id: str, weights: Evaluated) -> None:
     job = client.job(id)
     preset = [("preset", job.preset)] if job.preset else []
     print_facts([*job_facts(job), *preset, *(("set", line) for line in chosen(job))])
     if job.succeeded:
         try:
             _show_evaluation(client, job.id, weights)
+            if job.spec.get("dataset", {}).get("holdout_fraction") and weights == "best":
+                _show_evaluation(client, job.id, "test")
         except NotFound:
             return
 
 
-def _show_evaluation(client: Client, id: str, weights: Literal["best", "last"]) -> None:
-    show_evaluation(client.evaluation(id, weights), "validation images")
+def _show_evaluation(client: Client, id: str, weights: Evaluated) -> None:
+    show_evaluation(client.evaluation(id, weights), "test images" if weights == "test" else "validation images")
 
 
 def show_evaluation(evaluation: Evaluation, images: str) -> None:
     """Print the figures of each class and the confusion matrix; `images` says what was scored."""
     total = sum(map(sum, evaluation.confusion_matrix))
-    out().print(f"\nThe {evaluation.weights} weights on {total:,} {images}:", markup=False)
+    weights = "best" if evaluation.weights == "test" else evaluation.weights
+    out().print(f"\nThe {weights} weights on {total:,} {images}:", markup=False)
     print_table(CLASS_COLUMNS, class_rows(evaluation), "No classes.")
     columns, rows = confusion_rows(evaluation)
     print_table(columns, rows, "No classes.")

@@ -60,7 +60,7 @@ class Overview:
             yield Text(f"No answer for {duration(self._silent_seconds)}: {reason}", "bold red")
 
     def _counts(self) -> str:
-        live = [worker for worker in self._snapshot.workers if worker.live]
+        live = [worker for worker in self._snapshot.workers if worker.live and worker.get("role") != "predict"]
         busy = sum(worker.job_id is not None for worker in live)
         waiting = sum(queue.depth for queue in self._snapshot.queues)
         return f"{plural(waiting, 'job')} waiting, {busy} of {plural(len(live), 'worker')} busy"

@@ -25,7 +25,8 @@ def job_cell(job: JobRecord, epochs: Epochs | None) -> str:
     bar = (
         f'<progress max="{max(1, progress.epochs)}" value="{progress.epoch}" style="vertical-align:middle"></progress>'
     )
-    where = f"epoch {progress.epoch}/{progress.epochs} <code>{escape(job.id)}</code>"
+    count = f"epoch {progress.epoch}/{progress.epochs} " if progress.epochs else ""  # an evaluation has none
+    where = f"{count}<code>{escape(job.id)}</code>"
     head = (
         f'<div><b>{escape(job.title)}</b> <span style="color:{COLOURS.get(job.status, "inherit")}">'
         f"{escape(job.status)}</span> {bar} {where}</div>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,9 @@ def figure(epochs: Epochs, title: str) -> Any:
     Raises:
         UsageError: matplotlib is not installed.
     """
-    picture = optional("matplotlib.figure", "plot()").Figure(figsize=(9, 3), layout="constrained")
+    kind = optional("matplotlib.figure", "plot()").Figure
+    # A figure of pyplot's would be drawn at the end of a notebook's cell too, and stay in memory until it is closed.
+    picture = type("Figure", (kind,), {"_repr_png_": _as_png})(figsize=(9, 3), layout="constrained")
     for axes, what in zip(picture.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for split, colour in (("train", TRAIN_COLOUR), ("val", VAL_COLOUR)):
             axes.plot(epochs.epoch, epochs[f"{split}_{what}"], color=colour, label=split)
@@ -37,6 +40,12 @@ def figure(epochs: Epochs, title: str) -> Any:
         axes.legend()
     picture.suptitle(title)
     return picture
+
+
+def _as_png(picture: Any) -> bytes:
+    file = io.BytesIO()
+    picture.savefig(file, format="png")
+    return file.getvalue()
 
 
 def _picture(what: str, lines: Mapping[str, Curve]) -> str:

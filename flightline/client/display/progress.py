@@ -40,9 +40,9 @@ class Progress:
         if self._bar is None:
             return
         states = list(jobs)
-        total = sum(job.progress.epochs for job in states)
-        done = sum(job.progress.epochs if job.finished else job.progress.epoch for job in states)
-        self._bar.show(done, max(1, total), _words(states))
+        steps = [max(1, job.progress.epochs) for job in states]  # an evaluation has no epochs, and is one step
+        done = sum(whole if job.finished else job.progress.epoch for job, whole in zip(states, steps, strict=True))
+        self._bar.show(done, sum(steps), _words(states))
 
 
 @contextmanager
@@ -128,5 +128,6 @@ def _words(jobs: list[JobRecord]) -> str:
 
 
 def _words_on(job: JobRecord) -> str:
-    words = f"{job.title}: {job.status}, epoch {job.progress.epoch}/{job.progress.epochs}"
+    epochs = f", epoch {job.progress.epoch}/{job.progress.epochs}" if job.progress.epochs else ""
+    words = f"{job.title}: {job.status}{epochs}"
     return words + (f", accuracy {job.result.val_accuracy:.4f}" if job.result else "")

@@ -12,8 +12,8 @@ Row = dict[str, Any]
 SHOWN_COLUMNS, SHOWN_ROWS = 12, 100
 """What a notebook shows of a table: the first columns and rows."""
 FIRST = ("id", "name", "status")
-LEFT_OUT = "cost.layers"
-"""The cost of each layer: a table in itself, which submissions and checks alone have."""
+LEFT_OUT = frozenset({"cost.layers", "spec.name", "spec.tags"})
+"""The cost of each layer, a table in itself that submissions alone have; and what a job has outside its spec too."""
 
 
 class Table(Sequence[Row]):
@@ -100,7 +100,7 @@ def cell_text(value: object) -> str:
 
 
 def _flat(value: object, path: str = "") -> Iterator[tuple[str, Any]]:
-    if path == LEFT_OUT:
+    if path in LEFT_OUT:
         return
     if isinstance(value, list) and not any(isinstance(item, Mapping) for item in value):
         value = tuple(value)

@@ -39,6 +39,13 @@ class File:
         return target
 
 
+class Picture(File):
+    """An image as PNG, which notebooks show."""
+
+    def _repr_png_(self) -> bytes:
+        return self.content
+
+
 def name_in(disposition: str) -> str | None:
     """The file name in a `Content-Disposition` header, without folders; None where it has none."""
     message = Message()

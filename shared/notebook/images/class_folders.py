@@ -19,16 +19,17 @@ def words_of(dataset: Dataset) -> str:
     return f"Images in a folder for each class, read {colour}{resized}, class by class and sorted by name."
 
 
+def constants_of(dataset: Dataset) -> str:
+    """Return the statements that say which files are images, and how one is resized."""
+    return lines(_IMAGE_SUFFIXES, None if dataset.image_size is None else resizing.fit_of(dataset.image_size))
+
+
 def code_of(dataset: Dataset, *, keyed: bool) -> str:
     """Return the definition of `load(split)`: images and labels and, where they are wanted, the files' names."""
     mode, fitted = ("RGB" if dataset.channels == 3 else "L"), dataset.image_size is not None
     converted = f'image.convert("{mode}")'
     own_val = dataset.val_fraction is None
     return lines(
-        _IMAGE_SUFFIXES,
-        None if dataset.image_size is None else resizing.fit_of(dataset.image_size),
-        "",
-        "",
         "def read_image(path):",
         f'    """The image as bytes ({dataset.channels}, height, width), upright; of 16 bits the upper 8 count."""',
         "    image = ImageOps.exif_transpose(Image.open(path))",

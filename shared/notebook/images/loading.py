@@ -29,7 +29,7 @@ def code_of(record: Record) -> str:
     if dataset.name == "synthetic":
         return joined(names, drawings.code_of(dataset, keyed=keyed), splits.code_of(dataset))
     if _in_folders(record):
-        names = lines(names, _folder_line(record))
+        names = lines(names, _folder_line(record), class_folders.constants_of(dataset))
         loading = class_folders.code_of(dataset, keyed=keyed)
     else:
         loading = torchvision_sets.code_of(dataset, keyed=keyed)

@@ -36,20 +36,29 @@ def tested(dataset: Dataset) -> bool:
 
 def words_of(dataset: Dataset) -> str:
     """Return which images are trained on and which are validated on."""
-    parts = []
-    if dataset.val_fraction is not None:
-        what = "tested" if dataset.holdout_fraction else "validated"
-        parts.append(f"There is no validation folder: a part of {dataset.val_fraction:g} of each class is {what} on.")
-    if dataset.holdout_fraction:
-        parts.append(
-            f"A part of {dataset.holdout_fraction:g} of each class's training images is kept out of training and "
-            "validated on; the images that would be validated on otherwise are scored once, at the end."
-        )
+    parts = [_parts_in_words(dataset)] if keyed(dataset) else []
     limits = {"training": dataset.train_per_class, "validation": dataset.val_per_class}
     limited = [f"the first {limit:,} {split} images" for split, limit in limits.items() if limit is not None]
     if limited:
         parts.append(f"Of each class only {' and '.join(limited)} count.")
     return " ".join(parts)
+
+
+def _parts_in_words(dataset: Dataset) -> str:
+    """Return which parts of the training images are kept out of training."""
+    own, held_out = dataset.val_fraction, dataset.holdout_fraction
+    chosen = "Which images those are is decided by hashes, and so the same in every run."
+    if own is None:
+        kept = f"{_percent(held_out)} of each class's training images are kept out of training and validated on"
+        return f"{kept}; the data set's own validation images are scored once, at the end. {chosen}"
+    if not held_out:
+        return f"There is no validation folder: {_percent(own)} of the images of each class are validated on. {chosen}"
+    tested = f"There is no validation folder: {_percent(own)} of the images of each class are scored once, at the end"
+    return f"{tested}, and {_percent(held_out)} of the others are validated on. {chosen}"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:g} %"
 
 
 def code_of(dataset: Dataset) -> str:

@@ -31,11 +31,9 @@ def update_average():
 def words_of(record: Record) -> str:
     """Return order, loss, optimizer and precision in words."""
     training = record.spec.training
-    size = f"{training.batch_size:,} image{'' if training.batch_size == 1 else 's'}"
     order = "in an order that is drawn anew for each epoch" if training.shuffle else "always in the same order"
-    loader = (
-        f"The loader gives the numbers of the images, in batches of {size}, {order}; the last batch may be shorter."
-    )
+    size = f"{training.batch_size:,} image{'' if training.batch_size == 1 else 's'}"
+    loader = f"The loader gives images by their numbers, {size} at a time, {order}; the last batch may be smaller."
     parts = [loader, _loss_words(record)]
     if training.label_smoothing:
         parts.append(f"A share of {training.label_smoothing:g} of each label is spread evenly over all classes.")

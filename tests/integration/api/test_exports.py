@@ -31,7 +31,7 @@ def test_a_notebook_is_a_file(client: FlaskClient, submit: Submit, finish: Act) 
     finish(job_id)
     response = client.get(f"/v1/jobs/{job_id[-8:]}/notebook")
     assert response.mimetype == "application/x-ipynb+json"
-    assert f"attachment; filename=My-first-gr-e-1-2-{job_id[-8:]}.ipynb" == response.headers["Content-Disposition"]
+    assert f"attachment; filename=my-first-gr-e-1-2-{job_id[-6:]}.ipynb" == response.headers["Content-Disposition"]
     nbformat.validate(response.json)
 
 

@@ -75,6 +75,18 @@ def test_config_hash_finds_the_seeds_of_one_configuration(get: Json, fleet: dict
     assert found == {fleet["succeeded"], fleet["better"], fleet["running"], fleet["cancelled"]}
 
 
+def test_ids_choose_several_jobs_at_once(get: Json, fleet: dict[str, str]) -> None:
+    """Up to fifty whole ids in a request, which a server's longest request line has room for; unknown ones are none."""
+    wanted = [fleet["succeeded"], fleet["running"]]
+    nobody = [f"01936f00-0000-7000-8000-{number:012x}" for number in range(48)]
+    query = "&".join(f"id={one}" for one in wanted + nobody)
+    assert len(f"GET /v1/jobs?limit=500&{query} HTTP/1.1") < 4094
+    assert set(ids(get(f"/v1/jobs?{query}"))) == set(wanted)
+    assert ids(get(f"/v1/jobs?{query}&status=running")) == [fleet["running"]]
+    refused = get(f"/v1/jobs?{query}&id={nobody[0]}", 422)
+    assert refused["errors"] == [{"pointer": "/id", "detail": "id takes at most 50; there are 51."}]
+
+
 @pytest.mark.parametrize("sort", get_args(Sort))
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_hold_every_job_once_in_one_order(get: Json, fleet: dict[str, str], sort: str, limit: int) -> None:

@@ -192,6 +192,7 @@ FILTERS: dict[str, tuple[JobFilter, Callable[[dict[str, Any]], bool]]] = {
             and (row["val_accuracy"] or 0) >= 0.5
         ),
     ),
+    "ids": (JobFilter(id=("nobody's",)), lambda _row: False),
     "nothing": (JobFilter(tag="nobody has this"), lambda _row: False),
     "odd text": (JobFilter(tag="nul \x00 and half \ud800 a pair"), lambda _row: False),
 }

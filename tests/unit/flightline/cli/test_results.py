@@ -30,11 +30,21 @@ def test_show_asks_for_the_weights_that_are_meant(run: Run, service: FakeService
     assert f"The {weights} weights on 2,000 validation images" in run("show", job_id, "--weights", weights).out
 
 
+def test_a_held_out_job_shows_its_test_images_too(run: Run, service: FakeService) -> None:
+    """Their score is the honest one; it can be asked for alone."""
+    spec = {"architecture": {"kind": "mlp"}, "dataset": {"holdout_fraction": 0.1}}
+    job_id = service.add(status="succeeded", spec=spec)["id"]
+    out = run("show", job_id).out
+    assert out.index("The best weights on 2,000 validation images") < out.index("weights on 2,000 test images")
+    assert [path.rpartition("=")[2] for _, path, _ in service.requests if "evaluation" in path] == ["best", "test"]
+    assert "test images" in run("show", job_id, "--part", "evaluation", "--weights", "test").out
+
+
 def test_show_lists_the_weights_that_there_are(run: Run, job_id: str) -> None:
     """Another word is wrong usage."""
     outcome = run("show", job_id, "--weights", "first")
     assert outcome.code == 2
-    assert outcome.err == "Error: --weights must be best or last, not first.\n"
+    assert outcome.err == "Error: --weights must be best, last or test, not first.\n"
 
 
 def test_download_into_a_new_folder(run: Run, job_id: str, tmp_path: Path) -> None:

@@ -67,6 +67,14 @@ class TestPage:
         assert sum("job-" in line for line in lines) >= 6
         assert sum("host-" in line for line in lines) >= 4
 
+    def test_a_predictor_takes_no_jobs(self) -> None:
+        """It is listed, and is none of the workers that could be busy."""
+        found = snapshot(workers=1)
+        crew = [*found.workers, Worker(WORKER | {"id": "host-9:cpu:9", "role": "predict"})]
+        text = "\n".join(page(Overview(Snapshot(found.jobs, {}, crew, found.queues), "http://here"), 80, 24))
+        assert "0 of 1 worker busy" in text
+        assert "predictor" in text
+
     def test_a_service_without_anything(self) -> None:
         """It says what to do."""
         text = "\n".join(page(Overview(Snapshot([], {}, [], []), "http://here"), 80, 24))

@@ -63,3 +63,4 @@ def test_a_figure_of_matplotlib(client: Client, service: FakeService) -> None:
     file = io.BytesIO()
     picture.savefig(file, format="png")
     assert file.getvalue().startswith(b"\x89PNG")
+    assert picture._repr_png_().startswith(b"\x89PNG")

@@ -114,3 +114,14 @@ def test_an_error_leaves_the_terminal_as_it_was(client: Client, service: FakeSer
     hidden, shown = "\x1b[?25l", "\x1b[?25h"
     drawn = screen()
     assert drawn.rfind(shown) > drawn.rfind(hidden) >= 0
+
+
+def test_a_job_without_epochs_is_one_step(
+    client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An evaluation: its bar is full once it has finished, and nothing is said of epochs."""
+    notebook = in_ipython(monkeypatch, "ZMQInteractiveShell")
+    job = client.wait(service.add(status="succeeded", epochs=0, name="scored", kind="evaluate")["id"])
+    assert notebook.cells == [['<progress max="1" value="1"></progress> scored: succeeded']]
+    assert repr(job).endswith("'scored': succeeded>")
+    assert "epoch" not in job._repr_html_()
