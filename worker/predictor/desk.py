@@ -18,10 +18,14 @@ from shared.settings import Settings
 from shared.storage.store import Storage
 from worker.predictor import classification, dataset_images, exports
 from worker.predictor.networks import Networks
+from worker.processes import memory
 from worker.training.data import Datasets
 from worker.training.errors import TrainingError
 
 logger = logging.getLogger(__name__)
+
+LONG_SECONDS = 0.2
+"""The shortest answer after which free memory is returned to the system: it held many images, or a large network's."""
 
 
 class Desk:
@@ -70,6 +74,8 @@ class Desk:
         except Exception:
             logger.exception("question_crashed", extra={"question": question_id})
         finally:
+            if self.seconds > LONG_SECONDS:
+                memory.give_back()
             self._began = None
 
     def show_life(self) -> None:
