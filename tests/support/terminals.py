@@ -15,6 +15,8 @@ from typing import Any
 from tests.support.servers import wait_until
 
 OTHER_SCREEN, FIRST_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
+TOP_LEFT = "\x1b[H"
+"""Moves the cursor to where a page begins."""
 SHOW_CURSOR = "\x1b[?25h"
 
 

@@ -20,7 +20,7 @@ from flightline.client.records import Queue, Worker
 from tests.support.http_answers import CATALOG
 from tests.support.http_service import FakeService, problem
 from tests.support.servers import wait_until
-from tests.support.terminals import FIRST_SCREEN, OTHER_SCREEN, SHOW_CURSOR, Terminal
+from tests.support.terminals import FIRST_SCREEN, OTHER_SCREEN, SHOW_CURSOR, TOP_LEFT, Terminal
 from tests.unit.flightline.conftest import Run
 
 WORKER: dict[str, Any] = CATALOG["/v1/workers"]["items"][0]
@@ -33,6 +33,11 @@ def snapshot(jobs: int = 3, workers: int = 2) -> Snapshot:
     found = [Job(service.add(name=f"job-{number}", epoch=2)) for number in range(jobs)]
     crew = [Worker(WORKER | {"id": f"host-{number}:cpu:1", "job_id": None}) for number in range(workers)]
     return Snapshot(found, {job.id: {1: 2.0, 2: 1.0} for job in found}, crew, [Queue(QUEUE)])
+
+
+def last_page(drawn: str) -> str:
+    """The last page that was drawn to its end."""
+    return drawn.split(TOP_LEFT)[-2]
 
 
 def page(overview: Overview, width: int, height: int) -> list[str]:
@@ -228,9 +233,8 @@ class TestOnATerminal:
         service.add(name="another", epochs=0)
         terminal.wait_for(lambda drawn: "another" in drawn, "the new job")
         assert "HEARTBEAT" in terminal.drawn
-        terminal.resize(24, 40)
-        seen = len(terminal.drawn)
-        terminal.wait_for(lambda drawn: "HEARTBEAT" not in drawn[seen:] and "mine" in drawn[seen:], "narrower pages")
+        terminal.resize(24, 30)
+        terminal.wait_for(lambda drawn: "HEARTBEAT" not in last_page(drawn) and "mine" in last_page(drawn), "less")
 
     def test_a_lost_service_is_said_on_the_page(self, terminal: Terminal, service: FakeService) -> None:
         """It goes on looking, and shows the service again as soon as it is back."""
