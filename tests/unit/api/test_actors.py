@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask, request
@@ -11,6 +12,7 @@ from flask import Flask, request
 from api.app import ROUTES
 from api.http import operations
 from api.http.actors import actor_of
+from api.http.images import IMAGES
 from api.http.operations import Operation, Reply
 from api.services import Services
 from shared.jobs.actor import NOBODY, Actor
@@ -35,7 +37,9 @@ def test_every_endpoint_is_given_who_asks(
 
     monkeypatch.setattr(operations, "actor_of", lambda sent: ALICE if sent == request else NOBODY)
     path = {name: value for name, value in (("job_id", JOB), ("name", "best")) if f"{name}>" in operation.path}
-    with Flask("test").test_request_context(method=operation.method, json={}):
+    image = {"data": b"pixels", "content_type": "image/png"}
+    sent: dict[str, Any] = image if operation.body is IMAGES else {"json": {}}
+    with Flask("test").test_request_context(method=operation.method, **sent):
         dataclasses.replace(operation, view=view).handle(services, **path)
     assert given == [services, ALICE]
 
