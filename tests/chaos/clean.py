@@ -71,9 +71,9 @@ class CleanRuns:
 
 
 def _as_stored(row: dict[str, Any]) -> dict[str, Any]:
-    """With lists for tuples, as JSON columns give them back."""
+    """With lists for tuples, as JSON columns give them back, and without the mistakes, which are read by themselves."""
     stored: dict[str, Any] = json.loads(json.dumps(row))
-    return stored
+    return {key: value for key, value in stored.items() if key != "mistakes"}
 
 
 def untimed(row: dict[str, Any]) -> dict[str, Any]:

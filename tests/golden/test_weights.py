@@ -19,14 +19,18 @@ from shared.jobs.attempts import Claim
 from shared.jobs.status import JobKind
 from shared.jobspec import Caps, parse_spec
 from shared.storage.store import Storage
+from worker.predictor import onnx_file
+from worker.predictor.networks import Network
 from worker.run_job import artifacts
 from worker.training.data import load
+from worker.training.data.loader import Inputs
+from worker.training.network.build import build_network
 from worker.training.plan import plan_from_spec
 from worker.training.results import TrainingResult
 from worker.training.trainer import train
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
-READER, USE = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
+READER, USE, ONNX = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
 DRIVER = """
 import sys
 torch.set_num_threads(1)
@@ -149,6 +153,19 @@ def test_a_picture_is_classified(results: dict[Path, TrainingResult], images: to
     wanted = result.logits["best"][-1].softmax(0)
     assert name == ("airplane", "bird")[wanted.argmax()]
     assert float(probability) == pytest.approx(wanted.max().item(), abs=1e-5)
+
+
+def test_a_picture_is_classified_by_an_onnx_file(tmp_path: Path) -> None:
+    """As the page says, by onnxruntime alone."""
+    plan = plan_from_spec(parse_spec({"preset": "notebook-linear"}, Caps()).document)
+    inputs = Inputs((3, 32, 32), (0.49, 0.48, 0.45), (0.25, 0.24, 0.26))
+    network = Network(build_network(plan).eval().requires_grad_(False), plan, inputs, {}, 0)
+    content = onnx_file.write(network, {"classes": json.dumps(["airplane", "bird"])})
+    (tmp_path / "notebook-tapered-0192f3.onnx").write_bytes(content)
+    picture = torch.randint(0, 256, (3, 32, 32), generator=torch.Generator().manual_seed(3)).to(torch.uint8)
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(tmp_path / "bird.png")
+    wanted = network.module(network.normalizer(picture[None])).argmax(1).item()
+    assert isolated(ONNX, tmp_path).split() == [("airplane", "bird")[int(wanted)]]
 
 
 def test_scores_say_what_they_are(results: dict[Path, TrainingResult]) -> None:
