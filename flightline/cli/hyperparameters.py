@@ -23,13 +23,18 @@ def chosen(job: JobRecord) -> list[str]:
     """``path=value`` for each field in which the job's spec differs from its preset, else from the defaults.
 
     A list of layers or of other objects has a line for each of them, such as ``training.augment.0=crop(padding=2)``.
-    Nothing is known of a spec whose fields belong to another release or another kind of job: then it is all of it.
+    Nothing is known of a spec whose fields belong to another release: then it is all of it.
     """
     from pydantic import ValidationError
 
+    from shared.jobspec.fields.evaluation import EvaluationSpec
     from shared.jobspec.fields.job import JobSpec
+    from shared.jobspec.hashes import asked_for
 
     try:
+        if job.raw.get("kind") == "evaluate":
+            evaluation = EvaluationSpec.model_validate(job.raw["spec"])
+            return [_line(path, value) for path, value in _leaves(asked_for(evaluation)) if path not in LABELS]
         spec = JobSpec.model_validate(job.raw["spec"])
     except ValidationError:
         return [_line(path, value) for path, value in _leaves(job.raw["spec"])]

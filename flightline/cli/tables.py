@@ -260,7 +260,7 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
         ("name", title(job)),
         ("status", status(job)),
         *_failure(job),
-        ("epochs", f"{job.progress.epoch} of {job.progress.epochs}"),
+        *([("epochs", f"{job.progress.epoch} of {job.progress.epochs}")] if job.progress.epochs else []),
         ("parameters", count(job.cost.parameters)),
         ("device", job.device or NOTHING),
         ("worker", job.worker or NOTHING),
@@ -292,6 +292,8 @@ def _place(job: Job) -> str:
     if job.engine is None:
         return "before training began,"
     done, all_of_them = job.progress.epoch, job.progress.epochs
+    if not all_of_them:
+        return "while it scored images,"
     return f"after epoch {done} of {done}," if done == all_of_them else f"in epoch {done + 1} of {all_of_them},"
 
 

@@ -62,7 +62,8 @@ def spec(network: nn.Sequential) -> Json:
     >>> network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 64), nn.ReLU(), nn.Linear(64, 2))
     >>> client.submit({"architecture": flightline.torch.spec(network), "training": {"epochs": 20}})
 
-    The weights are not taken along: a job trains from fresh ones. Sequences within the sequence are written out, an
+    The weights are not taken along: a job trains from fresh ones. Nor are the inputs' sizes: `in_features` and
+    `in_channels` follow from the job's images. Sequences within the sequence are written out, an
     `nn.Identity` is left out, ``nn.AdaptiveAvgPool2d(1)`` with the `nn.Flatten` after it is `global_avgpool`, a last
     softmax or log-softmax is the `output`; `Residual`, `Scale` and `Whitening` are modules of this package. Linear
     layers and activations alone are an ``mlp``, which flattens the image itself. `weight_names` maps names of weights.

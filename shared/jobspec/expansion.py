@@ -75,7 +75,7 @@ def expand(sent: Mapping[str, object], catalog: Catalog) -> Expanded:
         elif value in forms:
             document[field] = forms[value]
         else:
-            problems.append(FieldError(f"/{field}", _unknown_form(field, value, list(forms))))
+            problems.append(FieldError(f"/{field}", _unknown_form(field, value, list(forms), catalog)))
     document = _with_optimizer_kind(_with_last_features(_with_usual_data(document, catalog)))
     return Expanded(sent, document, preset if isinstance(preset, str) else None, tuple(problems))
 
@@ -142,9 +142,12 @@ def _with_optimizer_kind(document: dict[str, object]) -> dict[str, object]:
     return document
 
 
-def _unknown_form(field: str, given: object, known: list[str]) -> str:
-    if field != "architecture":
-        return _unknown(f"short form of {field}", given, known)
+def _unknown_form(field: str, given: str, known: list[str], catalog: Catalog) -> str:
+    if field == "dataset" and (info := catalog.datasets.get(given)):  # it has a short name that is not its own
+        usual, whole = " and ".join(info.usual_classes), f'{{"name": {show(given)}, "classes": null}}'
+        return f"Say which classes of {given}: {show(info.short_name)} is {usual}, {whole} is all of its classes."
+    if field == "dataset":
+        return _unknown("data set", given, known)
     preset = _unknown("preset with the network", given, known)
     return f'{preset} A network of torchvision\'s is {{"kind": "torchvision", "network": …}}.'
 

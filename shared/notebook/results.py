@@ -91,7 +91,7 @@ def comparison_words_of(record: Record) -> str:
             f"The job ran the same plain loop: with {same}, differences are in the last digits, as for two runs of it."
         )
     bound = (
-        "within 2 % an epoch over the first five"
+        "within 2 % an epoch over the first five in training, by more in validation on few images"
         if record.spec.training.precision == "bf16"
         else "by less than a ten-thousandth over the first two epochs, more for networks with BatchNorm"
     )

@@ -10,6 +10,7 @@ import pytest
 from flightline.cli.hyperparameters import chosen
 from flightline.client.jobs import Job
 from shared.jobspec import NO_CAPS, PRESETS, parse_spec
+from shared.jobspec.fields.evaluation import EvaluatedImages, EvaluationSpec
 from tests.support.http_service import FakeService
 from tests.unit.flightline.conftest import Run
 
@@ -52,6 +53,20 @@ def test_layers_have_a_line_each() -> None:
         "architecture.layers.1=residual(layers=[conv2d(out_channels=16, kernel_size=3, padding=1)])",
         "architecture.layers.2=flatten",
         "architecture.layers.3=linear(out_features=2)",
+    ]
+
+
+def test_an_evaluation_says_what_it_scores() -> None:
+    """The data set, its classes and the finished job; fields that have their defaults are left out."""
+    spec = EvaluationSpec(
+        dataset=EvaluatedImages(name="later", classes=("cat", "dog"), val_per_class=50), job="01a2", priority=8
+    )
+    assert chosen(Job({"spec": spec.document, "preset": None, "kind": "evaluate"})) == [
+        "dataset.name=later",
+        "dataset.classes=[cat, dog]",
+        "dataset.val_per_class=50",
+        "priority=8",
+        "job=01a2",
     ]
 
 

@@ -121,6 +121,16 @@ def test_a_job_that_waits_for_its_next_attempt() -> None:
     assert [tables.status(job).plain for job in (due, old)] == ["queued", "queued"]
 
 
+def test_an_evaluation_has_no_epochs_to_show() -> None:
+    """It trains for none, and does not fail after one either; a training job's row stays from the first epoch on."""
+    evaluation = running(kind="evaluate", progress={"epoch": 0, "epochs": 0, "eta_seconds": None})
+    assert "epochs" not in dict(tables.job_facts(evaluation))
+    error = {"code": "internal_error", "detail": "no space left"}
+    failed = Job({**evaluation.raw, "status": "failed", "engine": "reference", "error": error})
+    assert "while it scored images" in str(dict(tables.job_facts(failed))["failed"])
+    assert dict(tables.job_facts(running()))["epochs"] == "0 of 3"
+
+
 def test_view_goes_back_with_a_resumed_attempt() -> None:
     """What is run again leaves the sparkline, so that it never shows an epoch twice."""
     view = JobsView([job := running(name="mine")])

@@ -57,6 +57,12 @@ FIELDS = [
     ({}, "", ["no architecture", "preset"]),
     ({"architecture": None}, "/architecture", ["an object", "null"]),
     ({"architecture": "notebook"}, "/architecture", ["notebook-tapered"]),
+    (network(TO_CLASSES, dataset="fotos"), "/dataset", ['There is no data set "fotos".', "Known: cifar2"]),
+    (
+        network(TO_CLASSES, dataset="cifar10"),
+        "/dataset",
+        ["cifar2", "airplane and bird", '{"name": "cifar10", "classes": null} is all of its classes'],
+    ),
     ({"architecture": {"kind": "cnn"}}, "/architecture", ['"cnn"', "mlp, layers or torchvision"]),
     ({"architecture": {"kind": "torchvision"}}, "/architecture", ['"network" is missing']),
     (
