@@ -11,6 +11,7 @@ import json
 import os
 import threading
 import time
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -175,6 +176,7 @@ def _structure_faults(root: Path, folders: Folders, classes: Mapping[SplitName, 
         yield Fault("", "there are no class folders in it", f"Put the images of each class into a folder: {example}/….")
     elif len(train) == 1:
         yield Fault("", f"there is only one class, {train[0]}", "A classifier needs two or more: add another folder.")
+    yield from _alike(root, folders["train"], train)
     if "val" not in folders:
         return
     pairs: tuple[tuple[SplitName, SplitName], ...] = (("train", "val"), ("val", "train"))
@@ -182,6 +184,18 @@ def _structure_faults(root: Path, folders: Folders, classes: Mapping[SplitName, 
         for name in sorted(set(classes[one]) - set(classes[other])):
             place, missing = (_place(root, folders[split] / name) for split in (one, other))
             yield Fault(place, f"there is no {missing} beside it", f"Add {missing}, or delete this folder.")
+
+
+def _alike(root: Path, folder: Path, names: Iterable[str]) -> Iterator[Fault]:
+    """Classes whose names are the same text, their accents encoded in two ways: one class cut in two by a copy."""
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(unicodedata.normalize("NFC", name), name)
+        if first != name:
+            problem = "another folder has the same name, in which Unicode's accents are encoded in another way"
+            yield Fault(
+                _place(root, folder / name), problem, "Move its images into that folder, or rename one of them."
+            )
 
 
 def _files(
