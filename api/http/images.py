@@ -23,6 +23,8 @@ from shared.errors import (
 from shared.settings import Settings
 
 MOST_IMAGES = 64
+MOST_PARTS = 10 * MOST_IMAGES
+"""Parts of a form that are read at all, to count those that are too many."""
 _FORM = "multipart/form-data"
 _HOW = "`curl -F image=@bird.jpg`, with one image=@… for each image"
 
@@ -76,18 +78,25 @@ IMAGES = Images()
 def _files(body: bytes, boundary: str) -> list[SentImage]:
     """Return the files of a form, in order."""
     try:
-        parser = MultiPartParser(stream_factory=_in_memory, max_form_parts=10 * MOST_IMAGES)
+        parser = MultiPartParser(stream_factory=_in_memory, max_form_parts=MOST_PARTS)
         fields, files = parser.parse(BytesIO(body), boundary.encode("ascii"), len(body))
-    except (ValueError, RequestEntityTooLarge) as error:
+    except RequestEntityTooLarge as error:
+        raise _wrong(f"/{MOST_IMAGES}", _too_many(f"more than {MOST_PARTS} parts")) from error
+    except ValueError as error:
         raise BadRequest(f"The body is no valid {_FORM}. Send {_HOW}.") from error
     if fields:
-        raise _wrong("", f"The form's field {next(iter(fields))!r} is no file. Send {_HOW}.")
+        named = f"field {name!r}" if (name := next(iter(fields))) else "part without a name"
+        raise _wrong("", f"The form's {named} is no file. Send {_HOW}.")
     found = [SentImage(_name(file.filename), file.read()) for _field, file in files.items(multi=True)]
     if not found:
         raise _wrong("", f"The form has no image. Send {_HOW}.")
     if len(found) > MOST_IMAGES:
-        raise _wrong(f"/{MOST_IMAGES}", f"The form has {len(found)} images; at most {MOST_IMAGES} go into one request.")
+        raise _wrong(f"/{MOST_IMAGES}", _too_many(f"{len(found)} images"))
     return found
+
+
+def _too_many(what: str) -> str:
+    return f"The form has {what}; at most {MOST_IMAGES} images go into one request."
 
 
 def _name(given: str | None) -> str:

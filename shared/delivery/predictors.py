@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from shared.delivery.questions import Answered, Exchange, Question, Refused
+from shared.delivery.questions import Answered, Exchange, Question, ReadImage, Refused
 from shared.errors import (
     DatabaseUnavailable,
     FlightlineError,
     InvalidImage,
+    JobNotFound,
     NoPredictor,
     NotExportable,
     NotFound,
@@ -71,6 +72,7 @@ class Predictors:
             QueueUnavailable: Redis does not answer.
             DatabaseUnavailable: the database is unavailable.
             InvalidImage, NotFound, NotExportable, StorageUnavailable: what the predictor answered.
+            JobNotFound: the job was deleted meanwhile.
         """
         with self._place():
             if not predictions.has_predictor(self._db, silent_seconds=self._silent_seconds):
@@ -83,7 +85,7 @@ class Predictors:
             except (redis.RedisError, OSError) as error:
                 raise QueueUnavailable(f"Redis does not answer ({error}). Ask again once it is back.") from error
         if isinstance(answer, Refused):
-            raise _error(answer)
+            raise _error(answer, question)
         return answer
 
     def close(self) -> None:
@@ -134,6 +136,8 @@ class Predictors:
         )
 
 
-def _error(refused: Refused) -> FlightlineError:
+def _error(refused: Refused, question: Question) -> FlightlineError:
     """Return the error that a predictor refused a question with."""
+    if refused.code == JobNotFound.code and not isinstance(question, ReadImage):  # deleted since it was asked about
+        return JobNotFound(question.job_id)
     return _REFUSALS.get(refused.code, FlightlineError)(refused.detail, refused.errors)

@@ -13,7 +13,7 @@ from shared.database.tables import Artifact, Evaluation, Job, Worker
 from shared.errors import JobNotFound, NotFound
 from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.guarded_write import lock_if, table_of
-from shared.jobs.status import JobStatus, WorkerRole
+from shared.jobs.status import JobKind, JobStatus, WorkerRole
 from shared.storage.store import Stored
 
 if TYPE_CHECKING:
@@ -46,18 +46,26 @@ def finished_job(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Finishe
 
     Raises:
         JobNotFound: no such job.
-        NotFound: the job has not succeeded.
+        NotFound: the job has not succeeded, or is none that trains.
     """
-    columns = (Job.name, Job.preset, Job.architecture_kind, Job.spec, Job.status)
+    columns = (Job.name, Job.preset, Job.architecture_kind, Job.spec, Job.status, Job.kind)
     files = select(Artifact.name, Artifact.path, Artifact.sha256, Artifact.bytes).where(Artifact.job_id == job_id)
     with db.read() as connection:
         job = connection.execute(select(*columns).where(Job.id == job_id, actor.reach)).one_or_none()
         if job is None:
             raise JobNotFound(job_id)
+        if job.kind != JobKind.TRAIN:
+            raise NotFound(_without_network(job_id, job.kind, job.spec))
         if job.status != JobStatus.SUCCEEDED:
             raise NotFound(f"Job {job_id} is {job.status}; only a job that has succeeded has a network to use.")
         artifacts = {row.name: Stored(row.path, row.sha256, row.bytes) for row in connection.execute(files)}
     return FinishedJob(job.name, job.preset, job.architecture_kind, job.spec, artifacts)
+
+
+def _without_network(job_id: str, kind: str, spec: dict[str, Any]) -> str:
+    """Say that a job of another kind has no network, and for an evaluation which job has the one that it scored."""
+    scored = f" Ask job {spec['job']}, whose network it scored." if kind == JobKind.EVALUATE else ""
+    return f"Job {job_id} is of the kind {kind}: it has trained no network.{scored}"
 
 
 def weights_of(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> FinishedJob:

@@ -100,6 +100,15 @@ class TestPredict:
             ({"data": b"nonsense", "content_type": "multipart/form-data; boundary=x"}, 400, "no valid multipart"),
             ({"data": b"", "content_type": "multipart/form-data"}, 422, "has no image"),
             (form(*[("a.png", b"1")] * 65), 422, "65 images; at most 64"),
+            (form(*[("a.png", b"1")] * 641), 422, "more than 640 parts; at most 64"),
+            (
+                {
+                    "data": b"--x\r\nContent-Disposition: form-data\r\n\r\ny\r\n--x--\r\n",
+                    "content_type": "multipart/form-data; boundary=x",
+                },
+                422,
+                "The form's part without a name is no file",
+            ),
             ({"data": b"x", "content_type": "image/png", "headers": {"Content-Encoding": "gzip"}}, 415, "compressed"),
         ],
     )
@@ -110,6 +119,19 @@ class TestPredict:
         answer = client.post(f"/v1/jobs/{job_id}/predict", **sent)
         assert answer.status_code == status, answer.text
         assert said in (answer.json or {})["detail"]
+        assert asked.questions == []
+
+    @pytest.mark.parametrize("path", ["predict", "model"])
+    def test_an_evaluation_names_the_job_that_has_the_network(
+        self, client: FlaskClient, asked: Asked, job_id: str, path: str
+    ) -> None:
+        """It keeps no weights of its own, whatever the settings."""
+        evaluation = client.post(f"/v1/jobs/{job_id}/evaluate", json={"dataset": "synthetic"}).json or {}
+        call = client.get if path == "model" else client.post
+        sent: dict[str, Any] = {} if path == "model" else {"data": b"1", "content_type": "image/png"}
+        answer = call(f"/v1/jobs/{evaluation['id']}/{path}", **sent)
+        assert (answer.status_code, (answer.json or {})["code"]) == (404, "not_found")
+        assert f"Ask job {job_id}, whose network it scored." in (answer.json or {})["detail"]
         assert asked.questions == []
 
     def test_a_body_has_a_limit_of_its_own(

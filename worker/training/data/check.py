@@ -11,6 +11,7 @@ import json
 import os
 import threading
 import time
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -134,11 +135,11 @@ def check(root: Path, val_fraction: float | None = None, tell: Tell = lambda _do
         classes=tuple(classes["train"]),
         counts=_counts(classes["train"], files),
         has_val=any(file.split == "val" for file in files),
-        smallest=min(sides, key=min, default=None),
-        largest=max(sides, key=max, default=None),
-        alike=len(set(sides)) == 1,
+        smallest=min(sides.values(), key=min, default=None),
+        largest=max(sides.values(), key=max, default=None),
+        alike=len(set(sides.values())) == 1,
         ignored=dict(ignored),
-        twins=tuple(_twins(root, files)),
+        twins=tuple(_twins(root, [files[number] for number in sides])),
         faults=tuple(faults),
         files=tuple(files),
     )
@@ -175,6 +176,7 @@ def _structure_faults(root: Path, folders: Folders, classes: Mapping[SplitName, 
         yield Fault("", "there are no class folders in it", f"Put the images of each class into a folder: {example}/….")
     elif len(train) == 1:
         yield Fault("", f"there is only one class, {train[0]}", "A classifier needs two or more: add another folder.")
+    yield from _alike(root, folders["train"], train)
     if "val" not in folders:
         return
     pairs: tuple[tuple[SplitName, SplitName], ...] = (("train", "val"), ("val", "train"))
@@ -182,6 +184,18 @@ def _structure_faults(root: Path, folders: Folders, classes: Mapping[SplitName, 
         for name in sorted(set(classes[one]) - set(classes[other])):
             place, missing = (_place(root, folders[split] / name) for split in (one, other))
             yield Fault(place, f"there is no {missing} beside it", f"Add {missing}, or delete this folder.")
+
+
+def _alike(root: Path, folder: Path, names: Iterable[str]) -> Iterator[Fault]:
+    """Classes whose names are the same text, their accents encoded in two ways: one class cut in two by a copy."""
+    seen: dict[str, str] = {}
+    for name in names:
+        first = seen.setdefault(unicodedata.normalize("NFC", name), name)
+        if first != name:
+            problem = "another folder has the same name, in which Unicode's accents are encoded in another way"
+            yield Fault(
+                _place(root, folder / name), problem, "Move its images into that folder, or rename one of them."
+            )
 
 
 def _files(
@@ -211,13 +225,14 @@ def _file(root: Path, split: SplitName, path: Path) -> ImageFile:
 
 
 def _empty(place: str, others: Mapping[str, int]) -> Fault:
-    only_folders = f", but {others['folder']} folders: the classes may lie a level deeper" if others["folder"] else ""
+    folders = "a folder" if others["folder"] == 1 else f"{others['folder']:,} folders"
+    only_folders = f", but {folders}: the classes may lie a level deeper" if others["folder"] else ""
     remedy = f"Put some there that end in {' '.join(sorted(IMAGE_SUFFIXES))}, or delete the folder."
     return Fault(place, f"there are no images in this folder{only_folders}", remedy)
 
 
-def _read(root: Path, files: Sequence[ImageFile], faults: list[Fault], tell: Tell) -> list[tuple[int, int]]:
-    """Decode every file; returns the height and width of each image, and adds those that are bad to `faults`."""
+def _read(root: Path, files: Sequence[ImageFile], faults: list[Fault], tell: Tell) -> dict[int, tuple[int, int]]:
+    """Decode every file; returns height and width of the sound ones by number, and adds the others to `faults`."""
     sides: dict[int, tuple[int, int]] = {}
     bad: dict[int, Fault] = {}
 
@@ -231,7 +246,7 @@ def _read(root: Path, files: Sequence[ImageFile], faults: list[Fault], tell: Tel
 
     for_each(read, len(files))
     faults += [bad[number] for number in sorted(bad)]
-    return [sides[number] for number in sorted(sides)]
+    return {number: sides[number] for number in sorted(sides)}
 
 
 def _parted(files: Sequence[ImageFile], fraction: float) -> list[ImageFile]:

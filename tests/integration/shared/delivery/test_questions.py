@@ -27,6 +27,7 @@ from shared.errors import (
     FieldError,
     FlightlineError,
     InvalidImage,
+    JobNotFound,
     NoPredictor,
     PredictorUnavailable,
     QueueUnavailable,
@@ -204,6 +205,12 @@ class TestAsking:
         with pytest.raises(raised, match="because") as caught:
             asking.ask(QUESTION, IMAGES)
         assert caught.value.code == code
+
+    def test_a_job_deleted_before_the_answer_is_not_found(self, asking: Predictors, answering: Answering) -> None:
+        """As it would have been a moment later; it is no fault of the server."""
+        answering.answer = Refused("job_not_found", "There is no such job.")
+        with pytest.raises(JobNotFound, match=QUESTION.job_id):
+            asking.ask(QUESTION, IMAGES)
 
     def test_without_a_predictor_nothing_is_sent(
         self, sqlite_database: Database, broker: Broker, redis_url: str, keys: Callable[[], set[str]]

@@ -119,6 +119,21 @@ class TestWhatIsThere:
 
 
 class TestWhatIsWrong:
+    def test_one_name_in_two_encodings(self, photos: Path) -> None:
+        """As macOS and Linux write accents: nobody can tell the classes apart. Names may differ in case alone."""
+        for label, name in enumerate(("caf\u00e9", "cafe\u0301", "Cat")):
+            picture(photos / name / "a.png", colour=200 + label)
+        (fault,) = check(photos).faults
+        assert (fault.place, "the same name" in fault.problem) == ("caf\u00e9", True)
+
+    def test_only_sound_images_are_looked_at_for_twins(self, photos: Path) -> None:
+        """A pipe has a size of 0, as an empty file has: reading it to compare the two would wait for ever."""
+        os.mkfifo(photos / "cat" / "pipe.jpg")
+        (photos / "dog" / "empty.jpg").touch()
+        report = check(photos)
+        assert places(report.faults) == ["cat/pipe.jpg", "dog/empty.jpg"]
+        assert report.twins == ()
+
     def test_every_bad_file_is_named_at_once(self, photos: Path) -> None:
         """With its own reason and what to do, in the order of the files; the good ones are counted all the same."""
         (photos / "cat" / "3.jpg").write_bytes(b"no image")
