@@ -26,6 +26,7 @@ from shared.errors import (
     NotFound,
     PredictorUnavailable,
     QueueUnavailable,
+    StorageError,
     StorageUnavailable,
     TooManyPredictions,
 )
@@ -69,7 +70,7 @@ def _prediction(classes: list[str], probabilities: list[float]) -> wire.Predicti
     "/v1/jobs/<job_id>/model",
     query=ModelQuery,
     answers={200: FILE, 206: FILE, 304: None},
-    raises=(JobNotFound, NotFound, NotExportable, RangeNotSatisfiable, *_OF_PREDICTORS),
+    raises=(JobNotFound, NotFound, NotExportable, RangeNotSatisfiable, StorageError, *_OF_PREDICTORS),
 )
 def download_model(services: Services, actor: Actor, query: ModelQuery, job_id: str) -> Response:
     """Download a finished job's network, under a name that tells what it is.

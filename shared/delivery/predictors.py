@@ -21,6 +21,7 @@ from shared.errors import (
     NotFound,
     PredictorUnavailable,
     QueueUnavailable,
+    StorageError,
     StorageUnavailable,
     TooManyPredictions,
 )
@@ -38,7 +39,8 @@ _SLICE_SECONDS = 2.0
 """How long one call to Redis waits for an answer, before it is made again."""
 
 _REFUSALS: dict[str, type[FlightlineError]] = {
-    kind.code: kind for kind in (InvalidImage, NotExportable, NotFound, DatabaseUnavailable, StorageUnavailable)
+    kind.code: kind
+    for kind in (InvalidImage, NotExportable, NotFound, DatabaseUnavailable, StorageUnavailable, StorageError)
 }
 """The errors that a predictor may answer with, by their codes; any other one is a fault of the predictor."""
 

@@ -34,8 +34,10 @@ class Terminal:
         self.drawn = ""
         self.resize(*size)
         self.modes = self.current_modes()
+        # readline exports the size of the terminal that the tests run in, which would hold for ever.
+        sizeless = {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES"}}
         self.process = subprocess.Popen(
-            command, stdin=self._its, stdout=self._its, stderr=self._its, env=environment, start_new_session=True
+            command, stdin=self._its, stdout=self._its, stderr=self._its, env=sizeless, start_new_session=True
         )
 
     def current_modes(self) -> list[Any]:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"})
 """The suffixes that torchvision's `ImageFolder` takes, in lower case."""
 
+_FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
+"""Pillow's decoders that may see a file: others run programs (Ghostscript for EPS) or are seldom looked after."""
+
 MOST_PIXELS = 89_478_485
 """Pixels of the largest image that is decoded: the size beyond which Pillow warns of a decompression bomb."""
 
@@ -174,7 +177,7 @@ def _opening(file: bytes | Path, form: ImageForm) -> Iterator[Image]:
 
     try:
         with _stream(file) as stream:
-            yield Image.open(stream)
+            yield Image.open(stream, formats=_FORMATS)
     except (_Refused, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
