@@ -7,7 +7,6 @@ import math
 import os
 import signal
 import threading
-from contextlib import suppress
 from typing import Self
 
 import redis
@@ -20,6 +19,7 @@ from shared.jobs.workers import Identity
 from shared.settings import Settings
 from worker.predictor.desk import Desk
 from worker.processes.idle_watchdog import LOOK_SECONDS, IdleWatchdog
+from worker.processes.leaving import leave
 from worker.run_job.versions import installed
 
 logger = logging.getLogger(__name__)
@@ -67,16 +67,7 @@ class Presence:
     def close(self) -> None:
         """Take the predictor off the list of workers, as the process' last act, if the database answers soon."""
         self._closed.set()
-        leaving = threading.Thread(target=self._leave, daemon=True)
-        leaving.start()
-        leaving.join(timeout=_LEAVE_SECONDS)
-
-    def _leave(self) -> None:
-        for thread in self._threads:
-            if thread.ident:
-                thread.join()
-        with suppress(DatabaseUnavailable):
-            workers.leave(self._db, self._identity.id)
+        leave(self._db, self._identity.id, after=self._threads, seconds=_LEAVE_SECONDS)
 
     def _report(self) -> None:
         while not self._closed.is_set():

@@ -8,7 +8,6 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
 from typing import Self
 
 from shared.database.engine import Database
@@ -25,6 +24,7 @@ from shared.timers import Deadline, Moment
 from worker.processes.child_state import ChildState
 from worker.processes.child_watch import ChildWatch
 from worker.processes.idle_watchdog import LOOK_SECONDS, IdleWatchdog
+from worker.processes.leaving import leave
 from worker.processes.stop_flag import StopFlag
 
 logger = logging.getLogger(__name__)
@@ -119,16 +119,7 @@ class Parent:
     def close(self) -> None:
         """Take the worker off the list of workers, as the process' last act, if the database answers soon."""
         self._closed.set()
-        leaving = threading.Thread(target=self._leave, daemon=True)
-        leaving.start()
-        leaving.join(timeout=_AFTER_KILL_SECONDS)
-
-    def _leave(self) -> None:
-        for thread in self._threads:
-            if thread.ident:
-                thread.join()
-        with suppress(DatabaseUnavailable):
-            workers.leave(self._db, self._identity.id)
+        leave(self._db, self._identity.id, after=self._threads, seconds=_AFTER_KILL_SECONDS)
 
     def _run(self) -> None:
         while not self._closed.wait(self._settings.reconcile_seconds):
