@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.http import errors, operations, reference, security
+from api.http import errors, operations, security
+from api.http.description import reference
 from api.routes import catalog, events, exports, fleet, health, jobs, predictions, results
 from api.services import Services
 from shared.settings import Settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from api.http import malformed
+from api.http.requests import malformed
 from api.services import Services
 from shared import logs
 from shared.delivery.reconciler import Reconciler

@@ -11,7 +11,7 @@ from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.delivery.predictors import Predictors
-from shared.jobs import queries
+from shared.jobs.reads import queries
 from shared.settings import Settings
 from shared.storage.store import Storage
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from api.http.images import MOST_IMAGES
+from api.http.requests.images import MOST_IMAGES
 from benchmarks.support.lines import Line, median
 from benchmarks.support.processes import memory
 from benchmarks.support.service import TINY, Service, service

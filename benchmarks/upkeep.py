@@ -14,8 +14,9 @@ import torch
 
 import migrations
 from benchmarks.support.lines import Line, median
-from shared.jobs import actions, queries
-from shared.jobs.workers import Identity
+from shared.fleet.workers import Identity
+from shared.jobs import actions
+from shared.jobs.reads import queries
 from shared.jobspec import Caps, Submission, parse_spec
 from shared.settings import Settings
 from worker.device_pin import resolve

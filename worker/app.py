@@ -13,8 +13,8 @@ from kombu.transport.virtual import base
 
 from shared import logs
 from shared.delivery.broker import TASK_NAME, broker_priority, celery_config
+from shared.fleet.workers import Identity
 from shared.jobs.status import JobKind, Queue, celery_name, message_queue
-from shared.jobs.workers import Identity
 from shared.settings import Settings
 from worker.device_pin import Device
 from worker.processes.child import Child

@@ -6,7 +6,7 @@ import socket
 import sys
 
 from shared.database.engine import Database
-from shared.jobs.queries import workers
+from shared.jobs.reads.queries import workers
 from shared.jobs.status import WorkerState
 from shared.settings import Settings
 

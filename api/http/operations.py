@@ -1,4 +1,4 @@
-"""The one layer between Flask and the endpoints: parse, call, serialise; `api.http.openapi` describes the same records.
+"""The one layer between Flask and the endpoints: parse, call, serialise. `api.http.description` describes the same.
 
 An endpoint is a plain function of the services, of the actor who asks, and of the parsed request::
 
@@ -24,15 +24,15 @@ from flask import Flask, Response, request
 from pydantic import BaseModel
 
 from api.http.actors import actor_of
-from api.http.components import reference_to
-from api.http.parsing import NoQuery, parse_job_id, parse_query, read_json_body
+from api.http.description.components import reference_to
+from api.http.requests.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
-from shared.answer import Answer
 from shared.documents.reader import MalformedJson
 from shared.errors import FlightlineError, InvalidHeader, PayloadTooLarge, UnsupportedMediaType
 from shared.jobs.actor import Actor
-from shared.jobs.short_ids import whole_id
+from shared.jobs.reads.short_ids import whole_id
 from shared.settings import Settings
+from shared.wire.answer import Answer
 
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
 

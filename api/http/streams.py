@@ -14,7 +14,7 @@ import orjson
 
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable, JobNotFound, ServiceUnavailable
-from shared.jobs import events
+from shared.jobs.reads import events
 from shared.wire import Event
 
 POLL_SECONDS = 0.05

@@ -7,11 +7,12 @@ from functools import cache
 from api.http.operations import Reply, Routes
 from api.services import Services
 from shared import wire
-from shared.answer import names
 from shared.errors import DatabaseUnavailable, DatasetNotFound
-from shared.jobs import datasets, queries
+from shared.fleet import datasets
 from shared.jobs.actor import Actor
+from shared.jobs.reads import queries
 from shared.jobspec import BUILT_IN, PRESETS, Caps, parse_spec
+from shared.wire.answer import names
 
 routes = Routes("catalog")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response
 
 from api.http.operations import Raw, Reply, Routes
-from api.http.parameters import LAST_EVENT_ID, EventsQuery
+from api.http.requests.parameters import LAST_EVENT_ID, EventsQuery
 from api.http.streams import TooManyStreams
 from api.services import Services
 from shared.errors import DatabaseUnavailable, JobNotFound
-from shared.jobs import events
 from shared.jobs.actor import Actor
+from shared.jobs.reads import events
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
 EVENT_STREAM = Raw(

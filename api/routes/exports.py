@@ -14,8 +14,9 @@ from api.http.operations import Raw, Routes
 from api.services import Services
 from shared import wire
 from shared.errors import DatabaseUnavailable, JobNotFound, NotFound
-from shared.jobs import datasets, queries
+from shared.fleet import datasets
 from shared.jobs.actor import Actor
+from shared.jobs.reads import queries
 from shared.jobs.status import JobKind
 from shared.jobspec import JobSpec
 from shared.notebook import Record, notebook_of

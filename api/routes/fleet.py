@@ -6,8 +6,8 @@ from api.http.operations import Reply, Routes
 from api.services import Services
 from shared import wire
 from shared.errors import DatabaseUnavailable
-from shared.jobs import queries
 from shared.jobs.actor import Actor
+from shared.jobs.reads import queries
 
 routes = Routes("fleet", raises=(DatabaseUnavailable,))
 

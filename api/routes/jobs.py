@@ -8,13 +8,12 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
-from api.http.bodies import CHANGE, EVALUATION, SUBMISSION, read_change
 from api.http.operations import Reply, Routes, find_job
-from api.http.pagination import decode_cursor, encode_cursor
-from api.http.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
+from api.http.requests.bodies import CHANGE, EVALUATION, SUBMISSION, read_change
+from api.http.requests.pagination import decode_cursor, encode_cursor
+from api.http.requests.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
 from api.services import Services
 from shared import wire
-from shared.answer import Answer, names
 from shared.database.tables import UUID_LENGTH
 from shared.delivery import publisher
 from shared.errors import (
@@ -27,12 +26,15 @@ from shared.errors import (
     StorageError,
     StorageUnavailable,
 )
-from shared.jobs import actions, datasets, idempotency, listing, queries
+from shared.fleet import datasets
+from shared.jobs import actions, idempotency
 from shared.jobs.actor import Actor
 from shared.jobs.idempotency import SubmissionKey
-from shared.jobs.queries import Workers
+from shared.jobs.reads import listing, queries
+from shared.jobs.reads.queries import Workers
 from shared.jobspec import BUILT_IN, NO_CAPS, Catalog, Submission, parse_submission
 from shared.jobspec.evaluation import read_request
+from shared.wire.answer import Answer, names
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 log = logging.getLogger(__name__)

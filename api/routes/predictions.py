@@ -11,9 +11,9 @@ from typing import Literal, cast
 from flask import Response
 
 from api.http.downloads import FILE, RangeNotSatisfiable, download, named_after
-from api.http.images import IMAGES, SentImage
 from api.http.operations import Raw, Reply, Routes
-from api.http.parameters import ImageQuery, MistakesQuery, ModelQuery, WeightsQuery
+from api.http.requests.images import IMAGES, SentImage
+from api.http.requests.parameters import ImageQuery, MistakesQuery, ModelQuery, WeightsQuery
 from api.services import Services
 from shared import wire
 from shared.delivery.questions import Classify, Export, ReadImage
@@ -30,9 +30,9 @@ from shared.errors import (
     StorageUnavailable,
     TooManyPredictions,
 )
-from shared.jobs import datasets, predictions
+from shared.fleet import datasets, predictions
+from shared.fleet.predictions import FinishedJob
 from shared.jobs.actor import Actor
-from shared.jobs.predictions import FinishedJob
 
 routes = Routes("predictions", raises=(DatabaseUnavailable,))
 _OF_PREDICTORS = (NoPredictor, PredictorUnavailable, TooManyPredictions, QueueUnavailable, StorageUnavailable)

@@ -6,12 +6,12 @@ from flask import Response
 
 from api.http.downloads import FILE, RangeNotSatisfiable, download
 from api.http.operations import Reply, Routes
-from api.http.parameters import EpochsQuery, EvaluationQuery, LogQuery
+from api.http.requests.parameters import EpochsQuery, EvaluationQuery, LogQuery
 from api.services import Services
 from shared import wire
 from shared.errors import DatabaseUnavailable, JobNotFound, NotFound, StorageUnavailable
-from shared.jobs import queries
 from shared.jobs.actor import Actor
+from shared.jobs.reads import queries
 from shared.storage.store import Stored
 
 routes = Routes("results", raises=(DatabaseUnavailable,))

@@ -15,7 +15,7 @@ from flightline.client.display.curves import curves
 from flightline.client.display.tables import data_frame
 from flightline.client.fields import Fields, known, with_attributes
 from shared import wire
-from shared.answer import Answer
+from shared.wire.answer import Answer
 
 FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 SHOWN_FIELDS, SHOWN_CHARACTERS = 6, 40

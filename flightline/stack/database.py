@@ -13,7 +13,7 @@ from shared.delivery.broker import ACCEPTED_MEANWHILE, Broker
 from shared.delivery.reconciler import Report, sweep
 from shared.delivery.redis_url import checked
 from shared.errors import DatabaseUnavailable, QueueUnavailable, StorageUnavailable
-from shared.jobs.queries import names_files
+from shared.jobs.reads.queries import names_files
 from shared.settings import Settings
 from shared.storage.store import Storage
 

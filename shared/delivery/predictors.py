@@ -25,7 +25,7 @@ from shared.errors import (
     StorageUnavailable,
     TooManyPredictions,
 )
-from shared.jobs import predictions
+from shared.fleet import predictions
 
 if TYPE_CHECKING:
     from shared.database.engine import Database

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from shared.database.tables import Job
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.jobs import actions
-from shared.jobs.retry_policy import due
+from shared.jobs.running.retry_policy import due
 from shared.jobs.status import JobStatus, message_queue
 
 if TYPE_CHECKING:

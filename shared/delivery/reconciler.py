@@ -25,9 +25,11 @@ from shared.database.tables import Attempt, Job
 from shared.delivery.broker import PRIORITIES
 from shared.delivery.publisher import publish_many
 from shared.errors import DatabaseUnavailable, QueueUnavailable
-from shared.jobs import idempotency, leases, workers
-from shared.jobs.leases import LeaseWatch
-from shared.jobs.retry_policy import Ending, due
+from shared.fleet import workers
+from shared.jobs import idempotency
+from shared.jobs.running import leases
+from shared.jobs.running.leases import LeaseWatch
+from shared.jobs.running.retry_policy import Ending, due
 from shared.jobs.status import JobStatus, Outcome, Queue
 from shared.processes import born, pid_namespace
 

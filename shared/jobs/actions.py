@@ -1,6 +1,6 @@
 """The users' actions on jobs: submit, cancel, retry, delete, change the priority; each in one transaction.
 
-The workers' actions are in `shared.jobs.attempts`. Nothing else changes a job.
+The workers' actions are in `shared.jobs.running.attempts`. Nothing else changes a job.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from shared import wire
-from shared.jobs import actions, datasets, queries
+from shared.fleet import datasets
+from shared.jobs import actions
+from shared.jobs.reads import queries
 from shared.jobspec import Caps
 from shared.jobspec.fields.evaluation import EvaluationRequest
 from tests.acceptance.test_own_images import put, submit

@@ -11,7 +11,9 @@ from PIL import Image
 
 from shared import wire
 from shared.errors import InvalidSpec
-from shared.jobs import actions, datasets, queries
+from shared.fleet import datasets
+from shared.jobs import actions
+from shared.jobs.reads import queries
 from shared.jobspec import Caps, parse_spec
 from tests.support.processes import PATIENCE, WorkerProcess
 from tests.support.servers import wait_until

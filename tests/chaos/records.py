@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Epoch, Job, JobEvent
-from shared.jobs import queries
+from shared.jobs.reads import queries
 
 
 @dataclass(frozen=True)

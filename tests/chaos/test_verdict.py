@@ -12,7 +12,8 @@ from sqlalchemy import delete, insert, update
 
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Epoch, Job, JobEvent
-from shared.jobs import attempts, events
+from shared.jobs.reads import events
+from shared.jobs.running import attempts
 from tests.chaos.clean import Clean, untimed
 from tests.chaos.follower import Follower, Seen
 from tests.chaos.records import JobRecord, all_jobs

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from shared import wire
 from shared.database.engine import Database
-from shared.jobs import queries
+from shared.jobs.reads import queries
 from shared.jobs.status import FINISHED, JobStatus, Outcome
 from shared.storage.store import Storage
 from tests.chaos.clean import Clean, untimed

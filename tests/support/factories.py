@@ -12,10 +12,11 @@ from sqlalchemy import Update, insert, update
 from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Base, Job, JobTag
-from shared.jobs import actions, attempts, leases
-from shared.jobs.attempts import Claim, Claimant
-from shared.jobs.leases import HeldLease
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.running import attempts, leases
+from shared.jobs.running.attempts import Claim, Claimant
+from shared.jobs.running.leases import HeldLease
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.jobspec import Caps, Submission, parse_spec
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shared.database.engine import Database
-from shared.jobs import attempts
+from shared.jobs.running import attempts
 from shared.settings import Settings
 from tests.support import factories
 

@@ -16,7 +16,8 @@ from shared.database.engine import Database
 from shared.database.tables import Attempt, Epoch, Evaluation, Job, JobEvent
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
-from shared.jobs import actions, queries
+from shared.jobs import actions
+from shared.jobs.reads import queries
 from shared.settings import Settings
 from shared.storage.store import Storage
 from tests.support import factories

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from shared.database.engine import Database
 from shared.errors import NotFound, StorageError
-from shared.jobs import predictions
+from shared.fleet import predictions
 from shared.storage.store import Storage, Stored
 from worker.run_job.tensors import read_safetensors
 from worker.training.data import Datasets, ImageForm

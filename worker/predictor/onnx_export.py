@@ -17,7 +17,8 @@ from torch import Tensor
 from shared import logs
 from shared.database.engine import Database
 from shared.errors import FlightlineError, JobNotFound, NotExportable
-from shared.jobs import predictions, queries
+from shared.fleet import predictions
+from shared.jobs.reads import queries
 from shared.settings import Settings
 from shared.storage.store import Storage
 from worker.predictor import onnx_file

@@ -14,8 +14,8 @@ import redis
 from shared.database.engine import Database
 from shared.delivery.predictors import LONGEST_SECONDS
 from shared.errors import DatabaseUnavailable
-from shared.jobs import workers
-from shared.jobs.workers import Identity
+from shared.fleet import workers
+from shared.fleet.workers import Identity
 from shared.settings import Settings
 from worker.predictor.desk import Desk
 from worker.processes.idle_watchdog import LOOK_SECONDS, IdleWatchdog

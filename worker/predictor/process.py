@@ -17,8 +17,8 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from shared import logs
 from shared.delivery.broker import celery_config
 from shared.delivery.questions import QUEUE, TASK_NAME
+from shared.fleet.workers import Identity
 from shared.jobs.status import WorkerRole
-from shared.jobs.workers import Identity
 from shared.settings import Settings
 from worker.app import keep_our_logging, silence_requeuing
 from worker.predictor.desk import Desk

@@ -7,7 +7,7 @@ import os
 import time
 
 from shared.errors import DatabaseUnavailable
-from shared.jobs.workers import Identity
+from shared.fleet.workers import Identity
 from shared.settings import Settings
 from worker.device_pin import Device, NoSuchDevice, require_usable
 from worker.processes import memory

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
-from shared.jobs import workers
+from shared.fleet import workers
 
 
 def leave(db: Database, worker_id: str, *, after: Sequence[threading.Thread], seconds: float) -> None:

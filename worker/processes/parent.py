@@ -15,10 +15,11 @@ from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish_many
 from shared.delivery.reconciler import Reconciler
 from shared.errors import DatabaseUnavailable
-from shared.jobs import leases, workers
-from shared.jobs.retry_policy import Ending
+from shared.fleet import workers
+from shared.fleet.workers import Identity
+from shared.jobs.running import leases
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import JobKind, Outcome, Queue, WorkerState
-from shared.jobs.workers import Identity
 from shared.settings import Settings
 from shared.timers import Deadline, Moment
 from worker.processes.child_state import ChildState

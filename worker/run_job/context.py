@@ -11,9 +11,10 @@ from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
-from shared.jobs import queries, workers
-from shared.jobs.attempts import Claimant
-from shared.jobs.workers import Identity
+from shared.fleet import workers
+from shared.fleet.workers import Identity
+from shared.jobs.reads import queries
+from shared.jobs.running.attempts import Claimant
 from shared.settings import Settings
 from shared.storage.store import Storage
 from worker.device_pin import Device

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from shared.jobs import attempts, queries
-from shared.jobs.attempts import Claim
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim
 from worker.predictor.networks import Network, Networks
 from worker.run_job import artifacts
 from worker.run_job.context import Context

@@ -12,8 +12,8 @@ from typing_extensions import override
 from shared import logs
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
-from shared.jobs import attempts
-from shared.jobs.attempts import Claim, Line
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim, Line
 from worker.training.errors import LeaseLost
 from worker.training.results import EpochResult
 

@@ -9,9 +9,9 @@ import traceback
 
 from shared import logs
 from shared.errors import DatabaseUnavailable, FlightlineError
-from shared.jobs import attempts
-from shared.jobs.attempts import Claim
-from shared.jobs.retry_policy import Ending
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import FINISHED, JobStatus, Outcome
 from worker.run_job import checkpoint_store
 from worker.run_job.context import Context

@@ -13,12 +13,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from api.app import ROUTES, create_app
-from api.http.answers import model_of
+from api.http.description.answers import model_of
+from api.http.description.openapi import errors_of
 from api.http.errors import Problem, status_of
-from api.http.openapi import errors_of
 from api.http.operations import Raw
 from api.services import Services
-from shared.jobs import attempts
+from shared.jobs.running import attempts
 from shared.settings import Settings
 from tests.support import factories
 

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, false, select, true
 
 from api.app import ROUTES
 from api.http import operations
-from api.http.images import IMAGES
 from api.http.operations import Operation
+from api.http.requests.images import IMAGES
 from api.services import Services
 from shared.database.tables import IdempotencyKey, Job
 from shared.errors import NoPredictor

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from api.app import ROUTES
-from api.http.parsing import NoQuery
+from api.http.requests.parsing import NoQuery
 
 CHECKS = [
     not_a_server_error,

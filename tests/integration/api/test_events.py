@@ -18,8 +18,10 @@ from sqlalchemy import select
 
 from api.services import Services
 from shared.database.tables import Epoch, JobEvent
-from shared.jobs import actions, attempts, events
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.reads import events
+from shared.jobs.running import attempts
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
 from tests.integration.api.test_server import Server, served

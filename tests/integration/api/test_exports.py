@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from api.services import Services
 from shared.database.tables import Attempt, Job
-from shared.jobs import workers
-from shared.jobs.workers import Identity
+from shared.fleet import workers
+from shared.fleet.workers import Identity
 
 Submit = Callable[..., dict[str, Any]]
 Act = Callable[..., Any]

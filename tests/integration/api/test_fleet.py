@@ -14,7 +14,7 @@ from api.routes import health
 from api.services import Services
 from shared.database import clock
 from shared.database.tables import Worker
-from shared.jobs import workers
+from shared.fleet import workers
 from shared.jobspec import BUILT_IN
 from tests.support import factories
 

@@ -12,9 +12,11 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from api.services import Services
 from shared import wire
-from shared.jobs import attempts, listing, workers
+from shared.fleet import workers
+from shared.fleet.workers import Identity
+from shared.jobs.reads import listing
+from shared.jobs.running import attempts
 from shared.jobs.status import Queue
-from shared.jobs.workers import Identity
 from tests.support import factories
 
 BODY = b'{"architecture": {"kind": "mlp", "hidden": [4]}}'

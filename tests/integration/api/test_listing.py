@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 from flask.testing import FlaskClient
 
-from api.http.pagination import Sort
+from api.http.requests.pagination import Sort
 
 LAYERS = [{"kind": "flatten"}, {"kind": "linear", "out_features": 2}]
 Submit = Callable[..., dict[str, Any]]

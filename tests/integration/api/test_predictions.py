@@ -14,7 +14,7 @@ from api.services import Services
 from shared.database.tables import Evaluation
 from shared.delivery.questions import Answered, Classify, Export, Question, ReadImage
 from shared.errors import FieldError, InvalidImage
-from shared.jobs import predictions
+from shared.fleet import predictions
 from shared.storage.store import Stored
 
 Json = Callable[..., dict[str, Any]]

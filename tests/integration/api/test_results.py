@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.services import Services
-from shared.jobs import attempts
+from shared.jobs.running import attempts
 
 Submit = Callable[..., dict[str, Any]]
 Act = Callable[..., Any]

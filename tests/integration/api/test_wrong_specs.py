@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.services import Services
-from shared.jobs import listing
+from shared.jobs.reads import listing
 
 MLP: dict[str, Any] = {"kind": "mlp", "hidden": [4]}
 

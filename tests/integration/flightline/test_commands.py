@@ -14,9 +14,9 @@ import pytest
 
 from flightline.stack.addresses import free_port
 from shared.database.engine import Database
-from shared.jobs import attempts
-from shared.jobs.attempts import Line
-from shared.jobs.retry_policy import Ending
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Line
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.integration.api.test_server import served
 from tests.support import factories

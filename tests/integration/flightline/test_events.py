@@ -13,8 +13,8 @@ from flightline import Client, Event
 from flightline.client.following.watch import Update
 from flightline.stack.addresses import free_port
 from shared.database.engine import Database
-from shared.jobs import attempts
-from shared.jobs.retry_policy import Ending
+from shared.jobs.running import attempts
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.integration.api.test_server import served
 from tests.support import factories

@@ -10,7 +10,7 @@ import pytest
 from api.app import create_app
 from api.services import Services
 from flightline import Client
-from shared.jobs import listing
+from shared.jobs.reads import listing
 from shared.settings import Settings
 
 

@@ -17,8 +17,11 @@ import migrations
 from shared.database.engine import Database
 from shared.database.tables import Base, Worker
 from shared.errors import ConfigurationError, DatabaseUnavailable
-from shared.jobs import actions, attempts, datasets, queries, workers
-from shared.jobs.short_ids import whole_id
+from shared.fleet import datasets, workers
+from shared.jobs import actions
+from shared.jobs.reads import queries
+from shared.jobs.reads.short_ids import whole_id
+from shared.jobs.running import attempts
 from shared.jobspec import BUILT_IN
 from shared.processes import pid_namespace
 from tests.support import factories

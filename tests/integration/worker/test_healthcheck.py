@@ -1,8 +1,8 @@
 """What a container engine is told of a worker."""
 
 from shared.database.engine import Database
-from shared.jobs import workers
-from shared.jobs.workers import Identity
+from shared.fleet import workers
+from shared.fleet.workers import Identity
 from tests.conftest import SettingsFactory
 from worker.healthcheck import reports
 

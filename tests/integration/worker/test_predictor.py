@@ -12,9 +12,10 @@ import pytest
 from shared.database.engine import Database
 from shared.delivery.questions import Answered, Classify, Exchange, Export, ReadImage, Refused
 from shared.errors import NotExportable
-from shared.jobs import predictions, queries, workers
+from shared.fleet import predictions, workers
+from shared.fleet.workers import Identity
+from shared.jobs.reads import queries
 from shared.jobs.status import WorkerRole, WorkerState
-from shared.jobs.workers import Identity
 from shared.settings import Settings
 from shared.storage.store import Storage
 from tests.support.servers import wait_until

@@ -12,8 +12,8 @@ from flask import Flask, request
 from api.app import ROUTES
 from api.http import operations
 from api.http.actors import actor_of
-from api.http.images import IMAGES
 from api.http.operations import Operation, Reply
+from api.http.requests.images import IMAGES
 from api.services import Services
 from shared.jobs.actor import NOBODY, Actor
 from shared.settings import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.http.bodies import read_change
+from api.http.requests.bodies import read_change
 from shared.errors import InvalidSpec
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.http.pagination import Sort, decode_cursor, encode_cursor
+from api.http.requests.pagination import Sort, decode_cursor, encode_cursor
 from shared.errors import InvalidQuery
 
 MILLISECOND = dt.timedelta(milliseconds=1)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from api.http.parameters import EpochsQuery, JobsQuery, SubmitQuery
-from api.http.parsing import NoQuery, QueryModel, parse_job_id, parse_query
+from api.http.requests.parameters import EpochsQuery, JobsQuery, SubmitQuery
+from api.http.requests.parsing import NoQuery, QueryModel, parse_job_id, parse_query
 from shared.errors import InvalidQuery, JobNotFound
 from shared.jobs.status import JobStatus
 

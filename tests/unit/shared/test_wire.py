@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from api.http.answers import model_of
+from api.http.description.answers import model_of
 from shared import wire
-from shared.answer import Answer, names
 from shared.database.tables import Epoch, Job
+from shared.wire.answer import Answer, names
 from worker.training.evaluation import ClassFigures, Evaluation, Mistake
 from worker.training.results import EpochResult
 

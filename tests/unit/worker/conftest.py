@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from shared.daemon_thread import DaemonThread
-from shared.jobs.workers import Identity
+from shared.fleet.workers import Identity
 from shared.settings import Settings
 from shared.storage.store import Storage
 from tests.support.clocks import Clock

@@ -22,7 +22,9 @@ from shared.database import clock
 from shared.database.engine import Database
 from shared.database.tables import Job, Lock, Worker
 from shared.errors import ConfigurationError, DatabaseUnavailable, DatabaseUnusable
-from shared.jobs import actions, attempts, queries
+from shared.jobs import actions
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
 from tests.support import factories
 from tests.support.concurrency import together
 from tests.support.servers import PostgresServer, start_postgres, wait_until
@@ -53,7 +55,6 @@ class TestTransactions:
         """`read` never commits."""
         with database.read() as connection:
             _lock(connection, "a")
-
         assert _names(database) == []
 
     def test_a_read_sees_one_moment(self, database: Database) -> None:
@@ -62,7 +63,6 @@ class TestTransactions:
             assert connection.scalars(select(Lock.name)).all() == []
             database.write(lambda other: _lock(other, "a"))
             assert connection.scalars(select(Lock.name)).all() == []
-
         assert _names(database) == ["a"]
 
     def test_writers_begin_rounds(self, database: Database) -> None:

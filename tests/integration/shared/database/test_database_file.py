@@ -21,10 +21,12 @@ from shared.database.engine import Database
 from shared.database.file import DatabaseFile
 from shared.database.tables import Lock
 from shared.errors import DatabaseUnavailable, JobNotFound
-from shared.jobs import actions, attempts, queries
-from shared.jobs.attempts import Line
-from shared.jobs.leases import LeaseWatch
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Line
+from shared.jobs.running.leases import LeaseWatch
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
 from tests.support.clocks import Clock

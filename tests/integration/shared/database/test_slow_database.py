@@ -12,8 +12,9 @@ from shared.database.engine import Database
 from shared.database.tables import Lock
 from shared.delivery.reconciler import Reconciler
 from shared.errors import DatabaseUnavailable
-from shared.jobs import attempts, queries
-from shared.jobs.leases import LeaseWatch
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
+from shared.jobs.running.leases import LeaseWatch
 from tests.support import factories
 from tests.support.clocks import Clock
 from tests.support.fakes import FakeBroker, FlakyDatabase, settle

@@ -33,9 +33,9 @@ from shared.errors import (
     QueueUnavailable,
     TooManyPredictions,
 )
-from shared.jobs import workers
+from shared.fleet import workers
+from shared.fleet.workers import Identity
 from shared.jobs.status import WorkerRole
-from shared.jobs.workers import Identity
 from tests.support.servers import RedisServer, start_redis, wait_until
 
 QUESTION = Classify("job", "best", ("a.png", "b.png"))

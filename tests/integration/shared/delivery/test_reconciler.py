@@ -16,7 +16,9 @@ from shared.database.tables import Job, Lock
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish, publish_many
 from shared.delivery.reconciler import Reconciler, ReconcilerPace, Report
-from shared.jobs import actions, attempts, queries
+from shared.jobs import actions
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
 from shared.jobs.status import Queue
 from tests.conftest import Jump
 from tests.integration.shared.delivery.messages import messages, published

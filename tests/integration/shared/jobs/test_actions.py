@@ -10,8 +10,10 @@ from sqlalchemy import func, select
 from shared.database.engine import Database
 from shared.database.tables import Base, Job
 from shared.errors import IllegalTransition, InvalidSpec, JobNotFound
-from shared.jobs import actions, attempts, events, queries
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.reads import events, queries
+from shared.jobs.running import attempts
+from shared.jobs.running.retry_policy import Ending
 from shared.jobspec import BUILT_IN, Caps
 from tests.support import factories
 

@@ -10,9 +10,11 @@ from sqlalchemy import select, update
 from shared.database.clock import database_now_plus
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Job
-from shared.jobs import actions, attempts, events, queries
-from shared.jobs.attempts import Claim
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.reads import events, queries
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
 from tests.support.factories import BROKEN, CANCELLED, FLAKY, LOST, RELEASED, TIMED_OUT, best, epoch_row, epoch_rows

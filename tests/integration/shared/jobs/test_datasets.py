@@ -10,8 +10,9 @@ from sqlalchemy import select, update
 from shared.database.engine import Database
 from shared.database.tables import Dataset, Worker
 from shared.errors import DatasetNotFound
-from shared.jobs import datasets, queries, workers
-from shared.jobs.workers import Identity
+from shared.fleet import datasets, workers
+from shared.fleet.workers import Identity
+from shared.jobs.reads import queries
 from shared.jobspec import BUILT_IN, Caps, Catalog, Copy, parse_spec
 from tests.support import factories
 from tests.support.concurrency import together

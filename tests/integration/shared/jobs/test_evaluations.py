@@ -11,8 +11,10 @@ from sqlalchemy import select
 from shared.database.engine import Database
 from shared.database.tables import Job, JobTag
 from shared.errors import IdempotencyKeyReused, IllegalTransition, InvalidSpec, JobNotFound
-from shared.jobs import actions, attempts, queries
+from shared.jobs import actions
 from shared.jobs.idempotency import SubmissionKey
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
 from shared.jobspec import BUILT_IN, Caps
 from shared.jobspec.fields.evaluation import EvaluationRequest
 from tests.support import factories

@@ -8,7 +8,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
-from shared.jobs import queries
+from shared.jobs.reads import queries
 from tests.support import factories
 
 

@@ -13,8 +13,10 @@ from sqlalchemy.event import listen, remove
 
 from shared.database.engine import Database
 from shared.database.tables import Job
-from shared.jobs import actions, attempts, leases, queries
-from shared.jobs.attempts import Claim
+from shared.jobs import actions
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts, leases
+from shared.jobs.running.attempts import Claim
 from shared.timers import Moment
 from tests.support import factories
 from tests.support.factories import BROKEN, LOST, RELEASED, best, epoch_rows

@@ -12,8 +12,9 @@ from shared.database.tables import IdempotencyKey, Job
 from shared.delivery.broker import Broker
 from shared.delivery.reconciler import Reconciler
 from shared.errors import IdempotencyKeyInUse, IdempotencyKeyReused
-from shared.jobs import actions, idempotency, queries
+from shared.jobs import actions, idempotency
 from shared.jobs.idempotency import SubmissionKey
+from shared.jobs.reads import queries
 from tests.support import factories
 from tests.support.concurrency import together
 

@@ -14,8 +14,10 @@ from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish
 from shared.delivery.reconciler import Reconciler, ReconcilerPace
 from shared.errors import IllegalTransition
-from shared.jobs import actions, attempts, listing, queries
-from shared.jobs.listing import JobFilter
+from shared.jobs import actions
+from shared.jobs.reads import listing, queries
+from shared.jobs.reads.listing import JobFilter
+from shared.jobs.running import attempts
 from shared.jobs.status import KNOWN_KINDS
 from shared.jobspec import BUILT_IN, Caps
 from tests.support import factories

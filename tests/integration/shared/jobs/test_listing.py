@@ -13,8 +13,8 @@ from sqlalchemy import Connection, event, text
 import migrations
 from shared.database.engine import Database
 from shared.errors import InvalidQuery
-from shared.jobs import listing, queries
-from shared.jobs.listing import JobFilter
+from shared.jobs.reads import listing, queries
+from shared.jobs.reads.listing import JobFilter
 from tests.support import factories
 from tests.support.factories import EPOCH, job_row
 from tests.support.servers import PostgresServer

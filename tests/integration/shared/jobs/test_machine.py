@@ -18,9 +18,11 @@ from shared.database.clock import isoformat
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.errors import IllegalTransition
-from shared.jobs import actions, attempts, events, leases, queries
-from shared.jobs.attempts import Claim
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.reads import events, queries
+from shared.jobs.running import attempts, leases
+from shared.jobs.running.attempts import Claim
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import FINISHED, Outcome
 from tests.integration.shared.jobs.sequences import newest, sequence
 from tests.support import factories

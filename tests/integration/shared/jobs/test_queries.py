@@ -12,9 +12,11 @@ from sqlalchemy import update
 from shared.database.engine import Database
 from shared.database.tables import Job, Worker
 from shared.delivery.broker import Broker
-from shared.jobs import attempts, datasets, listing, queries, workers
-from shared.jobs.listing import JobFilter
-from shared.jobs.workers import Identity
+from shared.fleet import datasets, workers
+from shared.fleet.workers import Identity
+from shared.jobs.reads import listing, queries
+from shared.jobs.reads.listing import JobFilter
+from shared.jobs.running import attempts
 from tests.conftest import Jump
 from tests.support import factories
 from tests.support.factories import best, epoch_row, epoch_rows

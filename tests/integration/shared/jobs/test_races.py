@@ -9,7 +9,9 @@ import pytest
 
 from shared.database.engine import Database
 from shared.errors import JobNotFound
-from shared.jobs import actions, attempts, queries
+from shared.jobs import actions
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
 from tests.support import factories
 from tests.support.concurrency import together
 

@@ -13,9 +13,11 @@ from shared.database.tables import Attempt, Job
 from shared.delivery.broker import Broker, queue_keys
 from shared.delivery.publisher import publish
 from shared.delivery.reconciler import Reconciler, Report, sweep
-from shared.jobs import actions, attempts, events, queries
-from shared.jobs.attempts import Claim
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.reads import events, queries
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Queue
 from shared.jobspec import BUILT_IN, Caps
 from tests.conftest import Jump

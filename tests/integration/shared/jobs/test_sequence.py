@@ -9,8 +9,10 @@ from collections.abc import Iterable
 import pytest
 
 from shared.database.engine import Database
-from shared.jobs import actions, attempts, events
-from shared.jobs.attempts import Claim
+from shared.jobs import actions
+from shared.jobs.reads import events
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim
 from tests.integration.shared.jobs.sequences import newest, sequence
 from tests.support import factories
 from tests.support.concurrency import together
@@ -118,7 +120,7 @@ def test_a_failed_transaction_takes_no_number(database: Database, monkeypatch: p
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr("shared.jobs.retry_policy.add_status_event", fail)
+        patched.setattr("shared.jobs.running.retry_policy.add_status_event", fail)
         with pytest.raises(RuntimeError):
             attempts.end(database, claim, LOST)
     attempts.end(database, claim, RELEASED)

@@ -8,7 +8,7 @@ from sqlalchemy import insert, text
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.errors import AmbiguousJobId, JobNotFound
-from shared.jobs.short_ids import MOST_LISTED, whole_id
+from shared.jobs.reads.short_ids import MOST_LISTED, whole_id
 from tests.support import factories
 
 

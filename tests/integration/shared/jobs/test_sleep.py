@@ -8,8 +8,10 @@ from functools import partial
 import pytest
 
 from shared.database.engine import Database
-from shared.jobs import attempts, queries, workers
-from shared.jobs.workers import Identity
+from shared.fleet import workers
+from shared.fleet.workers import Identity
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
 from tests.conftest import Jump
 from tests.integration.shared.database.test_slow_database import LEASE, Judge
 from tests.support import factories

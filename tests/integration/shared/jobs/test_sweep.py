@@ -16,8 +16,10 @@ from shared.database.engine import Database
 from shared.delivery import reconciler
 from shared.delivery.broker import SENTINEL_KEY, Broker
 from shared.delivery.reconciler import ReconcilerPace, Report, sweep
-from shared.jobs import attempts, queries, workers
-from shared.jobs.workers import Identity
+from shared.fleet import workers
+from shared.fleet.workers import Identity
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
 from shared.processes import born, pid_namespace
 from tests.integration.shared.delivery.messages import messages
 from tests.support import factories

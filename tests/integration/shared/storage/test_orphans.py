@@ -12,8 +12,8 @@ import pytest
 
 from shared.database.engine import Database
 from shared.errors import StorageUnavailable
-from shared.jobs import attempts
-from shared.jobs.attempts import Claim
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim
 from shared.storage.orphans import CollectorPace, OrphanCollector
 from shared.storage.store import Storage
 from tests.support import factories

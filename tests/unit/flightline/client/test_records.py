@@ -14,7 +14,7 @@ from flightline import Client, Job
 from flightline.client.records import Attempt, ClassFigures, Dataset, Epoch, Epochs, Evaluation, Event, Result
 from flightline.errors import UsageError
 from shared import wire
-from shared.answer import names
+from shared.wire.answer import names
 from tests.support.http_service import FakeService
 
 SPEC: dict[str, Any] = {

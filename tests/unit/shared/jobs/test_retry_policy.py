@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.database.text import clean, clean_all
-from shared.jobs.retry_policy import LONGEST_DELAY_SECONDS, Ending, next_status, retry_delay_seconds
+from shared.jobs.running.retry_policy import LONGEST_DELAY_SECONDS, Ending, next_status, retry_delay_seconds
 from shared.jobs.status import JobKind, Outcome, Queue, celery_name, message_queue
 
 

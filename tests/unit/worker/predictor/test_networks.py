@@ -17,7 +17,7 @@ from safetensors.torch import save
 from shared.database.engine import Database
 from shared.delivery.questions import Classify, ReadImage
 from shared.errors import InvalidImage, JobNotFound, NotFound
-from shared.jobs import attempts
+from shared.jobs.running import attempts
 from shared.storage.store import Storage
 from tests.support import factories
 from worker.predictor import dataset_images

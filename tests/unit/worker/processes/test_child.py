@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import queries
+from shared.jobs.reads import queries
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase
 from tests.support.servers import wait_until

@@ -16,7 +16,9 @@ import pytest
 from shared.database.fork_gate import GATE
 from shared.delivery.broker import Broker
 from shared.delivery.reconciler import Reconciler
-from shared.jobs import leases, queries, workers
+from shared.fleet import workers
+from shared.jobs.reads import queries
+from shared.jobs.running import leases
 from shared.jobs.status import WorkerState
 from shared.timers import Deadline, Moment
 from tests.support import factories

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from shared.errors import StorageError
-from shared.jobs import attempts
-from shared.jobs.attempts import Claim
-from shared.jobs.retry_policy import Ending
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
 from shared.storage.store import Storage

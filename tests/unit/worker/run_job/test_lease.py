@@ -9,9 +9,10 @@ from unittest.mock import Mock
 import pytest
 
 from shared.database.engine import Database
-from shared.jobs import actions, leases
-from shared.jobs.attempts import Claim
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.running import leases
+from shared.jobs.running.attempts import Claim
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
 from tests.support import factories

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import queries
+from shared.jobs.reads import queries
 from tests.support import factories
 from tests.support.fakes import FlakyDatabase
 from worker.processes.stop_flag import StopFlag

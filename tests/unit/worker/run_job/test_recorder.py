@@ -9,9 +9,10 @@ import logging
 import pytest
 
 from shared.errors import DatabaseUnavailable
-from shared.jobs import attempts, queries
-from shared.jobs.attempts import Claim
-from shared.jobs.retry_policy import Ending
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts
+from shared.jobs.running.attempts import Claim
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
 from tests.support.clocks import Clock

@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load
 
 from shared.errors import StorageError, StorageUnavailable
-from shared.jobs import queries
-from shared.jobs.attempts import Claim
+from shared.jobs.reads import queries
+from shared.jobs.running.attempts import Claim
 from shared.storage.store import Storage
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase

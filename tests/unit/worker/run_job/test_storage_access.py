@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from shared.errors import StorageError, StorageUnavailable
-from shared.jobs import actions, attempts
-from shared.jobs.retry_policy import Ending
+from shared.jobs import actions
+from shared.jobs.running import attempts
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
 from tests.support import factories

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from shared.errors import DatabaseUnavailable, StorageError
-from shared.jobs import attempts, leases, queries
-from shared.jobs.attempts import Claim
-from shared.jobs.retry_policy import Ending
+from shared.jobs.reads import queries
+from shared.jobs.running import attempts, leases
+from shared.jobs.running.attempts import Claim
+from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import JobStatus, Outcome
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase

@@ -17,7 +17,7 @@ from shared.database.clock import isoformat
 from shared.database.tables import Epoch, Job, JobEvent
 from shared.errors import JobNotFound
 from shared.jobs.actor import NOBODY, Actor
-from shared.jobs.queries import columns_of
+from shared.jobs.reads.queries import columns_of
 from shared.jobs.status import FINISHED
 from shared.wire import Event
 

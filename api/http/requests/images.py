@@ -11,7 +11,7 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 
-from api.http.parsing import read_body
+from api.http.requests.parsing import read_body
 from shared.errors import (
     BadRequest,
     FieldError,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from shared.database.engine import Database
-    from shared.jobs.queries import Workers
+    from shared.jobs.reads.queries import Workers
     from shared.jobspec import DatasetInfo
 
     Report = Mapping[str, Any]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from shared.jobs.attempts import Line
+    from shared.jobs.running.attempts import Line
 
 
 def write_lines(connection: Connection, job_id: str, attempt: int, lines: Sequence[Line], keep: int) -> None:

@@ -18,8 +18,8 @@ from sqlalchemy import select
 from shared.database import clock
 from shared.database.health import HealthClock
 from shared.database.tables import Attempt, Job
-from shared.jobs import workers
-from shared.jobs.retry_policy import Ending, end_attempt
+from shared.fleet import workers
+from shared.jobs.running.retry_policy import Ending, end_attempt
 from shared.jobs.status import JobStatus, Outcome
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from shared.database.engine import Database
-    from shared.jobs.workers import LastReport
+    from shared.fleet.workers import LastReport
     from shared.timers import Moment
 
 T = TypeVar("T", bound="Hashable")

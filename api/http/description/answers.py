@@ -12,7 +12,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from shared.answer import Answer, json_name
+from shared.wire.answer import Answer, json_name
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Fields that a class does not declare are refused."""

@@ -10,10 +10,10 @@ from typing import Annotated, Literal, NoReturn
 import orjson
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
-from api.http.parsing import Instant
+from api.http.requests.parsing import Instant
 from shared.documents.phrases import summary
 from shared.errors import FieldError, InvalidQuery
-from shared.jobs.listing import Key
+from shared.jobs.reads.listing import Key
 
 Sort = Literal[
     "created_at",

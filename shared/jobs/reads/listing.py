@@ -12,7 +12,7 @@ from shared import wire
 from shared.database.tables import Job, JobTag
 from shared.errors import InvalidQuery
 from shared.jobs.actor import NOBODY, Actor
-from shared.jobs.queries import JOB_COLUMNS, job_answers, tags_of
+from shared.jobs.reads.queries import JOB_COLUMNS, job_answers, tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Select
 
     from shared.database.engine import Database
-    from shared.jobs.queries import Workers
+    from shared.jobs.reads.queries import Workers
 
 SORTS = ("created_at", "val_accuracy", "best_val_accuracy", "finished_at")
 Key = tuple[float | dt.datetime | None, str]

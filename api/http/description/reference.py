@@ -12,7 +12,7 @@ from flask import Flask, Response, redirect, render_template
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
 
-from api.http.openapi import TAGS, describe
+from api.http.description.openapi import TAGS, describe
 from api.http.operations import Operation
 from shared.documents.phrases import plain
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from api.http.answers import model_of
-from api.http.components import answer_schemas, merged, query_parameters, reference_to
+from api.http.description.answers import model_of
+from api.http.description.components import answer_schemas, merged, query_parameters, reference_to
 from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem, status_of
 from api.http.operations import Described, Operation, Raw
-from api.http.parsing import JOB_ID
+from api.http.requests.parsing import JOB_ID
 from api.http.security import SAFE_METHODS
 from shared.errors import (
     AmbiguousJobId,

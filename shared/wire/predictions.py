@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from shared.answer import Answer, answer
+from shared.wire.answer import Answer, answer
 
 
 @answer

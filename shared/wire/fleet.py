@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from shared.answer import Answer, Choice, Instant, Json, answer
 from shared.jobs.status import WorkerRole, WorkerState
+from shared.wire.answer import Answer, Choice, Instant, Json, answer
 
 
 @answer

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from api.http.operations import Header
-from api.http.pagination import Cursor, Sort
-from api.http.parsing import Flag, Instant, QueryModel
-from shared.jobs.listing import JobFilter
+from api.http.requests.pagination import Cursor, Sort
+from api.http.requests.parsing import Flag, Instant, QueryModel
+from shared.jobs.reads.listing import JobFilter
 from shared.jobs.status import JobStatus
 
 MAX_LIMIT = 500

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.http.components import reference_to
+from api.http.description.components import reference_to
 from api.http.operations import Json
 from shared.documents.messages import describe_plain
 from shared.documents.phrases import show

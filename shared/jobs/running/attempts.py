@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import delete, func, insert, select, update
 
 from shared import wire
-from shared.answer import names
 from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job
 from shared.database.upsert import upsert
@@ -28,9 +27,10 @@ from shared.jobs.guarded_write import (
     owned_by,
     table_of,
 )
-from shared.jobs.job_log import write_lines
-from shared.jobs.retry_policy import Ending, due, end_attempt
+from shared.jobs.running.job_log import write_lines
+from shared.jobs.running.retry_policy import Ending, due, end_attempt
 from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
+from shared.wire.answer import names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

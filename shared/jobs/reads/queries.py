@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import case, func, select
 
 from shared import wire
-from shared.answer import Answer, names
 from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
 from shared.documents.phrases import some_of
 from shared.errors import JobNotFound
 from shared.jobs.actor import NOBODY, Actor
-from shared.jobs.retry_policy import due
+from shared.jobs.running.retry_policy import due
 from shared.jobs.status import (
     KNOWN_KINDS,
     JobKind,
@@ -28,6 +27,7 @@ from shared.jobs.status import (
 )
 from shared.jobspec import Catalog
 from shared.jobspec.catalog import is_usable
+from shared.wire.answer import Answer, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

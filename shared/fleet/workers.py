@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 from shared.database import clock
 from shared.database.tables import Worker
 from shared.database.upsert import upsert
-from shared.jobs.datasets import record_datasets
+from shared.fleet.datasets import record_datasets
 from shared.jobs.status import WorkerRole, WorkerState
 from shared.processes import born, pid_namespace
 

@@ -1,0 +1,1 @@
+"""What a request asks for: bodies, parameters and pages, parsed and checked."""

@@ -1,0 +1,1 @@
+"""Every read of jobs that the API serves."""

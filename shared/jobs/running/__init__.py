@@ -1,0 +1,1 @@
+"""What workers do to jobs: attempts, their leases, their log lines, and what follows when one ends."""

@@ -1,0 +1,58 @@
+"""Every answer of the HTTP API, field by field: built by the server, described by OpenAPI, read by the client."""
+
+from __future__ import annotations
+
+from shared.wire.fleet import Queue, Worker
+from shared.wire.jobs import (
+    Artifact,
+    Attempt,
+    ClassFigures,
+    Cost,
+    DetailedCost,
+    DryRun,
+    Epoch,
+    EpochColumns,
+    EpochFigures,
+    Evaluation,
+    Event,
+    Failure,
+    Job,
+    LayerCost,
+    LogLine,
+    Progress,
+    Result,
+    SubmittedJob,
+)
+from shared.wire.predictions import Mistake, Prediction, Predictions
+from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
+
+__all__ = [
+    "Artifact",
+    "Attempt",
+    "ClassFigures",
+    "Cost",
+    "DatasetInfo",
+    "DetailedCost",
+    "DryRun",
+    "Epoch",
+    "EpochColumns",
+    "EpochFigures",
+    "Evaluation",
+    "Event",
+    "Failure",
+    "Health",
+    "Job",
+    "LayerCost",
+    "LogLine",
+    "Mistake",
+    "Page",
+    "Prediction",
+    "Predictions",
+    "PresetInfo",
+    "Progress",
+    "Queue",
+    "Readiness",
+    "Result",
+    "SubmittedJob",
+    "Worker",
+]
