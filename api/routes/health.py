@@ -28,13 +28,13 @@ class NotReadyUntilMended(NotReady):
     retryable = False
 
 
-@routes.route("GET", "/healthz", answers={200: wire.Health})
+@routes.route("GET", "/healthz", answers={200: wire.Health}, scope=None)
 def read_health(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given both
     """Answer 200 for as long as this process is up."""
     return Reply(wire.Health(status="ok"))
 
 
-@routes.route("GET", "/readyz", answers={200: wire.Readiness}, raises=(NotReady,))
+@routes.route("GET", "/readyz", answers={200: wire.Readiness}, raises=(NotReady,), scope=None)
 def read_readiness(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """Answer 200 while the database and Redis answer, otherwise 503 with the reason."""
     asked = services.probes.submit(lambda: _failures(services))

@@ -1,0 +1,156 @@
+"""Who sends a request: its token or session, looked up in the database and remembered for a few seconds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import assert_never
+
+from api.http.errors import Unauthenticated
+from shared.daemon_thread import DaemonThread
+from shared.database.engine import Database
+from shared.errors import DatabaseUnavailable
+from shared.jobs.actor import Actor
+from shared.people import identities, secrets, tokens
+from shared.people.identities import Identity
+
+REMEMBERED_SECONDS = 4.0
+"""How long an identity is used without a look into the database: how long a revoked token is still accepted."""
+MOST_REMEMBERED = 10_000
+
+log = logging.getLogger(__name__)
+
+
+class Kind(StrEnum):
+    """How a request says who sends it."""
+
+    BEARER = "bearer"
+    COOKIE = "cookie"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """The secret that a request carries. Its `repr` does not show the secret."""
+
+    kind: Kind
+    secret: str = field(repr=False)
+
+
+class Authentication:
+    """Tells who the owner of a credential is; one object for all threads of a process.
+
+    Args:
+        db: the database.
+        required: whether requests need a credential.
+    """
+
+    def __init__(self, db: Database, *, required: bool) -> None:
+        self.required = required
+        self._db = db
+        self._lock = threading.Lock()
+        self._remembered: dict[tuple[Kind, str], tuple[Actor, float]] = {}
+        """Actors by kind and digest of a secret, each with the monotonic time until which it is used."""
+        self._calls: DaemonThread | None = None
+
+    def identify(self, credential: Credential) -> Actor:
+        """Return the owner of a credential.
+
+        Raises:
+            Unauthenticated: the credential is unknown or has expired.
+            DatabaseUnavailable: the database does not answer.
+        """
+        if not _is_wellformed(credential):
+            raise _unknown(credential.kind)
+        key = (credential.kind, secrets.digest(credential.secret))
+        actor, until = self._remembered.get(key, (None, 0.0))
+        if actor is not None and time.monotonic() < until:
+            return actor
+        identity = _look_up(self._db, credential)
+        if identity is None:
+            raise _unknown(credential.kind)
+        if identity.seconds_left is not None and identity.seconds_left <= 0:
+            raise _expired(credential.kind)
+        self._remember(key, identity)
+        return identity.actor
+
+    def still_holds(self, credential: Credential) -> bool:
+        """Whether a credential that was accepted before is accepted now; it is while the database does not answer."""
+        try:
+            self.identify(credential)
+        except Unauthenticated:
+            return False
+        except DatabaseUnavailable:
+            return True
+        return True
+
+    def forget(self) -> None:
+        """Look at the database again for the next request of everybody: a token or a session has just ended."""
+        with self._lock:
+            self._remembered.clear()
+
+    def _remember(self, key: tuple[Kind, str], identity: Identity) -> None:
+        left = REMEMBERED_SECONDS if identity.seconds_left is None else min(REMEMBERED_SECONDS, identity.seconds_left)
+        with self._lock:
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = (identity.actor, time.monotonic() + left)
+            if identity.unrecorded and identity.actor.token_id is not None:
+                self._record_use(identity.actor.token_id)
+
+    def _record_use(self, token_id: str) -> None:
+        """Have a thread record the use of a token: no request waits for that write, or fails with it."""
+        if self._calls is None:
+            self._calls = DaemonThread()
+        self._calls.submit(lambda: _mark_used(self._db, token_id))
+
+
+def _mark_used(db: Database, token_id: str) -> None:
+    try:
+        tokens.mark_used(db, token_id)
+    except DatabaseUnavailable as error:
+        log.warning("token_use_not_recorded", extra={"token_id": token_id, "reason": error.detail})
+
+
+def _is_wellformed(credential: Credential) -> bool:
+    match credential.kind:
+        case Kind.BEARER:
+            return secrets.is_token(credential.secret)
+        case Kind.COOKIE:
+            return secrets.is_session(credential.secret)
+        case _:
+            assert_never(credential.kind)
+
+
+def _look_up(db: Database, credential: Credential) -> Identity | None:
+    match credential.kind:
+        case Kind.BEARER:
+            return identities.of_token(db, credential.secret)
+        case Kind.COOKIE:
+            return identities.of_session(db, credential.secret)
+        case _:
+            assert_never(credential.kind)
+
+
+def _unknown(kind: Kind) -> Unauthenticated:
+    match kind:
+        case Kind.BEARER:
+            detail = "This token is unknown: it is mistyped, or was revoked. Ask who runs the service for another."
+        case Kind.COOKIE:
+            detail = "You are no longer signed in: the session has ended, or its token was revoked. Sign in again."
+        case _:
+            assert_never(kind)
+    return Unauthenticated(detail, error="invalid_token")
+
+
+def _expired(kind: Kind) -> Unauthenticated:
+    match kind:
+        case Kind.BEARER:
+            detail = "This token has expired. Ask who runs the service for another."
+        case Kind.COOKIE:
+            detail = "The session has expired. Sign in again."
+        case _:
+            assert_never(kind)
+    return Unauthenticated(detail, error="invalid_token")
