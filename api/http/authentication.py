@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
 from api.http.errors import Unauthenticated
-from shared.daemon_thread import DaemonThread
+from api.http.token_uses import TokenUses
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
 from shared.jobs.actor import Actor
-from shared.people import identities, secrets, tokens
+from shared.people import identities, secrets
 from shared.people.identities import Identity
 
 REMEMBERED_SECONDS = 4.0
 """How long an identity is used without a look into the database: how long a revoked token is still accepted."""
 MOST_REMEMBERED = 10_000
-
-log = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -45,15 +43,18 @@ class Authentication:
     Args:
         db: the database.
         required: whether requests need a credential.
+        clock: seconds on a clock that never goes back.
     """
 
-    def __init__(self, db: Database, *, required: bool) -> None:
+    def __init__(self, db: Database, *, required: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.required = required
+        self._clock = clock
         self._db = db
         self._lock = threading.Lock()
         self._remembered: dict[tuple[Kind, str], tuple[Actor, float]] = {}
         """Actors by kind and digest of a secret, each with the monotonic time until which it is used."""
-        self._calls: DaemonThread | None = None
+        self.uses = TokenUses(db)
+        """The uses of tokens that this process has yet to record."""
 
     def identify(self, credential: Credential) -> Actor:
         """Return the owner of a credential.
@@ -66,7 +67,7 @@ class Authentication:
             raise _unknown(credential.kind)
         key = (credential.kind, secrets.digest(credential.secret))
         actor, until = self._remembered.get(key, (None, 0.0))
-        if actor is not None and time.monotonic() < until:
+        if actor is not None and self._clock() < until:
             return actor
         identity = _look_up(self._db, credential)
         if identity is None:
@@ -96,22 +97,9 @@ class Authentication:
         with self._lock:
             if len(self._remembered) >= MOST_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[key] = (identity.actor, time.monotonic() + left)
-            if identity.unrecorded and identity.actor.token_id is not None:
-                self._record_use(identity.actor.token_id)
-
-    def _record_use(self, token_id: str) -> None:
-        """Have a thread record the use of a token: no request waits for that write, or fails with it."""
-        if self._calls is None:
-            self._calls = DaemonThread()
-        self._calls.submit(lambda: _mark_used(self._db, token_id))
-
-
-def _mark_used(db: Database, token_id: str) -> None:
-    try:
-        tokens.mark_used(db, token_id)
-    except DatabaseUnavailable as error:
-        log.warning("token_use_not_recorded", extra={"token_id": token_id, "reason": error.detail})
+            self._remembered[key] = (identity.actor, self._clock() + left)
+        if identity.unrecorded and identity.actor.token_id is not None:
+            self.uses.add(identity.actor.token_id)
 
 
 def _is_wellformed(credential: Credential) -> bool:

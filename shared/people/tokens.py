@@ -17,6 +17,8 @@ from shared.people import secrets
 from shared.people.scopes import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import Connection, Row
 
     from shared.database.engine import Database
@@ -78,17 +80,10 @@ def tokens(db: Database) -> list[wire.Token]:
         return [_answer(row) for row in rows]
 
 
-def token(db: Database, token_id: str) -> wire.Token:
-    """Read one token.
-
-    Raises:
-        TokenNotFound: no token has this id.
-    """
+def expiry(db: Database, token_id: str) -> str | None:
+    """Return when a token expires, as the API writes it; None where it does not, or where there is no such token."""
     with db.read() as connection:
-        row = connection.execute(select(*_SHOWN).where(Token.id == token_id)).one_or_none()
-    if row is None:
-        raise TokenNotFound
-    return _answer(row)
+        return isoformat(connection.scalar(select(Token.expires_at).where(Token.id == token_id)))
 
 
 def _answer(row: Row[Any]) -> wire.Token:
@@ -112,13 +107,13 @@ def revoke(db: Database, token_id: str) -> None:
         raise TokenNotFound
 
 
-def mark_used(db: Database, token_id: str) -> None:
-    """Record that a token was used now, unless that was recorded within `USED_SECONDS`."""
+def mark_used(db: Database, token_ids: Collection[str]) -> None:
+    """Record that these tokens were used now, except those whose use was recorded within `USED_SECONDS`."""
 
     def work(connection: Connection) -> None:
         old = or_(Token.last_used_at.is_(None), clock.long_ago(connection, Token.last_used_at, USED_SECONDS))
         now = clock.database_now(connection)
-        connection.execute(update(Token).where(Token.id == token_id, old).values(last_used_at=now))
+        connection.execute(update(Token).where(Token.id.in_(token_ids), old).values(last_used_at=now))
 
     db.write(work)
 

@@ -32,6 +32,7 @@ from shared.errors import (
     InvalidQuery,
 )
 from shared.people.scopes import Scope
+from shared.people.tokens import ID_PATTERN
 
 TAGS = {
     "jobs": "Submit, list, read, cancel, retry and delete jobs.",
@@ -39,6 +40,7 @@ TAGS = {
     "predictions": "Use a finished job's network: classify images, download it, look at its mistakes.",
     "fleet": "List workers and queues.",
     "catalog": "List the presets and data sets that a job may name.",
+    "people": "Say who sends requests: tokens, and the sessions of browsers.",
     "health": "Check whether the service works.",
 }
 PATHS = {
@@ -51,6 +53,7 @@ PATHS = {
         "description": "The data set's name.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
     },
+    "token_id": {"description": "The token's id.", "schema": {"type": "string", "pattern": ID_PATTERN}},
     "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
     "split": {"description": "The data set's split.", "schema": {"type": "string", "enum": ["train", "val"]}},
     "index": {

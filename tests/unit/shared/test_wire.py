@@ -18,7 +18,7 @@ from shared.wire.answer import Answer, names
 from worker.training.evaluation import ClassFigures, Evaluation, Mistake
 from worker.training.results import EpochResult
 
-KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__.endswith("wire")]
+KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__.startswith("shared.wire.")]
 FAILURE = wire.Failure(code="timed_out", detail=None)
 
 
