@@ -43,6 +43,7 @@ def post_worker_init(worker: Any) -> None:
     reconciler = Reconciler.build(services.settings, services.broker)
     reconciler.start(services.settings.reconcile_seconds)
     OrphanCollector(services.db, services.storage).start()
+    services.authentication.uses.start()
     # The modules and schemas live as long as the process; without them a full collection takes 1 ms instead of 70.
     gc.collect()
     gc.freeze()
