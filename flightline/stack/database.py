@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
+
+import orjson
 
 import migrations
+from flightline.client.records import Dataset, Worker
 from flightline.errors import StackError
 from shared.database.engine import TRY_AGAIN, Database
 from shared.delivery.broker import ACCEPTED_MEANWHILE, Broker
 from shared.delivery.reconciler import Report, sweep
 from shared.delivery.redis_url import checked
 from shared.errors import DatabaseUnavailable, QueueUnavailable, StorageUnavailable
+from shared.fleet import datasets
+from shared.jobs.reads import queries
 from shared.jobs.reads.queries import names_files
+from shared.people import tokens
 from shared.settings import Settings
 from shared.storage.store import Storage
+from shared.wire.answer import Answer
 
 
 def migrate(settings: Settings) -> str:
@@ -66,6 +74,52 @@ def safe_url(settings: Settings) -> str:
     return make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
 
 
+def require_token(settings: Settings) -> None:
+    """Check that there is a token, where the API asks for one: without any, nobody could use it.
+
+    Raises:
+        ConfigurationError: no token has been made; the message names the command that makes the first.
+    """
+    if not settings.authenticated:
+        return
+    database = Database(settings.sqlalchemy_url)
+    try:
+        tokens.require_any(database)
+    finally:
+        database.dispose()
+
+
+class Fleet:
+    """The workers and data sets that the database knows, read without the API, which may ask for a token.
+
+    Args:
+        settings: which database, and after how long a worker without a report counts as gone.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def workers(self) -> list[Worker]:
+        """The workers, the live ones first. Raises DatabaseUnavailable."""
+        found = self._read(lambda db: queries.workers(db, silent_seconds=self._settings.lease_seconds))
+        return [Worker(raw) for raw in found]
+
+    def datasets(self) -> list[Dataset]:
+        """The data sets, with the copies that live workers hold. Raises DatabaseUnavailable."""
+        silent = self._settings.lease_seconds
+        found = self._read(lambda db: datasets.datasets(db, queries.live_workers(db, silent_seconds=silent)))
+        return [Dataset(raw) for raw in found]
+
+    def _read(self, read: Callable[[Database], Sequence[Answer]]) -> list[dict[str, Any]]:
+        """Return what `read` gives as the JSON that the API would answer with."""
+        database = Database(self._settings.sqlalchemy_url)
+        try:
+            found: list[dict[str, Any]] = orjson.loads(orjson.dumps(read(database), default=vars))
+        finally:
+            database.dispose()
+        return found
+
+
 def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
     """Migrate the database, end the attempts of processes that are gone, and send queued jobs to Redis.
 
@@ -76,9 +130,11 @@ def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[st
 
     Raises:
         StackError, DatabaseUnavailable: the database or Redis does not answer.
-        ConfigurationError, StorageError: artifacts cannot be kept where FLIGHTLINE_ARTIFACTS_URL says.
+        ConfigurationError, StorageError: artifacts cannot be kept where FLIGHTLINE_ARTIFACTS_URL says, or the API would
+            ask for a token while there is none.
     """
     migrate(settings)
+    require_token(settings)
     database, broker = Database(settings.sqlalchemy_url), Broker(broker_url)
     try:
         _check_artifacts(settings, database, warn)
