@@ -6,12 +6,16 @@ gunicorn sets TCP_NODELAY on its listeners, hence on every connection: no respon
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Any
 
 from api.http.requests import malformed
 from api.services import Services
 from shared import logs
+from shared.database.engine import Database
 from shared.delivery.reconciler import Reconciler
+from shared.errors import ConfigurationError
+from shared.people import tokens
 from shared.settings import Settings
 from shared.storage.orphans import OrphanCollector
 
@@ -31,6 +35,19 @@ preload_app = False
 loglevel = _settings.log_level.lower()
 control_socket_disable = True
 """gunicorn's control socket would be created in the user's home directory."""
+
+
+def on_starting(_server: object) -> None:
+    """Refuse to start where the API asks for tokens and none has been made: nobody could use it."""
+    if not _settings.authenticated:
+        return
+    db = Database(_settings.sqlalchemy_url)
+    try:
+        tokens.require_any(db)
+    except ConfigurationError as error:
+        sys.exit(error.detail)
+    finally:
+        db.dispose()
 
 
 def post_worker_init(worker: Any) -> None:
