@@ -25,6 +25,7 @@ from shared.wire.jobs import (
 )
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
+from shared.wire.webhooks import Delivery, FinishedJob, NewWebhook, Webhook
 
 __all__ = [
     "Artifact",
@@ -32,6 +33,7 @@ __all__ = [
     "ClassFigures",
     "Cost",
     "DatasetInfo",
+    "Delivery",
     "DetailedCost",
     "DryRun",
     "Epoch",
@@ -40,11 +42,13 @@ __all__ = [
     "Evaluation",
     "Event",
     "Failure",
+    "FinishedJob",
     "Health",
     "Job",
     "LayerCost",
     "LogLine",
     "Mistake",
+    "NewWebhook",
     "Page",
     "Prediction",
     "Predictions",
@@ -54,5 +58,6 @@ __all__ = [
     "Readiness",
     "Result",
     "SubmittedJob",
+    "Webhook",
     "Worker",
 ]

@@ -28,6 +28,7 @@ TAGS = {
     "predictions": "Use a finished job's network: classify images, download it, look at its mistakes.",
     "fleet": "List workers and queues.",
     "catalog": "List the presets and data sets that a job may name.",
+    "webhooks": "Have other services told of finished jobs, and look at what was sent to them.",
     "health": "Check whether the service works.",
 }
 PATHS = {
@@ -40,6 +41,8 @@ PATHS = {
         "description": "The data set's name.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
     },
+    "webhook": {"description": "The webhook's id.", "schema": {"type": "string", "pattern": "^[0-9a-f-]{36}$"}},
+    "delivery": {"description": "The delivery's id.", "schema": {"type": "string", "pattern": "^[0-9a-f-]{36}$"}},
     "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
     "split": {"description": "The data set's split.", "schema": {"type": "string", "enum": ["train", "val"]}},
     "index": {
@@ -48,7 +51,7 @@ PATHS = {
     },
 }
 HEADERS: dict[int, dict[str, Any]] = {
-    201: {"Location": {"description": "Path of the new job.", "required": True, "schema": {"type": "string"}}},
+    201: {"Location": {"description": "Path of what was made.", "required": True, "schema": {"type": "string"}}},
     503: {
         "Retry-After": {
             "description": "Seconds to wait before a retry; absent with `retryable: false`.",
