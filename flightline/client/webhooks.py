@@ -15,7 +15,7 @@ class NewWebhook(Webhook, wire.NewWebhook):
     """A webhook that was made or rotated just now; `secret` verifies its messages, and is shown this once."""
 
     def __repr__(self) -> str:
-        return f"<NewWebhook {self.raw.get('id')}: the secret is in .secret>"
+        return f"<NewWebhook {self.raw.get('id')}: its secret is in `secret`>"
 
 
 class Delivery(Record, wire.Delivery):
