@@ -19,6 +19,7 @@ from flightline.cli.commands import (
     jobs,
     logs,
     networks,
+    prune,
     results,
     service,
     submission,
@@ -68,7 +69,7 @@ def flightline(
         os.environ["FLIGHTLINE_URL"] = url
 
 
-for module in (service, backups, submission, jobs, logs, results, networks, top, catalog, dataset, webhook):
+for module in (service, backups, prune, submission, jobs, logs, results, networks, top, catalog, dataset, webhook):
     module.register(app)
 
 
