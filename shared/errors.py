@@ -12,7 +12,9 @@ FlightlineError                 code, retryable
 │ ├ JobNotFound
 │ ├ DatasetNotFound
 │ ├ WebhookNotFound
-│ └ DeliveryNotFound
+│ ├ DeliveryNotFound
+│ └ TokenNotFound
+├ NotYours
 ├ AmbiguousJobId
 ├ IllegalTransition
 ├ TooManyWebhooks
@@ -152,6 +154,30 @@ class DeliveryNotFound(NotFound):
     def __init__(self, webhook_id: str, delivery_id: str) -> None:
         listed = f"GET /v1/webhooks/{webhook_id}/deliveries lists those of the last 30 days"
         super().__init__(f"The webhook has no delivery {delivery_id!r:.80}. {listed}.")
+
+
+class TokenNotFound(NotFound):
+    """No token has the given id."""
+
+    code = "token_not_found"
+
+    def __init__(self) -> None:  # does not repeat the id: somebody may have sent the token itself
+        super().__init__(
+            "There is no token with this id: it was revoked, or the id is mistyped. GET /v1/tokens lists those that "
+            "there are."
+        )
+
+
+class NotYours(FlightlineError):
+    """The job belongs to another owner; only a token with the scope `admin` may change, cancel or delete it."""
+
+    code = "not_owner"
+
+    def __init__(self, job_id: str, owner: str | None) -> None:
+        whose = "was submitted without a token" if owner is None else f"belongs to {owner}"
+        super().__init__(
+            f"Job {job_id} {whose}. Changing, cancelling or deleting it takes a token with the scope `admin`."
+        )
 
 
 class AmbiguousJobId(FlightlineError):

@@ -23,6 +23,7 @@ from flightline.cli.commands import (
     results,
     service,
     submission,
+    tokens,
     top,
     webhook,
 )
@@ -69,7 +70,11 @@ def flightline(
         os.environ["FLIGHTLINE_URL"] = url
 
 
-for module in (service, backups, prune, submission, jobs, logs, results, networks, top, catalog, dataset, webhook):
+COMMANDS = (
+    *(service, backups, prune, tokens, submission, jobs, logs),
+    *(results, networks, top, catalog, dataset, webhook),
+)
+for module in COMMANDS:
     module.register(app)
 
 

@@ -153,3 +153,7 @@ class Client:
     test_webhook = blocking(of_client(Calls[Job].test_webhook))
     deliveries = blocking(of_client(Calls[Job].deliveries))
     redeliver = blocking(of_client(Calls[Job].redeliver))
+
+    tokens = blocking(of_client(Calls[Job].tokens))
+    create_token = blocking(of_client(Calls[Job].create_token))
+    revoke_token = blocking(of_client(Calls[Job].revoke_token))

@@ -25,6 +25,7 @@ from shared.wire.jobs import (
 )
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
+from shared.wire.tokens import NewToken, Token, WhoAmI
 from shared.wire.webhooks import Delivery, FinishedJob, NewWebhook, Webhook
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "LayerCost",
     "LogLine",
     "Mistake",
+    "NewToken",
     "NewWebhook",
     "Page",
     "Prediction",
@@ -58,6 +60,8 @@ __all__ = [
     "Readiness",
     "Result",
     "SubmittedJob",
+    "Token",
     "Webhook",
+    "WhoAmI",
     "Worker",
 ]

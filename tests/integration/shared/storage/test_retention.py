@@ -13,6 +13,7 @@ from shared.database.engine import Database
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job
 from shared.errors import StorageUnavailable
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts
 from shared.jobspec import BUILT_IN, Caps
 from shared.jobspec.fields.evaluation import EvaluationRequest
@@ -101,10 +102,10 @@ def test_what_is_not_finished_or_needed_is_kept(database: Database, storage: Sto
     factories.running(database)
     needed, other = trained(database, storage, days_ago=2), trained(database, storage, days_ago=1)
     request = EvaluationRequest.model_validate({"dataset": "synthetic"})
-    waiting = actions.evaluate(database, needed, request, Caps(), BUILT_IN)
+    waiting = actions.evaluate(database, needed, request, Caps(), BUILT_IN, actor=EVERYBODY)
     everything = Retention(keep_jobs=0)
     assert jobs_of(prunable(database, everything)) == [other]
-    actions.cancel(database, waiting)
+    actions.cancel(database, waiting, actor=EVERYBODY)
     assert jobs_of(prunable(database, everything)) == [needed, other]
 
 

@@ -16,6 +16,7 @@ from shared.database.engine import Database
 from shared.database.tables import Webhook, WebhookDelivery
 from shared.errors import DeliveryNotFound, IllegalTransition, TooManyWebhooks, WebhookNotFound
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
@@ -52,7 +53,7 @@ def due_one(db: Database, webhook: str) -> Due:
 def cancelled(db: Database) -> str:
     """A job that was cancelled while queued; returns its id."""
     job = factories.submit(db)
-    actions.cancel(db, job)
+    actions.cancel(db, job, actor=EVERYBODY)
     return job
 
 
@@ -106,7 +107,7 @@ def test_a_job_that_goes_on_is_not_recorded(database: Database) -> None:
     claim = factories.running(database, lease_seconds=-1.0)
     factories.expire(database)
     claim = factories.claim(database, claim.job_id)
-    actions.cancel(database, claim.job_id)
+    actions.cancel(database, claim.job_id, actor=EVERYBODY)
     assert listed(database, webhook) == []
 
 
@@ -116,10 +117,10 @@ def test_a_write_that_is_rolled_back_records_nothing(database: Database, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(events, "record", Mock(side_effect=[KeyError]))
         with pytest.raises(KeyError):
-            actions.cancel(database, job)
-    assert queries.job(database, job).status == "queued"
+            actions.cancel(database, job, actor=EVERYBODY)
+    assert queries.job(database, job, actor=EVERYBODY).status == "queued"
     for _ in range(2):
-        actions.cancel(database, job)
+        actions.cancel(database, job, actor=EVERYBODY)
     assert len(listed(database, webhook)) == 1
 
 
@@ -127,7 +128,7 @@ def test_an_event_outlives_its_job(database: Database) -> None:
     """A job that is deleted before its delivery is delivered all the same."""
     webhook = hook(database)
     job = cancelled(database)
-    actions.delete(database, job)
+    actions.delete(database, job, actor=EVERYBODY)
     one = due_one(database, webhook)
     assert orjson.loads(one.payload)["data"]["id"] == job
 

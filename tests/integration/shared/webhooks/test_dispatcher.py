@@ -20,6 +20,7 @@ from shared.database.engine import Database
 from shared.database.tables import WebhookDelivery
 from shared.errors import DatabaseUnavailable
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.webhooks import deliveries, hooks
 from shared.webhooks.dispatcher import Dispatcher, DispatcherPace
 from shared.webhooks.hosts import AllowedHosts
@@ -82,7 +83,7 @@ def finish(db: Database, jobs: int = 1) -> list[str]:
     """Jobs that were cancelled while queued; returns their ids."""
     ids = [factories.submit(db) for _ in range(jobs)]
     for job in ids:
-        actions.cancel(db, job)
+        actions.cancel(db, job, actor=EVERYBODY)
     return ids
 
 
