@@ -100,7 +100,14 @@ class TestSchema:
 
     def test_rows_of_epochs_tags_events_and_logs_lie_together(self, sqlite_database: Database) -> None:
         """On SQLite, by job."""
-        assert without_rowid(sqlite_database) == {"epochs", "job_tags", "job_events", "job_log"}
+        assert without_rowid(sqlite_database) == {
+            "epochs",
+            "job_tags",
+            "job_events",
+            "job_log",
+            "job_values",
+            "job_words",
+        }
 
     def test_one_line_of_steps(self) -> None:
         """No two heads, and every step has a way back."""
@@ -166,7 +173,9 @@ class TestSteps:
         before = _counts(empty_database)
 
         migrations.downgrade(empty_database, "0002")
-        assert _counts(empty_database) == {name: rows for name, rows in before.items() if name != "datasets"}
+        assert _counts(empty_database) == {
+            name: rows for name, rows in before.items() if name not in ("datasets", "job_values", "job_words")
+        }
         with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
             attempts.claim(empty_database, waiting.job_id, factories.claimant(), 30)
 
