@@ -21,7 +21,7 @@ from shared.jobspec.checks.network import cost_or_findings
 from shared.jobspec.checks.rules import Finding, label_findings, training_findings
 from shared.jobspec.expansion import Expanded, expand
 from shared.jobspec.fields.job import JobSpec
-from shared.jobspec.hashes import config_hash, spec_hash
+from shared.jobspec.hashes import spec_and_config_hash
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,8 @@ def _submission(spec: JobSpec, expanded: Expanded, caps: Caps, catalog: Catalog)
     findings += [] if isinstance(cost, Cost) else cost
     if expanded.problems or findings or not isinstance(cost, Cost):
         raise refusal([*expanded.problems, *_at_places(findings, expanded)])
-    return Submission(
-        spec=spec,
-        preset=expanded.preset,
-        spec_hash=spec_hash(spec),
-        config_hash=config_hash(spec),
-        cost=cost,
-    )
+    spec_hash, config_hash = spec_and_config_hash(spec)
+    return Submission(spec=spec, preset=expanded.preset, spec_hash=spec_hash, config_hash=config_hash, cost=cost)
 
 
 def _at_places(findings: Iterable[Finding], expanded: Expanded) -> Iterable[FieldError]:
