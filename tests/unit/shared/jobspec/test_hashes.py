@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.jobs.idempotency import SubmissionKey
@@ -101,7 +101,8 @@ _VALUES = st.recursive(
 )
 
 
-@given(st.dictionaries(st.text(string.ascii_letters), _VALUES))
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.text(string.ascii_letters), _VALUES, max_size=3))
 def test_canonical_json_is_that_of_rfc_8785(content: dict[str, Any]) -> None:
     """Byte for byte what the library writes, floats in texts and in numbers included."""
     assert canonical(content) == rfc8785.dumps(content)
