@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,6 +69,25 @@ def parse_spec(document: Mapping[str, object], caps: Caps, catalog: Catalog = BU
         InvalidSpec: as `parse_submission`.
     """
     return _parse(document, caps, catalog)
+
+
+def parse_batch(documents: Sequence[object], caps: Caps, catalog: Catalog = BUILT_IN) -> list[Submission]:
+    """Check the decoded documents of a batch, `{"jobs": […]}`.
+
+    Raises:
+        InvalidSpec: some of the jobs cannot be trained; each of `errors` points into the batch, as `/jobs/3/training`.
+    """
+    submissions, problems = list[Submission](), list[FieldError]()
+    for index, document in enumerate(documents):
+        try:
+            submissions.append(_parse(document, caps, catalog))
+        except InvalidSpec as refused:
+            problems += [FieldError(f"/jobs/{index}{one.pointer}", one.detail) for one in refused.errors]
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    if problems:
+        raise refusal(problems)
+    return submissions
 
 
 def _parse(sent: object, caps: Caps, catalog: Catalog) -> Submission:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.wire.batches import Batch, JobOutcome, JobOutcomes
 from shared.wire.fleet import Queue, Worker
 from shared.wire.jobs import (
     Artifact,
@@ -29,6 +30,7 @@ from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
 __all__ = [
     "Artifact",
     "Attempt",
+    "Batch",
     "ClassFigures",
     "Cost",
     "DatasetInfo",
@@ -42,6 +44,8 @@ __all__ = [
     "Failure",
     "Health",
     "Job",
+    "JobOutcome",
+    "JobOutcomes",
     "LayerCost",
     "LogLine",
     "Mistake",

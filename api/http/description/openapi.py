@@ -48,7 +48,13 @@ PATHS = {
     },
 }
 HEADERS: dict[int, dict[str, Any]] = {
-    201: {"Location": {"description": "Path of the new job.", "required": True, "schema": {"type": "string"}}},
+    201: {
+        "Location": {
+            "description": "Path of what was made: the new job, or the list that has it.",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    },
     503: {
         "Retry-After": {
             "description": "Seconds to wait before a retry; absent with `retryable: false`.",

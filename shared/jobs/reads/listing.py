@@ -15,7 +15,7 @@ from shared.jobs.actor import NOBODY, Actor
 from shared.jobs.reads.queries import JOB_COLUMNS, job_answers, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Row, Select
 
@@ -86,6 +86,17 @@ def jobs(
     items = job_answers(rows[:limit], tags, live)
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(items, None if last is None else (getattr(last, column.key), last.id))
+
+
+def jobs_by_id(
+    db: Database, job_ids: Sequence[str], *, live: Callable[[], Workers] | None = None, actor: Actor = NOBODY
+) -> list[wire.Job]:
+    """Read those of these jobs that exist, in the order of the ids; `live` as for `jobs`."""
+    statement = select(*JOB_COLUMNS).where(Job.id.in_(job_ids), actor.reach)
+    with db.read() as connection:
+        rows = {row.id: row for row in connection.execute(statement)}
+        tags = tags_of(connection, list(rows))
+    return job_answers([rows[job_id] for job_id in job_ids if job_id in rows], tags, live)
 
 
 def _sort_column(sort: str) -> tuple[Any, bool]:

@@ -194,7 +194,7 @@ def test_a_deleted_jobs_stream_ends(server: Server, services: Services) -> None:
         stream = frames(response)
         next(stream)
         end(services, claim, Outcome.CANCELLED)
-        actions.delete(services.db, claim.job_id)
+        factories.delete(services.db, claim.job_id)
         kinds = [kind for _, kind, _ in stream]
 
     assert set(kinds) <= {"status"}

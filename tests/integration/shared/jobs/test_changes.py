@@ -31,7 +31,7 @@ def test_every_kind_of_change_is_told_once(database: Database) -> None:
     factories.succeed(database, claim)
     found, mark = changes.since(database, mark)
     assert found == [job_id]
-    actions.delete(database, job_id)
+    factories.delete(database, job_id)
     found, mark = changes.since(database, mark)
     assert found == [job_id]
     assert changes.since(database, mark)[0] == []
@@ -76,7 +76,7 @@ def test_only_the_newest_entries_are_kept(database: Database) -> None:
     if not database.is_sqlite:
         now = database.write(lambda connection: connection.scalar(text("SELECT txid_current()")))
         rows = [row | {"transaction_id": now} for row in rows]
-    database.write(lambda connection: connection.execute(insert(JobChange.__table__), rows))
+    database.write(lambda connection: connection.execute(insert(JobChange), rows))
     changes.forget_old(database)
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(JobChange)) == changes.KEPT

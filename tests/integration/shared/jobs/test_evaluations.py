@@ -133,7 +133,7 @@ class TestLife:
         waiting, running = evaluate(database, trained), evaluate(database, trained)
         factories.claim(database, running)
         assert (actions.cancel(database, waiting), actions.cancel(database, running)) == ("cancelled", "requested")
-        actions.delete(database, waiting)
+        factories.delete(database, waiting)
         assert queries.job(database, trained).status == "succeeded"
 
     def test_it_is_retried_as_it_was(self, database: Database) -> None:
@@ -146,6 +146,6 @@ class TestLife:
         assert (again.kind, again.retry_of, again.tags) == ("evaluate", job_id, ["a"])
         assert (again.spec, again.spec_hash) == (before.spec, before.spec_hash)
 
-        actions.delete(database, trained)
+        factories.delete(database, trained)
         with pytest.raises(JobNotFound, match=trained):
             actions.retry(database, job_id, Caps(), BUILT_IN)
