@@ -18,7 +18,8 @@ EVENT_STREAM = Raw(
     {
         "schema": {
             "type": "string",  # OpenAPI 3.1 has no schema for server-sent events
-            "description": "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority`, `data: JSON`.",
+            "description": "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority | edited`, "
+            "`data: JSON`.",
         }
     },
 )

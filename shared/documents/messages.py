@@ -165,6 +165,7 @@ _EXPLANATIONS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "list_type": _not_a("an array"),
     "too_long": _too_long,
     "too_short": _empty,
+    "string_unicode": lambda _, where: f"{_name(where)} must be a text of whole characters.",
     "string_too_short": _empty,
     "string_too_long": _too_many_characters,
     "datetime_parsing": _not_an_instant,
