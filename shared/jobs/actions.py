@@ -14,7 +14,7 @@ from shared.database import clock
 from shared.database.tables import Artifact, Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs import idempotency
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobs.batches import Cancelled, cancel_all, only
 from shared.jobs.new_jobs import NewJob, evaluation_job, insert_jobs, training_job
 from shared.jobs.status import FINISHED, KNOWN_KINDS, JobKind, JobStatus
@@ -36,7 +36,7 @@ def submit(
     db: Database,
     submission: Submission,
     *,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> str:
     """Insert a job as queued. The caller must publish it afterwards (`shared.delivery.publisher.publish`).
 
@@ -52,7 +52,7 @@ def submit_once(
     submission: Submission,
     key: SubmissionKey,
     *,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> tuple[str, bool]:
     """As `submit`; but where the key was sent before, write nothing and return the job of the first request.
 
@@ -86,7 +86,7 @@ def _insert(connection: Connection, new: NewJob) -> str:
     return job_id
 
 
-def cancel(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Cancelled:
+def cancel(db: Database, job_id: str, *, actor: Actor) -> Cancelled:
     """Cancel a queued job at once, or a running job by a flag that its worker sees within a second.
 
     Returns:
@@ -94,12 +94,13 @@ def cancel(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Cancelled:
 
     Raises:
         JobNotFound: no such job.
+        NotYours: the job belongs to another owner.
         IllegalTransition: the job has already succeeded or failed.
     """
     return only(cancel_all(db, [job_id], actor=actor))
 
 
-def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Actor = NOBODY) -> str:
+def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Actor) -> str:
     """Submit the spec of a finished job again, as a new job linked to it by `retry_of`.
 
     Returns:
@@ -114,7 +115,7 @@ def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Act
 
 
 def retry_once(
-    db: Database, job_id: str, caps: Caps, key: SubmissionKey, catalog: Catalog, *, actor: Actor = NOBODY
+    db: Database, job_id: str, caps: Caps, key: SubmissionKey, catalog: Catalog, *, actor: Actor
 ) -> tuple[str, bool]:
     """As `retry`; but where the key was sent before, write nothing and return the job of the first request.
 
@@ -165,7 +166,7 @@ def _present_tags(connection: Connection, job: Row[Any]) -> list[str]:
 
 
 def evaluate(
-    db: Database, job_id: str, request: EvaluationRequest, caps: Caps, catalog: Catalog, *, actor: Actor = NOBODY
+    db: Database, job_id: str, request: EvaluationRequest, caps: Caps, catalog: Catalog, *, actor: Actor
 ) -> str:
     """Submit the evaluation of a job that has succeeded, as a new job of the kind `evaluate`.
 
@@ -190,7 +191,7 @@ def evaluate_once(
     key: SubmissionKey,
     catalog: Catalog,
     *,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> tuple[str, bool]:
     """As `evaluate`; but where the key was sent before, write nothing and return the job of the first request.
 

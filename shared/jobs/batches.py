@@ -8,7 +8,7 @@ from shared.database import clock
 from shared.database.tables import Job
 from shared.errors import DatabaseUnavailable, FlightlineError, IllegalTransition, JobNotFound
 from shared.jobs import idempotency
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor, not_yours
 from shared.jobs.guarded_write import add_events, advance_all, lock_all, table_of
 from shared.jobs.new_jobs import insert_jobs, training_job
 from shared.jobs.status import JobStatus
@@ -31,7 +31,7 @@ PART = 100
 """Jobs that one transaction changes: while it lasts, SQLite lets nobody else write, workers included."""
 
 
-def submit_all(db: Database, submissions: Sequence[Submission], *, actor: Actor = NOBODY) -> list[str]:
+def submit_all(db: Database, submissions: Sequence[Submission], *, actor: Actor) -> list[str]:
     """Insert jobs as queued, all of them or none. The caller must publish them afterwards.
 
     Returns:
@@ -42,7 +42,7 @@ def submit_all(db: Database, submissions: Sequence[Submission], *, actor: Actor 
 
 
 def submit_all_once(
-    db: Database, submissions: Sequence[Submission], key: SubmissionKey, *, actor: Actor = NOBODY
+    db: Database, submissions: Sequence[Submission], key: SubmissionKey, *, actor: Actor
 ) -> tuple[list[str], bool]:
     """As `submit_all`; but where the key was sent before, write nothing and return the jobs of the first request.
 
@@ -67,12 +67,12 @@ def submit_all_once(
     return db.write(work)
 
 
-def cancel_all(db: Database, job_ids: Sequence[str], *, actor: Actor = NOBODY) -> Outcomes[Cancelled]:
+def cancel_all(db: Database, job_ids: Sequence[str], *, actor: Actor) -> Outcomes[Cancelled]:
     """Cancel queued jobs at once, and running jobs by a flag that their workers see within a second.
 
     Returns:
         For each job ``"cancelled"`` when it is cancelled, now or before, ``"requested"`` when its worker has yet to
-        stop, or why it cannot be cancelled: JobNotFound, or IllegalTransition as it has already succeeded or failed.
+        stop, or why it cannot be cancelled: JobNotFound, NotYours, or IllegalTransition as it has succeeded or failed.
     """
 
     def work(connection: Connection, part: Sequence[str]) -> Outcomes[Cancelled]:
@@ -110,12 +110,13 @@ def only(outcomes: Outcomes[T]) -> T:
     return outcome
 
 
-_READ = (table_of(Job).c.status, table_of(Job).c.cancel_requested)
+_READ = tuple(table_of(Job).c[name] for name in ("owner", "status", "cancel_requested"))
 
 
 def _cancel(connection: Connection, job_ids: Sequence[str], actor: Actor) -> Outcomes[Cancelled]:
     found = lock_all(connection, job_ids, actor.reach, reading=_READ)
-    outcomes = {job_id: _cancelled(job_id, found.get(job_id)) for job_id in job_ids}
+    outcomes = {job_id: _cancelled(job_id, found.get(job_id), actor) for job_id in job_ids}
+    found = {one: row for one, row in found.items() if not isinstance(outcomes[one], FlightlineError)}
     now = clock.database_now(connection)
     queued = [job_id for job_id, row in found.items() if row.status == JobStatus.QUEUED]
     ended = {"status": JobStatus.CANCELLED, "cancel_requested": True, "finished_at": now}
@@ -127,10 +128,12 @@ def _cancel(connection: Connection, job_ids: Sequence[str], actor: Actor) -> Out
     return outcomes
 
 
-def _cancelled(job_id: str, row: Row[Any] | None) -> Cancelled | FlightlineError:
+def _cancelled(job_id: str, row: Row[Any] | None, actor: Actor) -> Cancelled | FlightlineError:
     """Return what becomes of a job that is to be cancelled, given its row before."""
     if row is None:
         return JobNotFound(job_id)
+    if refused := not_yours(job_id, row.owner, actor):
+        return refused
     if row.status in (JobStatus.QUEUED, JobStatus.CANCELLED):
         return "cancelled"
     if row.status == JobStatus.RUNNING:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from shared.database.tables import Job
 from shared.errors import FlightlineError, IllegalTransition, JobNotFound, StorageError, StorageUnavailable
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor, not_yours
 from shared.jobs.batches import PART, Outcomes, in_parts
 from shared.jobs.guarded_write import lock_all, table_of
 from shared.jobs.status import FINISHED
@@ -28,14 +28,14 @@ _AT_ONCE = 8
 """Jobs whose files are deleted at the same time: an object store takes a tenth of a second for each."""
 
 
-def delete_all(db: Database, storage: Storage, job_ids: Sequence[str], *, actor: Actor = NOBODY) -> Outcomes[None]:
+def delete_all(db: Database, storage: Storage, job_ids: Sequence[str], *, actor: Actor) -> Outcomes[None]:
     """Delete finished jobs with their files and all rows that belong to them.
 
     A job whose files cannot be deleted, as the storage is unavailable, is kept, so that no file is left without a job.
 
     Returns:
-        For each job None when it is deleted, or why it is not: JobNotFound, IllegalTransition as it is still queued or
-        running, or StorageUnavailable.
+        For each job None when it is deleted, or why it is not: JobNotFound, NotYours, IllegalTransition as it is still
+        queued or running, or StorageUnavailable.
     """
     outcomes = dict[str, FlightlineError | None]()
     with_files = list[str]()
@@ -51,14 +51,14 @@ def delete_all(db: Database, storage: Storage, job_ids: Sequence[str], *, actor:
     return {job_id: outcomes[job_id] for job_id in job_ids}
 
 
-def delete_rows(db: Database, job_ids: Sequence[str], *, actor: Actor = NOBODY) -> Outcomes[None]:
+def delete_rows(db: Database, job_ids: Sequence[str], *, actor: Actor) -> Outcomes[None]:
     """Delete the rows of finished jobs, whose files are deleted already. Returns what `delete_all` returns."""
     return in_parts(db, job_ids, lambda connection, part: _delete_rows(connection, part, actor))
 
 
 def _delete_rows(connection: Connection, job_ids: Sequence[str], actor: Actor) -> Outcomes[None]:
-    found = lock_all(connection, job_ids, actor.reach, reading=(table_of(Job).c.status,))
-    outcomes = {job_id: _refusal(job_id, found.get(job_id)) for job_id in job_ids}
+    found = lock_all(connection, job_ids, actor.reach, reading=(table_of(Job).c.owner, table_of(Job).c.status))
+    outcomes = {job_id: _refusal(job_id, found.get(job_id), actor) for job_id in job_ids}
     finished = [job_id for job_id, refused in outcomes.items() if refused is None]
     if finished:
         connection.execute(delete(table_of(Job)).where(Job.id.in_(finished)))
@@ -72,14 +72,16 @@ def _look(db: Database, job_ids: Sequence[str], actor: Actor) -> Mapping[str, bo
     with db.read() as connection:
         for start in range(0, len(ids), PART):
             part = Job.id.in_(ids[start : start + PART])
-            statement = select(Job.id, Job.status, Job.attempt).where(part, actor.reach)
+            statement = select(Job.id, Job.owner, Job.status, Job.attempt).where(part, actor.reach)
             rows |= {row.id: row for row in connection.execute(statement)}
-    return {job_id: _refusal(job_id, rows.get(job_id)) or bool(rows[job_id].attempt) for job_id in ids}
+    return {job_id: _refusal(job_id, rows.get(job_id), actor) or bool(rows[job_id].attempt) for job_id in ids}
 
 
-def _refusal(job_id: str, row: Row[Any] | None) -> FlightlineError | None:
+def _refusal(job_id: str, row: Row[Any] | None, actor: Actor) -> FlightlineError | None:
     if row is None:
         return JobNotFound(job_id)
+    if refused := not_yours(job_id, row.owner, actor):
+        return refused
     if row.status not in FINISHED:
         return IllegalTransition(f"Job {job_id} is {row.status}; only a finished job can be deleted. Cancel it first.")
     return None

@@ -8,7 +8,7 @@ from sqlalchemy import delete
 
 from shared.database.tables import Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor, not_yours
 from shared.jobs.guarded_write import add_events, advance, insert_rows, lock_all, table_of
 from shared.jobs.status import JobStatus
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LABELS = ("name", "tags", "notes")
 
 
-def edit(db: Database, job_id: str, changes: Mapping[str, Any], *, actor: Actor = NOBODY) -> None:
+def edit(db: Database, job_id: str, changes: Mapping[str, Any], *, actor: Actor) -> None:
     """Change a job, all of it or nothing. After a change of the priority the caller must publish the job again.
 
     Args:
@@ -34,15 +34,19 @@ def edit(db: Database, job_id: str, changes: Mapping[str, Any], *, actor: Actor 
 
     Raises:
         JobNotFound: no such job.
+        NotYours: the job belongs to another owner.
         IllegalTransition: a priority is given, and the job is no longer queued.
     """
     db.write(lambda connection: _edit(connection, job_id, changes, actor))
 
 
 def _edit(connection: Connection, job_id: str, changes: Mapping[str, Any], actor: Actor) -> None:
-    job = lock_all(connection, [job_id], actor.reach, reading=(table_of(Job).c.status,)).get(job_id)
+    reading = (table_of(Job).c.owner, table_of(Job).c.status)
+    job = lock_all(connection, [job_id], actor.reach, reading=reading).get(job_id)
     if job is None:
         raise JobNotFound(job_id)
+    if refused := not_yours(job_id, job.owner, actor):
+        raise refused
     columns = {name: changes[name] for name in ("name", "notes", "priority") if name in changes}
     if "priority" in changes:
         _require_queued(job_id, job.status)

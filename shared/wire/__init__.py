@@ -26,6 +26,7 @@ from shared.wire.jobs import (
 )
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
+from shared.wire.tokens import NewToken, Token, WhoAmI
 
 __all__ = [
     "Artifact",
@@ -49,6 +50,7 @@ __all__ = [
     "LayerCost",
     "LogLine",
     "Mistake",
+    "NewToken",
     "Page",
     "Prediction",
     "Predictions",
@@ -58,5 +60,7 @@ __all__ = [
     "Readiness",
     "Result",
     "SubmittedJob",
+    "Token",
+    "WhoAmI",
     "Worker",
 ]

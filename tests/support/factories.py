@@ -13,6 +13,7 @@ from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Base, Job, JobChange, JobTag
 from shared.jobs import actions, deletion
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.batches import only
 from shared.jobs.running import attempts, leases
 from shared.jobs.running.attempts import Claim, Claimant
@@ -34,7 +35,7 @@ def submission(**document: Any) -> Submission:
 
 def submit(db: Database, **document: Any) -> str:
     """A queued job; returns its id."""
-    return actions.submit(db, submission(**document))
+    return actions.submit(db, submission(**document), actor=EVERYBODY)
 
 
 def claimant(worker: str = "host:cpu:1", device: str = "cpu") -> Claimant:
@@ -139,7 +140,7 @@ FLAKY = Ending(Outcome.FAILED, "out_of_device_memory", "The device has no memory
 
 def delete(db: Database, job_id: str) -> None:
     """Delete the rows of a finished job."""
-    only(deletion.delete_rows(db, [job_id]))
+    only(deletion.delete_rows(db, [job_id], actor=EVERYBODY))
 
 
 def everything(db: Database) -> dict[str, list[tuple[Any, ...]]]:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, select, tuple_
 from shared import wire
 from shared.database.tables import Job, JobTag
 from shared.errors import InvalidQuery
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobs.reads.queries import JOB_COLUMNS, job_answers, tags_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def jobs(
     limit: int = 50,
     *,
     live: Callable[[], Workers] | None = None,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> Page:
     """Read one page of the jobs that match.
 
@@ -89,7 +89,7 @@ def jobs(
 
 
 def jobs_by_id(
-    db: Database, job_ids: Sequence[str], *, live: Callable[[], Workers] | None = None, actor: Actor = NOBODY
+    db: Database, job_ids: Sequence[str], *, live: Callable[[], Workers] | None = None, actor: Actor
 ) -> list[wire.Job]:
     """Read those of these jobs that exist, in the order of the ids; `live` as for `jobs`."""
     statement = select(*JOB_COLUMNS).where(Job.id.in_(job_ids), actor.reach)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from shared.database.tables import ENDING_LENGTH, UUID_LENGTH, Job, id_ending
 from shared.errors import AmbiguousJobId, FlightlineError, JobNotFound
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ MOST_LISTED = 10
 """Most ids that the error for an ambiguous ending lists."""
 
 
-def whole_id(db: Database, text: str, *, actor: Actor = NOBODY) -> str:
+def whole_id(db: Database, text: str, *, actor: Actor) -> str:
     """Return the full id for a full id, which is not looked up, or for at least the last four characters of one.
 
     Raises:
@@ -32,7 +32,7 @@ def whole_id(db: Database, text: str, *, actor: Actor = NOBODY) -> str:
     return found
 
 
-def whole_ids(db: Database, texts: Sequence[str], *, actor: Actor = NOBODY) -> dict[str, str | FlightlineError]:
+def whole_ids(db: Database, texts: Sequence[str], *, actor: Actor) -> dict[str, str | FlightlineError]:
     """Return for each text the full id, or the error, that `whole_id` returns or raises; in one query."""
     endings = {text[-ENDING_LENGTH:] for text in texts if len(text) < UUID_LENGTH}
     by_ending: dict[str, list[str]] = {ending: [] for ending in endings}

@@ -13,6 +13,7 @@ from api.app import create_app
 from api.services import Services
 from shared.delivery.broker import Broker
 from shared.errors import StorageUnavailable
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from tests.support import factories
 
@@ -151,7 +152,7 @@ class TestManyIds:
         [one] = (client.post("/v1/jobs/cancel", json={"ids": ["abcd"]}).json or {})["items"]
         assert (one["job_id"], one["outcome"], one["error"]["code"]) == (None, None, "ambiguous_id")
         assert all(job_id in one["error"]["detail"] for job_id in ids)
-        assert {queries.job(services.db, job_id).status for job_id in ids} == {"queued"}
+        assert {queries.job(services.db, job_id, actor=EVERYBODY).status for job_id in ids} == {"queued"}
 
     def test_finished_jobs_are_deleted(
         self, client: FlaskClient, services: Services, submit: Callable[..., Any], finish: Callable[..., None]

@@ -14,6 +14,7 @@ from api.http.streams import Streams, TooManyStreams
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
 from shared.jobs import actions, batches, changes, edits
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts
 from tests.support import factories
 from tests.support.servers import wait_until
@@ -74,16 +75,16 @@ def test_everything_that_happens_to_jobs_rings(database: Database, streams: Stre
     """After a reset at the beginning; heartbeats do not."""
     with heard(streams) as ears:
         ears.wait_for_reset()
-        first, second = batches.submit_all(database, [factories.submission(), factories.submission()])
+        first, second = batches.submit_all(database, [factories.submission(), factories.submission()], actor=EVERYBODY)
         ears.wait_for(first, second)
-        edits.edit(database, first, {"notes": "x"})
+        edits.edit(database, first, {"notes": "x"}, actor=EVERYBODY)
         ears.wait_for(first)
         claim = factories.claim(database, first)
         ears.wait_for(first)
         attempts.heartbeat(database, claim, 30)
         attempts.record_epochs(database, claim, factories.epoch_rows(1, 1), factories.best())
         ears.wait_for(first)
-        batches.cancel_all(database, [second])
+        batches.cancel_all(database, [second], actor=EVERYBODY)
         factories.delete(database, second)
         ears.wait_for(second)
 
@@ -117,7 +118,7 @@ def test_an_outage_ends_in_a_reset(database: Database, streams: Streams, monkeyp
             patched.setattr(changes, "since", gone)
             patched.setattr(changes, "mark", gone)
             broken.wait(10)
-            actions.cancel(database, claim.job_id)
+            actions.cancel(database, claim.job_id, actor=EVERYBODY)
         ears.wait_for_reset()
     frames = reader.frames()
     assert b"retry" in next(frames)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from shared.errors import (
     StorageUnavailable,
 )
 from shared.jobs import actions, batches, deletion, idempotency, new_jobs
+from shared.jobs.actor import EVERYBODY, Actor, Scope
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobs.reads import events, listing, queries
 from shared.jobs.running import attempts
@@ -51,11 +54,11 @@ class TestSubmit:
     def test_jobs_of_a_batch_are_as_any_others(self, database: Database) -> None:
         """Whole, queued, with their tags and first event, their ids in the order of the batch."""
         sent = some(3, name="a", tags=["x", "y"])
-        ids = batches.submit_all(database, sent)
+        ids = batches.submit_all(database, sent, actor=EVERYBODY)
 
         assert ids == sorted(ids)
-        alone = vars(queries.job(database, actions.submit(database, sent[1])))
-        found = [vars(job) for job in listing.jobs_by_id(database, ids)]
+        alone = vars(queries.job(database, actions.submit(database, sent[1], actor=EVERYBODY), actor=EVERYBODY))
+        found = [vars(job) for job in listing.jobs_by_id(database, ids, actor=EVERYBODY)]
         own = {"id", "created_at", "queued_at"}
         assert {k: v for k, v in found[1].items() if k not in own} == {k: v for k, v in alone.items() if k not in own}
         assert [job["spec"]["training"]["seed"] for job in found] == [0, 1, 2]
@@ -70,44 +73,50 @@ class TestSubmit:
 
         monkeypatch.setattr(new_jobs, "add_events", fail)
         with pytest.raises(KeyError):
-            batches.submit_all(database, some(3, tags=["x"]))
+            batches.submit_all(database, some(3, tags=["x"]), actor=EVERYBODY)
         assert not any(factories.everything(database).values())
 
     def test_a_repeated_batch_is_the_first_one(self, database: Database) -> None:
         """Also when both are sent at once, and after one of its jobs is gone."""
         sent = some(3)
-        key = SubmissionKey.of_batch("k", sent)
+        key = SubmissionKey.of_batch("k", sent, EVERYBODY)
         answers: list[tuple[list[str], bool]] = []
-        together(*[lambda: answers.append(batches.submit_all_once(database, sent, key))] * 4)
+        together(*[lambda: answers.append(batches.submit_all_once(database, sent, key, actor=EVERYBODY))] * 4)
 
         assert sorted(new for _, new in answers) == [False, False, False, True]
         [ids] = {tuple(ids) for ids, _ in answers}
-        actions.cancel(database, ids[0])
+        actions.cancel(database, ids[0], actor=EVERYBODY)
         factories.delete(database, ids[0])
-        assert batches.submit_all_once(database, sent, key) == ([*ids], False)
+        assert batches.submit_all_once(database, sent, key, actor=EVERYBODY) == ([*ids], False)
         assert jobs_in(database) == 2
 
     def test_a_key_stands_for_one_request(self, database: Database) -> None:
         """Of one job or of a batch, whichever came first; the order of a batch counts."""
         sent = some(2)
-        batches.submit_all_once(database, sent, SubmissionKey.of_batch("batch", sent))
-        actions.submit_once(database, sent[0], SubmissionKey.of_submission("job", sent[0]))
+        batches.submit_all_once(database, sent, SubmissionKey.of_batch("batch", sent, EVERYBODY), actor=EVERYBODY)
+        actions.submit_once(database, sent[0], SubmissionKey.of_submission("job", sent[0], EVERYBODY), actor=EVERYBODY)
 
         with pytest.raises(IdempotencyKeyReused, match="a batch of 2 jobs"):
-            actions.submit_once(database, sent[0], SubmissionKey.of_submission("batch", sent[0]))
+            actions.submit_once(
+                database, sent[0], SubmissionKey.of_submission("batch", sent[0], EVERYBODY), actor=EVERYBODY
+            )
         with pytest.raises(IdempotencyKeyReused, match="which made job"):
-            batches.submit_all_once(database, sent[:1], SubmissionKey.of_batch("job", sent[:1]))
+            batches.submit_all_once(
+                database, sent[:1], SubmissionKey.of_batch("job", sent[:1], EVERYBODY), actor=EVERYBODY
+            )
         with pytest.raises(IdempotencyKeyReused):
-            batches.submit_all_once(database, sent[::-1], SubmissionKey.of_batch("batch", sent[::-1]))
+            batches.submit_all_once(
+                database, sent[::-1], SubmissionKey.of_batch("batch", sent[::-1], EVERYBODY), actor=EVERYBODY
+            )
         assert jobs_in(database) == 3
 
     def test_a_key_is_forgotten_after_a_day(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """It then makes a batch of its own."""
         sent = some(2)
-        key = SubmissionKey.of_batch("k", sent)
-        first, _ = batches.submit_all_once(database, sent, key)
+        key = SubmissionKey.of_batch("k", sent, EVERYBODY)
+        first, _ = batches.submit_all_once(database, sent, key, actor=EVERYBODY)
         monkeypatch.setattr(idempotency, "KEEP_SECONDS", -1.0)
-        second, new = batches.submit_all_once(database, sent, key)
+        second, new = batches.submit_all_once(database, sent, key, actor=EVERYBODY)
         assert new
         assert set(first).isdisjoint(second)
         idempotency.forget_old(database)
@@ -121,7 +130,7 @@ class TestCancel:
         done = factories.succeed(database, factories.running(database))
         ids = [queued, NOBODY, running, done]
         for _ in range(2):
-            outcomes = batches.cancel_all(database, ids)
+            outcomes = batches.cancel_all(database, ids, actor=EVERYBODY)
             assert codes(outcomes) == ["cancelled", "job_not_found", "requested", "illegal_transition"]
         assert list(outcomes) == ids
         assert [event.kind for event in events.read(database, running)[0]] == ["status", "status", "cancel_requested"]
@@ -131,8 +140,8 @@ class TestCancel:
     def test_many_jobs_take_several_transactions(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         """Each once, however often it is named."""
         monkeypatch.setattr(batches, "PART", 3)
-        ids = batches.submit_all(database, some(8))
-        outcomes = batches.cancel_all(database, [*ids, *ids])
+        ids = batches.submit_all(database, some(8), actor=EVERYBODY)
+        outcomes = batches.cancel_all(database, [*ids, *ids], actor=EVERYBODY)
         assert list(outcomes) == ids
         assert set(outcomes.values()) == {"cancelled"}
 
@@ -141,7 +150,7 @@ class TestCancel:
     ) -> None:
         """Those in the transactions before are cancelled; of the rest the outage is told."""
         monkeypatch.setattr(batches, "PART", 2)
-        ids = batches.submit_all(database, some(5))
+        ids = batches.submit_all(database, some(5), actor=EVERYBODY)
         write, calls = database.write, iter(range(9))
 
         def fails_later(work: Callable[[Connection], Any]) -> Any:
@@ -150,16 +159,21 @@ class TestCancel:
             return write(work)
 
         monkeypatch.setattr(database, "write", fails_later)
-        assert codes(batches.cancel_all(database, ids)) == ["cancelled"] * 4 + ["database_unavailable"]
+        assert codes(batches.cancel_all(database, ids, actor=EVERYBODY)) == ["cancelled"] * 4 + ["database_unavailable"]
         with pytest.raises(DatabaseUnavailable):
-            batches.cancel_all(database, ids)
+            batches.cancel_all(database, ids, actor=EVERYBODY)
 
     def test_batches_that_overlap_do_not_wait_for_each_other(self, database: Database) -> None:
         """Whatever their orders: rows are locked in one."""
-        ids = batches.submit_all(database, some(40))
+        ids = batches.submit_all(database, some(40), actor=EVERYBODY)
         found: list[dict[str, Any]] = []
         orders: Sequence[list[str]] = (ids, ids[::-1], ids[20:] + ids[:20])
-        together(*[lambda order=order: found.append(batches.cancel_all(database, order)) for order in orders])
+        together(
+            *[
+                lambda order=order: found.append(batches.cancel_all(database, order, actor=EVERYBODY))
+                for order in orders
+            ]
+        )
         assert [set(one.values()) for one in found] == [{"cancelled"}] * 3
         with database.read() as connection:
             assert set(connection.scalars(select(Job.event_seq))) == {2}
@@ -181,9 +195,9 @@ class TestDelete:
         """With its files and rows; the others stay, and say why."""
         gone = [self.finished(database, storage) for _ in range(3)]
         never_ran, running = factories.submit(database), factories.running(database).job_id
-        actions.cancel(database, never_ran)
+        actions.cancel(database, never_ran, actor=EVERYBODY)
 
-        outcomes = deletion.delete_all(database, storage, [*gone, NOBODY, never_ran, running, gone[0]])
+        outcomes = deletion.delete_all(database, storage, [*gone, NOBODY, never_ran, running, gone[0]], actor=EVERYBODY)
 
         assert codes(outcomes) == [None, None, None, "job_not_found", None, "illegal_transition"]
         assert storage.page("", 10) == []
@@ -197,7 +211,7 @@ class TestDelete:
         """It is asked no more often than there are threads; a job without files needs no storage."""
         with_files = [self.finished(database, storage) for _ in range(30)]
         never_ran = factories.submit(database)
-        actions.cancel(database, never_ran)
+        actions.cancel(database, never_ran, actor=EVERYBODY)
         asked: list[str] = []
 
         def away(prefix: str) -> None:
@@ -205,12 +219,12 @@ class TestDelete:
             raise StorageUnavailable("away")
 
         monkeypatch.setattr(storage, "delete_below", away)
-        outcomes = deletion.delete_all(database, storage, [never_ran, *with_files])
+        outcomes = deletion.delete_all(database, storage, [never_ran, *with_files], actor=EVERYBODY)
         assert codes(outcomes) == [None, *["storage_unavailable"] * 30]
         assert len(asked) < 30
         assert jobs_in(database) == 30
         monkeypatch.undo()
-        assert codes(deletion.delete_all(database, storage, with_files)) == [None] * 30
+        assert codes(deletion.delete_all(database, storage, with_files, actor=EVERYBODY)) == [None] * 30
 
     def test_a_storage_that_forbids_it_keeps_no_job(
         self, database: Database, storage: Storage, monkeypatch: pytest.MonkeyPatch
@@ -222,14 +236,14 @@ class TestDelete:
             raise StorageError(prefix)
 
         monkeypatch.setattr(storage, "delete_below", forbids)
-        assert deletion.delete_all(database, storage, [job_id]) == {job_id: None}
+        assert deletion.delete_all(database, storage, [job_id], actor=EVERYBODY) == {job_id: None}
         assert jobs_in(database) == 0
 
     def test_a_job_is_deleted_once(self, database: Database, storage: Storage) -> None:
         """Of two requests at once one finds it gone."""
         ids = [self.finished(database, storage) for _ in range(5)]
         found: list[dict[str, Any]] = []
-        together(*[lambda: found.append(deletion.delete_all(database, storage, ids))] * 2)
+        together(*[lambda: found.append(deletion.delete_all(database, storage, ids, actor=EVERYBODY))] * 2)
         assert jobs_in(database) == 0
         assert all(None in (one[job_id] for one in found) for job_id in ids)
 
@@ -256,6 +270,23 @@ def test_a_worker_may_hold_a_row(postgres_database: Database) -> None:
     def cancel() -> None:
         held.wait(5)
         threading.Timer(0.2, ended.set).start()
-        assert batches.cancel_all(postgres_database, [claim.job_id]) == {claim.job_id: "cancelled"}
+        assert batches.cancel_all(postgres_database, [claim.job_id], actor=EVERYBODY) == {claim.job_id: "cancelled"}
 
     together(lambda: postgres_database.write(finish), cancel)
+
+
+def test_jobs_of_others_are_left_alone(database: Database, tmp_path: Path) -> None:
+    """Also in the middle of one's own; an admin's scope reaches all."""
+    alice, bob, admin = Actor("alice", Scope.SUBMIT), Actor("bob", Scope.SUBMIT), Actor("bob", Scope.ADMIN)
+    storage = Storage(str(tmp_path / "artifacts"))
+    for act in (batches.cancel_all, partial(deletion.delete_all, storage=storage)):
+        hers = batches.submit_all(database, some(2), actor=alice)
+        his, nobodys = batches.submit_all(database, some(1), actor=bob), [factories.submit(database)]
+        if act is not batches.cancel_all:
+            batches.cancel_all(database, [*hers, *his, *nobodys], actor=EVERYBODY)
+        before = [queries.job(database, job_id, actor=bob).status for job_id in (*hers, *nobodys)]
+        outcomes = act(database, job_ids=[hers[0], *his, hers[1], *nobodys], actor=bob)
+        assert [code for code in codes(outcomes) if code == "not_owner"] == ["not_owner"] * 3
+        assert not isinstance(outcomes[his[0]], FlightlineError)
+        assert [queries.job(database, job_id, actor=bob).status for job_id in (*hers, *nobodys)] == before
+        assert codes(act(database, job_ids=[*hers, *nobodys], actor=admin)) in ([None] * 3, ["cancelled"] * 3)

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, insert, select, text
 from shared.database.engine import Database
 from shared.database.tables import Job, JobChange
 from shared.jobs import actions, changes
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts
 from tests.support import factories
 
@@ -43,7 +44,7 @@ def test_a_change_that_is_committed_late_is_not_missed(postgres_database: Databa
     mark = changes.mark(postgres_database)
     with postgres_database.engine.begin() as slow:
         slow.execute(text("UPDATE jobs SET event_seq = event_seq + 1 WHERE id = :id"), {"id": late})
-        actions.cancel(postgres_database, early)
+        actions.cancel(postgres_database, early, actor=EVERYBODY)
         found, mark = changes.since(postgres_database, mark)
         assert found == [early]
         assert changes.since(postgres_database, mark)[0] == []
