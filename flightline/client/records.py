@@ -308,3 +308,11 @@ class Dataset(Record, wire.DatasetInfo):
     def usable(self) -> list[Fields]:
         """The copies in `held` that a job can train on: those that are complete or loaded, and downloads."""
         return [copy for copy in self.held if copy.get("ready", True) or copy.get("source") == "download"]
+
+
+class WhoAmI(Record):
+    """Who the client is to the service.
+
+    `owner` and `scope` are those of its token, whose id is `token_id` and which expires at `expires_at` (None: never);
+    `authentication` is False at a service that asks for no token, where `owner` is None.
+    """

@@ -32,6 +32,7 @@ class FakeService:
         end_after: numbers of events after which a stream is ended in order, once each.
         resume: a job's first attempt is lost after that epoch, and the next one goes on from the first.
         password: the user and password without which all is refused, as a proxy in front of the service does.
+        headers: further headers of answers, by status.
         closing: set when the service stops: its streams end.
     """
 
@@ -45,6 +46,7 @@ class FakeService:
         self.end_after: set[int] = set()
         self.resume: int | None = None
         self.password: tuple[str, str] | None = None
+        self.headers = {503: {"Retry-After": "0"}}
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._next: dict[str, int] = {}
@@ -108,11 +110,13 @@ class FakeService:
         place = {"attempt": job["attempts"], "seq": len(self.history[job["id"]]) + 1}
         self.tell(job, "epoch", epoch=number, **figures, **place)
 
-    def admits(self, authorization: str | None) -> bool:
-        """Whether a request with this header may pass."""
+    def refusal(self, method: str, target: str, authorization: str | None) -> Answer | None:
+        """The answer to a request that its `Authorization` does not let pass; None where it does."""
+        del method, target
         if self.password is None:
-            return True
-        return authorization == f"Basic {b64encode(':'.join(self.password).encode()).decode()}"
+            return None
+        wanted = f"Basic {b64encode(':'.join(self.password).encode()).decode()}"
+        return None if authorization == wanted else (401, b"Who?")
 
     def answer(self, method: str, target: str, body: bytes, last_event_id: int = 0) -> Answer:
         """The answer to a request."""
@@ -124,18 +128,21 @@ class FakeService:
         url = urlsplit(target)
         if (refusal := self.refuse.get(f"{method} {url.path}")) is not None:
             return refusal
-        asked = parse_qs(url.query)
+        return self.routed(method, url.path, parse_qs(url.query), body, last_event_id)
+
+    def routed(self, method: str, path: str, asked: dict[str, list[str]], body: bytes, last_event_id: int) -> Answer:
+        """The answer of what stands at the path."""
         query = {key: values[-1] for key, values in asked.items()}
-        if url.path == "/v1/jobs":
+        if path == "/v1/jobs":
             return self._submit(query, body) if method == "POST" else self._page(query, asked)
-        if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
+        if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", path):
             found = [one for one in self.jobs if one.endswith(match[1])]
             if len(found) > 1:
                 return problem(409, "ambiguous_id", f"{len(found)} jobs fit: {', '.join(found)}.")
             if match[2] == "events" and found:
                 return self._events(found[0], last_event_id)
             return self._one(method, found[0] if found else match[1], match[2], query, body)
-        return self._catalog(url.path)
+        return self._catalog(path)
 
     def _submit(self, query: dict[str, str], body: bytes) -> Answer:
         document = json.loads(body)
@@ -310,8 +317,8 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             after = int(self.headers.get("Last-Event-ID") or 0)
-            admitted = service.admits(self.headers.get("Authorization"))
-            status, document = service.answer(self.command, self.path, body, after) if admitted else (401, b"Who?")
+            refused = service.refusal(self.command, self.path, self.headers.get("Authorization"))
+            status, document = refused or service.answer(self.command, self.path, body, after)
             if isinstance(document, Iterator):
                 self._stream(document)
                 return
@@ -319,8 +326,8 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
             self.send_header("Content-Length", str(len(content)))
-            if status == 503:
-                self.send_header("Retry-After", "0")
+            for name, value in service.headers.get(status, {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
