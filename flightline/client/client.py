@@ -118,11 +118,13 @@ class Client:
     close = blocking(of_client(Calls[Job].close))
 
     submit = blocking(of_client(Calls[Job].submit))
+    submit_many = blocking(of_client(Calls[Job].submit_many))
     check = blocking(of_client(Calls[Job].check))
     job = blocking(of_client(Calls[Job].job))
     jobs = blocking_rows(of_client(Calls[Job].jobs))
     page = blocking(of_client(Calls[Job].page))
     table = blocking(of_client(Calls[Job].table))
+    compare = blocking(of_client(Calls[Job].compare))
 
     wait = blocking(of_client(Calls[Job].wait))
     wait_all = blocking(of_client(Calls[Job].wait_all))
@@ -142,10 +144,13 @@ class Client:
     predict_many = blocking(of_client(Calls[Job].predict_many))
     mistakes = blocking(of_client(Calls[Job].mistakes))
 
+    edit = blocking(of_client(Calls[Job].edit))
     cancel = blocking(of_client(Calls[Job].cancel))
+    cancel_many = blocking(of_client(Calls[Job].cancel_many))
     retry = blocking(of_client(Calls[Job].retry))
     evaluate = blocking(of_client(Calls[Job].evaluate))
     delete = blocking(of_client(Calls[Job].delete))
+    delete_many = blocking(of_client(Calls[Job].delete_many))
     set_priority = blocking(of_client(Calls[Job].set_priority))
 
     whoami = blocking(of_client(Calls[Job].whoami))

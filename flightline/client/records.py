@@ -310,6 +310,10 @@ class Dataset(Record, wire.DatasetInfo):
         return [copy for copy in self.held if copy.get("ready", True) or copy.get("source") == "download"]
 
 
+class Outcome(Record):
+    """What became of one job of several: its `id` and the `outcome`; `detail` says why a job stayed as it was."""
+
+
 class WhoAmI(Record):
     """Who the client is to the service.
 

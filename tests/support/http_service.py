@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.http_answers import ATTEMPT, CATALOG, CREATED, EVALUATION, layer_cost
@@ -17,6 +17,7 @@ from tests.support.http_answers import ATTEMPT, CATALOG, CREATED, EVALUATION, la
 Answer = tuple[int, Any]
 """A status, and JSON, bytes or the frames of a stream."""
 
+S = TypeVar("S", bound="FakeService")
 EPOCH_KEYS = ("train_loss", "train_accuracy", "last_batch_loss", "val_loss", "val_accuracy", "lr", "seconds")
 
 
@@ -349,7 +350,7 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def serving(service: FakeService) -> Iterator[FakeService]:
+def serving(service: S) -> Iterator[S]:
     """Serve on a free port of the loopback, which `service.url` then names."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service))
     server.daemon_threads = False

@@ -20,7 +20,7 @@ class TeamService(FakeService):
     Attributes:
         tokens: owner and scope by token; without any, authentication is off.
         authorizations: the header of every request so far.
-        rung: the frames of the bell that are still to be sent.
+        rung: the frames of the bell that are still to be sent; an empty one ends the stream.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,10 @@ class TeamService(FakeService):
                 for job in moving:
                     self._move_on(job)
                 ids = [job["id"] for job in moving]
-            yield from frames
+            for frame in frames:
+                if not frame:  # the end of this stream
+                    return
+                yield frame
             if ids:
                 yield ring(*ids)
 
