@@ -15,6 +15,7 @@ from flightline.cli import standard_streams
 from flightline.cli.commands import (
     backups,
     catalog,
+    changes,
     dataset,
     jobs,
     logs,
@@ -68,7 +69,7 @@ def flightline(
         os.environ["FLIGHTLINE_URL"] = url
 
 
-for module in (service, backups, sign_in, submission, jobs, logs, results, networks, top, catalog, dataset):
+for module in (service, backups, sign_in, submission, jobs, changes, logs, results, networks, top, catalog, dataset):
     module.register(app)
 
 

@@ -310,8 +310,14 @@ class Dataset(Record, wire.DatasetInfo):
         return [copy for copy in self.held if copy.get("ready", True) or copy.get("source") == "download"]
 
 
-class Outcome(Record):
-    """What became of one job of several: its `id` and the `outcome`; `detail` says why a job stayed as it was."""
+class JobOutcome(Record):
+    """What became of one job of several: `outcome` is ``cancelled``, ``requested`` or ``deleted``.
+
+    `id` is what was asked for, `job_id` the whole id. Where the job stayed as it was, `outcome` is None, and `error`
+    says why.
+    """
+
+    error: Failure | None
 
 
 class WhoAmI(Record):

@@ -74,19 +74,25 @@ class TeamService(FakeService):
         labels = [{key: one[key] for key in ("name", "preset", "tags") if key in one} for one in documents]
         return 201, {"items": [self.add(warnings=["No live worker."], **one) for one in labels]}
 
-    def _end(self, action: str, id: str) -> dict[str, Any]:
+    def _end(self, action: str, end: str) -> dict[str, Any]:
         """What becomes of a job that is cancelled or deleted with others."""
-        job = self.jobs.get(id)
+        job = next((job for one, job in self.jobs.items() if one.endswith(end)), None)
         if job is None:
-            return {"id": id, "outcome": "not_found", "detail": f"There is no job {id}."}
-        finished = job["status"] in FINISHED
-        if finished == (action == "cancel"):
-            return {"id": id, "outcome": "refused", "detail": f"Job {id} is {job['status']}."}
+            return _outcome(end, None, error=("job_not_found", f"There is no job {end}."))
+        if self._foreign(job):
+            return _outcome(end, job["id"], error=("not_owner", f"Job {job['id']} belongs to {job['owner']}."))
+        if (job["status"] in FINISHED) == (action == "cancel"):
+            return _outcome(end, job["id"], error=("illegal_transition", f"Job {job['id']} is {job['status']}."))
         if action == "delete":
-            del self.jobs[id]
-            return {"id": id, "outcome": "deleted", "detail": None}
-        job["status"] = "cancelled"
-        return {"id": id, "outcome": "cancelled", "detail": None}
+            del self.jobs[job["id"]]
+            return _outcome(end, job["id"], "deleted")
+        running = job["status"] == "running"
+        job |= {"cancel_requested": True, "status": "cancelled"}
+        return _outcome(end, job["id"], "requested" if running else "cancelled")
+
+    def _foreign(self, job: dict[str, Any]) -> bool:
+        owner, scope = self._sender() or (None, "admin")
+        return scope != "admin" and job.get("owner") not in {None, owner}
 
     def _compare(self, ids: list[str]) -> Answer:
         jobs = [self.jobs[next(one for one in self.jobs if one.endswith(end))] for end in ids]
@@ -118,3 +124,10 @@ class TeamService(FakeService):
 def ring(*ids: str) -> bytes:
     """A frame of the bell: these jobs have changed."""
     return f"event: jobs\ndata: {json.dumps({'ids': ids})}\n\n".encode()
+
+
+def _outcome(
+    end: str, id: str | None, outcome: str | None = None, *, error: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    failure = None if error is None else dict(zip(("code", "detail"), error, strict=True))
+    return {"id": end, "job_id": id, "outcome": outcome, "error": failure}

@@ -9,7 +9,7 @@ from flightline.client.calls.base import BaseCalls, J, checked_id, several
 from flightline.client.comparison import Comparison
 from flightline.client.documents import encoded, job_document
 from flightline.client.following.waiting import JOBS_PER_REQUEST
-from flightline.client.records import JobRecord, Outcome
+from flightline.client.records import JobOutcome, JobRecord
 from flightline.errors import UsageError
 
 LARGEST_BATCH = 1000
@@ -49,19 +49,19 @@ class BatchCalls(BaseCalls[J]):
         answer = await self._post_once("/v1/jobs/batch", encoded({"jobs": documents}), idempotency_key)
         return [self.with_raw(item) for item in answer["items"]]
 
-    async def cancel_many(self, jobs: Iterable[JobRecord | str]) -> list[Outcome]:
+    async def cancel_many(self, jobs: Iterable[JobRecord | str]) -> list[JobOutcome]:
         """Cancel jobs, each as far as it can be, and say of each what became of it, in the order of `jobs`.
 
         Args:
-            jobs: jobs, or their ids.
+            jobs: jobs, or their ids, which may be shortened.
         """
         return await self._each("/v1/jobs/cancel", jobs)
 
-    async def delete_many(self, jobs: Iterable[JobRecord | str]) -> list[Outcome]:
+    async def delete_many(self, jobs: Iterable[JobRecord | str]) -> list[JobOutcome]:
         """Delete finished jobs with their artifacts, and say of each what became of it, in the order of `jobs`.
 
         Args:
-            jobs: jobs, or their ids.
+            jobs: jobs, or their ids, which may be shortened.
         """
         return await self._each("/v1/jobs/delete", jobs)
 
@@ -75,18 +75,23 @@ class BatchCalls(BaseCalls[J]):
             NotFound, Conflict: an id fits no job, or several.
             UsageError: there are fewer than 2 jobs, or more than 200.
         """
-        ids = [job.id if isinstance(job, JobRecord) else checked_id(job) for job in several(jobs)]
+        ids = _named(jobs)
         if not 2 <= len(ids) <= LARGEST_COMPARISON:
             raise UsageError(f"A comparison has 2 to {LARGEST_COMPARISON} jobs, not {len(ids)}.")
         if len(ids) > JOBS_PER_REQUEST:
             ids = [one[-SHORTENED:] for one in ids]
         return Comparison(await self._transport.get("/v1/compare", job=ids))
 
-    async def _each(self, path: str, jobs: Iterable[JobRecord | str]) -> list[Outcome]:
-        ids = await self._ids(jobs)
-        found: list[Outcome] = []
+    async def _each(self, path: str, jobs: Iterable[JobRecord | str]) -> list[JobOutcome]:
+        ids = _named(jobs)
+        found: list[JobOutcome] = []
         for start in range(0, len(ids), LARGEST_BATCH):
             content = encoded({"ids": ids[start : start + LARGEST_BATCH]})
             answer = await self._transport.call("POST", path, content=content)
-            found += [Outcome(item) for item in answer["items"]]
+            found += [JobOutcome(item) for item in answer["items"]]
         return found
+
+
+def _named(jobs: Iterable[JobRecord | str]) -> list[str]:
+    """The ids of jobs as they are sent: the service itself finds out what a shortened one stands for."""
+    return [job.id if isinstance(job, JobRecord) else checked_id(job) for job in several(jobs)]

@@ -79,8 +79,14 @@ class TestEnding:
     def test_each_says_what_became_of_it(self, client: Client, team: TeamService) -> None:
         """In the order asked for, by jobs and by shortened ids."""
         running, done = team.add()["id"], team.add(status="succeeded", epoch=3)["id"]
-        found = client.cancel_many([client.job(done), running[-12:]])
-        assert [(one.id, one.outcome) for one in found] == [(done, "refused"), (running, "cancelled")]
+        found = client.cancel_many([client.job(done), running[-12:], "0000"])
+        assert [(one.id, one.job_id, one.outcome) for one in found] == [
+            (done, done, None),
+            (running[-12:], running, "requested"),
+            ("0000", None, None),
+        ]
+        refused = [one.error.code for one in found if one.error]
+        assert refused == ["illegal_transition", "job_not_found"]
         assert [one.outcome for one in client.delete_many([running, done])] == ["deleted", "deleted"]
         assert team.jobs == {}
 
