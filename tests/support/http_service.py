@@ -168,6 +168,7 @@ class FakeService:
         for job in newest_first if "id" in asked else ():
             self._move_on(job)
         found = [job for job in newest_first if job["status"] in asked.get("status", [job["status"]])]
+        found = [job for job in found if query.get("tag") is None or query["tag"] in job["tags"]]
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         more = str(start + limit) if start + limit < len(found) else None
         return 200, {"items": found[start : start + limit], "next_cursor": more}
@@ -211,7 +212,7 @@ class FakeService:
         if method == "POST":
             return self._act(job, str(part))
         if method == "PATCH":
-            return self._change(job, json.loads(body))
+            return self.change(job, json.loads(body))
         return self._read(job, part, query)
 
     def _act(self, job: dict[str, Any], part: str) -> Answer:
@@ -223,7 +224,8 @@ class FakeService:
         self.tell(job, "status", status="cancelled", attempt=job["attempts"])
         return 200, job
 
-    def _change(self, job: dict[str, Any], change: dict[str, Any]) -> Answer:
+    def change(self, job: dict[str, Any], change: dict[str, Any]) -> Answer:
+        """The answer to a change of a job."""
         if job["status"] != "queued":
             return problem(409, "illegal_transition", f"Job {job['id']} is {job['status']}.")
         job |= change

@@ -102,7 +102,7 @@ def cancel(ids: Ids = None, tag: Tagged = None, where: Where = None, yes: Yes = 
     """
     with Client() as client:
         jobs = selected(client, ids or [], tag=tag, where=where or [], status=NOT_FINISHED)
-        if len(jobs) != 1:
+        if len(ids or []) != 1:  # the answer is a list, also where one job matches
             confirm("Cancel", jobs, yes=yes)
             _report(client.cancel_many(jobs), CANCELLED, json=json)
             return
@@ -125,7 +125,7 @@ def delete(ids: Ids = None, tag: Tagged = None, where: Where = None, yes: Yes = 
     """
     with Client() as client:
         jobs = selected(client, ids or [], tag=tag, where=where or [], status=FINISHED)
-        if len(jobs) != 1:
+        if len(ids or []) != 1:  # the answer is a list, also where one job matches
             confirm("Delete", jobs, yes=yes)
             _report(client.delete_many(jobs), DELETED, json=json)
             return

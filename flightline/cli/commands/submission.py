@@ -68,7 +68,7 @@ def watch(ids: Ids = None, tag: Tagged = None, where: Where = None, json: Json =
     """Follow jobs until they are finished; Ctrl-C leaves them running. Exit code 0 if all succeeded, 1 if not."""
     with Client() as client:
         jobs = selected(client, ids or [], tag=tag, where=where or [], status=("queued", "running"))
-        if len(jobs) == 1:
+        if len(ids or []) == 1:
             _follow(client, jobs[0], json)
         else:
             follow_many(client, jobs, json=json)
