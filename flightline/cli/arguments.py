@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flightline.client.calls import WHOLE_ID
 from flightline.client.client import Client
 from flightline.client.documents import Document, expand_short_form
-from flightline.errors import UsageError
+from flightline.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from flightline.client.jobs import Job
@@ -154,7 +154,7 @@ def find_job(client: Client, text: str) -> str:
 
 
 def read_job(client: Client, text: str) -> Job:
-    """The job that is given by its id, four or more characters of the id's end, or ``last``.
+    """The job that is given by its id, four or more characters of the id's end, or ``last``: one's own newest one.
 
     Raises:
         UsageError: the text has none of these forms, or there is no job yet.
@@ -169,8 +169,19 @@ def read_job(client: Client, text: str) -> Job:
     return client.job(wanted)
 
 
+def own_name(client: Client) -> str | None:
+    """The owner whose token the client sends; None without a token, and where the service asks for none."""
+    if not client.signed_in:
+        return None
+    try:
+        me = client.whoami()
+    except NotFound:  # a service of a release before there were owners
+        return None
+    return None if me.owner is None else str(me.owner)
+
+
 def _newest(client: Client) -> Job:
-    for job in client.jobs(limit=1):
+    for job in client.jobs(limit=1, owner=own_name(client)):
         return job
     raise UsageError("There is no job yet. Submit one: `flightline submit --preset notebook-tapered`.")
 

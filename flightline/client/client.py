@@ -107,6 +107,11 @@ class Client:
         """The service's URL without user and password, as messages show it."""
         return self._calls.base_url
 
+    @property
+    def signed_in(self) -> bool:
+        """Whether requests carry a token; whether the service accepts it shows with the first of them."""
+        return self._calls.signed_in
+
     def __enter__(self) -> Self:
         return self
 

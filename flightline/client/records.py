@@ -135,8 +135,8 @@ class JobRecord(Record, wire.Job):
     @property
     def title(self) -> str:
         """The job's name, else its preset, else its kind of architecture or, without one, of job."""
-        kind = self.spec.get("architecture", {}).get("kind") or self.raw.get("kind", "job")
-        return self.name or self.preset or str(kind)
+        kind = self.raw.get("spec", {}).get("architecture", {}).get("kind") or self.raw.get("kind", "job")
+        return self.raw.get("name") or self.raw.get("preset") or str(kind)
 
     @property
     def finished(self) -> bool:

@@ -58,6 +58,11 @@ class Transport(ABC):
         self.timeout = timeout
         self.has_answered = False
 
+    @property
+    def signed_in(self) -> bool:
+        """Whether requests carry a token."""
+        return self._credential is not None
+
     def _options(self) -> dict[str, Any]:
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
         # No limit of connections: each event stream holds one for as long as its job runs.

@@ -169,6 +169,7 @@ class FakeService:
             self._move_on(job)
         found = [job for job in newest_first if job["status"] in asked.get("status", [job["status"]])]
         found = [job for job in found if query.get("tag") is None or query["tag"] in job["tags"]]
+        found = [job for job in found if query.get("owner", job.get("owner")) == job.get("owner")]
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         more = str(start + limit) if start + limit < len(found) else None
         return 200, {"items": found[start : start + limit], "next_cursor": more}

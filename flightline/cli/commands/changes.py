@@ -8,8 +8,8 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from flightline.cli.arguments import find_job, read_job
-from flightline.cli.commands.options import Ids, JobId, Json, Tagged, Where, Yes
+from flightline.cli.arguments import find_job, own_name, read_job
+from flightline.cli.commands.options import Ids, JobId, Json, Owned, Tagged, Where, Yes
 from flightline.cli.console import REFUSED, err, out, print_json
 from flightline.cli.jobs.editor import edited
 from flightline.cli.jobs.labels import labels_of, read, written
@@ -95,13 +95,21 @@ def _edit(client: Client, job: Job, changes: dict[str, Any]) -> Job:
     return client.edit(job.id, **changes) if changes else job
 
 
-def cancel(ids: Ids = None, tag: Tagged = None, where: Where = None, yes: Yes = False, json: Json = False) -> None:
+def cancel(
+    ids: Ids = None,
+    tag: Tagged = None,
+    where: Where = None,
+    owner: Owned = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
     """Cancel jobs: at once while they are queued, within about a second while they run.
 
     More than one are asked about first. With --tag or --where it is about those that are not finished.
     """
     with Client() as client:
-        jobs = selected(client, ids or [], tag=tag, where=where or [], status=NOT_FINISHED)
+        owner = owner if ids or owner else own_name(client)
+        jobs = selected(client, ids or [], tag=tag, where=where or [], owner=owner, status=NOT_FINISHED)
         if len(ids or []) != 1:  # the answer is a list, also where one job matches
             confirm("Cancel", jobs, yes=yes)
             _report(client.cancel_many(jobs), CANCELLED, json=json)
@@ -118,13 +126,21 @@ def cancel(ids: Ids = None, tag: Tagged = None, where: Where = None, yes: Yes = 
         out().print(f"{done} Job {job.id}", markup=False)
 
 
-def delete(ids: Ids = None, tag: Tagged = None, where: Where = None, yes: Yes = False, json: Json = False) -> None:
+def delete(
+    ids: Ids = None,
+    tag: Tagged = None,
+    where: Where = None,
+    owner: Owned = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
     """Delete finished jobs with their epochs and artifacts.
 
     More than one are asked about first. With --tag or --where it is about those that are finished.
     """
     with Client() as client:
-        jobs = selected(client, ids or [], tag=tag, where=where or [], status=FINISHED)
+        owner = owner if ids or owner else own_name(client)
+        jobs = selected(client, ids or [], tag=tag, where=where or [], owner=owner, status=FINISHED)
         if len(ids or []) != 1:  # the answer is a list, also where one job matches
             confirm("Delete", jobs, yes=yes)
             _report(client.delete_many(jobs), DELETED, json=json)

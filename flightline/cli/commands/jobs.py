@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flightline.cli.arguments import own_name
 from flightline.cli.commands.options import Csv, Ids, Json, Tagged, Where, one_format
 from flightline.cli.console import out, print_csv, print_json, print_table
 from flightline.cli.jobs.comparison import comparison_table
@@ -91,14 +92,14 @@ def _own_name(client: Client, owner: str | None) -> str:
     """The owner whose token the client sends.
 
     Raises:
-        UsageError: another owner is asked for too, or the service knows no owners.
+        UsageError: another owner is asked for too, or no token is sent.
     """
-    mine = client.whoami().owner
+    mine = own_name(client)
     if mine is None:
-        raise UsageError(f"{client.base_url} asks for no token, so no job has an owner: leave out --mine.")
+        raise UsageError(f"You have not signed in to {client.base_url}: `flightline login`, or leave out --mine.")
     if owner not in (None, mine):
         raise UsageError(f"Give --owner or --mine, not both: you are {mine}.")
-    return str(mine)
+    return mine
 
 
 def _listed(client: Client, sort: str, limit: int, filters: Mapping[str, Any]) -> Page:

@@ -20,6 +20,10 @@ Ids = Annotated[
     typer.Argument(metavar="ID…", help="Jobs' ids, four or more characters of each one's end, or `last`."),
 ]
 Tagged = Annotated[str | None, typer.Option("--tag", help="All jobs with this tag, in place of ids.")]
+Owned = Annotated[
+    str | None,
+    typer.Option("--owner", help="Whose jobs --tag and --where are about; default your own, if you have signed in."),
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(

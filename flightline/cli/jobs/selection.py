@@ -22,6 +22,7 @@ def selected(
     *,
     tag: str | None = None,
     where: Sequence[str] = (),
+    owner: str | None = None,
     status: Sequence[str] = (),
 ) -> list[Job]:
     """The jobs that are named, in their order, or else all that match, newest first; each once.
@@ -31,6 +32,7 @@ def selected(
         ids: ids, shortened ids or ``last``.
         tag: the jobs with this tag, where no ids are given.
         where: conditions on their specs, where no ids are given.
+        owner: whose jobs are searched; default everybody's.
         status: the statuses to which a search for jobs is limited; named jobs may have any.
 
     Raises:
@@ -44,7 +46,7 @@ def selected(
     if ids:
         found = [read_job(client, one) for one in ids]
     else:
-        found = list(client.jobs(tag=tag, where=list(where) or None, status=list(status) or None))
+        found = list(client.jobs(tag=tag, where=list(where) or None, owner=owner, status=list(status) or None))
     return list({job.id: job for job in found}.values())
 
 

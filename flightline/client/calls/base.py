@@ -36,6 +36,11 @@ class BaseCalls(Generic[J]):
         """The service's URL without user and password, as messages show it."""
         return self._transport.base_url
 
+    @property
+    def signed_in(self) -> bool:
+        """Whether requests carry a token; whether the service accepts it shows with the first of them."""
+        return self._transport.signed_in
+
     async def close(self) -> None:
         """Close all connections to the service; the client cannot be used afterwards."""
         await self._transport.close()

@@ -156,10 +156,10 @@ class TestEnding:
         monkeypatch.setenv("FLIGHTLINE_TOKEN", "fl_ada")
         team.add(owner="ada", tags=["a"])
         other = team.add(owner="bob", tags=["a"], epochs=1000)["id"]
-        outcome = run("cancel", "--tag", "a", "--yes")
+        outcome = run("cancel", *team.jobs, "--yes")
         assert (outcome.code, outcome.err) == (3, f"Not done: Job {other} belongs to bob.\n")
         assert outcome.out.startswith("Cancelled 1 job.")
-        answer = run("delete", "--tag", "a", "--json")
+        answer = run("delete", "--tag", "a", "--owner", "ada", "--json")
         assert [one["outcome"] for one in answer.json["items"]] == ["deleted"]
         assert list(team.jobs) == [other]
 

@@ -205,3 +205,16 @@ def test_a_refusal_by_owner(client: Client, team: TeamService) -> None:
     team.refuse[f"PATCH /v1/jobs/{job.id}"] = problem(403, "not_owner", "Job x belongs to ada.")
     with pytest.raises(Exception, match="belongs to ada"):
         job.edit(name="mine")
+
+
+def test_a_job_with_some_fields_alone(client: Client) -> None:
+    """It has a title and is shown; what was not asked for is an error that names what is there."""
+    job = Job({"id": "0" * 28 + "abcdef01", "name": "wide", "result": {"val_accuracy": 0.75}}, calls=client._calls)
+    assert job.title == "wide"
+    assert job.result is not None
+    assert job.result.val_accuracy == 0.75
+    assert "abcdef01" in repr(job)
+    assert "abcdef01" in job._repr_html_()
+    with pytest.raises(AttributeError, match="it has id, name, result"):
+        _ = job.status
+    assert Job({"id": "x", "spec": {"training": {"epochs": 3}}}).title == "job"
