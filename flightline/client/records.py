@@ -182,14 +182,15 @@ class Epochs(View, Sequence[Epoch], wire.EpochColumns):
 
     def to_pandas(self) -> Any:
         """The epochs as a `pandas.DataFrame`, one row each. Raises UsageError where pandas is not installed."""
-        return data_frame(self._columns(), [row.raw for row in self.rows()], "to_pandas()")
+        return data_frame(self.columns(), [row.raw for row in self.rows()], "to_pandas()")
 
     def rows(self) -> list[Epoch]:
         """The epochs one by one, as `Epoch` records, in the order of the columns."""
-        columns = self._columns()
+        columns = self.columns()
         return [Epoch(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
-    def _columns(self) -> dict[str, list[Any]]:
+    def columns(self) -> dict[str, list[Any]]:
+        """The figures as lists of equal length, one value per epoch, by their names."""
         return {key: column for key, column in self.raw.items() if isinstance(column, list)}
 
     def __iter__(self) -> Iterator[Epoch]:
@@ -203,10 +204,10 @@ class Epochs(View, Sequence[Epoch], wire.EpochColumns):
     def __getitem__(self, index: str) -> list[Any]: ...
     def __getitem__(self, index: int | slice | str) -> Epoch | list[Any]:
         if isinstance(index, str):
-            return self._columns()[index]
+            return self.columns()[index]
         if isinstance(index, slice):
             return self.rows()[index]
-        return Epoch({key: column[index] for key, column in self._columns().items()})
+        return Epoch({key: column[index] for key, column in self.columns().items()})
 
     def __len__(self) -> int:
         return len(self.raw["epoch"])

@@ -22,6 +22,8 @@ RETRY_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0  # whatever the service asks for: the retries must be able to end
 THROTTLED_SECONDS = 60.0
 """How long one request waits in all for a limit of the service to have room again."""
+LASTING = frozenset({"too_many_queued_jobs", "too_many_failed_sign_ins"})
+"""Limits that somebody has to do something about: cancel jobs, or correct a token."""
 SILENT_SECONDS = 2.0  # a longer pause is logged, so that whoever waits knows why
 
 UNAVAILABLE = (NotReachable, Unavailable)
@@ -56,12 +58,12 @@ class Throttle:
 
 
 def _is_lasting(response: httpx.Response) -> bool:
-    """Whether the service says that the same request will be refused for longer: a limit of jobs, not of requests."""
+    """Whether a pause is no help: it is a limit of something else than requests, or the service says so."""
     try:
         problem = response.json()
     except ValueError:
         return False
-    return isinstance(problem, dict) and problem.get("retryable") is False
+    return isinstance(problem, dict) and (problem.get("code") in LASTING or problem.get("retryable") is False)
 
 
 class Outage:

@@ -133,7 +133,7 @@ def test_streams_and_files_follow_no_redirect_either() -> None:
 def limited(after: str | None = "0", **problem: object) -> httpx.Response:
     """A service whose limit is reached."""
     headers = {} if after is None else {"Retry-After": after}
-    return httpx.Response(429, headers=headers, json={"code": "too_many_requests", "detail": "Slowly.", **problem})
+    return httpx.Response(429, headers=headers, json={"code": "too_many_requests", "detail": "Slowly."} | problem)
 
 
 class TestLimits:
@@ -164,7 +164,17 @@ class TestLimits:
             assert list(client.events("0" * 36)) == []
         assert pauses == [1.0]
 
-    @pytest.mark.parametrize("answer", [limited("61"), limited(None), limited("1", retryable=False), limited("soon")])
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            limited("61"),
+            limited(None),
+            limited("soon"),
+            limited("1", retryable=False),
+            limited("60", code="too_many_queued_jobs"),
+            limited("3", code="too_many_failed_sign_ins"),
+        ],
+    )
     def test_what_a_pause_does_not_help_is_an_error(self, pauses: list[float], answer: httpx.Response) -> None:
         """A limit for hours, one that the service does not date, and one of jobs, not of requests."""
         transport, _ = answering(answer)
