@@ -24,6 +24,7 @@ from flightline.cli.commands import (
     service,
     sign_in,
     submission,
+    tokens,
     top,
 )
 from flightline.cli.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
@@ -69,7 +70,22 @@ def flightline(
         os.environ["FLIGHTLINE_URL"] = url
 
 
-for module in (service, backups, sign_in, submission, jobs, changes, logs, results, networks, top, catalog, dataset):
+COMMANDS = (
+    service,
+    backups,
+    sign_in,
+    tokens,
+    submission,
+    jobs,
+    changes,
+    logs,
+    results,
+    networks,
+    top,
+    catalog,
+    dataset,
+)
+for module in COMMANDS:
     module.register(app)
 
 

@@ -300,6 +300,17 @@ class Preset(Record, wire.PresetInfo):
     cost: Cost
 
 
+class Token(Record, wire.Token):
+    """A token that the service accepts: `id`, `owner`, `scope`, `expires_at`, `last_used_at`; never its secret."""
+
+
+class NewToken(Token, wire.NewToken):
+    """A token that has just been made; `token` is its secret, which no `repr` shows."""
+
+    def __repr__(self) -> str:
+        return f"NewToken(id={self.id!r}, owner={self.owner!r}, scope={self.scope!r}, …)"
+
+
 class Dataset(Record, wire.DatasetInfo):
     """A data set that a job can name; `held` lists the copies of live workers, whose ids are each copy's `workers`."""
 
@@ -321,7 +332,7 @@ class JobOutcome(Record):
     error: Failure | None
 
 
-class WhoAmI(Record):
+class WhoAmI(Record, wire.WhoAmI):
     """Who the client is to the service.
 
     `owner` and `scope` are those of its token, whose id is `token_id` and which expires at `expires_at` (None: never);
