@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from typing import Any
 
 from flightline.client.calls.base import J, job_path
 from flightline.client.calls.results import ResultCalls
@@ -15,13 +16,16 @@ from flightline.client.following.watch import Update, updates
 from flightline.client.records import Epoch, Event, JobRecord
 from flightline.client.rows import rows
 
+BELL: Any = ...
+"""Stands for no job: None is no id, and nobody who passes it means to wait for ever."""
+
 
 class FollowingCalls(ResultCalls[J]):
     """Jobs while they run."""
 
     @rows
     async def events(
-        self, id: str | None = None, after: int = 0, *, wait_for_room: bool = True
+        self, id: str = BELL, after: int = 0, *, wait_for_room: bool = True
     ) -> AsyncGenerator[Event, None]:
         """Iterate over a job's events as they happen, those after number `after`, until the job is finished.
 
@@ -33,12 +37,12 @@ class FollowingCalls(ResultCalls[J]):
         the connection had to be opened again.
 
         Args:
-            id: the job; None for the bell.
+            id: the job; left out for the bell.
             after: the `seq` of the last event that the caller has; 0 for all events.
             wait_for_room: where the service serves as many streams as it can, whether to retry for a minute too, or to
                 raise `Unavailable` (``too_many_streams``) at once.
         """
-        if id is None:
+        if id is BELL:
             async with aclosing(rings(self._transport, wait_for_room=wait_for_room)) as heard:
                 async for ring in heard:
                     if ring is not None:

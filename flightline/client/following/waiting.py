@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
@@ -18,6 +19,8 @@ JOBS_PER_REQUEST = 50
 """Ids that the longest request line of a server has room for."""
 POLL_SECONDS = 0.5
 SECONDS_PER_REQUEST = 0.25
+MISSED_SECONDS = 10.0
+"""How long after all jobs were read a mere sign of life of the bell has them read again, should a ring be missed."""
 
 
 class Reader(Protocol[J_co]):
@@ -86,10 +89,17 @@ async def _looks(
     rings: AsyncGenerator[Event | None, None], waiting: Sequence[str], sleep: Sleep
 ) -> AsyncGenerator[list[str], None]:
     """Yield, without end, the jobs of those waited for that may have changed."""
+    looked = 0.0
     try:
         async with aclosing(rings):
             async for ring in rings:
-                if some := _changed(ring, waiting):
+                if ring is not None and ring.kind == "jobs":
+                    some = _named(ring, waiting)
+                elif ring is not None or time.monotonic() - looked > MISSED_SECONDS:
+                    some, looked = list(waiting), time.monotonic()
+                else:
+                    some = []
+                if some:
                     yield some
     except (NotFound, Unavailable) as error:
         if not (isinstance(error, NotFound) or is_full(error)):
@@ -99,9 +109,7 @@ async def _looks(
         await sleep(max(POLL_SECONDS, len(waiting) / JOBS_PER_REQUEST * SECONDS_PER_REQUEST))
 
 
-def _changed(ring: Event | None, waiting: Sequence[str]) -> list[str]:
-    """The jobs among those waited for that may have changed; all of them at a sign of life, should a ring be missed."""
-    if ring is None or ring.kind != "jobs":
-        return list(waiting)
+def _named(ring: Event, waiting: Sequence[str]) -> list[str]:
+    """The jobs among those waited for that a ring names."""
     named = set(ring.data["ids"])
     return [one for one in waiting if one in named]

@@ -112,6 +112,21 @@ class TestTheBell:
         assert all(one in asked[1] for one in queued)
         assert not any(one in path for path in asked[2:-1] for one in queued)
 
+    def test_a_ring_that_was_missed(self, client: Client, team: TeamService, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A sign of life after a while has all jobs read again."""
+        monkeypatch.setattr(waiting, "MISSED_SECONDS", -1.0)
+        silent, first = team.add(status="queued")["id"], team.add(epochs=1)["id"]
+
+        def end_silently(job: Job) -> None:
+            if job.id == first:
+                team.jobs[silent]["status"] = "cancelled"
+                team.rung.append(b": keep-alive\n\n")
+
+        assert [job.status for job in client.wait_all([silent, first], on_end=end_silently)] == [
+            "cancelled",
+            "succeeded",
+        ]
+
     def test_a_broken_bell_is_opened_again(self, client: Client, team: TeamService) -> None:
         """What it missed in between is read."""
         job = team.add(status="queued")["id"]
