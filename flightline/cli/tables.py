@@ -24,8 +24,11 @@ JOB_COLUMNS = Columns(
     shortened="NAME",
     dropped=("DEVICE", "EPOCH", "BEST", "AGE", "VAL ACC", "STATUS"),
 )
+OWNER_PLACE = 2
 OWNED_JOB_COLUMNS = Columns(
-    ("OWNER", *JOB_COLUMNS.headers), shortened="NAME", dropped=("DEVICE", "EPOCH", "BEST", "AGE", "OWNER", "VAL ACC")
+    (*JOB_COLUMNS.headers[:OWNER_PLACE], "OWNER", *JOB_COLUMNS.headers[OWNER_PLACE:]),
+    shortened="NAME",
+    dropped=("DEVICE", "EPOCH", "BEST", "AGE", "OWNER", "VAL ACC", "STATUS"),
 )
 WORKER_COLUMNS = Columns(
     ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT"),
@@ -153,7 +156,9 @@ def job_table(jobs: Sequence[Job], *, short: bool) -> tuple[Columns, list[list[o
     rows = [job_row(job, short=short) for job in jobs]
     if not any(job.raw.get("owner") for job in jobs):
         return JOB_COLUMNS, rows
-    return OWNED_JOB_COLUMNS, [[job.raw.get("owner") or NOTHING, *row] for job, row in zip(jobs, rows, strict=True)]
+    for job, row in zip(jobs, rows, strict=True):
+        row.insert(OWNER_PLACE, job.raw.get("owner") or NOTHING)
+    return OWNED_JOB_COLUMNS, rows
 
 
 def job_row(job: Job, *, short: bool) -> list[object]:

@@ -116,7 +116,7 @@ def test_owners_are_shown_where_there_are_any(team: TeamService, run: Run) -> No
     team.add(name="first")
     assert "OWNER" not in run("jobs").out
     team.add(name="second", owner="ada")
-    lines = [line.split()[0] for line in run("jobs").out.splitlines()]
+    lines = [line.split()[2] for line in run("jobs").out.splitlines()]
     assert lines == ["OWNER", "ada", "–"]
 
 
