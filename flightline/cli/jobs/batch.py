@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import typer
+from rich.console import Console
 
 from flightline.cli.columns import Columns
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_json, print_table
@@ -104,16 +105,12 @@ def _with(error: InvalidRequest, errors: Sequence[FieldError]) -> InvalidRequest
 def follow_many(client: Client, jobs: Sequence[Job], *, json: bool) -> None:
     """Show jobs until all are finished, and exit with code 1 where one of them did not succeed.
 
-    Each of a few jobs has a line of its own while it runs; of more the ends alone are printed, as they come.
+    Each of a few jobs has a line of its own while it runs. Of more there is one bar for all and then a table, without a
+    terminal a line for each as it ends.
     """
     console = err() if json else out()
     try:
-        if len(jobs) <= FOLLOWED_SINGLY:
-            ended = follow_jobs(client, jobs, console)
-        else:
-            ended = client.wait_all(
-                jobs, on_end=lambda job: console.print(f"{title(job)}  {ending(job)}", markup=False), progress=False
-            )
+        ended = follow_jobs(client, jobs, console) if len(jobs) <= FOLLOWED_SINGLY else _waited(client, jobs, console)
     except KeyboardInterrupt:
         err().print("\nThe jobs keep running. `flightline watch` shows them again, `cancel` ends them.")
         raise typer.Exit(INTERRUPTED) from None
@@ -121,5 +118,15 @@ def follow_many(client: Client, jobs: Sequence[Job], *, json: bool) -> None:
         print_json({"items": [job.raw for job in ended]})
     elif not jobs:
         err().print("No job that matches is queued or running.")
+    elif console.is_terminal and len(jobs) > FOLLOWED_SINGLY:
+        print_table(*job_table(ended, short=True), "No jobs.")
     if not all(job.succeeded for job in ended):
         raise typer.Exit(JOB_FAILED)
+
+
+def _waited(client: Client, jobs: Sequence[Job], console: Console) -> list[Job]:
+    if console.is_terminal:
+        return client.wait_all(jobs, progress=True)
+    return client.wait_all(
+        jobs, on_end=lambda job: console.print(f"{title(job)}  {ending(job)}", markup=False), progress=False
+    )

@@ -125,6 +125,17 @@ class TestFollowing:
         assert (outcome.code, outcome.out.count("succeeded: accuracy"), "epoch 1/2" in outcome.out) == (0, 3, False)
         assert [path for _, path, _ in team.requests if path.endswith("/events")] == ["/v1/events"]
 
+    def test_many_are_one_bar_on_a_terminal(self, team: TeamService, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And a table once they have ended."""
+        monkeypatch.setattr(batch, "FOLLOWED_SINGLY", 2)
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", "100")
+        for number in range(3):
+            team.add(tags=["a"], name=f"job{number}", epochs=2)
+        outcome = run("watch", "--tag", "a")
+        assert (outcome.code, "3 of 3 jobs finished" in outcome.err) == (0, True)
+        assert all(f"job{number}" in outcome.out for number in range(3))
+
 
 class TestEnding:
     def test_a_tag_is_cancelled_and_deleted(self, team: TeamService, run: Run) -> None:
