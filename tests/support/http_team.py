@@ -113,7 +113,8 @@ class TeamService(FakeService):
 
     def _bell(self) -> Iterator[bytes]:
         """Frames of the bell: those that a test has put there, then one for each job that moves on."""
-        yield b": keep-alive\n\n"
+        yield b"retry: 1000\n\n"
+        yield b"event: reset\ndata: {}\n\n"
         while not self.closing.wait(0.001):
             with self._lock:
                 frames, self.rung = self.rung, []

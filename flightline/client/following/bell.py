@@ -13,14 +13,13 @@ from flightline.client.retry import UNAVAILABLE, Outage
 from flightline.client.transport import Transport
 
 PATH = "/v1/events"
-RESET = "reset"
 
 
 async def rings(transport: Transport, *, wait_for_room: bool = True) -> AsyncGenerator[Event | None, None]:
     """Yield what the bell says, without end: an event, or None for a sign of life about every 15 s.
 
-    An event of the kind ``jobs`` has the `ids` of jobs that have changed, ``reset`` says that any may have: it comes
-    first, and whenever the connection had to be opened again.
+    An event of the kind ``jobs`` has the `ids` of jobs that have changed, ``reset`` says that any may have: a stream
+    begins with it, so it comes again whenever the connection had to be opened again.
 
     Raises:
         Unavailable: the service was unavailable for `OUTAGE_SECONDS`; at once where it serves as many streams as it can
@@ -34,10 +33,10 @@ async def rings(transport: Transport, *, wait_for_room: bool = True) -> AsyncGen
             headers = {"Accept": "text/event-stream"}
             async with transport.stream(PATH, headers=headers, silence_seconds=SILENCE_SECONDS) as stream:
                 outage.reset()
-                yield _event(number := number + 1, RESET, {})
                 async with aclosing(_blocks(stream.chunks)) as blocks:
                     async for kind, data in blocks:
-                        yield _event(number := number + 1, kind, data) if kind else None
+                        number += bool(kind)
+                        yield Event({"seq": number, "kind": kind, "data": data}) if kind else None
         except UNAVAILABLE as error:
             if not wait_for_room and is_full(error):
                 raise
@@ -46,12 +45,8 @@ async def rings(transport: Transport, *, wait_for_room: bool = True) -> AsyncGen
             await transport.sleep(retry.RETRY_SECONDS)
 
 
-def _event(number: int, kind: str, data: object) -> Event:
-    return Event({"seq": number, "kind": kind, "data": data})
-
-
 async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncGenerator[tuple[str, object], None]:
-    """The kind and data of each event in a stream of bytes; an empty kind for a comment."""
+    """The kind and data of each event in a stream of bytes; an empty kind for a comment and the like."""
     rest = b""
     async for chunk in chunks:
         *blocks, rest = (rest + chunk).split(b"\n\n")

@@ -89,7 +89,7 @@ async def _looks(
     rings: AsyncGenerator[Event | None, None], waiting: Sequence[str], sleep: Sleep
 ) -> AsyncGenerator[list[str], None]:
     """Yield, without end, the jobs of those waited for that may have changed."""
-    looked = 0.0
+    looked = time.monotonic()
     try:
         async with aclosing(rings):
             async for ring in rings:
