@@ -20,12 +20,14 @@ from flightline.cli.commands import (
     jobs,
     logs,
     networks,
+    prune,
     results,
     service,
     sign_in,
     submission,
     tokens,
     top,
+    webhook,
 )
 from flightline.cli.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
 from flightline.cli.values import Commands
@@ -71,19 +73,8 @@ def flightline(
 
 
 COMMANDS = (
-    service,
-    backups,
-    sign_in,
-    tokens,
-    submission,
-    jobs,
-    changes,
-    logs,
-    results,
-    networks,
-    top,
-    catalog,
-    dataset,
+    *(service, backups, prune, sign_in, tokens, webhook),
+    *(submission, jobs, changes, logs, results, networks, top, catalog, dataset),
 )
 for module in COMMANDS:
     module.register(app)
