@@ -9,7 +9,7 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
-from flightline import Client, Forbidden, Unauthenticated
+from flightline import Client, Forbidden, InvalidRequest, Unauthenticated
 from shared.people.scopes import Scope
 from shared.settings import Settings
 from tests.support import people
@@ -75,3 +75,20 @@ class TestTokens:
         with pytest.raises(Forbidden, match="belongs to ada"):
             other.cancel(job.id)
         assert sign_in("root", Scope.ADMIN).cancel(job.id).finished
+
+
+class TestLists:
+    def test_jobs_are_found_by_what_they_asked_for(self, sign_in: SignIn) -> None:
+        """By conditions on any field, by owner and by words, in the order of a field."""
+        ada, bob = sign_in("ada"), sign_in("bob")
+        for client, lr in ((ada, 0.1), (bob, 0.001), (ada, 0.01)):
+            client.submit(SPEC, name=f"lr {lr}", training={"optimizer": {"kind": "sgd", "lr": lr}})
+        small = ada.jobs(where=["training.optimizer.lr<=0.01", "training.epochs>1"], sort="spec.training.optimizer.lr")
+        assert [job.name for job in small] == ["lr 0.001", "lr 0.01"]
+        assert [job.name for job in ada.jobs(where="training.optimizer.lr<=0.01", owner="ada")] == ["lr 0.01"]
+        assert [job.owner for job in ada.jobs(text="0.001")] == ["bob"]
+
+    def test_a_condition_that_makes_no_sense(self, sign_in: SignIn) -> None:
+        """The service says what is wrong with it."""
+        with pytest.raises(InvalidRequest, match=r"training\.optimizer\.rate"):
+            next(sign_in("ada").jobs(where="training.optimizer.rate=1"))
