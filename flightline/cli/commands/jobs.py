@@ -11,7 +11,7 @@ from flightline.cli.arguments import own_name
 from flightline.cli.commands.options import Csv, Ids, Json, Tagged, Where, one_format
 from flightline.cli.console import out, print_csv, print_json, print_table
 from flightline.cli.jobs.comparison import comparison_table
-from flightline.cli.jobs.fields import Field, fields, header, row, values
+from flightline.cli.jobs.fields import Field, condition, fields, header, order, row, values
 from flightline.cli.jobs.selection import selected
 from flightline.cli.tables import job_table
 from flightline.client.client import Client
@@ -70,10 +70,11 @@ def list_jobs(
     one_format(csv=csv, json=json)
     if json and columns:
         raise UsageError("--columns is for tables and --csv; --json has every field.")
+    filters["where"] = [condition(one) for one in where or []]
     with Client() as client:
         if mine:
             filters["owner"] = _own_name(client, owner)
-        page = _listed(client, sort, limit, filters)
+        page = _listed(client, order(sort), limit, filters)
     if json:
         print_json(page)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,9 @@ GROUPS = ("spec.", "result.", "")
 """Where a short name is looked for first: what was asked for, then what came of it."""
 SHORT_ID = 8
 
-Flat = Mapping[str, Any]
+ORDERS = frozenset({"created_at", "finished_at", "val_accuracy", "best_val_accuracy"})
+"""The orders of a list that are no fields of a spec."""
+_NAME = re.compile(r"[^\s=!<>]+")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,48 @@ def _path(name: str, paths: Sequence[str]) -> str:
             raise UsageError(f"{name!r} may be {', '.join(sorted(found))}: write it so that it fits one of them.")
     if "." in name or not paths:
         return name
+    if (path := _spec_path(name)) is not None:  # of a kind that none of these jobs has
+        return f"spec.{path}"
     raise UsageError(f"No job here has a field {name!r}. Write the path in a job's JSON, such as spec.training.seed.")
+
+
+def condition(text: str) -> str:
+    """A condition as the service takes it: ``lr<=0.01`` is ``training.optimizer.lr<=0.01``.
+
+    Raises:
+        UsageError: the short name of a field stands for several.
+    """
+    name = _NAME.match(text)
+    path = _spec_path(name[0]) if name and "." not in name[0] else None
+    return text if path is None or name is None else path + text[name.end() :]
+
+
+def order(text: str) -> str:
+    """An order as the service takes it: ``-lr`` is ``-spec.training.optimizer.lr``.
+
+    Raises:
+        UsageError: the short name of a field stands for several.
+    """
+    name = text.removeprefix("-")
+    if "." in name or name in ORDERS:
+        return text
+    path = _spec_path(name)
+    return text if path is None else f"{'-' if text.startswith('-') else ''}spec.{path}"
+
+
+def _spec_path(name: str) -> str | None:
+    """The path of the spec's field whose short name this is; None where this release knows none.
+
+    Raises:
+        UsageError: several fields have this name.
+    """
+    from shared.jobs.search.paths import fields as searched  # pydantic takes a while to load
+
+    known = list(searched())
+    found = [path for path in known if path == name or path.endswith(f".{name}")]
+    if len(found) > 1 and name not in found:
+        raise UsageError(f"{name!r} may be {', '.join(found)}: write it so that it fits one of them.")
+    return name if name in found else next(iter(found), None)
 
 
 def values(job: Mapping[str, Any], wanted: Sequence[Field]) -> list[Any]:

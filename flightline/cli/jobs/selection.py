@@ -10,6 +10,7 @@ import typer
 
 from flightline.cli.arguments import read_job
 from flightline.cli.console import INTERRUPTED, err
+from flightline.cli.jobs.fields import condition
 from flightline.cli.tables import plural
 from flightline.client.client import Client
 from flightline.client.jobs import Job
@@ -46,7 +47,11 @@ def selected(
     if ids:
         found = [read_job(client, one) for one in ids]
     else:
-        found = list(client.jobs(tag=tag, where=list(where) or None, owner=owner, status=list(status) or None))
+        found = list(
+            client.jobs(
+                tag=tag, where=[condition(one) for one in where] or None, owner=owner, status=list(status) or None
+            )
+        )
     return list({job.id: job for job in found}.values())
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from flightline.cli.jobs.comparison import comparison_table
-from flightline.cli.jobs.fields import Field, fields, values
+from flightline.cli.jobs.fields import Field, condition, fields, order, values
 from flightline.client.comparison import Comparison
 from flightline.errors import UsageError
 from tests.support.http_team import TeamService
@@ -52,6 +52,7 @@ class TestFields:
             ("epochs", "spec.training.epochs"),
             ("name", "name"),
             ("spec.training.schedule.warmup_epochs", "spec.training.schedule.warmup_epochs"),
+            ("warmup_epochs", "spec.training.schedule.warmup_epochs"),
         ],
     )
     def test_a_name_is_a_path_or_its_end(self, name: str, path: str) -> None:
@@ -74,6 +75,47 @@ class TestFields:
     def test_values(self) -> None:
         """As they are; what a job has not is None."""
         assert values(JOB, fields("id,lr,tags,x.y", [JOB])) == ["x", 0.1, ("a", "b"), None]
+
+
+@pytest.mark.parametrize(
+    "typed, sent",
+    [
+        ("lr<=0.01", "training.optimizer.lr<=0.01"),
+        ("lr = 3", "training.optimizer.lr = 3"),
+        ("seed!=1", "training.seed!=1"),
+        ("priority>5", "priority>5"),
+        ("training.optimizer.lr<=0.01", "training.optimizer.lr<=0.01"),
+        ("spec.training.seed=1", "spec.training.seed=1"),
+        ("unknown=1", "unknown=1"),
+        ("<3", "<3"),
+        ("", ""),
+    ],
+)
+def test_a_condition_may_name_a_field_by_its_end(typed: str, sent: str) -> None:
+    """As columns do; what this release does not know is the service's to understand."""
+    assert condition(typed) == sent
+
+
+@pytest.mark.parametrize(
+    "typed, sent",
+    [
+        ("lr", "spec.training.optimizer.lr"),
+        ("-batch_size", "-spec.training.batch_size"),
+        ("-val_accuracy", "-val_accuracy"),
+        ("-spec.training.seed", "-spec.training.seed"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_so_may_an_order(typed: str, sent: str) -> None:
+    """With its sign."""
+    assert order(typed) == sent
+
+
+def test_an_end_that_several_fields_have() -> None:
+    """They are listed."""
+    for ask in (condition, order):
+        with pytest.raises(UsageError, match=r"architecture\.kind.*write it so that it fits one"):
+            ask("kind")
 
 
 def test_columns_of_a_table(team: TeamService, run: Run) -> None:
