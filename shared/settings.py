@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
     api_threads: int = Field(256, ge=1, le=1024, description="Threads of each API process.")
+    client_seconds: float = Field(
+        60.0, ge=0.1, description="How long a client may keep a thread waiting, beyond what a slow line explains."
+    )
 
     lease_seconds: float = Field(15.0, ge=1.0, description="How long a worker's claim holds without a heartbeat.")
     heartbeat_seconds: float = Field(
