@@ -33,6 +33,8 @@ BYTES_PER_SECOND = 1000.0
 """Least rate at which a client that keeps a thread waiting must send or take."""
 LINGER_SECONDS = 2.0
 """How long a connection that is closed waits for the client to close its end, so that the answer is not cut off."""
+_DRAINED = 1 << 24
+"""Most bytes that are still read, and thrown away, before a connection is closed."""
 _GLANCE_SECONDS = 0.01
 _PIECE = 1 << 16
 """Most bytes handed to the kernel at once, after which the time is looked at."""
@@ -130,11 +132,11 @@ class ClientSocket(socket.socket):
 
     def linger(self) -> None:
         """Say that no more will be sent, and wait shortly for the client to close its end."""
-        util.close_graceful(self, LINGER_SECONDS)
+        util.close_graceful(self, LINGER_SECONDS, max_drain=_DRAINED)
 
     def _give_up(self, does: str) -> None:
         self._gave_up = True
-        log.info("client_too_slow", extra={"client": self.getpeername(), "does": does})
+        log.info("client_too_slow", extra={"does": does})
 
 
 def _shorter(seconds: float | None, left: float) -> float:
