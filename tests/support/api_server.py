@@ -69,7 +69,7 @@ class ApiServer:
 @contextmanager
 def served(environment: Mapping[str, str], log: Path) -> Iterator[ApiServer]:
     """gunicorn on these settings, on a port of its own."""
-    everything = os.environ | {"FLIGHTLINE_PORT": "0"} | environment
+    everything = {**os.environ, "FLIGHTLINE_PORT": "0", **environment}
     with (
         log.open("wb") as output,
         subprocess.Popen(GUNICORN, env=everything, stdout=output, stderr=output, start_new_session=True) as process,

@@ -215,7 +215,7 @@ class ClientWorker(ThreadWorker):
         conn = cast("Connection", conn)  # see `accept`
         conn.sock.begin(self.client_seconds)
         conn.parser.mesg = None
-        if conn.head_bytes > HEAD_BYTES:
+        if conn.wait_for_data(0) and conn.head_bytes > HEAD_BYTES:
             self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders(f"more than {HEAD_BYTES} bytes"))
             keep = False
         else:
