@@ -6,6 +6,7 @@ from flask import Flask
 
 from api.http import errors, operations, security
 from api.http.description import reference
+from api.http.proxies import Proxies
 from api.routes import catalog, events, exports, fleet, health, jobs, predictions, results
 from api.services import Services
 from shared.settings import Settings
@@ -32,4 +33,6 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     errors.register(app)
     security.register(app, services.settings)
     app.extensions["flightline"] = services
+    settings = services.settings
+    app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.base_path)  # type: ignore[method-assign]
     return app

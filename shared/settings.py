@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -11,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
-from shared.hosts import read_patterns
+from shared.hosts import read_networks, read_path, read_patterns
 from shared.jobspec.caps import Caps
 from shared.paths import expanded
 
@@ -45,6 +46,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Further host names of the API, separated by commas; `*` for every name."
+    )
+    base_path: str = Field("", description="Path below which the API is served, such as `/flightline`.")
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        description="Proxies whose `X-Forwarded-*` headers count: addresses and networks, with commas.",
     )
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
@@ -102,6 +108,16 @@ class Settings(BaseSettings):
     @classmethod
     def _read_hosts(cls, value: object) -> object:
         return read_patterns(value) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _read_networks(cls, value: object) -> object:
+        return read_networks(value) if isinstance(value, str) else value
+
+    @field_validator("base_path")
+    @classmethod
+    def _read_base_path(cls, value: str) -> str:
+        return read_path(value)
 
     @model_validator(mode="after")
     def _check_lease(self) -> Self:

@@ -171,7 +171,7 @@ def _http(error: HTTPException) -> Response:
 
 def _detail(error: HTTPException) -> str:
     if error.code == HTTPStatus.NOT_FOUND:
-        return f"There is nothing at {request.path[:200]}. GET /docs lists what there is."
+        return f"There is nothing at {request.path[:200]}. GET {request.script_root}/docs lists what there is."
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{request.path[:200]} does not support {request.method}; the Allow header lists what it supports."
     return error.description or HTTPStatus(error.code or 500).phrase

@@ -44,7 +44,7 @@ class Reply:
     Attributes:
         body: the answer; None for a response without a body.
         status: HTTP status; None means the operation's first one.
-        headers: further response headers, such as ``Location``.
+        headers: further response headers; a path in ``Location`` begins below the base path.
     """
 
     body: Answer | None
@@ -187,13 +187,15 @@ class Operation:
         if reply.body is None:
             del response.headers["Content-Type"]
         response.headers.setdefault("Cache-Control", "no-store")
+        if location := reply.headers.get("Location"):
+            response.headers["Location"] = f"{request.script_root}{location}"
         return response
 
 
 def _canonical(short: str, job_id: str) -> str:
     """Return the `Link` header that names, by its path, the job that a short id stood for."""
     address = request.path.replace(f"/{short}", f"/{job_id}", 1)
-    return f'<{quote(address)}>; rel="canonical"'
+    return f'<{request.script_root}{quote(address)}>; rel="canonical"'
 
 
 class Routes:
