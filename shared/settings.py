@@ -84,6 +84,12 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
+    max_images_pixels: int = Field(500_000_000, ge=1, description="Most pixels of a request's images to classify.")
+    requests_per_minute: int = Field(6000, ge=0, description="Most requests of a token in a minute; 0 for no limit.")
+    failed_sign_ins_per_minute: int = Field(
+        60, ge=0, description="Most requests with an unknown token from one address in a minute; 0 for no limit."
+    )
+    max_queued_per_owner: int = Field(0, ge=0, description="Most queued jobs of an owner; 0 for no limit.")
     max_parameters: int = Field(Caps.max_parameters, ge=1, description="Most parameters of a network.")
     max_layers: int = Field(Caps.max_layers, ge=1, description="Most layers of a network.")
     max_epochs: int = Field(Caps.max_epochs, ge=1, description="Most epochs of a job.")

@@ -49,6 +49,7 @@ PATHS = {
 }
 HEADERS: dict[int, dict[str, Any]] = {
     201: {"Location": {"description": "Path of the new job.", "required": True, "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}},
     503: {
         "Retry-After": {
             "description": "Seconds to wait before a retry; absent with `retryable: false`.",
