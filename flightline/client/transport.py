@@ -61,6 +61,7 @@ class Transport(ABC):
             "auth": self._credentials,
             "timeout": self.timeout,
             "trust_env": False,
+            "verify": httpx.create_ssl_context(),  # which SSL_CERT_FILE still decides about
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
         }
 
