@@ -23,6 +23,8 @@ worker_class = "api.http.requests.connections.ClientWorker"
 workers = _settings.api_processes
 threads = _settings.api_threads
 worker_connections = threads + 1000
+limit_request_line = 0
+"""`api.http.requests.connections` limits a request's line: gunicorn's limit cannot be above 8,190 bytes."""
 keepalive = 30
 graceful_timeout = 10
 """Seconds that a request in progress may still take after SIGTERM."""

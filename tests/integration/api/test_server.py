@@ -96,7 +96,7 @@ def test_the_names_that_it_goes_by(server: ApiServer, lines: bytes, status: int)
         (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Name: a\x01b", 400),
         (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX Name: a", 400),
         (b"GET /healthz HTTP/9", 400),
-        (b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost", 414),
+        (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: localhost", 414),
     ],
 )
 def test_what_is_no_http_is_answered_by_a_problem(server: ApiServer, lines: bytes, status: int) -> None:
