@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.http import errors, operations, security
+from api.http import errors, limits, operations, security
 from api.http.description import reference
 from api.http.proxies import Proxies
-from api.routes import catalog, events, exports, fleet, health, jobs, predictions, results
+from api.routes import catalog, events, exports, fleet, health, jobs, people, predictions, results, webhooks
 from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
     *(jobs.routes, results.routes, predictions.routes, exports.routes),
-    *(events.routes, fleet.routes, catalog.routes, health.routes),
+    *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes),
 )
 
 
@@ -31,6 +31,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     operations.register(app, services, every)
     reference.register(app, every)
     errors.register(app)
+    limits.register(app)
     security.register(app, services.settings)
     app.extensions["flightline"] = services
     settings = services.settings

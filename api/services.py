@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+from api.http.admission import Admission
+from api.http.authentication import Authentication
+from api.http.limits import Limits
 from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
@@ -29,6 +32,8 @@ class Services:
     storage: Storage
     streams: Streams
     predictors: Predictors
+    authentication: Authentication
+    admission: Admission
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
 
@@ -47,4 +52,11 @@ class Services:
             silent_seconds=RESTART_LEASES * settings.lease_seconds,
             most=max(1, settings.api_threads // 16),
         )
-        return cls(settings, db, broker, storage, streams, predictors, DaemonThread())
+        authentication = Authentication(db, required=settings.authenticated)
+        limits = Limits(
+            settings.broker_url,
+            requests=settings.requests_per_minute,
+            failed_sign_ins=settings.failed_sign_ins_per_minute,
+        )
+        admission = Admission(authentication, limits)
+        return cls(settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread())

@@ -12,9 +12,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
-from shared.hosts import read_networks, read_path, read_patterns
+from shared.hosts import is_loopback, read_networks, read_path, read_patterns
 from shared.jobspec.caps import Caps
 from shared.paths import expanded
+from shared.webhooks.hosts import read_entries
 
 
 class Settings(BaseSettings):
@@ -52,6 +53,9 @@ class Settings(BaseSettings):
         (),
         description="Proxies whose `X-Forwarded-*` headers count: addresses and networks, with commas.",
     )
+    auth: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether requests need a token; `auto`: unless `FLIGHTLINE_HOST` is a loopback address."
+    )
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
     api_threads: int = Field(256, ge=1, le=1024, description="Threads of each API process.")
@@ -81,6 +85,13 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(30.0, ge=0.0, description="Least time between two checkpoints of a job.")
     log_lines_per_job: int = Field(2000, ge=1, description="Log lines stored for each job.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts that webhooks may be sent to, and networks that they may lie in, separated by commas."
+    )
+    webhook_key: SecretStr = Field(
+        SecretStr(""), description="Key that signs webhooks, in base64; empty means the file `webhook.key` in the home."
+    )
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
@@ -125,6 +136,11 @@ class Settings(BaseSettings):
     def _read_base_path(cls, value: str) -> str:
         return read_path(value)
 
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _read_webhook_hosts(cls, value: object) -> object:
+        return read_entries(value) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _check_lease(self) -> Self:
         if self.heartbeat_seconds * 3 > self.lease_seconds:
@@ -166,6 +182,11 @@ class Settings(BaseSettings):
     def cache_dir(self) -> Path:
         """Return the folder of decoded data sets, which processes share."""
         return self.home_dir / "cache"
+
+    @property
+    def authenticated(self) -> bool:
+        """Return whether requests need a token: always, never, or where other machines can send them."""
+        return self.auth == "on" or (self.auth == "auto" and not is_loopback(self.host))
 
     @property
     def caps(self) -> Caps:

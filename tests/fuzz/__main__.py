@@ -22,11 +22,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0, help="the same seed sends the same requests")
     options = parser.parse_args(arguments)
-    with attacked() as target:
-        outcome = run(target, options.requests, options.seed)
-    before, after = (f"{number / 1e6:.0f}" for number in outcome.memory_bytes)
-    print(f"{outcome.requests} requests in {outcome.seconds:.0f} s, memory {before} MB then {after} MB")  # noqa: T201
-    print(", ".join(f"{status}: {number}" for status, number in sorted(outcome.statuses.items())))  # noqa: T201
+    for authentication in (False, True):
+        with attacked(authentication=authentication) as target:
+            outcome = run(target, options.requests // 2, options.seed)
+        before, after = (f"{number / 1e6:.0f}" for number in outcome.memory_bytes)
+        asked = "with tokens" if authentication else "open"
+        said = f"{outcome.requests} requests in {outcome.seconds:.0f} s, memory {before} MB, then {after} MB"
+        print(f"{asked}: {said}")  # noqa: T201
+        print(", ".join(f"{status}: {number}" for status, number in sorted(outcome.statuses.items())))  # noqa: T201
     return 0
 
 

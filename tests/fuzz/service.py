@@ -15,8 +15,9 @@ from typing import Any
 import migrations
 from api.services import Services
 from shared.jobs.running import attempts
+from shared.people.scopes import Scope
 from shared.settings import Settings
-from tests.support import factories
+from tests.support import factories, people
 from tests.support.api_server import ApiServer, served
 from tests.support.servers import start_redis
 
@@ -56,24 +57,28 @@ class Target:
 
 
 @contextmanager
-def attacked() -> Iterator[Target]:
-    """Run a service of its own in a folder in memory, and remove it afterwards."""
+def attacked(*, authentication: bool) -> Iterator[Target]:
+    """Run a service of its own in a folder in memory, which may ask for tokens, and remove it afterwards."""
     home = Path(tempfile.mkdtemp(prefix="fl-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     redis = start_redis()
     try:
         services = Services.build(Settings.model_validate({"home": home, "redis_url": redis.url}))
         migrations.upgrade(services.db)
         jobs = _fill(services)
+        token, _ = people.token(services.db, scope=Scope.ADMIN)
         services.broker.close()
         services.db.dispose()
         environment = {
             "FLIGHTLINE_HOME": str(home),
             "FLIGHTLINE_REDIS_URL": redis.url,
+            "FLIGHTLINE_AUTH": "on" if authentication else "off",
+            "FLIGHTLINE_REQUESTS_PER_MINUTE": "0",
+            "FLIGHTLINE_FAILED_SIGN_INS_PER_MINUTE": "0",
             "FLIGHTLINE_CLIENT_SECONDS": "5",
             "FLIGHTLINE_RECONCILE_SECONDS": "3600",  # which would end the running job, as no worker renews it
         }
         with served(environment, home / "server.log") as server:
-            yield Target(server, jobs)
+            yield Target(server, jobs, token if authentication else None)
     finally:
         redis.remove()
         shutil.rmtree(home, ignore_errors=True)
