@@ -11,12 +11,12 @@ from sqlalchemy import Connection, func, select, update
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.errors import TooManyQueuedJobs
-from shared.jobs.actor import Actor
+from shared.jobs.actor import EVERYBODY, Actor, Scope
 from shared.jobs.quota import require_room
 from tests.support import factories
 from tests.support.concurrency import together
 
-ADA, BEN, NOBODY = Actor("ada"), Actor("ben"), Actor(None)
+ADA, BEN = Actor("ada", Scope.SUBMIT), Actor("ben", Scope.SUBMIT)
 
 
 def queue(db: Database, actor: Actor, jobs: int) -> list[str]:
@@ -35,7 +35,7 @@ def has_room(db: Database, actor: Actor, jobs: int, most: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("actor", [ADA, NOBODY])
+@pytest.mark.parametrize("actor", [ADA, EVERYBODY])
 def test_there_is_room_up_to_the_limit(database: Database, actor: Actor) -> None:
     """The last job fits, the next one does not; without a limit every job does."""
     queue(database, actor, 3)
