@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
+    max_batch_bytes: int = Field(8_000_000, ge=1, description="Largest request body of a batch of jobs.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
     max_images_pixels: int = Field(500_000_000, ge=1, description="Most pixels of a request's images to classify.")
     requests_per_minute: int = Field(6000, ge=0, description="Most requests of a token in a minute; 0 for no limit.")
