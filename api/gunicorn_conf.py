@@ -18,6 +18,7 @@ from shared.errors import ConfigurationError
 from shared.people import tokens
 from shared.settings import Settings
 from shared.storage.orphans import OrphanCollector
+from shared.webhooks.dispatcher import Dispatcher
 
 _settings = Settings()
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
@@ -51,7 +52,7 @@ def on_starting(_server: object) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Start an API process's background threads (reconciler, orphan collector) once its app is loaded."""
+    """Start an API process's background threads (reconciler, orphan collector, webhooks) once its app is loaded."""
     malformed.install()
     services: Services = worker.wsgi.extensions["flightline"]
     logs.configure(services.settings.log_level)
@@ -60,6 +61,7 @@ def post_worker_init(worker: Any) -> None:
     reconciler = Reconciler.build(services.settings, services.broker)
     reconciler.start(services.settings.reconcile_seconds)
     OrphanCollector(services.db, services.storage).start()
+    Dispatcher.build(services.settings, services.db).start()
     services.authentication.uses.start()
     # The modules and schemas live as long as the process; without them a full collection takes 1 ms instead of 70.
     gc.collect()

@@ -14,6 +14,7 @@ from shared.errors import ConfigurationError
 from shared.hosts import is_loopback, read_patterns
 from shared.jobspec.caps import Caps
 from shared.paths import expanded
+from shared.webhooks.hosts import read_entries
 
 
 class Settings(BaseSettings):
@@ -76,6 +77,13 @@ class Settings(BaseSettings):
     log_lines_per_job: int = Field(2000, ge=1, description="Log lines stored for each job.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts that webhooks may be sent to, and networks that they may lie in, separated by commas."
+    )
+    webhook_key: SecretStr = Field(
+        SecretStr(""), description="Key that signs webhooks, in base64; empty means the file `webhook.key` in the home."
+    )
+
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
     max_batch_bytes: int = Field(8_000_000, ge=1, description="Largest request body of a batch of jobs.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
@@ -103,6 +111,11 @@ class Settings(BaseSettings):
     @classmethod
     def _read_hosts(cls, value: object) -> object:
         return read_patterns(value) if isinstance(value, str) else value
+
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _read_webhook_hosts(cls, value: object) -> object:
+        return read_entries(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check_lease(self) -> Self:

@@ -217,7 +217,9 @@ def _evaluation(
     file = f"{request.weights}.safetensors"
     kept = connection.scalars(select(Artifact.name).where(Artifact.job_id == job_id)).all()
     if file not in kept:
-        message = f"Job {job_id} has not kept its {request.weights} weights (FLIGHTLINE_KEEP_WEIGHTS)."
+        message = (
+            f"Job {job_id} has not kept its {request.weights} weights (FLIGHTLINE_KEEP_WEIGHTS), or they were pruned."
+        )
         raise IllegalTransition(message)
     spec = checked_evaluation(request, job_id, job.spec, caps, catalog)
     return evaluation_job(spec, job, owner=actor.owner)

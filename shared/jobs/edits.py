@@ -10,6 +10,7 @@ from shared.database.tables import Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs.actor import Actor, not_yours
 from shared.jobs.guarded_write import add_events, advance, insert_rows, lock_all, table_of
+from shared.jobs.search import index
 from shared.jobs.status import JobStatus
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def _edit(connection: Connection, job_id: str, changes: Mapping[str, Any], actor
     events += [("priority", {"priority": changes["priority"]})] if "priority" in changes else []
     row = advance(connection, job_id, events=len(events), **columns)
     assert row is not None  # noqa: S101 -- its row is locked
+    if labels:
+        index.index_words(connection, job_id)
     numbered = enumerate(events, row.event_seq - len(events) + 1)
     add_events(
         connection, [{"job_id": job_id, "seq": seq, "kind": kind, "data": data} for seq, (kind, data) in numbered]

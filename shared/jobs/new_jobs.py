@@ -10,6 +10,7 @@ from sqlalchemy import select
 from shared.database import clock
 from shared.database.tables import Job, JobTag
 from shared.jobs.guarded_write import add_events, insert_rows
+from shared.jobs.search import index
 from shared.jobs.status import JobKind, JobStatus
 from shared.jobspec.evaluation import evaluation_hash
 
@@ -38,6 +39,7 @@ def insert_jobs(connection: Connection, new: Sequence[NewJob]) -> list[str]:
     insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for job_id, one in pairs for tag in one.tags])
     first = {"seq": 1, "kind": "status", "data": {"status": JobStatus.QUEUED, "attempt": 0}}
     add_events(connection, [{"job_id": job_id, **first} for job_id in ids])
+    index.index(connection, ids)
     return ids
 
 

@@ -27,6 +27,7 @@ from shared.wire.jobs import (
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
 from shared.wire.tokens import NewToken, Token, WhoAmI
+from shared.wire.webhooks import Delivery, FinishedJob, NewWebhook, Webhook
 
 __all__ = [
     "Artifact",
@@ -35,6 +36,7 @@ __all__ = [
     "ClassFigures",
     "Cost",
     "DatasetInfo",
+    "Delivery",
     "DetailedCost",
     "DryRun",
     "Epoch",
@@ -43,6 +45,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "Failure",
+    "FinishedJob",
     "Health",
     "Job",
     "JobOutcome",
@@ -51,6 +54,7 @@ __all__ = [
     "LogLine",
     "Mistake",
     "NewToken",
+    "NewWebhook",
     "Page",
     "Prediction",
     "Predictions",
@@ -61,6 +65,7 @@ __all__ = [
     "Result",
     "SubmittedJob",
     "Token",
+    "Webhook",
     "WhoAmI",
     "Worker",
 ]
