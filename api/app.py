@@ -6,19 +6,7 @@ from flask import Flask
 
 from api.http import errors, operations, security
 from api.http.description import reference
-from api.routes import (
-    batches,
-    catalog,
-    events,
-    exports,
-    fleet,
-    health,
-    jobs,
-    people,
-    predictions,
-    results,
-    webhooks,
-)
+from api.routes import batches, catalog, events, exports, fleet, health, jobs, people, predictions, results, webhooks
 from api.services import Services
 from shared.settings import Settings
 

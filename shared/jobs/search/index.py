@@ -18,7 +18,7 @@ from shared.jobs.guarded_write import insert_rows, table_of
 from shared.jobs.search.paths import key_of, values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -73,15 +73,17 @@ def index(connection: Connection, job_ids: Sequence[str]) -> None:
         for path, value in values(row.spec)
     ]
     insert_rows(connection, JobValue, found)
-    _write_words(connection, {row.id: (number, _texts(row)) for row, number in zip(rows, numbers, strict=True)})
+    _write_words(
+        connection, {row.id: (number, [row.name, row.notes]) for row, number in zip(rows, numbers, strict=True)}
+    )
 
 
 def index_words(connection: Connection, job_id: str) -> None:
-    """Write the words of a job again, after its name, tags or notes have changed in the same transaction."""
+    """Write the words of a job again, after its name, notes or tags have changed in the same transaction."""
     row = connection.execute(select(Job.number, Job.name, Job.notes).where(Job.id == job_id)).one()
     if row.number is not None:
         connection.execute(table_of(JobWord).delete().where(JobWord.job == row.number))
-        _write_words(connection, {job_id: (row.number, _texts(row))})
+        _write_words(connection, {job_id: (row.number, [row.name, row.notes])})
 
 
 def catch_up(db: Database, most: int = _AT_ONCE) -> int:
@@ -130,12 +132,7 @@ def _value(number: int, path: str, value: str | float) -> dict[str, Any]:
     }
 
 
-def _texts(job: Any) -> list[str]:
-    """Return the texts of a job, given as its row, whose words it is found by."""
-    return [text for text in (job.name, job.notes) if text]
-
-
-def _write_words(connection: Connection, jobs: dict[str, tuple[int, list[str]]]) -> None:
+def _write_words(connection: Connection, jobs: dict[str, tuple[int, list[str | None]]]) -> None:
     """Write the words of jobs, given by id with number, name and notes, whose tags are in the database."""
     tags: dict[str, list[str]] = {}
     for job_id, tag in connection.execute(select(JobTag.job_id, JobTag.tag).where(JobTag.job_id.in_(list(jobs)))):
@@ -146,11 +143,11 @@ def _write_words(connection: Connection, jobs: dict[str, tuple[int, list[str]]])
         [
             {"job": number, "word": word}
             for job_id, (number, texts) in jobs.items()
-            for word in _words_of(texts, tags.get(job_id, []))
+            for word in _words_of(texts, tags.get(job_id, ()))
         ],
     )
 
 
-def _words_of(texts: Sequence[str], tags: Sequence[str]) -> list[str]:
+def _words_of(texts: Iterable[str | None], tags: Iterable[str]) -> list[str]:
     found = {tag_word(tag) for tag in tags}
-    return sorted(found.union(*(words(one) for one in (*texts, *tags))))
+    return sorted(found.union(*(words(one) for one in (*filter(None, texts), *tags))))

@@ -15,7 +15,7 @@ from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Webhook, WebhookDelivery
 from shared.errors import DeliveryNotFound, IllegalTransition, TooManyWebhooks, WebhookNotFound
-from shared.jobs import actions
+from shared.jobs import actions, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
@@ -128,7 +128,7 @@ def test_an_event_outlives_its_job(database: Database) -> None:
     """A job that is deleted before its delivery is delivered all the same."""
     webhook = hook(database)
     job = cancelled(database)
-    factories.delete(database, job)
+    deletion.delete_rows(database, [job], actor=EVERYBODY)
     one = due_one(database, webhook)
     assert orjson.loads(one.payload)["data"]["id"] == job
 
