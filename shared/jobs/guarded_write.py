@@ -117,9 +117,15 @@ def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, *
 
     The job's row must have the new status already: webhooks are told what it says of a finished job.
     """
-    add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
+    add_status_events(connection, [job], status, **data)
+
+
+def add_status_events(connection: Connection, jobs: Sequence[Row[Any]], status: JobStatus, **data: object) -> None:
+    """As `add_status_event`, of several jobs, given as the rows that `advance_all` returned."""
+    told = [(job, {"status": status, "attempt": job.attempt, **data}) for job in jobs]
+    add_events(connection, [{"job_id": j.id, "seq": j.event_seq, "kind": "status", "data": what} for j, what in told])
     if status in FINISHED:
-        webhook_events.job_finished(connection, job.id)
+        webhook_events.jobs_finished(connection, [job.id for job in jobs])
 
 
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:

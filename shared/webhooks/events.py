@@ -31,15 +31,15 @@ _JOB = select(
 _TAGS = select(JobTag.tag).where(JobTag.job_id == bindparam("job")).order_by(JobTag.tag)
 
 
-def job_finished(connection: Connection, job_id: str) -> None:
-    """Record that a job has finished. The transaction must have written the job's last status before.
+def jobs_finished(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Record that jobs have finished. The transaction must have written their last status before.
 
     Without a webhook this is one read of an empty table. The rows of webhooks are read without a lock: the end of a
     job never waits for a person who changes a webhook.
     """
     event = EventType.JOB_FINISHED
     webhooks = [row.id for row in connection.execute(_SUBSCRIBERS) if event in row.events]
-    if webhooks:
+    for job_id in job_ids if webhooks else ():
         job = _finished_job(connection, job_id)
         record(connection, webhooks, event, job.finished_at, job, job_id=job_id)
 
