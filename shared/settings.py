@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
+    max_batch_bytes: int = Field(8_000_000, ge=1, description="Largest request body of a batch of jobs.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
     max_parameters: int = Field(Caps.max_parameters, ge=1, description="Most parameters of a network.")
     max_layers: int = Field(Caps.max_layers, ge=1, description="Most layers of a network.")

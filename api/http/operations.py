@@ -81,11 +81,13 @@ class Json:
     name: str
     schemas: Callable[[], dict[str, Any]]
     examples: Mapping[str, Any]
+    most_bytes: str = "max_body_bytes"
+    """The setting that limits the body's size."""
     raises: tuple[type[FlightlineError], ...] = (MalformedJson, PayloadTooLarge, UnsupportedMediaType)
 
     def read(self, settings: Settings) -> bytes:
         """Return the current request's body; raises as `read_json_body`."""
-        return read_json_body(request, settings.max_body_bytes)
+        return read_json_body(request, getattr(settings, self.most_bytes), f"FLIGHTLINE_{self.most_bytes.upper()}")
 
     def content(self) -> dict[str, Any]:
         """Return the one media type, with its schema and examples."""

@@ -195,7 +195,7 @@ def test_a_deleted_jobs_stream_ends(server: Server, services: Services) -> None:
         stream = frames(response)
         next(stream)
         end(services, claim, Outcome.CANCELLED)
-        actions.delete(services.db, claim.job_id, actor=EVERYBODY)
+        factories.delete(services.db, claim.job_id)
         kinds = [kind for _, kind, _ in stream]
 
     assert set(kinds) <= {"status"}
@@ -281,3 +281,16 @@ def test_an_empty_last_event_id_is_the_beginning(server: Server, services: Servi
     response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": ""})
 
     assert response.text.count("event: status") == 2
+
+
+def test_the_bell_over_http(server: Server, services: Services) -> None:
+    """As server-sent events that no proxy buffers: a reset, then the jobs that change."""
+    with httpx.stream("GET", f"{server.url}/v1/events", timeout=30) as response:
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        assert (response.headers["Cache-Control"], response.headers["X-Accel-Buffering"]) == ("no-store", "no")
+        lines = response.iter_lines()
+        assert [next(lines) for _ in range(4)] == ["retry: 1000", "", "event: reset", "data: {}"]
+        job_id = factories.submit(services.db)
+        while job_id not in (line := next(lines)):
+            assert line in ("", ": keep-alive", "event: jobs") or line.startswith("data: ")
+        assert json.loads(line.removeprefix("data: ")) == {"ids": [job_id]}
