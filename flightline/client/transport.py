@@ -71,6 +71,7 @@ class Transport(ABC):
             "auth": BearerAuth(self._credential) if self._credential else self._password,
             "timeout": self.timeout,
             "trust_env": False,
+            "verify": httpx.create_ssl_context(),  # which SSL_CERT_FILE still decides about
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
         }
 

@@ -22,7 +22,7 @@ ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \| ([^|]+) \|$", re.MULTILINE)
 LONGEST_README = 150
 PLACES = {
     *("database_url", "redis_url", "data_dir", "artifacts_url"),
-    *("allowed_hosts", "webhook_hosts", "webhook_key"),
+    *("base_path", "trusted_proxies", "allowed_hosts", "webhook_hosts", "webhook_key"),
 }
 """Settings whose defaults are told in words."""
 NOTHING = {"see below", "none", "all", "`[]`", "the kernel size"}
