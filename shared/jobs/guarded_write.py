@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from shared.database import clock
 from shared.database.tables import Attempt, Job, JobEvent
-from shared.jobs.status import JobStatus
+from shared.jobs.status import FINISHED, JobStatus
+from shared.telemetry import tallies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +87,12 @@ def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Ma
 
 
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
-    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned."""
+    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned.
+
+    The metrics count a job that is thereby finished; its row must say so by now.
+    """
+    if status in FINISHED:
+        tallies.count_finished(connection, job.id)
     add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
 
 

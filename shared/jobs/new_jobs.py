@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.jobs.status import JobKind, JobStatus
 from shared.jobspec.evaluation import evaluation_hash
+from shared.telemetry import origin
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -65,4 +66,5 @@ def _columns(spec: JobSpec | EvaluationSpec) -> dict[str, Any]:
         "running_seconds": 0.0,
         "exact": True,
         "epoch": 0,
+        "trace": origin.current().document(),
     }
