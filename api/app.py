@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.http import errors, operations, security
+from api.http import errors, operations, request_log, security
 from api.http.description import reference
-from api.routes import catalog, events, exports, fleet, health, jobs, predictions, results
+from api.routes import catalog, events, exports, fleet, health, jobs, metrics, predictions, results
 from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
     *(jobs.routes, results.routes, predictions.routes, exports.routes),
-    *(events.routes, fleet.routes, catalog.routes, health.routes),
+    *(events.routes, fleet.routes, catalog.routes, health.routes, metrics.routes),
 )
 
 
@@ -27,9 +27,11 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app = Flask("api", static_url_path="/static")
     app.url_map.merge_slashes = False  # a doubled slash is an unknown path, not a redirect
     every = [operation for routes in ROUTES for operation in routes.operations]
+    request_log.register(app, services.metrics.requests)
     operations.register(app, services, every)
     reference.register(app, every)
     errors.register(app)
     security.register(app, services.settings)
+    services.metrics.requests.know(rule.endpoint for rule in app.url_map.iter_rules())
     app.extensions["flightline"] = services
     return app

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+from api.http.metrics.exposition import Metrics
 from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
@@ -31,6 +32,7 @@ class Services:
     predictors: Predictors
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
+    metrics: Metrics
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -47,4 +49,5 @@ class Services:
             silent_seconds=RESTART_LEASES * settings.lease_seconds,
             most=max(1, settings.api_threads // 16),
         )
-        return cls(settings, db, broker, storage, streams, predictors, DaemonThread())
+        metrics = Metrics.build(db, broker, silent_seconds=settings.lease_seconds)
+        return cls(settings, db, broker, storage, streams, predictors, DaemonThread(), metrics)

@@ -13,6 +13,7 @@ from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
 from shared.hosts import read_patterns
 from shared.jobspec.caps import Caps
+from shared.logs import LogFormat
 from shared.paths import expanded
 
 
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(30.0, ge=0.0, description="Least time between two checkpoints of a job.")
     log_lines_per_job: int = Field(2000, ge=1, description="Log lines stored for each job.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_format: LogFormat = Field("text", description="Format of log lines: `text` for people, `json` for programs.")
 
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")

@@ -30,7 +30,7 @@ def run_worker(settings: Settings, device: Device) -> int:
     Returns:
         The process' exit code.
     """
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     silence_requeuing()
     os.dup2(2, 1)  # Celery prints to standard output when it stops; a worker's output is its log
     identity = Identity.of_this_process(device.name, device.kind)
