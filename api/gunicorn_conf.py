@@ -15,7 +15,7 @@ from shared import logs
 from shared.delivery.reconciler import Reconciler
 from shared.settings import Settings
 from shared.storage.orphans import OrphanCollector
-from shared.telemetry import tallies
+from shared.telemetry import tallies, tracing
 
 _settings = Settings()
 _numbers = SharedNumbers(parts=2 * _settings.api_processes)  # twice, as a reload starts the new before it stops the old
@@ -56,6 +56,7 @@ def post_worker_init(worker: Any) -> None:
     services: Services = worker.wsgi.extensions["flightline"]
     logs.configure(services.settings.log_level, services.settings.log_format)
     services.metrics.requests.share(_numbers, worker.part)
+    tracing.configure("flightline-api")
     # An open stream would delay a stop until gunicorn's graceful timeout.
     services.streams.serving = lambda: bool(worker.alive)
     reconciler = Reconciler.build(services.settings, services.broker)
@@ -65,3 +66,8 @@ def post_worker_init(worker: Any) -> None:
     # The modules and schemas live as long as the process; without them a full collection takes 1 ms instead of 70.
     gc.collect()
     gc.freeze()
+
+
+def worker_exit(server: Any, worker: Any) -> None:  # noqa: ARG001 -- gunicorn's own signature
+    """Send the last spans of an API process that stops."""
+    tracing.close()

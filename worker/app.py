@@ -82,6 +82,7 @@ def _connect(child: Child, parent: Parent) -> None:
     signals.worker_ready.connect(lambda sender, **_: _consume(sender, parent), weak=False)
     signals.worker_shutting_down.connect(lambda **_: parent.stop(), weak=False)
     signals.worker_process_init.connect(lambda **_: child.start(), weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: child.close(), weak=False)
 
 
 def _consume(consumer: object, parent: Parent) -> None:
