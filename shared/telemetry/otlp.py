@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +32,8 @@ class OtlpTracer:
 
     def __init__(self, service: str) -> None:
         version = metadata.version("flightline-train")
-        resource = Resource({"service.name": service, "service.version": version}).merge(Resource.create())
+        name = os.environ.get("OTEL_SERVICE_NAME") or service
+        resource = Resource.create({"service.name": name, "service.version": version})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("flightline", version)
