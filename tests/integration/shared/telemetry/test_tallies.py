@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select, update
@@ -42,7 +43,7 @@ def test_a_jobs_whole_life_is_counted_once(database: Database) -> None:
     """Its wait, its epochs, its attempt and its end, each in the transaction that makes it so."""
     claim = factories.claim(database, factories.submit(database))
     assert attempts.record_epochs(database, claim, seconds_of([0.5, 1.5]), factories.best(2, 0.7))
-    done = {"best": factories.best(2, 0.7), "exact": True, "evaluations": [], "artifacts": []}
+    done: dict[str, Any] = {"best": factories.best(2, 0.7), "exact": True, "evaluations": [], "artifacts": []}
     assert attempts.succeed(database, claim, epochs=[], finished_epochs=2, **done)
     assert attempts.succeed(database, claim, epochs=[], finished_epochs=2, **done)  # its answer was lost
 
