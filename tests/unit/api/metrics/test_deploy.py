@@ -190,3 +190,12 @@ def test_the_configuration_loads_the_alerts() -> None:
 
     assert CONFIG["rule_files"] == ["alerts.yml"]
     assert CONFIG["scrape_configs"][0]["metrics_path"] in paths
+
+
+def test_every_metric_and_every_alert_stands_in_the_documentation(known: Known) -> None:
+    """And nothing else does."""
+    page = (DEPLOY.parent / "docs" / "operations.md").read_text()
+    metrics = {re.sub(r"_(bucket|count|sum)$", "", name) for name in known if name.startswith("flightline")}
+
+    assert set(re.findall(r"`(flightline_(?!train)[a-z_]+)`", page)) == metrics
+    assert set(re.findall(r"`(Flightline\w+)`", page)) == {rule["alert"] for rule in ALERTS}
