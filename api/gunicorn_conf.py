@@ -6,13 +6,17 @@ gunicorn sets TCP_NODELAY on its listeners, hence on every connection: no respon
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Any
 
 from api.http.metrics.numbers import SharedNumbers
 from api.http.requests import malformed
 from api.services import Services
 from shared import logs
+from shared.database.engine import Database
 from shared.delivery.reconciler import Reconciler
+from shared.errors import ConfigurationError
+from shared.people import tokens
 from shared.settings import Settings
 from shared.storage.orphans import OrphanCollector
 from shared.telemetry import tallies, tracing
@@ -45,6 +49,19 @@ control_socket_disable = True
 """gunicorn's control socket would be created in the user's home directory."""
 
 
+def on_starting(_server: object) -> None:
+    """Refuse to start where the API asks for tokens and none has been made: nobody could use it."""
+    if not _settings.authenticated:
+        return
+    db = Database(_settings.sqlalchemy_url)
+    try:
+        tokens.require_any(db)
+    except ConfigurationError as error:
+        sys.exit(error.detail)
+    finally:
+        db.dispose()
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """Give a new process a part of the shared numbers that no living one has: it goes on with those of a dead one."""
     worker.part = _numbers.free_part(sibling.part for sibling in server.WORKERS.values())
@@ -63,6 +80,7 @@ def post_worker_init(worker: Any) -> None:
     reconciler.start(services.settings.reconcile_seconds)
     OrphanCollector(services.db, services.storage).start()
     tallies.Merger(services.db).start()
+    services.authentication.uses.start()
     # The modules and schemas live as long as the process; without them a full collection takes 1 ms instead of 70.
     gc.collect()
     gc.freeze()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+from api.http.authentication import Authentication
 from api.http.metrics.exposition import Metrics
 from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
@@ -30,6 +31,7 @@ class Services:
     storage: Storage
     streams: Streams
     predictors: Predictors
+    authentication: Authentication
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
     metrics: Metrics
@@ -49,5 +51,6 @@ class Services:
             silent_seconds=RESTART_LEASES * settings.lease_seconds,
             most=max(1, settings.api_threads // 16),
         )
+        authentication = Authentication(db, required=settings.authenticated)
         metrics = Metrics.build(db, broker, silent_seconds=settings.lease_seconds)
-        return cls(settings, db, broker, storage, streams, predictors, DaemonThread(), metrics)
+        return cls(settings, db, broker, storage, streams, predictors, authentication, DaemonThread(), metrics)

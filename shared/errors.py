@@ -9,7 +9,9 @@ FlightlineError                 code, retryable
 ├ InvalidHeader
 ├ NotFound
 │ ├ JobNotFound
-│ └ DatasetNotFound
+│ ├ DatasetNotFound
+│ └ TokenNotFound
+├ NotYours
 ├ AmbiguousJobId
 ├ IllegalTransition
 ├ IdempotencyKeyInUse
@@ -124,6 +126,30 @@ class DatasetNotFound(NotFound):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"There is no data set {name!r:.80}. Known: {', '.join(known)}.")
+
+
+class TokenNotFound(NotFound):
+    """No token has the given id."""
+
+    code = "token_not_found"
+
+    def __init__(self) -> None:  # does not repeat the id: somebody may have sent the token itself
+        super().__init__(
+            "There is no token with this id: it was revoked, or the id is mistyped. GET /v1/tokens lists those that "
+            "there are."
+        )
+
+
+class NotYours(FlightlineError):
+    """The job belongs to another owner; only a token with the scope `admin` may change, cancel or delete it."""
+
+    code = "not_owner"
+
+    def __init__(self, job_id: str, owner: str | None) -> None:
+        whose = "was submitted without a token" if owner is None else f"belongs to {owner}"
+        super().__init__(
+            f"Job {job_id} {whose}. Changing, cancelling or deleting it takes a token with the scope `admin`."
+        )
 
 
 class AmbiguousJobId(FlightlineError):

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
-from shared.hosts import read_patterns
+from shared.hosts import is_loopback, read_patterns
 from shared.jobspec.caps import Caps
 from shared.logs import LogFormat
 from shared.paths import expanded
@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Further host names of the API, separated by commas; `*` for every name."
+    )
+    auth: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether requests need a token; `auto`: unless `FLIGHTLINE_HOST` is a loopback address."
     )
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
@@ -143,6 +146,11 @@ class Settings(BaseSettings):
     def cache_dir(self) -> Path:
         """Return the folder of decoded data sets, which processes share."""
         return self.home_dir / "cache"
+
+    @property
+    def authenticated(self) -> bool:
+        """Return whether requests need a token: always, never, or where other machines can send them."""
+        return self.auth == "on" or (self.auth == "auto" and not is_loopback(self.host))
 
     @property
     def caps(self) -> Caps:

@@ -144,3 +144,7 @@ class Client:
     dataset = blocking(of_client(Calls[Job].dataset))
     image = blocking(of_client(Calls[Job].image))
     ready = blocking(of_client(Calls[Job].ready))
+
+    tokens = blocking(of_client(Calls[Job].tokens))
+    create_token = blocking(of_client(Calls[Job].create_token))
+    revoke_token = blocking(of_client(Calls[Job].revoke_token))

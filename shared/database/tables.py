@@ -310,6 +310,33 @@ class Lock(Base):
     expires_at: Mapped[dt.datetime]
 
 
+class Token(Base):
+    """A token that requests are authenticated by; its secret is not stored."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    owner: Mapped[str]
+    scope: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the secret, in hexadecimal."""
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime | None]
+    last_used_at: Mapped[dt.datetime | None]
+    __table_args__ = (Index("ix_tokens_sha256", "sha256", unique=True),)
+
+
+class Session(Base):
+    """A browser's session, begun with a token; its secret is not stored."""
+
+    __tablename__ = "sessions"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the secret, in hexadecimal."""
+    token_id: Mapped[str] = mapped_column(String(12), ForeignKey("tokens.id", ondelete="CASCADE"))
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    __table_args__ = (Index("ix_sessions_token", "token_id"), Index("ix_sessions_expires", "expires_at"))
+
+
 class Tally(Base):
     """An amount added to a counter of the metrics. A counter's value is the sum of its rows, which are only added.
 

@@ -25,6 +25,7 @@ from shared.wire.jobs import (
 )
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
+from shared.wire.tokens import NewToken, Token, WhoAmI
 
 __all__ = [
     "Artifact",
@@ -45,6 +46,7 @@ __all__ = [
     "LayerCost",
     "LogLine",
     "Mistake",
+    "NewToken",
     "Page",
     "Prediction",
     "Predictions",
@@ -54,5 +56,7 @@ __all__ = [
     "Readiness",
     "Result",
     "SubmittedJob",
+    "Token",
+    "WhoAmI",
     "Worker",
 ]

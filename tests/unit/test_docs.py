@@ -85,7 +85,7 @@ ACTIVATIONS = {name for name in PARTS if f"`{name}`" in section("Activations")}
 FIELDS = [(part, name) for part, fields in PARTS.items() for name in fields if name != "kind"]
 COMMANDS = list(commands(get_command(app), "flightline"))  # type: ignore[arg-type]
 OPERATIONS = [operation for routes in ROUTES for operation in routes.operations]
-_VARIABLE = re.compile(r"<(?:path:)?(?:job_)?([a-z]+)>")
+_VARIABLE = re.compile(r"<(?:path:)?(?:[a-z]+_)?([a-z]+)>")
 PATHS = sorted(f"{operation.method} " + _VARIABLE.sub(r"{\1}", operation.path) for operation in OPERATIONS)
 QUERIES = sorted(
     {(name, operation.path) for operation in OPERATIONS for name in operation.query.model_fields},

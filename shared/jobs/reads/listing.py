@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, select, tuple_
 from shared import wire
 from shared.database.tables import Job, JobTag
 from shared.errors import InvalidQuery
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobs.reads.queries import JOB_COLUMNS, job_answers, tags_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def jobs(
     limit: int = 50,
     *,
     live: Callable[[], Workers] | None = None,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> Page:
     """Read one page of the jobs that match.
 

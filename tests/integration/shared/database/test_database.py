@@ -23,6 +23,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job, Lock, Worker
 from shared.errors import ConfigurationError, DatabaseUnavailable, DatabaseUnusable
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from tests.support import factories
@@ -196,9 +197,9 @@ class TestForks:
         """And the parent's still work when it has ended."""
         job_id = factories.submit(database)
 
-        assert _in_child(lambda: actions.cancel(database, job_id) == "cancelled")
+        assert _in_child(lambda: actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled")
 
-        assert queries.job(database, job_id)["status"] == "cancelled"
+        assert queries.job(database, job_id, actor=EVERYBODY)["status"] == "cancelled"
 
     def test_a_fork_amid_other_threads_transactions(self, database: Database) -> None:
         """The child does not inherit a lock that nobody would ever release."""
@@ -220,7 +221,7 @@ class TestForks:
                 thread.join()
 
         assert results == [True] * 5
-        assert actions.cancel(database, job_id) == "cancelled"
+        assert actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled"
 
     def test_a_fork_inside_ones_own_transaction(self, database: Database) -> None:
         """It does not wait for itself."""

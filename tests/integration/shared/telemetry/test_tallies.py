@@ -12,6 +12,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job, Tally
 from shared.errors import DatabaseUnavailable
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts, leases
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
@@ -75,7 +76,7 @@ def test_jobs_that_never_ran_count_as_finished(database: Database) -> None:
     job_id = factories.submit(database)
     owned = update(Job).where(Job.id == job_id).values(owner="vision-group")
     database.write(lambda connection: connection.execute(owned))
-    actions.cancel(database, job_id)
+    actions.cancel(database, job_id, actor=EVERYBODY)
 
     assert values(database, tallies.FINISHED) == {("train", "vision-group", "cancelled"): 1}
     assert values(database, tallies.RUN_SECONDS) == {}
@@ -85,7 +86,7 @@ def test_a_deleted_job_stays_counted(database: Database) -> None:
     """A counter that decreased would look like a restart, and add all it ever counted to a rate."""
     job_id = factories.submit(database)
     attempts.end(database, factories.claim(database, job_id), Ending(Outcome.FAILED, "non_finite_loss", "NaN"))
-    actions.delete(database, job_id)
+    actions.delete(database, job_id, actor=EVERYBODY)
 
     assert values(database, tallies.FINISHED) == {("train", "", "failed"): 1}
     assert values(database, tallies.ENDED) == {("non_finite_loss", "train", "failed"): 1}
