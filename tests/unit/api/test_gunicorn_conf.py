@@ -81,7 +81,7 @@ def test_the_uses_of_tokens_are_recorded(
     """By a thread of each process."""
     started: list[TokenUses] = []
     monkeypatch.setattr(Reconciler, "start", lambda _reconciler, _interval: None)
-    monkeypatch.setattr(TokenUses, "start", started.append)
+    monkeypatch.setattr(TokenUses, "start", lambda uses: started.extend([uses]))
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     app = create_app(settings())
     configuration()["post_worker_init"](SimpleNamespace(wsgi=app, alive=True, part=0))
