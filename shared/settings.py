@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from typing_extensions import override
 
 from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
@@ -15,6 +17,7 @@ from shared.hosts import is_loopback, read_patterns
 from shared.jobspec.caps import Caps
 from shared.logs import LogFormat
 from shared.paths import expanded
+from shared.redaction import redacted
 
 
 class Settings(BaseSettings):
@@ -99,6 +102,12 @@ class Settings(BaseSettings):
                 super().__init__(**values)
             except ValidationError as error:
                 raise ConfigurationError(" ".join(map(_fault, error.errors(include_url=False)))) from None
+
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield the fields as `repr` shows them: a URL without its password."""
+        for name, value in super().__repr_args__():
+            yield name, redacted(value) if isinstance(value, str) else value
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

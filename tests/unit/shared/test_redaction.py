@@ -6,6 +6,7 @@ import pytest
 
 from shared.errors import StorageUnavailable
 from shared.redaction import is_secret, redacted
+from shared.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,12 @@ def test_errors_quote_no_secret() -> None:
 
     assert str(error) == error.detail == "https://***@store/k?X-Amz-Credential=*** does not answer."
     assert "s3cret" not in repr(error)
+
+
+def test_settings_show_no_password() -> None:
+    """Wherever a setting holds one."""
+    urls = {"database_url": "postgresql://me:s3cret@host/db", "redis_url": "redis://:s3cret@host"}
+    settings = Settings.model_validate({**urls, "artifacts_url": "https://me:s3cret@store/artifacts"})
+
+    assert "s3cret" not in f"{settings!r} {settings}"
+    assert "store/artifacts" in repr(settings)
