@@ -6,13 +6,13 @@ from flask import Flask
 
 from api.http import errors, operations, request_log, security
 from api.http.description import reference
-from api.routes import catalog, events, exports, fleet, health, jobs, metrics, people, predictions, results
+from api.routes import catalog, events, exports, fleet, health, jobs, metrics, people, predictions, results, webhooks
 from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
     *(jobs.routes, results.routes, predictions.routes, exports.routes),
-    *(events.routes, fleet.routes, catalog.routes, people.routes, health.routes, metrics.routes),
+    *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes, metrics.routes),
 )
 
 

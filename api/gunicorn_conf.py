@@ -20,6 +20,7 @@ from shared.people import tokens
 from shared.settings import Settings
 from shared.storage.orphans import OrphanCollector
 from shared.telemetry import tallies, tracing
+from shared.webhooks.dispatcher import Dispatcher
 
 _settings = Settings()
 _numbers = SharedNumbers(parts=2 * _settings.api_processes)  # twice, as a reload starts the new before it stops the old
@@ -80,6 +81,7 @@ def post_worker_init(worker: Any) -> None:
     reconciler.start(services.settings.reconcile_seconds)
     OrphanCollector(services.db, services.storage).start()
     tallies.Merger(services.db).start()
+    Dispatcher.build(services.settings, services.db).start()
     services.authentication.uses.start()
     # The modules and schemas live as long as the process; without them a full collection takes 1 ms instead of 70.
     gc.collect()

@@ -5,15 +5,19 @@ FlightlineError                 code, retryable
 ├ InvalidSpec
 ├ InvalidImage
 ├ NotExportable
+├ InvalidWebhook
 ├ InvalidQuery
 ├ InvalidHeader
 ├ NotFound
 │ ├ JobNotFound
 │ ├ DatasetNotFound
+│ ├ WebhookNotFound
+│ ├ DeliveryNotFound
 │ └ TokenNotFound
 ├ NotYours
 ├ AmbiguousJobId
 ├ IllegalTransition
+├ TooManyWebhooks
 ├ IdempotencyKeyInUse
 ├ IdempotencyKeyReused
 ├ PayloadTooLarge
@@ -25,6 +29,7 @@ FlightlineError                 code, retryable
 │ ├ StorageUnavailable            passes by itself; callers wait and lose nothing
 │ ├ NoPredictor                   lasts until an operator starts one
 │ ├ PredictorUnavailable
+│ ├ WebhookKeyUnusable            lasts until an operator acts
 │ └ TooManyPredictions
 ├ ConfigurationError              a setting that cannot work
 ├ StorageError                    lasts until an operator acts: storage full or forbidden, file missing
@@ -91,6 +96,12 @@ class NotExportable(FlightlineError):
     code = "not_exportable"
 
 
+class InvalidWebhook(FlightlineError):
+    """A webhook that cannot be made: its URL is not allowed, or it asks for unknown events; `errors` point at each."""
+
+    code = "invalid_webhook"
+
+
 class InvalidQuery(FlightlineError):
     """An unknown query parameter, or one with an invalid value."""
 
@@ -126,6 +137,25 @@ class DatasetNotFound(NotFound):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"There is no data set {name!r:.80}. Known: {', '.join(known)}.")
+
+
+class WebhookNotFound(NotFound):
+    """No webhook has the given id."""
+
+    code = "webhook_not_found"
+
+    def __init__(self, webhook_id: str) -> None:
+        super().__init__(f"There is no webhook {webhook_id!r:.80}. GET /v1/webhooks lists those that there are.")
+
+
+class DeliveryNotFound(NotFound):
+    """The webhook has no delivery with the given id; deliveries are kept for 30 days."""
+
+    code = "delivery_not_found"
+
+    def __init__(self, webhook_id: str, delivery_id: str) -> None:
+        listed = f"GET /v1/webhooks/{webhook_id}/deliveries lists those of the last 30 days"
+        super().__init__(f"The webhook has no delivery {delivery_id!r:.80}. {listed}.")
 
 
 class TokenNotFound(NotFound):
@@ -171,6 +201,12 @@ class IllegalTransition(FlightlineError):
     """The job's status does not allow the requested change."""
 
     code = "illegal_transition"
+
+
+class TooManyWebhooks(FlightlineError):
+    """The service has its largest number of webhooks."""
+
+    code = "too_many_webhooks"
 
 
 class IdempotencyKeyInUse(FlightlineError):
@@ -243,6 +279,13 @@ class PredictorUnavailable(ServiceUnavailable):
     """No predictor has answered in time: all are busy, or the one that took the question has ended."""
 
     code = "predictor_unavailable"
+
+
+class WebhookKeyUnusable(ServiceUnavailable):
+    """The key that signs webhooks cannot be read or made, or is not the one that a webhook's secret was made with."""
+
+    code = "webhook_key_unusable"
+    retryable = False
 
 
 class TooManyPredictions(ServiceUnavailable):

@@ -18,6 +18,7 @@ from shared.jobspec.caps import Caps
 from shared.logs import LogFormat
 from shared.paths import expanded
 from shared.redaction import redacted
+from shared.webhooks.hosts import read_entries
 
 
 class Settings(BaseSettings):
@@ -81,6 +82,13 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: LogFormat = Field("text", description="Format of log lines: `text` for people, `json` for programs.")
 
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts that webhooks may be sent to, and networks that they may lie in, separated by commas."
+    )
+    webhook_key: SecretStr = Field(
+        SecretStr(""), description="Key that signs webhooks, in base64; empty means the file `webhook.key` in the home."
+    )
+
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
     max_parameters: int = Field(Caps.max_parameters, ge=1, description="Most parameters of a network.")
@@ -113,6 +121,11 @@ class Settings(BaseSettings):
     @classmethod
     def _read_hosts(cls, value: object) -> object:
         return read_patterns(value) if isinstance(value, str) else value
+
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _read_webhook_hosts(cls, value: object) -> object:
+        return read_entries(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check_lease(self) -> Self:

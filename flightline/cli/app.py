@@ -19,11 +19,13 @@ from flightline.cli.commands import (
     jobs,
     logs,
     networks,
+    prune,
     results,
     service,
     submission,
     tokens,
     top,
+    webhook,
 )
 from flightline.cli.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
 from flightline.cli.values import Commands
@@ -68,7 +70,11 @@ def flightline(
         os.environ["FLIGHTLINE_URL"] = url
 
 
-for module in (service, backups, tokens, submission, jobs, logs, results, networks, top, catalog, dataset):
+COMMANDS = (
+    *(service, backups, prune, tokens, submission, jobs, logs),
+    *(results, networks, top, catalog, dataset, webhook),
+)
+for module in COMMANDS:
     module.register(app)
 
 

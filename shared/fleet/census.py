@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import case, func, select, text
 
 from shared.database import clock
-from shared.database.tables import LIVE, Job
+from shared.database.tables import LIVE, Job, Webhook
 from shared.jobs.reads import queries
 from shared.jobs.running.retry_policy import due
 from shared.telemetry import tallies
+from shared.webhooks.status import WebhookState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +44,8 @@ class Census:
     counted: Sequence[tallies.Counter]
     workers: Mapping[tuple[str, str, str], int]
     """Number of known workers by role, kind of device and state."""
+    webhooks: Mapping[str, int]
+    """Number of webhooks by state."""
 
 
 def take(db: Database, *, silent_seconds: float) -> Census:
@@ -56,9 +59,15 @@ def take(db: Database, *, silent_seconds: float) -> Census:
         DatabaseUnavailable: the database is unavailable.
     """
     with db.read() as connection:
-        live, counted = _live(connection), tallies.read(connection)
+        live, counted, webhooks = _live(connection), tallies.read(connection), _webhooks(connection)
     known = queries.workers(db, silent_seconds=silent_seconds)
-    return Census(live, counted, Counter((str(one.role), one.device_kind, str(one.state)) for one in known))
+    workers = Counter((str(one.role), one.device_kind, str(one.state)) for one in known)
+    return Census(live, counted, workers, webhooks)
+
+
+def _webhooks(connection: Connection) -> dict[str, int]:
+    counted = select(Webhook.state, func.count().label("number")).group_by(Webhook.state)
+    return {row.state: row.number for row in connection.execute(counted) if row.state != WebhookState.DELETED}
 
 
 def _live(connection: Connection) -> list[LiveJobs]:

@@ -78,9 +78,8 @@ def weights_of(db: Database, job_id: str, weights: str, *, actor: Actor) -> Fini
     job = finished_job(db, job_id, actor=actor)
     if f"{weights}.safetensors" not in job.artifacts:
         kept = [name for name in ("best", "last") if f"{name}.safetensors" in job.artifacts]
-        instead = (
-            f"It kept {kept[0]}: ask with weights={kept[0]}." if kept else "It kept none (FLIGHTLINE_KEEP_WEIGHTS)."
-        )
+        none = "It kept none (FLIGHTLINE_KEEP_WEIGHTS), or they were pruned."
+        instead = f"It kept {kept[0]}: ask with weights={kept[0]}." if kept else none
         raise NotFound(f"Job {job_id} did not keep its {weights} weights. {instead}")
     return job
 

@@ -18,6 +18,7 @@ from shared.jobs import idempotency
 from shared.jobs.actor import Actor, require_own
 from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, table_of
 from shared.jobs.new_jobs import evaluation_columns, training_columns
+from shared.jobs.search import index
 from shared.jobs.status import FINISHED, KNOWN_KINDS, JobKind, JobStatus
 from shared.jobspec import parse_spec
 from shared.jobspec.evaluation import checked_evaluation
@@ -91,6 +92,7 @@ def _insert(connection: Connection, values: dict[str, Any], tags: Sequence[str])
     connection.execute(insert(table_of(Job)).values(id=job_id, created_at=now, queued_at=now, **values))
     insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for tag in tags])
     add_event(connection, job_id, 1, "status", {"status": JobStatus.QUEUED, "attempt": 0})
+    index.index(connection, [job_id])
     return job_id
 
 
@@ -245,7 +247,9 @@ def _evaluation(
     file = f"{request.weights}.safetensors"
     kept = connection.scalars(select(Artifact.name).where(Artifact.job_id == job_id)).all()
     if file not in kept:
-        message = f"Job {job_id} has not kept its {request.weights} weights (FLIGHTLINE_KEEP_WEIGHTS)."
+        message = (
+            f"Job {job_id} has not kept its {request.weights} weights (FLIGHTLINE_KEEP_WEIGHTS), or they were pruned."
+        )
         raise IllegalTransition(message)
     spec = checked_evaluation(request, job_id, job.spec, caps, catalog)
     return evaluation_columns(spec, job) | {"owner": actor.owner}, spec.tags

@@ -14,6 +14,7 @@ from shared.database import clock
 from shared.database.tables import Attempt, Job, JobEvent
 from shared.jobs.status import FINISHED, JobStatus
 from shared.telemetry import tallies
+from shared.webhooks import events as webhook_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,11 +90,13 @@ def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Ma
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
     """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned.
 
-    The metrics count a job that is thereby finished; its row must say so by now.
+    The job's row must have the new status already: the metrics count a job that is thereby finished, and webhooks are
+    told what it says.
     """
+    add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
     if status in FINISHED:
         tallies.count_finished(connection, job.id)
-    add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
+        webhook_events.job_finished(connection, job.id)
 
 
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:

@@ -11,17 +11,17 @@ _BYTES = 32
 FORM = r"^fl_[A-Za-z0-9_-]{43}$"
 """What a token looks like: ``fl_`` and 256 random bits in base64url."""
 _TOKEN = re.compile(FORM.strip("^$"), re.ASCII)
-_SESSION = re.compile("[A-Za-z0-9_-]{43}", re.ASCII)
+_SESSION = re.compile("fl_session_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 def new_token() -> str:
     """Return a new token's secret."""
-    return f"fl_{new_session()}"
+    return f"fl_{secrets.token_urlsafe(_BYTES)}"
 
 
 def new_session() -> str:
-    """Return a new session's secret: 256 random bits in base64url."""
-    return secrets.token_urlsafe(_BYTES)
+    """Return a new session's secret, which is no token: ``fl_session_`` and 256 random bits in base64url."""
+    return f"fl_session_{secrets.token_urlsafe(_BYTES)}"
 
 
 def is_token(text: str) -> bool:

@@ -43,6 +43,8 @@ RUN_SECONDS = "job_run_seconds"
 """A histogram of the running time of finished jobs, all attempts together, by `kind`."""
 WAIT_SECONDS = "job_wait_seconds"
 """A histogram of the time between a job's submission and its first attempt, by `kind`."""
+DELIVERIES = "webhook_attempts"
+"""Counts attempts at delivering a webhook's message by the `status` that the delivery has after it."""
 BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0)
 """Upper bounds of the histograms' buckets in seconds; a last one has no bound."""
 SUM = "sum"
@@ -100,6 +102,11 @@ def count_epochs(connection: Connection, device_kind: str, seconds: Sequence[flo
     """Count epochs that this transaction records, by the time that each took."""
     labels = {"device_kind": device_kind}
     add(connection, Counter(EPOCHS, labels, len(seconds)), Counter(EPOCH_SECONDS, labels, sum(seconds)))
+
+
+def count_delivery(connection: Connection, status: str) -> None:
+    """Count an attempt at delivering a webhook's message, which this transaction records."""
+    add(connection, Counter(DELIVERIES, {"status": str(status)}, 1.0))
 
 
 def read(connection: Connection) -> list[Counter]:

@@ -26,6 +26,7 @@ from shared.wire.jobs import (
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
 from shared.wire.tokens import NewToken, Token, WhoAmI
+from shared.wire.webhooks import Delivery, FinishedJob, NewWebhook, Webhook
 
 __all__ = [
     "Artifact",
@@ -33,6 +34,7 @@ __all__ = [
     "ClassFigures",
     "Cost",
     "DatasetInfo",
+    "Delivery",
     "DetailedCost",
     "DryRun",
     "Epoch",
@@ -41,12 +43,14 @@ __all__ = [
     "Evaluation",
     "Event",
     "Failure",
+    "FinishedJob",
     "Health",
     "Job",
     "LayerCost",
     "LogLine",
     "Mistake",
     "NewToken",
+    "NewWebhook",
     "Page",
     "Prediction",
     "Predictions",
@@ -57,6 +61,7 @@ __all__ = [
     "Result",
     "SubmittedJob",
     "Token",
+    "Webhook",
     "WhoAmI",
     "Worker",
 ]

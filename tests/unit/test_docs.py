@@ -20,7 +20,11 @@ DOCS = ROOT / "docs"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \| ([^|]+) \|$", re.MULTILINE)
 """A row of a table of fields or settings: name, default, what it is."""
 LONGEST_README = 150
-PLACES = {"database_url", "redis_url", "data_dir", "artifacts_url", "allowed_hosts"}  # their defaults are told in words
+PLACES = {
+    *("database_url", "redis_url", "data_dir", "artifacts_url"),
+    *("allowed_hosts", "webhook_hosts", "webhook_key"),
+}
+"""Settings whose defaults are told in words."""
 NOTHING = {"see below", "none", "all", "`[]`", "the kernel size"}
 """What stands for a default that is null or empty, or an object that has a section of its own."""
 COMPUTED = {"preset"}

@@ -40,6 +40,7 @@ TAGS = {
     "predictions": "Use a finished job's network: classify images, download it, look at its mistakes.",
     "fleet": "List workers and queues.",
     "catalog": "List the presets and data sets that a job may name.",
+    "webhooks": "Have other services told of finished jobs, and look at what was sent to them.",
     "people": "Say who sends requests: tokens, and the sessions of browsers.",
     "health": "Check whether the service works.",
 }
@@ -53,6 +54,8 @@ PATHS = {
         "description": "The data set's name.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
     },
+    "webhook": {"description": "The webhook's id.", "schema": {"type": "string", "pattern": "^[0-9a-f-]{36}$"}},
+    "delivery": {"description": "The delivery's id.", "schema": {"type": "string", "pattern": "^[0-9a-f-]{36}$"}},
     "token_id": {"description": "The token's id.", "schema": {"type": "string", "pattern": ID_PATTERN}},
     "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
     "split": {"description": "The data set's split.", "schema": {"type": "string", "enum": ["train", "val"]}},

@@ -16,6 +16,7 @@ from shared.fleet.census import Census
 from shared.jobs.status import FINISHED, JobKind, JobStatus, Outcome, Queue
 from shared.telemetry import tallies
 from shared.telemetry.tallies import Counter
+from shared.webhooks.status import DeliveryStatus, WebhookState
 
 Values = dict[tuple[str, ...], float]
 """The values of a family by those of its labels."""
@@ -30,12 +31,13 @@ LOST_CODES = ("lease_expired", "worker_lost", "hung")
 def census_families(census: Census) -> Iterator[Metric]:
     """Yield the families of what the database holds."""
     yield from _live(census)
-    yield from _workers(census)
+    yield from _registered(census)
     known = _Owners()
     yield _finished(census.counted, known)
     yield _attempts(census.counted)
     yield _counter(census.counted, tallies.EPOCHS, "Epochs recorded, by the kind of device.", ["device_kind"])
     yield _counter(census.counted, tallies.EPOCH_SECONDS, "Time that those epochs took.", ["device_kind"])
+    yield _deliveries(census.counted)
     yield _histogram(census.counted, tallies.RUN_SECONDS, "Running time of finished jobs, all attempts together.")
     yield _histogram(census.counted, tallies.WAIT_SECONDS, "Time between a job's submission and its first attempt.")
 
@@ -72,9 +74,12 @@ def _queues() -> Values:
     return dict.fromkeys(((kind.value, queue.value) for kind, queue in product(JobKind, Queue)), 0.0)
 
 
-def _workers(census: Census) -> Iterator[Metric]:
+def _registered(census: Census) -> Iterator[Metric]:
     values: Values = {labels: float(number) for labels, number in census.workers.items()}
     yield _gauge("workers", "Known workers.", ["role", "device_kind", "state"], values)
+    states: Values = {(state.value,): float(census.webhooks.get(state, 0)) for state in WebhookState}
+    del states[WebhookState.DELETED,]
+    yield _gauge("webhooks", "Webhooks.", ["state"], states)
 
 
 def _finished(counted: Iterable[Counter], owners: _Owners) -> Metric:
@@ -94,6 +99,13 @@ def _attempts(counted: Iterable[Counter]) -> Metric:
     values |= {(kind.value, Outcome.LOST.value, code): 0.0 for kind, code in product(JobKind, LOST_CODES)}
     values |= {tuple(one.labels[label] for label in labels): one.amount for one in _named(counted, tallies.ENDED)}
     return _counted("flightline_attempts", "Attempts ended, by outcome and the error's code.", labels, values)
+
+
+def _deliveries(counted: Iterable[Counter]) -> Metric:
+    values: Values = {(status.value,): 0.0 for status in DeliveryStatus}
+    values |= {(one.labels["status"],): one.amount for one in _named(counted, tallies.DELIVERIES)}
+    text = "Attempts at delivering a webhook's message, by the status of the delivery after it."
+    return _counted("flightline_webhook_attempts", text, ["status"], values)
 
 
 def _counter(counted: Iterable[Counter], name: str, text: str, labels: list[str]) -> Metric:

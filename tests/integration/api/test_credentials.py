@@ -58,9 +58,9 @@ def test_neither_secret_stands_for_the_other(process: Authentication, database: 
     """A cookie with a token in it is no session, a token that is a session's secret no token."""
     token, token_id = people.token(database)
     session = sessions.begin(database, token_id)
-    for kind, secret in ((Kind.COOKIE, token), (Kind.COOKIE, token[3:]), (Kind.BEARER, session)):
+    for kind, secret in ((Kind.COOKIE, token), (Kind.COOKIE, f"fl_session_{token[3:]}"), (Kind.BEARER, session)):
         refused(process, Credential(kind, secret))
-    refused(process, Credential(Kind.BEARER, f"fl_{session}"))
+    refused(process, Credential(Kind.BEARER, session.replace("session_", "")))
 
 
 @pytest.mark.parametrize("kind", Kind)

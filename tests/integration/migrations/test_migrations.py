@@ -101,7 +101,14 @@ class TestSchema:
 
     def test_rows_of_epochs_tags_events_and_logs_lie_together(self, sqlite_database: Database) -> None:
         """On SQLite, by job."""
-        assert without_rowid(sqlite_database) == {"epochs", "job_tags", "job_events", "job_log"}
+        assert without_rowid(sqlite_database) == {
+            "epochs",
+            "job_tags",
+            "job_events",
+            "job_log",
+            "job_values",
+            "job_words",
+        }
 
     def test_one_line_of_steps(self) -> None:
         """No two heads, and every step has a way back."""

@@ -80,8 +80,12 @@ def test_the_uses_of_tokens_are_recorded(
 ) -> None:
     """By a thread of each process."""
     started: list[TokenUses] = []
+
+    def start(uses: TokenUses) -> None:
+        started.append(uses)
+
     monkeypatch.setattr(Reconciler, "start", lambda _reconciler, _interval: None)
-    monkeypatch.setattr(TokenUses, "start", lambda uses: started.extend([uses]))
+    monkeypatch.setattr(TokenUses, "start", start)
     monkeypatch.setattr(logs, "configure", lambda *_: None)
     app = create_app(settings())
     configuration()["post_worker_init"](SimpleNamespace(wsgi=app, alive=True, part=0))

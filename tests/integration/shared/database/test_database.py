@@ -117,7 +117,6 @@ class TestTransactions:
     def test_mistakes_in_data_come_out_as_they_are(self, database: Database) -> None:
         """They are bugs, not outages."""
         database.write(lambda connection: _lock(connection, "a"))
-
         with pytest.raises(IntegrityError):
             database.write(lambda connection: _lock(connection, "a"))
 

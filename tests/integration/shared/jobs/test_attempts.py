@@ -141,10 +141,8 @@ class TestRecord:
         assert attempts.record_epochs(database, claim, epoch_rows(1, 2), best(1, 0.6))
         assert attempts.record_epochs(database, claim, [epoch_row(3, val_accuracy=0.75)], best(3, 0.75))
 
-        job, columns = (
-            queries.job(database, claim.job_id, actor=EVERYBODY),
-            queries.epochs(database, claim.job_id, actor=EVERYBODY),
-        )
+        job = queries.job(database, claim.job_id, actor=EVERYBODY)
+        columns = queries.epochs(database, claim.job_id, actor=EVERYBODY)
         assert job["progress"]["epoch"] == 3
         assert job["result"] == {
             "train_loss": epoch_row(3)["train_loss"],
@@ -202,10 +200,8 @@ class TestRecord:
         told = {"engine": "reference", "exact": False, "first_epoch": None}
         assert attempts.record_environment(database, claim, environment, **told)  # type: ignore[arg-type]
 
-        job, [attempt] = (
-            queries.job(database, claim.job_id, actor=EVERYBODY),
-            queries.attempts(database, claim.job_id, actor=EVERYBODY),
-        )
+        job = queries.job(database, claim.job_id, actor=EVERYBODY)
+        [attempt] = queries.attempts(database, claim.job_id, actor=EVERYBODY)
         assert (job["engine"], job["exact"], attempt["environment"]) == ("reference", False, environment)
 
     def test_a_checkpoint_goes_to_the_next_attempt(self, database: Database) -> None:
@@ -322,10 +318,8 @@ class TestEnd:
 
         assert attempts.end(database, claim, ending) == status
 
-        job, [attempt] = (
-            queries.job(database, claim.job_id, actor=EVERYBODY),
-            queries.attempts(database, claim.job_id, actor=EVERYBODY),
-        )
+        job = queries.job(database, claim.job_id, actor=EVERYBODY)
+        [attempt] = queries.attempts(database, claim.job_id, actor=EVERYBODY)
         assert (job["status"], job["finished_at"] is not None) == (status, finished)
         assert (attempt["outcome"], attempt["finished_at"] is not None) == (ending.outcome, True)
         assert (job["worker"] is None) == (not finished)

@@ -54,7 +54,7 @@ def census() -> Census:
     ended = [Counter(tallies.ENDED, {"kind": "train", "outcome": one.value, "code": "x"}, 1.0) for one in Outcome]
     states = itertools.product(WorkerRole, ["cpu", "cuda"], WorkerState)
     workers = {(role.value, device, state.value): 1 for role, device, state in states}
-    return Census(live, [*finished, *epochs, *times, *ended], workers)
+    return Census(live, [*finished, *epochs, *times, *ended], workers, {"enabled": 1, "disabled": 1})
 
 
 def requests() -> RequestFigures:
