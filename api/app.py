@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.http import errors, operations, request_log, security
+from api.http import errors, limits, operations, request_log, security
 from api.http.description import reference
-from api.routes import catalog, events, exports, fleet, health, jobs, metrics, people, predictions, results, webhooks
+from api.http.proxies import Proxies
+from api.routes import (
+    batches,
+    catalog,
+    events,
+    exports,
+    fleet,
+    health,
+    jobs,
+    metrics,
+    people,
+    predictions,
+    results,
+    webhooks,
+)
 from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
-    *(jobs.routes, results.routes, predictions.routes, exports.routes),
+    *(batches.routes, jobs.routes, results.routes, predictions.routes, exports.routes),
     *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes, metrics.routes),
 )
 
@@ -31,7 +45,10 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     operations.register(app, services, every)
     reference.register(app, every)
     errors.register(app)
+    limits.register(app)
     security.register(app, services.settings)
     services.metrics.requests.know(rule.endpoint for rule in app.url_map.iter_rules())
     app.extensions["flightline"] = services
+    settings = services.settings
+    app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.base_path)  # type: ignore[method-assign]
     return app

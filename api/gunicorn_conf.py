@@ -27,13 +27,20 @@ _numbers = SharedNumbers(parts=2 * _settings.api_processes)  # twice, as a reloa
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 
 bind = f"{_host}:{_settings.port}"
-worker_class = "gthread"
+worker_class = "api.http.requests.connections.ClientWorker"
 workers = _settings.api_processes
 threads = _settings.api_threads
 worker_connections = threads + 1000
+limit_request_line = 0
+"""`api.http.requests.connections` limits a request's line: gunicorn's limit cannot be above 8,190 bytes."""
 keepalive = 30
 graceful_timeout = 10
 """Seconds that a request in progress may still take after SIGTERM."""
+sendfile = False
+"""Files are sent piece by piece as well: the kernel would wait for a client that takes none for as long as it likes."""
+forwarded_allow_ips = ""
+forwarder_headers = ""
+"""`api.http.proxies` decides which proxies are trusted; gunicorn would trust every client on loopback."""
 preload_app = False
 """Each process builds its own app, and thereby its own connections, after the fork."""
 loglevel = _settings.log_level.lower()
@@ -72,6 +79,7 @@ def post_worker_init(worker: Any) -> None:
     """Start an API process's background threads (reconciler, orphan collector, …) once its app is loaded."""
     malformed.install()
     services: Services = worker.wsgi.extensions["flightline"]
+    worker.client_seconds = services.settings.client_seconds
     logs.configure(services.settings.log_level, services.settings.log_format)
     services.metrics.requests.share(_numbers, worker.part)
     tracing.configure("flightline-api")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+from api.http.admission import Admission
 from api.http.authentication import Authentication
+from api.http.limits import Limits
 from api.http.metrics.exposition import Metrics
 from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
@@ -32,6 +34,7 @@ class Services:
     streams: Streams
     predictors: Predictors
     authentication: Authentication
+    admission: Admission
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
     metrics: Metrics
@@ -52,5 +55,13 @@ class Services:
             most=max(1, settings.api_threads // 16),
         )
         authentication = Authentication(db, required=settings.authenticated)
+        limits = Limits(
+            settings.broker_url,
+            requests=settings.requests_per_minute,
+            failed_sign_ins=settings.failed_sign_ins_per_minute,
+        )
+        admission = Admission(authentication, limits)
         metrics = Metrics.build(db, broker, silent_seconds=settings.lease_seconds)
-        return cls(settings, db, broker, storage, streams, predictors, authentication, DaemonThread(), metrics)
+        return cls(
+            settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread(), metrics
+        )

@@ -118,6 +118,7 @@ class Job(Base):
     """Duration of the latest epoch, from which the remaining time is estimated."""
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
+    notes: Mapped[str | None]
 
     created_at: Mapped[dt.datetime]
     queued_at: Mapped[dt.datetime]
@@ -379,6 +380,29 @@ class WebhookDelivery(Base):
     )
 
 
+class BatchKey(Base):
+    """The jobs that the first request with an `Idempotency-Key` made as one batch, in its order."""
+
+    __tablename__ = "batch_keys"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    job_ids: Mapped[list[Any]]
+    created_at: Mapped[dt.datetime]
+    __table_args__ = (Index("ix_batch_keys_created", "created_at"),)
+
+
+class JobChange(Base):
+    """An entry of the log of changed jobs. Triggers on `jobs` write one for each event, insertion and deletion."""
+
+    __tablename__ = "job_changes"
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(36))
+    transaction_id: Mapped[int | None] = mapped_column(BigInteger)
+    """PostgreSQL's number of the transaction; null on SQLite, which numbers entries in commit order."""
+    __table_args__ = (Index("ix_job_changes_transaction", "transaction_id"), {"sqlite_autoincrement": True})
+
+
 class Token(Base):
     """A token that requests are authenticated by; its secret is not stored."""
 
@@ -428,7 +452,7 @@ class JobValue(Base):
 
 
 class JobWord(Base):
-    """A word of a job's name or tags, without case; `#` and a whole tag is a word too."""
+    """A word of a job's name, notes or tags, without case; `#` and a whole tag is a word too."""
 
     __tablename__ = "job_words"
     word: Mapped[str] = mapped_column(primary_key=True)

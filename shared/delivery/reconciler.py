@@ -26,7 +26,7 @@ from shared.delivery.broker import PRIORITIES
 from shared.delivery.publisher import publish_many
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.fleet import workers
-from shared.jobs import idempotency
+from shared.jobs import changes, idempotency
 from shared.jobs.running import leases
 from shared.jobs.running.leases import LeaseWatch
 from shared.jobs.running.retry_policy import Ending, due
@@ -180,6 +180,7 @@ class Reconciler:
             return None
         workers.forget(self._db, overdue.reports)
         idempotency.forget_old(self._db)
+        changes.forget_old(self._db)
         queued = leases.expire(self._db, overdue.leases[: self._pace.most_expired])
         publish_many(self._db, self._broker, queued)
         return len(queued)

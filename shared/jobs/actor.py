@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import false, select, true
+from sqlalchemy import false, true
 
-from shared.database.tables import Job
-from shared.errors import JobNotFound, NotYours
+from shared.errors import NotYours
 from shared.people.scopes import Scope
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement
 
-__all__ = ["EVERYBODY", "STRANGER", "Actor", "Scope", "require_own"]
+__all__ = ["EVERYBODY", "STRANGER", "Actor", "Scope", "not_yours"]
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,11 @@ STRANGER = Actor(owner=None, scope=None)
 """The actor of a request that needs no token, such as one for the service's health, while authentication is on."""
 
 
-def require_own(connection: Connection, job_id: str, actor: Actor) -> None:
-    """Check that the actor may change, cancel or delete a job: it is the actor's own, or the actor's scope is admin.
+def not_yours(job_id: str, owner: str | None, actor: Actor) -> NotYours | None:
+    """Return the error where an actor may not change, cancel or delete the job of this owner; None where it may.
 
-    Raises:
-        JobNotFound: no such job.
-        NotYours: the job belongs to another owner, or was submitted while authentication was off.
+    It may where the job is its own, or its scope is admin. A job that was submitted while authentication was off is
+    nobody's own.
     """
-    job = connection.execute(select(Job.owner).where(Job.id == job_id, actor.reach)).one_or_none()
-    if job is None:
-        raise JobNotFound(job_id)
-    own = job.owner is not None and job.owner == actor.owner
-    if not own and not actor.may(Scope.ADMIN):
-        raise NotYours(job_id, job.owner)
+    own = owner is not None and owner == actor.owner
+    return None if own or actor.may(Scope.ADMIN) else NotYours(job_id, owner)

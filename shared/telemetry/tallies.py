@@ -20,9 +20,9 @@ from shared.database.tables import Job, Tally
 from shared.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from shared.database.engine import Database
     from shared.jobs.status import Outcome
@@ -65,10 +65,19 @@ class Counter:
     amount: float
 
 
-def add(connection: Connection, *counters: Counter) -> None:
-    """Add amounts to counters, in this transaction."""
-    rows = [{"name": one.name, "labels": _text(one.labels), "amount": one.amount} for one in counters]
-    connection.execute(insert(_TALLIES), rows)
+def add(connection: Connection, counters: Iterable[Counter]) -> None:
+    """Add amounts to counters, in this transaction, by one row for each counter."""
+    amounts: dict[tuple[str, str], float] = {}
+    for one in counters:
+        key = one.name, orjson.dumps(dict(one.labels), option=orjson.OPT_SORT_KEYS).decode()
+        amounts[key] = amounts.get(key, 0.0) + one.amount
+    _insert(connection, amounts)
+
+
+def _insert(connection: Connection, amounts: Mapping[tuple[str, str], float]) -> None:
+    rows = [{"name": name, "labels": labels, "amount": amount} for (name, labels), amount in amounts.items()]
+    if rows:
+        connection.execute(insert(_TALLIES), rows)
 
 
 def observed(name: str, seconds: float, **labels: str) -> tuple[Counter, Counter]:
@@ -78,35 +87,38 @@ def observed(name: str, seconds: float, **labels: str) -> tuple[Counter, Counter
     return Counter(name, {**labels, "le": bound}, 1.0), Counter(name, {**labels, "le": SUM}, seconds)
 
 
-def count_finished(connection: Connection, job_id: str) -> None:
-    """Count a job that this transaction has finished."""
+def count_finished(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Count jobs that this transaction has finished, by what their rows say by now."""
     columns = (Job.kind, Job.status, Job.owner, Job.running_seconds, Job.attempt)
-    job = connection.execute(select(*columns).where(Job.id == job_id)).one()
-    counters = [Counter(FINISHED, {"kind": job.kind, "status": job.status, "owner": job.owner or ""}, 1.0)]
+    jobs = connection.execute(select(*columns).where(Job.id.in_(job_ids))).all()
+    add(connection, [one for job in jobs for one in _finished(job)])
+
+
+def _finished(job: Row[Any]) -> Iterator[Counter]:
+    yield Counter(FINISHED, {"kind": job.kind, "status": job.status, "owner": job.owner or ""}, 1.0)
     if job.attempt:
-        counters += observed(RUN_SECONDS, job.running_seconds, kind=job.kind)
-    add(connection, *counters)
+        yield from observed(RUN_SECONDS, job.running_seconds, kind=job.kind)
 
 
 def count_ended(connection: Connection, kind: str, outcome: Outcome, code: str | None) -> None:
     """Count an attempt, of a job of this kind, that this transaction has ended; `code` is the error's."""
-    add(connection, Counter(ENDED, {"kind": kind, "outcome": outcome.value, "code": code or ""}, 1.0))
+    add(connection, [Counter(ENDED, {"kind": kind, "outcome": outcome.value, "code": code or ""}, 1.0)])
 
 
 def count_wait(connection: Connection, kind: str, seconds: float) -> None:
     """Count the first claim of a job of this kind, so many seconds after its submission."""
-    add(connection, *observed(WAIT_SECONDS, max(0.0, seconds), kind=kind))
+    add(connection, observed(WAIT_SECONDS, max(0.0, seconds), kind=kind))
 
 
 def count_epochs(connection: Connection, device_kind: str, seconds: Sequence[float]) -> None:
     """Count epochs that this transaction records, by the time that each took."""
     labels = {"device_kind": device_kind}
-    add(connection, Counter(EPOCHS, labels, len(seconds)), Counter(EPOCH_SECONDS, labels, sum(seconds)))
+    add(connection, [Counter(EPOCHS, labels, len(seconds)), Counter(EPOCH_SECONDS, labels, sum(seconds))])
 
 
 def count_delivery(connection: Connection, status: str) -> None:
     """Count an attempt at delivering a webhook's message, which this transaction records."""
-    add(connection, Counter(DELIVERIES, {"status": str(status)}, 1.0))
+    add(connection, [Counter(DELIVERIES, {"status": str(status)}, 1.0)])
 
 
 def read(connection: Connection) -> list[Counter]:
@@ -138,9 +150,7 @@ def _merge(connection: Connection) -> None:
     totals: dict[tuple[str, str], float] = {}
     for row in sorted(rows):
         totals[row.name, row.labels] = totals.get((row.name, row.labels), 0.0) + row.amount
-    values = [{"name": name, "labels": labels, "amount": amount} for (name, labels), amount in totals.items()]
-    if values:  # another process may have merged them
-        connection.execute(insert(_TALLIES), values)
+    _insert(connection, totals)  # none where another process has merged them meanwhile
 
 
 class Merger:
@@ -169,7 +179,3 @@ class Merger:
             except Exception:
                 # No error may end the thread: the next time may succeed.
                 logger.exception("tallies_crashed")
-
-
-def _text(labels: Mapping[str, str]) -> str:
-    return orjson.dumps(dict(labels), option=orjson.OPT_SORT_KEYS).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.wire.batches import Batch, JobOutcome, JobOutcomes
 from shared.wire.fleet import Queue, Worker
 from shared.wire.jobs import (
     Artifact,
@@ -31,6 +32,7 @@ from shared.wire.webhooks import Delivery, FinishedJob, NewWebhook, Webhook
 __all__ = [
     "Artifact",
     "Attempt",
+    "Batch",
     "ClassFigures",
     "Cost",
     "DatasetInfo",
@@ -46,6 +48,8 @@ __all__ = [
     "FinishedJob",
     "Health",
     "Job",
+    "JobOutcome",
+    "JobOutcomes",
     "LayerCost",
     "LogLine",
     "Mistake",

@@ -17,6 +17,7 @@ from shared.jobs.reads import queries
 from shared.jobspec import Caps
 from shared.jobspec.fields.evaluation import EvaluationRequest
 from tests.acceptance.test_own_images import put, submit
+from tests.support import factories
 from tests.support.processes import WorkerProcess
 from tests.support.service import Service
 from worker.run_job.tensors import read_safetensors
@@ -110,7 +111,7 @@ def test_a_network_that_is_gone_by_then_fails_it(shared_service: Service, worker
     running = shared_service.submit()
     worker.gates.wait("hold")
     job_id = evaluation(shared_service, trained, "cifar2")
-    actions.delete(shared_service.db, trained, actor=EVERYBODY)
+    factories.delete(shared_service.db, trained)
     worker.gates.open("hold")
     shared_service.wait(running, "succeeded")
     job = shared_service.wait(job_id, "failed")

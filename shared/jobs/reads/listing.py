@@ -17,7 +17,7 @@ from shared.jobs.reads.queries import JOB_COLUMNS, job_answers, tags_of
 from shared.jobs.search import index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from shared.database.engine import Database
     from shared.jobs.reads.queries import Workers
@@ -69,3 +69,14 @@ def jobs(
         tags = tags_of(connection, [row.id for row in rows])
     by_number = {row.number: row for row in rows}
     return Page(job_answers([by_number[number] for number in found.numbers], tags, live), found.next_key)
+
+
+def jobs_by_id(
+    db: Database, job_ids: Sequence[str], *, live: Callable[[], Workers] | None = None, actor: Actor
+) -> list[wire.Job]:
+    """Read those of these jobs that exist, in the order of the ids; `live` as for `jobs`."""
+    statement = select(*JOB_COLUMNS).where(Job.id.in_(job_ids), actor.reach)
+    with db.read() as connection:
+        rows = {row.id: row for row in connection.execute(statement)}
+        tags = tags_of(connection, list(rows))
+    return job_answers([rows[job_id] for job_id in job_ids if job_id in rows], tags, live)

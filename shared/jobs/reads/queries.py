@@ -109,6 +109,7 @@ def _job(row: Row[Any], tags: list[str], warnings: list[str]) -> wire.Job:
         kind=row.kind,
         name=row.name,
         tags=tags,
+        notes=row.notes,
         preset=row.preset,
         status=row.status,
         cancel_requested=bool(row.cancel_requested),

@@ -34,7 +34,7 @@ _AT_ONCE = 500
 _TAG = "#"
 _LONGEST = 400
 """Characters of a text that are kept: PostgreSQL's indexes take no more than 2,700 bytes."""
-_COLUMNS = (Job.id, Job.created_at, Job.spec, Job.name)
+_COLUMNS = (Job.id, Job.created_at, Job.spec, Job.name, Job.notes)
 
 
 def first_number(instant: dt.datetime) -> int:
@@ -73,15 +73,17 @@ def index(connection: Connection, job_ids: Sequence[str]) -> None:
         for path, value in values(row.spec)
     ]
     insert_rows(connection, JobValue, found)
-    _write_words(connection, {row.id: (number, row.name) for row, number in zip(rows, numbers, strict=True)})
+    _write_words(
+        connection, {row.id: (number, [row.name, row.notes]) for row, number in zip(rows, numbers, strict=True)}
+    )
 
 
 def index_words(connection: Connection, job_id: str) -> None:
-    """Write the words of a job again, after its name or tags have changed in the same transaction."""
-    row = connection.execute(select(Job.number, Job.name).where(Job.id == job_id)).one()
+    """Write the words of a job again, after its name, notes or tags have changed in the same transaction."""
+    row = connection.execute(select(Job.number, Job.name, Job.notes).where(Job.id == job_id)).one()
     if row.number is not None:
         connection.execute(table_of(JobWord).delete().where(JobWord.job == row.number))
-        _write_words(connection, {job_id: (row.number, row.name)})
+        _write_words(connection, {job_id: (row.number, [row.name, row.notes])})
 
 
 def catch_up(db: Database, most: int = _AT_ONCE) -> int:
@@ -130,8 +132,8 @@ def _value(number: int, path: str, value: str | float) -> dict[str, Any]:
     }
 
 
-def _write_words(connection: Connection, jobs: dict[str, tuple[int, str | None]]) -> None:
-    """Write the words of jobs, given by id with number and name, whose tags are in the database."""
+def _write_words(connection: Connection, jobs: dict[str, tuple[int, list[str | None]]]) -> None:
+    """Write the words of jobs, given by id with number, name and notes, whose tags are in the database."""
     tags: dict[str, list[str]] = {}
     for job_id, tag in connection.execute(select(JobTag.job_id, JobTag.tag).where(JobTag.job_id.in_(list(jobs)))):
         tags.setdefault(job_id, []).append(tag)
@@ -140,12 +142,12 @@ def _write_words(connection: Connection, jobs: dict[str, tuple[int, str | None]]
         JobWord,
         [
             {"job": number, "word": word}
-            for job_id, (number, name) in jobs.items()
-            for word in _words_of(name, tags.get(job_id, ()))
+            for job_id, (number, texts) in jobs.items()
+            for word in _words_of(texts, tags.get(job_id, ()))
         ],
     )
 
 
-def _words_of(name: str | None, tags: Iterable[str]) -> list[str]:
+def _words_of(texts: Iterable[str | None], tags: Iterable[str]) -> list[str]:
     found = {tag_word(tag) for tag in tags}
-    return sorted(found.union(*(words(one) for one in (name or "", *tags))))
+    return sorted(found.union(*(words(one) for one in (*filter(None, texts), *tags))))

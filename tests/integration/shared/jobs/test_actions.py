@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select
+from typing_extensions import override
 
 from shared.database.engine import Database
 from shared.database.tables import Base, Job
 from shared.errors import IllegalTransition, InvalidSpec, JobNotFound
-from shared.jobs import actions
+from shared.jobs import actions, deletion, edits, new_jobs
 from shared.jobs.actor import EVERYBODY
+from shared.jobs.batches import only
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
 from shared.jobspec import BUILT_IN, Caps
+from shared.storage.store import Storage
 from tests.support import factories
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
@@ -57,7 +61,7 @@ class TestSubmit:
         def fail(*_: object) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr(actions, "add_event", fail)
+        monkeypatch.setattr(new_jobs, "add_events", fail)
         with pytest.raises(RuntimeError):
             factories.submit(database, tags=["a"])
 
@@ -157,16 +161,26 @@ class TestRetry:
             actions.retry(database, job_id, Caps(max_epochs=10), BUILT_IN, actor=EVERYBODY)
 
 
+class Untouched(Storage):
+    """A storage of which nothing may be deleted."""
+
+    def __init__(self) -> None:
+        pass
+
+    @override
+    def delete_below(self, prefix: str) -> None:
+        raise AssertionError(prefix)
+
+
 class TestDelete:
     def test_every_row_about_it_goes(self, database: Database) -> None:
-        """It may have files until then, which whoever deletes it deletes first."""
+        """Of each table."""
         job_id = factories.submit(database, tags=["a", "b"])
         claim = factories.claim(database, job_id)
         attempts.log(database, claim, [attempts.Line("INFO", "hello")], keep=10)
         factories.succeed(database, claim)
 
-        assert actions.may_have_files(database, job_id, actor=EVERYBODY)
-        actions.delete(database, job_id, actor=EVERYBODY)
+        factories.delete(database, job_id)
         assert not any(factories.everything(database).values())
 
     def test_others_stay(self, database: Database) -> None:
@@ -175,7 +189,7 @@ class TestDelete:
         before = factories.everything(database)
         gone = factories.succeed(database, factories.running(database, tags=["a"]))
 
-        actions.delete(database, gone, actor=EVERYBODY)
+        factories.delete(database, gone)
 
         assert factories.everything(database) == before
         assert queries.job(database, kept, actor=EVERYBODY)["tags"] == ["a"]
@@ -187,15 +201,16 @@ class TestDelete:
         if claimed:
             factories.claim(database, job_id)
 
-        for refused in (actions.may_have_files, actions.delete):
-            with pytest.raises(IllegalTransition, match="Cancel it first"):
-                refused(database, job_id, actor=EVERYBODY)
+        for delete in (deletion.delete_rows, partial(deletion.delete_all, storage=Untouched())):
+            refused = delete(database, job_ids=[job_id], actor=EVERYBODY)[job_id]
+            assert isinstance(refused, IllegalTransition)
+            assert "Cancel it first" in refused.detail
 
     def test_one_that_never_ran_has_no_files(self, database: Database) -> None:
         """There is nothing to delete before it."""
         job_id = factories.submit(database)
         actions.cancel(database, job_id, actor=EVERYBODY)
-        assert not actions.may_have_files(database, job_id, actor=EVERYBODY)
+        assert deletion.delete_all(database, Untouched(), [job_id], actor=EVERYBODY) == {job_id: None}
 
 
 class TestPriority:
@@ -204,7 +219,7 @@ class TestPriority:
         job_id = factories.submit(database)
         actions.mark_published(database, [job_id])
 
-        actions.set_priority(database, job_id, 9, actor=EVERYBODY)
+        edits.edit(database, job_id, {"priority": 9}, actor=EVERYBODY)
 
         assert queries.job(database, job_id, actor=EVERYBODY)["priority"] == 9
         with database.read() as connection:
@@ -215,15 +230,15 @@ class TestPriority:
         claim = factories.running(database)
 
         with pytest.raises(IllegalTransition, match="running"):
-            actions.set_priority(database, claim.job_id, 9, actor=EVERYBODY)
+            edits.edit(database, claim.job_id, {"priority": 9}, actor=EVERYBODY)
 
 
 OPERATIONS: dict[str, Callable[[Database], object]] = {
     "cancel": lambda db: actions.cancel(db, NOBODY, actor=EVERYBODY),
     "retry": lambda db: actions.retry(db, NOBODY, Caps(), BUILT_IN, actor=EVERYBODY),
-    "delete": lambda db: actions.delete(db, NOBODY, actor=EVERYBODY),
-    "may_have_files": lambda db: actions.may_have_files(db, NOBODY, actor=EVERYBODY),
-    "set_priority": lambda db: actions.set_priority(db, NOBODY, 1, actor=EVERYBODY),
+    "delete": lambda db: factories.delete(db, NOBODY),
+    "delete_all": lambda db: only(deletion.delete_all(db, Untouched(), [NOBODY], actor=EVERYBODY)),
+    "set_priority": lambda db: edits.edit(db, NOBODY, {"priority": 1}, actor=EVERYBODY),
     "job": lambda db: queries.job(db, NOBODY, actor=EVERYBODY),
     "epochs": lambda db: queries.epochs(db, NOBODY, actor=EVERYBODY),
     "attempts": lambda db: queries.attempts(db, NOBODY, actor=EVERYBODY),
@@ -257,6 +272,6 @@ def test_tables_are_counted(database: Database) -> None:
 
     filled = {name for name, rows in factories.everything(database).items() if rows}
     assert filled >= {"jobs", "job_tags", "attempts", "epochs", "job_events", "evaluations", "artifacts"}
-    assert set(Base.metadata.tables) == set(factories.everything(database))
+    assert set(Base.metadata.tables) == {*factories.everything(database), "job_changes"}
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(Job)) == 1

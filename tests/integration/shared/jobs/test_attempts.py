@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from shared.database.clock import database_now_plus
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Job
-from shared.jobs import actions
+from shared.jobs import edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts
@@ -69,7 +69,7 @@ class TestClaim:
         attempts.end(database, claim, ending)
 
         assert attempts.claim(database, claim.job_id, factories.claimant(), 30) is None
-        actions.delete(database, claim.job_id, actor=EVERYBODY)
+        factories.delete(database, claim.job_id)
         assert attempts.claim(database, claim.job_id, factories.claimant(), 30) is None
 
     @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ class TestEnd:
 def test_a_message_from_before_the_priority_changed_counts_for_nothing(database: Database) -> None:
     """A job that was made less urgent does not start by the urgent message that is still in Redis."""
     job_id = factories.submit(database, priority=9)
-    actions.set_priority(database, job_id, 1, actor=EVERYBODY)
+    edits.edit(database, job_id, {"priority": 1}, actor=EVERYBODY)
 
     assert attempts.claim(database, job_id, factories.claimant(), 30, priority=9) is None
     assert attempts.claim(database, job_id, factories.claimant(), 30, priority=1) is not None

@@ -137,7 +137,7 @@ class TestLife:
         factories.claim(database, running)
         ended = [actions.cancel(database, job_id, actor=EVERYBODY) for job_id in (waiting, running)]
         assert ended == ["cancelled", "requested"]
-        actions.delete(database, waiting, actor=EVERYBODY)
+        factories.delete(database, waiting)
         assert queries.job(database, trained, actor=EVERYBODY).status == "succeeded"
 
     def test_it_is_retried_as_it_was(self, database: Database) -> None:
@@ -152,6 +152,6 @@ class TestLife:
         assert (again.kind, again.retry_of, again.tags) == ("evaluate", job_id, ["a"])
         assert (again.spec, again.spec_hash) == (before.spec, before.spec_hash)
 
-        actions.delete(database, trained, actor=EVERYBODY)
+        factories.delete(database, trained)
         with pytest.raises(JobNotFound, match=trained):
             actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY)

@@ -13,7 +13,6 @@ from sqlalchemy.event import listen, remove
 
 from shared.database.engine import Database
 from shared.database.tables import Job
-from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts, leases
@@ -104,7 +103,7 @@ class TestFence:
             if since != "claimed again":
                 factories.succeed(database, again)
         if since == "deleted":
-            actions.delete(database, claim.job_id, actor=EVERYBODY)
+            factories.delete(database, claim.job_id)
         before = factories.everything(database)
 
         call, answer = STALE[write]

@@ -142,7 +142,7 @@ class TestActions:
         """Its end is the same as that of every job."""
         job_id = submit(database)
         assert actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled"
-        actions.delete(database, job_id, actor=EVERYBODY)
+        factories.delete(database, job_id)
 
     def test_it_is_not_retried_as_training(self, database: Database) -> None:
         """Only the release that knows its kind can check what it asks for."""

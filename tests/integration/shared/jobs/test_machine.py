@@ -18,7 +18,7 @@ from shared.database.clock import isoformat
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.errors import IllegalTransition
-from shared.jobs import actions
+from shared.jobs import actions, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts, leases
@@ -180,7 +180,7 @@ class OneJob(RuleBasedStateMachine):
         """Or is in a hurry."""
         refused = contextlib.nullcontext() if self.status == "queued" else pytest.raises(IllegalTransition)
         with refused:
-            actions.set_priority(self.db, self.job_id, priority, actor=EVERYBODY)
+            edits.edit(self.db, self.job_id, {"priority": priority}, actor=EVERYBODY)
 
     @invariant()
     def it_stands_where_the_model_says(self) -> None:

@@ -13,7 +13,7 @@ from shared.database.tables import Attempt, Job
 from shared.delivery.broker import Broker, queue_keys
 from shared.delivery.publisher import publish
 from shared.delivery.reconciler import Reconciler, Report, sweep
-from shared.jobs import actions
+from shared.jobs import actions, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts
@@ -167,7 +167,7 @@ class TestPeople:
     def test_its_priority_can_be_changed(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
         """It waits as long as before, and is published with the new one."""
         job_id = waiting(database)
-        actions.set_priority(database, job_id, 9, actor=EVERYBODY)
+        edits.edit(database, job_id, {"priority": 9}, actor=EVERYBODY)
         publish(database, broker, job_id)
         assert messages(redis_server) == []
 

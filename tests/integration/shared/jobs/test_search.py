@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from shared.database.engine import Database
 from shared.database.tables import Job, JobTag, JobValue, JobWord
 from shared.errors import InvalidQuery
-from shared.jobs import actions
+from shared.jobs import actions, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import listing, pages
 from shared.jobs.reads.filters import JobFilter
@@ -260,7 +260,7 @@ class TestAtOnce:
         """Nothing of it is left, whoever deletes it."""
         job_id = factories.submit(database, name="gone", tags=["x"])
         actions.cancel(database, job_id, actor=EVERYBODY)
-        actions.delete(database, job_id, actor=EVERYBODY)
+        deletion.delete_rows(database, [job_id], actor=EVERYBODY)
 
         with database.read() as connection:
             assert connection.execute(select(JobValue.job)).all() == []

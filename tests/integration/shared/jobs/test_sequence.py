@@ -129,16 +129,6 @@ def test_a_failed_transaction_takes_no_number(database: Database, monkeypatch: p
     assert sequence(database, claim.job_id) == [1, 2, 3]
 
 
-def test_positions_of_many_jobs_in_one_query(database: Database) -> None:
-    """What a stream asks while nothing happens."""
-    first, second = factories.submit(database), factories.submit(database)
-    actions.cancel(database, second, actor=EVERYBODY)
-
-    found = events.positions(database, [first, second, "01900000-0000-7000-8000-000000000000"])
-
-    assert found == {first: events.Position(1, finished=False), second: events.Position(2, finished=True)}
-
-
 def test_a_sequence_survives_every_ending(database: Database) -> None:
     """One job through many attempts: each claim and each ending is one number."""
     job_id = factories.submit(database, limits={"max_attempts": 10})

@@ -96,7 +96,7 @@ def test_a_transaction_that_fails_counts_nothing(database: Database) -> None:
     """What is rolled back has not happened."""
 
     def work(connection: Connection) -> None:
-        tallies.add(connection, Counter("x", {}, 1.0))
+        tallies.add(connection, [Counter("x", {}, 1.0)])
         raise KeyError
 
     with pytest.raises(KeyError):
@@ -109,7 +109,7 @@ def test_merging_changes_no_value_and_no_order(database: Database) -> None:
     """Many rows become one for each counter; who came first stays first."""
 
     def add(name: str, owner: str) -> None:
-        database.write(lambda connection: tallies.add(connection, Counter(name, {"owner": owner}, 0.5)))
+        database.write(lambda connection: tallies.add(connection, [Counter(name, {"owner": owner}, 0.5)]))
 
     for owner in ("zoe", "adam", "zoe"):
         add("a", owner)
@@ -135,7 +135,7 @@ def test_merging_while_others_count_loses_nothing(database: Database) -> None:
 
     def add() -> None:
         for _ in range(20):
-            database.write(lambda connection: tallies.add(connection, Counter("x", {"a": "1"}, 1.0)))
+            database.write(lambda connection: tallies.add(connection, [Counter("x", {"a": "1"}, 1.0)]))
 
     def merge() -> None:
         for _ in range(10):

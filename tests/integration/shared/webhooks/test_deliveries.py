@@ -15,7 +15,7 @@ from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Webhook, WebhookDelivery
 from shared.errors import DeliveryNotFound, IllegalTransition, TooManyWebhooks, WebhookNotFound
-from shared.jobs import actions
+from shared.jobs import actions, batches, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
@@ -125,11 +125,19 @@ def test_a_write_that_is_rolled_back_records_nothing(database: Database, monkeyp
     assert len(listed(database, webhook)) == 1
 
 
+def test_each_job_of_a_batch_is_recorded(database: Database) -> None:
+    """That is cancelled at once; a running one ends later."""
+    webhook = hook(database)
+    jobs, running = [factories.submit(database) for _ in range(3)], factories.running(database).job_id
+    batches.cancel_all(database, [*jobs, running], actor=EVERYBODY)
+    assert {delivery.job_id for delivery in listed(database, webhook)} == set(jobs)
+
+
 def test_an_event_outlives_its_job(database: Database) -> None:
     """A job that is deleted before its delivery is delivered all the same."""
     webhook = hook(database)
     job = cancelled(database)
-    actions.delete(database, job, actor=EVERYBODY)
+    deletion.delete_rows(database, [job], actor=EVERYBODY)
     one = due_one(database, webhook)
     assert orjson.loads(one.payload)["data"]["id"] == job
 
