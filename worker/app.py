@@ -30,7 +30,7 @@ def run_worker(settings: Settings, device: Device) -> int:
     Returns:
         The process' exit code.
     """
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     silence_requeuing()
     os.dup2(2, 1)  # Celery prints to standard output when it stops; a worker's output is its log
     identity = Identity.of_this_process(device.name, device.kind)
@@ -82,6 +82,7 @@ def _connect(child: Child, parent: Parent) -> None:
     signals.worker_ready.connect(lambda sender, **_: _consume(sender, parent), weak=False)
     signals.worker_shutting_down.connect(lambda **_: parent.stop(), weak=False)
     signals.worker_process_init.connect(lambda **_: child.start(), weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: child.close(), weak=False)
 
 
 def _consume(consumer: object, parent: Parent) -> None:

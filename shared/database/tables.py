@@ -30,6 +30,11 @@ ENDING_LENGTH = 4
 """Characters of an id's end that are indexed: of a million jobs, about fifteen share the same four."""
 
 
+LIVE = "status IN ('queued', 'running')"
+"""SQL condition of the jobs that `ix_jobs_live` holds: those that wait or run, whatever number has finished."""
+LIVE_COLUMNS = ("status", "kind", "queue", "owner", "queued_at", "not_before")
+
+
 class Base(DeclarativeBase):
     """Base of all tables; migrations are compared with its metadata."""
 
@@ -122,6 +127,8 @@ class Job(Base):
     published_at: Mapped[dt.datetime | None]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
+    trace: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The request that submitted the job, as `shared.telemetry.origin.Origin` carries it; null where none did."""
     number: Mapped[int | None] = mapped_column(BigInteger)
     """The job's place in the order of creation, written with its row by `jobs.search.index`, which says what it is.
     Null for a job that the release before inserted, until it is indexed."""
@@ -148,6 +155,7 @@ class Job(Base):
         Index("ix_jobs_unpublished", "status", "published_at"),
         Index("ix_jobs_lease", "status", "lease_expires_at"),
         Index("ix_jobs_not_before", "status", "not_before"),
+        Index("ix_jobs_live", *LIVE_COLUMNS, **_where(LIVE)),
     )
 
 
@@ -450,6 +458,20 @@ class JobWord(Base):
     word: Mapped[str] = mapped_column(primary_key=True)
     job: Mapped[int] = _job_number()
     __table_args__ = (Index("ix_job_words_job", "job"), WITHOUT_ROWID)
+
+
+class Tally(Base):
+    """An amount added to a counter of the metrics. A counter's value is the sum of its rows, which are only added.
+
+    `shared.telemetry.tallies` adds rows within the transactions that they count, and merges the rows of each counter.
+    """
+
+    __tablename__ = "tallies"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    name: Mapped[str]
+    labels: Mapped[str]
+    """The counter's labels as JSON with sorted keys, so that equal labels are equal text."""
+    amount: Mapped[float]
 
 
 # Configured here rather than at the first statement: a child forked during that would inherit a held lock.

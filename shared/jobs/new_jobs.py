@@ -13,6 +13,7 @@ from shared.jobs.guarded_write import add_events, insert_rows
 from shared.jobs.search import index
 from shared.jobs.status import JobKind, JobStatus
 from shared.jobspec.evaluation import evaluation_hash
+from shared.telemetry import origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,4 +103,5 @@ def _columns(spec: JobSpec | EvaluationSpec) -> dict[str, Any]:
         "running_seconds": 0.0,
         "exact": True,
         "epoch": 0,
+        "trace": origin.current().document(),
     }

@@ -9,6 +9,7 @@ import time
 from shared.errors import DatabaseUnavailable
 from shared.fleet.workers import Identity
 from shared.settings import Settings
+from shared.telemetry import tracing
 from worker.device_pin import Device, NoSuchDevice, require_usable
 from worker.processes import memory
 from worker.processes.child_state import ChildState
@@ -60,6 +61,7 @@ class Child:
         from worker.run_job.context import Context
 
         require_usable(self._device)
+        tracing.configure("flightline-worker")
         self._context = Context.build(self._settings, self._device, self._identity, self._stop, self._child_state)
         while not self._stop.is_set():
             try:
@@ -72,6 +74,10 @@ class Child:
                 self._child_state.ready()
                 logger.info("worker_ready", extra={"worker": self._identity.id, "device": self._device.name})
                 return
+
+    def close(self) -> None:
+        """Send the last spans, at the end of the process."""
+        tracing.close()
 
     def run(self, job_id: str, priority: int) -> None:
         """Work on one message of this priority (0–9, 9 the most urgent).

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import traceback
+from contextlib import AbstractContextManager
 
 from shared import logs
 from shared.errors import DatabaseUnavailable, FlightlineError
@@ -13,6 +14,8 @@ from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import FINISHED, JobStatus, Outcome
+from shared.telemetry import tracing
+from shared.telemetry.tracing import SpanKind
 from worker.run_job import checkpoint_store
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease, retry_until_written
@@ -35,7 +38,7 @@ def run(context: Context, job_id: str, priority: int) -> None:
     if claim is None:
         logger.info("claim_refused", extra={"job": job_id})
         return
-    with logs.bound(job=job_id, attempt=claim.attempt, worker=context.identity.id):
+    with _named(context, claim), _traced(context, claim):
         logger.info("claimed")
         lease = Lease(
             context.db,
@@ -50,6 +53,29 @@ def run(context: Context, job_id: str, priority: int) -> None:
                 _attempt(context, claim, lease)
             except LeaseLost:
                 logger.warning("lease_lost")
+
+
+def _named(context: Context, claim: Claim) -> AbstractContextManager[None]:
+    """Return a block whose log lines name the attempt, its job's owner and the request that submitted the job."""
+    attempt = {"job": claim.job_id, "attempt": claim.attempt, "worker": context.identity.id}
+    return logs.bound(**attempt, owner=claim.owner, request=claim.origin.request)
+
+
+def _traced(context: Context, claim: Claim) -> AbstractContextManager[None]:
+    """Return a block whose span is a part of the trace of the request that submitted the job, after its wait."""
+    parent = claim.origin.traceparent
+    if claim.attempt == 1:
+        tracing.record("queued", claim.waited_seconds, {"flightline.job": claim.job_id}, parent=parent)
+    attributes: tracing.Attributes = {
+        "flightline.job": claim.job_id,
+        "flightline.attempt": claim.attempt,
+        "flightline.kind": claim.kind,
+        "flightline.owner": claim.owner,
+        "flightline.request": claim.origin.request,
+        "flightline.worker": context.identity.id,
+        "flightline.device": context.device.name,
+    }
+    return tracing.span("attempt", attributes, kind=SpanKind.CONSUMER, parent=parent)
 
 
 def _record_hang_and_die(context: Context, claim: Claim) -> None:
@@ -74,6 +100,7 @@ def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
     try:
         runner_of(context, claim, lease, recorder).run()
         logger.info("succeeded")
+        tracing.describe({"flightline.outcome": Outcome.SUCCEEDED})
     except LeaseLost:
         raise
     except BaseException as reason:  # noqa: BLE001 -- every exception ends the attempt, and is recorded
@@ -89,6 +116,7 @@ def _record_ending(context: Context, claim: Claim, lease: Lease, recorder: Recor
     retry_until_written(lease, recorder.flush)
     status = retry_until_written(lease, lambda: attempts.end(context.db, claim, ending, retry_seconds=retry_seconds))
     logger.info("ended", extra={"outcome": ending.outcome, "status": status, "code": ending.code})
+    tracing.describe({"flightline.outcome": ending.outcome}, failure=ending.code)
     _requeue_or_clean_up(context, claim, status)
 
 

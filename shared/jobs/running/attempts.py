@@ -30,6 +30,8 @@ from shared.jobs.guarded_write import (
 from shared.jobs.running.job_log import write_lines
 from shared.jobs.running.retry_policy import Ending, due, end_attempt
 from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
+from shared.telemetry import tallies
+from shared.telemetry.origin import NOWHERE, Origin
 from shared.wire.answer import names
 
 if TYPE_CHECKING:
@@ -70,13 +72,16 @@ class Claim:
     kind: JobKind
     waited_seconds: float = 0.0
     """Time from the submission to this claim, by the database's clock."""
+    owner: str | None = None
+    origin: Origin = NOWHERE
+    """The request that submitted the job."""
 
 
 _CLAIMED = [
     table_of(Job).c[name]
     for name in (
         *("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind"),
-        *("created_at", "lease_expires_at"),
+        *("created_at", "lease_expires_at", "owner", "trace"),
     )
 ]
 
@@ -143,6 +148,9 @@ def _claim(
     attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
     connection.execute(insert(table_of(Attempt)).values(job_id=job_id, attempt=job.attempt, **attempt))
     add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
+    waited_seconds = (job.lease_expires_at - job.created_at).total_seconds() - lease_seconds
+    if job.attempt == 1:
+        tallies.count_wait(connection, job.kind, waited_seconds)
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
@@ -153,7 +161,9 @@ def _claim(
         checkpoint=job.checkpoint,
         exact=job.exact,
         kind=JobKind(job.kind),
-        waited_seconds=(job.lease_expires_at - job.created_at).total_seconds() - lease_seconds,
+        waited_seconds=waited_seconds,
+        owner=job.owner,
+        origin=Origin.of(job.trace),
     )
 
 
@@ -237,13 +247,15 @@ def _record_epochs(
     values = also | (_summary(rows[-1], best) if rows else {})
     if not values:
         return True
-    job = advance(connection, claim.job_id, *_owned(claim), events=len(rows), **values)
+    reading = (table_of(Job).c.device_kind,)
+    job = advance(connection, claim.job_id, *_owned(claim), events=len(rows), reading=reading, **values)
     if job is None:
         return False
     keys = {"job_id": claim.job_id, "attempt": claim.attempt}
     numbered = [{**row, **keys, "seq": seq} for seq, row in enumerate(rows, job.event_seq - len(rows) + 1)]
     if numbered:
         upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
+        tallies.count_epochs(connection, job.device_kind, [row["seconds"] for row in rows])
     return True
 
 
