@@ -70,7 +70,7 @@ def as_a_worker(context: Context, submission: Submission) -> tuple[float, float]
     """Run the job as a worker does; return the seconds of all epochs, and those of upkeep within them."""
     job_id = actions.submit(context.db, submission)
     with measured() as spent:
-        task.run(context, job_id, submission.spec.priority)
+        task.run(context)
     assert queries.job(context.db, job_id)["status"] == "succeeded"
     return sum(queries.epochs(context.db, job_id)["seconds"]), sum(spent.values())
 

@@ -67,7 +67,7 @@ def safe_url(settings: Settings) -> str:
 
 
 def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
-    """Migrate the database, end the attempts of processes that are gone, and send queued jobs to Redis.
+    """Migrate the database, end the attempts of processes that are gone, and send tickets for queued jobs.
 
     Args:
         settings: which database, and where artifacts are stored.
@@ -83,7 +83,7 @@ def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[st
     try:
         _check_artifacts(settings, database, warn)
         with _advised(settings):
-            return sweep(database, broker)
+            return sweep(database, broker, settings.lease_seconds)
     finally:
         broker.close()
         database.dispose()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import uuid6
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from shared.database import clock
 from shared.database.tables import Artifact, Job, JobTag
@@ -301,17 +301,6 @@ def set_priority(db: Database, job_id: str, priority: int, *, actor: Actor = NOB
             message = f"Job {job_id} {now}; its priority can be changed only while it is queued."
             raise IllegalTransition(message)
         add_event(connection, job_id, job.event_seq, "priority", {"priority": priority})
-
-    db.write(work)
-
-
-def mark_published(db: Database, job_ids: Sequence[str]) -> None:
-    """Record that the messages of these jobs are in Redis."""
-
-    def work(connection: Connection) -> None:
-        now = clock.database_now(connection)
-        queued = (Job.id.in_(job_ids), Job.status == JobStatus.QUEUED)
-        connection.execute(update(Job).where(*queued).values(published_at=now))
 
     db.write(work)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.jobs.data_needs import needs_columns, needs_of_spec
 from shared.jobs.status import JobKind, JobStatus
 from shared.jobspec.evaluation import evaluation_hash
 
@@ -17,36 +18,45 @@ if TYPE_CHECKING:
 def training_columns(submission: Submission) -> dict[str, Any]:
     """Return the columns of a new job that trains a network."""
     spec, cost = submission.spec, submission.cost
-    return _columns(spec) | {
-        "kind": JobKind.TRAIN,
-        "preset": submission.preset,
-        "spec": submission.document,
-        "spec_hash": submission.spec_hash,
-        "config_hash": submission.config_hash,
-        "architecture_kind": spec.architecture.kind,
-        "parameters": cost.parameters,
-        "flops_per_epoch": cost.flops_per_epoch,
-        "weight_bytes": cost.weight_bytes,
-        "queue": spec.queue,
-        "epochs": spec.training.epochs,
-    }
+    needs = needs_columns(needs_of_spec(submission.document))
+    return (
+        _columns(spec)
+        | needs
+        | {
+            "kind": JobKind.TRAIN,
+            "preset": submission.preset,
+            "spec": submission.document,
+            "spec_hash": submission.spec_hash,
+            "config_hash": submission.config_hash,
+            "architecture_kind": spec.architecture.kind,
+            "parameters": cost.parameters,
+            "flops_per_epoch": cost.flops_per_epoch,
+            "weight_bytes": cost.weight_bytes,
+            "queue": spec.queue,
+            "epochs": spec.training.epochs,
+        }
+    )
 
 
 def evaluation_columns(spec: EvaluationSpec, trained: Row[Any]) -> dict[str, Any]:
     """Return the columns of a new job that evaluates the network of a finished one, given as its row."""
     hashed = evaluation_hash(spec)
-    return _columns(spec) | {
-        "kind": JobKind.EVALUATE,
-        "spec": spec.document,
-        "spec_hash": hashed,
-        "config_hash": hashed,
-        "architecture_kind": trained.architecture_kind,
-        "parameters": trained.parameters,
-        "flops_per_epoch": 0,
-        "weight_bytes": trained.weight_bytes,
-        "queue": spec.resources.device,
-        "epochs": 0,
-    }
+    return (
+        _columns(spec)
+        | needs_columns(needs_of_spec(spec.document))
+        | {
+            "kind": JobKind.EVALUATE,
+            "spec": spec.document,
+            "spec_hash": hashed,
+            "config_hash": hashed,
+            "architecture_kind": trained.architecture_kind,
+            "parameters": trained.parameters,
+            "flops_per_epoch": 0,
+            "weight_bytes": trained.weight_bytes,
+            "queue": spec.resources.device,
+            "epochs": 0,
+        }
+    )
 
 
 def _columns(spec: JobSpec | EvaluationSpec) -> dict[str, Any]:

@@ -43,7 +43,7 @@ A = TypeVar("A", bound=Answer)
 EPOCH_COLUMNS = names(wire.EpochColumns)
 
 # Large columns that lists do not show are not read.
-_LEFT_OUT = {"checkpoint", "owner", "lease_expires_at", "warnings"}
+_LEFT_OUT = {"checkpoint", "owner", "lease_expires_at", "warnings", "data", "data_key", "published_at"}
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
 
 Workers = list[wire.Worker]

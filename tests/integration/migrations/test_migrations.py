@@ -168,7 +168,7 @@ class TestSteps:
         migrations.downgrade(empty_database, "0002")
         assert _counts(empty_database) == {name: rows for name, rows in before.items() if name != "datasets"}
         with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
-            attempts.claim(empty_database, waiting.job_id, factories.claimant(), 30)
+            factories.try_claim(empty_database, waiting.job_id, factories.claimant(), 30)
 
         migrations.upgrade(empty_database)
         assert _counts(empty_database) == before
