@@ -170,6 +170,7 @@ def sweep(db: Database, broker: Broker, lease_seconds: float) -> Report:
     Raises:
         DatabaseUnavailable, QueueUnavailable: the database or Redis is unavailable.
     """
+    broker.ping()
     expired = 0
     for process in workers.known_in(db, pid_namespace()):
         if born(process.pid) != process.born:

@@ -76,7 +76,7 @@ def _usable_classes(report: Mapping[str, Any]) -> frozenset[str]:
     """Return the classes of a copy that a job could use: all of a whole one; of a folder those with images."""
     if is_usable(report):
         return frozenset(report["classes"])
-    if report["source"] != "folder" or "ready" not in report:  # part of another kind of copy, or what a job loaded
+    if report.get("source") != "folder" or "ready" not in report:  # part of another kind of copy, or what a job loaded
         return frozenset()
     needs_val = report.get("has_val", True)
     counts: Mapping[str, Sequence[int]] = report["counts"]

@@ -35,7 +35,7 @@ SYNTHETIC: list[dict[str, Any]] = [
         "name": "synthetic",
         "source": "drawn",
         "classes": CLASSES,
-        "counts": dict.fromkeys(CLASSES, [9, 9]),
+        "counts": {name: [9, 9] for name in CLASSES},
         "ready": True,
     }
 ]
