@@ -44,7 +44,7 @@ def run(context: Context) -> None:
         logger.warning("claim_failed", extra={"reason": str(error)})
         return
     if claim is None:
-        logger.debug("nothing_to_claim")
+        logger.info("nothing_to_claim")
         return
     with logs.bound(job=claim.job_id, attempt=claim.attempt, worker=context.identity.id):
         logger.info("claimed")
