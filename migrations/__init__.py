@@ -36,6 +36,16 @@ def upgrade(db: Database, revision: str = "head") -> None:
         raise unknown(db, found)
     with _one_at_a_time:
         db.write(lambda connection: command.upgrade(_config(connection), revision))
+    if revision == "head":
+        _index_jobs(db)
+
+
+def _index_jobs(db: Database) -> None:
+    """Index the jobs that an earlier release inserted, in transactions that are short beside a lease."""
+    from shared.jobs.search import index  # noqa: PLC0415 -- here: a process that stays, such as `up`, has no other use for pydantic
+
+    while index.catch_up(db):
+        pass
 
 
 def current(db: Database) -> str | None:

@@ -1,27 +1,30 @@
-"""Live event streams: one thread per process reads the database for all of its streams and delivers new events.
+"""Live event streams: one thread per process reads the database for all of its streams and delivers what is new.
 
-A thousand streams of idle jobs thus cost one small query per poll, and an idle stream holds a thread but no connection.
+The thread asks the log of changed jobs what has changed since it last looked, for streams of a job's events and of the
+bell alike. So a thousand idle streams cost one small query per look, and without streams there is none. An idle stream
+holds a thread but no connection.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from queue import Empty, SimpleQueue
+from typing import TypeAlias, assert_never
 
 import orjson
 
+from api.http.bell import KEEP_ALIVE, KEEP_ALIVE_SECONDS, RETRY, Listener
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable, JobNotFound, ServiceUnavailable
+from shared.jobs import changes
+from shared.jobs.changes import Mark
 from shared.jobs.reads import events
 from shared.wire import Event
 
 POLL_SECONDS = 0.05
-"""Seconds between two reads of the database: how late an event may be delivered."""
-KEEP_ALIVE_SECONDS = 15.0
-"""Seconds between comments on an idle stream: proxies close idle ones, and only a write detects a lost reader."""
-
+"""Seconds between two looks at the log: how late an event may be delivered."""
 log = logging.getLogger(__name__)
 
 
@@ -55,16 +58,19 @@ class Subscription:
 
     def frames(self) -> Iterator[bytes]:
         """Yield the stream as server-sent events until it ends."""
-        yield b"retry: 1000\n\n"
+        yield RETRY
         while True:
             try:
                 event = self._queue.get(timeout=KEEP_ALIVE_SECONDS)
             except Empty:
-                yield b": keep-alive\n\n"
+                yield KEEP_ALIVE
                 continue
             if event is None:
                 return
             yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.kind.encode(), orjson.dumps(event.data))
+
+
+Stream: TypeAlias = Subscription | Listener
 
 
 class Streams:
@@ -78,9 +84,12 @@ class Streams:
     def __init__(self, db: Database, most: int) -> None:
         self._db = db
         self._most = most
-        self._open: set[Subscription] = set()
+        self._open: set[Stream] = set()
+        self._served: set[Stream] = set()
+        """Streams that have what was there at the last look, so that only changes since then are new to them."""
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._mark: Mark | None = None
         self.serving: Callable[[], bool] = lambda: True
         """Returns False once the process is stopping: then every stream ends, and its reader reconnects elsewhere."""
 
@@ -91,48 +100,74 @@ class Streams:
             TooManyStreams: this process serves its largest number of streams.
         """
         subscription = Subscription(job_id, after)
+        self._admit(subscription)
+        return subscription
+
+    def listen(self) -> Listener:
+        """Open a stream of the bell. The caller must `close` it. Raises as `subscribe`."""
+        listener = Listener()
+        self._admit(listener)
+        return listener
+
+    def _admit(self, stream: Stream) -> None:
         with self._changed:
             if len(self._open) >= self._most:
                 raise TooManyStreams(f"This process already serves {self._most} event streams. Try again in a moment.")
-            self._open.add(subscription)
+            self._open.add(stream)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
                 self._thread.start()
             self._changed.notify()
-        return subscription
 
-    def close(self, subscription: Subscription) -> None:
+    def close(self, stream: Stream) -> None:
         """Remove a stream, whether it ended by itself or its reader disconnected."""
         with self._changed:
-            self._open.discard(subscription)
+            self._open.discard(stream)
 
     def _run(self) -> None:
         while True:
             with self._changed:
+                if not self._open:
+                    self._mark = None  # nobody looks at the log meanwhile, which does not reach back for ever
                 self._changed.wait_for(lambda: self._open)
-                waiting = list(self._open)
+                waiting = set(self._open)
             if not self.serving():
                 self._end(waiting)
             try:
                 self._serve(waiting)
             except DatabaseUnavailable as error:
+                self._mark = None  # the database may come back in another state
                 log.warning("streams_wait_for_database", extra={"reason": str(error)})
             except Exception:
+                self._mark = None
                 log.exception("streams_failed")
             threading.Event().wait(POLL_SECONDS)
 
-    def _serve(self, waiting: list[Subscription]) -> None:
-        """Deliver new events to these streams, after one query for the positions of all their jobs."""
+    def _serve(self, waiting: set[Stream]) -> None:
+        """Deliver what is new since the last look; to streams that are new whatever there is."""
+        changed = self._look()
+        fresh = waiting if changed is None else waiting - self._served
         by_job: dict[str, list[Subscription]] = {}
-        for subscription in waiting:
-            by_job.setdefault(subscription.job_id, []).append(subscription)
-        positions = events.positions(self._db, list(by_job))
+        for stream in waiting:
+            match stream:
+                case Listener():
+                    stream.ring(None if stream in fresh else changed)
+                case Subscription(job_id=job_id):
+                    if stream in fresh or job_id in (changed or ()):
+                        by_job.setdefault(job_id, []).append(stream)
+                case _:
+                    assert_never(stream)
         for job_id, readers in by_job.items():
-            position = positions.get(job_id)
-            if position is None:
-                self._end(readers)
-            elif position.finished or any(reader.seq < position.seq for reader in readers):
-                self._deliver(job_id, readers)
+            self._deliver(job_id, readers)
+        self._served = waiting
+
+    def _look(self) -> Collection[str] | None:
+        """Return the jobs that have changed since the last look; None where any may have."""
+        if self._mark is None:
+            self._mark = changes.mark(self._db)
+            return None
+        changed, self._mark = changes.since(self._db, self._mark)
+        return changed
 
     def _deliver(self, job_id: str, readers: list[Subscription]) -> None:
         try:
@@ -145,11 +180,11 @@ class Streams:
         if position.finished:
             self._forget(readers)
 
-    def _end(self, readers: list[Subscription]) -> None:
-        for reader in readers:
-            reader.end()
-        self._forget(readers)
+    def _end(self, streams: Collection[Stream]) -> None:
+        for stream in streams:
+            stream.end()
+        self._forget(streams)
 
-    def _forget(self, readers: list[Subscription]) -> None:
+    def _forget(self, streams: Collection[Stream]) -> None:
         with self._changed:
-            self._open.difference_update(readers)
+            self._open.difference_update(streams)

@@ -1,4 +1,4 @@
-"""The endpoint of a job's event stream."""
+"""The endpoints of event streams: a job's events, and the bell for the whole service."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Response
 
 from api.http.operations import Raw, Reply, Routes
 from api.http.requests.parameters import LAST_EVENT_ID, EventsQuery
-from api.http.streams import TooManyStreams
+from api.http.streams import Stream, TooManyStreams
 from api.services import Services
 from shared.errors import DatabaseUnavailable, JobNotFound
 from shared.jobs.actor import Actor
@@ -18,7 +18,18 @@ EVENT_STREAM = Raw(
     {
         "schema": {
             "type": "string",  # OpenAPI 3.1 has no schema for server-sent events
-            "description": "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority`, `data: JSON`.",
+            "description": "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority | edited`, "
+            "`data: JSON`.",
+        }
+    },
+)
+BELL = Raw(
+    "text/event-stream",
+    {
+        "schema": {
+            "type": "string",
+            "description": "`event: reset`, `data: {}`: any job may have changed; or `event: jobs`, "
+            '`data: {"ids": [ID, …]}`: these have.',
         }
     },
 )
@@ -42,9 +53,23 @@ def stream_events(services: Services, actor: Actor, query: EventsQuery, job_id: 
     position = events.position(services.db, job_id, actor=actor)
     if position.finished and after >= position.seq:
         return Reply(None, status=204)
-    subscription = services.streams.subscribe(job_id, after)
-    response = Response(subscription.frames(), mimetype="text/event-stream")
-    response.call_on_close(lambda: services.streams.close(subscription))
+    return _streamed(services, services.streams.subscribe(job_id, after))
+
+
+@routes.route("GET", "/v1/events", answers={200: BELL}, raises=(TooManyStreams,))
+def stream_bell(services: Services, actor: Actor) -> Response:
+    """Hear which jobs have changed, as server-sent events: submitted, changed, trained by an epoch, ended, deleted.
+
+    A stream begins with `reset`: whoever reads what is of interest after it, and then what each `jobs` names, misses
+    nothing. After a broken connection the next stream begins so too. `jobs` comes at most four times a second.
+    """
+    del actor  # everyone reads everything
+    return _streamed(services, services.streams.listen())
+
+
+def _streamed(services: Services, stream: Stream) -> Response:
+    response = Response(stream.frames(), mimetype="text/event-stream")
+    response.call_on_close(lambda: services.streams.close(stream))
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would buffer events
     return response

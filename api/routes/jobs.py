@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from contextlib import suppress
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from api.http.operations import Reply, Routes, find_job
-from api.http.requests.bodies import CHANGE, EVALUATION, SUBMISSION, read_change
+from api.http.requests.bodies import EVALUATION, SUBMISSION
+from api.http.requests.edits import CHANGE, read_change
 from api.http.requests.pagination import decode_cursor, encode_cursor
 from api.http.requests.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
+from api.live import catalog_of, live_workers
 from api.services import Services
 from shared import wire
 from shared.database.tables import UUID_LENGTH
@@ -23,21 +23,20 @@ from shared.errors import (
     IllegalTransition,
     InvalidSpec,
     JobNotFound,
-    StorageError,
+    NotYours,
     StorageUnavailable,
 )
-from shared.fleet import datasets
-from shared.jobs import actions, idempotency
+from shared.jobs import actions, deletion, edits, idempotency
 from shared.jobs.actor import Actor
+from shared.jobs.batches import only
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobs.reads import listing, queries
 from shared.jobs.reads.queries import Workers
-from shared.jobspec import BUILT_IN, NO_CAPS, Catalog, Submission, parse_submission
+from shared.jobspec import NO_CAPS, Submission, parse_submission
 from shared.jobspec.evaluation import read_request
 from shared.wire.answer import Answer, names
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
-log = logging.getLogger(__name__)
 
 
 @routes.route(
@@ -58,9 +57,9 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
 
     Send an `Idempotency-Key` to make retries safe: the same request with the same key makes no second job.
     """
-    key, live = IDEMPOTENCY_KEY.read(), cache(_live(services))
+    key, live = IDEMPOTENCY_KEY.read(), cache(live_workers(services))
     try:
-        submission = parse_submission(body, services.settings.caps, _catalog(services, live))
+        submission = parse_submission(body, services.settings.caps, catalog_of(services, live))
     except InvalidSpec:
         if key is None or query.dry_run or (repeat := _repeat(services, actor, body, key, live)) is None:
             raise
@@ -80,14 +79,16 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
 def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
     """List jobs, newest first unless `sort` says otherwise."""
     key = decode_cursor(query.sort, query.cursor)
-    page = listing.jobs(services.db, query.filter(), query.sort, key, query.limit, live=_live(services), actor=actor)
+    page = listing.jobs(
+        services.db, query.filter(), query.sort, key, query.limit, live=live_workers(services), actor=actor
+    )
     return Reply(wire.Page(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
 
 
 @routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job}, raises=(JobNotFound,))
 def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
-    return Reply(_read(services, actor, job_id, _live(services)))
+    return Reply(_read(services, actor, job_id, live_workers(services)))
 
 
 @routes.route(
@@ -95,16 +96,25 @@ def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     "/v1/jobs/<job_id>",
     body=CHANGE,
     answers={200: wire.Job},
-    raises=(JobNotFound, IllegalTransition, InvalidSpec),
+    raises=(JobNotFound, NotYours, IllegalTransition, InvalidSpec),
 )
 def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
-    """Change the priority of a queued job; 409 once the job has started."""
-    actions.set_priority(services.db, job_id, read_change(body).priority, actor=actor)
-    return Reply(_published(services, actor, job_id, _live(services)))
+    """Change a job's name, tags or notes at any time, or its priority while it is queued (409 once it has started).
+
+    What is left out stays as it is; null removes a name, tags or notes. The spec keeps the labels that it was submitted
+    with; a retry takes the present ones.
+    """
+    changes = read_change(body, services.settings.caps)
+    edits.edit(services.db, job_id, changes, actor=actor)
+    answer = _published if "priority" in changes else _read
+    return Reply(answer(services, actor, job_id, live_workers(services)))
 
 
 @routes.route(
-    "DELETE", "/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable)
+    "DELETE",
+    "/v1/jobs/<job_id>",
+    answers={204: None},
+    raises=(JobNotFound, NotYours, IllegalTransition, StorageUnavailable),
 )
 def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Delete a finished job with its epochs and artifacts. Cancel a queued or running job first.
@@ -112,18 +122,15 @@ def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
     The job's `Idempotency-Key` is free again. While the artifact storage is unavailable the job is not deleted, so that
     no file is left without a job: the response is 503, and the same request succeeds later.
     """
-    has_files = actions.may_have_files(services.db, job_id, actor=actor)
-    if has_files:
-        _delete_artifacts(services, job_id)
-    actions.delete(services.db, job_id, actor=actor)
-    if has_files:  # once more: a predictor may have stored a file of the job until it was gone
-        with suppress(StorageUnavailable):
-            _delete_artifacts(services, job_id)
+    only(deletion.delete_all(services.db, services.storage, [job_id], actor=actor))
     return Reply(None)
 
 
 @routes.route(
-    "POST", "/v1/jobs/<job_id>/cancel", answers={200: wire.Job, 202: wire.Job}, raises=(JobNotFound, IllegalTransition)
+    "POST",
+    "/v1/jobs/<job_id>/cancel",
+    answers={200: wire.Job, 202: wire.Job},
+    raises=(JobNotFound, NotYours, IllegalTransition),
 )
 def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Cancel a job.
@@ -132,7 +139,7 @@ def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     changes nothing (200); a job that has succeeded or failed answers 409.
     """
     done = actions.cancel(services.db, job_id, actor=actor) == "cancelled"
-    return Reply(_read(services, actor, job_id, _live(services)), 200 if done else 202)
+    return Reply(_read(services, actor, job_id, live_workers(services)), 200 if done else 202)
 
 
 def _find_original(services: Services, actor: Actor, text: str) -> str:
@@ -157,12 +164,12 @@ def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
 
     Send an `Idempotency-Key` to make repeating this request safe, as for a submission.
     """
-    key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(_live(services))
+    key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(live_workers(services))
     if key is None:
-        new_id, new = actions.retry(services.db, job_id, caps, _catalog(services, live), actor=actor), True
+        new_id, new = actions.retry(services.db, job_id, caps, catalog_of(services, live), actor=actor), True
     else:
         once = SubmissionKey.of_retry(key, job_id, actor)
-        new_id, new = actions.retry_once(services.db, job_id, caps, once, _catalog(services, live), actor=actor)
+        new_id, new = actions.retry_once(services.db, job_id, caps, once, catalog_of(services, live), actor=actor)
     answer = _published if new else _read
     return _created(answer(services, actor, new_id, live))
 
@@ -181,12 +188,15 @@ def evaluate_job(services: Services, actor: Actor, job_id: str, body: bytes) -> 
     Makes a job of the kind `evaluate`, whose evaluation has the figures. The data set must have the job's classes; its
     images are prepared as the job's own. An `Idempotency-Key` makes repeating the request safe, as for a submission.
     """
-    key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(_live(services))
+    key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(live_workers(services))
     request = read_request(body, caps)
     if key is None:
-        new_id, new = actions.evaluate(services.db, job_id, request, caps, _catalog(services, live), actor=actor), True
+        new_id, new = (
+            actions.evaluate(services.db, job_id, request, caps, catalog_of(services, live), actor=actor),
+            True,
+        )
     else:
-        once, catalog = SubmissionKey.of_evaluation(key, job_id, request, actor), _catalog(services, live)
+        once, catalog = SubmissionKey.of_evaluation(key, job_id, request, actor), catalog_of(services, live)
         new_id, new = actions.evaluate_once(services.db, job_id, request, caps, once, catalog, actor=actor)
     answer = _published if new else _read
     return _created(answer(services, actor, new_id, live))
@@ -198,28 +208,15 @@ def _repeat(services: Services, actor: Actor, body: bytes, key: str, live: Calla
     The first request was checked against the limits and the live workers' data of its time; both may have changed.
     """
     try:
-        submission = parse_submission(body, NO_CAPS, _catalog(services, live).with_any_counts())
+        submission = parse_submission(body, NO_CAPS, catalog_of(services, live).with_any_counts())
     except InvalidSpec:
         return None
     job_id = idempotency.made_by(services.db, SubmissionKey.of_submission(key, submission, actor))
     return None if job_id is None else _submitted(_read(services, actor, job_id, live), submission)
 
 
-def _live(services: Services) -> Callable[[], Workers]:
-    """Return a function that reads the live workers; cache it where one request reads them twice."""
-    return partial(queries.live_workers, services.db, silent_seconds=services.settings.lease_seconds)
-
-
 def _read(services: Services, actor: Actor, job_id: str, live: Callable[[], Workers]) -> wire.Job:
     return queries.job(services.db, job_id, live=live, actor=actor)
-
-
-def _catalog(services: Services, live: Callable[[], Workers]) -> Catalog:
-    """Return the catalogue that a spec is checked against; the built-in one while the database is unavailable."""
-    try:
-        return datasets.catalog(services.db, live())
-    except DatabaseUnavailable:
-        return BUILT_IN
 
 
 def _published(services: Services, actor: Actor, job_id: str, live: Callable[[], Workers]) -> wire.Job:
@@ -256,11 +253,3 @@ def _cost(submission: Submission) -> wire.DetailedCost:
 def _fields(value: object, kind: type[Answer]) -> dict[str, Any]:
     """Return the attributes that an answer has too."""
     return {name: getattr(value, name) for name in names(kind)}
-
-
-def _delete_artifacts(services: Services, job_id: str) -> None:
-    """Delete the job's files; log those that cannot be deleted (no permission, no such bucket) and carry on."""
-    try:
-        services.storage.delete_below(job_id)
-    except StorageError:
-        log.exception("artifacts_left_over", extra={"job_id": job_id})

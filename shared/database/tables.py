@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     func,
     literal_column,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -45,8 +46,16 @@ class Base(DeclarativeBase):
     }
 
 
+def _where(condition: str) -> dict[str, Any]:
+    """Return the options of an index over the rows of a condition alone."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 def _job_key() -> Mapped[str]:
     return mapped_column(String(36), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+
+
+_FILTERED = ("status", "kind", "architecture_kind", "device_kind", "device", "preset", "owner")
 
 
 class Job(Base):
@@ -110,6 +119,7 @@ class Job(Base):
     """Duration of the latest epoch, from which the remaining time is estimated."""
     error_code: Mapped[str | None]
     error_detail: Mapped[str | None]
+    notes: Mapped[str | None]
 
     created_at: Mapped[dt.datetime]
     queued_at: Mapped[dt.datetime]
@@ -119,16 +129,27 @@ class Job(Base):
     """When the release before sent the job's message. This one leaves it null."""
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
+    number: Mapped[int | None] = mapped_column(BigInteger)
+    """The job's place in the order of creation, written with its row by `jobs.search.index`, which says what it is.
+    Null for a job that the release before inserted, until it is indexed."""
 
     __table_args__ = (
-        Index("ix_jobs_created", "created_at", "id"),
-        Index("ix_jobs_finished", "finished_at", "id"),
-        Index("ix_jobs_val_accuracy", "val_accuracy", "id"),
-        Index("ix_jobs_best_val_accuracy", "best_val_accuracy", "id"),
-        Index("ix_jobs_status_created", "status", "created_at", "id"),
-        Index("ix_jobs_kind", "kind", "created_at", "id"),
-        Index("ix_jobs_kind_val_accuracy", "architecture_kind", "val_accuracy", "id"),
-        Index("ix_jobs_config_hash", "config_hash", "created_at", "id"),
+        Index("ix_jobs_number", "number", unique=True),
+        # The orders of lists, with what they are filtered by most: such a list reads the index alone.
+        Index("ix_jobs_by_creation", "number", *_FILTERED, "finished_at", "val_accuracy", "best_val_accuracy"),
+        Index("ix_jobs_by_finish", "finished_at", "number", *_FILTERED),
+        Index("ix_jobs_by_val_accuracy", "val_accuracy", "number", *_FILTERED),
+        Index("ix_jobs_by_best_val_accuracy", "best_val_accuracy", "number", *_FILTERED),
+        # The jobs of one value, newest last.
+        Index("ix_jobs_of_status", "status", "number"),
+        Index("ix_jobs_of_kind", "kind", "number"),
+        Index("ix_jobs_of_architecture", "architecture_kind", "number"),
+        Index("ix_jobs_of_device_kind", "device_kind", "number"),
+        Index("ix_jobs_of_device", "device", "number"),
+        Index("ix_jobs_of_preset", "preset", "number"),
+        Index("ix_jobs_of_owner", "owner", "number"),
+        Index("ix_jobs_of_name", "name", "number"),
+        Index("ix_jobs_of_config_hash", "config_hash", "number"),
         Index("ix_jobs_waiting", "status", "queue", "queued_at"),
         Index("ix_jobs_published", "status", "queue", "priority", "published_at"),
         Index("ix_jobs_unpublished", "status", "published_at"),
@@ -314,6 +335,136 @@ class Lock(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     holder: Mapped[str]
     expires_at: Mapped[dt.datetime]
+
+
+class Webhook(Base):
+    """An address that is told of events. Its secret is in no column: `shared.webhooks.signature` derives it."""
+
+    __tablename__ = "webhooks"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    owner: Mapped[str | None]
+    url: Mapped[str]
+    events: Mapped[list[Any]]
+    state: Mapped[str]
+    disabled_reason: Mapped[str | None]
+    failing_since: Mapped[dt.datetime | None]
+    """Instant of the first failed attempt since the last success."""
+    key_id: Mapped[str] = mapped_column(String(16))
+    """Name of the signing key that the secret is derived from."""
+    generation: Mapped[int]
+    """Number of the secret: 1, and 1 more with each rotation."""
+    previous_until: Mapped[dt.datetime | None]
+    """Until when messages are signed with the secret before, too."""
+    created_at: Mapped[dt.datetime]
+
+
+class WebhookDelivery(Base):
+    """One event for one webhook, written in the transaction of the event; `id` is the message's `webhook-id`.
+
+    No foreign keys: an event outlives its job, and the end of a job never waits for the removal of a webhook.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(String(36))
+    event: Mapped[str]
+    job_id: Mapped[str | None] = mapped_column(String(36))
+    payload: Mapped[str]
+    """The body, byte for byte as it is signed and sent."""
+    status: Mapped[str]
+    attempts: Mapped[int]
+    """Number of attempts since the delivery was recorded, or since it was last asked for again."""
+    next_at: Mapped[dt.datetime | None]
+    """Instant of the next attempt; null for a delivery that is not pending."""
+    attempted_at: Mapped[dt.datetime | None]
+    response_status: Mapped[int | None]
+    error: Mapped[str | None]
+    created_at: Mapped[dt.datetime]
+    __table_args__ = (
+        Index("ix_webhook_deliveries_due", "webhook_id", "next_at", "id"),
+        Index("ix_webhook_deliveries_webhook", "webhook_id", "id"),
+        Index("ix_webhook_deliveries_created", "created_at"),
+    )
+
+
+class BatchKey(Base):
+    """The jobs that the first request with an `Idempotency-Key` made as one batch, in its order."""
+
+    __tablename__ = "batch_keys"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    job_ids: Mapped[list[Any]]
+    created_at: Mapped[dt.datetime]
+    __table_args__ = (Index("ix_batch_keys_created", "created_at"),)
+
+
+class JobChange(Base):
+    """An entry of the log of changed jobs. Triggers on `jobs` write one for each event, insertion and deletion."""
+
+    __tablename__ = "job_changes"
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(36))
+    transaction_id: Mapped[int | None] = mapped_column(BigInteger)
+    """PostgreSQL's number of the transaction; null on SQLite, which numbers entries in commit order."""
+    __table_args__ = (Index("ix_job_changes_transaction", "transaction_id"), {"sqlite_autoincrement": True})
+
+
+class Token(Base):
+    """A token that requests are authenticated by; its secret is not stored."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    owner: Mapped[str]
+    scope: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the secret, in hexadecimal."""
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime | None]
+    last_used_at: Mapped[dt.datetime | None]
+    __table_args__ = (Index("ix_tokens_sha256", "sha256", unique=True),)
+
+
+class Session(Base):
+    """A browser's session, begun with a token; its secret is not stored."""
+
+    __tablename__ = "sessions"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the secret, in hexadecimal."""
+    token_id: Mapped[str] = mapped_column(String(12), ForeignKey("tokens.id", ondelete="CASCADE"))
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    __table_args__ = (Index("ix_sessions_token", "token_id"), Index("ix_sessions_expires", "expires_at"))
+
+
+def _job_number() -> Mapped[int]:
+    return mapped_column(BigInteger, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
+
+
+class JobValue(Base):
+    """A field of a job's spec that is not null, defaults included, as jobs are found and sorted by it."""
+
+    __tablename__ = "job_values"
+    job: Mapped[int] = _job_number()
+    path: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """The dotted path, as `jobs.search.paths.key_of` numbers it."""
+    number: Mapped[float | None]
+    text: Mapped[str | None]
+    """The value where it is no number: a text, `true` or `false`, or the JSON of a list."""
+    __table_args__ = (
+        Index("ix_job_values_number", "path", "number", "job", **_where("number IS NOT NULL")),
+        Index("ix_job_values_text", "path", "text", "job", **_where("text IS NOT NULL")),
+        WITHOUT_ROWID,
+    )
+
+
+class JobWord(Base):
+    """A word of a job's name, notes or tags, without case; `#` and a whole tag is a word too."""
+
+    __tablename__ = "job_words"
+    word: Mapped[str] = mapped_column(primary_key=True)
+    job: Mapped[int] = _job_number()
+    __table_args__ = (Index("ix_job_words_job", "job"), WITHOUT_ROWID)
 
 
 # Configured here rather than at the first statement: a child forked during that would inherit a held lock.

@@ -21,7 +21,7 @@ from shared.delivery import tickets
 from shared.delivery.publisher import publish_many
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.fleet import workers
-from shared.jobs import idempotency
+from shared.jobs import changes, idempotency
 from shared.jobs.running import leases
 from shared.jobs.running.data_grace import DataGrace
 from shared.jobs.running.leases import LeaseWatch
@@ -153,6 +153,7 @@ class Reconciler:
             return None
         workers.forget(self._db, overdue.reports)
         idempotency.forget_old(self._db)
+        changes.forget_old(self._db)
         queued = leases.expire(self._db, overdue.leases[:_MOST_EXPIRED])
         publish_many(self._db, self._broker, queued)
         return len(queued), self._data_grace.judge(self._watch.health.since or self._now())

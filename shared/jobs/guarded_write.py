@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from shared.database import clock
 from shared.database.tables import Attempt, Job, JobEvent
-from shared.jobs.status import JobStatus
+from shared.jobs.status import FINISHED, JobStatus
+from shared.webhooks import events as webhook_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +48,18 @@ def advance(
     return connection.execute(statement.values(event_seq=Job.event_seq + events, **values)).one_or_none()
 
 
+def advance_all(connection: Connection, job_ids: Sequence[str], **values: object) -> Sequence[Row[Any]]:
+    """Change the rows of several jobs that `lock_all` has locked, and reserve one event number of each.
+
+    Returns:
+        Of each job what `advance` returns.
+    """
+    if not job_ids:
+        return []
+    statement = _ADVANCE.where(Job.id.in_(job_ids))
+    return connection.execute(statement.values(event_seq=Job.event_seq + 1, **values)).all()
+
+
 def change(
     connection: Connection,
     job_id: str,
@@ -62,6 +75,17 @@ def lock_if(connection: Connection, job_id: str, *guards: ColumnElement[bool]) -
     """Lock the job's row if every guard holds, so that all hold until the transaction ends; return whether they do."""
     held = select(_JOBS.c.id).where(Job.id == job_id, *guards)
     return connection.execute(held.with_for_update(key_share=True)).one_or_none() is not None
+
+
+def lock_all(
+    connection: Connection, job_ids: Sequence[str], *guards: ColumnElement[bool], reading: Sequence[ColumnElement[Any]]
+) -> dict[str, Row[Any]]:
+    """Lock those of these jobs' rows for which every guard holds, and return the columns `reading` by job id.
+
+    The rows are locked in the order of their ids, so that two such calls never wait for each other.
+    """
+    held = select(_JOBS.c.id, *reading).where(Job.id.in_(job_ids), *guards).order_by(_JOBS.c.id)
+    return {row.id: row for row in connection.execute(held.with_for_update(key_share=True))}
 
 
 def owned_by(attempt: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -80,14 +104,22 @@ def has_epochs(epochs: int) -> ColumnElement[bool]:
 
 def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Mapping[str, object]) -> None:
     """Write the event that the sequence number `seq` was taken for."""
-    now = clock.database_now(connection)
-    values = {"job_id": job_id, "seq": seq, "kind": kind, "data": dict(data), "created_at": now}
-    connection.execute(insert(table_of(JobEvent)).values(values))
+    add_events(connection, [{"job_id": job_id, "seq": seq, "kind": kind, "data": dict(data)}])
+
+
+def add_events(connection: Connection, events: Sequence[Mapping[str, object]]) -> None:
+    """Write events of one or several jobs, given as columns of `JobEvent` except the time."""
+    insert_rows(connection, JobEvent, events, created_at=clock.database_now(connection))
 
 
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
-    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned."""
+    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned.
+
+    The job's row must have the new status already: webhooks are told what it says of a finished job.
+    """
     add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
+    if status in FINISHED:
+        webhook_events.job_finished(connection, job.id)
 
 
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:

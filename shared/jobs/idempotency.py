@@ -1,24 +1,26 @@
-"""Idempotency keys: a submission or retry that is repeated with the same key makes no second job.
+"""Idempotency keys: a submission, batch or retry that is repeated with the same key makes no second job.
 
-The key is written in the job's own transaction, so both exist or neither does.
+The key is written in the jobs' own transaction, so all of them exist or none does.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import delete, func, insert, literal, select, text
 from sqlalchemy.exc import OperationalError
 
 from shared.database import clock
-from shared.database.tables import IdempotencyKey, Job
+from shared.database.tables import BatchKey, IdempotencyKey, Job
 from shared.errors import IdempotencyKeyInUse, IdempotencyKeyReused
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobspec.hashes import asked_for, sha256_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
 
     from shared.database.engine import Database
     from shared.jobspec import Submission
@@ -45,19 +47,28 @@ class SubmissionKey:
     owner: str = ""
 
     @classmethod
-    def of_submission(cls, key: str, submission: Submission, actor: Actor = NOBODY) -> Self:
+    def of_submission(cls, key: str, submission: Submission, actor: Actor) -> Self:
         """Return the key of a submission. Defaults are left out, so that fields added later change no key."""
-        return cls(key, sha256_of({"preset": submission.preset, "spec": asked_for(submission.spec)}), _owner(actor))
+        return cls(key, sha256_of(_meaning(submission)), _owner(actor))
 
     @classmethod
-    def of_evaluation(cls, key: str, job_id: str, request: EvaluationRequest, actor: Actor = NOBODY) -> Self:
+    def of_batch(cls, key: str, submissions: Sequence[Submission], actor: Actor) -> Self:
+        """Return the key of a batch of submissions, in their order."""
+        return cls(key, sha256_of({"jobs": [_meaning(one) for one in submissions]}), _owner(actor))
+
+    @classmethod
+    def of_evaluation(cls, key: str, job_id: str, request: EvaluationRequest, actor: Actor) -> Self:
         """Return the key of a request to evaluate the job `job_id`."""
         return cls(key, sha256_of({"evaluate": job_id, "asked": asked_for(request)}), _owner(actor))
 
     @classmethod
-    def of_retry(cls, key: str, job_id: str, actor: Actor = NOBODY) -> Self:
+    def of_retry(cls, key: str, job_id: str, actor: Actor) -> Self:
         """Return the key of a retry of the job `job_id`."""
         return cls(key, sha256_of({"retry_of": job_id}), _owner(actor))
+
+
+def _meaning(submission: Submission) -> dict[str, Any]:
+    return {"preset": submission.preset, "spec": asked_for(submission.spec)}
 
 
 def _owner(actor: Actor) -> str:
@@ -70,7 +81,7 @@ def made_by(db: Database, key: SubmissionKey) -> str | None:
     return db.write(lambda connection: first_job(connection, key))
 
 
-def retried_by(db: Database, key: str, ending: str, *, actor: Actor = NOBODY) -> str | None:
+def retried_by(db: Database, key: str, ending: str, *, actor: Actor) -> str | None:
     """Return the id with this ending whose retry the key made; None where the key made no such retry.
 
     The original job may have been deleted since: then only the retry still names it.
@@ -83,6 +94,11 @@ def retried_by(db: Database, key: str, ending: str, *, actor: Actor = NOBODY) ->
     return original if original is not None and original.endswith(ending) else None
 
 
+def batch_made_by(db: Database, key: SubmissionKey) -> list[str] | None:
+    """Return the ids of the batch that the key's first request made; None for a new key. Raises as `first_job`."""
+    return db.write(lambda connection: first_batch(connection, key))
+
+
 def first_job(connection: Connection, key: SubmissionKey) -> str | None:
     """Return the id of the job that the key's first request made; None for a new key, which is then locked.
 
@@ -90,23 +106,38 @@ def first_job(connection: Connection, key: SubmissionKey) -> str | None:
         IdempotencyKeyReused: the key was sent with a different request.
         IdempotencyKeyInUse: another transaction has locked the key for too long.
     """
+    row = _first(connection, key)
+    return None if row is None else str(row.job_id)
+
+
+def first_batch(connection: Connection, key: SubmissionKey) -> list[str] | None:
+    """As `first_job`, of a batch: the ids of its jobs, in its order, of which some may have been deleted since."""
+    row = _first(connection, key)
+    return None if row is None else list(row.job_ids)
+
+
+def _first(connection: Connection, key: SubmissionKey) -> Row[Any] | None:
+    """Lock the key; return the row of its first request, which `key` repeats, from the table that has it."""
     _keep_others_out(connection, key)
-    own = (IdempotencyKey.key == key.key, IdempotencyKey.owner == key.owner)
-    old = IdempotencyKey.created_at < clock.database_now_plus(connection, -KEEP_SECONDS)
-    row = connection.execute(
-        select(IdempotencyKey.job_id, IdempotencyKey.body_sha256, old.label("old")).where(*own)
-    ).one_or_none()
-    if row is None:
-        return None
-    if row.old:
-        connection.execute(delete(IdempotencyKey).where(*own))
-        return None
+    for table, made in ((IdempotencyKey, IdempotencyKey.job_id), (BatchKey, BatchKey.job_ids)):
+        own = (table.key == key.key, table.owner == key.owner)
+        old = table.created_at < clock.database_now_plus(connection, -KEEP_SECONDS)
+        row = connection.execute(select(made, table.body_sha256, old.label("old")).where(*own)).one_or_none()
+        if row is not None and row.old:
+            connection.execute(delete(table).where(*own))
+        elif row is not None:
+            return _same_request(key, row)
+    return None
+
+
+def _same_request(key: SubmissionKey, row: Row[Any]) -> Row[Any]:
     if row.body_sha256 != key.body_sha256:
+        made = f"job {row.job_id}" if "job_id" in row._fields else f"a batch of {len(row.job_ids):,} jobs"
         raise IdempotencyKeyReused(
-            f"The Idempotency-Key {key.key!r} was already used for a different request, which made job {row.job_id}. "
-            "Use a new key for each job."
+            f"The Idempotency-Key {key.key!r} was already used for a different request, which made {made}. "
+            "Use a new key for each job or batch."
         )
-    return str(row.job_id)
+    return row
 
 
 def record(connection: Connection, key: SubmissionKey, job_id: str) -> None:
@@ -115,12 +146,19 @@ def record(connection: Connection, key: SubmissionKey, job_id: str) -> None:
     connection.execute(insert(IdempotencyKey).values(created_at=clock.database_now(connection), **values))
 
 
+def record_batch(connection: Connection, key: SubmissionKey, job_ids: Sequence[str]) -> None:
+    """Record the key together with the jobs that this transaction has inserted as one batch."""
+    values = {"key": key.key, "owner": key.owner, "body_sha256": key.body_sha256, "job_ids": list(job_ids)}
+    connection.execute(insert(BatchKey).values(created_at=clock.database_now(connection), **values))
+
+
 def forget_old(db: Database) -> None:
     """Delete the keys that are older than `KEEP_SECONDS`."""
 
     def work(connection: Connection) -> None:
         long_ago = clock.database_now_plus(connection, -KEEP_SECONDS)
-        connection.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < long_ago))
+        for table in (IdempotencyKey, BatchKey):
+            connection.execute(delete(table).where(table.created_at < long_ago))
 
     db.write(work)
 

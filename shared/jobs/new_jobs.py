@@ -1,22 +1,60 @@
-"""The columns of new jobs of each kind, except their ids, owners and times."""
+"""New jobs: their columns by kind, and the rows that one transaction inserts for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import uuid6
+from sqlalchemy import select
+
+from shared.database import clock
+from shared.database.tables import Job, JobTag
 from shared.jobs.data_needs import needs_columns, needs_of_spec
+from shared.jobs.guarded_write import add_events, insert_rows
+from shared.jobs.search import index
 from shared.jobs.status import JobKind, JobStatus
 from shared.jobspec.evaluation import evaluation_hash
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
 
     from shared.jobspec import JobSpec, Submission
     from shared.jobspec.fields.evaluation import EvaluationSpec
 
 
-def training_columns(submission: Submission) -> dict[str, Any]:
-    """Return the columns of a new job that trains a network."""
+class NewJob(NamedTuple):
+    """A job to insert: its columns except its id and times, and its tags."""
+
+    values: dict[str, Any]
+    tags: Sequence[str]
+
+
+def insert_jobs(connection: Connection, new: Sequence[NewJob]) -> list[str]:
+    """Insert jobs as queued, in a few statements however many they are; return their ids, UUIDv7 in their order."""
+    ids = [str(uuid6.uuid7()) for _ in new]
+    pairs = list(zip(ids, new, strict=True))
+    now = connection.scalar(select(clock.database_now(connection)))
+    insert_rows(connection, Job, [{"id": job_id, **one.values} for job_id, one in pairs], created_at=now, queued_at=now)
+    insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for job_id, one in pairs for tag in one.tags])
+    first = {"seq": 1, "kind": "status", "data": {"status": JobStatus.QUEUED, "attempt": 0}}
+    add_events(connection, [{"job_id": job_id, **first} for job_id in ids])
+    index.index(connection, ids)
+    return ids
+
+
+def training_job(submission: Submission, **also: Any) -> NewJob:
+    """Return a new job that trains a network, with further columns, such as its owner."""
+    return NewJob(_training_columns(submission) | also, submission.spec.tags)
+
+
+def evaluation_job(spec: EvaluationSpec, trained: Row[Any], **also: Any) -> NewJob:
+    """Return a new job that evaluates the network of a finished one, given as its row, with further columns."""
+    return NewJob(_evaluation_columns(spec, trained) | also, spec.tags)
+
+
+def _training_columns(submission: Submission) -> dict[str, Any]:
     spec, cost = submission.spec, submission.cost
     needs = needs_columns(needs_of_spec(submission.document))
     return (
@@ -38,8 +76,7 @@ def training_columns(submission: Submission) -> dict[str, Any]:
     )
 
 
-def evaluation_columns(spec: EvaluationSpec, trained: Row[Any]) -> dict[str, Any]:
-    """Return the columns of a new job that evaluates the network of a finished one, given as its row."""
+def _evaluation_columns(spec: EvaluationSpec, trained: Row[Any]) -> dict[str, Any]:
     hashed = evaluation_hash(spec)
     return (
         _columns(spec)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shared.jobspec.checks.costs import Cost, LayerCost
     from shared.jobspec.datasets import DatasetInfo
     from shared.jobspec.fields.job import JobSpec
-    from shared.jobspec.parser import Submission, parse_spec, parse_submission
+    from shared.jobspec.parser import Submission, parse_batch, parse_spec, parse_submission
     from shared.jobspec.presets import PRESETS, Preset
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "LayerCost",
     "Preset",
     "Submission",
+    "parse_batch",
     "parse_spec",
     "parse_submission",
 ]
@@ -47,6 +48,7 @@ _MODULES = {
     "LayerCost": "checks.costs",
     "Preset": "presets",
     "Submission": "parser",
+    "parse_batch": "parser",
     "parse_spec": "parser",
     "parse_submission": "parser",
 }

@@ -6,8 +6,10 @@ Requests with an `Idempotency-Key` are compared by the same rule, with labels in
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import rfc8785
 
 if TYPE_CHECKING:
@@ -20,27 +22,26 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _LABELS = dict.fromkeys(("name", "tags", "priority", "limits", "resources"), True)
+_FLOAT = re.compile(rb"-?[0-9]+(?:\.[0-9]+(?:e[+-]?[0-9]+)?|e[+-]?[0-9]+)")
+"""A number that orjson writes as a float."""
 
 
-def spec_hash(spec: JobSpec) -> str:
-    """Return the SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of the training that a job asks for.
+def spec_and_config_hash(spec: JobSpec) -> tuple[str, str]:
+    """Return two SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of the training that a job asks for.
 
     Default values are left out, so a field added later with a default changes no hash; defaults never change within
-    one `v`. Left out too: name, tags, priority, limits, resources and engine.
+    one `v`. Left out too: name, tags, priority, limits, resources and engine. The second hash is without the seed, and
+    so equal for repetitions of one experiment.
     """
-    return _digest(spec, {"engine"})
+    content = asked_for(spec, {**_LABELS, "training": {"engine"}})
+    training = content.pop("training", {})
+    seedless = {name: value for name, value in training.items() if name != "seed"}
+    return _digest(content, training), _digest(content, seedless)
 
 
-def config_hash(spec: JobSpec) -> str:
-    """Return the hash of `spec_hash` without the seed, which is equal for repetitions of one experiment."""
-    return _digest(spec, {"engine", "seed"})
-
-
-def _digest(spec: JobSpec, but: set[str]) -> str:
-    content = asked_for(spec, {**_LABELS, "training": but})
-    if not content.get("training"):  # only excluded fields differed from their defaults
-        content.pop("training", None)
-    return sha256_of({**content, "v": VERSION})
+def _digest(content: dict[str, Any], training: dict[str, Any]) -> str:
+    asked = {"training": training} if training else {}  # only excluded fields may have differed from their defaults
+    return sha256_of({**content, **asked, "v": VERSION})
 
 
 def asked_for(spec: Part, but: IncEx | None = None) -> dict[str, Any]:
@@ -50,4 +51,23 @@ def asked_for(spec: Part, but: IncEx | None = None) -> dict[str, Any]:
 
 def sha256_of(content: Mapping[str, Any]) -> str:
     """Return the SHA-256, in hexadecimal, of canonical JSON (RFC 8785), independent of field order and spelling."""
-    return hashlib.sha256(rfc8785.dumps(dict(content))).hexdigest()
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """Return canonical JSON (RFC 8785) of an object whose field names are ASCII, as those of every part of a spec are.
+
+    orjson writes it many times as fast as the library `rfc8785`, and alike but for floats, which that library then
+    writes.
+    """
+    written = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    if b"\\" in written:  # an escaped quotation mark would not end a text
+        return rfc8785.dumps(dict(content))
+    parts = written.split(b'"')
+    outside_texts = b'"'.join(parts[::2])
+    parts[::2] = _FLOAT.sub(_canonical_float, outside_texts).split(b'"')
+    return b'"'.join(parts)
+
+
+def _canonical_float(found: re.Match[bytes]) -> bytes:
+    return rfc8785.dumps(float(found[0]))

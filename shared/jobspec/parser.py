@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from shared.jobspec.checks.network import cost_or_findings
 from shared.jobspec.checks.rules import Finding, label_findings, training_findings
 from shared.jobspec.expansion import Expanded, expand
 from shared.jobspec.fields.job import JobSpec
-from shared.jobspec.hashes import config_hash, spec_hash
+from shared.jobspec.hashes import spec_and_config_hash
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,25 @@ def parse_spec(document: Mapping[str, object], caps: Caps, catalog: Catalog = BU
     return _parse(document, caps, catalog)
 
 
+def parse_batch(documents: Sequence[object], caps: Caps, catalog: Catalog = BUILT_IN) -> list[Submission]:
+    """Check the decoded documents of a batch, `{"jobs": […]}`.
+
+    Raises:
+        InvalidSpec: some of the jobs cannot be trained; each of `errors` points into the batch, as `/jobs/3/training`.
+    """
+    submissions, problems = list[Submission](), list[FieldError]()
+    for index, document in enumerate(documents):
+        try:
+            submissions.append(_parse(document, caps, catalog))
+        except InvalidSpec as refused:
+            problems += [FieldError(f"/jobs/{index}{one.pointer}", one.detail) for one in refused.errors]
+        if len(problems) >= MAX_PROBLEMS:
+            break
+    if problems:
+        raise refusal(problems)
+    return submissions
+
+
 def _parse(sent: object, caps: Caps, catalog: Catalog) -> Submission:
     if not isinstance(sent, Mapping):
         raise refusal([FieldError("", f"A job is a JSON object, not {show(sent)}.")])
@@ -92,13 +111,8 @@ def _submission(spec: JobSpec, expanded: Expanded, caps: Caps, catalog: Catalog)
     findings += [] if isinstance(cost, Cost) else cost
     if expanded.problems or findings or not isinstance(cost, Cost):
         raise refusal([*expanded.problems, *_at_places(findings, expanded)])
-    return Submission(
-        spec=spec,
-        preset=expanded.preset,
-        spec_hash=spec_hash(spec),
-        config_hash=config_hash(spec),
-        cost=cost,
-    )
+    spec_hash, config_hash = spec_and_config_hash(spec)
+    return Submission(spec=spec, preset=expanded.preset, spec_hash=spec_hash, config_hash=config_hash, cost=cost)
 
 
 def _at_places(findings: Iterable[Finding], expanded: Expanded) -> Iterable[FieldError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.wire.batches import Batch, JobOutcome, JobOutcomes
 from shared.wire.fleet import Queue, Worker
 from shared.wire.jobs import (
     Artifact,
@@ -25,13 +26,17 @@ from shared.wire.jobs import (
 )
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
+from shared.wire.tokens import NewToken, Token, WhoAmI
+from shared.wire.webhooks import Delivery, FinishedJob, NewWebhook, Webhook
 
 __all__ = [
     "Artifact",
     "Attempt",
+    "Batch",
     "ClassFigures",
     "Cost",
     "DatasetInfo",
+    "Delivery",
     "DetailedCost",
     "DryRun",
     "Epoch",
@@ -40,11 +45,16 @@ __all__ = [
     "Evaluation",
     "Event",
     "Failure",
+    "FinishedJob",
     "Health",
     "Job",
+    "JobOutcome",
+    "JobOutcomes",
     "LayerCost",
     "LogLine",
     "Mistake",
+    "NewToken",
+    "NewWebhook",
     "Page",
     "Prediction",
     "Predictions",
@@ -54,5 +64,8 @@ __all__ = [
     "Readiness",
     "Result",
     "SubmittedJob",
+    "Token",
+    "Webhook",
+    "WhoAmI",
     "Worker",
 ]

@@ -88,12 +88,16 @@ class Job(Answer):
 
     id: str
     """UUID of the job; later jobs have larger ids."""
+    owner: str | None
+    """Owner of the token that submitted the job; null if it was submitted while authentication was off."""
     kind: str
     """What the job does: `train`, or `evaluate` for a finished job's network. A later release may add other kinds."""
     name: str | None
-    """Name of the job as submitted; need not be unique."""
+    """Name of the job; need not be unique. The spec has the name that it was submitted with."""
     tags: list[str]
-    """Tags of the job as submitted."""
+    """Tags of the job. The spec has those that it was submitted with."""
+    notes: str | None
+    """What people wrote about the job, as Markdown text."""
     preset: str | None
     """Preset that the job was submitted from."""
     status: Annotated[str, Choice(JobStatus)]
@@ -209,7 +213,7 @@ class Event(Answer):
     seq: int
     """Number of the event; later events have larger numbers."""
     kind: str
-    """Kind of the event: `status`, `resumed`, `cancel_requested`, `priority` or `epoch`."""
+    """Kind of the event: `status`, `resumed`, `cancel_requested`, `priority`, `edited` or `epoch`."""
     data: Json
     """Content of the event, by its kind; an epoch's figures for `epoch`."""
 

@@ -1,20 +1,13 @@
-"""JSON documents that requests carry, and their schemas: a submitted job, and a change of one."""
+"""JSON documents that requests carry, and their schemas: a submitted job, and an evaluation."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from api.http.description.components import reference_to
 from api.http.operations import Json
-from shared.documents.messages import describe_plain
-from shared.documents.phrases import show
-from shared.documents.reader import decode, sift
-from shared.errors import FieldError
-from shared.jobspec import BUILT_IN, PRESETS, Caps, JobSpec
+from shared.jobspec import BUILT_IN, PRESETS, JobSpec
 from shared.jobspec.fields.evaluation import EvaluationRequest
-from shared.jobspec.parser import refusal
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "preset": {
@@ -63,33 +56,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-class JobChange(BaseModel):
-    """The fields of a job that can be changed while it is queued."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    priority: int = Field(ge=0, le=9, description="0 to 9; 9 is the most urgent.")
-
-
-def read_change(body: bytes) -> JobChange:
-    """Parse and check a change.
-
-    Raises:
-        InvalidSpec: the body is not a valid change; `errors` point at what is wrong.
-    """
-    document = decode(body)
-    problems = sift(document, Caps())
-    if not problems and not isinstance(document, dict):
-        problems = [FieldError("", f'A change must be an object such as {{"priority": 7}}, not {show(document)}.')]
-    if problems:
-        raise refusal(problems)
-    try:
-        return JobChange.model_validate(document)
-    except ValidationError as error:
-        raise refusal([*describe_plain(error, JobChange)]) from None
-
-
-def _submission_schemas() -> dict[str, Any]:
+def submission_schemas() -> dict[str, Any]:
     """Return the JSON schema of a submission and those that it refers to, by component name."""
     schema = JobSpec.model_json_schema(ref_template=reference_to("{model}")["$ref"])
     named: dict[str, Any] = schema.pop("$defs")
@@ -131,7 +98,7 @@ def _or_name(schema: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return {"anyOf": [whole, {"type": "string", "enum": names}], **described}
 
 
-SUBMISSION = Json("Submission", _submission_schemas, EXAMPLES)
+SUBMISSION = Json("Submission", submission_schemas, EXAMPLES)
 """The body of a submission: a `JobSpec` that may name a preset, use short forms and omit defaults."""
 EVALUATION = Json(
     EvaluationRequest.__name__,
@@ -139,9 +106,3 @@ EVALUATION = Json(
     {"own": {"summary": "A data set of one's own", "value": {"dataset": "shapes"}}},
 )
 """The body of a request for an evaluation: an `EvaluationRequest` as JSON."""
-CHANGE = Json(
-    JobChange.__name__,
-    lambda: {JobChange.__name__: JobChange.model_json_schema()},
-    {"urgent": {"summary": "The most urgent priority", "value": {"priority": 9}}},
-)
-"""The body of a change: a `JobChange` as JSON."""

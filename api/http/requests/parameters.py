@@ -10,12 +10,14 @@ from pydantic import AfterValidator, Field
 from api.http.operations import Header
 from api.http.requests.pagination import Cursor, Sort
 from api.http.requests.parsing import Flag, Instant, QueryModel
-from shared.jobs.reads.listing import JobFilter
+from shared.jobs.reads.filters import JobFilter
+from shared.jobs.search.conditions import read_condition
 from shared.jobs.status import JobStatus
 
 MAX_LIMIT = 500
 MAX_IDS = 50
 """Ids that fit into a request's first line, of which servers read some 4,000 characters."""
+MAX_CONDITIONS = 20
 MAX_NUMBER = 2**31 - 1
 """Largest epoch or line number that an integer column of the database holds."""
 
@@ -73,14 +75,28 @@ class JobsQuery(QueryModel):
     config_hash: Text | None = Field(
         None, description="Has this `config_hash`: jobs that differ at most in their seed."
     )
-    sort: Sort = Field("-created_at", description="Prefix with `-` for descending. Jobs without the value come last.")
+    owner: Text | None = Field(None, description="Belongs to this owner.")
+    text: Text | None = Field(None, description="Has each of these words in its name or tags, whatever their case.")
+    where: tuple[Text, ...] = Field(
+        (),
+        max_length=MAX_CONDITIONS,
+        description="A condition on a field of the spec, such as `training.optimizer.lr>=0.01`: a dotted path, one of "
+        "`=` `!=` `<` `<=` `>` `>=`, and a number, text, `true`, `false` or `null`. Repeat it for several. Defaults "
+        "count as if they were written; a job that has no such field meets only `= null`.",
+    )
+    sort: Sort = Field(
+        "-created_at",
+        description="`created_at`, `finished_at`, `val_accuracy`, `best_val_accuracy`, or a field of the spec, such as "
+        "`spec.training.optimizer.lr`. Prefix with `-` for descending. Jobs without the value come last.",
+    )
     cursor: Cursor | None = Field(None, description="`next_cursor` of the previous page; `sort` must be the same.")
     limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Most jobs on a page.")
 
     def filter(self) -> JobFilter:
         """Return the parameters that filter jobs, without order and page."""
-        chosen = self.model_dump(exclude={"sort", "cursor", "limit", "status"})
-        return JobFilter(status=tuple(one.value for one in self.status), **chosen)
+        chosen = self.model_dump(exclude={"sort", "cursor", "limit", "status", "where"})
+        where = tuple(read_condition(one) for one in self.where)
+        return JobFilter(status=tuple(one.value for one in self.status), where=where, **chosen)
 
 
 class EpochsQuery(QueryModel):

@@ -76,8 +76,8 @@ def parse_query(model: type[Query], parameters: MultiDict[str, str]) -> Query:
     raise InvalidQuery(summary(errors), tuple(errors))
 
 
-def read_json_body(request: Request, max_bytes: int) -> bytes:
-    """Read the request's body as bytes.
+def read_json_body(request: Request, max_bytes: int, setting: str) -> bytes:
+    """Read the request's body as bytes; the arguments as for `read_body`.
 
     Raises:
         UnsupportedMediaType: the body is not declared as JSON, or is compressed.
@@ -89,7 +89,7 @@ def read_json_body(request: Request, max_bytes: int) -> bytes:
         raise UnsupportedMediaType(
             f"The body must be JSON ('Content-Type: application/json'); the header says {given}."
         )
-    return read_body(request, max_bytes, "FLIGHTLINE_MAX_BODY_BYTES")
+    return read_body(request, max_bytes, setting)
 
 
 def read_body(request: Request, max_bytes: int, setting: str) -> bytes:

@@ -16,14 +16,12 @@ from shared import wire
 from shared.database.clock import isoformat
 from shared.database.tables import Epoch, Job, JobEvent
 from shared.errors import JobNotFound
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobs.reads.queries import columns_of
 from shared.jobs.status import FINISHED
 from shared.wire import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from sqlalchemy import Connection
 
     from shared.database.engine import Database
@@ -37,7 +35,7 @@ class Position:
     finished: bool
 
 
-def position(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Position:
+def position(db: Database, job_id: str, *, actor: Actor) -> Position:
     """Return the position of a job, before its events are followed.
 
     Raises:
@@ -49,13 +47,6 @@ def position(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Position:
     if row is None:
         raise JobNotFound(job_id)
     return Position(row.event_seq, row.status in FINISHED)
-
-
-def positions(db: Database, job_ids: Sequence[str]) -> Mapping[str, Position]:
-    """Return the positions of those of these jobs that exist, in one query, which idle streams repeat."""
-    statement = select(Job.id, Job.event_seq, Job.status).where(Job.id.in_(job_ids))
-    with db.read() as connection:
-        return {row.id: Position(row.event_seq, row.status in FINISHED) for row in connection.execute(statement)}
 
 
 def read(db: Database, job_id: str, after: int = 0) -> tuple[list[Event], Position]:

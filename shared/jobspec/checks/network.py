@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import assert_never
 
 from shared.documents.phrases import show
@@ -15,7 +16,7 @@ from shared.jobspec.checks.rules import Finding
 from shared.jobspec.checks.shapes import Shape, written
 from shared.jobspec.checks.torchvision import smallest_side, torchvision_cost
 from shared.jobspec.datasets import ImageShape
-from shared.jobspec.fields.architecture import Layers, Mlp, Torchvision, row_of_layers
+from shared.jobspec.fields.architecture import Architecture, Layers, Mlp, Torchvision, row_of_layers
 from shared.jobspec.fields.job import JobSpec
 from shared.jobspec.fields.layers import Residual, Whitening
 
@@ -31,18 +32,26 @@ def cost_or_findings(spec: JobSpec, caps: Caps, catalog: Catalog) -> Cost | list
         raise ValueError(message)
     classes = len(spec.dataset.classes)
     samples = catalog.samples(spec.dataset)
-    match spec.architecture:
-        case Torchvision() as network:
-            cost = _torchvision_cost(network, shape, classes, samples)
-        case Mlp() | Layers() as row:
-            cost = _row_cost(row, shape, classes, samples, caps)
-        case unknown:
-            assert_never(unknown)
+    cost = _cost(spec.architecture, shape, classes, samples, caps)
     if not isinstance(cost, Cost):
-        return cost
+        return list(cost)
     findings = [*_end_findings(cost, classes), *_size_findings(spec, cost, samples, caps)]
     findings += _batch_norm_findings(spec, cost, catalog.training_images(spec.dataset))
     return findings or cost
+
+
+@lru_cache(maxsize=64)
+def _cost(
+    architecture: Architecture, shape: ImageShape, classes: int, samples: int, caps: Caps
+) -> Cost | Sequence[Finding]:
+    """Return the cost, or findings. Jobs of a batch or of many retries share a few networks, so the latest are kept."""
+    match architecture:
+        case Torchvision() as network:
+            return _torchvision_cost(network, shape, classes, samples)
+        case Mlp() | Layers() as row:
+            return _row_cost(row, shape, classes, samples, caps)
+        case unknown:
+            assert_never(unknown)
 
 
 def _row_cost(architecture: Mlp | Layers, shape: Shape, classes: int, samples: int, caps: Caps) -> Cost | list[Finding]:

@@ -14,13 +14,15 @@ from api.http import operations
 from api.http.operations import Operation
 from api.http.requests.images import IMAGES
 from api.services import Services
-from shared.database.tables import IdempotencyKey, Job
+from shared.database.tables import BatchKey, IdempotencyKey, Job
 from shared.errors import NoPredictor
-from shared.jobs.actor import Actor
+from shared.jobs.actor import Actor, Scope
 
 EVERY = [operation for routes in ROUTES for operation in routes.operations]
 ABOUT_JOBS = [operation for operation in EVERY if operation.takes_job_id or operation.name == "list_jobs"]
-ALICE = Actor("alice")
+MANY = ("cancel_jobs", "delete_jobs")
+SUBMIT = ("submit_job", "submit_batch")
+ALICE = Actor("alice", Scope.SUBMIT)
 SPEC = {"architecture": {"kind": "mlp", "hidden": [4]}, "dataset": "synthetic"}
 KEY = {"Idempotency-Key": "mine"}
 
@@ -28,14 +30,16 @@ KEY = {"Idempotency-Key": "mine"}
 @pytest.fixture
 def alice(monkeypatch: pytest.MonkeyPatch) -> Actor:
     """Who sends every request."""
-    monkeypatch.setattr(operations, "actor_of", lambda _request: ALICE)
+    monkeypatch.setattr(operations, "actor_of", lambda *_asked: ALICE)
     return ALICE
 
 
 def send(client: FlaskClient, operation: Operation, job_id: str) -> int:
     """Ask for an operation on this job, as far as it is about one; gives the answer's status."""
     path = operation.path.replace("<job_id>", job_id).replace("<path:name>", "best.safetensors")
-    body = {"change_job": {"priority": 7}, "evaluate_job": {"dataset": "cifar10"}}.get(operation.name, SPEC)
+    bodies: dict[str, Any] = {"change_job": {"priority": 7}, "evaluate_job": {"dataset": "cifar10"}}
+    bodies |= {"submit_batch": {"jobs": [SPEC]}, **{name: {"ids": [job_id]} for name in MANY}}
+    body = bodies.get(operation.name, SPEC)
     sent: dict[str, Any] = {"json": body} if operation.body else {}
     if operation.body is IMAGES:
         sent = {"data": b"an image", "content_type": "image/png"}
@@ -68,7 +72,7 @@ def test_jobs_are_reached_as_who_asks(
     status = send(client, operation, job_id[-8:] if short else job_id)
     assert status < 500 or (status == 503 and NoPredictor in operation.raises)
     assert set(reaching) <= {alice}
-    assert bool(reaching) or operation not in [*ABOUT_JOBS, *(one for one in EVERY if one.name == "submit_job")]
+    assert bool(reaching) or not (operation in ABOUT_JOBS or operation.name in (*MANY, *SUBMIT))
 
 
 @pytest.mark.parametrize("operation", ABOUT_JOBS, ids=[operation.name for operation in ABOUT_JOBS])
@@ -91,6 +95,9 @@ def test_a_job_out_of_reach_is_not_there(
         assert send(client, operation, job_id) == (200 if operation.name == "list_jobs" else 404)
     if operation.name == "list_jobs":
         assert (client.get("/v1/jobs").json or {})["items"] == []
+    for path in ("/v1/jobs/cancel", "/v1/jobs/delete"):
+        named = client.post(path, json={"ids": [queued, finished[-8:]]}).json or {}
+        assert [one["error"]["code"] for one in named["items"]] == ["job_not_found"] * 2
     with services.db.read() as connection:
         assert connection.execute(select(Job.__table__)).all() == before
 
@@ -104,8 +111,10 @@ def test_what_is_submitted_belongs_to_who_asks(
     client.post(f"/v1/jobs/{first}/cancel")
     again = client.post(f"/v1/jobs/{first}/retry", headers={name: f"{key}-2" for name, key in headers.items()})
     assert again.status_code == 201
+    batch = {name: f"{key}-3" for name, key in headers.items()}
+    assert client.post("/v1/jobs/batch", json={"jobs": [SPEC, SPEC]}, headers=batch).status_code == 201
     with services.db.read() as connection:
         owners = set(connection.scalars(select(Job.owner)))
-        keys = set(connection.scalars(select(IdempotencyKey.owner)))
+        keys = {*connection.scalars(select(IdempotencyKey.owner)), *connection.scalars(select(BatchKey.owner))}
     assert owners == {alice.owner}
     assert keys == ({alice.owner} if headers else set())

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from api.services import Services
 from shared.database.tables import Epoch, JobEvent
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events
 from shared.jobs.running import attempts
 from shared.jobs.running.claims import Claim
@@ -179,7 +180,7 @@ def test_a_resumed_attempt_says_so_before_its_epochs(server: Server, services: S
 def test_a_finished_jobs_reader_is_told_to_stay_away(server: Server, services: Services) -> None:
     """204 after the last event: a browser would come back for ever otherwise."""
     job_id = factories.submit(services.db)
-    actions.cancel(services.db, job_id)
+    actions.cancel(services.db, job_id, actor=EVERYBODY)
     last = follow(server, job_id)[-1][0]
 
     response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(last)})
@@ -195,7 +196,7 @@ def test_a_deleted_jobs_stream_ends(server: Server, services: Services) -> None:
         stream = frames(response)
         next(stream)
         end(services, claim, Outcome.CANCELLED)
-        actions.delete(services.db, claim.job_id)
+        factories.delete(services.db, claim.job_id)
         kinds = [kind for _, kind, _ in stream]
 
     assert set(kinds) <= {"status"}
@@ -239,9 +240,15 @@ def test_writers_leave_no_gap(services: Services) -> None:
         for number in range(1, 30):
             record(services, claim, number)
 
+    def cancel() -> None:
+        actions.cancel(services.db, claim.job_id, actor=EVERYBODY)
+
     writers = [
         threading.Thread(target=record_all),
-        *(threading.Thread(target=actions.cancel, args=(services.db, claim.job_id)) for _ in range(5)),
+        *(
+            threading.Thread(target=lambda: actions.cancel(services.db, claim.job_id, actor=EVERYBODY))
+            for _ in range(5)
+        ),
     ]
     for writer in writers:
         writer.start()
@@ -270,8 +277,21 @@ def test_a_wrong_last_event_id_is_explained(server: Server, services: Services, 
 def test_an_empty_last_event_id_is_the_beginning(server: Server, services: Services) -> None:
     """As a reader sends it that has seen nothing yet."""
     job_id = factories.submit(services.db)
-    actions.cancel(services.db, job_id)
+    actions.cancel(services.db, job_id, actor=EVERYBODY)
 
     response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": ""})
 
     assert response.text.count("event: status") == 2
+
+
+def test_the_bell_over_http(server: Server, services: Services) -> None:
+    """As server-sent events that no proxy buffers: a reset, then the jobs that change."""
+    with httpx.stream("GET", f"{server.url}/v1/events", timeout=30) as response:
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        assert (response.headers["Cache-Control"], response.headers["X-Accel-Buffering"]) == ("no-store", "no")
+        lines = response.iter_lines()
+        assert [next(lines) for _ in range(4)] == ["retry: 1000", "", "event: reset", "data: {}"]
+        job_id = factories.submit(services.db)
+        while job_id not in (line := next(lines)):
+            assert line in ("", ": keep-alive", "event: jobs") or line.startswith("data: ")
+        assert json.loads(line.removeprefix("data: ")) == {"ids": [job_id]}

@@ -294,7 +294,7 @@ def test_a_queued_jobs_priority_can_be_changed(
     [
         ({"priority": 10}, "/priority"),
         ({"priority": "9"}, "/priority"),
-        ({"name": "x", "priority": 1}, "/name"),
+        ({"title": "x", "priority": 1}, "/title"),
         ({}, ""),
     ],
 )

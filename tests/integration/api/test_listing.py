@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from api.http.requests.pagination import Sort
+from shared.jobs.reads import orders
 
+SORTS = [sign + name for name in (*orders.SORTS, "spec.training.seed", "spec.architecture.kind") for sign in ("", "-")]
 LAYERS = [{"kind": "flatten"}, {"kind": "linear", "out_features": 2}]
 Submit = Callable[..., dict[str, Any]]
 Act = Callable[..., Any]
@@ -57,6 +58,11 @@ def fleet(submit: Submit, run: Act, finish: Act, client: FlaskClient) -> dict[st
         ("min_best_val_accuracy=0.8", {"better", "running"}),
         ("created_after=2020-01-01T00:00:00Z", {"succeeded", "better", "running", "cancelled", "queued"}),
         ("created_before=2020-01-01T00:00:00Z", set()),
+        ("where=training.seed>=2", {"better"}),
+        ("where=training.seed!=1&where=training.seed<5&status=succeeded", {"better"}),
+        ("where=architecture.kind%3Dlayers", {"queued"}),
+        ("text=X", {"succeeded", "running"}),
+        ("owner=nobody", set()),
         ("name=nobody%27s%20%25_%5C", set()),
     ],
 )
@@ -87,7 +93,7 @@ def test_ids_choose_several_jobs_at_once(get: Json, fleet: dict[str, str]) -> No
     assert refused["errors"] == [{"pointer": "/id", "detail": "id takes at most 50; there are 51."}]
 
 
-@pytest.mark.parametrize("sort", get_args(Sort))
+@pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_pages_hold_every_job_once_in_one_order(get: Json, fleet: dict[str, str], sort: str, limit: int) -> None:
     """Following the cursors gives the unpaged list; jobs without the value come last."""
@@ -129,3 +135,20 @@ def test_a_cursor_for_another_order_is_refused(get: Json, fleet: dict[str, str])
 
     assert problem["code"] == "invalid_query"
     assert problem["errors"][0]["pointer"] == "/cursor"
+
+
+@pytest.mark.parametrize(
+    "query, pointer, says",
+    [
+        ("where=training.sed=2", "/where", "training.seed"),
+        ("where=training.seed=two", "/where", "number"),
+        ("sort=spec.training.sed", "/sort", "training.seed"),
+        ("sort=val_acuracy", "/sort", "val_accuracy"),
+    ],
+)
+def test_a_field_that_there_is_not_is_named(get: Json, query: str, pointer: str, says: str) -> None:
+    """422 that points at the parameter, and says what is like it."""
+    problem = get(f"/v1/jobs?{query}", 422)
+
+    assert problem["errors"][0]["pointer"] == pointer
+    assert says in problem["detail"]

@@ -11,14 +11,15 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, insert, inspect, select, text
+from sqlalchemy import Engine, insert, inspect, select, text, update
 
 import migrations
 from shared.database.engine import Database
-from shared.database.tables import Base, Worker
+from shared.database.tables import Base, Job, Worker
 from shared.errors import ConfigurationError, DatabaseUnavailable
 from shared.fleet import datasets, workers
-from shared.jobs import actions
+from shared.jobs import actions, changes
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.reads.short_ids import whole_id
 from shared.jobs.running import attempts
@@ -100,7 +101,14 @@ class TestSchema:
 
     def test_rows_of_epochs_tags_events_and_logs_lie_together(self, sqlite_database: Database) -> None:
         """On SQLite, by job."""
-        assert without_rowid(sqlite_database) == {"epochs", "job_tags", "job_events", "job_log"}
+        assert without_rowid(sqlite_database) == {
+            "epochs",
+            "job_tags",
+            "job_events",
+            "job_log",
+            "job_values",
+            "job_words",
+        }
 
     def test_one_line_of_steps(self) -> None:
         """No two heads, and every step has a way back."""
@@ -114,8 +122,8 @@ class TestSchema:
 
 
 def _counts(db: Database) -> dict[str, int]:
-    """How many rows each of the tables holds that there are."""
-    there = inspect(db.engine).get_table_names()
+    """How many rows each of the tables holds that there are, but for the log of changes, which begins empty."""
+    there = set(inspect(db.engine).get_table_names()) - {"job_changes"}
     with db.read() as connection:
         tables = [table for table in Base.metadata.sorted_tables if table.name in there]
         return {table.name: len(connection.execute(select(*table.primary_key)).all()) for table in tables}
@@ -166,13 +174,15 @@ class TestSteps:
         before = _counts(empty_database)
 
         migrations.downgrade(empty_database, "0002")
-        assert _counts(empty_database) == {name: rows for name, rows in before.items() if name != "datasets"}
+        left = _counts(empty_database)
+        assert {"jobs", "job_tags", "attempts", "epochs", "artifacts"} <= left.keys()
+        assert left == {name: before[name] for name in left}
         with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
             factories.try_claim(empty_database, waiting.job_id, factories.claimant(), 30)
 
         migrations.upgrade(empty_database)
         assert _counts(empty_database) == before
-        assert queries.job(empty_database, waiting.job_id)["not_before"] is None
+        assert queries.job(empty_database, waiting.job_id, actor=EVERYBODY)["not_before"] is None
         factories.succeed(empty_database, factories.claim(empty_database, waiting.job_id))
 
     def test_jobs_from_before_the_index_on_endings_are_in_it(self, empty_database: Database) -> None:
@@ -181,7 +191,7 @@ class TestSteps:
         early = factories.insert_jobs(empty_database, [factories.job_row(number) for number in range(3)])
         for _ in range(2):
             migrations.upgrade(empty_database)
-            assert [whole_id(empty_database, one[-8:]) for one in early] == early
+            assert [whole_id(empty_database, one[-8:], actor=EVERYBODY) for one in early] == early
             migrations.downgrade(empty_database, "0001")
 
     def test_jobs_of_the_release_before_are_of_the_kind_that_it_knew(self, empty_database: Database) -> None:
@@ -190,14 +200,14 @@ class TestSteps:
         jobs = factories.insert_jobs(empty_database, [factories.job_row(0)])
         migrations.upgrade(empty_database)
         jobs += factories.insert_jobs(empty_database, [factories.job_row(1)])
-        assert [queries.job(empty_database, job_id)["kind"] for job_id in jobs] == ["train", "train"]
+        assert [queries.job(empty_database, job_id, actor=EVERYBODY)["kind"] for job_id in jobs] == ["train", "train"]
         attempts.log(empty_database, factories.claim(empty_database, jobs[0]), [attempts.Line("INFO", "x")], keep=9)
         before = _counts(empty_database)
 
         migrations.downgrade(empty_database, "0004")
         migrations.upgrade(empty_database)
         assert _counts(empty_database) == before
-        assert [queries.job(empty_database, job_id)["kind"] for job_id in jobs] == ["train", "train"]
+        assert [queries.job(empty_database, job_id, actor=EVERYBODY)["kind"] for job_id in jobs] == ["train", "train"]
 
     def test_the_table_of_data_sets_fills_as_workers_start(self, empty_database: Database) -> None:
         """Workers of the release before go on reporting beside it, to their own row alone; up and down loses none."""
@@ -221,6 +231,19 @@ class TestSteps:
         assert "shapes" in datasets.catalog(empty_database, []).datasets
         assert _counts(empty_database)["workers"] == 3
 
+    def test_what_the_release_before_changes_is_logged(self, empty_database: Database) -> None:
+        """Its statements know nothing of the log; up and down and up again leave triggers that work."""
+        migrations.upgrade(empty_database)
+        migrations.downgrade(empty_database, "0007")
+        jobs = factories.insert_jobs(empty_database, [factories.job_row(0)])
+        migrations.upgrade(empty_database)
+        mark = changes.mark(empty_database)
+        renew = update(Job).where(Job.id == jobs[0])
+        empty_database.write(lambda connection: connection.execute(renew.values(lease_expires_at=factories.EPOCH)))
+        assert changes.since(empty_database, mark)[0] == []
+        empty_database.write(lambda connection: connection.execute(renew.values(event_seq=Job.event_seq + 1)))
+        assert changes.since(empty_database, mark)[0] == jobs
+
     def test_upgrading_again_changes_nothing(self, database: Database) -> None:
         """Each start of the stack does it."""
         job_id = factories.succeed(database, factories.running(database))
@@ -229,7 +252,7 @@ class TestSteps:
         migrations.upgrade(database)
 
         assert (schema(database.engine), factories.everything(database)) == before
-        assert queries.job(database, job_id)["status"] == "succeeded"
+        assert queries.job(database, job_id, actor=EVERYBODY)["status"] == "succeeded"
 
     def test_processes_begin_rounds(self, empty_database_url: str, empty_database: Database) -> None:
         """Two stacks that start together on one database."""
@@ -242,7 +265,7 @@ class TestSteps:
             stack.join()
 
         assert [stack.exitcode for stack in stacks] == [0, 0]
-        actions.cancel(empty_database, factories.submit(empty_database))
+        actions.cancel(empty_database, factories.submit(empty_database), actor=EVERYBODY)
 
     def test_threads_begin_rounds(self, empty_database_url: str) -> None:
         """Though nobody should."""
@@ -250,7 +273,7 @@ class TestSteps:
 
         together(*[lambda db=db: migrations.upgrade(db) for db in both])
 
-        actions.cancel(both[0], factories.submit(both[1]))
+        actions.cancel(both[0], factories.submit(both[1]), actor=EVERYBODY)
         for db in both:
             db.dispose()
 

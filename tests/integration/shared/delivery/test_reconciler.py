@@ -18,6 +18,7 @@ from shared.delivery.publisher import publish, publish_many
 from shared.delivery.reconciler import Reconciler, Report
 from shared.fleet import workers
 from shared.fleet.workers import Identity
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.data_needs import Holdings
 from shared.jobs.reads import queries
 from shared.jobs.running import claims
@@ -140,7 +141,7 @@ class TestTickets:
 
         Reconciler(database, fake_broker, 0.0).run_once()
 
-        assert queries.job(database, late.job_id)["status"] == "queued"
+        assert queries.job(database, late.job_id, actor=EVERYBODY)["status"] == "queued"
 
     def test_the_many_attempts_of_a_host_end_over_several_passes(
         self, database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
@@ -150,7 +151,9 @@ class TestTickets:
         late = [factories.running(database, lease_seconds=-60 + n).job_id for n in range(5)]
 
         assert self.passes(database, broker, 0.0) == Report(expired=3)
-        assert [queries.job(database, job_id)["status"] for job_id in late] == ["queued"] * 3 + ["running"] * 2
+        assert [queries.job(database, job_id, actor=EVERYBODY)["status"] for job_id in late] == ["queued"] * 3 + [
+            "running"
+        ] * 2
         assert self.passes(database, broker, 0.0) == Report(expired=2)
 
     def test_a_clock_that_was_set_back(self, database: Database, fake_broker: FakeBroker, jump: Jump) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 
 from shared.database.engine import Database
 from shared.database.tables import Job
-from shared.jobs import actions
-from shared.jobs.actor import Actor
+from shared.jobs import actions, edits
+from shared.jobs.actor import EVERYBODY, Actor, Scope
 from shared.jobs.data_needs import Holdings
 from shared.jobs.running import attempts, claims
 from shared.jobs.running.claims import Claim, Claimant, Prospect
@@ -26,7 +26,7 @@ MNIST = Holdings([{"name": "mnist", "source": "torchvision", "classes": list("01
 
 def submit(db: Database, owner: str | None = None, **document: Any) -> str:
     """A queued job of somebody."""
-    return actions.submit(db, factories.submission(**document), actor=Actor(owner))
+    return actions.submit(db, factories.submission(**document), actor=Actor(owner, Scope.SUBMIT))
 
 
 def change(db: Database, job_id: str, **values: object) -> None:
@@ -61,7 +61,7 @@ class TestOrder:
     def test_a_changed_priority_counts_at_once(self, database: Database) -> None:
         """By the row alone, without a word to Redis."""
         first, second = submit(database), submit(database)
-        actions.set_priority(database, second, 6)
+        edits.edit(database, second, {"priority": 6}, actor=EVERYBODY)
         assert ids(database, 2) == [second, first]
 
     def test_ten_of_one_owner_do_not_starve_anothers_one(self, database: Database) -> None:

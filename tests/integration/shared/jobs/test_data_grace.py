@@ -12,6 +12,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.fleet import workers
 from shared.fleet.workers import Identity
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running.data_grace import DataGrace
 from tests.support import factories
@@ -65,7 +66,7 @@ def judged(database: Database) -> Judged:
 
 def status(db: Database, job_id: str) -> str:
     """Where a job stands."""
-    return str(queries.job(db, job_id)["status"])
+    return str(queries.job(db, job_id, actor=EVERYBODY)["status"])
 
 
 def test_a_job_fails_once_its_images_were_nowhere_for_long(database: Database, judged: Judged) -> None:
@@ -77,7 +78,7 @@ def test_a_job_fails_once_its_images_were_nowhere_for_long(database: Database, j
 
     assert judged.wait(1) == 1
 
-    job = queries.job(database, job_id)
+    job = queries.job(database, job_id, actor=EVERYBODY)
     error = job["error"]
     assert error is not None
     assert (job["status"], error["code"], job["attempts"]) == ("failed", "dataset_unavailable", 0)

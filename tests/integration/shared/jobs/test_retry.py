@@ -13,7 +13,8 @@ from shared.database.tables import Attempt, Job
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish
 from shared.delivery.reconciler import Reconciler, Report, sweep
-from shared.jobs import actions
+from shared.jobs import actions, edits
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts, claims
 from shared.jobs.running.claims import Claim
@@ -88,7 +89,7 @@ class TestWait:
         """Its JSON, its warnings and its events name the instant, until it runs again."""
         job_id = waiting(database)
 
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["status"], job["error"]) == ("queued", None)
         assert job["not_before"] > job["queued_at"]
         [warning] = job["warnings"]
@@ -98,7 +99,7 @@ class TestWait:
 
         age(database)
         asked(database, job_id)
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["not_before"], job["warnings"]) == (None, [])
 
     def test_each_failure_makes_it_longer(self, database: Database) -> None:
@@ -146,9 +147,9 @@ class TestPeople:
         """It is not running anywhere."""
         job_id = waiting(database)
 
-        assert actions.cancel(database, job_id) == "cancelled"
+        assert actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled"
 
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["status"], job["not_before"], job["warnings"]) == ("cancelled", None, [])
         age(database)
         assert asked(database, job_id) is None
@@ -156,7 +157,7 @@ class TestPeople:
     def test_a_cancel_that_came_before_the_failure(self, database: Database) -> None:
         """There is no next attempt to wait for."""
         claim = factories.running(database)
-        actions.cancel(database, claim.job_id)
+        actions.cancel(database, claim.job_id, actor=EVERYBODY)
 
         assert attempts.end(database, claim, FLAKY, retry_seconds=RETRY) == "cancelled"
         assert not_before(database, claim.job_id) is None
@@ -164,7 +165,7 @@ class TestPeople:
     def test_its_priority_can_be_changed(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
         """It waits as long as before, and is published with the new one."""
         job_id = waiting(database)
-        actions.set_priority(database, job_id, 9)
+        edits.edit(database, job_id, {"priority": 9}, actor=EVERYBODY)
         publish(database, broker, job_id)
         assert messages(redis_server) == []
 
@@ -179,11 +180,11 @@ class TestPeople:
     def test_a_retry_does_not_wait(self, database: Database) -> None:
         """It is a new job, made by somebody who wants it now."""
         job_id = waiting(database)
-        actions.cancel(database, job_id)
+        actions.cancel(database, job_id, actor=EVERYBODY)
 
-        new = actions.retry(database, job_id, Caps(), BUILT_IN)
+        new = actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY)
 
-        job = queries.job(database, new)
+        job = queries.job(database, new, actor=EVERYBODY)
         assert (job["not_before"], job["warnings"]) == (None, [])
         assert asked(database, new) is not None
 
@@ -262,7 +263,7 @@ class TestReleaseBefore:
         database.write(lambda connection: connection.execute(mine))
         attempt = {"job_id": job_id, "attempt": 2, "worker": "old", "device": "cpu", "started_at": factories.EPOCH}
         database.write(lambda connection: connection.execute(insert(Attempt).values(**attempt)))
-        assert queries.job(database, job_id)["not_before"] is None
+        assert queries.job(database, job_id, actor=EVERYBODY)["not_before"] is None
 
         assert factories.expire(database) == [job_id]
 

@@ -21,8 +21,8 @@ from shared.delivery import tickets
 from shared.delivery.publisher import publish
 from shared.fleet import workers
 from shared.fleet.workers import Identity
-from shared.jobs import actions
-from shared.jobs.actor import Actor
+from shared.jobs import actions, edits
+from shared.jobs.actor import EVERYBODY, Actor, Scope
 from shared.jobs.data_needs import Holdings
 from shared.jobs.running import attempts, claims
 from shared.jobs.running.claims import Claim
@@ -83,7 +83,7 @@ class OneQueue(RuleBasedStateMachine):
     def submit(self, owner: str | None, priority: int, device: str, images: str, of: str) -> None:
         """Somebody queues a job; its ticket may not be sent, and the release before says nothing of its images."""
         told = {"priority": priority, "resources": {"device": device}, "dataset": images}
-        job_id = actions.submit(self.db, factories.submission(**told), actor=Actor(owner))
+        job_id = actions.submit(self.db, factories.submission(**told), actor=Actor(owner, Scope.SUBMIT))
         if of == "the release before":
             unsaid = update(Job).where(Job.id == job_id).values(data=None, data_key="", published_at=factories.EPOCH)
             self.db.write(lambda connection: connection.execute(unsaid))
@@ -154,10 +154,10 @@ class OneQueue(RuleBasedStateMachine):
         """Somebody changes a priority, or cancels."""
         job = data.draw(st.sampled_from(self.waiting))
         if priority == job.priority:
-            assert actions.cancel(self.db, job.job_id) == "cancelled"
+            assert actions.cancel(self.db, job.job_id, actor=EVERYBODY) == "cancelled"
             self.waiting.remove(job)
         else:
-            actions.set_priority(self.db, job.job_id, priority)
+            edits.edit(self.db, job.job_id, {"priority": priority}, actor=EVERYBODY)
             job.priority = priority
 
     @invariant()

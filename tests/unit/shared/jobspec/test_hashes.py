@@ -1,11 +1,17 @@
 """The two names of what a job asks for."""
 
+import string
 from typing import Any
 
 import pytest
+import rfc8785
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobspec import Caps, Submission, parse_spec
+from shared.jobspec.hashes import canonical
 
 TAPERED: dict[str, Any] = {"preset": "notebook-tapered"}
 
@@ -33,7 +39,8 @@ def test_what_a_key_stands_for_never_changes() -> None:
     """A request that is repeated by way of an upgrade is the same request: its key is kept for a day."""
     labelled = {**TAPERED, "name": "a", "tags": ["x"]}
     submission = parse({**labelled, "training": {"epochs": 7, "optimizer": {"kind": "adam", "lr": 0.002}}})
-    key, retry = SubmissionKey.of_submission("k", submission), SubmissionKey.of_retry("k", "0197")
+    key = SubmissionKey.of_submission("k", submission, actor=EVERYBODY)
+    retry = SubmissionKey.of_retry("k", "0197", actor=EVERYBODY)
 
     assert key.body_sha256 == "0e0e7c10da814bb1082919b14e53147a00d4b9cd686316ac92e81192950c7053"
     assert retry.body_sha256 == "d9446e8b634ffd0e2ef9cc09aeaadeba12cb6b9127797d5a853d020d6c3849d5"
@@ -84,3 +91,26 @@ def test_repetitions_share_their_config_hash() -> None:
     zero, one, two = (parse({**TAPERED, "training": {"seed": seed}}) for seed in (0, 1, 2))
     assert len({zero.spec_hash, one.spec_hash, two.spec_hash}) == 3
     assert {zero.config_hash, one.config_hash, two.config_hash} == {parse(TAPERED).config_hash}
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(string.ascii_letters + '_"\\.0123456789e'), inner),
+)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.text(string.ascii_letters), _VALUES, max_size=3))
+def test_canonical_json_is_that_of_rfc_8785(content: dict[str, Any]) -> None:
+    """Byte for byte what the library writes, floats in texts and in numbers included."""
+    assert canonical(content) == rfc8785.dumps(content)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 1.0, 1e16, 1e21, 1e22, 1e-6, 1e-7, 5e-324, 1.7976931348623157e308, 0.1])
+def test_floats_are_written_as_by_ecma_script(value: float) -> None:
+    """Where orjson and RFC 8785 differ: whole ones, large ones, small ones."""
+    assert canonical({"a": [value, f"{value} and 1e5"]}) == rfc8785.dumps({"a": [value, f"{value} and 1e5"]})

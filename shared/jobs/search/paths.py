@@ -1,0 +1,152 @@
+"""The fields of a job's spec by dotted path, such as `training.optimizer.lr`, and their values in a stored spec."""
+
+from __future__ import annotations
+
+import types
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+import orjson
+from pydantic import BaseModel
+
+from shared.documents.phrases import did_you_mean, some_of
+from shared.errors import FieldError, InvalidQuery
+from shared.jobspec.fields.evaluation import EvaluationSpec
+from shared.jobspec.fields.job import JobSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Scalar = str | float
+Kind = Literal["number", "text", "boolean"]
+NOT_SEARCHED = ("name", "tags")
+"""Fields that lists have filters of their own for, and that change after the submission."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A searchable field: its dotted path, and the type of its values.
+
+    A list counts as the text of its JSON, such as ``[512,256]``.
+    """
+
+    path: str
+    kind: Kind
+
+    @property
+    def key(self) -> int:
+        """Return the number that the database knows the path by."""
+        return key_of(self.path)
+
+
+def key_of(path: str) -> int:
+    """Return the number, of 32 bits with a sign, that stands for a path in the database."""
+    return zlib.crc32(path.encode()) - 2**31
+
+
+@cache
+def fields() -> Mapping[str, Field]:
+    """Return every searchable field by its path, in the order of the spec."""
+    found: dict[str, Field] = {}
+    for spec in (JobSpec, EvaluationSpec):
+        for path, annotation in _leaves(spec):
+            found.setdefault(path, Field(path, _kind(annotation)))
+    return found
+
+
+def field(path: str, parameter: str) -> Field:
+    """Return the field at a path. Raises InvalidQuery that names similar fields, or those below the path."""
+    found = fields().get(path)
+    if found is not None:
+        return found
+    below = [known.removeprefix(f"{path}.") for known in fields() if known.startswith(f"{path}.")]
+    if below:
+        detail = f"{path} has fields of its own: {some_of(below)}. Name one of them, such as {path}.{below[0]}."
+    else:
+        known = did_you_mean(path, fields()) or f" There are {some_of(list(fields()), most=60)}."
+        detail = f"No job's spec has a field {path[:100]!r} that can be searched.{known}"
+    raise InvalidQuery(detail, (FieldError(f"/{parameter}", detail),))
+
+
+def values(document: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
+    """Yield path and value of each searchable field of a stored spec that is not null, with defaults of later fields.
+
+    Booleans are the texts ``true`` and ``false``.
+    """
+    spec = EvaluationSpec if "job" in document else JobSpec
+    for path, value in _values(spec, document, ""):
+        if path in fields():
+            yield path, value
+
+
+def _values(model: type[BaseModel], document: Mapping[str, Any], above: str) -> Iterator[tuple[str, Scalar]]:
+    for name, declared in model.model_fields.items():
+        value = document.get(name, declared.default)
+        path = f"{above}{name}"
+        if isinstance(value, dict):
+            part = _member(declared.annotation, value)
+            if part is not None:
+                yield from _values(part, value, f"{path}.")
+        elif (scalar := _scalar(value)) is not None:
+            yield path, scalar
+
+
+def _scalar(value: object) -> Scalar | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return None if any(isinstance(one, dict | BaseModel) for one in value) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else float(value) if isinstance(value, int | float) else None
+
+
+def _member(annotation: Any, value: Mapping[str, Any]) -> type[BaseModel] | None:
+    """Return the class that a part of a spec is of: of several the one with its `kind`."""
+    members = list(_parts(annotation))
+    for one in members:
+        kind = one.model_fields.get("kind")
+        if kind is None or value.get("kind") in get_args(kind.annotation):
+            return one
+    return None
+
+
+def _parts(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the classes of parts that an annotation allows, those within lists excluded."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for one in get_args(annotation):
+            yield from _parts(one)
+    elif get_origin(annotation) is Annotated:
+        yield from _parts(get_args(annotation)[0])
+
+
+def _leaves(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, declared in model.model_fields.items():
+        path = f"{above}{name}"
+        parts = list(_parts(declared.annotation))
+        for part in parts:
+            yield from _leaves(part, f"{path}.")
+        if not parts and path not in NOT_SEARCHED and not _lists_parts(declared.annotation):
+            yield path, declared.annotation
+
+
+def _lists_parts(annotation: Any) -> bool:
+    inner = [one for one in get_args(annotation) if one is not Ellipsis]
+    if get_origin(annotation) is tuple:
+        return any(list(_parts(one)) for one in inner)
+    return any(_lists_parts(one) for one in inner)
+
+
+def _kind(annotation: Any) -> Kind:
+    """Return the type of a field's values; that of a choice of words is text."""
+    if annotation is bool:
+        return "boolean"
+    if annotation in (int, float):
+        return "number"
+    if get_origin(annotation) is Literal:
+        return "number" if isinstance(get_args(annotation)[0], int) else "text"
+    if get_origin(annotation) in (Union, types.UnionType, Annotated):
+        return _kind(next(one for one in get_args(annotation) if one is not type(None)))
+    return "text"

@@ -1,0 +1,163 @@
+"""The bell, on both databases: what rings, when it begins anew, and that nobody else pays for it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from api.http.streams import Streams, TooManyStreams
+from shared.database.engine import Database
+from shared.errors import DatabaseUnavailable
+from shared.jobs import actions, batches, changes, edits
+from shared.jobs.actor import EVERYBODY
+from shared.jobs.running import attempts
+from tests.support import factories
+from tests.support.servers import wait_until
+
+Ring = tuple[str, set[str]]
+
+
+class Heard:
+    """What one listener has heard so far, read by a thread of its own."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.rings: list[Ring] = []
+        self._lines = lines
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        kind = ""
+        for line in self._lines:
+            name, _, value = line.partition(": ")
+            if name == "event":
+                kind = value
+            if name == "data":
+                self.rings.append((kind, set(json.loads(value).get("ids", ()))))
+
+    def wait_for(self, *job_ids: str) -> None:
+        """Until these jobs have rung, then forget all."""
+        wait_until(lambda: set(job_ids) <= set[str]().union(*(ids for _, ids in self.rings)), f"{job_ids} to ring")
+        self.rings.clear()
+
+    def wait_for_reset(self) -> None:
+        """Until it is told to read all, then forget it."""
+        wait_until(lambda: ("reset", set()) in self.rings, "a reset")
+        self.rings.clear()
+
+
+@pytest.fixture
+def streams(database: Database) -> Iterator[Streams]:
+    """The streams of one process; at the end its thread looks at the database no more."""
+    streams = Streams(database, most=9)
+    yield streams
+    streams.serving = lambda: False
+    wait_until(lambda: not streams._open and streams._mark is None, "the end of all looks")
+
+
+@contextmanager
+def heard(streams: Streams) -> Iterator[Heard]:
+    """A listener of a process's streams, closed at the end."""
+    listener = streams.listen()
+    lines = (line for frame in listener.frames() for line in frame.decode().splitlines())
+    try:
+        yield Heard(lines)
+    finally:
+        listener.end()
+        streams.close(listener)
+
+
+def test_everything_that_happens_to_jobs_rings(database: Database, streams: Streams) -> None:
+    """After a reset at the beginning; heartbeats do not."""
+    with heard(streams) as ears:
+        ears.wait_for_reset()
+        first, second = batches.submit_all(database, [factories.submission(), factories.submission()], actor=EVERYBODY)
+        ears.wait_for(first, second)
+        edits.edit(database, first, {"notes": "x"}, actor=EVERYBODY)
+        ears.wait_for(first)
+        claim = factories.claim(database, first)
+        ears.wait_for(first)
+        attempts.heartbeat(database, claim, 30)
+        attempts.record_epochs(database, claim, factories.epoch_rows(1, 1), factories.best())
+        ears.wait_for(first)
+        batches.cancel_all(database, [second], actor=EVERYBODY)
+        factories.delete(database, second)
+        ears.wait_for(second)
+
+
+def test_listeners_come_and_go(database: Database, streams: Streams) -> None:
+    """Each begins with a reset of its own, also where nobody has listened for a while."""
+    for _ in range(2):
+        with heard(streams) as ears:
+            ears.wait_for_reset()
+            with heard(streams) as later:
+                later.wait_for_reset()
+                assert not ears.rings
+                job_id = factories.submit(database)
+                ears.wait_for(job_id)
+                later.wait_for(job_id)
+
+
+def test_an_outage_ends_in_a_reset(database: Database, streams: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what happened meanwhile; events of jobs go on as well."""
+    claim = factories.running(database)
+    reader = streams.subscribe(claim.job_id, 2)
+    with heard(streams) as ears:
+        ears.wait_for_reset()
+        broken = threading.Event()
+
+        def gone(*_: object) -> Any:
+            broken.set()
+            raise DatabaseUnavailable("gone")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(changes, "since", gone)
+            patched.setattr(changes, "mark", gone)
+            broken.wait(10)
+            actions.cancel(database, claim.job_id, actor=EVERYBODY)
+        ears.wait_for_reset()
+    frames = reader.frames()
+    assert b"retry" in next(frames)
+    assert b"cancel_requested" in next(frames)
+    streams.close(reader)
+
+
+def test_streams_of_both_kinds_share_the_threads(database: Database, streams: Streams) -> None:
+    """One too many is refused, and room is made by one that ends."""
+    streams._most = 2
+    job_id = factories.submit(database)
+    reader, _ = streams.subscribe(job_id, 0), streams.listen()
+    for refused in (lambda: streams.subscribe(job_id, 0), streams.listen):
+        with pytest.raises(TooManyStreams):
+            refused()
+    streams.close(reader)
+    streams.listen()
+
+
+def test_nobody_looks_while_nobody_listens(
+    database: Database, streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is not read before the first stream and after the last one."""
+    looks = 0
+    look: Callable[..., Any] = changes.since
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return look(*arguments)
+
+    monkeypatch.setattr(changes, "since", counted)
+    assert streams._thread is None
+    with heard(streams) as ears:
+        ears.wait_for_reset()
+        wait_until(lambda: looks, "a look")
+    wait_until(lambda: streams._mark is None, "the end of all looks")
+    before = looks
+    factories.submit(database)
+    with heard(streams) as ears:
+        ears.wait_for_reset()
+        assert looks <= before + 1
