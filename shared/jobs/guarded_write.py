@@ -111,7 +111,8 @@ def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Ma
 def add_events(connection: Connection, events: Sequence[Mapping[str, object]]) -> None:
     """Write events of one or several jobs, given as columns of `JobEvent` except the time.
 
-    A job whose event has its last status must have that status in its row already: metrics count it, and webhooks are told what it says.
+    A job whose event has its last status must have that status in its row already: metrics and webhooks are told what
+    it says.
     """
     insert_rows(connection, JobEvent, events, created_at=clock.database_now(connection))
     ended = [str(event["job_id"]) for event in events if _status_in(event) in FINISHED]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, update
 from shared.database.engine import Database
 from shared.database.tables import Job, Tally
 from shared.errors import DatabaseUnavailable
-from shared.jobs import actions
+from shared.jobs import actions, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts, leases
 from shared.jobs.running.retry_policy import Ending
@@ -86,7 +86,7 @@ def test_a_deleted_job_stays_counted(database: Database) -> None:
     """A counter that decreased would look like a restart, and add all it ever counted to a rate."""
     job_id = factories.submit(database)
     attempts.end(database, factories.claim(database, job_id), Ending(Outcome.FAILED, "non_finite_loss", "NaN"))
-    actions.delete(database, job_id, actor=EVERYBODY)
+    deletion.delete_rows(database, [job_id], actor=EVERYBODY)
 
     assert values(database, tallies.FINISHED) == {("train", "", "failed"): 1}
     assert values(database, tallies.ENDED) == {("non_finite_loss", "train", "failed"): 1}
