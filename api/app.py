@@ -6,13 +6,13 @@ from flask import Flask
 
 from api.http import errors, operations, security
 from api.http.description import reference
-from api.routes import catalog, events, exports, fleet, health, jobs, predictions, results
+from api.routes import catalog, events, exports, fleet, health, jobs, people, predictions, results, webhooks
 from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
     *(jobs.routes, results.routes, predictions.routes, exports.routes),
-    *(events.routes, fleet.routes, catalog.routes, health.routes),
+    *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes),
 )
 
 

@@ -6,14 +6,19 @@ gunicorn sets TCP_NODELAY on its listeners, hence on every connection: no respon
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Any
 
 from api.http.requests import malformed
 from api.services import Services
 from shared import logs
+from shared.database.engine import Database
 from shared.delivery.reconciler import Reconciler
+from shared.errors import ConfigurationError
+from shared.people import tokens
 from shared.settings import Settings
 from shared.storage.orphans import OrphanCollector
+from shared.webhooks.dispatcher import Dispatcher
 
 _settings = Settings()
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
@@ -33,8 +38,21 @@ control_socket_disable = True
 """gunicorn's control socket would be created in the user's home directory."""
 
 
+def on_starting(_server: object) -> None:
+    """Refuse to start where the API asks for tokens and none has been made: nobody could use it."""
+    if not _settings.authenticated:
+        return
+    db = Database(_settings.sqlalchemy_url)
+    try:
+        tokens.require_any(db)
+    except ConfigurationError as error:
+        sys.exit(error.detail)
+    finally:
+        db.dispose()
+
+
 def post_worker_init(worker: Any) -> None:
-    """Start an API process's background threads (reconciler, orphan collector) once its app is loaded."""
+    """Start an API process's background threads (reconciler, orphan collector, webhooks) once its app is loaded."""
     malformed.install()
     services: Services = worker.wsgi.extensions["flightline"]
     logs.configure(services.settings.log_level)
@@ -43,6 +61,8 @@ def post_worker_init(worker: Any) -> None:
     reconciler = Reconciler.build(services.settings, services.broker)
     reconciler.start(services.settings.reconcile_seconds)
     OrphanCollector(services.db, services.storage).start()
+    Dispatcher.build(services.settings, services.db).start()
+    services.authentication.uses.start()
     # The modules and schemas live as long as the process; without them a full collection takes 1 ms instead of 70.
     gc.collect()
     gc.freeze()

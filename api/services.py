@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+from api.http.authentication import Authentication
 from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
@@ -29,6 +30,7 @@ class Services:
     storage: Storage
     streams: Streams
     predictors: Predictors
+    authentication: Authentication
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
 
@@ -47,4 +49,5 @@ class Services:
             silent_seconds=RESTART_LEASES * settings.lease_seconds,
             most=max(1, settings.api_threads // 16),
         )
-        return cls(settings, db, broker, storage, streams, predictors, DaemonThread())
+        authentication = Authentication(db, required=settings.authenticated)
+        return cls(settings, db, broker, storage, streams, predictors, authentication, DaemonThread())

@@ -24,6 +24,7 @@ from shared.database.tables import Job, JobEvent
 from shared.delivery.broker import Broker, queue_keys
 from shared.delivery.reconciler import Reconciler
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.status import Queue
 from tests.support import factories
 from tests.support.fakes import FakeBroker, settle
@@ -73,7 +74,7 @@ class Bench:
 
     def finish(self, job_id: str) -> None:
         """Cancel a job, and wait until its status is cancelled."""
-        actions.cancel(self.db, job_id)
+        actions.cancel(self.db, job_id, actor=EVERYBODY)
         self.wait(lambda: self.job(job_id).status == "cancelled")
 
     def warm(self) -> None:
@@ -152,7 +153,7 @@ def stopped(repeats: int = 6) -> list[Line]:
                 time.sleep(0.005)
             values.append(time.monotonic() - began)
             assert made.job(job_id).status == "queued"
-            actions.cancel(made.db, job_id)
+            actions.cancel(made.db, job_id, actor=EVERYBODY)
             worker.start()
     return [median("SIGTERM to exit, a job running: one step and saving", "s", values, at_most=3.0)]
 

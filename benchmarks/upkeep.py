@@ -16,6 +16,7 @@ import migrations
 from benchmarks.support.lines import Line, median
 from shared.fleet.workers import Identity
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobspec import Caps, Submission, parse_spec
 from shared.settings import Settings
@@ -68,11 +69,11 @@ def _counted(
 
 def as_a_worker(context: Context, submission: Submission) -> tuple[float, float]:
     """Run the job as a worker does; return the seconds of all epochs, and those of upkeep within them."""
-    job_id = actions.submit(context.db, submission)
+    job_id = actions.submit(context.db, submission, actor=EVERYBODY)
     with measured() as spent:
         task.run(context, job_id, submission.spec.priority)
-    assert queries.job(context.db, job_id)["status"] == "succeeded"
-    return sum(queries.epochs(context.db, job_id)["seconds"]), sum(spent.values())
+    assert queries.job(context.db, job_id, actor=EVERYBODY)["status"] == "succeeded"
+    return sum(queries.epochs(context.db, job_id, actor=EVERYBODY)["seconds"]), sum(spent.values())
 
 
 def plainly(context: Context, submission: Submission) -> float:

@@ -5,13 +5,19 @@ FlightlineError                 code, retryable
 ├ InvalidSpec
 ├ InvalidImage
 ├ NotExportable
+├ InvalidWebhook
 ├ InvalidQuery
 ├ InvalidHeader
 ├ NotFound
 │ ├ JobNotFound
-│ └ DatasetNotFound
+│ ├ DatasetNotFound
+│ ├ WebhookNotFound
+│ ├ DeliveryNotFound
+│ └ TokenNotFound
+├ NotYours
 ├ AmbiguousJobId
 ├ IllegalTransition
+├ TooManyWebhooks
 ├ IdempotencyKeyInUse
 ├ IdempotencyKeyReused
 ├ PayloadTooLarge
@@ -23,6 +29,7 @@ FlightlineError                 code, retryable
 │ ├ StorageUnavailable            passes by itself; callers wait and lose nothing
 │ ├ NoPredictor                   lasts until an operator starts one
 │ ├ PredictorUnavailable
+│ ├ WebhookKeyUnusable            lasts until an operator acts
 │ └ TooManyPredictions
 ├ ConfigurationError              a setting that cannot work
 ├ StorageError                    lasts until an operator acts: storage full or forbidden, file missing
@@ -87,6 +94,12 @@ class NotExportable(FlightlineError):
     code = "not_exportable"
 
 
+class InvalidWebhook(FlightlineError):
+    """A webhook that cannot be made: its URL is not allowed, or it asks for unknown events; `errors` point at each."""
+
+    code = "invalid_webhook"
+
+
 class InvalidQuery(FlightlineError):
     """An unknown query parameter, or one with an invalid value."""
 
@@ -124,6 +137,49 @@ class DatasetNotFound(NotFound):
         super().__init__(f"There is no data set {name!r:.80}. Known: {', '.join(known)}.")
 
 
+class WebhookNotFound(NotFound):
+    """No webhook has the given id."""
+
+    code = "webhook_not_found"
+
+    def __init__(self, webhook_id: str) -> None:
+        super().__init__(f"There is no webhook {webhook_id!r:.80}. GET /v1/webhooks lists those that there are.")
+
+
+class DeliveryNotFound(NotFound):
+    """The webhook has no delivery with the given id; deliveries are kept for 30 days."""
+
+    code = "delivery_not_found"
+
+    def __init__(self, webhook_id: str, delivery_id: str) -> None:
+        listed = f"GET /v1/webhooks/{webhook_id}/deliveries lists those of the last 30 days"
+        super().__init__(f"The webhook has no delivery {delivery_id!r:.80}. {listed}.")
+
+
+class TokenNotFound(NotFound):
+    """No token has the given id."""
+
+    code = "token_not_found"
+
+    def __init__(self) -> None:  # does not repeat the id: somebody may have sent the token itself
+        super().__init__(
+            "There is no token with this id: it was revoked, or the id is mistyped. GET /v1/tokens lists those that "
+            "there are."
+        )
+
+
+class NotYours(FlightlineError):
+    """The job belongs to another owner; only a token with the scope `admin` may change, cancel or delete it."""
+
+    code = "not_owner"
+
+    def __init__(self, job_id: str, owner: str | None) -> None:
+        whose = "was submitted without a token" if owner is None else f"belongs to {owner}"
+        super().__init__(
+            f"Job {job_id} {whose}. Changing, cancelling or deleting it takes a token with the scope `admin`."
+        )
+
+
 class AmbiguousJobId(FlightlineError):
     """Several jobs' ids have the given ending.
 
@@ -143,6 +199,12 @@ class IllegalTransition(FlightlineError):
     """The job's status does not allow the requested change."""
 
     code = "illegal_transition"
+
+
+class TooManyWebhooks(FlightlineError):
+    """The service has its largest number of webhooks."""
+
+    code = "too_many_webhooks"
 
 
 class IdempotencyKeyInUse(FlightlineError):
@@ -215,6 +277,13 @@ class PredictorUnavailable(ServiceUnavailable):
     """No predictor has answered in time: all are busy, or the one that took the question has ended."""
 
     code = "predictor_unavailable"
+
+
+class WebhookKeyUnusable(ServiceUnavailable):
+    """The key that signs webhooks cannot be read or made, or is not the one that a webhook's secret was made with."""
+
+    code = "webhook_key_unusable"
+    retryable = False
 
 
 class TooManyPredictions(ServiceUnavailable):

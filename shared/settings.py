@@ -11,9 +11,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
-from shared.hosts import read_patterns
+from shared.hosts import is_loopback, read_patterns
 from shared.jobspec.caps import Caps
 from shared.paths import expanded
+from shared.webhooks.hosts import read_entries
 
 
 class Settings(BaseSettings):
@@ -46,6 +47,9 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Further host names of the API, separated by commas; `*` for every name."
     )
+    auth: Literal["auto", "on", "off"] = Field(
+        "auto", description="Whether requests need a token; `auto`: unless `FLIGHTLINE_HOST` is a loopback address."
+    )
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
     api_threads: int = Field(256, ge=1, le=1024, description="Threads of each API process.")
@@ -73,6 +77,13 @@ class Settings(BaseSettings):
     log_lines_per_job: int = Field(2000, ge=1, description="Log lines stored for each job.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
 
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts that webhooks may be sent to, and networks that they may lie in, separated by commas."
+    )
+    webhook_key: SecretStr = Field(
+        SecretStr(""), description="Key that signs webhooks, in base64; empty means the file `webhook.key` in the home."
+    )
+
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
     max_parameters: int = Field(Caps.max_parameters, ge=1, description="Most parameters of a network.")
@@ -99,6 +110,11 @@ class Settings(BaseSettings):
     @classmethod
     def _read_hosts(cls, value: object) -> object:
         return read_patterns(value) if isinstance(value, str) else value
+
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _read_webhook_hosts(cls, value: object) -> object:
+        return read_entries(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check_lease(self) -> Self:
@@ -141,6 +157,11 @@ class Settings(BaseSettings):
     def cache_dir(self) -> Path:
         """Return the folder of decoded data sets, which processes share."""
         return self.home_dir / "cache"
+
+    @property
+    def authenticated(self) -> bool:
+        """Return whether requests need a token: always, never, or where other machines can send them."""
+        return self.auth == "on" or (self.auth == "auto" and not is_loopback(self.host))
 
     @property
     def caps(self) -> Caps:

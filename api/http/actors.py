@@ -4,10 +4,47 @@ from __future__ import annotations
 
 from flask import Request
 
-from shared.jobs.actor import NOBODY, Actor
+from api.http.authentication import Authentication, Credential, Kind
+from api.http.errors import InsufficientScope, Unauthenticated
+from shared.jobs.actor import EVERYBODY, STRANGER, Actor, Scope
+
+COOKIE = "flightline_session"
+"""The cookie that holds the secret of a browser's session."""
 
 
-def actor_of(request: Request) -> Actor:
-    """Return the sender of this request. Requests are not authenticated, so the sender is always `NOBODY`."""
-    del request
-    return NOBODY
+def credential_of(request: Request) -> Credential | None:
+    """Return the token or the session of a request; None where it has neither.
+
+    A browser's session counts where there is no token. Basic authentication is a proxy's matter, and is ignored.
+    """
+    scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return Credential(Kind.BEARER, token.strip())
+    session = request.cookies.get(COOKIE)
+    return None if session is None else Credential(Kind.COOKIE, session)
+
+
+def actor_of(authentication: Authentication, request: Request, scope: Scope | None) -> Actor:
+    """Return the sender of a request for an operation that takes a scope; None: one that everybody may call.
+
+    Raises:
+        Unauthenticated: the request has no token and no session, or one that is not accepted.
+        InsufficientScope: the sender's token does not allow it.
+        DatabaseUnavailable: the database does not answer.
+    """
+    if not authentication.required:
+        return EVERYBODY
+    if scope is None:
+        return STRANGER
+    credential = credential_of(request)
+    if credential is None:
+        raise Unauthenticated(
+            "This service needs a token: send the header `Authorization: Bearer fl_…`. Who runs the service makes one "
+            "with `flightline token create`."
+        )
+    actor = authentication.identify(credential)
+    if not actor.may(scope):
+        raise InsufficientScope(
+            f"This takes a token with the scope `{scope}`; this one of {actor.owner} has `{actor.scope}`.", scope
+        )
+    return actor

@@ -23,12 +23,19 @@ RETRY_AFTER_SECONDS = 2
 
 STATUSES: Mapping[str, int] = {
     "bad_request": 400,
+    "unauthenticated": 401,
     "forbidden": 403,
+    "insufficient_scope": 403,
+    "not_owner": 403,
     "not_found": 404,
     "job_not_found": 404,
     "dataset_not_found": 404,
+    "webhook_not_found": 404,
+    "delivery_not_found": 404,
+    "token_not_found": 404,
     "ambiguous_id": 409,
     "illegal_transition": 409,
+    "too_many_webhooks": 409,
     "idempotency_key_in_use": 409,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
@@ -38,6 +45,7 @@ STATUSES: Mapping[str, int] = {
     "invalid_image": 422,
     "not_exportable": 422,
     "malformed_json": 422,
+    "invalid_webhook": 422,
     "invalid_query": 422,
     "invalid_header": 422,
     "idempotency_key_reused": 422,
@@ -51,12 +59,14 @@ STATUSES: Mapping[str, int] = {
     "no_predictor": 503,
     "predictor_unavailable": 503,
     "too_many_predictions": 503,
+    "webhook_key_unusable": 503,
     "not_ready": 503,
     "too_many_streams": 503,
 }
 """The HTTP status of each error's code."""
 HTTP_CODES: Mapping[int, str] = {
     400: "bad_request",
+    401: "unauthenticated",
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
@@ -77,6 +87,42 @@ class Forbidden(FlightlineError):
     """The request came from a page of another site."""
 
     code = "forbidden"
+
+
+class Unauthenticated(FlightlineError):
+    """The request has no token, or one that is unknown, was revoked or has expired.
+
+    Args:
+        detail: what is wrong, without the token.
+        error: RFC 6750's code for a token that is not accepted; None where the request has none.
+    """
+
+    code = "unauthenticated"
+
+    def __init__(self, detail: str, *, error: str | None = None) -> None:
+        super().__init__(detail)
+        self.challenge = _challenge(error=error)
+
+
+class InsufficientScope(FlightlineError):
+    """The token does not allow this operation.
+
+    Args:
+        detail: what is wrong.
+        scope: the scope that the operation takes.
+    """
+
+    code = "insufficient_scope"
+
+    def __init__(self, detail: str, scope: str) -> None:
+        super().__init__(detail)
+        self.challenge = _challenge(error=self.code, scope=scope)
+
+
+def _challenge(**parts: str | None) -> str:
+    """Return the `WWW-Authenticate` header of a response, as RFC 6750 defines it."""
+    given = {"realm": "Flightline", **parts}
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in given.items() if value is not None)
 
 
 class MisdirectedRequest(FlightlineError):
@@ -142,6 +188,8 @@ def register(app: Flask) -> None:
     """Make `app` turn every exception into a problem+json response."""
     app.register_error_handler(FlightlineError, _flightline_error)
     app.register_error_handler(AmbiguousJobId, _ambiguous)
+    app.register_error_handler(Unauthenticated, _challenged)
+    app.register_error_handler(InsufficientScope, _challenged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -161,6 +209,10 @@ def _flightline_error(error: FlightlineError) -> Response:
 
 def _ambiguous(error: AmbiguousJobId) -> Response:
     return problem(status_of(error), error.code, error.detail, jobs=error.jobs)
+
+
+def _challenged(error: Unauthenticated | InsufficientScope) -> Response:
+    return problem(status_of(error), error.code, error.detail, headers=[("WWW-Authenticate", error.challenge)])
 
 
 def _http(error: HTTPException) -> Response:

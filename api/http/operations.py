@@ -16,20 +16,21 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from itertools import takewhile
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import quote
 
 import orjson
 from flask import Flask, Response, request
 from pydantic import BaseModel
 
-from api.http.actors import actor_of
+from api.http.actors import actor_of, credential_of
 from api.http.description.components import reference_to
 from api.http.requests.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
 from shared.documents.reader import MalformedJson
 from shared.errors import FlightlineError, InvalidHeader, PayloadTooLarge, UnsupportedMediaType
-from shared.jobs.actor import Actor
+from shared.jobs.actor import Actor, Scope
 from shared.jobs.reads.short_ids import whole_id
 from shared.settings import Settings
 from shared.wire.answer import Answer
@@ -145,6 +146,8 @@ class Operation:
     body: Body | None
     answers: Mapping[int, Described]
     raises: tuple[type[FlightlineError], ...]
+    scope: Scope | None
+    """What a token must allow; None for an operation that needs no token."""
     headers: tuple[Header, ...] = ()
     find_job: Callable[[Services, Actor, str], str] = find_job
     """Returns the full id of the job that the path names by an id or the end of one."""
@@ -166,7 +169,7 @@ class Operation:
 
     def handle(self, services: Services, **path: str) -> Response:
         """Answer the current request. Raises errors that `api.http.errors` turns into problems."""
-        actor, arguments = actor_of(request), dict[str, object](path)
+        actor, arguments = actor_of(services.authentication, request, self.scope), dict[str, object](path)
         if self.takes_job_id:
             arguments["job_id"] = self.find_job(services, actor, parse_job_id(path["job_id"]))
         query = parse_query(self.query, request.args)
@@ -175,7 +178,7 @@ class Operation:
         if self.body is not None:
             arguments["body"] = self.body.read(services.settings)
         reply = self.view(services, actor, **arguments)
-        response = reply if isinstance(reply, Response) else self._serialise(reply)
+        response = _guarded(services, reply) if isinstance(reply, Response) else self._serialise(reply)
         if self.takes_job_id and arguments["job_id"] != path["job_id"].lower():
             response.headers["Link"] = _canonical(path["job_id"], str(arguments["job_id"]))
         return response
@@ -188,6 +191,16 @@ class Operation:
             del response.headers["Content-Type"]
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _guarded(services: Services, response: Response) -> Response:
+    """End an event stream, which may last for days, once the credential that it was opened with is not accepted."""
+    credential = credential_of(request) if services.authentication.required else None
+    if credential is None or response.mimetype != "text/event-stream":
+        return response
+    frames = response.iter_encoded()
+    response.response = takewhile(lambda _frame: services.authentication.still_holds(credential), frames)
+    return response
 
 
 def _canonical(short: str, job_id: str) -> str:
@@ -220,13 +233,19 @@ class Routes:
         raises: tuple[type[FlightlineError], ...] = (),
         headers: tuple[Header, ...] = (),
         find_job: Callable[[Services, Actor, str], str] = find_job,
+        scope: Scope | Literal["default"] | None = "default",
     ) -> Callable[[View], View]:
-        """Declare an operation at `path` (Flask's notation); with `body` it takes what that reads."""
+        """Declare an operation at `path` (Flask's notation); with `body` it takes what that reads.
+
+        Its `scope` is `read` for GET and `submit` for the rest, unless given; None: everybody may call it.
+        """
+        usual = Scope.READ if method == "GET" else Scope.SUBMIT
 
         def declare(view: View) -> View:
             errors = (*self.raises, *raises)
+            takes = usual if scope == "default" else scope
             self.operations.append(
-                Operation(method, path, self.tag, view, query, body, answers, errors, headers, find_job)
+                Operation(method, path, self.tag, view, query, body, answers, errors, takes, headers, find_job)
             )
             return view
 

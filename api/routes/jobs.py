@@ -23,6 +23,7 @@ from shared.errors import (
     IllegalTransition,
     InvalidSpec,
     JobNotFound,
+    NotYours,
     StorageError,
     StorageUnavailable,
 )
@@ -95,7 +96,7 @@ def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     "/v1/jobs/<job_id>",
     body=CHANGE,
     answers={200: wire.Job},
-    raises=(JobNotFound, IllegalTransition, InvalidSpec),
+    raises=(JobNotFound, NotYours, IllegalTransition, InvalidSpec),
 )
 def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:
     """Change the priority of a queued job; 409 once the job has started."""
@@ -104,7 +105,10 @@ def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Re
 
 
 @routes.route(
-    "DELETE", "/v1/jobs/<job_id>", answers={204: None}, raises=(JobNotFound, IllegalTransition, StorageUnavailable)
+    "DELETE",
+    "/v1/jobs/<job_id>",
+    answers={204: None},
+    raises=(JobNotFound, NotYours, IllegalTransition, StorageUnavailable),
 )
 def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Delete a finished job with its epochs and artifacts. Cancel a queued or running job first.
@@ -123,7 +127,10 @@ def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
 
 
 @routes.route(
-    "POST", "/v1/jobs/<job_id>/cancel", answers={200: wire.Job, 202: wire.Job}, raises=(JobNotFound, IllegalTransition)
+    "POST",
+    "/v1/jobs/<job_id>/cancel",
+    answers={200: wire.Job, 202: wire.Job},
+    raises=(JobNotFound, NotYours, IllegalTransition),
 )
 def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Cancel a job.

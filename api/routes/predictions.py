@@ -32,7 +32,7 @@ from shared.errors import (
 )
 from shared.fleet import datasets, predictions
 from shared.fleet.predictions import FinishedJob
-from shared.jobs.actor import Actor
+from shared.jobs.actor import Actor, Scope
 
 routes = Routes("predictions", raises=(DatabaseUnavailable,))
 _OF_PREDICTORS = (NoPredictor, PredictorUnavailable, TooManyPredictions, QueueUnavailable, StorageUnavailable)
@@ -46,6 +46,7 @@ _PNG = Raw("image/png")
     body=IMAGES,
     answers={200: wire.Predictions},
     raises=(JobNotFound, NotFound, *_OF_PREDICTORS),
+    scope=Scope.READ,
 )
 def predict(services: Services, actor: Actor, query: WeightsQuery, body: list[SentImage], job_id: str) -> Reply:
     """Classify images with a finished job's network.

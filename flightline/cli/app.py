@@ -12,7 +12,21 @@ from typing import Annotated, TextIO, cast
 import typer
 
 from flightline.cli import standard_streams
-from flightline.cli.commands import backups, catalog, dataset, jobs, logs, networks, results, service, submission, top
+from flightline.cli.commands import (
+    backups,
+    catalog,
+    dataset,
+    jobs,
+    logs,
+    networks,
+    prune,
+    results,
+    service,
+    submission,
+    tokens,
+    top,
+    webhook,
+)
 from flightline.cli.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
 from flightline.cli.values import Commands
 from flightline.errors import FlightlineError, OutputFailed, StackError
@@ -56,7 +70,11 @@ def flightline(
         os.environ["FLIGHTLINE_URL"] = url
 
 
-for module in (service, backups, submission, jobs, logs, results, networks, top, catalog, dataset):
+COMMANDS = (
+    *(service, backups, prune, tokens, submission, jobs, logs),
+    *(results, networks, top, catalog, dataset, webhook),
+)
+for module in COMMANDS:
     module.register(app)
 
 

@@ -21,7 +21,7 @@ from flightline.errors import (
     Unavailable,
     UsageError,
 )
-from shared.errors import ConfigurationError, InvalidSpec
+from shared.errors import ConfigurationError, InvalidSpec, NotFound
 
 OK, JOB_FAILED, WRONG_USAGE, REFUSED, NOT_REACHABLE, STACK_FAILED, OUTPUT_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
@@ -119,4 +119,4 @@ def exit_code(error: FlightlineError) -> int:
         return NOT_REACHABLE
     if isinstance(error, UsageError | ConfigurationError):
         return WRONG_USAGE
-    return REFUSED if isinstance(error, ApiError | ChecksumMismatch | InvalidSpec) else STACK_FAILED
+    return REFUSED if isinstance(error, ApiError | ChecksumMismatch | InvalidSpec | NotFound) else STACK_FAILED

@@ -144,3 +144,16 @@ class Client:
     dataset = blocking(of_client(Calls[Job].dataset))
     image = blocking(of_client(Calls[Job].image))
     ready = blocking(of_client(Calls[Job].ready))
+
+    webhooks = blocking(of_client(Calls[Job].webhooks))
+    add_webhook = blocking(of_client(Calls[Job].add_webhook))
+    delete_webhook = blocking(of_client(Calls[Job].delete_webhook))
+    rotate_webhook = blocking(of_client(Calls[Job].rotate_webhook))
+    enable_webhook = blocking(of_client(Calls[Job].enable_webhook))
+    test_webhook = blocking(of_client(Calls[Job].test_webhook))
+    deliveries = blocking(of_client(Calls[Job].deliveries))
+    redeliver = blocking(of_client(Calls[Job].redeliver))
+
+    tokens = blocking(of_client(Calls[Job].tokens))
+    create_token = blocking(of_client(Calls[Job].create_token))
+    revoke_token = blocking(of_client(Calls[Job].revoke_token))

@@ -299,6 +299,17 @@ class Preset(Record, wire.PresetInfo):
     cost: Cost
 
 
+class Token(Record, wire.Token):
+    """A token that the service accepts: `id`, `owner`, `scope`, `expires_at`, `last_used_at`; never its secret."""
+
+
+class NewToken(Token, wire.NewToken):
+    """A token that has just been made; `token` is its secret, which no `repr` shows."""
+
+    def __repr__(self) -> str:
+        return f"NewToken(id={self.id!r}, owner={self.owner!r}, scope={self.scope!r}, …)"
+
+
 class Dataset(Record, wire.DatasetInfo):
     """A data set that a job can name; `held` lists the copies of live workers, whose ids are each copy's `workers`."""
 

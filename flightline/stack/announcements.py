@@ -12,7 +12,6 @@ from contextlib import suppress
 from rich.text import Text
 
 from flightline.cli.console import lasting_out
-from flightline.client.client import Client
 from flightline.client.records import Worker
 from flightline.errors import FlightlineError
 from flightline.stack.addresses import addresses_for_others
@@ -49,7 +48,7 @@ class JsonReporter:
     def ready(self, stack: Stack, workers: list[Worker]) -> None:
         """Print one line of JSON with `url`, `home` and `workers`, for a stack that is ready."""
         if others := addresses_for_others(stack.layout.host, stack.layout.port):
-            self.line("stack", f"WARNING {_opened(others)}")
+            self.line("stack", _opened(others, authenticated=stack.layout.authenticated))
         document = {"url": stack.url, "home": str(stack.layout.home), "workers": [worker.raw for worker in workers]}
         with suppress(OSError):
             print(json.dumps(document), flush=True)  # noqa: T201 - this is what the command prints
@@ -73,15 +72,17 @@ def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
 
 
 def _open_to(stack: Stack) -> list[tuple[str, str]]:
-    """A row that warns of a service that other machines reach, with its URLs; none for loopback."""
+    """A row about a service that other machines reach, with its URLs; none for loopback."""
     others = addresses_for_others(stack.layout.host, stack.layout.port)
-    return [("Open", _opened(others))] if others else []
+    return [("Open", _opened(others, authenticated=stack.layout.authenticated))] if others else []
 
 
-def _opened(others: Sequence[str]) -> str:
+def _opened(others: Sequence[str], *, authenticated: bool) -> str:
+    if authenticated:
+        return f"to everyone with a token who reaches {' or '.join(others)}; `flightline token create` makes more"
     return (
-        f"to everyone who reaches {' or '.join(others)}: there is no password, so they can submit, cancel and delete "
-        "jobs and read all results. FLIGHTLINE_HOST=127.0.0.1 closes it"
+        f"to everyone who reaches {' or '.join(others)}: FLIGHTLINE_AUTH is off, so they can submit, cancel and "
+        "delete jobs and read all results. FLIGHTLINE_AUTH=on asks them for a token"
     )
 
 
@@ -98,10 +99,9 @@ def _device(worker: Worker) -> str:
 
 
 def _held(stack: Stack) -> list[str] | None:
-    """The data sets that a job may name now; None where the service does not say."""
+    """The data sets that a job may name now; None where the database does not say."""
     try:
-        with Client(stack.url) as client:
-            return [dataset.name for dataset in client.datasets() if dataset.usable]
+        return [dataset.name for dataset in stack.fleet.datasets() if dataset.usable]
     except FlightlineError:
         return None
 

@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
 
 import migrations
-from flightline.errors import StackError
+from flightline.client.records import Dataset, NewToken, Token, Worker
+from flightline.errors import StackError, UsageError
 from shared.database.engine import TRY_AGAIN, Database
 from shared.delivery.broker import ACCEPTED_MEANWHILE, Broker
 from shared.delivery.reconciler import Report, sweep
 from shared.delivery.redis_url import checked
+from shared.documents.messages import describe_plain
+from shared.documents.phrases import summary
 from shared.errors import DatabaseUnavailable, QueueUnavailable, StorageUnavailable
+from shared.fleet import datasets
+from shared.jobs.reads import queries
 from shared.jobs.reads.queries import names_files
+from shared.people import tokens
+from shared.people.scopes import Scope
+from shared.people.tokens import TokenRequest
 from shared.settings import Settings
 from shared.storage.store import Storage
 
@@ -66,6 +78,88 @@ def safe_url(settings: Settings) -> str:
     return make_url(settings.sqlalchemy_url).render_as_string(hide_password=True)
 
 
+def require_token(settings: Settings) -> None:
+    """Check that there is a token, where the API asks for one: without any, nobody could use it.
+
+    Raises:
+        ConfigurationError: no token has been made; the message names the command that makes the first.
+    """
+    if not settings.authenticated:
+        return
+    database = Database(settings.sqlalchemy_url)
+    try:
+        tokens.require_any(database)
+    finally:
+        database.dispose()
+
+
+class TokenTable:
+    """The tokens in the database, for whoever runs the service: the first one cannot be asked of the service.
+
+    Args:
+        settings: which database; its schema is created or brought up to date.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def tokens(self) -> list[Token]:
+        """All tokens, the newest first."""
+        return [Token(raw) for raw in self._call(tokens.tokens)]
+
+    def create_token(self, owner: str, scope: str, *, expires_seconds: int | None) -> NewToken:
+        """Make a token. Raises UsageError where the owner's name or the time is none."""
+        try:
+            request = TokenRequest(owner=owner, scope=Scope(scope), expires_seconds=expires_seconds)
+        except ValidationError as error:
+            problems = tuple(describe_plain(error, TokenRequest))
+            raise UsageError(summary(problems), problems) from None
+        return NewToken(self._call(lambda db: tokens.create(db, request)))
+
+    def revoke_token(self, id: str) -> None:
+        """Revoke a token. Raises TokenNotFound."""
+        self._call(lambda db: tokens.revoke(db, id))
+
+    def _call(self, call: Callable[[Database], object]) -> Any:
+        """Return what `call` gives as the JSON that the API would answer with."""
+        self._settings.home_dir.mkdir(parents=True, exist_ok=True)
+        migrate(self._settings)
+        return _as_json(self._settings, call)
+
+
+def _as_json(settings: Settings, call: Callable[[Database], object]) -> Any:
+    database = Database(settings.sqlalchemy_url)
+    try:
+        return orjson.loads(orjson.dumps(call(database), default=vars))
+    finally:
+        database.dispose()
+
+
+class Fleet:
+    """The workers and data sets that the database knows, read without the API, which may ask for a token.
+
+    Args:
+        settings: which database, and after how long a worker without a report counts as gone.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def workers(self) -> list[Worker]:
+        """The workers, the live ones first. Raises DatabaseUnavailable."""
+        silent = self._settings.lease_seconds
+        found = _as_json(self._settings, lambda db: queries.workers(db, silent_seconds=silent))
+        return [Worker(raw) for raw in found]
+
+    def datasets(self) -> list[Dataset]:
+        """The data sets, with the copies that live workers hold. Raises DatabaseUnavailable."""
+        silent = self._settings.lease_seconds
+        found = _as_json(
+            self._settings, lambda db: datasets.datasets(db, queries.live_workers(db, silent_seconds=silent))
+        )
+        return [Dataset(raw) for raw in found]
+
+
 def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
     """Migrate the database, end the attempts of processes that are gone, and send queued jobs to Redis.
 
@@ -76,9 +170,11 @@ def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[st
 
     Raises:
         StackError, DatabaseUnavailable: the database or Redis does not answer.
-        ConfigurationError, StorageError: artifacts cannot be kept where FLIGHTLINE_ARTIFACTS_URL says.
+        ConfigurationError, StorageError: artifacts cannot be kept where FLIGHTLINE_ARTIFACTS_URL says, or the API would
+            ask for a token while there is none.
     """
     migrate(settings)
+    require_token(settings)
     database, broker = Database(settings.sqlalchemy_url), Broker(broker_url)
     try:
         _check_artifacts(settings, database, warn)

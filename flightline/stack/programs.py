@@ -31,6 +31,7 @@ class Layout:
         redis_url: a Redis that runs elsewhere; None for the embedded one.
         stop_grace_seconds: how long a stopping worker may take to save and release its job.
         predictors: the number of predictors.
+        authenticated: whether the API asks for tokens.
     """
 
     home: Path
@@ -40,6 +41,7 @@ class Layout:
     redis_url: str | None
     stop_grace_seconds: float
     predictors: int = 0
+    authenticated: bool = False
 
     @property
     def logs(self) -> Path:

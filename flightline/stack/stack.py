@@ -12,7 +12,7 @@ from typing import Protocol
 
 from flightline.client.addresses import service_url
 from flightline.client.client import Client
-from flightline.client.records import Worker
+from flightline.client.records import Dataset, Worker
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import redis_server
 from flightline.stack.addresses import free_port
@@ -44,6 +44,16 @@ class Reporter(Protocol):
         """Print that the stack is ready, with its workers."""
 
 
+class Fleet(Protocol):
+    """What is known of the machines, whether or not the API asks for a token."""
+
+    def workers(self) -> list[Worker]:
+        """The workers, those that are gone included."""
+
+    def datasets(self) -> list[Dataset]:
+        """The data sets, with the copies that live workers hold."""
+
+
 class Stack:
     """One machine's whole Flightline. `run` is called from the main thread.
 
@@ -51,6 +61,7 @@ class Stack:
         layout: what to run; a port of 0 is replaced by a free one.
         prepare: migrates and sweeps the database; called with Redis' URL.
         tidy: called at the end, after all programs that were started after `prepare` have stopped.
+        fleet: the workers and data sets that the database knows.
         reporter: prints what happens.
         stops: the stop signals so far.
     """
@@ -60,10 +71,12 @@ class Stack:
         layout: Layout,
         prepare: Callable[[str], object],
         tidy: Callable[[], object],
+        fleet: Fleet,
         reporter: Reporter,
         stops: StopRequests,
     ) -> None:
         self.layout = layout
+        self.fleet = fleet
         self._prepare = prepare
         self._tidy = tidy
         self._prepared = False
@@ -147,19 +160,19 @@ class Stack:
         found: list[Worker] = []
 
         def all_there() -> bool:
-            found[:] = self._registered(client)
+            found[:] = self._registered()
             return len(found) >= len(self._workers())
 
         with Client(self.url, timeout=5.0) as client:
             self._wait(lambda: _is_ready(client), READY_SECONDS, "api", "The API")
-            self._wait(all_there, READY_SECONDS, "worker-*", "A worker")
+        self._wait(all_there, READY_SECONDS, "worker-*", "A worker")
         return found
 
-    def _registered(self, client: Client) -> list[Worker]:
-        """The workers in the service's list that this stack started."""
+    def _registered(self) -> list[Worker]:
+        """The workers in the database that this stack started."""
         groups = {pid for pid, _ in self._supervisor.pids().values()}
         try:
-            return [worker for worker in client.workers() if worker.live and _group(worker.pid) in groups]
+            return [worker for worker in self.fleet.workers() if worker.live and _group(worker.pid) in groups]
         except FlightlineError:
             return []
 

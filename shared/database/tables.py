@@ -321,6 +321,83 @@ class Lock(Base):
     expires_at: Mapped[dt.datetime]
 
 
+class Webhook(Base):
+    """An address that is told of events. Its secret is in no column: `shared.webhooks.signature` derives it."""
+
+    __tablename__ = "webhooks"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    owner: Mapped[str | None]
+    url: Mapped[str]
+    events: Mapped[list[Any]]
+    state: Mapped[str]
+    disabled_reason: Mapped[str | None]
+    failing_since: Mapped[dt.datetime | None]
+    """Instant of the first failed attempt since the last success."""
+    key_id: Mapped[str] = mapped_column(String(16))
+    """Name of the signing key that the secret is derived from."""
+    generation: Mapped[int]
+    """Number of the secret: 1, and 1 more with each rotation."""
+    previous_until: Mapped[dt.datetime | None]
+    """Until when messages are signed with the secret before, too."""
+    created_at: Mapped[dt.datetime]
+
+
+class WebhookDelivery(Base):
+    """One event for one webhook, written in the transaction of the event; `id` is the message's `webhook-id`.
+
+    No foreign keys: an event outlives its job, and the end of a job never waits for the removal of a webhook.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(String(36))
+    event: Mapped[str]
+    job_id: Mapped[str | None] = mapped_column(String(36))
+    payload: Mapped[str]
+    """The body, byte for byte as it is signed and sent."""
+    status: Mapped[str]
+    attempts: Mapped[int]
+    """Number of attempts since the delivery was recorded, or since it was last asked for again."""
+    next_at: Mapped[dt.datetime | None]
+    """Instant of the next attempt; null for a delivery that is not pending."""
+    attempted_at: Mapped[dt.datetime | None]
+    response_status: Mapped[int | None]
+    error: Mapped[str | None]
+    created_at: Mapped[dt.datetime]
+    __table_args__ = (
+        Index("ix_webhook_deliveries_due", "webhook_id", "next_at", "id"),
+        Index("ix_webhook_deliveries_webhook", "webhook_id", "id"),
+        Index("ix_webhook_deliveries_created", "created_at"),
+    )
+
+
+class Token(Base):
+    """A token that requests are authenticated by; its secret is not stored."""
+
+    __tablename__ = "tokens"
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    owner: Mapped[str]
+    scope: Mapped[str]
+    sha256: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the secret, in hexadecimal."""
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime | None]
+    last_used_at: Mapped[dt.datetime | None]
+    __table_args__ = (Index("ix_tokens_sha256", "sha256", unique=True),)
+
+
+class Session(Base):
+    """A browser's session, begun with a token; its secret is not stored."""
+
+    __tablename__ = "sessions"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """SHA-256 of the secret, in hexadecimal."""
+    token_id: Mapped[str] = mapped_column(String(12), ForeignKey("tokens.id", ondelete="CASCADE"))
+    created_at: Mapped[dt.datetime]
+    expires_at: Mapped[dt.datetime]
+    __table_args__ = (Index("ix_sessions_token", "token_id"), Index("ix_sessions_expires", "expires_at"))
+
+
 def _job_number() -> Mapped[int]:
     return mapped_column(BigInteger, ForeignKey("jobs.number", ondelete="CASCADE"), primary_key=True)
 

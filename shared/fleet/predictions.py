@@ -11,7 +11,7 @@ from shared import wire
 from shared.database import clock
 from shared.database.tables import Artifact, Evaluation, Job, Worker
 from shared.errors import JobNotFound, NotFound
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobs.guarded_write import lock_if, table_of
 from shared.jobs.status import JobKind, JobStatus, WorkerRole
 from shared.storage.store import Stored
@@ -41,7 +41,7 @@ def has_predictor(db: Database, *, silent_seconds: float) -> bool:
     return found is not None
 
 
-def finished_job(db: Database, job_id: str, *, actor: Actor = NOBODY) -> FinishedJob:
+def finished_job(db: Database, job_id: str, *, actor: Actor) -> FinishedJob:
     """Read what identifies a job's network and its files.
 
     Raises:
@@ -68,7 +68,7 @@ def _without_network(job_id: str, kind: str, spec: dict[str, Any]) -> str:
     return f"Job {job_id} is of the kind {kind}: it has trained no network.{scored}"
 
 
-def weights_of(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> FinishedJob:
+def weights_of(db: Database, job_id: str, weights: str, *, actor: Actor) -> FinishedJob:
     """Read a job that has the file of its `best` or `last` weights.
 
     Raises:
@@ -78,14 +78,13 @@ def weights_of(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY
     job = finished_job(db, job_id, actor=actor)
     if f"{weights}.safetensors" not in job.artifacts:
         kept = [name for name in ("best", "last") if f"{name}.safetensors" in job.artifacts]
-        instead = (
-            f"It kept {kept[0]}: ask with weights={kept[0]}." if kept else "It kept none (FLIGHTLINE_KEEP_WEIGHTS)."
-        )
+        none = "It kept none (FLIGHTLINE_KEEP_WEIGHTS), or they were pruned."
+        instead = f"It kept {kept[0]}: ask with weights={kept[0]}." if kept else none
         raise NotFound(f"Job {job_id} did not keep its {weights} weights. {instead}")
     return job
 
 
-def mistakes(db: Database, job_id: str, weights: str, limit: int, *, actor: Actor = NOBODY) -> list[wire.Mistake]:
+def mistakes(db: Database, job_id: str, weights: str, limit: int, *, actor: Actor) -> list[wire.Mistake]:
     """Read the validation images that a job's `best` or `last` weights got most wrong, the worst first.
 
     Raises:

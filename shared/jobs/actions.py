@@ -15,7 +15,7 @@ from shared.database import clock
 from shared.database.tables import Artifact, Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs import idempotency
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor, require_own
 from shared.jobs.guarded_write import add_event, add_status_event, advance, insert_rows, table_of
 from shared.jobs.new_jobs import evaluation_columns, training_columns
 from shared.jobs.search import index
@@ -41,7 +41,7 @@ def submit(
     db: Database,
     submission: Submission,
     *,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> str:
     """Insert a job as queued. The caller must publish it afterwards (`shared.delivery.publisher.publish`).
 
@@ -57,7 +57,7 @@ def submit_once(
     submission: Submission,
     key: SubmissionKey,
     *,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> tuple[str, bool]:
     """As `submit`; but where the key was sent before, write nothing and return the job of the first request.
 
@@ -96,20 +96,21 @@ def _insert(connection: Connection, values: dict[str, Any], tags: Sequence[str])
     return job_id
 
 
-def cancel(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Literal["cancelled", "requested"]:
+def cancel(db: Database, job_id: str, *, actor: Actor) -> Literal["cancelled", "requested"]:
     """Cancel a queued job at once, or a running job by a flag that its worker sees within a second.
 
     Returns:
         ``"cancelled"`` when the job is cancelled, now or before, ``"requested"`` when its worker has yet to stop.
 
     Raises:
-        JobNotFound: no such job.
+        JobNotFound, NotYours: as `require_own`.
         IllegalTransition: the job has already succeeded or failed.
     """
     return db.write(lambda connection: _cancel(connection, job_id, actor))
 
 
 def _cancel(connection: Connection, job_id: str, actor: Actor) -> Literal["cancelled", "requested"]:
+    require_own(connection, job_id, actor)
     now = clock.database_now(connection)
     cancelled: dict[str, Any] = {
         "status": JobStatus.CANCELLED,
@@ -136,7 +137,7 @@ def _cancel(connection: Connection, job_id: str, actor: Actor) -> Literal["cance
     raise IllegalTransition(message)
 
 
-def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Actor = NOBODY) -> str:
+def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Actor) -> str:
     """Submit the spec of a finished job again, as a new job linked to it by `retry_of`.
 
     Returns:
@@ -151,7 +152,7 @@ def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Act
 
 
 def retry_once(
-    db: Database, job_id: str, caps: Caps, key: SubmissionKey, catalog: Catalog, *, actor: Actor = NOBODY
+    db: Database, job_id: str, caps: Caps, key: SubmissionKey, catalog: Catalog, *, actor: Actor
 ) -> tuple[str, bool]:
     """As `retry`; but where the key was sent before, write nothing and return the job of the first request.
 
@@ -195,7 +196,7 @@ def _same_again(connection: Connection, job: Row[Any], caps: Caps, catalog: Cata
 
 
 def evaluate(
-    db: Database, job_id: str, request: EvaluationRequest, caps: Caps, catalog: Catalog, *, actor: Actor = NOBODY
+    db: Database, job_id: str, request: EvaluationRequest, caps: Caps, catalog: Catalog, *, actor: Actor
 ) -> str:
     """Submit the evaluation of a job that has succeeded, as a new job of the kind `evaluate`.
 
@@ -220,7 +221,7 @@ def evaluate_once(
     key: SubmissionKey,
     catalog: Catalog,
     *,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> tuple[str, bool]:
     """As `evaluate`; but where the key was sent before, write nothing and return the job of the first request.
 
@@ -246,37 +247,41 @@ def _evaluation(
     file = f"{request.weights}.safetensors"
     kept = connection.scalars(select(Artifact.name).where(Artifact.job_id == job_id)).all()
     if file not in kept:
-        message = f"Job {job_id} has not kept its {request.weights} weights (FLIGHTLINE_KEEP_WEIGHTS)."
+        message = (
+            f"Job {job_id} has not kept its {request.weights} weights (FLIGHTLINE_KEEP_WEIGHTS), or they were pruned."
+        )
         raise IllegalTransition(message)
     spec = checked_evaluation(request, job_id, job.spec, caps, catalog)
     return evaluation_columns(spec, job) | {"owner": actor.owner}, spec.tags
 
 
-def may_have_files(db: Database, job_id: str, *, actor: Actor = NOBODY) -> bool:
+def may_have_files(db: Database, job_id: str, *, actor: Actor) -> bool:
     """Whether a finished job may have files in the storage. They must be deleted before the row that names them.
 
     Raises:
-        JobNotFound: no such job.
+        JobNotFound, NotYours: as `require_own`.
         IllegalTransition: it is still queued or running.
     """
     with db.read() as connection:
+        require_own(connection, job_id, actor)
         job = _job(connection, job_id, actor)
     if job.status not in FINISHED:
         raise _undeletable(job_id, job.status)
     return bool(job.attempt)
 
 
-def delete(db: Database, job_id: str, *, actor: Actor = NOBODY) -> None:
+def delete(db: Database, job_id: str, *, actor: Actor) -> None:
     """Delete a finished job and all rows that belong to it.
 
     Raises:
-        JobNotFound: no such job.
+        JobNotFound, NotYours: as `require_own`.
         IllegalTransition: it is still queued or running.
     """
     db.write(lambda connection: _delete(connection, job_id, actor))
 
 
 def _delete(connection: Connection, job_id: str, actor: Actor) -> None:
+    require_own(connection, job_id, actor)
     finished = (Job.id == job_id, actor.reach, Job.status.in_(FINISHED))
     if not connection.execute(sql_delete(Job).where(*finished)).rowcount:
         raise _undeletable(job_id, _status(connection, job_id, actor))
@@ -286,15 +291,16 @@ def _undeletable(job_id: str, status: str) -> IllegalTransition:
     return IllegalTransition(f"Job {job_id} is {status}; only a finished job can be deleted. Cancel it first.")
 
 
-def set_priority(db: Database, job_id: str, priority: int, *, actor: Actor = NOBODY) -> None:
+def set_priority(db: Database, job_id: str, priority: int, *, actor: Actor) -> None:
     """Change the priority (0 to 9, 9 the most urgent) of a queued job. The caller must publish it again.
 
     Raises:
-        JobNotFound: no such job.
+        JobNotFound, NotYours: as `require_own`.
         IllegalTransition: the job is no longer queued.
     """
 
     def work(connection: Connection) -> None:
+        require_own(connection, job_id, actor)
         queued = Job.status == JobStatus.QUEUED
         job = advance(connection, job_id, actor.reach, queued, priority=priority, published_at=None)
         if job is None:

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from shared.database import clock
 from shared.database.tables import Attempt, Job, JobEvent
-from shared.jobs.status import JobStatus
+from shared.jobs.status import FINISHED, JobStatus
+from shared.webhooks import events as webhook_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,8 +87,13 @@ def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Ma
 
 
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
-    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned."""
+    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned.
+
+    The job's row must have the new status already: webhooks are told what it says of a finished job.
+    """
     add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
+    if status in FINISHED:
+        webhook_events.job_finished(connection, job.id)
 
 
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:

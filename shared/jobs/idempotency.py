@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from shared.database import clock
 from shared.database.tables import IdempotencyKey, Job
 from shared.errors import IdempotencyKeyInUse, IdempotencyKeyReused
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobspec.hashes import asked_for, sha256_of
 
 if TYPE_CHECKING:
@@ -45,17 +45,17 @@ class SubmissionKey:
     owner: str = ""
 
     @classmethod
-    def of_submission(cls, key: str, submission: Submission, actor: Actor = NOBODY) -> Self:
+    def of_submission(cls, key: str, submission: Submission, actor: Actor) -> Self:
         """Return the key of a submission. Defaults are left out, so that fields added later change no key."""
         return cls(key, sha256_of({"preset": submission.preset, "spec": asked_for(submission.spec)}), _owner(actor))
 
     @classmethod
-    def of_evaluation(cls, key: str, job_id: str, request: EvaluationRequest, actor: Actor = NOBODY) -> Self:
+    def of_evaluation(cls, key: str, job_id: str, request: EvaluationRequest, actor: Actor) -> Self:
         """Return the key of a request to evaluate the job `job_id`."""
         return cls(key, sha256_of({"evaluate": job_id, "asked": asked_for(request)}), _owner(actor))
 
     @classmethod
-    def of_retry(cls, key: str, job_id: str, actor: Actor = NOBODY) -> Self:
+    def of_retry(cls, key: str, job_id: str, actor: Actor) -> Self:
         """Return the key of a retry of the job `job_id`."""
         return cls(key, sha256_of({"retry_of": job_id}), _owner(actor))
 
@@ -70,7 +70,7 @@ def made_by(db: Database, key: SubmissionKey) -> str | None:
     return db.write(lambda connection: first_job(connection, key))
 
 
-def retried_by(db: Database, key: str, ending: str, *, actor: Actor = NOBODY) -> str | None:
+def retried_by(db: Database, key: str, ending: str, *, actor: Actor) -> str | None:
     """Return the id with this ending whose retry the key made; None where the key made no such retry.
 
     The original job may have been deleted since: then only the retry still names it.

@@ -25,6 +25,8 @@ from shared.wire.jobs import (
 )
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
+from shared.wire.tokens import NewToken, Token, WhoAmI
+from shared.wire.webhooks import Delivery, FinishedJob, NewWebhook, Webhook
 
 __all__ = [
     "Artifact",
@@ -32,6 +34,7 @@ __all__ = [
     "ClassFigures",
     "Cost",
     "DatasetInfo",
+    "Delivery",
     "DetailedCost",
     "DryRun",
     "Epoch",
@@ -40,11 +43,14 @@ __all__ = [
     "Evaluation",
     "Event",
     "Failure",
+    "FinishedJob",
     "Health",
     "Job",
     "LayerCost",
     "LogLine",
     "Mistake",
+    "NewToken",
+    "NewWebhook",
     "Page",
     "Prediction",
     "Predictions",
@@ -54,5 +60,8 @@ __all__ = [
     "Readiness",
     "Result",
     "SubmittedJob",
+    "Token",
+    "Webhook",
+    "WhoAmI",
     "Worker",
 ]

@@ -88,6 +88,8 @@ class Job(Answer):
 
     id: str
     """UUID of the job; later jobs have larger ids."""
+    owner: str | None
+    """Owner of the token that submitted the job; null if it was submitted while authentication was off."""
     kind: str
     """What the job does: `train`, or `evaluate` for a finished job's network. A later release may add other kinds."""
     name: str | None

@@ -12,6 +12,7 @@ import torch
 from shared import wire
 from shared.fleet import datasets
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobspec import Caps
 from shared.jobspec.fields.evaluation import EvaluationRequest
@@ -30,14 +31,14 @@ def evaluation(service: Service, job_id: str, dataset: object, weights: str = "b
     """An evaluation of a finished job, published."""
     asked = EvaluationRequest.model_validate({"dataset": dataset, "weights": weights})
     catalog = datasets.catalog(service.db, queries.live_workers(service.db, silent_seconds=60))
-    new = actions.evaluate(service.db, job_id, asked, Caps(), catalog)
+    new = actions.evaluate(service.db, job_id, asked, Caps(), catalog, actor=EVERYBODY)
     service.publish(new)
     return new
 
 
 def figures(service: Service, job_id: str, weights: str = "best") -> wire.Evaluation:
     """The figures that a job has."""
-    found = queries.evaluation(service.db, job_id, weights)
+    found = queries.evaluation(service.db, job_id, weights, actor=EVERYBODY)
     assert found is not None
     return found
 
@@ -46,7 +47,9 @@ def by_hand(service: Service, job_id: str, plan: DatasetPlan, weights: str) -> t
     """Accuracy and loss of a job's weights on a data set's validation images, with torch alone."""
     training = plan_from_spec(service.job(job_id)["spec"])
     data = load(plan, service.settings.datasets_dir, service.settings.cache_dir)
-    (file,) = (each for each in queries.artifacts(service.db, job_id) if each.name == f"{weights}.safetensors")
+    (file,) = (
+        each for each in queries.artifacts(service.db, job_id, actor=EVERYBODY) if each.name == f"{weights}.safetensors"
+    )
     tensors, about = read_safetensors(bytearray(service.storage.read(file.path)))
     network = build_network(training, data.input_shape)
     network.load_state_dict(tensors)
@@ -107,7 +110,7 @@ def test_a_network_that_is_gone_by_then_fails_it(shared_service: Service, worker
     running = shared_service.submit()
     worker.gates.wait("hold")
     job_id = evaluation(shared_service, trained, "cifar2")
-    actions.delete(shared_service.db, trained)
+    actions.delete(shared_service.db, trained, actor=EVERYBODY)
     worker.gates.open("hold")
     shared_service.wait(running, "succeeded")
     job = shared_service.wait(job_id, "failed")

@@ -13,6 +13,7 @@ from shared import wire
 from shared.errors import InvalidSpec
 from shared.fleet import datasets
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobspec import Caps, parse_spec
 from tests.support.processes import PATIENCE, WorkerProcess
@@ -68,7 +69,7 @@ def submit(service: Service, dataset: Any, **document: Any) -> str:
     """A job that is checked as a submission over HTTP is, by what workers have reported."""
     whole = {"architecture": CONVNET, "training": {**SPEC["training"], "augment": [{"kind": "flip"}]}} | document
     catalog = datasets.catalog(service.db, queries.live_workers(service.db, silent_seconds=60))
-    job_id = actions.submit(service.db, parse_spec(whole | {"dataset": dataset}, Caps(), catalog))
+    job_id = actions.submit(service.db, parse_spec(whole | {"dataset": dataset}, Caps(), catalog), actor=EVERYBODY)
     service.publish(job_id)
     return job_id
 
@@ -91,7 +92,7 @@ def test_pictures_of_many_sizes_in_three_classes(shared_service: Service, worker
     job_id = submit(shared_service, {"name": "photos", "image_size": 24})
     shared_service.wait(job_id, "succeeded")
     shared_service.assert_equal_to_a_clean_run(job_id)
-    assert sizes(queries.evaluation(shared_service.db, job_id, "best")) == [5, 6, 7]
+    assert sizes(queries.evaluation(shared_service.db, job_id, "best", actor=EVERYBODY)) == [5, 6, 7]
     told = known(shared_service)["photos"]
     assert told.fingerprint is not None
     assert told.mean is not None
@@ -125,7 +126,7 @@ def test_a_folder_without_validation_images(shared_service: Service, worker: Wor
     job_id = submit(shared_service, {"name": "unsplit", "val_fraction": 0.3})
     shared_service.wait(job_id, "succeeded")
     shared_service.assert_equal_to_a_clean_run(job_id)
-    assert sizes(queries.evaluation(shared_service.db, job_id, "last")) == [3, 3, 4]
+    assert sizes(queries.evaluation(shared_service.db, job_id, "last", actor=EVERYBODY)) == [3, 3, 4]
     images = 10 + 11 + 12 - 3 - 3 - 4
     assert shared_service.job(job_id)["flops_per_epoch"] % images == 0
 
@@ -137,7 +138,7 @@ def test_a_part_that_is_held_out(shared_service: Service, worker: WorkerProcess)
     shared_service.wait(job_id, "succeeded")
     shared_service.assert_equal_to_a_clean_run(job_id)
     for weights, counts in (("best", [2, 2, 2]), ("last", [2, 2, 2]), ("test", [4, 5, 6])):
-        assert sizes(queries.evaluation(shared_service.db, job_id, weights)) == counts
+        assert sizes(queries.evaluation(shared_service.db, job_id, weights, actor=EVERYBODY)) == counts
 
 
 def test_a_folder_that_changes_is_reported_anew(shared_service: Service, worker: WorkerProcess) -> None:
@@ -154,6 +155,6 @@ def test_a_folder_that_changes_is_reported_anew(shared_service: Service, worker:
     after = submit(shared_service, "growing")
     for job_id, classes in ((before, CLASSES[:2]), (after, CLASSES)):
         shared_service.wait(job_id, "succeeded")
-        evaluation = queries.evaluation(shared_service.db, job_id, "best")
+        evaluation = queries.evaluation(shared_service.db, job_id, "best", actor=EVERYBODY)
         assert evaluation is not None
         assert evaluation.classes == classes

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from shared.database.tables import Epoch
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from tests.support.processes import PATIENCE, WorkerProcess
 from tests.support.servers import wait_until
 from tests.support.service import Service
@@ -52,7 +53,7 @@ def test_a_queued_job_that_is_made_less_urgent_waits_its_turn(shared_service: Se
     running = shared_service.submit()
     worker.gates.wait("hold")
     demoted, other = shared_service.submit(priority=9), shared_service.submit(priority=5)
-    actions.set_priority(shared_service.db, demoted, 1)
+    actions.set_priority(shared_service.db, demoted, 1, actor=EVERYBODY)
     shared_service.publish(demoted)
     worker.gates.open("hold")
     for job_id in (running, demoted, other):

@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Epoch, Job, JobEvent
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 
 
@@ -42,4 +43,4 @@ def _record(db: Database, job: Row[Any]) -> JobRecord:
             select(*JobEvent.__table__.columns).where(JobEvent.job_id == job.id).order_by(JobEvent.seq)
         ).all()
     rows = [row._asdict() for row in epochs]
-    return JobRecord(job, list(attempts), rows, list(events), queries.artifacts(db, job.id))
+    return JobRecord(job, list(attempts), rows, list(events), queries.artifacts(db, job.id, actor=EVERYBODY))

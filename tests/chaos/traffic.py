@@ -15,6 +15,7 @@ import httpx
 from shared.delivery import publisher
 from shared.errors import DatabaseUnavailable, IllegalTransition
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from tests.chaos.follower import Follower
 from tests.chaos.specs import palette
 from tests.chaos.stack import Stack
@@ -162,7 +163,7 @@ class Traffic:
 
     def _prioritise(self, job_id: str, priority: int) -> bool:
         try:
-            actions.set_priority(self._stack.db, job_id, priority)
+            actions.set_priority(self._stack.db, job_id, priority, actor=EVERYBODY)
             publisher.publish(self._stack.db, self._stack.broker, job_id)
         except DatabaseUnavailable:
             return False

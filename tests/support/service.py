@@ -17,6 +17,7 @@ from shared.database.tables import Attempt, Epoch, Evaluation, Job, JobEvent
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.settings import Settings
 from shared.storage.store import Storage
@@ -145,7 +146,7 @@ class Service:
 
     def attempts(self, job_id: str) -> list[wire.Attempt]:
         """Who tried, and how it ended."""
-        return queries.attempts(self.db, job_id)
+        return queries.attempts(self.db, job_id, actor=EVERYBODY)
 
     def outcomes(self, job_id: str) -> list[str | None]:
         """How the attempts ended, in order; the last one, which runs, with None."""
@@ -153,11 +154,11 @@ class Service:
 
     def log(self, job_id: str) -> str:
         """The job's log."""
-        return "\n".join(line["message"] for line in queries.log(self.db, job_id))
+        return "\n".join(line["message"] for line in queries.log(self.db, job_id, actor=EVERYBODY))
 
     def cancel(self, job_id: str) -> None:
         """Ask for its end."""
-        actions.cancel(self.db, job_id)
+        actions.cancel(self.db, job_id, actor=EVERYBODY)
 
     def wait(self, job_id: str, status: str) -> dict[str, Any]:
         """Its row, once it has this status; fails as soon as it has ended otherwise."""
@@ -203,7 +204,7 @@ class Service:
         by_name = {row["weights"]: row for row in json.loads(json.dumps(evaluations))}  # tuples become lists
         assert {row.weights: row._asdict() for row in scored} == by_name
         kept = {**result.weights, "logits": result.logits}
-        for artifact in queries.artifacts(self.db, job_id):
+        for artifact in queries.artifacts(self.db, job_id, actor=EVERYBODY):
             tensors = load_tensors(self.storage.read(artifact["path"]))
             wanted = kept.pop(artifact["name"].removesuffix(".safetensors"))
             assert tensors.keys() == wanted.keys()

@@ -20,7 +20,11 @@ DOCS = ROOT / "docs"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]*) \| ([^|]+) \|$", re.MULTILINE)
 """A row of a table of fields or settings: name, default, what it is."""
 LONGEST_README = 150
-PLACES = {"database_url", "redis_url", "data_dir", "artifacts_url", "allowed_hosts"}  # their defaults are told in words
+PLACES = {
+    *("database_url", "redis_url", "data_dir", "artifacts_url"),
+    *("allowed_hosts", "webhook_hosts", "webhook_key"),
+}
+"""Settings whose defaults are told in words."""
 NOTHING = {"see below", "none", "all", "`[]`", "the kernel size"}
 """What stands for a default that is null or empty, or an object that has a section of its own."""
 COMPUTED = {"preset"}
@@ -85,7 +89,7 @@ ACTIVATIONS = {name for name in PARTS if f"`{name}`" in section("Activations")}
 FIELDS = [(part, name) for part, fields in PARTS.items() for name in fields if name != "kind"]
 COMMANDS = list(commands(get_command(app), "flightline"))  # type: ignore[arg-type]
 OPERATIONS = [operation for routes in ROUTES for operation in routes.operations]
-_VARIABLE = re.compile(r"<(?:path:)?(?:job_)?([a-z]+)>")
+_VARIABLE = re.compile(r"<(?:path:)?(?:[a-z]+_)?([a-z]+)>")
 PATHS = sorted(f"{operation.method} " + _VARIABLE.sub(r"{\1}", operation.path) for operation in OPERATIONS)
 QUERIES = sorted(
     {(name, operation.path) for operation in OPERATIONS for name in operation.query.model_fields},

@@ -14,6 +14,7 @@ import yaml
 from hatchling.builders.wheel import WheelBuilder
 
 from deploy.check_tree import length_findings, text_findings
+from shared.people.tokens import FIRST_TOKEN
 from shared.settings import Settings
 from tests.unit.test_layers import imported_names
 
@@ -203,6 +204,12 @@ class TestCompose:
         ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
         assert ports
         assert all(port.startswith("127.0.0.1:") for port in ports)
+
+    def test_asks_for_tokens(self, compose: dict[str, Any]) -> None:
+        """Unless somebody says otherwise, and where it says how to start, it says how to make the first."""
+        assert compose["services"]["api"]["environment"]["FLIGHTLINE_AUTH"] == "${FLIGHTLINE_AUTH:-on}"
+        head = (ROOT / "docker-compose.yml").read_text(encoding="utf-8").partition("name: flightline")[0]
+        assert f"docker compose run --rm api {FIRST_TOKEN}" in head
 
     def test_sets_only_settings_that_exist(self, compose: dict[str, Any]) -> None:
         """A misspelled variable would be ignored in silence."""

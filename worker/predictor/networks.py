@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from shared.database.engine import Database
 from shared.errors import NotFound, StorageError
 from shared.fleet import predictions
+from shared.jobs.actor import EVERYBODY
 from shared.storage.store import Storage, Stored
 from worker.run_job.tensors import read_safetensors
 from worker.training.data import Datasets, ImageForm
@@ -98,7 +99,7 @@ class Networks:
             DatabaseUnavailable, StorageUnavailable: the file cannot be found or read now.
             TrainingError: the file has no metadata, and the job's data set, which it is normalised by, is not here.
         """
-        job = predictions.weights_of(self._db, job_id, weights)
+        job = predictions.weights_of(self._db, job_id, weights, actor=EVERYBODY)
         file = job.artifacts[f"{weights}.safetensors"]
         key = job_id, file.sha256
         if key not in self._held:

@@ -18,6 +18,7 @@ from shared import logs
 from shared.database.engine import Database
 from shared.errors import FlightlineError, JobNotFound, NotExportable
 from shared.fleet import predictions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.settings import Settings
 from shared.storage.store import Storage
@@ -51,7 +52,7 @@ def main(job_id: str, weights: str) -> dict[str, str]:
 def _export(settings: Settings, job_id: str, weights: str) -> None:
     db = Database(settings.sqlalchemy_url)
     storage = Storage(settings.storage_url, in_use=partial(queries.names_files, db))
-    job = predictions.weights_of(db, job_id, weights)
+    job = predictions.weights_of(db, job_id, weights, actor=EVERYBODY)
     name = f"{weights}.onnx"
     if name in job.artifacts:  # another request was quicker
         return

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Claim
@@ -88,7 +89,9 @@ class EvaluationAttempt:
 
     def _epoch(self, job_id: str, weights: str) -> int:
         """The epoch that the weights are of, by the job's own evaluation of them; 0 where the job is gone by now."""
-        found = retry_until_written(self._lease, lambda: queries.evaluation(self._context.db, job_id, weights))
+        found = retry_until_written(
+            self._lease, lambda: queries.evaluation(self._context.db, job_id, weights, actor=EVERYBODY)
+        )
         return 0 if found is None else found.epoch
 
     def _succeed(self, row: dict[str, Any]) -> None:

@@ -8,19 +8,31 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
+from api.http.actors import COOKIE
 from api.http.description.answers import model_of
 from api.http.description.components import answer_schemas, merged, query_parameters, reference_to
-from api.http.errors import MEDIA_TYPE, Forbidden, MisdirectedRequest, Problem, status_of
+from api.http.errors import (
+    MEDIA_TYPE,
+    Forbidden,
+    InsufficientScope,
+    MisdirectedRequest,
+    Problem,
+    Unauthenticated,
+    status_of,
+)
 from api.http.operations import Described, Operation, Raw
 from api.http.requests.parsing import JOB_ID
 from api.http.security import SAFE_METHODS
 from shared.errors import (
     AmbiguousJobId,
     BadRequest,
+    DatabaseUnavailable,
     FlightlineError,
     InvalidHeader,
     InvalidQuery,
 )
+from shared.people.scopes import Scope
+from shared.people.tokens import ID_PATTERN
 
 TAGS = {
     "jobs": "Submit, list, read, cancel, retry and delete jobs.",
@@ -28,6 +40,8 @@ TAGS = {
     "predictions": "Use a finished job's network: classify images, download it, look at its mistakes.",
     "fleet": "List workers and queues.",
     "catalog": "List the presets and data sets that a job may name.",
+    "webhooks": "Have other services told of finished jobs, and look at what was sent to them.",
+    "people": "Say who sends requests: tokens, and the sessions of browsers.",
     "health": "Check whether the service works.",
 }
 PATHS = {
@@ -40,6 +54,9 @@ PATHS = {
         "description": "The data set's name.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"},
     },
+    "webhook": {"description": "The webhook's id.", "schema": {"type": "string", "pattern": "^[0-9a-f-]{36}$"}},
+    "delivery": {"description": "The delivery's id.", "schema": {"type": "string", "pattern": "^[0-9a-f-]{36}$"}},
+    "token_id": {"description": "The token's id.", "schema": {"type": "string", "pattern": ID_PATTERN}},
     "name": {"description": "The artifact's name.", "schema": {"type": "string"}},
     "split": {"description": "The data set's split.", "schema": {"type": "string", "enum": ["train", "val"]}},
     "index": {
@@ -48,7 +65,14 @@ PATHS = {
     },
 }
 HEADERS: dict[int, dict[str, Any]] = {
-    201: {"Location": {"description": "Path of the new job.", "required": True, "schema": {"type": "string"}}},
+    201: {"Location": {"description": "Path of what was made.", "required": True, "schema": {"type": "string"}}},
+    401: {
+        "WWW-Authenticate": {
+            "description": "How to authenticate, as RFC 6750 has it.",
+            "required": True,
+            "schema": {"type": "string"},
+        }
+    },
     503: {
         "Retry-After": {
             "description": "Seconds to wait before a retry; absent with `retryable: false`.",
@@ -57,6 +81,21 @@ HEADERS: dict[int, dict[str, Any]] = {
         }
     },
 }
+SECURITY: dict[str, dict[str, Any]] = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "fl_ and 43 characters",
+        "description": "A token, which `flightline token create` and `POST /v1/tokens` make.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "A browser's session, which `POST /v1/session` begins.",
+    },
+}
+"""The ways to authenticate; a service that listens on a loopback address asks for neither (`FLIGHTLINE_AUTH`)."""
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -77,7 +116,7 @@ def describe(operations: Iterable[Operation], version: str) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": dict(paths),
-        "components": {"schemas": dict(sorted(_schemas(operations).items()))},
+        "components": {"schemas": dict(sorted(_schemas(operations).items())), "securitySchemes": SECURITY},
     }
 
 
@@ -92,6 +131,8 @@ def errors_of(operation: Operation) -> tuple[type[FlightlineError], ...]:
         common += operation.body.raises
     if operation.method not in SAFE_METHODS:
         common.append(Forbidden)
+    if operation.scope is not None:
+        common += [Unauthenticated, InsufficientScope, DatabaseUnavailable]
     return tuple(dict.fromkeys((*operation.raises, *common)))
 
 
@@ -101,17 +142,29 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": summary.rstrip("."),
-        "description": description.strip() or summary,
+        "description": "\n\n".join(filter(None, [description.strip() or summary, _takes(operation)])),
         "parameters": [
             *_path_parameters(operation),
             *query_parameters(operation.query)[0],
             *(header.describe() for header in operation.headers),
         ],
         "responses": dict(sorted(_responses(operation))),
+        "security": _security(operation),
     }
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": operation.body.content()}
     return described
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    """Return the ways to authenticate, each with the scope that the operation takes; none for an open operation."""
+    return [] if operation.scope is None else [{scheme: [str(operation.scope)]} for scheme in SECURITY]
+
+
+def _takes(operation: Operation) -> str:
+    if operation.scope is None:
+        return "Needs no token."
+    return f"Takes a token with the scope `{operation.scope}`{'' if operation.scope is Scope.ADMIN else ' or more'}."
 
 
 def _path_parameters(operation: Operation) -> Iterator[dict[str, Any]]:

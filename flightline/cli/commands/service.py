@@ -51,14 +51,14 @@ def up(
     layout = _layout(settings, workers)
     reporter = JsonReporter() if json else TextReporter()
     reporter.line("stack", "loading …")
-    from flightline.stack.database import fold, migrate_and_sweep  # takes a while to load
+    from flightline.stack.database import Fleet, fold, migrate_and_sweep  # takes a while to load
     from flightline.stack.stack import Stack
     from flightline.stack.supervisor import stop_requests
 
     with stop_requests() as stops:
         warn = partial(reporter.line, "artifacts")
         prepare, tidy = partial(migrate_and_sweep, settings, warn=warn), partial(fold, settings)
-        Stack(layout, prepare, tidy, reporter, stops).run()
+        Stack(layout, prepare, tidy, Fleet(settings), reporter, stops).run()
 
 
 def _layout(settings: Settings, workers: str | None) -> Layout:
@@ -75,6 +75,7 @@ def _layout(settings: Settings, workers: str | None) -> Layout:
         redis_url=settings.redis_url.get_secret_value() or None,
         stop_grace_seconds=settings.stop_grace_seconds,
         predictors=plan.predictors,
+        authenticated=settings.authenticated,
     )
 
 
@@ -93,8 +94,11 @@ def predictor() -> None:
 
 
 def api() -> None:
-    """Run the API, in the foreground."""
+    """Run the API, in the foreground. Where it asks for tokens, one has to be made first: `flightline token create`."""
     require("api", "flask", "gunicorn")
+    from flightline.stack.database import require_token
+
+    require_token(load_settings())
     _become("gunicorn", "--config", "python:api.gunicorn_conf", "api.wsgi:app")
 
 

@@ -6,11 +6,13 @@ from flightline.client.calls.base import WHOLE_ID, J
 from flightline.client.calls.following import FollowingCalls
 from flightline.client.calls.jobs import JobCalls
 from flightline.client.calls.service import ServiceCalls
+from flightline.client.calls.tokens import TokenCalls
+from flightline.client.calls.webhooks import WebhookCalls
 
 __all__ = ["WHOLE_ID", "Calls"]
 
 
-class Calls(JobCalls[J], FollowingCalls[J], ServiceCalls[J]):
+class Calls(JobCalls[J], FollowingCalls[J], ServiceCalls[J], TokenCalls[J], WebhookCalls[J]):
     """What one can ask of one Flightline service.
 
     Args:

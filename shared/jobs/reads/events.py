@@ -16,7 +16,7 @@ from shared import wire
 from shared.database.clock import isoformat
 from shared.database.tables import Epoch, Job, JobEvent
 from shared.errors import JobNotFound
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobs.reads.queries import columns_of
 from shared.jobs.status import FINISHED
 from shared.wire import Event
@@ -37,7 +37,7 @@ class Position:
     finished: bool
 
 
-def position(db: Database, job_id: str, *, actor: Actor = NOBODY) -> Position:
+def position(db: Database, job_id: str, *, actor: Actor) -> Position:
     """Return the position of a job, before its events are followed.
 
     Raises:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from shared import wire
 from shared.database.tables import Job
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobs.reads.filters import JobFilter, filters_of
 from shared.jobs.reads.orders import Key, order_of
 from shared.jobs.reads.pages import Query, read_page
@@ -41,7 +41,7 @@ def jobs(
     limit: int = 50,
     *,
     live: Callable[[], Workers] | None = None,
-    actor: Actor = NOBODY,
+    actor: Actor,
 ) -> Page:
     """Read one page of the jobs that match.
 

@@ -13,7 +13,7 @@ from shared.database.clock import isoformat
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
 from shared.documents.phrases import some_of
 from shared.errors import JobNotFound
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 from shared.jobs.running.retry_policy import due
 from shared.jobs.status import (
     KNOWN_KINDS,
@@ -43,14 +43,14 @@ A = TypeVar("A", bound=Answer)
 EPOCH_COLUMNS = names(wire.EpochColumns)
 
 # Large columns that lists do not show are not read.
-_LEFT_OUT = {"checkpoint", "owner", "lease_expires_at", "warnings"}
+_LEFT_OUT = {"checkpoint", "lease_expires_at", "warnings"}
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
 
 Workers = list[wire.Worker]
 """Workers as `workers` returns them."""
 
 
-def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None, actor: Actor = NOBODY) -> wire.Job:
+def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None, actor: Actor) -> wire.Job:
     """Read one job.
 
     Args:
@@ -105,6 +105,7 @@ def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[st
 def _job(row: Row[Any], tags: list[str], warnings: list[str]) -> wire.Job:
     return wire.Job(
         id=row.id,
+        owner=row.owner,
         kind=row.kind,
         name=row.name,
         tags=tags,
@@ -166,7 +167,7 @@ def _require(connection: Connection, job_id: str, actor: Actor) -> None:
         raise JobNotFound(job_id)
 
 
-def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor = NOBODY) -> wire.EpochColumns:
+def epochs(db: Database, job_id: str, after: int = 0, *, actor: Actor) -> wire.EpochColumns:
     """Read a job's epochs after number `after`, as columns of equal length.
 
     Raises:
@@ -185,7 +186,7 @@ def columns_of(kind: type[Answer], table: type[Any]) -> list[Any]:
     return [getattr(table, name) for name in names(kind)]
 
 
-def attempts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Attempt]:
+def attempts(db: Database, job_id: str, *, actor: Actor) -> list[wire.Attempt]:
     """Read a job's attempts in order; the outcome of a running attempt is None.
 
     Raises:
@@ -211,7 +212,7 @@ def _attempt(row: Row[Any]) -> wire.Attempt:
     )
 
 
-def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY) -> wire.Evaluation | None:
+def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor) -> wire.Evaluation | None:
     """Read the evaluation of a job's `best` or `last` weights, or `test`; None while there is none.
 
     Raises:
@@ -225,7 +226,7 @@ def evaluation(db: Database, job_id: str, weights: str, *, actor: Actor = NOBODY
         return None if row is None else wire.Evaluation(**row._asdict())
 
 
-def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: Actor = NOBODY) -> list[wire.LogLine]:
+def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: Actor) -> list[wire.LogLine]:
     """Read at most `limit` lines of a job's log after line `after`, oldest first.
 
     Raises:
@@ -238,7 +239,7 @@ def log(db: Database, job_id: str, after: int = 0, limit: int = 500, *, actor: A
         return [wire.LogLine(**row._asdict() | {"created_at": isoformat(row.created_at)}) for row in rows]
 
 
-def artifacts(db: Database, job_id: str, *, actor: Actor = NOBODY) -> list[wire.Artifact]:
+def artifacts(db: Database, job_id: str, *, actor: Actor) -> list[wire.Artifact]:
     """Read a job's artifacts: name, storage path, SHA-256, size in bytes.
 
     Raises:

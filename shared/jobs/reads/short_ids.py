@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from shared.database.tables import ENDING_LENGTH, UUID_LENGTH, Job, id_ending
 from shared.errors import AmbiguousJobId, JobNotFound
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import Actor
 
 if TYPE_CHECKING:
     from shared.database.engine import Database
@@ -17,7 +17,7 @@ MOST_LISTED = 10
 """Most ids that the error for an ambiguous ending lists."""
 
 
-def whole_id(db: Database, text: str, *, actor: Actor = NOBODY) -> str:
+def whole_id(db: Database, text: str, *, actor: Actor) -> str:
     """Return the full id for a full id, which is not looked up, or for at least the last four characters of one.
 
     Raises:

@@ -16,11 +16,11 @@ from api.http.requests.images import IMAGES
 from api.services import Services
 from shared.database.tables import IdempotencyKey, Job
 from shared.errors import NoPredictor
-from shared.jobs.actor import Actor
+from shared.jobs.actor import Actor, Scope
 
 EVERY = [operation for routes in ROUTES for operation in routes.operations]
 ABOUT_JOBS = [operation for operation in EVERY if operation.takes_job_id or operation.name == "list_jobs"]
-ALICE = Actor("alice")
+ALICE = Actor("alice", Scope.SUBMIT)
 SPEC = {"architecture": {"kind": "mlp", "hidden": [4]}, "dataset": "synthetic"}
 KEY = {"Idempotency-Key": "mine"}
 
@@ -28,7 +28,7 @@ KEY = {"Idempotency-Key": "mine"}
 @pytest.fixture
 def alice(monkeypatch: pytest.MonkeyPatch) -> Actor:
     """Who sends every request."""
-    monkeypatch.setattr(operations, "actor_of", lambda _request: ALICE)
+    monkeypatch.setattr(operations, "actor_of", lambda *_asked: ALICE)
     return ALICE
 
 

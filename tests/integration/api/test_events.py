@@ -19,6 +19,7 @@ from sqlalchemy import select
 from api.services import Services
 from shared.database.tables import Epoch, JobEvent
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
@@ -178,7 +179,7 @@ def test_a_resumed_attempt_says_so_before_its_epochs(server: Server, services: S
 def test_a_finished_jobs_reader_is_told_to_stay_away(server: Server, services: Services) -> None:
     """204 after the last event: a browser would come back for ever otherwise."""
     job_id = factories.submit(services.db)
-    actions.cancel(services.db, job_id)
+    actions.cancel(services.db, job_id, actor=EVERYBODY)
     last = follow(server, job_id)[-1][0]
 
     response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(last)})
@@ -194,7 +195,7 @@ def test_a_deleted_jobs_stream_ends(server: Server, services: Services) -> None:
         stream = frames(response)
         next(stream)
         end(services, claim, Outcome.CANCELLED)
-        actions.delete(services.db, claim.job_id)
+        actions.delete(services.db, claim.job_id, actor=EVERYBODY)
         kinds = [kind for _, kind, _ in stream]
 
     assert set(kinds) <= {"status"}
@@ -238,9 +239,15 @@ def test_writers_leave_no_gap(services: Services) -> None:
         for number in range(1, 30):
             record(services, claim, number)
 
+    def cancel() -> None:
+        actions.cancel(services.db, claim.job_id, actor=EVERYBODY)
+
     writers = [
         threading.Thread(target=record_all),
-        *(threading.Thread(target=actions.cancel, args=(services.db, claim.job_id)) for _ in range(5)),
+        *(
+            threading.Thread(target=lambda: actions.cancel(services.db, claim.job_id, actor=EVERYBODY))
+            for _ in range(5)
+        ),
     ]
     for writer in writers:
         writer.start()
@@ -269,7 +276,7 @@ def test_a_wrong_last_event_id_is_explained(server: Server, services: Services, 
 def test_an_empty_last_event_id_is_the_beginning(server: Server, services: Services) -> None:
     """As a reader sends it that has seen nothing yet."""
     job_id = factories.submit(services.db)
-    actions.cancel(services.db, job_id)
+    actions.cancel(services.db, job_id, actor=EVERYBODY)
 
     response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": ""})
 

@@ -11,16 +11,18 @@ from flask import Flask, request
 
 from api.app import ROUTES
 from api.http import operations
-from api.http.actors import actor_of
+from api.http.actors import COOKIE, actor_of, credential_of
+from api.http.authentication import Authentication, Credential, Kind
+from api.http.errors import Unauthenticated
 from api.http.operations import Operation, Reply
 from api.http.requests.images import IMAGES
 from api.services import Services
-from shared.jobs.actor import NOBODY, Actor
+from shared.jobs.actor import EVERYBODY, STRANGER, Actor, Scope
 from shared.settings import Settings
 
 EVERY = [operation for routes in ROUTES for operation in routes.operations]
 JOB = "01900000-0000-7000-8000-000000000000"
-ALICE = Actor("alice")
+ALICE = Actor("alice", Scope.SUBMIT)
 
 
 @pytest.mark.parametrize("operation", EVERY, ids=[operation.name for operation in EVERY])
@@ -35,7 +37,9 @@ def test_every_endpoint_is_given_who_asks(
         given.extend(arguments)
         return Reply(None)
 
-    monkeypatch.setattr(operations, "actor_of", lambda sent: ALICE if sent == request else NOBODY)
+    monkeypatch.setattr(
+        operations, "actor_of", lambda _authentication, sent, _scope: ALICE if sent == request else EVERYBODY
+    )
     path = {name: value for name, value in (("job_id", JOB), ("name", "best")) if f"{name}>" in operation.path}
     image = {"data": b"pixels", "content_type": "image/png"}
     sent: dict[str, Any] = image if operation.body is IMAGES else {"json": {}}
@@ -44,7 +48,63 @@ def test_every_endpoint_is_given_who_asks(
     assert given == [services, ALICE]
 
 
-def test_nobody_has_to_say_who_they_are() -> None:
-    """Every request is nobody's in particular, and jobs have no owner."""
+def authentication(tmp_path: Path, **settings: str) -> Authentication:
+    """Who asks, on a database that is not there."""
+    found = Services.build(Settings.model_validate({"home": tmp_path, "redis_url": "unix:///nowhere.sock", **settings}))
+    return found.authentication
+
+
+@pytest.mark.parametrize("settings", [{}, {"auth": "off", "host": "0.0.0.0"}], ids=["on this machine", "off"])
+def test_nobody_has_to_say_who_they_are(tmp_path: Path, settings: dict[str, str]) -> None:
+    """While authentication is off every request is everybody's, and jobs have no owner."""
     with Flask("test").test_request_context(headers={"Authorization": "Bearer fl_x"}):
-        assert actor_of(request) == NOBODY == Actor(owner=None)
+        assert actor_of(authentication(tmp_path, **settings), request, Scope.ADMIN) == EVERYBODY
+    assert Actor(owner=None, scope=Scope.ADMIN) == EVERYBODY
+
+
+SECRET = "a" * 43
+CREDENTIALS: list[tuple[dict[str, str], Credential | None]] = [
+    ({}, None),
+    ({"Authorization": f"Bearer fl_{SECRET}"}, Credential(Kind.BEARER, f"fl_{SECRET}")),
+    ({"Authorization": f"bearer   fl_{SECRET} "}, Credential(Kind.BEARER, f"fl_{SECRET}")),
+    ({"Authorization": "Basic dXNlcjpwYXNzd29yZA=="}, None),
+    ({"Cookie": f"other=1; {COOKIE}={SECRET}"}, Credential(Kind.COOKIE, SECRET)),
+    ({"Cookie": f"{COOKIE}={SECRET}", "Authorization": "Basic dXNlcg=="}, Credential(Kind.COOKIE, SECRET)),
+    ({"Cookie": f"{COOKIE}={SECRET}", "Authorization": "Bearer x"}, Credential(Kind.BEARER, "x")),
+]
+
+
+@pytest.mark.parametrize("headers, credential", CREDENTIALS)
+def test_a_token_goes_before_a_session(headers: dict[str, str], credential: Credential | None) -> None:
+    """And a password, which is a proxy's, is neither."""
+    with Flask("test").test_request_context(headers=headers):
+        assert credential_of(request) == credential
+
+
+def test_a_credential_does_not_show_its_secret() -> None:
+    """Whatever prints it."""
+    assert SECRET not in repr(Credential(Kind.BEARER, SECRET))
+
+
+@pytest.mark.parametrize("headers", [headers for headers, _ in CREDENTIALS[:1]] + [{"Authorization": "Bearer fl_x"}])
+def test_what_cannot_be_a_token_is_refused_without_a_look_into_the_database(
+    tmp_path: Path, headers: dict[str, str]
+) -> None:
+    """There is none here, and nobody asks it."""
+    strict = authentication(tmp_path, auth="on")
+    with Flask("test").test_request_context(headers=headers), pytest.raises(Unauthenticated) as refused:
+        actor_of(strict, request, Scope.READ)
+    assert "fl_x" not in str(refused.value)
+
+
+def test_an_open_operation_is_asked_by_a_stranger(tmp_path: Path) -> None:
+    """Who may do nothing, token or not."""
+    with Flask("test").test_request_context(headers={"Authorization": f"Bearer fl_{SECRET}"}):
+        assert actor_of(authentication(tmp_path, auth="on"), request, None) == STRANGER
+    assert not any(STRANGER.may(scope) for scope in Scope)
+
+
+def test_a_scope_includes_those_before_it() -> None:
+    """Read, then submit, then admin."""
+    allowed = [[scope.includes(other) for other in Scope] for scope in Scope]
+    assert allowed == [[True, False, False], [True, True, False], [True, True, True]]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.app import create_app
+from api.http.token_uses import TokenUses
 from api.services import Services
 from shared import logs
 from shared.delivery.reconciler import Reconciler
@@ -58,3 +59,34 @@ def test_the_reconciler_has_a_database_of_its_own(
     [reconciler] = started
     assert reconciler._db is not services.db
     assert reconciler._watch._db is reconciler._db
+
+
+@pytest.mark.parametrize("auth", ["on", "off"])
+def test_it_does_not_start_where_nobody_could_use_it(
+    configuration: Any, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, auth: str
+) -> None:
+    """Also where gunicorn is started without the command: it says which command makes the first token."""
+    monkeypatch.setenv("FLIGHTLINE_DATABASE_URL", sqlite_url)
+    starting = configuration(AUTH=auth)["on_starting"]
+    if auth == "off":
+        starting(None)
+        return
+    with pytest.raises(SystemExit, match="flightline token create --owner NAME --scope admin"):
+        starting(None)
+
+
+def test_the_uses_of_tokens_are_recorded(
+    configuration: Any, settings: SettingsFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a thread of each process."""
+    started: list[TokenUses] = []
+
+    def start(uses: TokenUses) -> None:
+        started.append(uses)
+
+    monkeypatch.setattr(Reconciler, "start", lambda _reconciler, _interval: None)
+    monkeypatch.setattr(TokenUses, "start", start)
+    monkeypatch.setattr(logs, "configure", lambda _level: None)
+    app = create_app(settings())
+    configuration()["post_worker_init"](SimpleNamespace(wsgi=app, alive=True))
+    assert started == [app.extensions["flightline"].authentication.uses]

@@ -18,7 +18,7 @@ from shared.wire.answer import Answer, names
 from worker.training.evaluation import ClassFigures, Evaluation, Mistake
 from worker.training.results import EpochResult
 
-KINDS = [kind for kind in vars(wire).values() if isinstance(kind, type) and kind.__module__.endswith("wire")]
+KINDS = [getattr(wire, name) for name in wire.__all__]
 FAILURE = wire.Failure(code="timed_out", detail=None)
 
 

@@ -23,6 +23,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job, Lock, Worker
 from shared.errors import ConfigurationError, DatabaseUnavailable, DatabaseUnusable
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from tests.support import factories
@@ -116,7 +117,6 @@ class TestTransactions:
     def test_mistakes_in_data_come_out_as_they_are(self, database: Database) -> None:
         """They are bugs, not outages."""
         database.write(lambda connection: _lock(connection, "a"))
-
         with pytest.raises(IntegrityError):
             database.write(lambda connection: _lock(connection, "a"))
 
@@ -196,9 +196,9 @@ class TestForks:
         """And the parent's still work when it has ended."""
         job_id = factories.submit(database)
 
-        assert _in_child(lambda: actions.cancel(database, job_id) == "cancelled")
+        assert _in_child(lambda: actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled")
 
-        assert queries.job(database, job_id)["status"] == "cancelled"
+        assert queries.job(database, job_id, actor=EVERYBODY)["status"] == "cancelled"
 
     def test_a_fork_amid_other_threads_transactions(self, database: Database) -> None:
         """The child does not inherit a lock that nobody would ever release."""
@@ -220,7 +220,7 @@ class TestForks:
                 thread.join()
 
         assert results == [True] * 5
-        assert actions.cancel(database, job_id) == "cancelled"
+        assert actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled"
 
     def test_a_fork_inside_ones_own_transaction(self, database: Database) -> None:
         """It does not wait for itself."""

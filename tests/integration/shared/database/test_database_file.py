@@ -22,6 +22,7 @@ from shared.database.file import DatabaseFile
 from shared.database.tables import Lock
 from shared.errors import DatabaseUnavailable, JobNotFound
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Line
@@ -148,7 +149,7 @@ class TestGone:
         assert not folder.exists()
 
         (quick_dir / "unmounted").rename(folder)
-        assert queries.job(db, job_id)["status"] == "queued"
+        assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
         db.dispose()
 
     def test_a_write_during_which_it_goes_is_not_said_to_be_kept(self, sqlite_database: Database, path: Path) -> None:
@@ -189,7 +190,7 @@ class TestGone:
         """With the folders above it."""
         db = Database(f"sqlite:///{quick_dir / 'new' / 'place' / 'x.db'}")
         migrations.upgrade(db)
-        actions.cancel(db, factories.submit(db))
+        actions.cancel(db, factories.submit(db), actor=EVERYBODY)
         db.dispose()
 
     def test_a_fork_and_idle_connections_are_no_reason(self, sqlite_database: Database, path: Path) -> None:
@@ -224,12 +225,12 @@ class TestReplaced:
         copy.rename(path)
 
         for db in (sqlite_database, other):
-            assert queries.job(db, kept)["status"] == "queued"
+            assert queries.job(db, kept, actor=EVERYBODY)["status"] == "queued"
             with pytest.raises(JobNotFound):
-                queries.job(db, claim.job_id)
+                queries.job(db, claim.job_id, actor=EVERYBODY)
         assert attempts.heartbeat(sqlite_database, claim, 30) is None
         new = factories.submit(sqlite_database)
-        assert queries.job(other, new)["status"] == "queued"
+        assert queries.job(other, new, actor=EVERYBODY)["status"] == "queued"
 
     def test_while_another_thread_is_in_the_middle_of_a_read(self, sqlite_database: Database, path: Path) -> None:
         """Its connection is of the file of before: that one's end, and a fork after it, are no fault of the new one."""
@@ -290,7 +291,7 @@ class TestReplaced:
         assert not attempts.succeed(sqlite_database, claim, epochs=[], finished_epochs=4, **result)
         last = factories.epoch_rows(5, 5)
         assert not attempts.succeed(sqlite_database, claim, epochs=last, finished_epochs=5, **result)
-        assert queries.job(sqlite_database, claim.job_id)["progress"]["epoch"] == 2
+        assert queries.job(sqlite_database, claim.job_id, actor=EVERYBODY)["progress"]["epoch"] == 2
 
     def test_beside_the_log_of_the_one_before(self, sqlite_database: Database, other: Database, path: Path) -> None:
         """SQLite would take that log for the new file's: it is not opened until the log is gone."""
@@ -306,7 +307,7 @@ class TestReplaced:
 
         for one in log_of(path):
             one.unlink()
-        assert queries.job(other, kept)["status"] == "queued"
+        assert queries.job(other, kept, actor=EVERYBODY)["status"] == "queued"
         factories.submit(sqlite_database)
 
     @pytest.mark.parametrize("content", [b"", b"no database " * 1000], ids=["empty", "text"])
@@ -322,7 +323,7 @@ class TestReplaced:
         assert path.read_bytes() == content
         for one, where in zip(files, kept, strict=True):
             where.rename(one)
-        assert queries.job(sqlite_database, job_id)["status"] == "queued"
+        assert queries.job(sqlite_database, job_id, actor=EVERYBODY)["status"] == "queued"
 
 
 class TestLog:
@@ -341,7 +342,7 @@ class TestLog:
         for db in (sqlite_database, other):
             db.dispose()
         restarted = Database(f"sqlite:///{path}")
-        assert [queries.job(restarted, job_id)["status"] for job_id in job_ids] == ["queued"] * 5
+        assert [queries.job(restarted, job_id, actor=EVERYBODY)["status"] for job_id in job_ids] == ["queued"] * 5
         restarted.dispose()
 
     def test_it_comes_back(self, sqlite_database: Database, path: Path) -> None:
@@ -353,4 +354,4 @@ class TestLog:
 
         where.rename(log)
 
-        assert actions.cancel(sqlite_database, job_id) == "cancelled"
+        assert actions.cancel(sqlite_database, job_id, actor=EVERYBODY) == "cancelled"

@@ -12,6 +12,7 @@ from shared.database.engine import Database
 from shared.database.tables import Lock
 from shared.delivery.reconciler import Reconciler
 from shared.errors import DatabaseUnavailable
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.running.leases import LeaseWatch
@@ -89,7 +90,7 @@ class TestTurnAndHealth:
                 judge.clock.now += 2.1
 
         assert judge.passes(LEASE, meanwhile=slow_read) == 1
-        assert queries.job(database, claim.job_id)["status"] == "queued"
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["status"] == "queued"
 
     def test_a_holder_that_is_not_healthy_gives_the_turn_to_who_is(
         self, judge: Judge, other: Judge, database: Database
@@ -105,7 +106,7 @@ class TestTurnAndHealth:
         assert other.has_turn
 
         assert other.passes(2.0) == 1
-        assert queries.job(database, claim.job_id)["status"] == "queued"
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["status"] == "queued"
 
     def test_a_holder_whose_every_pass_is_slow_does_not_keep_the_turn(
         self, judge: Judge, other: Judge, database: Database
@@ -123,7 +124,7 @@ class TestTurnAndHealth:
             assert judge.passes(1.0) == 0
             other.passes(1.0)
         assert other.has_turn
-        assert queries.job(database, claim.job_id)["status"] == "queued"
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["status"] == "queued"
 
     def test_a_holder_that_died_is_followed(self, judge: Judge, other: Judge, database: Database) -> None:
         """Once its turn has run out."""
@@ -159,8 +160,8 @@ class TestOutages:
         beat = partial(attempts.heartbeat, database, live, LEASE)
         assert judge.passes(LEASE - 1.0, meanwhile=beat) == 0
         assert judge.passes(2.0, meanwhile=beat) == 1
-        assert queries.job(database, live.job_id)["status"] == "running"
-        assert queries.job(database, dead.job_id)["status"] == "queued"
+        assert queries.job(database, live.job_id, actor=EVERYBODY)["status"] == "running"
+        assert queries.job(database, dead.job_id, actor=EVERYBODY)["status"] == "queued"
 
     def test_a_database_that_stood_still_was_unavailable(self, judge: Judge, database: Database) -> None:
         """Its answer came late, so did those to the owners."""

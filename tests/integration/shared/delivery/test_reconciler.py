@@ -17,6 +17,7 @@ from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish, publish_many
 from shared.delivery.reconciler import Reconciler, ReconcilerPace, Report
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.status import Queue
@@ -229,7 +230,7 @@ class TestRules:
 
         Reconciler(database, fake_broker, 0.0).run_once()
 
-        assert queries.job(database, late.job_id)["status"] == "queued"
+        assert queries.job(database, late.job_id, actor=EVERYBODY)["status"] == "queued"
 
     def test_the_many_attempts_of_a_host_end_over_several_passes(self, database: Database, planted: Broker) -> None:
         """The oldest first; the rest follows with the next pass."""
@@ -237,7 +238,9 @@ class TestRules:
         late = [factories.running(database, lease_seconds=-60 + n).job_id for n in range(5)]
 
         assert self.passes(database, planted, 0.0, few) == Report(expired=3)
-        assert [queries.job(database, job_id)["status"] for job_id in late] == ["queued"] * 3 + ["running"] * 2
+        assert [queries.job(database, job_id, actor=EVERYBODY)["status"] for job_id in late] == ["queued"] * 3 + [
+            "running"
+        ] * 2
         assert self.passes(database, planted, 0.0, few) == Report(expired=2)
 
     @pytest.mark.parametrize("lost", ["its message", "its publication"])

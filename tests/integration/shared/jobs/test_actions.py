@@ -11,6 +11,7 @@ from shared.database.engine import Database
 from shared.database.tables import Base, Job
 from shared.errors import IllegalTransition, InvalidSpec, JobNotFound
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
@@ -25,9 +26,9 @@ class TestSubmit:
         """Everything that was sent can be read back; nothing has happened to it yet."""
         sent = factories.submission(name="tapered", tags=["b", "a"], priority=7)
 
-        job_id = actions.submit(database, sent)
+        job_id = actions.submit(database, sent, actor=EVERYBODY)
 
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["name"], job["tags"], job["priority"]) == ("tapered", ["a", "b"], 7)
         assert (job["status"], job["attempts"], job["result"], job["error"]) == ("queued", 0, None, None)
         assert job["spec"] == sent.document
@@ -45,7 +46,7 @@ class TestSubmit:
         """No character of a name means anything to the database."""
         job_id = factories.submit(database, name=name, tags=[name])
 
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["name"], job["tags"]) == (name, [name])
 
     def test_nothing_is_written_when_the_transaction_fails(
@@ -68,9 +69,9 @@ class TestCancel:
         """Whatever message is still on its way finds nothing to do."""
         job_id = factories.submit(database)
 
-        assert actions.cancel(database, job_id) == "cancelled"
+        assert actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled"
 
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert job["status"] == "cancelled"
         assert job["finished_at"] is not None
         assert attempts.claim(database, job_id, factories.claimant(), 30) is None
@@ -79,13 +80,13 @@ class TestCancel:
         """Its worker is told by the next heartbeat; the status stays until it has obeyed."""
         claim = factories.running(database)
 
-        assert actions.cancel(database, claim.job_id) == "requested"
-        assert actions.cancel(database, claim.job_id) == "requested"
+        assert actions.cancel(database, claim.job_id, actor=EVERYBODY) == "requested"
+        assert actions.cancel(database, claim.job_id, actor=EVERYBODY) == "requested"
 
         beat = attempts.heartbeat(database, claim, 30)
         assert beat is not None
         assert beat.cancel_requested
-        job = queries.job(database, claim.job_id)
+        job = queries.job(database, claim.job_id, actor=EVERYBODY)
         assert (job["status"], job["cancel_requested"]) == ("running", True)
         kinds = [event.kind for event in events.read(database, claim.job_id)[0]]
         assert kinds.count("cancel_requested") == 1
@@ -93,10 +94,10 @@ class TestCancel:
     def test_cancelling_twice_is_no_error(self, database: Database) -> None:
         """A repeated request gets the same answer."""
         job_id = factories.submit(database)
-        actions.cancel(database, job_id)
+        actions.cancel(database, job_id, actor=EVERYBODY)
         before = factories.everything(database)
 
-        assert actions.cancel(database, job_id) == "cancelled"
+        assert actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled"
         assert factories.everything(database) == before
 
     def test_a_finished_job_cannot_be_cancelled(self, database: Database) -> None:
@@ -104,13 +105,13 @@ class TestCancel:
         job_id = factories.succeed(database, factories.running(database))
 
         with pytest.raises(IllegalTransition, match="succeeded"):
-            actions.cancel(database, job_id)
+            actions.cancel(database, job_id, actor=EVERYBODY)
 
     @pytest.mark.parametrize("ending", [factories.LOST, factories.RELEASED, factories.FLAKY])
     def test_a_cancelled_job_is_not_queued_again(self, database: Database, ending: Ending) -> None:
         """Where the worker dies before it could obey, the job is cancelled all the same."""
         claim = factories.running(database)
-        actions.cancel(database, claim.job_id)
+        actions.cancel(database, claim.job_id, actor=EVERYBODY)
 
         assert attempts.end(database, claim, ending) == "cancelled"
 
@@ -119,34 +120,41 @@ class TestRetry:
     def test_the_same_spec_as_a_new_job(self, database: Database) -> None:
         """The new job is linked to the old one, which stays as it is."""
         old = factories.submit(database, name="x", tags=["a"], priority=2, training={"seed": 3})
-        actions.cancel(database, old)
+        actions.cancel(database, old, actor=EVERYBODY)
 
-        new = actions.retry(database, old, Caps(), BUILT_IN)
+        new = actions.retry(database, old, Caps(), BUILT_IN, actor=EVERYBODY)
 
-        was, job = queries.job(database, old), queries.job(database, new)
+        was, job = queries.job(database, old, actor=EVERYBODY), queries.job(database, new, actor=EVERYBODY)
         assert (was["status"], job["status"], job["retry_of"]) == ("cancelled", "queued", old)
         for field in ("name", "tags", "priority", "spec", "spec_hash", "config_hash", "cost"):
             assert job[field] == was[field], field
 
     def test_a_preset_stays_as_a_label(self, database: Database) -> None:
         """Though what is retried is its expansion."""
-        old = actions.submit(database, factories.submission(preset="notebook-linear", architecture="notebook-linear"))
-        actions.cancel(database, old)
+        old = actions.submit(
+            database, factories.submission(preset="notebook-linear", architecture="notebook-linear"), actor=EVERYBODY
+        )
+        actions.cancel(database, old, actor=EVERYBODY)
 
-        assert queries.job(database, actions.retry(database, old, Caps(), BUILT_IN))["preset"] == "notebook-linear"
+        assert (
+            queries.job(database, actions.retry(database, old, Caps(), BUILT_IN, actor=EVERYBODY), actor=EVERYBODY)[
+                "preset"
+            ]
+            == "notebook-linear"
+        )
 
     def test_only_a_finished_job(self, database: Database) -> None:
         """A queued job needs no retry."""
         with pytest.raises(IllegalTransition, match="queued"):
-            actions.retry(database, factories.submit(database), Caps(), BUILT_IN)
+            actions.retry(database, factories.submit(database), Caps(), BUILT_IN, actor=EVERYBODY)
 
     def test_a_limit_that_was_lowered_holds(self, database: Database) -> None:
         """The stored spec is checked again."""
         job_id = factories.submit(database, training={"epochs": 50})
-        actions.cancel(database, job_id)
+        actions.cancel(database, job_id, actor=EVERYBODY)
 
         with pytest.raises(InvalidSpec):
-            actions.retry(database, job_id, Caps(max_epochs=10), BUILT_IN)
+            actions.retry(database, job_id, Caps(max_epochs=10), BUILT_IN, actor=EVERYBODY)
 
 
 class TestDelete:
@@ -157,8 +165,8 @@ class TestDelete:
         attempts.log(database, claim, [attempts.Line("INFO", "hello")], keep=10)
         factories.succeed(database, claim)
 
-        assert actions.may_have_files(database, job_id)
-        actions.delete(database, job_id)
+        assert actions.may_have_files(database, job_id, actor=EVERYBODY)
+        actions.delete(database, job_id, actor=EVERYBODY)
         assert not any(factories.everything(database).values())
 
     def test_others_stay(self, database: Database) -> None:
@@ -167,10 +175,10 @@ class TestDelete:
         before = factories.everything(database)
         gone = factories.succeed(database, factories.running(database, tags=["a"]))
 
-        actions.delete(database, gone)
+        actions.delete(database, gone, actor=EVERYBODY)
 
         assert factories.everything(database) == before
-        assert queries.job(database, kept)["tags"] == ["a"]
+        assert queries.job(database, kept, actor=EVERYBODY)["tags"] == ["a"]
 
     @pytest.mark.parametrize("claimed", [False, True])
     def test_an_unfinished_job_stays(self, database: Database, claimed: bool) -> None:
@@ -181,13 +189,13 @@ class TestDelete:
 
         for refused in (actions.may_have_files, actions.delete):
             with pytest.raises(IllegalTransition, match="Cancel it first"):
-                refused(database, job_id)
+                refused(database, job_id, actor=EVERYBODY)
 
     def test_one_that_never_ran_has_no_files(self, database: Database) -> None:
         """There is nothing to delete before it."""
         job_id = factories.submit(database)
-        actions.cancel(database, job_id)
-        assert not actions.may_have_files(database, job_id)
+        actions.cancel(database, job_id, actor=EVERYBODY)
+        assert not actions.may_have_files(database, job_id, actor=EVERYBODY)
 
 
 class TestPriority:
@@ -196,9 +204,9 @@ class TestPriority:
         job_id = factories.submit(database)
         actions.mark_published(database, [job_id])
 
-        actions.set_priority(database, job_id, 9)
+        actions.set_priority(database, job_id, 9, actor=EVERYBODY)
 
-        assert queries.job(database, job_id)["priority"] == 9
+        assert queries.job(database, job_id, actor=EVERYBODY)["priority"] == 9
         with database.read() as connection:
             assert connection.scalar(select(Job.published_at).where(Job.id == job_id)) is None
 
@@ -207,21 +215,21 @@ class TestPriority:
         claim = factories.running(database)
 
         with pytest.raises(IllegalTransition, match="running"):
-            actions.set_priority(database, claim.job_id, 9)
+            actions.set_priority(database, claim.job_id, 9, actor=EVERYBODY)
 
 
 OPERATIONS: dict[str, Callable[[Database], object]] = {
-    "cancel": lambda db: actions.cancel(db, NOBODY),
-    "retry": lambda db: actions.retry(db, NOBODY, Caps(), BUILT_IN),
-    "delete": lambda db: actions.delete(db, NOBODY),
-    "may_have_files": lambda db: actions.may_have_files(db, NOBODY),
-    "set_priority": lambda db: actions.set_priority(db, NOBODY, 1),
-    "job": lambda db: queries.job(db, NOBODY),
-    "epochs": lambda db: queries.epochs(db, NOBODY),
-    "attempts": lambda db: queries.attempts(db, NOBODY),
-    "evaluation": lambda db: queries.evaluation(db, NOBODY, "best"),
-    "log": lambda db: queries.log(db, NOBODY),
-    "artifacts": lambda db: queries.artifacts(db, NOBODY),
+    "cancel": lambda db: actions.cancel(db, NOBODY, actor=EVERYBODY),
+    "retry": lambda db: actions.retry(db, NOBODY, Caps(), BUILT_IN, actor=EVERYBODY),
+    "delete": lambda db: actions.delete(db, NOBODY, actor=EVERYBODY),
+    "may_have_files": lambda db: actions.may_have_files(db, NOBODY, actor=EVERYBODY),
+    "set_priority": lambda db: actions.set_priority(db, NOBODY, 1, actor=EVERYBODY),
+    "job": lambda db: queries.job(db, NOBODY, actor=EVERYBODY),
+    "epochs": lambda db: queries.epochs(db, NOBODY, actor=EVERYBODY),
+    "attempts": lambda db: queries.attempts(db, NOBODY, actor=EVERYBODY),
+    "evaluation": lambda db: queries.evaluation(db, NOBODY, "best", actor=EVERYBODY),
+    "log": lambda db: queries.log(db, NOBODY, actor=EVERYBODY),
+    "artifacts": lambda db: queries.artifacts(db, NOBODY, actor=EVERYBODY),
     "events": lambda db: events.read(db, NOBODY),
 }
 

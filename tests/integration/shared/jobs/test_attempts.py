@@ -11,6 +11,7 @@ from shared.database.clock import database_now_plus
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Job
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Claim
@@ -44,12 +45,12 @@ class TestClaim:
 
         assert claim is not None
         assert (claim.job_id, claim.attempt, claim.running_seconds, claim.checkpoint) == (job_id, 1, 0.0, None)
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert claim.spec == job["spec"]
         assert (job["status"], job["worker"], job["device"], job["attempts"]) == (
             *("running", "box:cuda:1:7", "cuda:1", 1),
         )
-        [attempt] = queries.attempts(database, job_id)
+        [attempt] = queries.attempts(database, job_id, actor=EVERYBODY)
         assert (attempt["attempt"], attempt["worker"], attempt["outcome"]) == (1, "box:cuda:1:7", None)
         assert attempt["started_at"] is not None
 
@@ -68,7 +69,7 @@ class TestClaim:
         attempts.end(database, claim, ending)
 
         assert attempts.claim(database, claim.job_id, factories.claimant(), 30) is None
-        actions.delete(database, claim.job_id)
+        actions.delete(database, claim.job_id, actor=EVERYBODY)
         assert attempts.claim(database, claim.job_id, factories.claimant(), 30) is None
 
     @pytest.mark.parametrize(
@@ -99,17 +100,17 @@ class TestClaim:
             assert claim.attempt == number
             attempts.end(database, claim, RELEASED)
 
-        assert [attempt["attempt"] for attempt in queries.attempts(database, job_id)] == [1, 2, 3]
+        assert [attempt["attempt"] for attempt in queries.attempts(database, job_id, actor=EVERYBODY)] == [1, 2, 3]
 
     def test_the_start_of_the_job_is_its_first_attempts(self, database: Database) -> None:
         """A job that is tried again has been started before."""
         claim = factories.running(database)
-        started = queries.job(database, claim.job_id)["started_at"]
+        started = queries.job(database, claim.job_id, actor=EVERYBODY)["started_at"]
         attempts.end(database, claim, RELEASED)
 
         factories.claim(database, claim.job_id)
 
-        assert queries.job(database, claim.job_id)["started_at"] == started
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["started_at"] == started
 
 
 class TestHeartbeat:
@@ -140,7 +141,8 @@ class TestRecord:
         assert attempts.record_epochs(database, claim, epoch_rows(1, 2), best(1, 0.6))
         assert attempts.record_epochs(database, claim, [epoch_row(3, val_accuracy=0.75)], best(3, 0.75))
 
-        job, columns = queries.job(database, claim.job_id), queries.epochs(database, claim.job_id)
+        job = queries.job(database, claim.job_id, actor=EVERYBODY)
+        columns = queries.epochs(database, claim.job_id, actor=EVERYBODY)
         assert job["progress"]["epoch"] == 3
         assert job["result"] == {
             "train_loss": epoch_row(3)["train_loss"],
@@ -160,7 +162,7 @@ class TestRecord:
 
         attempts.record_epochs(database, claim, [epoch_row(1, **odd)], best())
 
-        columns = queries.epochs(database, claim.job_id)
+        columns = queries.epochs(database, claim.job_id, actor=EVERYBODY)
         assert {name: columns[name] for name in odd} == {name: [value] for name, value in odd.items()}
 
     def test_what_was_recorded_already_is_not_counted_again(self, database: Database) -> None:
@@ -173,7 +175,7 @@ class TestRecord:
         assert factories.everything(database) == before
 
         assert attempts.record_epochs(database, claim, epoch_rows(1, 3), best())
-        assert queries.epochs(database, claim.job_id)["seq"] == [3, 4, 5]
+        assert queries.epochs(database, claim.job_id, actor=EVERYBODY)["seq"] == [3, 4, 5]
 
     def test_a_later_attempt_overwrites(self, database: Database) -> None:
         """A resumed run's epochs take the place of those that were run before, under new numbers."""
@@ -185,7 +187,7 @@ class TestRecord:
         attempts.record_environment(database, again, {}, engine="reference", exact=True, first_epoch=2)
         attempts.record_epochs(database, again, [epoch_row(2, val_loss=9.0)], best())
 
-        columns = queries.epochs(database, claim.job_id)
+        columns = queries.epochs(database, claim.job_id, actor=EVERYBODY)
         assert columns["attempt"] == [1, 2, 1]
         assert columns["val_loss"][1] == 9.0
         assert columns["seq"][1] > max(columns["seq"][0], columns["seq"][2])
@@ -198,7 +200,8 @@ class TestRecord:
         told = {"engine": "reference", "exact": False, "first_epoch": None}
         assert attempts.record_environment(database, claim, environment, **told)  # type: ignore[arg-type]
 
-        job, [attempt] = queries.job(database, claim.job_id), queries.attempts(database, claim.job_id)
+        job = queries.job(database, claim.job_id, actor=EVERYBODY)
+        [attempt] = queries.attempts(database, claim.job_id, actor=EVERYBODY)
         assert (job["engine"], job["exact"], attempt["environment"]) == ("reference", False, environment)
 
     def test_a_checkpoint_goes_to_the_next_attempt(self, database: Database) -> None:
@@ -220,9 +223,9 @@ class TestRecord:
             lines = [attempts.Line("INFO", f"line {number}") for number in range(first, first + 3)]
             assert attempts.log(database, claim, lines, keep=4)
 
-        kept = queries.log(database, claim.job_id)
+        kept = queries.log(database, claim.job_id, actor=EVERYBODY)
         assert [(line["line"], line["message"]) for line in kept] == [(n, f"line {n}") for n in (6, 7, 8, 9)]
-        assert [line["line"] for line in queries.log(database, claim.job_id, after=7, limit=1)] == [8]
+        assert [line["line"] for line in queries.log(database, claim.job_id, after=7, limit=1, actor=EVERYBODY)] == [8]
 
     @pytest.mark.parametrize("text", ["nul \x00 inside", "half \ud800 a pair", "x" * 200_000, "emoji 🐦\n\ttabs"])
     def test_any_text_is_a_message(self, database: Database, text: str) -> None:
@@ -234,8 +237,8 @@ class TestRecord:
         attempts.record_environment(database, claim, {"x": text}, engine="e", exact=True, first_epoch=None)
         attempts.end(database, claim, Ending(Outcome.FAILED, "internal_error", text))
 
-        assert queries.log(database, claim.job_id)[0]["message"] == readable
-        assert queries.job(database, claim.job_id)["error"]["detail"] == readable
+        assert queries.log(database, claim.job_id, actor=EVERYBODY)[0]["message"] == readable
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["error"]["detail"] == readable
 
 
 class TestSucceed:
@@ -245,16 +248,16 @@ class TestSucceed:
 
         factories.succeed(database, claim, val_accuracy=0.81, best_val_accuracy=0.83)
 
-        job = queries.job(database, claim.job_id)
+        job = queries.job(database, claim.job_id, actor=EVERYBODY)
         assert (job["status"], job["error"], job["exact"]) == ("succeeded", None, True)
         assert job["result"]["val_accuracy"] == 0.81
         assert job["finished_at"] is not None
-        assert queries.evaluation(database, claim.job_id, "best") == factories.evaluation("best")
-        assert queries.evaluation(database, claim.job_id, "last") == factories.evaluation("last")
-        [artifact] = queries.artifacts(database, claim.job_id)
+        assert queries.evaluation(database, claim.job_id, "best", actor=EVERYBODY) == factories.evaluation("best")
+        assert queries.evaluation(database, claim.job_id, "last", actor=EVERYBODY) == factories.evaluation("last")
+        [artifact] = queries.artifacts(database, claim.job_id, actor=EVERYBODY)
         assert artifact["created_at"] is not None
         assert {**vars(artifact), "created_at": None} == {**factories.artifact(), "created_at": None}
-        assert queries.attempts(database, claim.job_id)[0]["outcome"] == "succeeded"
+        assert queries.attempts(database, claim.job_id, actor=EVERYBODY)[0]["outcome"] == "succeeded"
 
     def test_a_repeated_call_recognises_its_own(self, database: Database) -> None:
         """After a commit whose answer was lost, the worker asks again and is told that it succeeded."""
@@ -280,7 +283,7 @@ class TestSucceed:
         assert attempts.succeed(database, claim, **ending, keep_lines=3)
         assert attempts.succeed(database, claim, **ending, keep_lines=3)
 
-        lines = queries.log(database, claim.job_id)
+        lines = queries.log(database, claim.job_id, actor=EVERYBODY)
         assert [line["message"] for line in lines] == ["second", "third", "fourth"]
 
     def test_epochs_that_an_earlier_attempt_ran_too_many_go(self, database: Database) -> None:
@@ -291,7 +294,7 @@ class TestSucceed:
 
         factories.succeed(database, factories.claim(database, claim.job_id))
 
-        assert queries.epochs(database, claim.job_id)["epoch"] == [1]
+        assert queries.epochs(database, claim.job_id, actor=EVERYBODY)["epoch"] == [1]
 
 
 class TestEnd:
@@ -315,7 +318,8 @@ class TestEnd:
 
         assert attempts.end(database, claim, ending) == status
 
-        job, [attempt] = queries.job(database, claim.job_id), queries.attempts(database, claim.job_id)
+        job = queries.job(database, claim.job_id, actor=EVERYBODY)
+        [attempt] = queries.attempts(database, claim.job_id, actor=EVERYBODY)
         assert (job["status"], job["finished_at"] is not None) == (status, finished)
         assert (attempt["outcome"], attempt["finished_at"] is not None) == (ending.outcome, True)
         assert (job["worker"] is None) == (not finished)
@@ -332,8 +336,8 @@ class TestEnd:
         statuses = [attempts.end(database, factories.claim(database, job_id), ending) for ending in endings]
 
         assert statuses == ["queued"] * 5 + ["failed"]
-        assert queries.job(database, job_id)["error"] == {"code": LOST.code, "detail": LOST.detail}
-        assert queries.job(database, job_id)["attempts"] == 6
+        assert queries.job(database, job_id, actor=EVERYBODY)["error"] == {"code": LOST.code, "detail": LOST.detail}
+        assert queries.job(database, job_id, actor=EVERYBODY)["attempts"] == 6
 
     def test_running_time_adds_up(self, database: Database) -> None:
         """`timeout_seconds` counts all attempts together."""
@@ -362,7 +366,7 @@ class TestEnd:
 def test_a_message_from_before_the_priority_changed_counts_for_nothing(database: Database) -> None:
     """A job that was made less urgent does not start by the urgent message that is still in Redis."""
     job_id = factories.submit(database, priority=9)
-    actions.set_priority(database, job_id, 1)
+    actions.set_priority(database, job_id, 1, actor=EVERYBODY)
 
     assert attempts.claim(database, job_id, factories.claimant(), 30, priority=9) is None
     assert attempts.claim(database, job_id, factories.claimant(), 30, priority=1) is not None
@@ -377,8 +381,8 @@ def test_progress_goes_back_to_the_epochs_that_stand(database: Database) -> None
     second = factories.claim(database, first.job_id)
 
     assert attempts.record_environment(database, second, {}, engine="e", exact=True, first_epoch=2)
-    assert queries.job(database, first.job_id)["progress"]["epoch"] == 1
-    assert queries.attempts(database, first.job_id)[1]["resumed_from_epoch"] == 2
+    assert queries.job(database, first.job_id, actor=EVERYBODY)["progress"]["epoch"] == 1
+    assert queries.attempts(database, first.job_id, actor=EVERYBODY)[1]["resumed_from_epoch"] == 2
 
 
 def test_an_attempt_that_starts_over_has_resumed_nothing(database: Database) -> None:
@@ -389,6 +393,6 @@ def test_an_attempt_that_starts_over_has_resumed_nothing(database: Database) -> 
     told = {"engine": "e", "exact": True, "first_epoch": 1, "from_checkpoint": False}
 
     assert attempts.record_environment(database, second, {}, **told)  # type: ignore[arg-type]
-    assert queries.attempts(database, first.job_id)[1]["resumed_from_epoch"] is None
+    assert queries.attempts(database, first.job_id, actor=EVERYBODY)[1]["resumed_from_epoch"] is None
     found, _ = events.read(database, first.job_id, after=0)
     assert found[-1].data.items() >= {"attempt": 2, "from_epoch": 1}.items()

@@ -12,6 +12,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job, JobTag
 from shared.errors import IdempotencyKeyReused, IllegalTransition, InvalidSpec, JobNotFound
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
@@ -34,7 +35,7 @@ def finished(db: Database, **document: Any) -> str:
 
 def evaluate(db: Database, job_id: str, **fields: object) -> str:
     """The id of its evaluation."""
-    return actions.evaluate(db, job_id, request(**fields), Caps(), BUILT_IN)
+    return actions.evaluate(db, job_id, request(**fields), Caps(), BUILT_IN, actor=EVERYBODY)
 
 
 class TestSubmission:
@@ -43,11 +44,13 @@ class TestSubmission:
         trained = finished(database)
         job_id = evaluate(database, trained, name="check", tags=["a"], resources={"device": "cpu"}, priority=7)
 
-        job = queries.job(database, job_id, live=partial(queries.live_workers, database, silent_seconds=60.0))
+        job = queries.job(
+            database, job_id, live=partial(queries.live_workers, database, silent_seconds=60.0), actor=EVERYBODY
+        )
         assert (job.kind, job.status, job.name, job.tags, job.priority) == ("evaluate", "queued", "check", ["a"], 7)
         assert (job.spec["job"], job.spec["dataset"]["name"]) == (trained, "cifar10")
         assert (job.progress.epochs, job.result, job.cost.flops_per_epoch) == (0, None, 0)
-        assert job.cost.parameters == queries.job(database, trained).cost.parameters
+        assert job.cost.parameters == queries.job(database, trained, actor=EVERYBODY).cost.parameters
         assert "No live worker" in job.warnings[0]
         with database.read() as connection:
             assert connection.scalar(select(Job.queue).where(Job.id == job_id)) == "cpu"
@@ -94,8 +97,8 @@ class TestSubmission:
         trained = finished(database)
 
         def once(asked: EvaluationRequest) -> tuple[str, bool]:
-            key = SubmissionKey.of_evaluation("key", trained, asked)
-            return actions.evaluate_once(database, trained, asked, Caps(), key, BUILT_IN)
+            key = SubmissionKey.of_evaluation("key", trained, asked, actor=EVERYBODY)
+            return actions.evaluate_once(database, trained, asked, Caps(), key, BUILT_IN, actor=EVERYBODY)
 
         first, again = once(request()), once(request(weights="best"))
         assert (first[0], first[1], again[1]) == (again[0], True, False)
@@ -114,9 +117,9 @@ class TestLife:
             database, claim, epochs=(), best={}, exact=True, evaluations=[row], artifacts=(), lines=(), keep_lines=9
         )
 
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job.status, job.result, job.error, job.attempts) == ("succeeded", None, None, 1)
-        found = queries.evaluation(database, job_id, "best")
+        found = queries.evaluation(database, job_id, "best", actor=EVERYBODY)
         assert found is not None
         assert found.accuracy == 0.7
 
@@ -132,20 +135,23 @@ class TestLife:
         trained = finished(database)
         waiting, running = evaluate(database, trained), evaluate(database, trained)
         factories.claim(database, running)
-        assert (actions.cancel(database, waiting), actions.cancel(database, running)) == ("cancelled", "requested")
-        actions.delete(database, waiting)
-        assert queries.job(database, trained).status == "succeeded"
+        ended = [actions.cancel(database, job_id, actor=EVERYBODY) for job_id in (waiting, running)]
+        assert ended == ["cancelled", "requested"]
+        actions.delete(database, waiting, actor=EVERYBODY)
+        assert queries.job(database, trained, actor=EVERYBODY).status == "succeeded"
 
     def test_it_is_retried_as_it_was(self, database: Database) -> None:
         """With the same hash; once the network is gone no more, and the message says whose it was."""
         trained = finished(database)
         job_id = evaluate(database, trained, tags=["a"])
-        actions.cancel(database, job_id)
-        again = queries.job(database, actions.retry(database, job_id, Caps(), BUILT_IN))
-        before = queries.job(database, job_id)
+        actions.cancel(database, job_id, actor=EVERYBODY)
+        again = queries.job(
+            database, actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY), actor=EVERYBODY
+        )
+        before = queries.job(database, job_id, actor=EVERYBODY)
         assert (again.kind, again.retry_of, again.tags) == ("evaluate", job_id, ["a"])
         assert (again.spec, again.spec_hash) == (before.spec, before.spec_hash)
 
-        actions.delete(database, trained)
+        actions.delete(database, trained, actor=EVERYBODY)
         with pytest.raises(JobNotFound, match=trained):
-            actions.retry(database, job_id, Caps(), BUILT_IN)
+            actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY)

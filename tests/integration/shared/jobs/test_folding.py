@@ -8,6 +8,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from tests.support import factories
 
@@ -22,7 +23,7 @@ def test_the_log_is_taken_into_the_file(sqlite_database: Database, sqlite_url: s
     last = Database(sqlite_url)
     last.fold()
     assert log.stat().st_size == 0
-    assert queries.job(sqlite_database, job_id)["status"] == "queued"
+    assert queries.job(sqlite_database, job_id, actor=EVERYBODY)["status"] == "queued"
 
     sqlite_database.dispose()
     last.dispose()

@@ -14,6 +14,7 @@ from sqlalchemy.event import listen, remove
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts, leases
 from shared.jobs.running.attempts import Claim
@@ -103,7 +104,7 @@ class TestFence:
             if since != "claimed again":
                 factories.succeed(database, again)
         if since == "deleted":
-            actions.delete(database, claim.job_id)
+            actions.delete(database, claim.job_id, actor=EVERYBODY)
         before = factories.everything(database)
 
         call, answer = STALE[write]
@@ -121,17 +122,17 @@ class TestLeases:
         assert factories.expire(database) == [late.job_id]
         assert factories.expire(database) == []
 
-        [attempt] = queries.attempts(database, late.job_id)
+        [attempt] = queries.attempts(database, late.job_id, actor=EVERYBODY)
         assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "lease_expired")
         assert attempts.heartbeat(database, late, 30) is None
-        assert queries.job(database, punctual.job_id)["status"] == "running"
+        assert queries.job(database, punctual.job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_one_that_fails_for_good_is_not_returned(self, database: Database) -> None:
         """There is nothing to publish."""
         claim = factories.running(database, lease_seconds=-1, limits={"max_attempts": 1})
 
         assert factories.expire(database) == []
-        assert queries.job(database, claim.job_id)["status"] == "failed"
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["status"] == "failed"
 
     def test_a_beat_just_in_time_keeps_the_job(self, database: Database) -> None:
         """A lease that has run out is still renewed as long as nobody has ended the attempt."""
@@ -147,7 +148,7 @@ class TestLeases:
         assert attempts.heartbeat(database, claim, -0.5) is not None
 
         assert leases.expire(database, seen) == []
-        assert queries.job(database, claim.job_id)["status"] == "running"
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_a_row_that_is_being_written_holds_up_no_other(self, postgres_database: Database) -> None:
         """Its writer is alive; the next pass sees what it wrote."""
@@ -166,8 +167,8 @@ class TestLeases:
 
         assert leases.lose(database, "a:cpu:1", LOST) == [dead.job_id]
 
-        assert queries.attempts(database, dead.job_id)[0]["error"]["detail"] == LOST.detail
-        assert queries.job(database, alive.job_id)["status"] == "running"
+        assert queries.attempts(database, dead.job_id, actor=EVERYBODY)[0]["error"]["detail"] == LOST.detail
+        assert queries.job(database, alive.job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_the_successors_attempts_are_not_lost(self, database: Database) -> None:
         """A child's death may be dealt with late, when the next child of the same worker is at work already."""

@@ -15,6 +15,7 @@ from shared.delivery.publisher import publish
 from shared.delivery.reconciler import Reconciler, ReconcilerPace
 from shared.errors import IllegalTransition
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import listing, queries
 from shared.jobs.reads.listing import JobFilter
 from shared.jobs.running import attempts
@@ -115,15 +116,15 @@ class TestReads:
         """What it says is not judged by the rules of training."""
         job_id = submit(database)
         live = partial(queries.live_workers, database, silent_seconds=60.0)
-        job = queries.job(database, job_id, live=live)
+        job = queries.job(database, job_id, live=live, actor=EVERYBODY)
         assert (job["kind"], job["spec"], job["warnings"]) == (LATER, {"teacher": "resnet18"}, [])
-        assert listing.jobs(database, JobFilter(kind=LATER), live=live).items == [job]
+        assert listing.jobs(database, JobFilter(kind=LATER), live=live, actor=EVERYBODY).items == [job]
 
     def test_the_list_is_filtered_by_kind(self, database: Database) -> None:
         """Each kind by itself, both together without the filter."""
         trained, later = factories.submit(database), submit(database)
         found = {
-            kind: [item["id"] for item in listing.jobs(database, JobFilter(kind=kind)).items]
+            kind: [item["id"] for item in listing.jobs(database, JobFilter(kind=kind), actor=EVERYBODY).items]
             for kind in ("train", LATER, None)
         }
         assert found == {"train": [trained], LATER: [later], None: [later, trained]}
@@ -140,12 +141,12 @@ class TestActions:
     def test_it_is_cancelled_and_deleted_like_any_other(self, database: Database) -> None:
         """Its end is the same as that of every job."""
         job_id = submit(database)
-        assert actions.cancel(database, job_id) == "cancelled"
-        actions.delete(database, job_id)
+        assert actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled"
+        actions.delete(database, job_id, actor=EVERYBODY)
 
     def test_it_is_not_retried_as_training(self, database: Database) -> None:
         """Only the release that knows its kind can check what it asks for."""
         job_id = submit(database)
-        actions.cancel(database, job_id)
+        actions.cancel(database, job_id, actor=EVERYBODY)
         with pytest.raises(IllegalTransition, match="'distil', which only a later release can retry"):
-            actions.retry(database, job_id, Caps(), BUILT_IN)
+            actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY)

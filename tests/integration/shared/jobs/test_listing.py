@@ -15,6 +15,7 @@ from sqlalchemy import Connection, event, text
 import migrations
 from shared.database.engine import Database
 from shared.errors import InvalidQuery
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import listing, orders, pages, queries
 from shared.jobs.reads.listing import JobFilter
 from shared.jobs.search.conditions import read_condition
@@ -106,7 +107,7 @@ def walk(db: Database, wanted: JobFilter, sort: str = "-created_at", limit: int 
     found: list[str] = []
     after = None
     while True:
-        page = listing.jobs(db, wanted, sort, after, limit)
+        page = listing.jobs(db, wanted, sort, after, limit, actor=EVERYBODY)
         assert len(page.items) <= limit
         found += [item["id"] for item in page.items]
         if page.next_key is None:
@@ -142,7 +143,7 @@ class TestOrder:
         found: list[str] = []
         after = None
         for _ in range(100):
-            page = listing.jobs(db, JobFilter(), sort, after, 9)
+            page = listing.jobs(db, JobFilter(), sort, after, 9, actor=EVERYBODY)
             found += [item["id"] for item in page.items]
             factories.insert_jobs(db, _some_rows(3))
             after = page.next_key
@@ -156,30 +157,32 @@ class TestOrder:
     def test_a_job_that_goes_between_two_pages_disturbs_nothing(self, some: tuple[Database, Rows]) -> None:
         """Even the one that the next page starts after."""
         db, rows = some
-        page = listing.jobs(db, JobFilter(), limit=10)
+        page = listing.jobs(db, JobFilter(), limit=10, actor=EVERYBODY)
         last = page.items[-1]["id"]
 
         db.write(lambda connection: connection.execute(text("DELETE FROM jobs WHERE id = :id"), {"id": last}))
 
         assert page.next_key is not None
-        following = listing.jobs(db, JobFilter(), after=page.next_key, limit=10)
+        following = listing.jobs(db, JobFilter(), after=page.next_key, limit=10, actor=EVERYBODY)
         assert [item["id"] for item in following.items] == expected(rows, "-created_at")[10:20]
 
     @pytest.mark.parametrize("sort", ["", "-", "name", "--created_at", "created_at desc", "spec"])
     def test_an_order_that_there_is_not(self, sqlite_database: Database, sort: str) -> None:
         """The error lists those that there are."""
         with pytest.raises(InvalidQuery, match="best_val_accuracy"):
-            listing.jobs(sqlite_database, JobFilter(), sort)
+            listing.jobs(sqlite_database, JobFilter(), sort, actor=EVERYBODY)
 
     def test_no_jobs(self, database: Database) -> None:
         """An empty list has no next page."""
-        assert listing.jobs(database, JobFilter()) == listing.Page([], None)
+        assert listing.jobs(database, JobFilter(), actor=EVERYBODY) == listing.Page([], None)
 
     def test_items_are_whole(self, database: Database) -> None:
         """What stands in the list is what a job's own page shows."""
         job_id = factories.succeed(database, factories.running(database, tags=["b", "a"], name="x"))
 
-        assert listing.jobs(database, JobFilter()).items == [queries.job(database, job_id)]
+        assert listing.jobs(database, JobFilter(), actor=EVERYBODY).items == [
+            queries.job(database, job_id, actor=EVERYBODY)
+        ]
 
 
 FILTERS: dict[str, tuple[JobFilter, Callable[[dict[str, Any]], bool]]] = {
@@ -239,7 +242,7 @@ def statements(
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        listing.jobs(db, wanted, sort, after)
+        listing.jobs(db, wanted, sort, after, actor=EVERYBODY)
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
     explain = "EXPLAIN QUERY PLAN " if db.is_sqlite else "EXPLAIN "
@@ -282,7 +285,7 @@ class TestIndexes:
 
     def test_a_deep_page_begins_in_the_index(self, large: Database) -> None:
         """Where the last one ended: nothing before it is read."""
-        page = listing.jobs(large, JobFilter(), limit=300)
+        page = listing.jobs(large, JobFilter(), limit=300, actor=EVERYBODY)
 
         plans = statements(large, JobFilter(), after=page.next_key)
         assert any("number<?" in plan or "number < " in plan for plan in plans)
@@ -338,7 +341,7 @@ def steps(db: Database, wanted: JobFilter, sort: str) -> int:
 
     event.listen(db.engine, "checkout", watch)
     try:
-        listing.jobs(db, wanted, sort, limit=10)
+        listing.jobs(db, wanted, sort, limit=10, actor=EVERYBODY)
     finally:
         event.remove(db.engine, "checkout", watch)
         db.dispose()

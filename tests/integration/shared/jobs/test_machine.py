@@ -19,6 +19,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.errors import IllegalTransition
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts, leases
 from shared.jobs.running.attempts import Claim
@@ -82,7 +83,7 @@ class OneJob(RuleBasedStateMachine):
         """Epochs, perhaps for the second time, or after epochs that the database lacks, which loses the job."""
         claim = data.draw(st.sampled_from(self.claims))
         rows = factories.epoch_rows(first, first + count - 1)
-        reached = queries.job(self.db, self.job_id)["progress"]["epoch"]
+        reached = queries.job(self.db, self.job_id, actor=EVERYBODY)["progress"]["epoch"]
         recorded = claim is self.owner and (not rows or first - 1 <= reached)
         assert attempts.record_epochs(self.db, claim, rows, factories.best()) == recorded
         if recorded:
@@ -102,7 +103,7 @@ class OneJob(RuleBasedStateMachine):
             self._forget_epochs_past_the_last(claim)
 
     def _forget_epochs_past_the_last(self, claim: Claim) -> None:
-        reached = queries.job(self.db, self.job_id)["progress"]["epoch"]
+        reached = queries.job(self.db, self.job_id, actor=EVERYBODY)["progress"]["epoch"]
         assert all(epoch <= reached for epoch, owner in self.epochs.items() if owner == claim.attempt)
         self.epochs = {epoch: owner for epoch, owner in self.epochs.items() if epoch <= reached}
 
@@ -165,9 +166,11 @@ class OneJob(RuleBasedStateMachine):
         """Somebody changes his mind."""
         if self.status in ("succeeded", "failed"):
             with pytest.raises(IllegalTransition):
-                actions.cancel(self.db, self.job_id)
+                actions.cancel(self.db, self.job_id, actor=EVERYBODY)
             return
-        assert actions.cancel(self.db, self.job_id) == ("requested" if self.status == "running" else "cancelled")
+        assert actions.cancel(self.db, self.job_id, actor=EVERYBODY) == (
+            "requested" if self.status == "running" else "cancelled"
+        )
         if self.status == "queued":
             self.status, self.waits = "cancelled", False
         self.cancel_requested |= self.status == "running"
@@ -177,15 +180,15 @@ class OneJob(RuleBasedStateMachine):
         """Or is in a hurry."""
         refused = contextlib.nullcontext() if self.status == "queued" else pytest.raises(IllegalTransition)
         with refused:
-            actions.set_priority(self.db, self.job_id, priority)
+            actions.set_priority(self.db, self.job_id, priority, actor=EVERYBODY)
 
     @invariant()
     def it_stands_where_the_model_says(self) -> None:
         """And its attempts do."""
-        job = queries.job(self.db, self.job_id)
+        job = queries.job(self.db, self.job_id, actor=EVERYBODY)
         assert job["status"] == self.status
         assert not self.waits or job["not_before"] > isoformat(dt.datetime.now(dt.UTC))
-        told = queries.attempts(self.db, self.job_id)
+        told = queries.attempts(self.db, self.job_id, actor=EVERYBODY)
         assert [attempt["attempt"] for attempt in told] == [claim.attempt for claim in self.claims]
         unfinished = [attempt["attempt"] for attempt in told if attempt["outcome"] is None]
         assert unfinished == ([self.owner.attempt] if self.owner else [])
@@ -193,7 +196,7 @@ class OneJob(RuleBasedStateMachine):
     @invariant()
     def its_epochs_are_those_of_the_last_who_ran_them(self) -> None:
         """One row each."""
-        columns = queries.epochs(self.db, self.job_id)
+        columns = queries.epochs(self.db, self.job_id, actor=EVERYBODY)
         assert dict(zip(columns["epoch"], columns["attempt"], strict=True)) == self.epochs
 
     @invariant()

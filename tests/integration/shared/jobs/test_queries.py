@@ -14,6 +14,7 @@ from shared.database.tables import Job, Worker
 from shared.delivery.broker import Broker
 from shared.fleet import datasets, workers
 from shared.fleet.workers import Identity
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import listing, queries
 from shared.jobs.reads.listing import JobFilter
 from shared.jobs.running import attempts
@@ -52,12 +53,12 @@ class TestJob:
         job_id = factories.succeed(database, factories.running(database, tags=["a"]))
 
         told: list[Any] = [
-            queries.job(database, job_id),
-            queries.epochs(database, job_id),
-            queries.attempts(database, job_id),
-            queries.evaluation(database, job_id, "best"),
-            queries.log(database, job_id),
-            queries.artifacts(database, job_id),
+            queries.job(database, job_id, actor=EVERYBODY),
+            queries.epochs(database, job_id, actor=EVERYBODY),
+            queries.attempts(database, job_id, actor=EVERYBODY),
+            queries.evaluation(database, job_id, "best", actor=EVERYBODY),
+            queries.log(database, job_id, actor=EVERYBODY),
+            queries.artifacts(database, job_id, actor=EVERYBODY),
         ]
 
         assert orjson.loads(orjson.dumps(told, default=vars)) == told
@@ -66,28 +67,40 @@ class TestJob:
     def test_the_remaining_time(self, database: Database) -> None:
         """The last epoch's duration, times those that are left; only while it runs."""
         claim = factories.running(database, training={"epochs": 10})
-        assert queries.job(database, claim.job_id)["progress"] == {"epoch": 0, "epochs": 10, "eta_seconds": None}
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["progress"] == {
+            "epoch": 0,
+            "epochs": 10,
+            "eta_seconds": None,
+        }
 
         attempts.record_epochs(database, claim, [*epoch_rows(1, 3), epoch_row(4, seconds=2.0)], best())
-        assert queries.job(database, claim.job_id)["progress"] == {"epoch": 4, "epochs": 10, "eta_seconds": 12.0}
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["progress"] == {
+            "epoch": 4,
+            "epochs": 10,
+            "eta_seconds": 12.0,
+        }
 
         attempts.end(database, claim, factories.RELEASED)
-        assert queries.job(database, claim.job_id)["progress"]["eta_seconds"] is None
+        assert queries.job(database, claim.job_id, actor=EVERYBODY)["progress"]["eta_seconds"] is None
 
     def test_epochs_are_columns_of_equal_length(self, database: Database) -> None:
         """Also when there are none, and from any epoch on."""
         claim = factories.running(database)
-        empty = queries.epochs(database, claim.job_id)
+        empty = queries.epochs(database, claim.job_id, actor=EVERYBODY)
         assert set(map(len, vars(empty).values())) == {0}
 
         attempts.record_epochs(database, claim, epoch_rows(1, 5), best())
 
-        assert queries.epochs(database, claim.job_id, after=3)["epoch"] == [4, 5]
-        assert list(vars(queries.epochs(database, claim.job_id))) == list(vars(empty)) == list(queries.EPOCH_COLUMNS)
+        assert queries.epochs(database, claim.job_id, after=3, actor=EVERYBODY)["epoch"] == [4, 5]
+        assert (
+            list(vars(queries.epochs(database, claim.job_id, actor=EVERYBODY)))
+            == list(vars(empty))
+            == list(queries.EPOCH_COLUMNS)
+        )
 
     def test_no_evaluation_yet(self, database: Database) -> None:
         """None, not an error."""
-        assert queries.evaluation(database, factories.submit(database), "best") is None
+        assert queries.evaluation(database, factories.submit(database), "best", actor=EVERYBODY) is None
 
     def test_the_best_before_an_epoch(self, database: Database) -> None:
         """What a resumed attempt goes on from: the earliest of equals."""
@@ -229,13 +242,18 @@ class TestWarnings:
         register(database, "a", held=(DRAWN,))
 
         live = partial(queries.live_workers, database, silent_seconds=SILENT)
-        told = [queries.job(database, job_id), queries.job(database, job_id, live=live)]
-        assert [job["warnings"] for job in told + listing.jobs(database, JobFilter(), live=live).items] == [[]] * 3
+        told = [
+            queries.job(database, job_id, actor=EVERYBODY),
+            queries.job(database, job_id, live=live, actor=EVERYBODY),
+        ]
+        assert [
+            job["warnings"] for job in told + listing.jobs(database, JobFilter(), live=live, actor=EVERYBODY).items
+        ] == [[]] * 3
 
     def test_live_workers_are_read_for_queued_jobs_alone(self, database: Database) -> None:
         """Others wait for nobody."""
         claim = factories.running(database)
-        assert queries.job(database, claim.job_id, live=lambda: pytest.fail("read"))["warnings"] == []
+        assert queries.job(database, claim.job_id, live=lambda: pytest.fail("read"), actor=EVERYBODY)["warnings"] == []
 
 
 COPY: Dataset = {

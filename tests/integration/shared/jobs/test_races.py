@@ -10,6 +10,7 @@ import pytest
 from shared.database.engine import Database
 from shared.errors import JobNotFound
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from tests.support import factories
@@ -31,8 +32,8 @@ def test_one_of_many_threads_wins(database: Database) -> None:
     together(*(lambda number=number: claim(number) for number in range(THREADS)))
 
     assert len(won) == 1
-    assert queries.job(database, job_id)["worker"] == f"w{won[0]}"
-    assert len(queries.attempts(database, job_id)) == 1
+    assert queries.job(database, job_id, actor=EVERYBODY)["worker"] == f"w{won[0]}"
+    assert len(queries.attempts(database, job_id, actor=EVERYBODY)) == 1
 
 
 def _claim_all(url: str, start: Barrier, job_ids: list[str], name: str) -> None:
@@ -59,8 +60,8 @@ def test_one_of_many_processes_wins(database_url: str, database: Database) -> No
         assert process.exitcode == 0
 
     for job_id in job_ids:
-        assert [attempt["attempt"] for attempt in queries.attempts(database, job_id)] == [1]
-        assert queries.job(database, job_id)["status"] == "running"
+        assert [attempt["attempt"] for attempt in queries.attempts(database, job_id, actor=EVERYBODY)] == [1]
+        assert queries.job(database, job_id, actor=EVERYBODY)["status"] == "running"
 
 
 @pytest.mark.parametrize("round_", range(5))
@@ -71,10 +72,10 @@ def test_a_claim_and_a_cancel_at_once(database: Database, round_: int) -> None:
 
     together(
         lambda: answers.update(claim=attempts.claim(database, job_id, factories.claimant(), 30)),
-        lambda: answers.update(cancel=actions.cancel(database, job_id)),
+        lambda: answers.update(cancel=actions.cancel(database, job_id, actor=EVERYBODY)),
     )
 
-    job = queries.job(database, job_id)
+    job = queries.job(database, job_id, actor=EVERYBODY)
     assert job["cancel_requested"]
     if answers["claim"] is None:
         assert (answers["cancel"], job["status"]) == ("cancelled", "cancelled")
@@ -94,9 +95,9 @@ def test_success_and_expiry_at_once(database: Database, round_: int) -> None:
 
     together(succeed, lambda: factories.expire(database))
 
-    outcome = queries.attempts(database, claim.job_id)[0]["outcome"]
-    status = queries.job(database, claim.job_id)["status"]
-    kept = len(queries.artifacts(database, claim.job_id))
+    outcome = queries.attempts(database, claim.job_id, actor=EVERYBODY)[0]["outcome"]
+    status = queries.job(database, claim.job_id, actor=EVERYBODY)["status"]
+    kept = len(queries.artifacts(database, claim.job_id, actor=EVERYBODY))
     assert (outcome, status, kept) == (("succeeded", "succeeded", 1) if succeeded[0] else ("lost", "queued", 0))
 
 
@@ -108,7 +109,7 @@ def test_two_deletes_at_once(database: Database, round_: int) -> None:
 
     def delete() -> None:
         try:
-            actions.delete(database, job_id)
+            actions.delete(database, job_id, actor=EVERYBODY)
             answers.append("deleted")
         except JobNotFound:
             answers.append("not found")

@@ -14,6 +14,7 @@ from shared.delivery.broker import Broker, queue_keys
 from shared.delivery.publisher import publish
 from shared.delivery.reconciler import Reconciler, Report, sweep
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Claim
@@ -90,7 +91,7 @@ class TestWait:
         """Its JSON, its warnings and its events name the instant, until it runs again."""
         job_id = waiting(database)
 
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["status"], job["error"]) == ("queued", None)
         assert job["not_before"] > job["queued_at"]
         [warning] = job["warnings"]
@@ -100,7 +101,7 @@ class TestWait:
 
         age(database)
         asked(database, job_id)
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["not_before"], job["warnings"]) == (None, [])
 
     def test_each_failure_makes_it_longer(self, database: Database) -> None:
@@ -148,9 +149,9 @@ class TestPeople:
         """It is not running anywhere."""
         job_id = waiting(database)
 
-        assert actions.cancel(database, job_id) == "cancelled"
+        assert actions.cancel(database, job_id, actor=EVERYBODY) == "cancelled"
 
-        job = queries.job(database, job_id)
+        job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["status"], job["not_before"], job["warnings"]) == ("cancelled", None, [])
         age(database)
         assert asked(database, job_id) is None
@@ -158,7 +159,7 @@ class TestPeople:
     def test_a_cancel_that_came_before_the_failure(self, database: Database) -> None:
         """There is no next attempt to wait for."""
         claim = factories.running(database)
-        actions.cancel(database, claim.job_id)
+        actions.cancel(database, claim.job_id, actor=EVERYBODY)
 
         assert attempts.end(database, claim, FLAKY, retry_seconds=RETRY) == "cancelled"
         assert not_before(database, claim.job_id) is None
@@ -166,7 +167,7 @@ class TestPeople:
     def test_its_priority_can_be_changed(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
         """It waits as long as before, and is published with the new one."""
         job_id = waiting(database)
-        actions.set_priority(database, job_id, 9)
+        actions.set_priority(database, job_id, 9, actor=EVERYBODY)
         publish(database, broker, job_id)
         assert messages(redis_server) == []
 
@@ -181,11 +182,11 @@ class TestPeople:
     def test_a_retry_does_not_wait(self, database: Database) -> None:
         """It is a new job, made by somebody who wants it now."""
         job_id = waiting(database)
-        actions.cancel(database, job_id)
+        actions.cancel(database, job_id, actor=EVERYBODY)
 
-        new = actions.retry(database, job_id, Caps(), BUILT_IN)
+        new = actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY)
 
-        job = queries.job(database, new)
+        job = queries.job(database, new, actor=EVERYBODY)
         assert (job["not_before"], job["warnings"]) == (None, [])
         assert asked(database, new) is not None
 
@@ -277,7 +278,7 @@ class TestReleaseBefore:
         database.write(lambda connection: connection.execute(mine))
         attempt = {"job_id": job_id, "attempt": 2, "worker": "old", "device": "cpu", "started_at": factories.EPOCH}
         database.write(lambda connection: connection.execute(insert(Attempt).values(**attempt)))
-        assert queries.job(database, job_id)["not_before"] is None
+        assert queries.job(database, job_id, actor=EVERYBODY)["not_before"] is None
 
         assert factories.expire(database) == [job_id]
 

@@ -17,6 +17,7 @@ from shared.database.engine import Database
 from shared.database.tables import Job, JobTag, JobValue, JobWord
 from shared.errors import InvalidQuery
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import listing, pages
 from shared.jobs.reads.filters import JobFilter
 from shared.jobs.search import index
@@ -178,7 +179,7 @@ def walk(db: Database, wanted: JobFilter, sort: str, limit: int = 7) -> list[str
     found: list[str] = []
     after = None
     for _ in range(200):
-        page = listing.jobs(db, wanted, sort, after, limit)
+        page = listing.jobs(db, wanted, sort, after, limit, actor=EVERYBODY)
         assert len(page.items) <= limit
         found += [item["id"] for item in page.items]
         if page.next_key is None:
@@ -258,8 +259,8 @@ class TestAtOnce:
     def test_deleting_a_job_deletes_what_it_was_found_by(self, database: Database) -> None:
         """Nothing of it is left, whoever deletes it."""
         job_id = factories.submit(database, name="gone", tags=["x"])
-        actions.cancel(database, job_id)
-        actions.delete(database, job_id)
+        actions.cancel(database, job_id, actor=EVERYBODY)
+        actions.delete(database, job_id, actor=EVERYBODY)
 
         with database.read() as connection:
             assert connection.execute(select(JobValue.job)).all() == []
@@ -313,7 +314,7 @@ class TestBounds:
         ]
         factories.insert_jobs(database, rows)
 
-        page = listing.jobs(database, JobFilter(owner="ada"), "-val_accuracy", limit=5)
+        page = listing.jobs(database, JobFilter(owner="ada"), "-val_accuracy", limit=5, actor=EVERYBODY)
         assert page.items == []
         assert page.next_key is not None
         found = walk(database, JobFilter(owner="ada"), "-val_accuracy", limit=5)
@@ -325,7 +326,7 @@ class TestBounds:
         found: list[str] = []
         after, gone = None, set()
         for step in range(100):
-            page = listing.jobs(database, JobFilter(), "spec.training.optimizer.lr", after, 7)
+            page = listing.jobs(database, JobFilter(), "spec.training.optimizer.lr", after, 7, actor=EVERYBODY)
             found += [item["id"] for item in page.items]
             factories.submit(database, training={"optimizer": {"kind": "sgd", "lr": 0.01 * (step + 1)}})
             if found and found[-1] not in gone and step % 2:
@@ -362,4 +363,4 @@ def test_a_condition_that_cannot_be(condition: str, says: str) -> None:
 def test_an_order_by_a_field_that_there_is_not(sqlite_database: Database, sort: str) -> None:
     """The error names what is like it, or below it."""
     with pytest.raises(InvalidQuery, match=r"Did you mean|fields of its own|There are"):
-        listing.jobs(sqlite_database, JobFilter(), sort)
+        listing.jobs(sqlite_database, JobFilter(), sort, actor=EVERYBODY)

@@ -10,6 +10,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events
 from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Claim
@@ -23,7 +24,7 @@ def test_one_sequence_for_changes_and_epochs(database: Database) -> None:
     """From submission to success without a gap."""
     claim = factories.running(database)
     attempts.record_epochs(database, claim, factories.epoch_rows(1, 3), best())
-    actions.cancel(database, claim.job_id)
+    actions.cancel(database, claim.job_id, actor=EVERYBODY)
     attempts.record_epochs(database, claim, factories.epoch_rows(4, 5), best())
     factories.succeed(database, claim)
 
@@ -76,8 +77,8 @@ def test_writers_at_once_leave_no_gap(database: Database) -> None:
     together(
         lambda: record(claim, range(1, 13)),
         lambda: record(other, range(1, 13)),
-        lambda: actions.cancel(database, claim.job_id),
-        lambda: actions.cancel(database, other.job_id),
+        lambda: actions.cancel(database, claim.job_id, actor=EVERYBODY),
+        lambda: actions.cancel(database, other.job_id, actor=EVERYBODY),
         lambda: [attempts.heartbeat(database, claim, 30) for _ in range(12)],
     )
 
@@ -131,7 +132,7 @@ def test_a_failed_transaction_takes_no_number(database: Database, monkeypatch: p
 def test_positions_of_many_jobs_in_one_query(database: Database) -> None:
     """What a stream asks while nothing happens."""
     first, second = factories.submit(database), factories.submit(database)
-    actions.cancel(database, second)
+    actions.cancel(database, second, actor=EVERYBODY)
 
     found = events.positions(database, [first, second, "01900000-0000-7000-8000-000000000000"])
 

@@ -8,6 +8,7 @@ from sqlalchemy import insert, text
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.errors import AmbiguousJobId, JobNotFound
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads.short_ids import MOST_LISTED, whole_id
 from tests.support import factories
 
@@ -29,22 +30,22 @@ class TestWholeId:
         wanted = job_id(1, "1234cafe")
         add(database, wanted, job_id(2, "1234beef"))
 
-        assert whole_id(database, wanted[-length:]) == wanted
+        assert whole_id(database, wanted[-length:], actor=EVERYBODY) == wanted
 
     def test_the_oldest_of_many_jobs_is_found(self, database: Database) -> None:
         """However many came later."""
         add(database, *[job_id(number, f"{number:04x}") for number in range(1500)])
 
-        assert whole_id(database, "0000") == job_id(0, "0000")
+        assert whole_id(database, "0000", actor=EVERYBODY) == job_id(0, "0000")
 
     def test_a_longer_end_tells_apart_what_a_short_one_does_not(self, database: Database) -> None:
         """The error names them, the newest first."""
         first, second = job_id(1, "aacafe"), job_id(2, "bbcafe")
         add(database, first, second)
 
-        assert whole_id(database, "acafe") == first
+        assert whole_id(database, "acafe", actor=EVERYBODY) == first
         with pytest.raises(AmbiguousJobId) as caught:
-            whole_id(database, "cafe")
+            whole_id(database, "cafe", actor=EVERYBODY)
         assert caught.value.jobs == (second, first)
         assert caught.value.detail.startswith("2 jobs have an id that ends in cafe. Write more of it: ")
 
@@ -53,7 +54,7 @@ class TestWholeId:
         add(database, *[job_id(number, "cafe") for number in range(50)])
 
         with pytest.raises(AmbiguousJobId, match="More than 10 jobs") as caught:
-            whole_id(database, "cafe")
+            whole_id(database, "cafe", actor=EVERYBODY)
         assert len(caught.value.jobs) == MOST_LISTED
 
     @pytest.mark.parametrize("end", ["cafe", "0192", "12345678", "----"])
@@ -62,7 +63,7 @@ class TestWholeId:
         add(database, job_id(1, "beef"))
 
         with pytest.raises(JobNotFound, match="four or more characters of its end"):
-            whole_id(database, end)
+            whole_id(database, end, actor=EVERYBODY)
 
     def test_the_index_is_used(self, database: Database) -> None:
         """On both databases; a plan that reads every job takes seconds at a million of them."""
@@ -79,4 +80,4 @@ class TestWholeId:
         row = factories.job_row(1, id=job_id(1, "cafe"))
         database.write(lambda connection: connection.execute(insert(Job), [row]))
 
-        assert whole_id(database, "cafe") == row["id"]
+        assert whole_id(database, "cafe", actor=EVERYBODY) == row["id"]

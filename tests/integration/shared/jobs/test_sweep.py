@@ -18,6 +18,7 @@ from shared.delivery.broker import SENTINEL_KEY, Broker
 from shared.delivery.reconciler import ReconcilerPace, Report, sweep
 from shared.fleet import workers
 from shared.fleet.workers import Identity
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.processes import born, pid_namespace
@@ -52,7 +53,7 @@ class TestSweep:
 
         assert sweep(database, broker).expired == 2
 
-        statuses = [queries.job(database, job_id)["status"] for job_id in (dead, reused, alive)]
+        statuses = [queries.job(database, job_id, actor=EVERYBODY)["status"] for job_id in (dead, reused, alive)]
         assert statuses == ["queued", "queued", "running"]
         assert set(messages(redis_server)) == {dead, reused}
         assert [worker["id"] for worker in queries.workers(database, silent_seconds=60)] == ["alive"]
@@ -66,7 +67,7 @@ class TestSweep:
         ]
 
         assert sweep(database, broker).expired == 0
-        assert {queries.job(database, job_id)["status"] for job_id in others} == {"running"}
+        assert {queries.job(database, job_id, actor=EVERYBODY)["status"] for job_id in others} == {"running"}
         assert len(queries.workers(database, silent_seconds=60)) == 2
 
     @pytest.mark.parametrize("pid", ["gone", "alive"])
@@ -78,7 +79,7 @@ class TestSweep:
         job_id = self.runs(database, "old", live if pid == "alive" else 2**22 + 1, **nothing)
 
         assert sweep(database, broker).expired == 0
-        assert queries.job(database, job_id)["status"] == "running"
+        assert queries.job(database, job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_a_platform_that_knows_no_namespaces_ends_nobody(
         self, database: Database, broker: Broker, monkeypatch: pytest.MonkeyPatch
@@ -88,7 +89,7 @@ class TestSweep:
         job_id = self.runs(database, "strange", 2**22 + 1, pid_namespace=None)
 
         assert sweep(database, broker).expired == 0
-        assert queries.job(database, job_id)["status"] == "running"
+        assert queries.job(database, job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_two_workers_with_all_alike_have_two_ids(self) -> None:
         """Two containers may share host name, device and process id: the attempts of one are not the other's."""

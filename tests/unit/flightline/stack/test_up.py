@@ -177,3 +177,44 @@ def _migrated(run: Run, home: Path, revision: str) -> None:
     with closing(sqlite3.connect(home / "flightline.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
         connection.commit()
+
+
+class TestTokens:
+    @pytest.mark.parametrize("command", [["up", "--port", "0", "--workers", "none"], ["api"]])
+    @pytest.mark.parametrize("setting", [("HOST", "0.0.0.0"), ("AUTH", "on")])
+    def test_nothing_starts_that_nobody_could_use(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str], setting: tuple[str, str]
+    ) -> None:
+        """Where tokens are asked for and none has been made, the message names the command that makes the first."""
+        monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("it was started"))
+        assert run("migrate").code == 0
+        monkeypatch.setenv(f"FLIGHTLINE_{setting[0]}", setting[1])
+        outcome = run(*command)
+        assert outcome.code == 2
+        assert "flightline token create --owner NAME --scope admin" in outcome.err
+        assert "docker compose run --rm api" in outcome.err
+
+    @pytest.mark.parametrize("settings", [{"HOST": "0.0.0.0"}, {"HOST": "0.0.0.0", "AUTH": "off"}, {}])
+    def test_an_api_starts_with_a_token_or_where_none_is_asked_for(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+    ) -> None:
+        """On a loopback address, or switched off."""
+        monkeypatch.setattr(os, "execve", lambda *_: sys.exit(77))
+        if settings == {"HOST": "0.0.0.0"}:
+            assert run("token", "create", "--owner", "a").code == 0
+        for name, value in settings.items():
+            monkeypatch.setenv(f"FLIGHTLINE_{name}", value)
+        assert run("api").code == 77
+
+    def test_a_worker_needs_none(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It talks to the database."""
+        monkeypatch.setattr(os, "execve", lambda *_: sys.exit(77))
+        monkeypatch.setenv("FLIGHTLINE_AUTH", "on")
+        assert run("worker").code == 77
+
+    def test_an_api_waits_for_a_database_that_is_away(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It answers nobody until it can tell who asks."""
+        monkeypatch.setattr(os, "execve", lambda *_: sys.exit(77))
+        monkeypatch.setenv("FLIGHTLINE_AUTH", "on")
+        monkeypatch.setenv("FLIGHTLINE_DATABASE_URL", f"postgresql+psycopg://me:secret@{NOWHERE}/x")
+        assert run("api").code == 77

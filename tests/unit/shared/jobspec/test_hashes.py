@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobspec import Caps, Submission, parse_spec
 
@@ -33,7 +34,8 @@ def test_what_a_key_stands_for_never_changes() -> None:
     """A request that is repeated by way of an upgrade is the same request: its key is kept for a day."""
     labelled = {**TAPERED, "name": "a", "tags": ["x"]}
     submission = parse({**labelled, "training": {"epochs": 7, "optimizer": {"kind": "adam", "lr": 0.002}}})
-    key, retry = SubmissionKey.of_submission("k", submission), SubmissionKey.of_retry("k", "0197")
+    key = SubmissionKey.of_submission("k", submission, actor=EVERYBODY)
+    retry = SubmissionKey.of_retry("k", "0197", actor=EVERYBODY)
 
     assert key.body_sha256 == "0e0e7c10da814bb1082919b14e53147a00d4b9cd686316ac92e81192950c7053"
     assert retry.body_sha256 == "d9446e8b634ffd0e2ef9cc09aeaadeba12cb6b9127797d5a853d020d6c3849d5"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase
@@ -155,7 +156,7 @@ class TestChild:
         self._child(context).run(job_id, 5)
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id]
-        assert queries.job(db, job_id)["status"] == "queued"
+        assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
 
     def test_nothing_escapes_a_message(self, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
         """Celery would only log it; the worker goes on, idle."""

@@ -17,6 +17,7 @@ from shared.database.fork_gate import GATE
 from shared.delivery.broker import Broker
 from shared.delivery.reconciler import Reconciler
 from shared.fleet import workers
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import leases
 from shared.jobs.status import WorkerState
@@ -165,9 +166,9 @@ class TestParent:
         deaths.come(Moment.now(), None, None, then=lambda: setattr(db, "away", False))
         deaths.close(parent)
         parent.watch_deaths()
-        (attempt,) = queries.attempts(db, job_id)
+        (attempt,) = queries.attempts(db, job_id, actor=EVERYBODY)
         assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "worker_lost")
-        assert queries.job(db, other)["status"] == "running"
+        assert queries.job(db, other, actor=EVERYBODY)["status"] == "running"
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id]
         assert deaths.waits == [math.inf, 0.01, 0.01, 0.01, math.inf]
@@ -194,7 +195,9 @@ class TestParent:
         try:
             assert busy.wait(30.0)
             deaths.come(Moment.now())
-            wait_until(lambda: queries.job(db, job_id)["status"] == "queued", "the job being queued again")
+            wait_until(
+                lambda: queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued", "the job being queued again"
+            )
             assert not go_on.is_set()
         finally:
             go_on.set()
@@ -217,7 +220,7 @@ class TestParent:
         deaths.come(Moment.now(), Moment.now())
         deaths.close(parent)
         parent.watch_deaths()
-        assert queries.job(db, job_id)["status"] == "queued"
+        assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
 
     def test_a_job_that_the_next_child_has_claimed_since_is_not_lost(
         self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase
@@ -228,7 +231,7 @@ class TestParent:
         deaths.come(replace(now, awake=now.awake - 60.0, since_boot=now.since_boot - 60.0))
         deaths.close(parent)
         parent.watch_deaths()
-        assert queries.job(db, job_id)["status"] == "running"
+        assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_a_child_that_was_killed_because_it_had_to_stop_has_released_its_job(
         self, parent: Parent, deaths: Deaths, context: Context, db: FlakyDatabase, monkeypatch: pytest.MonkeyPatch
@@ -241,8 +244,8 @@ class TestParent:
         deaths.come(Moment.now())
         deaths.close(parent)
         parent.watch_deaths()
-        assert [attempt["outcome"] for attempt in queries.attempts(db, job_id)] == ["released"]
-        assert queries.job(db, job_id)["status"] == "queued"
+        assert [attempt["outcome"] for attempt in queries.attempts(db, job_id, actor=EVERYBODY)] == ["released"]
+        assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
 
     @pytest.mark.parametrize("failed, code", [(False, 0), (True, 1)])
     def test_a_stop_that_the_child_was_told_of_stops_the_worker(

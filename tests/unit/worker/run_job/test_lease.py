@@ -10,6 +10,7 @@ import pytest
 
 from shared.database.engine import Database
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import leases
 from shared.jobs.running.attempts import Claim
 from shared.jobs.running.retry_policy import Ending
@@ -65,7 +66,7 @@ def test_a_lost_job_ends_the_loop_at_its_next_step(parts: Parts) -> None:
 
 def test_a_cancel_is_seen_with_the_beat(parts: Parts) -> None:
     """By a step, and while data are loaded."""
-    actions.cancel(parts.db, parts.claim.job_id)
+    actions.cancel(parts.db, parts.claim.job_id, actor=EVERYBODY)
     parts.lease.check()
     parts.lease.beat()
     with pytest.raises(CancelRequested):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from tests.support import factories
 from tests.support.fakes import FlakyDatabase
@@ -63,7 +64,7 @@ def _at_step(monkeypatch: pytest.MonkeyPatch, step: int, action: Callable[[], ob
 
 
 def _lines(db: FlakyDatabase, job_id: str) -> str:
-    return "\n".join(line["message"] for line in queries.log(db, job_id))
+    return "\n".join(line["message"] for line in queries.log(db, job_id, actor=EVERYBODY))
 
 
 def test_a_fault_of_the_storage_at_the_end_of_a_run_costs_nothing(
@@ -73,8 +74,8 @@ def test_a_fault_of_the_storage_at_the_end_of_a_run_costs_nothing(
     job_id = factories.submit(db, **SPEC)
     faults.left, faults.of = 3, ".safetensors"
     task.run(context, job_id, 5)
-    assert queries.job(db, job_id)["status"] == "succeeded"
-    assert {row["name"] for row in queries.artifacts(db, job_id)} == {
+    assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "succeeded"
+    assert {row["name"] for row in queries.artifacts(db, job_id, actor=EVERYBODY)} == {
         *("best.safetensors", "last.safetensors", "logits.safetensors")
     }
     assert _lines(db, job_id).count("Waiting for the artifact storage") == 1
@@ -88,11 +89,11 @@ def test_a_checkpoint_that_cannot_be_read_now_is_waited_for(
     job_id = factories.submit(db, **SPEC)
     _at_step(monkeypatch, 10, context.stop.set)  # type: ignore[attr-defined]
     task.run(context, job_id, 5)
-    assert queries.job(db, job_id)["status"] == "queued"
+    assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
     context.stop = StopFlag()
     faults.left, faults.mode = 2, "rb"
     task.run(context, job_id, 5)
-    assert queries.job(db, job_id)["status"] == "succeeded"
+    assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "succeeded"
     assert "Resumed in epoch 2" in _lines(db, job_id)
     assert "A checkpoint is not used" not in _lines(db, job_id)
     assert faults.left == 0
@@ -109,7 +110,7 @@ def test_a_checkpoint_that_is_missing_is_not_waited_for(
     for path in (tmp_path / "artifacts").rglob("*.ckpt"):
         path.unlink()
     task.run(context, job_id, 5)
-    assert queries.job(db, job_id)["status"] == "succeeded"
+    assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "succeeded"
     assert "A checkpoint is not used" in _lines(db, job_id)
 
 
@@ -121,7 +122,7 @@ def test_a_stop_waits_for_the_storage_to_take_its_checkpoint(
     faults.left, faults.of = 2, ".ckpt"
     _at_step(monkeypatch, 10, context.stop.set)  # type: ignore[attr-defined]
     task.run(context, job_id, 5)
-    assert queries.job(db, job_id)["status"] == "queued"
+    assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
     context.stop = StopFlag()
     task.run(context, job_id, 5)
     assert "Resumed in epoch 2" in _lines(db, job_id)
@@ -135,6 +136,6 @@ def test_a_checkpoint_that_cannot_be_written_now_is_no_reason_to_stop(
     job_id = factories.submit(db, **SPEC)
     faults.left, faults.of = 1, ".ckpt"
     task.run(context, job_id, 5)
-    job = queries.job(db, job_id)
+    job = queries.job(db, job_id, actor=EVERYBODY)
     assert (job["status"], job["attempts"]) == ("succeeded", 1)
     assert _lines(db, job_id).count("checkpoint_not_written") == 1

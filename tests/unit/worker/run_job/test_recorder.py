@@ -9,6 +9,7 @@ import logging
 import pytest
 
 from shared.errors import DatabaseUnavailable
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Claim
@@ -41,7 +42,7 @@ def recorder(db: FlakyDatabase, claim: Claim, clock: Clock) -> Recorder:
 
 
 def _epochs(db: FlakyDatabase, claim: Claim) -> list[int]:
-    epochs: list[int] = queries.epochs(db, claim.job_id)["epoch"]
+    epochs: list[int] = queries.epochs(db, claim.job_id, actor=EVERYBODY)["epoch"]
     return epochs
 
 
@@ -86,7 +87,7 @@ def test_what_could_not_be_written_waits(recorder: Recorder, db: FlakyDatabase, 
     clock.now += WRITE_SECONDS
     recorder.flush_if_due()
     assert _epochs(db, claim) == [1]
-    assert [line["message"] for line in queries.log(db, claim.job_id)] == ["first"]
+    assert [line["message"] for line in queries.log(db, claim.job_id, actor=EVERYBODY)] == ["first"]
 
 
 def test_a_write_whose_answer_was_lost_leaves_no_gap(recorder: Recorder, db: FlakyDatabase, claim: Claim) -> None:
@@ -98,7 +99,7 @@ def test_a_write_whose_answer_was_lost_leaves_no_gap(recorder: Recorder, db: Fla
     recorder.add_epoch(_epoch(2))
     recorder.flush()
     assert _epochs(db, claim) == [1, 2]
-    assert queries.job(db, claim.job_id)["progress"]["epoch"] == 2
+    assert queries.job(db, claim.job_id, actor=EVERYBODY)["progress"]["epoch"] == 2
     rows = factories.everything(db)
     seqs = sorted([*_column(rows, "epochs", "seq"), *_column(rows, "job_events", "seq")])
     assert seqs == [1, 2, 3, 4]
@@ -121,7 +122,11 @@ def test_only_the_newest_lines_are_kept(recorder: Recorder, db: FlakyDatabase, c
     for number in range(5):
         recorder.add_line("INFO", f"line {number}")
     recorder.flush()
-    assert [line["message"] for line in queries.log(db, claim.job_id)] == ["line 2", "line 3", "line 4"]
+    assert [line["message"] for line in queries.log(db, claim.job_id, actor=EVERYBODY)] == [
+        "line 2",
+        "line 3",
+        "line 4",
+    ]
 
 
 def test_a_line_has_the_time_when_it_was_said(
@@ -132,7 +137,9 @@ def test_a_line_has_the_time_when_it_was_said(
     clock.now += 7
     recorder.add_line("INFO", "loaded")
     recorder.flush()
-    first, second = (dt.datetime.fromisoformat(line["created_at"]) for line in queries.log(db, claim.job_id))
+    first, second = (
+        dt.datetime.fromisoformat(line["created_at"]) for line in queries.log(db, claim.job_id, actor=EVERYBODY)
+    )
     assert dt.timedelta(seconds=6.9) < second - first < dt.timedelta(seconds=7.1)
 
 
@@ -143,7 +150,7 @@ def test_the_training_codes_events_become_lines_with_their_fields(
     record = logging.makeLogRecord({"msg": "checkpoint_not_written", "levelname": "WARNING", "reason": "disk full"})
     JobLogHandler(recorder).emit(record)
     recorder.flush()
-    (line,) = queries.log(db, claim.job_id)
+    (line,) = queries.log(db, claim.job_id, actor=EVERYBODY)
     assert (line["level"], line["message"]) == ("WARNING", "checkpoint_not_written reason='disk full'")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from shared.errors import StorageError, StorageUnavailable
 from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
@@ -79,7 +80,7 @@ def parts(db: FlakyDatabase, worker_settings: Settings, monkeypatch: pytest.Monk
 
 
 def _cancel(parts: Parts) -> None:
-    actions.cancel(parts.db, parts.claim.job_id)
+    actions.cancel(parts.db, parts.claim.job_id, actor=EVERYBODY)
     parts.lease.beat()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared.errors import DatabaseUnavailable, StorageError
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts, leases
 from shared.jobs.running.attempts import Claim
@@ -127,7 +128,7 @@ class TestRun:
         db.away = True
         task.run(context, job_id, 5)
         db.away = False
-        assert queries.job(db, job_id)["status"] == "queued"
+        assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
         assert script.ran == []
 
     @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ class TestRun:
         context.storage.put(checkpoint, b"state")
         script.then = reason
         task.run(context, job_id, 5)
-        assert queries.job(db, job_id)["status"] == status
+        assert queries.job(db, job_id, actor=EVERYBODY)["status"] == status
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id] * messages
         assert _is_kept(context, checkpoint) == bool(messages)
@@ -165,17 +166,17 @@ class TestRun:
             task.run(context, job_id, 5)
             assert isinstance(context.broker, FakeBroker)
             assert [message[0] for message in context.broker.messages].count(job_id) == messages
-            assert (queries.job(db, job_id)["not_before"] is None) == bool(messages)
+            assert (queries.job(db, job_id, actor=EVERYBODY)["not_before"] is None) == bool(messages)
 
         task.run(context, job_id, 5)
-        assert queries.job(db, job_id)["attempts"] == 1
+        assert queries.job(db, job_id, actor=EVERYBODY)["attempts"] == 1
 
     def test_a_lost_job_is_left_alone(self, context: Context, db: FlakyDatabase, script: Script) -> None:
         """Not a row changes after the loss, and nothing escapes."""
         job_id = factories.submit(db)
         script.then = LeaseLost()
         task.run(context, job_id, 5)
-        assert queries.job(db, job_id)["status"] == "running"
+        assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_a_job_that_is_lost_while_its_end_is_written_is_left_alone(
         self, context: Context, db: FlakyDatabase, script: Script, monkeypatch: pytest.MonkeyPatch
@@ -191,7 +192,7 @@ class TestRun:
 
         monkeypatch.setattr(attempts, "log", lose_first)
         task.run(context, job_id, 5)
-        (attempt,) = queries.attempts(db, job_id)
+        (attempt,) = queries.attempts(db, job_id, actor=EVERYBODY)
         assert attempt["outcome"] == "lost"
 
     def test_an_end_whose_answer_was_lost_is_recognised(
@@ -228,7 +229,7 @@ class TestRun:
         job_id = factories.submit(db)
         task.run(context, job_id, 5)
         log.warning("later")
-        lines = [line["message"] for line in queries.log(db, job_id)]
+        lines = [line["message"] for line in queries.log(db, job_id, actor=EVERYBODY)]
         assert lines == ["something_odd layer=3", "Attempt released"]
 
     def test_a_hung_loop_is_recorded_before_the_process_is_killed(
@@ -238,7 +239,7 @@ class TestRun:
         killed: list[tuple[int, int]] = []
         monkeypatch.setattr(os, "kill", lambda *arguments: killed.append(arguments))
         task._record_hang_and_die(context, claim)
-        (attempt,) = queries.attempts(db, claim.job_id)
+        (attempt,) = queries.attempts(db, claim.job_id, actor=EVERYBODY)
         assert (attempt["outcome"], attempt["error"]["code"]) == ("lost", "hung")
         assert "FLIGHTLINE_STALL_SECONDS" in attempt["error"]["detail"]
         assert isinstance(context.broker, FakeBroker)

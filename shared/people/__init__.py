@@ -1,0 +1,1 @@
+"""Who asks: scopes, tokens, and the sessions of browsers that signed in with one."""
