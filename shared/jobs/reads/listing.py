@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from shared import wire
-from shared.database.tables import Job
 from shared.jobs.actor import Actor
+from shared.jobs.reads.documents import FinishedJobs, read_documents
 from shared.jobs.reads.filters import JobFilter, filters_of
 from shared.jobs.reads.orders import Key, order_of
 from shared.jobs.reads.pages import Query, read_page
-from shared.jobs.reads.queries import JOB_COLUMNS, job_answers, tags_of
 from shared.jobs.search import index
 
 if TYPE_CHECKING:
@@ -27,9 +23,9 @@ __all__ = ["JobFilter", "Key", "Page", "jobs"]
 
 @dataclass(frozen=True)
 class Page:
-    """A page of jobs, and the key after which the next page starts; None on the last page."""
+    """A page of jobs as JSON, and the key after which the next page starts; None on the last page."""
 
-    items: list[wire.Job]
+    items: list[bytes]
     next_key: Key | None
 
 
@@ -40,6 +36,7 @@ def jobs(
     after: Key | None = None,
     limit: int = 50,
     *,
+    finished: FinishedJobs | None = None,
     live: Callable[[], Workers] | None = None,
     actor: Actor,
 ) -> Page:
@@ -55,6 +52,7 @@ def jobs(
             both orders, the newest of them first.
         after: the `next_key` of the previous page.
         limit: most jobs on the page.
+        finished: the JSON of finished jobs that were read before.
         live: returns the live workers; if given, warnings of queued jobs name what no live worker offers.
         actor: on whose behalf the jobs are read.
 
@@ -65,7 +63,5 @@ def jobs(
     index.catch_up(db)
     with db.read() as connection:
         found = read_page(connection, query, after, limit)
-        rows = connection.execute(select(*JOB_COLUMNS).where(Job.number.in_(found.numbers))).all()
-        tags = tags_of(connection, [row.id for row in rows])
-    by_number = {row.number: row for row in rows}
-    return Page(job_answers([by_number[number] for number in found.numbers], tags, live), found.next_key)
+        documents = read_documents(connection, found.numbers, FinishedJobs() if finished is None else finished)
+    return Page(documents(live), found.next_key)
