@@ -60,8 +60,11 @@ def jobs(
         InvalidQuery: there is no such sort.
     """
     query = Query(filters_of(wanted), actor, order_of(sort))
-    index.catch_up(db)
-    with db.read() as connection:
-        found = read_page(connection, query, after, limit)
-        documents = read_documents(connection, found.numbers, FinishedJobs() if finished is None else finished)
-    return Page(documents(live), found.next_key)
+    kept = FinishedJobs() if finished is None else finished
+    while True:
+        with db.read() as connection:
+            if index.is_complete(connection):
+                found = read_page(connection, query, after, limit)
+                documents = read_documents(connection, found.numbers, kept)
+                return Page(documents(live), found.next_key)
+        index.catch_up(db)
