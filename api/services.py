@@ -58,5 +58,5 @@ class Services:
             requests=settings.requests_per_minute,
             failed_sign_ins=settings.failed_sign_ins_per_minute,
         )
-        admission = Admission(authentication, limits)
+        admission = Admission(authentication, limits, settings.max_queued_per_owner)
         return cls(settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread())

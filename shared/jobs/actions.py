@@ -17,6 +17,7 @@ from shared.jobs import idempotency
 from shared.jobs.actor import Actor
 from shared.jobs.batches import Cancelled, cancel_all, only
 from shared.jobs.new_jobs import NewJob, evaluation_job, insert_jobs, training_job
+from shared.jobs.quota import require_room
 from shared.jobs.status import FINISHED, KNOWN_KINDS, JobKind, JobStatus
 from shared.jobspec import parse_spec
 from shared.jobspec.evaluation import checked_evaluation
@@ -42,9 +43,12 @@ def submit(
 
     Returns:
         The new job's id, a UUIDv7.
+
+    Raises:
+        TooManyQueuedJobs: the owner has as many queued jobs as are allowed.
     """
     new = training_job(submission, owner=actor.owner)
-    return db.write(lambda connection: _insert(connection, new))
+    return db.write(lambda connection: _insert(connection, new, actor))
 
 
 def submit_once(
@@ -62,26 +66,30 @@ def submit_once(
     Raises:
         IdempotencyKeyReused: the key was sent with a different request.
         IdempotencyKeyInUse: the first request with the key is still in progress.
+        TooManyQueuedJobs: as `submit`.
     """
     new = training_job(submission, owner=actor.owner)
-    return _insert_once(db, key, lambda _connection: new)
+    return _insert_once(db, key, lambda _connection: new, actor)
 
 
-def _insert_once(db: Database, key: SubmissionKey, describe: Callable[[Connection], NewJob]) -> tuple[str, bool]:
+def _insert_once(
+    db: Database, key: SubmissionKey, describe: Callable[[Connection], NewJob], actor: Actor
+) -> tuple[str, bool]:
     """Insert the job that `describe` returns, unless the key already has a job: then `describe` is not called."""
 
     def work(connection: Connection) -> tuple[str, bool]:
         first = idempotency.first_job(connection, key)
         if first is not None:
             return first, False
-        job_id = _insert(connection, describe(connection))
+        job_id = _insert(connection, describe(connection), actor)
         idempotency.record(connection, key, job_id)
         return job_id, True
 
     return db.write(work)
 
 
-def _insert(connection: Connection, new: NewJob) -> str:
+def _insert(connection: Connection, new: NewJob, actor: Actor) -> str:
+    require_room(connection, actor, 1)
     [job_id] = insert_jobs(connection, [new])
     return job_id
 
@@ -110,8 +118,11 @@ def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Act
         JobNotFound: no such job.
         IllegalTransition: it is still queued or running.
         InvalidSpec: the spec exceeds a limit that was lowered since.
+        TooManyQueuedJobs: as `submit`.
     """
-    return db.write(lambda connection: _insert(connection, _repetition(connection, job_id, caps, catalog, actor)))
+    return db.write(
+        lambda connection: _insert(connection, _repetition(connection, job_id, caps, catalog, actor), actor)
+    )
 
 
 def retry_once(
@@ -125,10 +136,10 @@ def retry_once(
         The job's id, and whether it is new.
 
     Raises:
-        JobNotFound, IllegalTransition, InvalidSpec: as `retry`.
+        JobNotFound, IllegalTransition, InvalidSpec, TooManyQueuedJobs: as `retry`.
         IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
     """
-    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, catalog, actor))
+    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, catalog, actor), actor)
 
 
 def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalog, actor: Actor) -> NewJob:
@@ -177,9 +188,10 @@ def evaluate(
         JobNotFound: no such job.
         IllegalTransition: the job has no such weights.
         InvalidSpec: its network cannot be scored on this data set.
+        TooManyQueuedJobs: as `submit`.
     """
     return db.write(
-        lambda connection: _insert(connection, _evaluation(connection, job_id, request, caps, catalog, actor))
+        lambda connection: _insert(connection, _evaluation(connection, job_id, request, caps, catalog, actor), actor)
     )
 
 
@@ -199,10 +211,12 @@ def evaluate_once(
         The job's id, and whether it is new.
 
     Raises:
-        JobNotFound, IllegalTransition, InvalidSpec: as `evaluate`.
+        JobNotFound, IllegalTransition, InvalidSpec, TooManyQueuedJobs: as `evaluate`.
         IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
     """
-    return _insert_once(db, key, lambda connection: _evaluation(connection, job_id, request, caps, catalog, actor))
+    return _insert_once(
+        db, key, lambda connection: _evaluation(connection, job_id, request, caps, catalog, actor), actor
+    )
 
 
 def _evaluation(
