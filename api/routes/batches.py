@@ -27,6 +27,7 @@ from shared.jobs import batches, deletion, idempotency
 from shared.jobs.actor import Actor
 from shared.jobs.batches import Outcomes
 from shared.jobs.idempotency import SubmissionKey
+from shared.jobs.reads import queries
 from shared.jobs.reads.queries import Workers
 from shared.jobs.reads.short_ids import whole_ids
 from shared.jobspec import NO_CAPS, parse_batch
