@@ -6,13 +6,26 @@ from flask import Flask
 
 from api.http import errors, operations, security
 from api.http.description import reference
-from api.routes import batches, catalog, events, exports, fleet, health, jobs, people, predictions, results, webhooks
+from api.routes import (
+    batches,
+    catalog,
+    comparison,
+    events,
+    exports,
+    fleet,
+    health,
+    jobs,
+    people,
+    predictions,
+    results,
+    webhooks,
+)
 from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
-    *(batches.routes, jobs.routes, results.routes, predictions.routes, exports.routes),
-    *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes),
+    *(batches.routes, jobs.routes, results.routes, comparison.routes, predictions.routes),
+    *(exports.routes, events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes),
 )
 
 
