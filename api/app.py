@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.http import errors, operations, security
+from api.http import errors, limits, operations, security
 from api.http.description import reference
+from api.http.proxies import Proxies
 from api.routes import (
     batches,
     catalog,
@@ -43,6 +44,9 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     operations.register(app, services, every)
     reference.register(app, every)
     errors.register(app)
+    limits.register(app)
     security.register(app, services.settings)
     app.extensions["flightline"] = services
+    settings = services.settings
+    app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.base_path)  # type: ignore[method-assign]
     return app

@@ -24,13 +24,20 @@ _settings = Settings()
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 
 bind = f"{_host}:{_settings.port}"
-worker_class = "gthread"
+worker_class = "api.http.requests.connections.ClientWorker"
 workers = _settings.api_processes
 threads = _settings.api_threads
 worker_connections = threads + 1000
+limit_request_line = 0
+"""`api.http.requests.connections` limits a request's line: gunicorn's limit cannot be above 8,190 bytes."""
 keepalive = 30
 graceful_timeout = 10
 """Seconds that a request in progress may still take after SIGTERM."""
+sendfile = False
+"""Files are sent piece by piece as well: the kernel would wait for a client that takes none for as long as it likes."""
+forwarded_allow_ips = ""
+forwarder_headers = ""
+"""`api.http.proxies` decides which proxies are trusted; gunicorn would trust every client on loopback."""
 preload_app = False
 """Each process builds its own app, and thereby its own connections, after the fork."""
 loglevel = _settings.log_level.lower()
@@ -55,6 +62,7 @@ def post_worker_init(worker: Any) -> None:
     """Start an API process's background threads (reconciler, orphan collector, webhooks) once its app is loaded."""
     malformed.install()
     services: Services = worker.wsgi.extensions["flightline"]
+    worker.client_seconds = services.settings.client_seconds
     logs.configure(services.settings.log_level)
     # An open stream would delay a stop until gunicorn's graceful timeout.
     services.streams.serving = lambda: bool(worker.alive)

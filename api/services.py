@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+from api.http.admission import Admission
 from api.http.authentication import Authentication
+from api.http.limits import Limits
 from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
@@ -31,6 +33,7 @@ class Services:
     streams: Streams
     predictors: Predictors
     authentication: Authentication
+    admission: Admission
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
 
@@ -50,4 +53,10 @@ class Services:
             most=max(1, settings.api_threads // 16),
         )
         authentication = Authentication(db, required=settings.authenticated)
-        return cls(settings, db, broker, storage, streams, predictors, authentication, DaemonThread())
+        limits = Limits(
+            settings.broker_url,
+            requests=settings.requests_per_minute,
+            failed_sign_ins=settings.failed_sign_ins_per_minute,
+        )
+        admission = Admission(authentication, limits)
+        return cls(settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread())

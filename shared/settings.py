@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -11,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
-from shared.hosts import is_loopback, read_patterns
+from shared.hosts import is_loopback, read_networks, read_path, read_patterns
 from shared.jobspec.caps import Caps
 from shared.paths import expanded
 from shared.webhooks.hosts import read_entries
@@ -47,12 +48,20 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Further host names of the API, separated by commas; `*` for every name."
     )
+    base_path: str = Field("", description="Path below which the API is served, such as `/flightline`.")
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        description="Proxies whose `X-Forwarded-*` headers count: addresses and networks, with commas.",
+    )
     auth: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether requests need a token; `auto`: unless `FLIGHTLINE_HOST` is a loopback address."
     )
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
     api_threads: int = Field(256, ge=1, le=1024, description="Threads of each API process.")
+    client_seconds: float = Field(
+        60.0, ge=0.1, description="How long a client may keep a thread waiting, beyond what a slow line explains."
+    )
 
     lease_seconds: float = Field(15.0, ge=1.0, description="How long a worker's claim holds without a heartbeat.")
     heartbeat_seconds: float = Field(
@@ -87,6 +96,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
     max_batch_bytes: int = Field(8_000_000, ge=1, description="Largest request body of a batch of jobs.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
+    max_images_pixels: int = Field(500_000_000, ge=1, description="Most pixels of a request's images to classify.")
+    requests_per_minute: int = Field(6000, ge=0, description="Most requests of a token in a minute; 0 for no limit.")
+    failed_sign_ins_per_minute: int = Field(
+        60, ge=0, description="Most requests with an unknown token from one address in a minute; 0 for no limit."
+    )
+    max_queued_per_owner: int = Field(0, ge=0, description="Most queued jobs of an owner; 0 for no limit.")
     max_parameters: int = Field(Caps.max_parameters, ge=1, description="Most parameters of a network.")
     max_layers: int = Field(Caps.max_layers, ge=1, description="Most layers of a network.")
     max_epochs: int = Field(Caps.max_epochs, ge=1, description="Most epochs of a job.")
@@ -111,6 +126,16 @@ class Settings(BaseSettings):
     @classmethod
     def _read_hosts(cls, value: object) -> object:
         return read_patterns(value) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _read_networks(cls, value: object) -> object:
+        return read_networks(value) if isinstance(value, str) else value
+
+    @field_validator("base_path")
+    @classmethod
+    def _read_base_path(cls, value: str) -> str:
+        return read_path(value)
 
     @field_validator("webhook_hosts", mode="before")
     @classmethod

@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
-from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable
+from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -49,6 +49,9 @@ STATUSES: Mapping[str, int] = {
     "invalid_query": 422,
     "invalid_header": 422,
     "idempotency_key_reused": 422,
+    "too_many_requests": 429,
+    "too_many_failed_sign_ins": 429,
+    "too_many_queued_jobs": 429,
     "internal_error": 500,
     "configuration_error": 500,
     "storage_error": 500,
@@ -188,6 +191,7 @@ def register(app: Flask) -> None:
     """Make `app` turn every exception into a problem+json response."""
     app.register_error_handler(FlightlineError, _flightline_error)
     app.register_error_handler(AmbiguousJobId, _ambiguous)
+    app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(Unauthenticated, _challenged)
     app.register_error_handler(InsufficientScope, _challenged)
     app.register_error_handler(HTTPException, _http)
@@ -211,6 +215,11 @@ def _ambiguous(error: AmbiguousJobId) -> Response:
     return problem(status_of(error), error.code, error.detail, jobs=error.jobs)
 
 
+def _too_many(error: TooManyRequests) -> Response:
+    headers = [("Retry-After", str(error.retry_after))]
+    return problem(status_of(error), error.code, error.detail, errors=error.errors, headers=headers)
+
+
 def _challenged(error: Unauthenticated | InsufficientScope) -> Response:
     return problem(status_of(error), error.code, error.detail, headers=[("WWW-Authenticate", error.challenge)])
 
@@ -223,7 +232,7 @@ def _http(error: HTTPException) -> Response:
 
 def _detail(error: HTTPException) -> str:
     if error.code == HTTPStatus.NOT_FOUND:
-        return f"There is nothing at {request.path[:200]}. GET /docs lists what there is."
+        return f"There is nothing at {request.path[:200]}. GET {request.script_root}/docs lists what there is."
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{request.path[:200]} does not support {request.method}; the Allow header lists what it supports."
     return error.description or HTTPStatus(error.code or 500).phrase

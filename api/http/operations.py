@@ -45,7 +45,7 @@ class Reply:
     Attributes:
         body: the answer; None for a response without a body.
         status: HTTP status; None means the operation's first one.
-        headers: further response headers, such as ``Location``.
+        headers: further response headers; a path in ``Location`` begins below the base path.
     """
 
     body: Answer | None
@@ -171,7 +171,7 @@ class Operation:
 
     def handle(self, services: Services, **path: str) -> Response:
         """Answer the current request. Raises errors that `api.http.errors` turns into problems."""
-        actor, arguments = actor_of(services.authentication, request, self.scope), dict[str, object](path)
+        actor, arguments = actor_of(services.admission, request, self.scope), dict[str, object](path)
         if self.takes_job_id:
             arguments["job_id"] = self.find_job(services, actor, parse_job_id(path["job_id"]))
         query = parse_query(self.query, request.args)
@@ -192,6 +192,8 @@ class Operation:
         if reply.body is None:
             del response.headers["Content-Type"]
         response.headers.setdefault("Cache-Control", "no-store")
+        if location := reply.headers.get("Location"):
+            response.headers["Location"] = f"{request.script_root}{location}"
         return response
 
 
@@ -208,7 +210,7 @@ def _guarded(services: Services, response: Response) -> Response:
 def _canonical(short: str, job_id: str) -> str:
     """Return the `Link` header that names, by its path, the job that a short id stood for."""
     address = request.path.replace(f"/{short}", f"/{job_id}", 1)
-    return f'<{quote(address)}>; rel="canonical"'
+    return f'<{request.script_root}{quote(address)}>; rel="canonical"'
 
 
 class Routes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import uuid6
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from shared import wire
 from shared.database import clock
@@ -18,10 +18,17 @@ from shared.wire.answer import Answer, names
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
 _DELIVERIES: Any = WebhookDelivery.__table__
+# Built once: SQLAlchemy analyses every new statement.
 _SUBSCRIBERS = select(Webhook.id, Webhook.events).where(Webhook.state != WebhookState.DELETED)
+_JOB = select(
+    *(Job.id, Job.kind, Job.name, Job.owner, Job.status, Job.attempt, Job.epoch, Job.error_code, Job.error_detail),
+    *(Job.created_at, Job.started_at, Job.finished_at),
+    *(getattr(Job, name) for name in names(wire.Result)),
+).where(Job.id == bindparam("job"))
+_TAGS = select(JobTag.tag).where(JobTag.job_id == bindparam("job")).order_by(JobTag.tag)
 
 
 def jobs_finished(connection: Connection, job_ids: Sequence[str]) -> None:
@@ -69,9 +76,8 @@ def record(
 
 
 def _finished_job(connection: Connection, job_id: str) -> wire.FinishedJob:
-    columns = [column for column in Job.__table__.columns if column.name not in ("spec", "warnings", "checkpoint")]
-    row = connection.execute(select(*columns).where(Job.id == job_id)).one()
-    tags = connection.scalars(select(JobTag.tag).where(JobTag.job_id == job_id).order_by(JobTag.tag))
+    row = connection.execute(_JOB, {"job": job_id}).one()
+    tags = connection.scalars(_TAGS, {"job": job_id})
     return wire.FinishedJob(
         id=row.id,
         kind=row.kind,
@@ -88,5 +94,5 @@ def _finished_job(connection: Connection, job_id: str) -> wire.FinishedJob:
     )
 
 
-def _failure(row: Row[Any]) -> wire.Failure | None:
+def _failure(row: Any) -> wire.Failure | None:
     return None if row.error_code is None else wire.Failure(code=row.error_code, detail=row.error_detail)

@@ -30,6 +30,8 @@ from shared.errors import (
     FlightlineError,
     InvalidHeader,
     InvalidQuery,
+    TooManyFailedSignIns,
+    TooManyRequests,
 )
 from shared.people.scopes import Scope
 from shared.people.tokens import ID_PATTERN
@@ -73,6 +75,7 @@ HEADERS: dict[int, dict[str, Any]] = {
             "schema": {"type": "string"},
         }
     },
+    429: {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}},
     503: {
         "Retry-After": {
             "description": "Seconds to wait before a retry; absent with `retryable: false`.",
@@ -132,7 +135,7 @@ def errors_of(operation: Operation) -> tuple[type[FlightlineError], ...]:
     if operation.method not in SAFE_METHODS:
         common.append(Forbidden)
     if operation.scope is not None:
-        common += [Unauthenticated, InsufficientScope, DatabaseUnavailable]
+        common += [Unauthenticated, InsufficientScope, TooManyRequests, TooManyFailedSignIns, DatabaseUnavailable]
     return tuple(dict.fromkeys((*operation.raises, *common)))
 
 

@@ -115,3 +115,14 @@ def test_a_body_of_fifty_megabytes_is_refused(client: FlaskClient, services: Ser
     assert response.json is not None
     assert "20000 bytes" in response.json["detail"]
     assert listing.jobs(services.db, listing.JobFilter(), actor=EVERYBODY).items == []
+
+
+def test_a_number_beyond_all_bounds_is_refused(client: FlaskClient) -> None:
+    """Also where a key for repetitions has the request hashed before it is compared with the data set."""
+    request = {"dataset": {"name": "synthetic", "val_per_class": 2**70}}
+    path = f"/v1/jobs/{'0' * 8}-0000-7000-8000-{'0' * 12}/evaluate"
+    response = client.post(path, json=request, headers={"Idempotency-Key": "huge"})
+
+    assert response.status_code == 422
+    assert response.json is not None
+    assert response.json["errors"][0]["pointer"] == "/dataset/val_per_class"

@@ -16,8 +16,8 @@ from shared.database.engine import Database
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
-from tests.integration.api.test_server import served
 from tests.support import factories
+from tests.support.api_server import served
 from tests.support.servers import RedisServer, wait_until
 
 THREADS = 4
