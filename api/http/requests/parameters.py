@@ -19,6 +19,7 @@ MAX_LIMIT = 500
 MAX_IDS = 50
 """Ids that fit into a request's first line, of which servers read some 4,000 characters."""
 MAX_CONDITIONS = 20
+MAX_COMPARED = 200
 MAX_NUMBER = 2**31 - 1
 """Largest epoch or line number that an integer column of the database holds."""
 
@@ -108,6 +109,16 @@ class JobsQuery(QueryModel):
         chosen = self.model_dump(exclude={"sort", "cursor", "limit", "status", "where", "fields"})
         where = tuple(read_condition(one) for one in self.where)
         return JobFilter(status=tuple(one.value for one in self.status), where=where, **chosen)
+
+
+class CompareQuery(QueryModel):
+    """Query parameters of a comparison: the jobs."""
+
+    job: tuple[Text, ...] = Field(
+        min_length=2,
+        max_length=MAX_COMPARED,
+        description="A job's id, or its last four or more characters; repeat it for up to 200 jobs.",
+    )
 
 
 class EpochsQuery(QueryModel):
