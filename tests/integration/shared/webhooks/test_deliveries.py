@@ -15,7 +15,7 @@ from shared import wire
 from shared.database.engine import Database
 from shared.database.tables import Webhook, WebhookDelivery
 from shared.errors import DeliveryNotFound, IllegalTransition, TooManyWebhooks, WebhookNotFound
-from shared.jobs import actions, deletion
+from shared.jobs import actions, batches, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
@@ -101,6 +101,18 @@ def test_a_message_says_what_became_of_the_job(database: Database) -> None:
     assert data.keys() == set(wire.answer.names(wire.FinishedJob))
 
 
+def test_each_job_of_many_that_are_cancelled_at_once_is_recorded(database: Database) -> None:
+    """With its own name and tags, for each webhook; those that ran or had ended before are not."""
+    webhooks = hook(database), hook(database)
+    jobs = [factories.submit(database, name=f"job {number}", tags=[str(number)]) for number in range(3)]
+    claim = factories.running(database)
+    batches.cancel_all(database, [*jobs, claim.job_id, cancelled(database)], actor=EVERYBODY)
+    for webhook in webhooks:
+        told = [one.payload["data"] for one in listed(database, webhook)][::-1]
+        assert [(one["name"], one["tags"]) for one in told[1:]] == [(f"job {n}", [str(n)]) for n in range(3)]
+        assert [one["id"] for one in told[1:]] == jobs
+
+
 def test_a_job_that_goes_on_is_not_recorded(database: Database) -> None:
     """Neither its start, nor an attempt that was lost or released, nor a request to cancel it."""
     webhook = hook(database)
@@ -115,13 +127,21 @@ def test_a_write_that_is_rolled_back_records_nothing(database: Database, monkeyp
     """The delivery is part of the transaction that ends the job; a cancel that is repeated adds none."""
     webhook, job = hook(database), factories.submit(database)
     with monkeypatch.context() as patch:
-        patch.setattr(events, "record", Mock(side_effect=[KeyError]))
+        patch.setattr(events, "_insert", Mock(side_effect=[KeyError]))
         with pytest.raises(KeyError):
             actions.cancel(database, job, actor=EVERYBODY)
     assert queries.job(database, job, actor=EVERYBODY).status == "queued"
     for _ in range(2):
         actions.cancel(database, job, actor=EVERYBODY)
     assert len(listed(database, webhook)) == 1
+
+
+def test_each_job_of_a_batch_is_recorded(database: Database) -> None:
+    """That is cancelled at once; a running one ends later."""
+    webhook = hook(database)
+    jobs, running = [factories.submit(database) for _ in range(3)], factories.running(database).job_id
+    batches.cancel_all(database, [*jobs, running], actor=EVERYBODY)
+    assert {delivery.job_id for delivery in listed(database, webhook)} == set(jobs)
 
 
 def test_an_event_outlives_its_job(database: Database) -> None:
