@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -36,6 +37,8 @@ from shared.jobs.reads.short_ids import whole_id
 from shared.settings import Settings
 from shared.wire.answer import Answer
 
+STREAM_SECONDS = 3600.0
+"""How long an event stream lasts at most."""
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
 
@@ -220,12 +223,20 @@ def _tag(response: Response) -> None:
 
 
 def _guarded(services: Services, response: Response) -> Response:
-    """End an event stream, which may last for days, once the credential that it was opened with is not accepted."""
-    credential = credential_of(request) if services.authentication.required else None
-    if credential is None or response.mimetype != "text/event-stream":
+    """End an event stream after `STREAM_SECONDS`, or once the credential that it was opened with is not accepted.
+
+    A reader that still follows connects again and misses nothing; one that has stopped reading holds its thread no
+    longer.
+    """
+    if response.mimetype != "text/event-stream":
         return response
-    frames = response.iter_encoded()
-    response.response = takewhile(lambda _frame: services.authentication.still_holds(credential), frames)
+    credential = credential_of(request) if services.authentication.required else None
+    ends = time.monotonic() + STREAM_SECONDS
+
+    def goes_on(_frame: bytes) -> bool:
+        return time.monotonic() < ends and (credential is None or services.authentication.still_holds(credential))
+
+    response.response = takewhile(goes_on, response.iter_encoded())
     return response
 
 
