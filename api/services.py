@@ -9,6 +9,7 @@ from typing import Self
 from api.http.admission import Admission
 from api.http.authentication import Authentication
 from api.http.limits import Limits
+from api.http.metrics.exposition import Metrics
 from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
@@ -36,6 +37,7 @@ class Services:
     admission: Admission
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
+    metrics: Metrics
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -58,5 +60,8 @@ class Services:
             requests=settings.requests_per_minute,
             failed_sign_ins=settings.failed_sign_ins_per_minute,
         )
-        admission = Admission(authentication, limits)
-        return cls(settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread())
+        admission = Admission(authentication, limits, settings.max_queued_per_owner)
+        metrics = Metrics.build(db, broker, silent_seconds=settings.lease_seconds)
+        return cls(
+            settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread(), metrics
+        )

@@ -25,6 +25,7 @@ GROUPS = {
     "memory": "of each process",
     "api": "answers of the API to one client",
     "predict": "predictions of one image and of 64, and the predictor's memory",
+    "claims": "a worker's claim in a queue of 100,000 jobs",
     "upkeep": "what keeping a job safe takes of its time",
     "epochs": "an epoch beside the notebook's loop",
     "data": "50,000 images decoded, cached and loaded again (some minutes; only where asked for)",

@@ -28,6 +28,7 @@ from api.http.actors import actor_of, credential_of
 from api.http.description.components import reference_to
 from api.http.requests.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services
+from shared import logs
 from shared.documents.reader import MalformedJson
 from shared.errors import FlightlineError, InvalidHeader, PayloadTooLarge, UnsupportedMediaType
 from shared.jobs.actor import Actor, Scope
@@ -172,8 +173,10 @@ class Operation:
     def handle(self, services: Services, **path: str) -> Response:
         """Answer the current request. Raises errors that `api.http.errors` turns into problems."""
         actor, arguments = actor_of(services.admission, request, self.scope), dict[str, object](path)
+        logs.bind(owner=actor.owner)
         if self.takes_job_id:
             arguments["job_id"] = self.find_job(services, actor, parse_job_id(path["job_id"]))
+            logs.bind(job=arguments["job_id"])
         query = parse_query(self.query, request.args)
         if self.query is not NoQuery:
             arguments["query"] = query

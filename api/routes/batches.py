@@ -21,6 +21,7 @@ from shared.errors import (
     IdempotencyKeyReused,
     InvalidSpec,
     JobNotFound,
+    TooManyQueuedJobs,
 )
 from shared.jobs import batches, deletion, idempotency
 from shared.jobs.actor import Actor
@@ -40,7 +41,7 @@ routes = Routes("jobs", raises=(DatabaseUnavailable,))
     "/v1/jobs/batch",
     body=BATCH,
     answers={201: wire.Batch},
-    raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused, TooManyQueuedJobs),
     headers=(IDEMPOTENCY_KEY,),
 )
 def submit_batch(services: Services, actor: Actor, body: bytes) -> Reply:

@@ -25,6 +25,7 @@ from shared.errors import (
     JobNotFound,
     NotYours,
     StorageUnavailable,
+    TooManyQueuedJobs,
 )
 from shared.jobs import actions, deletion, edits, idempotency
 from shared.jobs.actor import Actor
@@ -45,7 +46,7 @@ routes = Routes("jobs", raises=(DatabaseUnavailable,))
     query=SubmitQuery,
     body=SUBMISSION,
     answers={201: wire.SubmittedJob, 200: wire.DryRun},
-    raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused, TooManyQueuedJobs),
     headers=(IDEMPOTENCY_KEY,),
 )
 def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes) -> Reply:
@@ -155,7 +156,7 @@ def _find_original(services: Services, actor: Actor, text: str) -> str:
     "POST",
     "/v1/jobs/<job_id>/retry",
     answers={201: wire.Job},
-    raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused, TooManyQueuedJobs),
     headers=(IDEMPOTENCY_KEY,),
     find_job=_find_original,
 )
@@ -179,7 +180,7 @@ def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
     "/v1/jobs/<job_id>/evaluate",
     body=EVALUATION,
     answers={201: wire.Job},
-    raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused, TooManyQueuedJobs),
     headers=(IDEMPOTENCY_KEY,),
 )
 def evaluate_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Reply:

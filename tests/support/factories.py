@@ -15,8 +15,9 @@ from shared.database.tables import Base, Job, JobChange, JobTag
 from shared.jobs import actions, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.batches import only
-from shared.jobs.running import attempts, leases
-from shared.jobs.running.attempts import Claim, Claimant
+from shared.jobs.data_needs import Holdings
+from shared.jobs.running import attempts, claims, leases
+from shared.jobs.running.claims import Claim, Claimant
 from shared.jobs.running.leases import HeldLease
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
@@ -38,14 +39,23 @@ def submit(db: Database, **document: Any) -> str:
     return actions.submit(db, submission(**document), actor=EVERYBODY)
 
 
-def claimant(worker: str = "host:cpu:1", device: str = "cpu") -> Claimant:
+SYNTHETIC = Holdings([{"name": "synthetic", "source": "drawn", "classes": ["airplane", "bird"], "ready": True}])
+"""The images of every job that says nothing else."""
+
+
+def claimant(worker: str = "host:cpu:1", device: str = "cpu", holdings: Holdings = SYNTHETIC) -> Claimant:
     """A worker that asks for a job."""
-    return Claimant(worker, device, device.partition(":")[0])
+    return Claimant(worker, device, device.partition(":")[0], holdings=holdings)
+
+
+def try_claim(db: Database, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
+    """What a worker gets that wants this very job."""
+    return db.write(lambda connection: claims.take(connection, job_id, claimant, lease_seconds))
 
 
 def claim(db: Database, job_id: str, worker: str = "host:cpu:1", lease_seconds: float = LEASE_SECONDS) -> Claim:
     """A claim of a job that is known to be queued."""
-    claimed = attempts.claim(db, job_id, claimant(worker), lease_seconds)
+    claimed = try_claim(db, job_id, claimant(worker), lease_seconds)
     assert claimed is not None, f"job {job_id} was not to be had"
     return claimed
 

@@ -19,6 +19,7 @@ from api.http.errors import Problem, status_of
 from api.http.operations import Raw
 from api.services import Services
 from shared.jobs.running import attempts
+from shared.jobs.running.claims import Claim
 from shared.settings import Settings
 from tests.support import factories
 
@@ -105,10 +106,10 @@ def submit(client: FlaskClient) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def run(services: Services) -> Callable[..., attempts.Claim]:
+def run(services: Services) -> Callable[..., Claim]:
     """Claim a job as a worker does and record epochs with these validation accuracies."""
 
-    def run(job_id: str, *accuracies: float) -> attempts.Claim:
+    def run(job_id: str, *accuracies: float) -> Claim:
         claim = factories.claim(services.db, job_id)
         rows = [factories.epoch_row(number, val_accuracy=value) for number, value in enumerate(accuracies, start=1)]
         best = factories.best(1, max(accuracies)) if accuracies else {}

@@ -16,7 +16,7 @@ from shared.fleet import workers
 from shared.fleet.workers import Identity
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import listing
-from shared.jobs.running import attempts
+from shared.jobs.running.claims import Claim
 from shared.jobs.status import Queue
 from tests.support import factories
 
@@ -35,7 +35,7 @@ def jobs(services: Services) -> list[wire.Job]:
 
 
 def test_a_repeat_answers_with_the_first_job(
-    client: FlaskClient, services: Services, run: Callable[..., attempts.Claim]
+    client: FlaskClient, services: Services, run: Callable[..., Claim]
 ) -> None:
     """201 and the same job, as it is by now; one message, one job."""
     first = post(client, "a")
@@ -95,7 +95,7 @@ def retry(client: FlaskClient, path: str, key: str) -> TestResponse:
 
 
 def test_a_retry_that_is_sent_again_makes_one_job(
-    client: FlaskClient, services: Services, run: Callable[..., attempts.Claim]
+    client: FlaskClient, services: Services, run: Callable[..., Claim]
 ) -> None:
     """201 and the job that it made; a new key makes another, and a key of something else is refused."""
     paths = [post(client, key).headers["Location"] for key in ("a", "b")]

@@ -25,8 +25,9 @@ from tests.support.fakes import FakeBroker
 
 SILENT = 60.0
 Dataset = dict[str, Any]
-CIFAR: Dataset = {"name": "cifar10", "classes": ["airplane", "bird", "cat"], "fingerprint": "a" * 64}
-DRAWN: Dataset = {"name": "synthetic", "classes": ["airplane", "bird"], "fingerprint": "b" * 64}
+WHOLE: Dataset = {"source": "folder", "ready": True, "counts": {}}
+CIFAR: Dataset = {**WHOLE, "name": "cifar10", "classes": ["airplane", "bird", "cat"], "fingerprint": "a" * 64}
+DRAWN: Dataset = {**WHOLE, "name": "synthetic", "classes": ["airplane", "bird"], "fingerprint": "b" * 64}
 
 
 def register(db: Database, name: str, device: str = "cpu", held: tuple[Dataset, ...] = (DRAWN,)) -> str:
@@ -287,9 +288,10 @@ class TestLimits:
         assert all(text.startswith(warning) for text, warning in zip(told, warnings, strict=True))
 
     def test_a_broken_copy_holds_nothing(self, database: Database) -> None:
-        """A submission is warned, as where there is none; what can be downloaded, or a job has loaded, is there."""
+        """A submission is warned, as where there is none; what can be downloaded is there."""
         submission = factories.submission(dataset="cifar2")
-        register(database, "a", held=({**COPY, "ready": False},))
+        empty = {"airplane": [40, 9], "bird": [30, 0]}
+        register(database, "a", held=({**COPY, "ready": False, "counts": empty},))
         assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
         register(database, "a", held=({**COPY, "ready": False, "source": "download"},))
         assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission) == []
