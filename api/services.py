@@ -15,6 +15,7 @@ from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.delivery.predictors import Predictors
 from shared.jobs.reads import queries
+from shared.jobs.reads.estimates import Estimates
 from shared.settings import Settings
 from shared.storage.store import Storage
 
@@ -32,6 +33,7 @@ class Services:
     storage: Storage
     streams: Streams
     predictors: Predictors
+    estimates: Estimates
     authentication: Authentication
     admission: Admission
     probes: DaemonThread
@@ -59,4 +61,6 @@ class Services:
             failed_sign_ins=settings.failed_sign_ins_per_minute,
         )
         admission = Admission(authentication, limits)
-        return cls(settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread())
+        return cls(
+            settings, db, broker, storage, streams, predictors, Estimates(db), authentication, admission, DaemonThread()
+        )

@@ -283,7 +283,7 @@ def test_an_empty_last_event_id_is_the_beginning(server: ApiServer, services: Se
     assert response.text.count("event: status") == 2
 
 
-def test_the_bell_over_http(server: Server, services: Services) -> None:
+def test_the_bell_over_http(server: ApiServer, services: Services) -> None:
     """As server-sent events that no proxy buffers: a reset, then the jobs that change."""
     with httpx.stream("GET", f"{server.url}/v1/events", timeout=30) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")
