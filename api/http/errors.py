@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable, TooManyRequests
 from shared.redaction import redacted
+from shared.telemetry import origin
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -158,6 +159,7 @@ class Problem(BaseModel):
     code: str = Field(description="Stable name of the error, for programs.")
     detail: str = Field(description="What is wrong and what to do, for people.")
     errors: list[ProblemError]
+    request_id: str = Field(default="", description="Id of the request, under which the service's log names it.")
     retryable: bool = Field(
         default=True, description="False for a 503 that lasts until an operator does what `detail` says."
     )
@@ -185,6 +187,8 @@ def problem(
         "errors": [{"pointer": redacted(one.pointer), "detail": redacted(one.detail)} for one in errors],
         **members,
     }
+    if request_id := origin.current().request:
+        document["request_id"] = request_id
     response = Response(orjson.dumps(document), status, mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers.extend(headers)
