@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, func, null, select, true
+from sqlalchemy import ColumnElement, and_, between, func, null, select, true
 
 from shared.database.tables import Job
 from shared.jobs.guarded_write import table_of
@@ -180,7 +180,7 @@ def _has(number: Any) -> ColumnElement[bool]:
     As a range, because SQLite then looks the job up in the index that holds what tests ask for: for an equation it
     takes the unique one, and reads the whole row, which costs three times as much.
     """
-    return _JOBS.c.number.between(plain(number), plain(number))
+    return between(_JOBS.c.number, plain(number), plain(number))
 
 
 def _gather(
