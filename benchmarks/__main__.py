@@ -24,6 +24,7 @@ GROUPS = {
     "scaling": "two workers beside one",
     "memory": "of each process",
     "api": "answers of the API to one client",
+    "changes": "batches of 1,000 jobs, 300 event streams, the bell",
     "predict": "predictions of one image and of 64, and the predictor's memory",
     "upkeep": "what keeping a job safe takes of its time",
     "epochs": "an epoch beside the notebook's loop",
