@@ -78,7 +78,8 @@ def _rings(made: Service, rounds: int) -> list[float]:
     job_id = made.submit(_spec(PRESETS[0], 0, 0))
     rung = threading.Event()
     with closing(_stream(made, "/v1/events")) as bell:
-        threading.Thread(target=_listen, args=(bell, job_id, rung), daemon=True).start()
+        listener = threading.Thread(target=_listen, args=(bell, job_id, rung), daemon=True)
+        listener.start()
         times = []
         for number in range(rounds * RINGS_PER_ROUND):
             time.sleep(0.4)
@@ -89,6 +90,7 @@ def _rings(made: Service, rounds: int) -> list[float]:
             assert rung.wait(10)
             times.append((time.perf_counter() - started) * 1000)
         bell.shutdown(socket.SHUT_RDWR)
+        listener.join()
     return times
 
 
