@@ -21,6 +21,7 @@ from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
+from shared.telemetry import tallies
 from shared.webhooks import deliveries, events, hooks
 from shared.webhooks.deliveries import Attempt, Due
 from shared.webhooks.retry_schedule import RetrySchedule
@@ -101,6 +102,18 @@ def test_a_message_says_what_became_of_the_job(database: Database) -> None:
     assert data.keys() == set(wire.answer.names(wire.FinishedJob))
 
 
+def test_each_job_of_many_that_are_cancelled_at_once_is_recorded(database: Database) -> None:
+    """With its own name and tags, for each webhook; those that ran or had ended before are not."""
+    webhooks = hook(database), hook(database)
+    jobs = [factories.submit(database, name=f"job {number}", tags=[str(number)]) for number in range(3)]
+    claim = factories.running(database)
+    batches.cancel_all(database, [*jobs, claim.job_id, cancelled(database)], actor=EVERYBODY)
+    for webhook in webhooks:
+        told = [one.payload["data"] for one in listed(database, webhook)][::-1]
+        assert [(one["name"], one["tags"]) for one in told[1:]] == [(f"job {n}", [str(n)]) for n in range(3)]
+        assert [one["id"] for one in told[1:]] == jobs
+
+
 def test_a_job_that_goes_on_is_not_recorded(database: Database) -> None:
     """Neither its start, nor an attempt that was lost or released, nor a request to cancel it."""
     webhook = hook(database)
@@ -115,7 +128,7 @@ def test_a_write_that_is_rolled_back_records_nothing(database: Database, monkeyp
     """The delivery is part of the transaction that ends the job; a cancel that is repeated adds none."""
     webhook, job = hook(database), factories.submit(database)
     with monkeypatch.context() as patch:
-        patch.setattr(events, "record", Mock(side_effect=[KeyError]))
+        patch.setattr(events, "_insert", Mock(side_effect=[KeyError]))
         with pytest.raises(KeyError):
             actions.cancel(database, job, actor=EVERYBODY)
     assert queries.job(database, job, actor=EVERYBODY).status == "queued"
@@ -151,6 +164,21 @@ def test_a_success_is_the_end(database: Database) -> None:
     assert one.attempted_at
     assert deliveries.due(database, webhook, 10) == []
     assert deliveries.ready_webhooks(database) == []
+
+
+def test_each_attempt_is_counted(database: Database) -> None:
+    """By what became of the delivery; one that another process recorded meanwhile is not counted again."""
+    webhook = hook(database)
+    cancelled(database)
+    first = due_one(database, webhook)
+    for attempt in (FAILED, FAILED):
+        deliveries.settle(database, first, attempt, SCHEDULE)
+    cancelled(database)
+    deliveries.settle(database, due_one(database, webhook), DELIVERED, SCHEDULE)
+
+    with database.read() as connection:
+        found = [one for one in tallies.read(connection) if one.name == tallies.DELIVERIES]
+    assert {one.labels["status"]: one.amount for one in found} == {"pending": 1, "delivered": 1}
 
 
 def test_what_failed_is_due_by_the_schedule(database: Database, jump: Jump) -> None:
