@@ -47,6 +47,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from shared.redaction import redacted
+
 
 @dataclass(frozen=True)
 class FieldError:
@@ -68,8 +70,8 @@ class FlightlineError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = redacted(detail)
+        super().__init__(self.detail)
         self.errors = errors
 
 

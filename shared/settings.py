@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from typing_extensions import override
 
 from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
 from shared.hosts import is_loopback, read_networks, read_path, read_patterns
 from shared.jobspec.caps import Caps
+from shared.logs import LogFormat
 from shared.paths import expanded
+from shared.redaction import redacted
 from shared.webhooks.hosts import read_entries
 
 
@@ -76,6 +80,9 @@ class Settings(BaseSettings):
         le=86_400.0,
         description="Wait between a failed attempt and the next; six times as long after each further one.",
     )
+    data_grace_seconds: float = Field(
+        60.0, ge=0.0, description="How long a queued job waits for a worker that holds its images."
+    )
     stall_seconds: float = Field(300.0, ge=1.0, description="A training loop without progress for this long is lost.")
     setup_seconds: float = Field(600.0, ge=1.0, description="The same before the first batch (decoding, downloading).")
     cut_off_seconds: float = Field(
@@ -85,6 +92,7 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(30.0, ge=0.0, description="Least time between two checkpoints of a job.")
     log_lines_per_job: int = Field(2000, ge=1, description="Log lines stored for each job.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_format: LogFormat = Field("text", description="Format of log lines: `text` for people, `json` for programs.")
 
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts that webhooks may be sent to, and networks that they may lie in, separated by commas."
@@ -121,6 +129,12 @@ class Settings(BaseSettings):
                 super().__init__(**values)
             except ValidationError as error:
                 raise ConfigurationError(" ".join(map(_fault, error.errors(include_url=False)))) from None
+
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield the fields as `repr` shows them: a URL without its password."""
+        for name, value in super().__repr_args__():
+            yield name, redacted(value) if isinstance(value, str) else value
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
 from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable, TooManyRequests
+from shared.redaction import redacted
+from shared.telemetry import origin
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -157,6 +159,7 @@ class Problem(BaseModel):
     code: str = Field(description="Stable name of the error, for programs.")
     detail: str = Field(description="What is wrong and what to do, for people.")
     errors: list[ProblemError]
+    request_id: str = Field(default="", description="Id of the request, under which the service's log names it.")
     retryable: bool = Field(
         default=True, description="False for a 503 that lasts until an operator does what `detail` says."
     )
@@ -171,16 +174,21 @@ def problem(
     headers: Iterable[tuple[str, str]] = (),
     **members: object,
 ) -> Response:
-    """Build a problem+json response; `members` become further top-level members of the document."""
+    """Build a problem+json response; `members` become further top-level members of the document.
+
+    A secret that a request had where none belongs, such as a token in its path, is not repeated.
+    """
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail,
-        "errors": [{"pointer": one.pointer, "detail": one.detail} for one in errors],
+        "detail": redacted(detail),
+        "errors": [{"pointer": redacted(one.pointer), "detail": redacted(one.detail)} for one in errors],
         **members,
     }
+    if request_id := origin.current().request:
+        document["request_id"] = request_id
     response = Response(orjson.dumps(document), status, mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers.extend(headers)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from shared.database import clock
 from shared.database.tables import Artifact, Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs import idempotency
@@ -24,7 +23,7 @@ from shared.jobspec.evaluation import checked_evaluation
 from shared.jobspec.fields.evaluation import EvaluationRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sqlalchemy import Connection, Row
 
@@ -237,17 +236,6 @@ def _evaluation(
         raise IllegalTransition(message)
     spec = checked_evaluation(request, job_id, job.spec, caps, catalog)
     return evaluation_job(spec, job, owner=actor.owner)
-
-
-def mark_published(db: Database, job_ids: Sequence[str]) -> None:
-    """Record that the messages of these jobs are in Redis."""
-
-    def work(connection: Connection) -> None:
-        now = clock.database_now(connection)
-        queued = (Job.id.in_(job_ids), Job.status == JobStatus.QUEUED)
-        connection.execute(update(Job).where(*queued).values(published_at=now))
-
-    db.write(work)
 
 
 def _job(connection: Connection, job_id: str, actor: Actor) -> Row[Any]:

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 from shared.database import clock
 from shared.database.tables import Attempt, Job, JobEvent
 from shared.jobs.status import FINISHED, JobStatus
-from shared.webhooks.events import jobs_finished
+from shared.telemetry import tallies
+from shared.webhooks import events as webhook_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,12 +111,14 @@ def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Ma
 def add_events(connection: Connection, events: Sequence[Mapping[str, object]]) -> None:
     """Write events of one or several jobs, given as columns of `JobEvent` except the time.
 
-    A job whose event has its last status must have that status in its row already: webhooks are told what it says.
+    A job whose event has its last status must have that status in its row already: metrics and webhooks are told what
+    it says.
     """
     insert_rows(connection, JobEvent, events, created_at=clock.database_now(connection))
     ended = [str(event["job_id"]) for event in events if _status_in(event) in FINISHED]
     if ended:
-        jobs_finished(connection, ended)
+        tallies.count_finished(connection, ended)
+        webhook_events.jobs_finished(connection, ended)
 
 
 def _status_in(event: Mapping[str, Any]) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import httpx
 import pytest
 
 from tests.support.api_server import ApiServer, served
+from tests.support.metrics import samples
 from tests.support.servers import RedisServer, wait_until
 
 POST = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -117,6 +120,27 @@ def test_what_is_missing_stands_in_the_log(redis_server: RedisServer, tmp_path: 
 
         assert re.search(r"WARNING service_unavailable .*code=database_unavailable", server.log.read_text())
         assert server.stop() == 0
+
+
+def scraped(server: ApiServer) -> dict[tuple[str, ...], float]:
+    """The metrics that one of the processes tells, on a connection of its own."""
+    return samples(httpx.get(f"{server.url}/metrics").text)
+
+
+def test_a_scrape_has_the_requests_of_all_processes(redis_server: RedisServer, tmp_path: Path) -> None:
+    """Whichever answers it, and also those of a process that was killed: nothing that was counted is lost."""
+    key = ("flightline_http_requests_total", "operation=read_health", "status=200")
+    environment = {"FLIGHTLINE_HOME": str(tmp_path), "FLIGHTLINE_REDIS_URL": redis_server.url, "FLIGHTLINE_PORT": "0"}
+    with served(environment, tmp_path / "server.log") as server:
+        for _ in range(20):
+            httpx.get(f"{server.url}/healthz")
+        assert [scraped(server)[key] for _ in range(6)] == [20] * 6
+
+        os.kill(server.workers[-1], signal.SIGKILL)
+        wait_until(lambda: len(server.workers) == 3, "the process that takes its place")
+        for _ in range(20):
+            httpx.get(f"{server.url}/healthz")
+        assert [scraped(server)[key] for _ in range(6)] == [40] * 6
 
 
 def test_it_serves_and_stops_cleanly(server: ApiServer) -> None:
