@@ -61,7 +61,9 @@ class Describer:
         self._session = requests.Session()
         self._headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         # The bell never ends; the raw requests have it.
-        self._schema = schemathesis.openapi.from_url(f"{self.url}/openapi.json").exclude(path="/v1/events")
+        self._schema = schemathesis.openapi.from_url(f"{self.url}/openapi.json", timeout=_SECONDS).exclude(
+            path="/v1/events"
+        )
 
     def one_by_one(self, most: int) -> None:
         """Send up to so many requests of each operation and kind, right or wrong. Raises AssertionError."""
