@@ -80,6 +80,9 @@ class Settings(BaseSettings):
         le=86_400.0,
         description="Wait between a failed attempt and the next; six times as long after each further one.",
     )
+    data_grace_seconds: float = Field(
+        60.0, ge=0.0, description="How long a queued job waits for a worker that holds its images."
+    )
     stall_seconds: float = Field(300.0, ge=1.0, description="A training loop without progress for this long is lost.")
     setup_seconds: float = Field(600.0, ge=1.0, description="The same before the first batch (decoding, downloading).")
     cut_off_seconds: float = Field(

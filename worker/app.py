@@ -12,7 +12,7 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu.transport.virtual import base
 
 from shared import logs
-from shared.delivery.broker import TASK_NAME, broker_priority, celery_config
+from shared.delivery.broker import TASK_NAME, celery_config
 from shared.fleet.workers import Identity
 from shared.jobs.status import JobKind, Queue, celery_name, message_queue
 from shared.settings import Settings
@@ -69,9 +69,9 @@ def make_app(settings: Settings, child: Child) -> Celery:
     app = Celery("flightline")
     app.conf.update(celery_config(settings.broker_url), broker_connection_max_retries=None)
 
-    @app.task(name=TASK_NAME, bind=True, Request=LateRequest)
-    def train(task: Any, job_id: str) -> None:
-        child.run(job_id, broker_priority(task.request.delivery_info["priority"]))
+    @app.task(name=TASK_NAME, Request=LateRequest)
+    def train(job_id: str) -> None:
+        child.run(job_id)
 
     return app
 

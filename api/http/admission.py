@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import g
 
@@ -18,6 +18,8 @@ class Admission:
 
     authentication: Authentication
     limits: Limits
+    most_queued: int
+    """Most queued jobs of an owner; 0 for no limit."""
 
     def admit(self, credential: Credential, address: str) -> Actor:
         """Return the owner of a credential, and count the request; `limits.register` says what is left.
@@ -40,4 +42,4 @@ class Admission:
             raise
         if actor.token_id is not None:
             g.room = self.limits.count(actor.token_id)
-        return actor
+        return replace(actor, most_queued=self.most_queued)

@@ -78,11 +78,11 @@ def print_table(columns: Columns, rows: Sequence[Sequence[object]], empty: str) 
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as CSV under their names; a list of values is JSON in its cell, and nothing stands for None."""
+    """Print rows as CSV under their names: true and false as in JSON, lists as JSON, and nothing for None."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([json.dumps(cell) if isinstance(cell, tuple | list | dict) else cell for cell in row])
+        writer.writerow([json.dumps(cell) if isinstance(cell, bool | tuple | list | dict) else cell for cell in row])
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:

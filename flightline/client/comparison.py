@@ -16,26 +16,26 @@ FIGURES = ("val_accuracy", "best_val_accuracy", "best_epoch", "val_loss", "train
 class Comparison(Record):
     """Jobs side by side.
 
-    `jobs` are their present states. `differing` has the fields whose values differ, by their dotted paths in a job's
-    JSON, with one value per job. `curves` has a list for each column of epochs (``val_loss``), with one list per job in
-    it; all are aligned at ``epoch``, and None stands where a job has no such epoch.
+    `jobs` are their present states. `differing` has the fields of their specs whose values differ, by their dotted
+    paths, with one value per job. `curves` has the numbers of the epochs (``epoch``) and a list for each of their
+    figures (``val_loss``), with one list per job in it; None stands where a job has no such epoch.
     """
 
     jobs: tuple[JobRecord, ...]
     curves: Fields
 
     def rows(self) -> list[dict[str, Any]]:
-        """One dict per job: id, name and status, then the fields that differ, then the final figures."""
+        """One dict per job, by paths in a job's JSON: id, name, status, the fields that differ, the final figures."""
         return [
             {"id": job.id, "name": job.name, "status": job.status}
-            | {path: values[number] for path, values in self.raw["differing"].items()}
+            | {f"spec.{path}": values[number] for path, values in self.raw["differing"].items()}
             | {f"result.{key}": (job.raw.get("result") or {}).get(key) for key in FIGURES}
             for number, job in enumerate(self.jobs)
         ]
 
     def curve(self, column: str) -> list[list[float | None]]:
-        """A column of epochs, such as ``val_loss``: one list per job, aligned by epoch; empty where there is none."""
-        found: list[list[float | None]] = self.raw["curves"].get(column, [[] for _ in self.jobs])
+        """A figure of the epochs, such as ``val_loss``: one list per job, with a value for each of ``curves.epoch``."""
+        found: list[list[float | None]] = self.raw["curves"][column]
         return found
 
     def to_pandas(self) -> Any:
@@ -43,13 +43,13 @@ class Comparison(Record):
         return Table(self.rows()).to_pandas()
 
     def plot(self, column: str = "val_accuracy") -> Any:
-        """A column of the jobs' epochs as a `matplotlib.figure.Figure`, one line per job, which notebooks show.
+        """A figure of the jobs' epochs as a `matplotlib.figure.Figure`, one line per job, which notebooks show.
 
         Raises:
             UsageError: matplotlib is not installed.
         """
         titles = [f"{job.title} …{job.id[-SHORT_ID:]}" for job in self.jobs]
-        return overlay(column, dict(zip(titles, self.curve(column), strict=True)))
+        return overlay(column, self.raw["curves"]["epoch"], dict(zip(titles, self.curve(column), strict=True)))
 
     def _repr_html_(self) -> str:
         return Table(self.rows())._repr_html_()

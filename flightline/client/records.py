@@ -322,7 +322,7 @@ class Dataset(Record, wire.DatasetInfo):
         return [copy for copy in self.held if copy.get("ready", True) or copy.get("source") == "download"]
 
 
-class JobOutcome(Record):
+class JobOutcome(Record, wire.JobOutcome):
     """What became of one job of several: `outcome` is ``cancelled``, ``requested`` or ``deleted``.
 
     `id` is what was asked for, `job_id` the whole id. Where the job stayed as it was, `outcome` is None, and `error`

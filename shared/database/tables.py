@@ -26,6 +26,8 @@ from shared.database.text import CleanText
 
 WITHOUT_ROWID = {"sqlite_with_rowid": False}
 UUID_LENGTH = 36
+READY = "status = 'queued' AND not_before IS NULL"
+"""SQL for the jobs that may be claimed. A partial index serves a query only where the query says exactly this."""
 ENDING_LENGTH = 4
 """Characters of an id's end that are indexed: of a million jobs, about fifteen share the same four."""
 
@@ -85,6 +87,10 @@ class Job(Base):
     weight_bytes: Mapped[int] = mapped_column(BigInteger)
 
     queue: Mapped[str]
+    data: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What `shared.jobs.data_needs` wrote of the images that the job needs; null until somebody looks for work."""
+    data_key: Mapped[str] = mapped_column(String(32), server_default="")
+    """Equal for jobs that need the same images; empty while `data` is null."""
     priority: Mapped[int]
     status: Mapped[str]
     cancel_requested: Mapped[bool]
@@ -123,8 +129,9 @@ class Job(Base):
     created_at: Mapped[dt.datetime]
     queued_at: Mapped[dt.datetime]
     not_before: Mapped[dt.datetime | None]
-    """Earliest instant of a claim; a message that was sent before it is ignored. Null means at once."""
+    """Earliest instant of a claim. Null means at once; set to null once it is past."""
     published_at: Mapped[dt.datetime | None]
+    """When the release before sent the job's message. This one leaves it null."""
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
     trace: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -156,6 +163,12 @@ class Job(Base):
         Index("ix_jobs_lease", "status", "lease_expires_at"),
         Index("ix_jobs_not_before", "status", "not_before"),
         Index("ix_jobs_live", *LIVE_COLUMNS, **_where(LIVE)),
+        Index(
+            "ix_jobs_next",
+            *("kind", "queue", "data_key", "priority", "owner", "id"),
+            sqlite_where=literal_column(READY),
+            postgresql_where=literal_column(READY),
+        ),
     )
 
 
@@ -282,6 +295,8 @@ class Worker(Base):
     datasets: Mapped[list[Any]]
     role: Mapped[str] = mapped_column(server_default="train")
     """`train`, or `predict` for a predictor."""
+    looked_in: Mapped[str | None]
+    """The folder that it looks for data sets in; null until it has looked at all of them, and in the release before."""
     state: Mapped[str]
     """`idle` or `stopping`; a worker is busy where a running job names it."""
     started_at: Mapped[dt.datetime]

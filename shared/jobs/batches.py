@@ -11,6 +11,7 @@ from shared.jobs import idempotency
 from shared.jobs.actor import Actor, not_yours
 from shared.jobs.guarded_write import add_events, add_status_events, advance_all, lock_all, table_of
 from shared.jobs.new_jobs import insert_jobs, training_job
+from shared.jobs.quota import require_room
 from shared.jobs.status import JobStatus
 
 if TYPE_CHECKING:
@@ -36,9 +37,17 @@ def submit_all(db: Database, submissions: Sequence[Submission], *, actor: Actor)
 
     Returns:
         The new jobs' ids, in the order of the submissions.
+
+    Raises:
+        TooManyQueuedJobs: the owner would have more queued jobs than are allowed.
     """
     new = [training_job(one, owner=actor.owner) for one in submissions]
-    return db.write(lambda connection: insert_jobs(connection, new))
+
+    def work(connection: Connection) -> list[str]:
+        require_room(connection, actor, len(new))
+        return insert_jobs(connection, new)
+
+    return db.write(work)
 
 
 def submit_all_once(
@@ -53,6 +62,7 @@ def submit_all_once(
     Raises:
         IdempotencyKeyReused: the key was sent with a different request.
         IdempotencyKeyInUse: the first request with the key is still in progress.
+        TooManyQueuedJobs: as `submit_all`.
     """
     new = [training_job(one, owner=actor.owner) for one in submissions]
 
@@ -60,6 +70,7 @@ def submit_all_once(
         first = idempotency.first_batch(connection, key)
         if first is not None:
             return first, False
+        require_room(connection, actor, len(new))
         ids = insert_jobs(connection, new)
         idempotency.record_batch(connection, key, ids)
         return ids, True

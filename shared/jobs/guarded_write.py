@@ -109,16 +109,26 @@ def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Ma
 
 
 def add_events(connection: Connection, events: Sequence[Mapping[str, object]]) -> None:
-    """Write events of one or several jobs, given as columns of `JobEvent` except the time."""
+    """Write events of one or several jobs, given as columns of `JobEvent` except the time.
+
+    A job whose event has its last status must have that status in its row already: metrics and webhooks are told what
+    it says.
+    """
     insert_rows(connection, JobEvent, events, created_at=clock.database_now(connection))
+    ended = [str(event["job_id"]) for event in events if _status_in(event) in FINISHED]
+    if ended:
+        tallies.count_finished(connection, ended)
+        webhook_events.jobs_finished(connection, ended)
+
+
+def _status_in(event: Mapping[str, Any]) -> str | None:
+    """Return the job's new status; None for an event of another kind."""
+    status: str | None = event["data"]["status"] if event["kind"] == "status" else None
+    return status
 
 
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
-    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned.
-
-    The job's row must have the new status already: the metrics count a job that is thereby finished, and webhooks are
-    told what it says.
-    """
+    """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned."""
     add_status_events(connection, [job], status, **data)
 
 
@@ -126,9 +136,6 @@ def add_status_events(connection: Connection, jobs: Sequence[Row[Any]], status: 
     """As `add_status_event`, of several jobs, given as the rows that `advance_all` returned."""
     told = [(job, {"status": status, "attempt": job.attempt, **data}) for job in jobs]
     add_events(connection, [{"job_id": j.id, "seq": j.event_seq, "kind": "status", "data": what} for j, what in told])
-    if status in FINISHED:
-        tallies.count_finished(connection, [job.id for job in jobs])
-        webhook_events.jobs_finished(connection, [job.id for job in jobs])
 
 
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:

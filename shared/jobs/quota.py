@@ -19,20 +19,20 @@ RETRY_SECONDS = 60
 """What `Retry-After` says: nobody knows when jobs will have started."""
 
 
-def require_room(connection: Connection, actor: Actor, jobs: int, most: int) -> None:
+def require_room(connection: Connection, actor: Actor, jobs: int) -> None:
     """Check, before jobs are inserted, that their owner may have so many more of them queued.
 
     Until the transaction ends, other submissions of the same owner wait here, so that none counts without these jobs.
 
     Args:
         connection: the transaction that inserts them.
-        actor: who submits them.
+        actor: who submits them, and how many queued jobs an owner may have.
         jobs: how many they are.
-        most: most queued jobs of an owner; 0 for no limit.
 
     Raises:
-        TooManyQueuedJobs: there would be more than `most`.
+        TooManyQueuedJobs: there would be more.
     """
+    most = actor.most_queued
     if not most:
         return
     if connection.dialect.name != "sqlite":  # which has one writer at a time

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import uuid6
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import BindParameter, bindparam, insert, select
 
 from shared import wire
 from shared.database import clock
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 _DELIVERIES: Any = WebhookDelivery.__table__
 # Built once: SQLAlchemy analyses every new statement.
 _SUBSCRIBERS = select(Webhook.id, Webhook.events).where(Webhook.state != WebhookState.DELETED)
-_JOB = select(
+_CHOSEN: BindParameter[list[str]] = bindparam("jobs", expanding=True)
+_JOBS = select(
     *(Job.id, Job.kind, Job.name, Job.owner, Job.status, Job.attempt, Job.epoch, Job.error_code, Job.error_detail),
     *(Job.created_at, Job.started_at, Job.finished_at),
     *(getattr(Job, name) for name in names(wire.Result)),
-).where(Job.id == bindparam("job"))
-_TAGS = select(JobTag.tag).where(JobTag.job_id == bindparam("job")).order_by(JobTag.tag)
+).where(Job.id.in_(_CHOSEN))
+_TAGS = select(JobTag.job_id, JobTag.tag).where(JobTag.job_id.in_(_CHOSEN)).order_by(JobTag.tag)
 
 
 def jobs_finished(connection: Connection, job_ids: Sequence[str]) -> None:
@@ -37,52 +38,48 @@ def jobs_finished(connection: Connection, job_ids: Sequence[str]) -> None:
     Without a webhook this is one read of an empty table. The rows of webhooks are read without a lock: the end of a
     job never waits for a person who changes a webhook.
     """
-    event = EventType.JOB_FINISHED
-    webhooks = [row.id for row in connection.execute(_SUBSCRIBERS) if event in row.events]
-    for job_id in job_ids if webhooks else ():
-        job = _finished_job(connection, job_id)
-        record(connection, webhooks, event, job.finished_at, job, job_id=job_id)
+    webhooks = [row.id for row in connection.execute(_SUBSCRIBERS) if EventType.JOB_FINISHED in row.events]
+    if not webhooks:
+        return
+    chosen, tags = {"jobs": list(job_ids)}, dict[str, list[str]]()
+    for job_id, tag in connection.execute(_TAGS, chosen):
+        tags.setdefault(job_id, []).append(tag)
+    jobs = {row.id: _finished_job(row, tags.get(row.id, [])) for row in connection.execute(_JOBS, chosen)}
+    told = [(jobs[job_id], one) for job_id in job_ids for one in webhooks]
+    _insert(connection, [_row(one, EventType.JOB_FINISHED, job.finished_at, job, job.id) for job, one in told])
 
 
-def record(
-    connection: Connection,
-    webhooks: Sequence[str],
-    event: EventType,
-    timestamp: str | None,
-    data: Answer,
-    *,
-    job_id: str | None = None,
-) -> list[str]:
-    """Record one event for these webhooks, due at once; return the ids of the deliveries, in their order.
+def record_test(connection: Connection, webhook: wire.Webhook, now: str) -> str:
+    """Record the event `webhook.test` for one webhook; return the delivery's id."""
+    row = _row(webhook.id, EventType.TEST, now, webhook, None)
+    _insert(connection, [row])
+    return str(row["id"])
 
-    Args:
-        connection: connection of a write transaction.
-        webhooks: ids of the webhooks.
-        event: what has happened.
-        timestamp: when it happened.
-        data: what the message says of it.
-        job_id: the job that the event is about.
-    """
-    now = clock.database_now(connection)
+
+def _row(webhook_id: str, event: EventType, timestamp: str | None, data: Answer, job_id: str | None) -> dict[str, Any]:
     body = {"type": event, "timestamp": timestamp, "data": data}
-    common = {"event": event, "job_id": job_id, "payload": orjson.dumps(body, default=vars).decode()}
-    ids = [str(uuid6.uuid7()) for _ in webhooks]
-    rows = [
-        {"id": own, "webhook_id": webhook, "status": DeliveryStatus.PENDING, "attempts": 0, **common}
-        for own, webhook in zip(ids, webhooks, strict=True)
-    ]
+    return {
+        "id": str(uuid6.uuid7()),
+        "webhook_id": webhook_id,
+        "event": event,
+        "job_id": job_id,
+        "payload": orjson.dumps(body, default=vars).decode(),
+        "status": DeliveryStatus.PENDING,
+        "attempts": 0,
+    }
+
+
+def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    now = clock.database_now(connection)
     connection.execute(insert(_DELIVERIES).values(created_at=now, next_at=now), rows)
-    return ids
 
 
-def _finished_job(connection: Connection, job_id: str) -> wire.FinishedJob:
-    row = connection.execute(_JOB, {"job": job_id}).one()
-    tags = connection.scalars(_TAGS, {"job": job_id})
+def _finished_job(row: Any, tags: list[str]) -> wire.FinishedJob:
     return wire.FinishedJob(
         id=row.id,
         kind=row.kind,
         name=row.name,
-        tags=list(tags),
+        tags=tags,
         owner=row.owner,
         status=row.status,
         attempts=row.attempt,

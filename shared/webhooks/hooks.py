@@ -15,7 +15,7 @@ from shared.database.tables import Webhook, WebhookDelivery
 from shared.errors import FieldError, InvalidWebhook, TooManyWebhooks, WebhookNotFound
 from shared.webhooks import events
 from shared.webhooks.hosts import AllowedHosts, read_url
-from shared.webhooks.status import EventType, WebhookState
+from shared.webhooks.status import WebhookState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,10 +130,8 @@ def test(db: Database, webhook_id: str) -> str:
     """Record the event `webhook.test` for one webhook; return the delivery's id. Raises WebhookNotFound."""
 
     def work(connection: Connection) -> str:
-        webhook = answer(find(connection, webhook_id))
         now = connection.execute(select(clock.database_now(connection))).scalar_one()
-        (delivery_id,) = events.record(connection, [webhook_id], EventType.TEST, isoformat(now), webhook)
-        return delivery_id
+        return events.record_test(connection, answer(find(connection, webhook_id)), isoformat(now))
 
     return db.write(work)
 

@@ -105,10 +105,10 @@ class TeamService(FakeService):
     def _compare(self, ids: list[str]) -> Answer:
         jobs = [self.jobs[next(one for one in self.jobs if one.endswith(end))] for end in ids]
         rates = [job["spec"].get("training", {}).get("lr") for job in jobs]
-        differing = {"spec.training.lr": rates} if len(set(rates)) > 1 else {}
+        differing = {"training.lr": rates} if len(set(rates)) > 1 else {}
         epochs = max((job["progress"]["epoch"] for job in jobs), default=0)
         losses = [[1.0 / (n + 1) if n < job["progress"]["epoch"] else None for n in range(epochs)] for job in jobs]
-        curves = {"epoch": [list(range(1, epochs + 1))] * len(jobs), "val_loss": losses, "val_accuracy": losses}
+        curves = {"epoch": list(range(1, epochs + 1)), "val_loss": losses, "val_accuracy": losses}
         return 200, {"jobs": jobs, "differing": differing, "curves": curves}
 
     def _bell(self) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import torch
 
 from shared.errors import DatabaseUnavailable
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.telemetry import tracing
 from worker.run_job import artifacts, checkpoint_store
 from worker.run_job.checkpoint_store import CheckpointStore

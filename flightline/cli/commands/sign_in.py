@@ -16,7 +16,7 @@ from flightline.client.addresses import default_url, is_readable_on_the_way, spl
 from flightline.client.client import Client
 from flightline.client.credentials import LONGEST_TOKEN, VARIABLE, checked_token, credential, forget, keep
 from flightline.client.records import WhoAmI
-from flightline.errors import NotFound, Unauthenticated, UsageError
+from flightline.errors import FlightlineError, NotFound, Unauthenticated, UsageError
 
 Url = Annotated[
     str | None,
@@ -61,9 +61,17 @@ def _remarks(address: str) -> Iterator[str]:
         yield "Warning: over http:// others on the network can read the token. Use https://."
     if (found := credential(address)) is not None and found.source == VARIABLE:
         yield f"Warning: {VARIABLE} is set, and is sent in place of the stored token."
-    other = split_url(default_url())[0]
-    if other != address:
-        yield f"Commands here talk to {other}. For this service: export FLIGHTLINE_URL={address}"
+    if address != (other := _default_address()):
+        elsewhere = f"Commands here talk to {other}" if other else "Commands here find no service"
+        yield f"{elsewhere}. For this one: export FLIGHTLINE_URL={address}"
+
+
+def _default_address() -> str | None:
+    """The URL that commands talk to; None where they would say that there is none."""
+    try:
+        return split_url(default_url())[0]
+    except FlightlineError:
+        return None
 
 
 def logout(url: Url = None, json: Json = False) -> None:

@@ -45,10 +45,7 @@ def _lines(found: Comparison) -> Lines:
     if any(job.raw.get("owner") for job in jobs):
         lines.append(("owner", [Text(job.raw.get("owner") or NOTHING) for job in jobs]))
     lines.append(("status", [status(job) for job in jobs]))
-    lines += [
-        (path.removeprefix("spec."), [Text(_value(value)) for value in values])
-        for path, values in found.raw["differing"].items()
-    ]
+    lines += [(path, [Text(_value(value)) for value in values]) for path, values in found.raw["differing"].items()]
     return lines + _figures(jobs) + _curves(found)
 
 

@@ -40,8 +40,8 @@ def figure(epochs: Epochs, title: str) -> Any:
     return picture
 
 
-def overlay(column: str, lines: Mapping[str, Curve]) -> Any:
-    """A column of several jobs' epochs as a `matplotlib.figure.Figure`, one line for each job, by its title.
+def overlay(column: str, epochs: Sequence[int], lines: Mapping[str, Curve]) -> Any:
+    """A figure of several jobs' epochs as a `matplotlib.figure.Figure`: one line per job, by its title.
 
     Raises:
         UsageError: matplotlib is not installed.
@@ -49,7 +49,7 @@ def overlay(column: str, lines: Mapping[str, Curve]) -> Any:
     picture = _empty_figure()
     axes = picture.subplots()
     for title, line in lines.items():
-        axes.plot(range(1, len(line) + 1), [float("nan") if value is None else value for value in line], label=title)
+        axes.plot(epochs, [float("nan") if value is None else value for value in line], label=title)
     axes.set(xlabel="epoch", ylabel=column)
     axes.legend()
     return picture

@@ -98,3 +98,32 @@ def test_without_authentication_nobody_is_counted(settings: Callable[..., Settin
 
     assert [response.status_code for response in answers] == [200] * 5
     assert "RateLimit" not in answers[0].headers
+
+
+SPEC = {"architecture": {"kind": "mlp", "hidden": [4]}, "dataset": "synthetic"}
+
+
+def test_an_owner_may_have_so_many_queued_jobs(settings: Callable[..., Settings]) -> None:
+    """However they are submitted; a repeated request is answered as the first, and others have room of their own."""
+    services = Services.build(settings(auth="on", max_queued_per_owner=3))
+    client = create_app(services=services).test_client()
+    alice, bob = with_authentication(services.db), with_authentication(services.db, owner="bob")
+    keyed = {**alice, "Idempotency-Key": "first"}
+    first = client.post("/v1/jobs", json=SPEC, headers=keyed)
+    batch = client.post("/v1/jobs/batch", json={"jobs": [SPEC] * 3}, headers=alice)
+    pair = client.post("/v1/jobs/batch", json={"jobs": [SPEC] * 2}, headers=alice)
+    more = client.post("/v1/jobs", json=SPEC, headers=alice)
+
+    assert (first.status_code, batch.status_code, pair.status_code) == (201, 429, 201)
+    assert more.status_code == 429
+    assert more.json is not None
+    assert more.json["code"] == "too_many_queued_jobs"
+    assert int(more.headers["Retry-After"]) > 0
+    assert client.post("/v1/jobs", json=SPEC, headers=keyed).status_code == 201
+    assert client.post("/v1/jobs", json=SPEC, headers=bob).status_code == 201
+
+    for job in pair.json["items"] if pair.json else []:
+        client.post(f"/v1/jobs/{job['id']}/cancel", headers=alice)
+    retried = [client.post(f"/v1/jobs/{job['id']}/retry", headers=alice) for job in (pair.json or {})["items"] * 2]
+
+    assert [response.status_code for response in retried] == [201, 201, 429, 429]

@@ -22,6 +22,7 @@ from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events
 from shared.jobs.running import attempts
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
@@ -86,13 +87,13 @@ def follow(server: ApiServer, job_id: str, **headers: str) -> list[Frame]:
         return list(frames(response))
 
 
-def record(services: Services, claim: attempts.Claim, *numbers: int) -> None:
+def record(services: Services, claim: Claim, *numbers: int) -> None:
     """Record epochs as a worker does."""
     rows = [factories.epoch_row(number) for number in numbers]
     assert attempts.record_epochs(services.db, claim, rows, factories.best(1, 0.5))
 
 
-def end(services: Services, claim: attempts.Claim, outcome: Outcome) -> None:
+def end(services: Services, claim: Claim, outcome: Outcome) -> None:
     """End an attempt as a worker does."""
     assert attempts.end(services.db, claim, Ending(outcome)) is not None
 
@@ -283,7 +284,7 @@ def test_an_empty_last_event_id_is_the_beginning(server: ApiServer, services: Se
     assert response.text.count("event: status") == 2
 
 
-def test_the_bell_over_http(server: Server, services: Services) -> None:
+def test_the_bell_over_http(server: ApiServer, services: Services) -> None:
     """As server-sent events that no proxy buffers: a reset, then the jobs that change."""
     with httpx.stream("GET", f"{server.url}/v1/events", timeout=30) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")

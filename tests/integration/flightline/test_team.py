@@ -9,7 +9,7 @@ import pytest
 
 from api.app import create_app
 from api.services import Services
-from flightline import Client, Forbidden, InvalidRequest, Unauthenticated
+from flightline import Client, Forbidden, InvalidRequest, NotFound, Unauthenticated
 from shared.people.scopes import Scope
 from shared.settings import Settings
 from tests.support import people
@@ -92,3 +92,42 @@ class TestLists:
         """The service says what is wrong with it."""
         with pytest.raises(InvalidRequest, match=r"training\.optimizer\.rate"):
             next(sign_in("ada").jobs(where="training.optimizer.rate=1"))
+
+
+class TestManyJobs:
+    def test_a_batch_from_start_to_end(self, sign_in: SignIn) -> None:
+        """Submitted, edited, ended and deleted together, each job as the service has it."""
+        client = sign_in("ada")
+        jobs = client.submit_many([SPEC, {**SPEC, "name": "b", "tags": ["b"]}], tags=["sweep1"])
+        assert [(job.name, job.tags, job.owner) for job in jobs] == [
+            (None, ["sweep1"], "ada"),
+            ("b", ["sweep1"], "ada"),
+        ]
+        edited = jobs[0].edit(name="first", tags=["x"], notes="# Good")
+        assert (edited.name, edited.tags, edited.notes) == ("first", ["x"], "# Good")
+        assert edited.edit(name=None, notes=None).raw["notes"] is None
+        changed = jobs[1].retry(training={"epochs": 7})
+        assert (changed.spec.training.epochs, changed.name, changed.retry_of) == (7, "b", None)
+        ended = client.cancel_many([*jobs, "0" * 12])
+        assert [(one.job_id, one.outcome) for one in ended] == [*((job.id, "cancelled") for job in jobs), (None, None)]
+        assert ended[2].error is not None
+        assert ended[2].error.code == "job_not_found"
+        assert [one.outcome for one in client.delete_many([job.id[-12:] for job in jobs])] == ["deleted"] * 2
+        with pytest.raises(NotFound):
+            client.job(jobs[0].id)
+
+    def test_a_fault_in_a_batch(self, sign_in: SignIn) -> None:
+        """Its pointer has the number of the job, and nothing was submitted."""
+        client = sign_in("ada")
+        with pytest.raises(InvalidRequest) as caught:
+            client.submit_many([SPEC, {**SPEC, "training": {"epochs": 0}}])
+        assert [error.pointer for error in caught.value.errors] == ["/jobs/1/training/epochs"]
+        assert list(client.jobs()) == []
+
+    def test_jobs_of_others_among_ones_own(self, sign_in: SignIn) -> None:
+        """One's own are cancelled, and of the others it is said whose they are."""
+        mine, other = sign_in("ada").submit(SPEC), sign_in("bob").submit(SPEC)
+        found = sign_in("ada").cancel_many([mine, other])
+        assert [one.outcome for one in found] == ["cancelled", None]
+        assert found[1].error is not None
+        assert (found[1].error.code, "belongs to bob" in str(found[1].error.detail)) == ("not_owner", True)

@@ -179,7 +179,7 @@ class TestSteps:
         assert {"jobs", "job_tags", "attempts", "epochs", "artifacts"} <= left.keys()
         assert left == {name: before[name] for name in left}
         with pytest.raises(DatabaseUnavailable, match="flightline migrate"):
-            attempts.claim(empty_database, waiting.job_id, factories.claimant(), 30)
+            factories.try_claim(empty_database, waiting.job_id, factories.claimant(), 30)
 
         migrations.upgrade(empty_database)
         assert _counts(empty_database) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -29,7 +30,7 @@ def queue(db: Database, actor: Actor, jobs: int) -> list[str]:
 def has_room(db: Database, actor: Actor, jobs: int, most: int) -> bool:
     """Whether an owner may queue so many more."""
     try:
-        db.write(lambda connection: require_room(connection, actor, jobs, most))
+        db.write(lambda connection: require_room(connection, replace(actor, most_queued=most), jobs))
     except TooManyQueuedJobs:
         return False
     return True
@@ -61,7 +62,7 @@ def test_the_refusal_says_how_many_there_are(database: Database) -> None:
     queue(database, ADA, 2)
 
     with pytest.raises(TooManyQueuedJobs, match=r"FLIGHTLINE_MAX_QUEUED_PER_OWNER.*ada has 2.*add 1") as refused:
-        database.write(lambda connection: require_room(connection, ADA, 1, 2))
+        database.write(lambda connection: require_room(connection, replace(ADA, most_queued=2), 1))
     assert refused.value.retry_after > 0
 
 
@@ -71,7 +72,7 @@ def test_submissions_at_the_same_moment_do_not_exceed_the_limit(database: Databa
 
     def submit(job_id: str) -> None:
         def insert(connection: Connection) -> None:
-            require_room(connection, ADA, 1, most=4)
+            require_room(connection, replace(ADA, most_queued=4), 1)
             connection.execute(update(Job).where(Job.id == job_id).values(owner="ada"))
 
         with suppress(TooManyQueuedJobs):

@@ -102,6 +102,18 @@ def test_a_message_says_what_became_of_the_job(database: Database) -> None:
     assert data.keys() == set(wire.answer.names(wire.FinishedJob))
 
 
+def test_each_job_of_many_that_are_cancelled_at_once_is_recorded(database: Database) -> None:
+    """With its own name and tags, for each webhook; those that ran or had ended before are not."""
+    webhooks = hook(database), hook(database)
+    jobs = [factories.submit(database, name=f"job {number}", tags=[str(number)]) for number in range(3)]
+    claim = factories.running(database)
+    batches.cancel_all(database, [*jobs, claim.job_id, cancelled(database)], actor=EVERYBODY)
+    for webhook in webhooks:
+        told = [one.payload["data"] for one in listed(database, webhook)][::-1]
+        assert [(one["name"], one["tags"]) for one in told[1:]] == [(f"job {n}", [str(n)]) for n in range(3)]
+        assert [one["id"] for one in told[1:]] == jobs
+
+
 def test_a_job_that_goes_on_is_not_recorded(database: Database) -> None:
     """Neither its start, nor an attempt that was lost or released, nor a request to cancel it."""
     webhook = hook(database)
@@ -116,7 +128,7 @@ def test_a_write_that_is_rolled_back_records_nothing(database: Database, monkeyp
     """The delivery is part of the transaction that ends the job; a cancel that is repeated adds none."""
     webhook, job = hook(database), factories.submit(database)
     with monkeypatch.context() as patch:
-        patch.setattr(events, "record", Mock(side_effect=[KeyError]))
+        patch.setattr(events, "_insert", Mock(side_effect=[KeyError]))
         with pytest.raises(KeyError):
             actions.cancel(database, job, actor=EVERYBODY)
     assert queries.job(database, job, actor=EVERYBODY).status == "queued"

@@ -228,7 +228,7 @@ class TestComparing:
 
     def test_json_and_csv(self, team: TeamService, run: Run, ids: list[str]) -> None:
         """The service's own JSON; a row for each job."""
-        assert run("compare", *ids, "--json").json["differing"] == {"spec.training.lr": [0.1, 0.2]}
+        assert run("compare", *ids, "--json").json["differing"] == {"training.lr": [0.1, 0.2]}
         rows = list(csv.DictReader(io.StringIO(run("compare", *ids, "--csv").out)))
         assert [(row["name"], row["spec.training.lr"], row["result.best_val_accuracy"]) for row in rows] == [
             ("lr0.1", "0.1", "0.9"),

@@ -132,6 +132,20 @@ def test_what_keeps_the_token_from_being_used(team: TeamService, run: Run, monke
     assert "FLIGHTLINE_TOKEN is set" in outcome.err
 
 
+def test_signing_in_elsewhere_while_no_stack_runs_here(
+    team: TeamService, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The home of a stopped stack is no service; that is a remark, and no failure of what was done."""
+    (tmp_path / "stack.lock").touch()
+    monkeypatch.delenv("FLIGHTLINE_URL")
+    piped(monkeypatch, TOKEN)
+    outcome = run("login", team.url, "--token-stdin")
+    assert (outcome.code, f"find no service. For this one: export FLIGHTLINE_URL={team.url}" in outcome.err) == (
+        0,
+        True,
+    )
+
+
 def test_a_token_is_typed_without_an_echo(team: TeamService, tmp_path: Path) -> None:
     """On a terminal it is asked for; what the terminal shows has no letter of it."""
     variables = {**os.environ, "NO_COLOR": "1", "HOME": str(tmp_path)}

@@ -113,9 +113,9 @@ class TestComparing:
         assert (first["name"], first["spec.training.lr"], first["result.val_accuracy"]) == ("n2", 0.2, 0.75)
         assert (second["spec.training.lr"], second["result.val_accuracy"]) == (0.3, None)
         assert found.curve("val_loss") == [[1.0, 0.5, None], [1.0, 0.5, 1 / 3]]
-        assert found.curve("lr") == [[], []]
+        assert found.curves.epoch == [1, 2, 3]
         assert list(found.to_pandas()["spec.training.lr"]) == [0.2, 0.3]
-        assert repr(found) == "<Comparison of 2 jobs; they differ in spec.training.lr>"
+        assert repr(found) == "<Comparison of 2 jobs; they differ in training.lr>"
         assert "<td>n2</td>" in found._repr_html_()
         assert [line.get_label() for line in found.plot("val_loss").axes[0].lines] == [
             f"{job['name']} …{job['id'][-8:]}" for job in jobs
