@@ -68,6 +68,11 @@ STORAGE ?= both
 chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both, STORAGE=folder|s3|both)
 	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --database $(DATABASE) --storage $(STORAGE)
 
+REQUESTS ?= 100000
+.PHONY: fuzz
+fuzz: tools ## send the API what it is not made for, check that it bears it (SEED=, REQUESTS=)
+	$(BIN)/python -m tests.fuzz --seed $(SEED) --requests $(REQUESTS)
+
 .PHONY: coverage
 coverage: tools ## the test suite with branch coverage
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term $(ARGS)

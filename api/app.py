@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.http import errors, operations, security
+from api.http import errors, limits, operations, request_log, security
 from api.http.description import reference
-from api.routes import batches, catalog, events, exports, fleet, health, jobs, people, predictions, results, webhooks
+from api.http.proxies import Proxies
+from api.routes import (
+    batches,
+    catalog,
+    comparison,
+    events,
+    exports,
+    fleet,
+    health,
+    jobs,
+    metrics,
+    people,
+    predictions,
+    results,
+    webhooks,
+)
 from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
-    *(batches.routes, jobs.routes, results.routes, predictions.routes, exports.routes),
-    *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes),
+    *(batches.routes, jobs.routes, results.routes, comparison.routes, predictions.routes, exports.routes),
+    *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes, metrics.routes),
 )
 
 
@@ -27,9 +42,14 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app = Flask("api", static_url_path="/static")
     app.url_map.merge_slashes = False  # a doubled slash is an unknown path, not a redirect
     every = [operation for routes in ROUTES for operation in routes.operations]
+    request_log.register(app, services.metrics.requests)
     operations.register(app, services, every)
     reference.register(app, every)
     errors.register(app)
+    limits.register(app)
     security.register(app, services.settings)
+    services.metrics.requests.know(rule.endpoint for rule in app.url_map.iter_rules())
     app.extensions["flightline"] = services
+    settings = services.settings
+    app.wsgi_app = Proxies(app.wsgi_app, settings.trusted_proxies, settings.base_path)  # type: ignore[method-assign]
     return app

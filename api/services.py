@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
+from api.http.admission import Admission
 from api.http.authentication import Authentication
+from api.http.limits import Limits
+from api.http.metrics.exposition import Metrics
 from api.http.streams import Streams
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.delivery.predictors import Predictors
 from shared.jobs.reads import queries
+from shared.jobs.reads.documents import FinishedJobs
 from shared.settings import Settings
 from shared.storage.store import Storage
 
@@ -31,8 +35,12 @@ class Services:
     streams: Streams
     predictors: Predictors
     authentication: Authentication
+    admission: Admission
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
+    metrics: Metrics
+    finished: FinishedJobs = field(default_factory=FinishedJobs)
+    """Finished jobs as JSON, for lists."""
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -50,4 +58,13 @@ class Services:
             most=max(1, settings.api_threads // 16),
         )
         authentication = Authentication(db, required=settings.authenticated)
-        return cls(settings, db, broker, storage, streams, predictors, authentication, DaemonThread())
+        limits = Limits(
+            settings.broker_url,
+            requests=settings.requests_per_minute,
+            failed_sign_ins=settings.failed_sign_ins_per_minute,
+        )
+        admission = Admission(authentication, limits, settings.max_queued_per_owner)
+        metrics = Metrics.build(db, broker, silent_seconds=settings.lease_seconds)
+        return cls(
+            settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread(), metrics
+        )

@@ -71,7 +71,7 @@ def as_a_worker(context: Context, submission: Submission) -> tuple[float, float]
     """Run the job as a worker does; return the seconds of all epochs, and those of upkeep within them."""
     job_id = actions.submit(context.db, submission, actor=EVERYBODY)
     with measured() as spent:
-        task.run(context, job_id, submission.spec.priority)
+        task.run(context)
     assert queries.job(context.db, job_id, actor=EVERYBODY)["status"] == "succeeded"
     return sum(queries.epochs(context.db, job_id, actor=EVERYBODY)["seconds"]), sum(spent.values())
 

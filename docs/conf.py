@@ -38,7 +38,7 @@ html_copy_source = False
 CONTENTS = {
     "Start": ["quickstart", "photographs", "why", "glossary"],
     "Use it": ["jobs", "architectures", "data", "command", "http", "python", "weights", "notebook"],
-    "Run it": ["machines", "people", "webhooks", "settings", "troubleshooting"],
+    "Run it": ["machines", "operations", "people", "webhooks", "settings", "troubleshooting"],
     "Look inside": ["delivery", "performance"],
 }
 EXAMPLES = ["first_steps", "own_data", "compare_runs", "use_a_model"]

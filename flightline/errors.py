@@ -3,8 +3,11 @@
 FlightlineError (shared.errors)      code, retryable
 ├ ApiError                           the service answered with an error: status, code, detail, errors, problem
 │ ├ InvalidRequest   400 413 415 422   `errors` point into the request
+│ ├ Unauthenticated     401               no token, or one that the service does not accept (any more)
+│ ├ Forbidden        403               the token's scope is too small, or the job is another owner's
 │ ├ NotFound         404
 │ ├ Conflict         409               the job's status does not allow it
+│ ├ TooManyRequests  429               a limit was reached; `retry_after` says for how long
 │ └ Unavailable      502 503 504       the same request may succeed later
 ├ ChecksumMismatch                   a downloaded file differs from the stored one
 ├ NotReachable                       nothing listens at the address
@@ -33,11 +36,14 @@ __all__ = [
     "FaultyImages",
     "FieldError",
     "FlightlineError",
+    "Forbidden",
     "InvalidRequest",
     "NotFound",
     "NotReachable",
     "OutputFailed",
     "StackError",
+    "TooManyRequests",
+    "Unauthenticated",
     "Unavailable",
     "UsageError",
     "api_error",
@@ -50,7 +56,7 @@ class ApiError(FlightlineError):
     Attributes:
         status: the HTTP status.
         code: stable and machine-readable, such as ``invalid_spec``.
-        detail: the error in a sentence, for people.
+        detail: the error in a sentence, for people, and what this client knows to do about it.
         errors: the faults in the request, each with a JSON pointer to its place.
         problem: the whole document as the service sent it.
         retry_after: seconds after which the service asks for a retry; None where it does not say.
@@ -58,12 +64,15 @@ class ApiError(FlightlineError):
 
     code = "api_error"
 
-    def __init__(self, status: int, problem: Mapping[str, Any], *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, status: int, problem: Mapping[str, Any], *, retry_after: float | None = None, advice: str = ""
+    ) -> None:
         errors = tuple(
             FieldError(str(error.get("pointer", "")), str(error.get("detail", "")))
             for error in problem.get("errors") or ()
         )
-        super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"), errors)
+        detail = str(problem.get("detail") or problem.get("title") or f"HTTP {status}")
+        super().__init__(f"{detail} {advice}" if advice else detail, errors)
         self.status = status
         self.problem = dict(problem)
         self.retry_after = retry_after
@@ -78,6 +87,18 @@ class InvalidRequest(ApiError):
     code = "invalid_request"
 
 
+class Unauthenticated(ApiError):
+    """The service asks for a token, or does not accept the one that was sent: it was revoked, or has expired."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(ApiError):
+    """The token's scope does not include the request, or the job belongs to somebody else."""
+
+    code = "forbidden"
+
+
 class NotFound(ApiError):
     """The service has no such job, artifact or page."""
 
@@ -88,6 +109,13 @@ class Conflict(ApiError):
     """The job's status does not allow the action, or a shortened id fits several jobs."""
 
     code = "conflict"
+
+
+class TooManyRequests(ApiError):
+    """A limit of the service was reached; `retry_after` says in how many seconds there is room again."""
+
+    code = "too_many_requests"
+    retryable = True
 
 
 class Unavailable(ApiError):
@@ -159,17 +187,22 @@ class AlreadyRunning(StackError):
 
 _BY_STATUS: Mapping[int, type[ApiError]] = {
     400: InvalidRequest,
+    401: Unauthenticated,
+    403: Forbidden,
     404: NotFound,
     409: Conflict,
     413: InvalidRequest,
     415: InvalidRequest,
     422: InvalidRequest,
+    429: TooManyRequests,
     502: Unavailable,  # a proxy's, while the API behind it is restarted
     503: Unavailable,
     504: Unavailable,
 }
 
 
-def api_error(status: int, problem: Mapping[str, Any], *, retry_after: float | None = None) -> ApiError:
-    """The exception for a problem document that came with `status`."""
-    return _BY_STATUS.get(status, ApiError)(status, problem, retry_after=retry_after)
+def api_error(
+    status: int, problem: Mapping[str, Any], *, retry_after: float | None = None, advice: str = ""
+) -> ApiError:
+    """The exception for a problem document that came with `status`; `advice` is what to do about it."""
+    return _BY_STATUS.get(status, ApiError)(status, problem, retry_after=retry_after, advice=advice)

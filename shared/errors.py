@@ -20,6 +20,9 @@ FlightlineError                 code, retryable
 ├ TooManyWebhooks
 ├ IdempotencyKeyInUse
 ├ IdempotencyKeyReused
+├ TooManyRequests
+│ ├ TooManyFailedSignIns
+│ └ TooManyQueuedJobs
 ├ PayloadTooLarge
 ├ UnsupportedMediaType
 ├ ServiceUnavailable
@@ -44,6 +47,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from shared.redaction import redacted
+
 
 @dataclass(frozen=True)
 class FieldError:
@@ -65,8 +70,8 @@ class FlightlineError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
-        super().__init__(detail)
-        self.detail = detail
+        self.detail = redacted(detail)
+        super().__init__(self.detail)
         self.errors = errors
 
 
@@ -218,6 +223,33 @@ class IdempotencyKeyReused(FlightlineError):
     """The key was sent before, with a different request."""
 
     code = "idempotency_key_reused"
+
+
+class TooManyRequests(FlightlineError):
+    """A token's requests of this minute are used up; the same request succeeds after the seconds of `Retry-After`.
+
+    Attributes:
+        retry_after: seconds to wait, at least 1.
+    """
+
+    code = "too_many_requests"
+    retryable = True
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class TooManyFailedSignIns(TooManyRequests):
+    """Too many requests from this address came with an unknown token within a minute."""
+
+    code = "too_many_failed_sign_ins"
+
+
+class TooManyQueuedJobs(TooManyRequests):
+    """The owner's jobs that wait to run are as many as are allowed, or would become more."""
+
+    code = "too_many_queued_jobs"
 
 
 class PayloadTooLarge(FlightlineError):

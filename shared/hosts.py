@@ -1,11 +1,12 @@
-"""Host names as written in `Host` and `Origin` headers and in `FLIGHTLINE_ALLOWED_HOSTS`."""
+"""Host names, addresses and paths as written in headers and in `FLIGHTLINE_ALLOWED_HOSTS` and its neighbours."""
 
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?)(?::[0-9]{0,5})?", re.IGNORECASE)
+_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+", re.ASCII)
 
 WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 -- compared, not bound
 """Hosts to listen on that mean every address of the machine."""
@@ -74,3 +75,57 @@ def _pattern(text: str) -> str:
         )
         raise ValueError(message)
     return f"*.{host}" if below else host
+
+
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address of ``1.2.3.4``, ``1.2.3.4:80``, ``::1`` or ``[::1]:80``; None for any other text.
+
+    An IPv4 address that is written as an IPv6 one (``::ffff:1.2.3.4``) is returned as what it is.
+    """
+    bare = text
+    if found := _AUTHORITY.fullmatch(text):
+        bare = found[1] or found[2]
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Parse a comma-separated list of addresses and networks, such as ``10.0.0.5, 172.16.0.0/12, ::1``.
+
+    Raises:
+        ValueError: an entry is neither.
+    """
+    return tuple(map(_network, filter(None, (part.strip() for part in text.split(",")))))
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        message = (
+            "must be IP addresses and networks with commas between them, such as 127.0.0.1,172.16.0.0/12; "
+            f"{text[:80]!r} is none"
+        )
+        raise ValueError(message) from None
+
+
+def is_path(text: str) -> bool:
+    """Whether a text is a path to serve something below, such as ``/flightline`` or ``/lab/flightline``."""
+    return _PATH.fullmatch(text) is not None
+
+
+def read_path(text: str) -> str:
+    """Return a path to serve something below without the slash at its end; empty for ``/``.
+
+    Raises:
+        ValueError: the text is no such path.
+    """
+    path = text.strip().rstrip("/")
+    if path and not is_path(path):
+        message = f"must be a path such as /flightline, of letters, digits and - . _ ~; {text[:80]!r} is none"
+        raise ValueError(message)
+    return path

@@ -1,15 +1,28 @@
-"""Logging of constant event names with fields; `bound` fields (job, attempt, worker, device) end with their block."""
+"""Logging of constant event names with fields; `bound` fields (request, job, attempt, worker) end with their block.
+
+Every process writes one format: its own lines, those of gunicorn, Celery and other libraries, and Python's warnings.
+"""
 
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
+import math
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
+from typing import Any, Literal
+
+from typing_extensions import override
+
+from shared.redaction import HIDDEN, is_secret, redacted
+
+LogFormat = Literal["text", "json"]
 
 _bound: contextvars.ContextVar[Mapping[str, object]] = contextvars.ContextVar("bound", default=MappingProxyType({}))
 
@@ -29,15 +42,59 @@ class FieldFormatter(logging.Formatter):
     The traceback of a lost connection is reduced to a field with its message: its place in a library helps nobody.
     """
 
+    @override
     def format(self, record: logging.LogRecord) -> str:
-        """Format an event as one line, with the lines of its traceback below it."""
-        instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = f"{instant} {record.levelname} {text_of(record, _bound.get())}"
+        line = f"{_instant(record)} {record.levelname} {text_of(record, _bound.get())}"
         if not record.exc_info:
             return line
         if _is_lost_connection(record):
             return f"{line} error={_text(record.exc_info[1])}"
-        return f"{line}\n{self.formatException(record.exc_info)}"
+        return f"{line}\n{redacted(self.formatException(record.exc_info))}"
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats each event as one line of JSON: time, level, event, logger, pid, then its fields.
+
+    A traceback is the field ``traceback``; that of a lost connection is reduced to its message, the field ``error``.
+    """
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": _instant(record),
+            "level": record.levelname,
+            "event": _message(record),
+            "logger": record.name,
+            "pid": record.process,
+        }
+        if record.exc_info and _is_lost_connection(record):
+            line["error"] = redacted(str(record.exc_info[1]))
+        elif record.exc_info:
+            line["traceback"] = redacted(self.formatException(record.exc_info))
+        fields = {name if name not in line else f"{name}_": value for name, value in _fields(record, _bound.get())}
+        return json.dumps(line | fields)  # not by orjson, which refuses file names that are no UTF-8
+
+
+_FORMATTERS: Mapping[LogFormat, Callable[[], logging.Formatter]] = {"text": FieldFormatter, "json": JsonFormatter}
+
+
+def plain(line: str) -> str:
+    """Return a line of a log in the format for people; one that is not an event as JSON is returned as it is."""
+    try:
+        event = json.loads(line) if line.startswith("{") else None
+    except json.JSONDecodeError:
+        event = None
+    if not isinstance(event, dict) or not {"time", "level", "event"} <= event.keys():
+        return line
+    fields = {name: value for name, value in event.items() if name not in _HEAD}
+    return f"{event['time']} {event['level']} {event['event']}{_joined(fields.items())}"
+
+
+_HEAD = frozenset({"time", "level", "event", "logger", "pid"})
+
+
+def _instant(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_lost_connection(record: logging.LogRecord) -> bool:
@@ -48,9 +105,27 @@ def _is_lost_connection(record: logging.LogRecord) -> bool:
 
 def text_of(record: logging.LogRecord, bound: Mapping[str, object] = MappingProxyType({})) -> str:
     """Return the event's name, followed by the bound fields and by the event's own."""
+    return _message(record) + _joined(_fields(record, bound))
+
+
+def _message(record: logging.LogRecord) -> str:
+    return redacted(" ".join(record.getMessage().split()))  # libraries' messages may have several lines
+
+
+def _fields(record: logging.LogRecord, bound: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield the bound fields and the event's own, without their secrets; numbers stay numbers."""
     extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-    message = " ".join(record.getMessage().split())  # libraries' messages may have several lines
-    return message + "".join(f" {name}={_text(value)}" for name, value in {**bound, **extra}.items())
+    for name, value in {**bound, **extra}.items():
+        if is_secret(name):
+            yield name, HIDDEN
+        elif value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+            yield name, value
+        else:
+            yield name, redacted(str(value))
+
+
+def _joined(fields: Iterable[tuple[str, object]]) -> str:
+    return "".join(f" {name}={_text(value)}" for name, value in fields)
 
 
 def _text(value: object) -> str:
@@ -85,21 +160,52 @@ class Repeats:
 
 @contextmanager
 def bound(**fields: object) -> Iterator[None]:
-    """Add these fields to every event that this thread logs inside the block."""
-    token = _bound.set({**_bound.get(), **fields})
+    """Add these fields to every event that this thread logs inside the block; one that is None is left out."""
+    token = _bound.set(_bound.get())
+    bind(**fields)
     try:
         yield
     finally:
         _bound.reset(token)
 
 
-def configure(level: str) -> None:
+def bind(**fields: object) -> None:
+    """Add these fields to every event that this thread logs until the end of the `bound` block that it is in.
+
+    A field that is None is left out.
+    """
+    known = {name: value for name, value in fields.items() if value is not None}
+    _bound.set({**_bound.get(), **known})
+
+
+def configure(level: str, log_format: LogFormat = "text") -> None:
     """Log to standard error from `level` up; libraries from WARNING up."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FieldFormatter())
-    handler.addFilter(Repeats())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler(log_format)]
     root.setLevel(logging.WARNING)
     for package in OURS:
         logging.getLogger(package).setLevel(level)
+    if log_format == "json":
+        _catch_the_rest()
+
+
+def handler(log_format: LogFormat) -> logging.Handler:
+    """Return a handler that writes to standard error in this format, and repeated warnings once."""
+    stream = logging.StreamHandler(sys.stderr)
+    stream.setFormatter(_FORMATTERS[log_format]())
+    stream.addFilter(Repeats())
+    return stream
+
+
+def _catch_the_rest() -> None:
+    """Log what Python would print: warnings, and exceptions that end a thread or the process."""
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda uncaught: _log_uncaught(uncaught.exc_type, uncaught.exc_value, uncaught.exc_traceback)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if issubclass(kind, Exception):
+        logging.getLogger("flightline").critical("uncaught", exc_info=(kind, error or kind(), traceback))
+    else:
+        sys.__excepthook__(kind, error or kind(), traceback)

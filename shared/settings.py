@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from typing_extensions import override
 
 from shared.delivery.redis_socket import socket_path, socket_url
 from shared.errors import ConfigurationError
-from shared.hosts import is_loopback, read_patterns
+from shared.hosts import is_loopback, read_networks, read_path, read_patterns
 from shared.jobspec.caps import Caps
+from shared.logs import LogFormat
 from shared.paths import expanded
+from shared.redaction import redacted
 from shared.webhooks.hosts import read_entries
 
 
@@ -47,12 +52,20 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Further host names of the API, separated by commas; `*` for every name."
     )
+    base_path: str = Field("", description="Path below which the API is served, such as `/flightline`.")
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        description="Proxies whose `X-Forwarded-*` headers count: addresses and networks, with commas.",
+    )
     auth: Literal["auto", "on", "off"] = Field(
         "auto", description="Whether requests need a token; `auto`: unless `FLIGHTLINE_HOST` is a loopback address."
     )
     port: int = Field(8470, ge=0, le=65535, description="Port that the API listens on.")
     api_processes: int = Field(2, ge=1, le=64, description="API processes.")
     api_threads: int = Field(256, ge=1, le=1024, description="Threads of each API process.")
+    client_seconds: float = Field(
+        60.0, ge=0.1, description="How long a client may keep a thread waiting, beyond what a slow line explains."
+    )
 
     lease_seconds: float = Field(15.0, ge=1.0, description="How long a worker's claim holds without a heartbeat.")
     heartbeat_seconds: float = Field(
@@ -67,6 +80,9 @@ class Settings(BaseSettings):
         le=86_400.0,
         description="Wait between a failed attempt and the next; six times as long after each further one.",
     )
+    data_grace_seconds: float = Field(
+        60.0, ge=0.0, description="How long a queued job waits for a worker that holds its images."
+    )
     stall_seconds: float = Field(300.0, ge=1.0, description="A training loop without progress for this long is lost.")
     setup_seconds: float = Field(600.0, ge=1.0, description="The same before the first batch (decoding, downloading).")
     cut_off_seconds: float = Field(
@@ -76,6 +92,7 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(30.0, ge=0.0, description="Least time between two checkpoints of a job.")
     log_lines_per_job: int = Field(2000, ge=1, description="Log lines stored for each job.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_format: LogFormat = Field("text", description="Format of log lines: `text` for people, `json` for programs.")
 
     webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Hosts that webhooks may be sent to, and networks that they may lie in, separated by commas."
@@ -87,6 +104,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_000_000, ge=1, description="Largest request body.")
     max_batch_bytes: int = Field(8_000_000, ge=1, description="Largest request body of a batch of jobs.")
     max_images_bytes: int = Field(32_000_000, ge=1, description="Largest request body of images to classify.")
+    max_images_pixels: int = Field(500_000_000, ge=1, description="Most pixels of a request's images to classify.")
+    requests_per_minute: int = Field(6000, ge=0, description="Most requests of a token in a minute; 0 for no limit.")
+    failed_sign_ins_per_minute: int = Field(
+        60, ge=0, description="Most requests with an unknown token from one address in a minute; 0 for no limit."
+    )
+    max_queued_per_owner: int = Field(0, ge=0, description="Most queued jobs of an owner; 0 for no limit.")
     max_parameters: int = Field(Caps.max_parameters, ge=1, description="Most parameters of a network.")
     max_layers: int = Field(Caps.max_layers, ge=1, description="Most layers of a network.")
     max_epochs: int = Field(Caps.max_epochs, ge=1, description="Most epochs of a job.")
@@ -107,10 +130,26 @@ class Settings(BaseSettings):
             except ValidationError as error:
                 raise ConfigurationError(" ".join(map(_fault, error.errors(include_url=False)))) from None
 
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Yield the fields as `repr` shows them: a URL without its password."""
+        for name, value in super().__repr_args__():
+            yield name, redacted(value) if isinstance(value, str) else value
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _read_hosts(cls, value: object) -> object:
         return read_patterns(value) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _read_networks(cls, value: object) -> object:
+        return read_networks(value) if isinstance(value, str) else value
+
+    @field_validator("base_path")
+    @classmethod
+    def _read_base_path(cls, value: str) -> str:
+        return read_path(value)
 
     @field_validator("webhook_hosts", mode="before")
     @classmethod

@@ -34,6 +34,7 @@ BACKENDS = ("sqlite", "postgresql")
 
 for _name in [name for name in os.environ if name.startswith(("FLIGHTLINE_", "PG"))]:
     del os.environ[_name]  # what a developer's shell holds must not decide a test
+os.environ["XDG_CONFIG_HOME"] = os.devnull + "/config"  # nor the tokens that are stored there
 
 _numbers = itertools.count()
 

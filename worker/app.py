@@ -12,7 +12,7 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from kombu.transport.virtual import base
 
 from shared import logs
-from shared.delivery.broker import TASK_NAME, broker_priority, celery_config
+from shared.delivery.broker import TASK_NAME, celery_config
 from shared.fleet.workers import Identity
 from shared.jobs.status import JobKind, Queue, celery_name, message_queue
 from shared.settings import Settings
@@ -30,7 +30,7 @@ def run_worker(settings: Settings, device: Device) -> int:
     Returns:
         The process' exit code.
     """
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     silence_requeuing()
     os.dup2(2, 1)  # Celery prints to standard output when it stops; a worker's output is its log
     identity = Identity.of_this_process(device.name, device.kind)
@@ -69,9 +69,9 @@ def make_app(settings: Settings, child: Child) -> Celery:
     app = Celery("flightline")
     app.conf.update(celery_config(settings.broker_url), broker_connection_max_retries=None)
 
-    @app.task(name=TASK_NAME, bind=True, Request=LateRequest)
-    def train(task: Any, job_id: str) -> None:
-        child.run(job_id, broker_priority(task.request.delivery_info["priority"]))
+    @app.task(name=TASK_NAME, Request=LateRequest)
+    def train(job_id: str) -> None:
+        child.run(job_id)
 
     return app
 
@@ -82,6 +82,7 @@ def _connect(child: Child, parent: Parent) -> None:
     signals.worker_ready.connect(lambda sender, **_: _consume(sender, parent), weak=False)
     signals.worker_shutting_down.connect(lambda **_: parent.stop(), weak=False)
     signals.worker_process_init.connect(lambda **_: child.start(), weak=False)
+    signals.worker_process_shutdown.connect(lambda **_: child.close(), weak=False)
 
 
 def _consume(consumer: object, parent: Parent) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Request
 
-from api.http.authentication import Authentication, Credential, Kind
+from api.http.admission import Admission
+from api.http.authentication import Credential, Kind
 from api.http.errors import InsufficientScope, Unauthenticated
 from shared.jobs.actor import EVERYBODY, STRANGER, Actor, Scope
 
@@ -24,15 +25,16 @@ def credential_of(request: Request) -> Credential | None:
     return None if session is None else Credential(Kind.COOKIE, session)
 
 
-def actor_of(authentication: Authentication, request: Request, scope: Scope | None) -> Actor:
+def actor_of(admission: Admission, request: Request, scope: Scope | None) -> Actor:
     """Return the sender of a request for an operation that takes a scope; None: one that everybody may call.
 
     Raises:
         Unauthenticated: the request has no token and no session, or one that is not accepted.
         InsufficientScope: the sender's token does not allow it.
+        TooManyRequests: the token, or with an unknown token the address, has sent too many.
         DatabaseUnavailable: the database does not answer.
     """
-    if not authentication.required:
+    if not admission.authentication.required:
         return EVERYBODY
     if scope is None:
         return STRANGER
@@ -42,7 +44,7 @@ def actor_of(authentication: Authentication, request: Request, scope: Scope | No
             "This service needs a token: send the header `Authorization: Bearer fl_…`. Who runs the service makes one "
             "with `flightline token create`."
         )
-    actor = authentication.identify(credential)
+    actor = admission.admit(credential, request.remote_addr or "")
     if not actor.may(scope):
         raise InsufficientScope(
             f"This takes a token with the scope `{scope}`; this one of {actor.owner} has `{actor.scope}`.", scope

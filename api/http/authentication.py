@@ -77,6 +77,10 @@ class Authentication:
         self._remember(key, identity)
         return identity.actor
 
+    def has_accepted(self, credential: Credential) -> bool:
+        """Whether this process has accepted a credential before, and has not forgotten since."""
+        return (credential.kind, secrets.digest(credential.secret)) in self._remembered
+
     def still_holds(self, credential: Credential) -> bool:
         """Whether a credential that was accepted before is accepted now; it is while the database does not answer."""
         try:

@@ -16,7 +16,9 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
-from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable
+from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable, TooManyRequests
+from shared.redaction import redacted
+from shared.telemetry import origin
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -49,6 +51,9 @@ STATUSES: Mapping[str, int] = {
     "invalid_query": 422,
     "invalid_header": 422,
     "idempotency_key_reused": 422,
+    "too_many_requests": 429,
+    "too_many_failed_sign_ins": 429,
+    "too_many_queued_jobs": 429,
     "internal_error": 500,
     "configuration_error": 500,
     "storage_error": 500,
@@ -154,6 +159,7 @@ class Problem(BaseModel):
     code: str = Field(description="Stable name of the error, for programs.")
     detail: str = Field(description="What is wrong and what to do, for people.")
     errors: list[ProblemError]
+    request_id: str = Field(default="", description="Id of the request, under which the service's log names it.")
     retryable: bool = Field(
         default=True, description="False for a 503 that lasts until an operator does what `detail` says."
     )
@@ -168,16 +174,21 @@ def problem(
     headers: Iterable[tuple[str, str]] = (),
     **members: object,
 ) -> Response:
-    """Build a problem+json response; `members` become further top-level members of the document."""
+    """Build a problem+json response; `members` become further top-level members of the document.
+
+    A secret that a request had where none belongs, such as a token in its path, is not repeated.
+    """
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail,
-        "errors": [{"pointer": one.pointer, "detail": one.detail} for one in errors],
+        "detail": redacted(detail),
+        "errors": [{"pointer": redacted(one.pointer), "detail": redacted(one.detail)} for one in errors],
         **members,
     }
+    if request_id := origin.current().request:
+        document["request_id"] = request_id
     response = Response(orjson.dumps(document), status, mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers.extend(headers)
@@ -188,6 +199,7 @@ def register(app: Flask) -> None:
     """Make `app` turn every exception into a problem+json response."""
     app.register_error_handler(FlightlineError, _flightline_error)
     app.register_error_handler(AmbiguousJobId, _ambiguous)
+    app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(Unauthenticated, _challenged)
     app.register_error_handler(InsufficientScope, _challenged)
     app.register_error_handler(HTTPException, _http)
@@ -211,6 +223,11 @@ def _ambiguous(error: AmbiguousJobId) -> Response:
     return problem(status_of(error), error.code, error.detail, jobs=error.jobs)
 
 
+def _too_many(error: TooManyRequests) -> Response:
+    headers = [("Retry-After", str(error.retry_after))]
+    return problem(status_of(error), error.code, error.detail, errors=error.errors, headers=headers)
+
+
 def _challenged(error: Unauthenticated | InsufficientScope) -> Response:
     return problem(status_of(error), error.code, error.detail, headers=[("WWW-Authenticate", error.challenge)])
 
@@ -223,7 +240,7 @@ def _http(error: HTTPException) -> Response:
 
 def _detail(error: HTTPException) -> str:
     if error.code == HTTPStatus.NOT_FOUND:
-        return f"There is nothing at {request.path[:200]}. GET /docs lists what there is."
+        return f"There is nothing at {request.path[:200]}. GET {request.script_root}/docs lists what there is."
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{request.path[:200]} does not support {request.method}; the Allow header lists what it supports."
     return error.description or HTTPStatus(error.code or 500).phrase

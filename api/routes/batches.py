@@ -21,12 +21,13 @@ from shared.errors import (
     IdempotencyKeyReused,
     InvalidSpec,
     JobNotFound,
+    TooManyQueuedJobs,
 )
 from shared.jobs import batches, deletion, idempotency
 from shared.jobs.actor import Actor
 from shared.jobs.batches import Outcomes
 from shared.jobs.idempotency import SubmissionKey
-from shared.jobs.reads import listing
+from shared.jobs.reads import queries
 from shared.jobs.reads.queries import Workers
 from shared.jobs.reads.short_ids import whole_ids
 from shared.jobspec import NO_CAPS, parse_batch
@@ -40,7 +41,7 @@ routes = Routes("jobs", raises=(DatabaseUnavailable,))
     "/v1/jobs/batch",
     body=BATCH,
     answers={201: wire.Batch},
-    raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused),
+    raises=(InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused, TooManyQueuedJobs),
     headers=(IDEMPOTENCY_KEY,),
 )
 def submit_batch(services: Services, actor: Actor, body: bytes) -> Reply:
@@ -110,7 +111,7 @@ def _first(
 
 
 def _accepted(services: Services, actor: Actor, job_ids: Sequence[str], live: Callable[[], Workers]) -> Reply:
-    jobs = listing.jobs_by_id(services.db, job_ids, live=live, actor=actor)
+    jobs = queries.jobs_by_id(services.db, job_ids, live=live, actor=actor)
     return Reply(wire.Batch(items=jobs), 201, {"Location": "/v1/jobs"})
 
 

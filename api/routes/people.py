@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import request
 from werkzeug.http import dump_cookie
 
@@ -12,7 +14,7 @@ from api.http.operations import Reply, Routes
 from api.http.requests.tokens import SIGN_IN, TOKEN_REQUEST, read_sign_in, read_token_request
 from api.services import Services
 from shared import wire
-from shared.errors import DatabaseUnavailable, InvalidSpec, TokenNotFound
+from shared.errors import DatabaseUnavailable, InvalidSpec, TokenNotFound, TooManyFailedSignIns, TooManyRequests
 from shared.jobs.actor import EVERYBODY, Actor, Scope
 from shared.people import sessions, tokens
 
@@ -58,7 +60,7 @@ def revoke_token(services: Services, actor: Actor, token_id: str) -> Reply:  # n
     "/v1/session",
     body=SIGN_IN,
     answers={200: wire.WhoAmI},
-    raises=(InvalidSpec, Unauthenticated),
+    raises=(InvalidSpec, Unauthenticated, TooManyFailedSignIns, TooManyRequests),
     scope=None,
 )
 def begin_session(services: Services, actor: Actor, body: bytes) -> Reply:
@@ -69,18 +71,20 @@ def begin_session(services: Services, actor: Actor, body: bytes) -> Reply:
     token = read_sign_in(body)
     if not services.authentication.required:
         return Reply(_whoami(services, EVERYBODY))
-    actor = services.authentication.identify(Credential(Kind.BEARER, token))
+    actor = services.admission.admit(Credential(Kind.BEARER, token), request.remote_addr or "")
     secret = sessions.begin(services.db, str(actor.token_id))
     return Reply(_whoami(services, actor), headers=_cookie(secret, sessions.LIFE_SECONDS))
 
 
-@routes.route("DELETE", "/v1/session", answers={204: None}, scope=None)
+@routes.route("DELETE", "/v1/session", answers={204: None}, raises=(TooManyFailedSignIns, TooManyRequests), scope=None)
 def end_session(services: Services, actor: Actor) -> Reply:  # noqa: ARG001 -- every endpoint is given who asks
     """Sign the browser out. Does nothing where nobody is signed in."""
     credential = credential_of(request)
     if credential is not None and credential.kind is Kind.COOKIE:
-        sessions.end(services.db, credential.secret)
-        services.authentication.forget()
+        with suppress(Unauthenticated):  # then there is no session to end
+            services.admission.admit(credential, request.remote_addr or "")
+            sessions.end(services.db, credential.secret)
+            services.authentication.forget()
     return Reply(None, headers=_cookie("", 0))
 
 

@@ -15,6 +15,7 @@ from flightline.cli import standard_streams
 from flightline.cli.commands import (
     backups,
     catalog,
+    changes,
     dataset,
     jobs,
     logs,
@@ -22,6 +23,7 @@ from flightline.cli.commands import (
     prune,
     results,
     service,
+    sign_in,
     submission,
     tokens,
     top,
@@ -71,8 +73,8 @@ def flightline(
 
 
 COMMANDS = (
-    *(service, backups, prune, tokens, submission, jobs, logs),
-    *(results, networks, top, catalog, dataset, webhook),
+    *(service, backups, prune, sign_in, tokens, webhook),
+    *(submission, jobs, changes, logs, results, networks, top, catalog, dataset),
 )
 for module in COMMANDS:
     module.register(app)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from flightline.client.calls import WHOLE_ID
 from flightline.client.client import Client
 from flightline.client.documents import Document, expand_short_form
-from flightline.errors import UsageError
+from flightline.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from flightline.client.jobs import Job
     from shared.settings import Settings
 
 LARGEST_JOB_BYTES = 16_000_000
@@ -90,6 +91,15 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
     return result
 
 
+def labelled(document: Document, name: str | None, tags: Sequence[str]) -> Document:
+    """The document under another name, where one is given, and with further tags; what it says itself stays."""
+    result = document if name is None else {**document, "name": name}
+    own = document.get("tags") or []
+    if not tags or not isinstance(own, list):  # of tags that are no list the service says what is wrong
+        return result
+    return {**result, "tags": [*own, *(tag for tag in dict.fromkeys(tags) if tag not in own)]}
+
+
 def _value(text: str, setting: str) -> object:
     """The value of a JSON text, else the text itself."""
     from shared.documents.reader import MalformedJson, decode
@@ -132,11 +142,23 @@ def _misfit(target: object, path: Sequence[str]) -> str:
 
 
 def find_job(client: Client, text: str) -> str:
-    """The whole id of a job that is given by its id, four or more characters of the id's end, or ``last``.
+    """The whole id of a job, which is given as `read_job` takes it; whether there is one with a whole id is left open.
+
+    Raises:
+        UsageError: the text is no id, or there is no job yet.
+        NotFound: no job has an id that ends in the text.
+        Conflict: several jobs have; the message lists them.
+    """
+    wanted = text.strip().lower()
+    return wanted if len(wanted) == WHOLE_ID and ID.fullmatch(wanted) else read_job(client, text).id
+
+
+def read_job(client: Client, text: str) -> Job:
+    """The job that is given by its id, four or more characters of the id's end, or ``last``: one's own newest one.
 
     Raises:
         UsageError: the text has none of these forms, or there is no job yet.
-        NotFound: no job has an id that ends in the text.
+        NotFound: no job has this id, or an id that ends in the text.
         Conflict: several jobs have; the message lists them.
     """
     wanted = text.strip().lower()
@@ -144,12 +166,23 @@ def find_job(client: Client, text: str) -> str:
         return _newest(client)
     if not ID.fullmatch(wanted):
         raise UsageError(f"{text!r} is no job's id. Write four or more characters of its end, or `last`.")
-    return wanted if len(wanted) == WHOLE_ID else client.job(wanted).id
+    return client.job(wanted)
 
 
-def _newest(client: Client) -> str:
-    for job in client.jobs(limit=1):
-        return job.id
+def own_name(client: Client) -> str | None:
+    """The owner whose token the client sends; None without a token, and where the service asks for none."""
+    if not client.signed_in:
+        return None
+    try:
+        me = client.whoami()
+    except NotFound:  # a service of a release before there were owners
+        return None
+    return None if me.owner is None else str(me.owner)
+
+
+def _newest(client: Client) -> Job:
+    for job in client.jobs(limit=1, owner=own_name(client)):
+        return job
     raise UsageError("There is no job yet. Submit one: `flightline submit --preset notebook-tapered`.")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -74,6 +75,14 @@ def print_table(columns: Columns, rows: Sequence[Sequence[object]], empty: str) 
         console.print(fitted(columns, cells, console.width), soft_wrap=False)
     else:
         console.print(_aligned([columns.headers, *([cell.plain for cell in row] for row in cells)]), markup=False)
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as CSV under their names: true and false as in JSON, lists as JSON, and nothing for None."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([json.dumps(cell) if isinstance(cell, bool | tuple | list | dict) else cell for cell in row])
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.text import Text
 
+from flightline.cli.arguments import load_settings
 from flightline.cli.columns import Columns
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_table
 from flightline.cli.progress import follow_jobs
@@ -37,6 +38,7 @@ REPORTED = (
     ("convnet (five seeds, bf16)", CONVNET_EPOCHS, "95.5 %"),
 )
 STOP_SECONDS = 60
+TOKEN_SECONDS = 86_400  # of a demo that is killed before it can revoke its token
 
 
 def run_demo(epochs: int, workers: str | None) -> None:
@@ -48,7 +50,7 @@ def run_demo(epochs: int, workers: str | None) -> None:
     """
     home = expanded(Path(os.environ.get("FLIGHTLINE_HOME") or ".flightline-demo"), "FLIGHTLINE_HOME")
     try:
-        with _stack(home, workers) as url, Client(url) as client:
+        with _token(home) as token, _stack(home, workers) as url, Client(url, token=token) as client:
             jobs = _train(client, epochs)
     except KeyboardInterrupt:
         err().print("Interrupted: the jobs of the demo are cancelled and its stack has stopped.")
@@ -104,6 +106,24 @@ def _choose_dataset(client: Client) -> str:
 
 def _has_both(held: dict[str, Any]) -> bool:
     return set(held["classes"]) >= {"airplane", "bird"}
+
+
+@contextmanager
+def _token(home: Path) -> Iterator[str | None]:
+    """Make a token for as long as the demo runs; None where its stack asks for none."""
+    settings = load_settings(home=home)
+    if not settings.authenticated:
+        yield None
+        return
+    from flightline.stack.database import TokenTable
+
+    table = TokenTable(settings)
+    made = table.create_token("demo", "submit", expires_seconds=TOKEN_SECONDS)
+    try:
+        yield made.token
+    finally:
+        with suppress(FlightlineError):  # it expires by itself
+            table.revoke_token(made.id)
 
 
 @contextmanager

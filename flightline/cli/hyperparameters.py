@@ -15,7 +15,7 @@ Leaves = dict[str, Any]
 """Values by their dotted paths."""
 
 LEFT_OUT = "(left out)"
-LABELS = frozenset({"name"})
+LABELS = frozenset({"name", "tags"})
 """Fields that are shown elsewhere and change nothing."""
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from flightline.cli.columns import Columns
 from flightline.client.jobs import Job
-from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, LogLine, Queue, Worker
+from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, JobRecord, LogLine, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
@@ -23,6 +23,12 @@ JOB_COLUMNS = Columns(
     ("ID", "NAME", "STATUS", "EPOCH", "VAL ACC", "BEST", "DEVICE", "AGE"),
     shortened="NAME",
     dropped=("DEVICE", "EPOCH", "BEST", "AGE", "VAL ACC", "STATUS"),
+)
+OWNER_PLACE = 2
+OWNED_JOB_COLUMNS = Columns(
+    (*JOB_COLUMNS.headers[:OWNER_PLACE], "OWNER", *JOB_COLUMNS.headers[OWNER_PLACE:]),
+    shortened="NAME",
+    dropped=("DEVICE", "EPOCH", "BEST", "AGE", "OWNER", "VAL ACC", "STATUS"),
 )
 WORKER_COLUMNS = Columns(
     ("WORKER", "DEVICE", "STATE", "JOB", "DATA", "HEARTBEAT"),
@@ -105,15 +111,21 @@ def moment(text: str) -> str:
     return f"{dt.datetime.fromisoformat(text).astimezone(dt.UTC):%m-%d %H:%M:%S}"
 
 
-def sparkline(values: Sequence[float | None], width: int = 24) -> str:
-    """A curve of the values in at most `width` block characters; the lowest block is the lowest value."""
+def sparkline(values: Sequence[float | None], width: int = 24, *, scale: tuple[float, float] | None = None) -> str:
+    """A curve of the values in at most `width` block characters.
+
+    Args:
+        values: the values; those that are None are left out.
+        width: the most characters.
+        scale: the values of the lowest and the highest block; default the curve's own least and largest.
+    """
     known = [value for value in values if value is not None]
     if not known:
         return ""
     step = max(1.0, len(known) / width)
     points = [known[min(len(known) - 1, int((index + 1) * step) - 1)] for index in range(min(width, len(known)))]
-    low, span = min(points), (max(points) - min(points)) or 1.0
-    return "".join(BLOCKS[round((value - low) / span * (len(BLOCKS) - 1))] for value in points)
+    low, high = scale or (min(points), max(points))
+    return "".join(BLOCKS[round((value - low) / ((high - low) or 1.0) * (len(BLOCKS) - 1))] for value in points)
 
 
 def title(job: Job) -> str:
@@ -121,7 +133,7 @@ def title(job: Job) -> str:
     return job.title
 
 
-def status(job: Job) -> Text:
+def status(job: JobRecord) -> Text:
     """The job's status in its colour, also `cancelling`, and for a queued job the wait before its next attempt."""
     pending = job.cancel_requested and not job.finished
     wait = next_attempt(job)
@@ -129,7 +141,7 @@ def status(job: Job) -> Text:
     return Text(text, COLOURS.get(job.status, ""))
 
 
-def next_attempt(job: Job) -> str:
+def next_attempt(job: JobRecord) -> str:
     """The time until a failed job's next attempt: ``retry in 50 s``; empty for a job that may be tried now.
 
     Services of release 0.1 do not report the instant.
@@ -137,6 +149,16 @@ def next_attempt(job: Job) -> str:
     instant = job.raw.get("not_before")
     seconds = -span(instant, None) if instant else 0.0
     return f"retry in {duration(seconds)}" if seconds > 0 else ""
+
+
+def job_table(jobs: Sequence[Job], *, short: bool) -> tuple[Columns, list[list[object]]]:
+    """Columns and rows of a list of jobs; whose they are is shown where any has an owner."""
+    rows = [job_row(job, short=short) for job in jobs]
+    if not any(job.raw.get("owner") for job in jobs):
+        return JOB_COLUMNS, rows
+    for job, row in zip(jobs, rows, strict=True):
+        row.insert(OWNER_PLACE, job.raw.get("owner") or NOTHING)
+    return OWNED_JOB_COLUMNS, rows
 
 
 def job_row(job: Job, *, short: bool) -> list[object]:
@@ -258,6 +280,8 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
     facts: list[tuple[str, object]] = [
         ("job", job.id),
         ("name", title(job)),
+        *([("owner", job.raw["owner"])] if job.raw.get("owner") else []),
+        *([("tags", ", ".join(job.tags))] if job.tags else []),
         ("status", status(job)),
         *_failure(job),
         *([("epochs", f"{job.progress.epoch} of {job.progress.epochs}")] if job.progress.epochs else []),
@@ -273,7 +297,8 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
     ]
     if job.progress.eta_seconds is not None:
         facts.append(("left", duration(job.progress.eta_seconds)))
-    return facts + _result_facts(job) + _trouble(job)
+    notes: list[tuple[str, object]] = [("notes", job.raw["notes"])] if job.raw.get("notes") else []
+    return facts + _result_facts(job) + _trouble(job) + notes
 
 
 def _failure(job: Job) -> list[tuple[str, object]]:

@@ -9,6 +9,7 @@ import httpx
 
 from flightline.errors import NotReachable, UsageError
 from flightline.stack.home import home_dir, running_url, was_started
+from shared.hosts import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:8470"
 LARGEST_PORT = 65535
@@ -64,6 +65,12 @@ def split_url(text: str) -> tuple[str, tuple[str, str] | None]:
     if not usable or url.query or url.fragment or "@" in public:
         raise UsageError(_no_address(text.strip()))
     return public, (url.username, url.password) if url.userinfo else None
+
+
+def is_readable_on_the_way(url: str) -> bool:
+    """Whether others on the network can read what is sent to this URL: it is not encrypted, and leaves the machine."""
+    address = httpx.URL(url)
+    return address.scheme != "https" and not is_loopback(address.host)
 
 
 def _no_address(text: str) -> str:

@@ -31,16 +31,21 @@ class AsyncClient(Calls[AsyncJob]):
 
     Args:
         base_url: where the service is, as `Client` finds it.
+        token: what to sign in with, as `Client` finds it.
         timeout: seconds to wait for an answer.
         transport: another httpx transport, for tests.
     """
 
     def __init__(
-        self, base_url: str | None = None, *, timeout: float = 30.0, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        base_url: str | None = None,
+        *,
+        token: str | None = None,
+        timeout: float = 30.0,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        super().__init__(
-            AsyncTransport(base_url or default_url(), timeout, transport), job=partial(AsyncJob, calls=self)
-        )
+        http = AsyncTransport(base_url or default_url(), timeout, transport, token=token)
+        super().__init__(http, job=partial(AsyncJob, calls=self))
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,16 +82,22 @@ class Client:
     Args:
         base_url: where the service is; default `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else
             `FLIGHTLINE_HOST` and `FLIGHTLINE_PORT` (http://127.0.0.1:8470).
+        token: what to sign in with, at a service that asks for it; default `FLIGHTLINE_TOKEN`, else the token that
+            `flightline login` stored for this URL. It is sent to `base_url` alone: redirects are not followed.
         timeout: seconds to wait for an answer.
         transport: another httpx transport, for tests.
     """
 
     def __init__(
-        self, base_url: str | None = None, *, timeout: float = 30.0, transport: httpx.BaseTransport | None = None
+        self,
+        base_url: str | None = None,
+        *,
+        token: str | None = None,
+        timeout: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._calls: Calls[Job] = Calls(
-            BlockingTransport(base_url or default_url(), timeout, transport), job=self._as_job
-        )
+        http = BlockingTransport(base_url or default_url(), timeout, transport, token=token)
+        self._calls: Calls[Job] = Calls(http, job=self._as_job)
 
     def _as_job(self, raw: Mapping[str, Any]) -> Job:
         return Job(raw, calls=self._calls)
@@ -95,6 +106,11 @@ class Client:
     def base_url(self) -> str:
         """The service's URL without user and password, as messages show it."""
         return self._calls.base_url
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether requests carry a token; whether the service accepts it shows with the first of them."""
+        return self._calls.signed_in
 
     def __enter__(self) -> Self:
         return self
@@ -107,11 +123,13 @@ class Client:
     close = blocking(of_client(Calls[Job].close))
 
     submit = blocking(of_client(Calls[Job].submit))
+    submit_many = blocking(of_client(Calls[Job].submit_many))
     check = blocking(of_client(Calls[Job].check))
     job = blocking(of_client(Calls[Job].job))
     jobs = blocking_rows(of_client(Calls[Job].jobs))
     page = blocking(of_client(Calls[Job].page))
     table = blocking(of_client(Calls[Job].table))
+    compare = blocking(of_client(Calls[Job].compare))
 
     wait = blocking(of_client(Calls[Job].wait))
     wait_all = blocking(of_client(Calls[Job].wait_all))
@@ -131,12 +149,16 @@ class Client:
     predict_many = blocking(of_client(Calls[Job].predict_many))
     mistakes = blocking(of_client(Calls[Job].mistakes))
 
+    edit = blocking(of_client(Calls[Job].edit))
     cancel = blocking(of_client(Calls[Job].cancel))
+    cancel_many = blocking(of_client(Calls[Job].cancel_many))
     retry = blocking(of_client(Calls[Job].retry))
     evaluate = blocking(of_client(Calls[Job].evaluate))
     delete = blocking(of_client(Calls[Job].delete))
+    delete_many = blocking(of_client(Calls[Job].delete_many))
     set_priority = blocking(of_client(Calls[Job].set_priority))
 
+    whoami = blocking(of_client(Calls[Job].whoami))
     workers = blocking(of_client(Calls[Job].workers))
     queues = blocking(of_client(Calls[Job].queues))
     presets = blocking(of_client(Calls[Job].presets))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from flightline.client.records import Record
+from flightline.client.records import JobRecord, Record
 from flightline.errors import UsageError
 
 Document = dict[str, Any]
@@ -43,6 +43,17 @@ def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) ->
     for field in (field for field, value in overrides.items() if isinstance(value, Mapping)):
         expand_short_form(start, field)
     return merged(start, overrides)
+
+
+def resubmission(job: JobRecord) -> Document:
+    """The document that submits a job's spec again, under its present name and tags.
+
+    Raises:
+        UsageError: the job trains no network; what it does is not asked for by a spec alone.
+    """
+    if (kind := job.raw.get("kind", "train")) != "train":
+        raise UsageError(f"Job {job.id} is of the kind {kind}: only jobs that train can be submitted with changes.")
+    return {**job.raw["spec"], "name": job.raw["name"], "tags": job.raw["tags"]}
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Document:

@@ -135,8 +135,8 @@ class JobRecord(Record, wire.Job):
     @property
     def title(self) -> str:
         """The job's name, else its preset, else its kind of architecture or, without one, of job."""
-        kind = self.spec.get("architecture", {}).get("kind") or self.raw.get("kind", "job")
-        return self.name or self.preset or str(kind)
+        kind = self.raw.get("spec", {}).get("architecture", {}).get("kind") or self.raw.get("kind", "job")
+        return self.raw.get("name") or self.raw.get("preset") or str(kind)
 
     @property
     def finished(self) -> bool:
@@ -182,14 +182,15 @@ class Epochs(View, Sequence[Epoch], wire.EpochColumns):
 
     def to_pandas(self) -> Any:
         """The epochs as a `pandas.DataFrame`, one row each. Raises UsageError where pandas is not installed."""
-        return data_frame(self._columns(), [row.raw for row in self.rows()], "to_pandas()")
+        return data_frame(self.columns(), [row.raw for row in self.rows()], "to_pandas()")
 
     def rows(self) -> list[Epoch]:
         """The epochs one by one, as `Epoch` records, in the order of the columns."""
-        columns = self._columns()
+        columns = self.columns()
         return [Epoch(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)]
 
-    def _columns(self) -> dict[str, list[Any]]:
+    def columns(self) -> dict[str, list[Any]]:
+        """The figures as lists of equal length, one value per epoch, by their names."""
         return {key: column for key, column in self.raw.items() if isinstance(column, list)}
 
     def __iter__(self) -> Iterator[Epoch]:
@@ -203,10 +204,10 @@ class Epochs(View, Sequence[Epoch], wire.EpochColumns):
     def __getitem__(self, index: str) -> list[Any]: ...
     def __getitem__(self, index: int | slice | str) -> Epoch | list[Any]:
         if isinstance(index, str):
-            return self._columns()[index]
+            return self.columns()[index]
         if isinstance(index, slice):
             return self.rows()[index]
-        return Epoch({key: column[index] for key, column in self._columns().items()})
+        return Epoch({key: column[index] for key, column in self.columns().items()})
 
     def __len__(self) -> int:
         return len(self.raw["epoch"])
@@ -319,3 +320,21 @@ class Dataset(Record, wire.DatasetInfo):
     def usable(self) -> list[Fields]:
         """The copies in `held` that a job can train on: those that are complete or loaded, and downloads."""
         return [copy for copy in self.held if copy.get("ready", True) or copy.get("source") == "download"]
+
+
+class JobOutcome(Record, wire.JobOutcome):
+    """What became of one job of several: `outcome` is ``cancelled``, ``requested`` or ``deleted``.
+
+    `id` is what was asked for, `job_id` the whole id. Where the job stayed as it was, `outcome` is None, and `error`
+    says why.
+    """
+
+    error: Failure | None
+
+
+class WhoAmI(Record, wire.WhoAmI):
+    """Who the client is to the service.
+
+    `owner` and `scope` are those of its token, whose id is `token_id` and which expires at `expires_at` (None: never);
+    `authentication` is False at a service that asks for no token, where `owner` is None.
+    """

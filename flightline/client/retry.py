@@ -1,11 +1,15 @@
-"""Retries of requests to a service that is unavailable: one that is restarted, or whose database does not answer."""
+"""Retries of requests to a service that is unavailable, or that asks for a pause between requests."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import httpx
+
+from flightline.client.answers import retry_after
 from flightline.errors import AnswerLost, ApiError, FlightlineError, NotReachable, Unavailable
 
 T = TypeVar("T")
@@ -16,10 +20,50 @@ OUTAGE_SECONDS = 60.0
 SUBMISSION_SECONDS = 15.0  # somebody waits for a submission, and nothing is there yet that would be lost
 RETRY_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0  # whatever the service asks for: the retries must be able to end
+THROTTLED_SECONDS = 60.0
+"""How long one request waits in all for a limit of the service to have room again."""
+LASTING = frozenset({"too_many_queued_jobs", "too_many_failed_sign_ins"})
+"""Limits that somebody has to do something about: cancel jobs, or correct a token."""
+SILENT_SECONDS = 2.0  # a longer pause is logged, so that whoever waits knows why
 
 UNAVAILABLE = (NotReachable, Unavailable)
 """The errors of a service that is not there at the moment and may come back."""
 IN_PROGRESS = "idempotency_key_in_use"
+
+logger = logging.getLogger("flightline")
+
+
+class Throttle:
+    """The pauses that a service with a limit asks one request for; a request that it refused had no effect.
+
+    Args:
+        sleep: how to wait.
+    """
+
+    def __init__(self, sleep: Sleep) -> None:
+        self._sleep = sleep
+        self._left = THROTTLED_SECONDS
+
+    async def waited(self, response: httpx.Response) -> bool:
+        """Wait for as long as a 429 asks, and return True; False at once where that is too long or cannot help."""
+        asked = retry_after(response)
+        pause = max(asked or 0.0, RETRY_SECONDS)  # a service that says 0 is not asked without a pause
+        if asked is None or pause > self._left or _is_lasting(response):
+            return False
+        self._left -= pause
+        if pause >= SILENT_SECONDS:
+            logger.warning("The service limits its requests: going on in %.0f s.", pause)
+        await self._sleep(pause)
+        return True
+
+
+def _is_lasting(response: httpx.Response) -> bool:
+    """Whether a pause is no help: it is a limit of something else than requests, or the service says so."""
+    try:
+        problem = response.json()
+    except ValueError:
+        return False
+    return isinstance(problem, dict) and (problem.get("code") in LASTING or problem.get("retryable") is False)
 
 
 class Outage:

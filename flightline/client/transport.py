@@ -13,8 +13,11 @@ from typing import Any
 import httpx
 
 from flightline.client.addresses import split_url
+from flightline.client.answers import read
+from flightline.client.credentials import BearerAuth, credential
 from flightline.client.files.downloads import name_in
-from flightline.errors import AnswerLost, ApiError, NotReachable, UsageError, api_error
+from flightline.client.retry import Throttle
+from flightline.errors import AnswerLost, NotReachable, UsageError
 from flightline.stack.home import silent_stack
 
 
@@ -37,30 +40,38 @@ class Transport(ABC):
     Args:
         base_url: the service's address without ``/v1``; it may hold a user and a password.
         timeout: seconds for one answer.
+        token: the token to sign in with; default the one that `credential` finds.
 
     Attributes:
         base_url: the address without user and password, as messages show it.
         has_answered: whether the service has answered any request yet.
 
     Raises:
-        UsageError: `base_url` is not the URL of a service.
+        UsageError: `base_url` is not the URL of a service, or the token cannot be sent.
     """
 
     _http: httpx.Client | httpx.AsyncClient
 
-    def __init__(self, base_url: str, timeout: float) -> None:
-        self.base_url, self._credentials = split_url(base_url)
+    def __init__(self, base_url: str, timeout: float, token: str | None = None) -> None:
+        self.base_url, self._password = split_url(base_url)
+        self._credential = credential(self.base_url, token, has_password=self._password is not None)
         self.timeout = timeout
         self.has_answered = False
+
+    @property
+    def signed_in(self) -> bool:
+        """Whether requests carry a token."""
+        return self._credential is not None
 
     def _options(self) -> dict[str, Any]:
         # trust_env off: a proxy set for the internet must not swallow calls to one's own machine.
         # No limit of connections: each event stream holds one for as long as its job runs.
         return {
             "base_url": self.base_url,
-            "auth": self._credentials,
+            "auth": BearerAuth(self._credential) if self._credential else self._password,
             "timeout": self.timeout,
             "trust_env": False,
+            "verify": httpx.create_ssl_context(),  # which SSL_CERT_FILE still decides about
             "limits": httpx.Limits(max_connections=None, max_keepalive_connections=20),
         }
 
@@ -124,9 +135,8 @@ class Transport(ABC):
             request = self._http.build_request(
                 method, path, params=_query(params), content=content, headers=headers, files=form or None
             )
-            response = await self._send(request, stream=False)
-        self.has_answered = True
-        return _read(response)
+            response = await self._answer(request)
+        return self._read(response)
 
     async def file(self, path: str, *, silence_seconds: float = 0.0, **params: object) -> tuple[bytes, str | None]:
         """The bytes at `path`, and the name that the service gives the file (None where it gives none).
@@ -139,10 +149,9 @@ class Transport(ABC):
         timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
         with self._translated():
             request = self._http.build_request("GET", path, params=_query(params), timeout=timeout)
-            response = await self._send(request, stream=False)
-        self.has_answered = True
-        if response.is_error:
-            _read(response)
+            response = await self._answer(request)
+        if not response.is_success:
+            self._read(response)
         return response.content, name_in(response.headers.get("Content-Disposition", ""))
 
     @asynccontextmanager
@@ -159,15 +168,30 @@ class Transport(ABC):
         timeout = httpx.Timeout(self.timeout, read=max(self.timeout, silence_seconds))
         with self._translated():
             request = self._http.build_request("GET", path, headers=headers, timeout=timeout)
-            response = await self._send(request, stream=True)
+            response = await self._answer(request, stream=True)
             try:
-                self.has_answered = True
-                if response.is_error:
+                if not response.is_success:
                     await self._read_body(response)
-                    _read(response)
+                    self._read(response)
                 yield Stream(response.status_code, self._chunks(response))
             finally:
                 await self._end(response)
+
+    async def _answer(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        """The answer to a request, which is sent again after the pause that a service asks for that has a limit."""
+        throttle = Throttle(self.sleep)
+        while True:
+            response = await self._send(request, stream=stream)
+            self.has_answered = True
+            if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                return response
+            if stream:
+                await self._read_body(response)
+            if not await throttle.waited(response):
+                return response
+
+    def _read(self, response: httpx.Response) -> Any:
+        return read(response, self.base_url, self._credential)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -190,8 +214,10 @@ class BlockingTransport(Transport):
 
     _http: httpx.Client
 
-    def __init__(self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None) -> None:
-        super().__init__(base_url, timeout)
+    def __init__(
+        self, base_url: str, timeout: float, http: httpx.BaseTransport | None = None, *, token: str | None = None
+    ) -> None:
+        super().__init__(base_url, timeout, token)
         self._http = httpx.Client(**self._options(), transport=http)
 
     async def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
@@ -221,8 +247,10 @@ class AsyncTransport(Transport):
 
     _http: httpx.AsyncClient
 
-    def __init__(self, base_url: str, timeout: float, http: httpx.AsyncBaseTransport | None = None) -> None:
-        super().__init__(base_url, timeout)
+    def __init__(
+        self, base_url: str, timeout: float, http: httpx.AsyncBaseTransport | None = None, *, token: str | None = None
+    ) -> None:
+        super().__init__(base_url, timeout, token)
         self._http = httpx.AsyncClient(**self._options(), transport=http)
 
     async def _send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
@@ -263,18 +291,3 @@ def _query(params: Mapping[str, object] | None) -> httpx.QueryParams:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _read(response: httpx.Response) -> Any:
-    try:
-        document = response.json() if response.content else None
-    except ValueError:
-        document = None
-        if response.is_success:
-            raise ApiError(response.status_code, {"detail": f"{response.url} did not answer with JSON."}) from None
-    if response.is_success:
-        return document
-    title = f"{response.request.method} {response.url} answered {response.status_code} {response.reason_phrase}."
-    wait = response.headers.get("Retry-After", "")
-    problem = document if isinstance(document, dict) else {"detail": title}
-    raise api_error(response.status_code, problem, retry_after=float(wait) if wait.isdecimal() else None)

@@ -161,7 +161,7 @@ class Fleet:
 
 
 def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
-    """Migrate the database, end the attempts of processes that are gone, and send queued jobs to Redis.
+    """Migrate the database, end the attempts of processes that are gone, and send tickets for queued jobs.
 
     Args:
         settings: which database, and where artifacts are stored.
@@ -179,7 +179,7 @@ def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[st
     try:
         _check_artifacts(settings, database, warn)
         with _advised(settings):
-            return sweep(database, broker)
+            return sweep(database, broker, settings.lease_seconds)
     finally:
         broker.close()
         database.dispose()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from shared.logs import QUIET_SECONDS
+from shared.logs import QUIET_SECONDS, plain
 
 LARGEST_READ_BYTES = 65_536
 LONGEST_LINE = 400
@@ -66,7 +66,7 @@ class LogTail:
             text = file.read(LARGEST_READ_BYTES)
         whole, _, rest = text.rpartition(b"\n")
         self._offsets[name] = size - len(rest)
-        return whole.decode(errors="replace").splitlines()
+        return [plain(line) for line in whole.decode(errors="replace").splitlines()]
 
 
 def is_interesting(name: str, line: str) -> bool:
@@ -83,7 +83,8 @@ def _shortened(line: str) -> str:
 def last_lines(path: Path, count: int = 15) -> str:
     """The end of a log file, for an error message; empty where there is none."""
     try:
-        return "\n".join(path.read_text(errors="replace")[-LARGEST_READ_BYTES:].splitlines()[-count:])
+        lines = path.read_text(errors="replace")[-LARGEST_READ_BYTES:].splitlines()[-count:]
+        return "\n".join(map(plain, lines))
     except OSError:
         return ""
 

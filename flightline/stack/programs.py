@@ -63,14 +63,15 @@ class Layout:
         return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
     def environment(self) -> dict[str, str]:
-        """The environment of every program: that of this process, with the layout's settings."""
+        """The environment of every program: this process's without a person's token, with the layout's settings."""
         decided = {
             "FLIGHTLINE_HOME": str(self.home),
             "FLIGHTLINE_HOST": self.host,
             "FLIGHTLINE_PORT": str(self.port),
             "FLIGHTLINE_REDIS_URL": self.broker_url,
         }
-        return python_environment() | decided
+        inherited = {name: value for name, value in python_environment().items() if name != "FLIGHTLINE_TOKEN"}
+        return inherited | decided
 
     def redis(self) -> Program:
         """The program of the embedded Redis. Raises `StackError` where no server is installed."""

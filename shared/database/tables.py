@@ -26,8 +26,15 @@ from shared.database.text import CleanText
 
 WITHOUT_ROWID = {"sqlite_with_rowid": False}
 UUID_LENGTH = 36
+READY = "status = 'queued' AND not_before IS NULL"
+"""SQL for the jobs that may be claimed. A partial index serves a query only where the query says exactly this."""
 ENDING_LENGTH = 4
 """Characters of an id's end that are indexed: of a million jobs, about fifteen share the same four."""
+
+
+LIVE = "status IN ('queued', 'running')"
+"""SQL condition of the jobs that `ix_jobs_live` holds: those that wait or run, whatever number has finished."""
+LIVE_COLUMNS = ("status", "kind", "queue", "owner", "queued_at", "not_before")
 
 
 class Base(DeclarativeBase):
@@ -80,6 +87,10 @@ class Job(Base):
     weight_bytes: Mapped[int] = mapped_column(BigInteger)
 
     queue: Mapped[str]
+    data: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What `shared.jobs.data_needs` wrote of the images that the job needs; null until somebody looks for work."""
+    data_key: Mapped[str] = mapped_column(String(32), server_default="")
+    """Equal for jobs that need the same images; empty while `data` is null."""
     priority: Mapped[int]
     status: Mapped[str]
     cancel_requested: Mapped[bool]
@@ -118,10 +129,13 @@ class Job(Base):
     created_at: Mapped[dt.datetime]
     queued_at: Mapped[dt.datetime]
     not_before: Mapped[dt.datetime | None]
-    """Earliest instant of a claim; a message that was sent before it is ignored. Null means at once."""
+    """Earliest instant of a claim. Null means at once; set to null once it is past."""
     published_at: Mapped[dt.datetime | None]
+    """When the release before sent the job's message. This one leaves it null."""
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
+    trace: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The request that submitted the job, as `shared.telemetry.origin.Origin` carries it; null where none did."""
     number: Mapped[int | None] = mapped_column(BigInteger)
     """The job's place in the order of creation, written with its row by `jobs.search.index`, which says what it is.
     Null for a job that the release before inserted, until it is indexed."""
@@ -148,6 +162,13 @@ class Job(Base):
         Index("ix_jobs_unpublished", "status", "published_at"),
         Index("ix_jobs_lease", "status", "lease_expires_at"),
         Index("ix_jobs_not_before", "status", "not_before"),
+        Index("ix_jobs_live", *LIVE_COLUMNS, **_where(LIVE)),
+        Index(
+            "ix_jobs_next",
+            *("kind", "queue", "data_key", "priority", "owner", "id"),
+            sqlite_where=literal_column(READY),
+            postgresql_where=literal_column(READY),
+        ),
     )
 
 
@@ -274,6 +295,8 @@ class Worker(Base):
     datasets: Mapped[list[Any]]
     role: Mapped[str] = mapped_column(server_default="train")
     """`train`, or `predict` for a predictor."""
+    looked_in: Mapped[str | None]
+    """The folder that it looks for data sets in; null until it has looked at all of them, and in the release before."""
     state: Mapped[str]
     """`idle` or `stopping`; a worker is busy where a running job names it."""
     started_at: Mapped[dt.datetime]
@@ -450,6 +473,20 @@ class JobWord(Base):
     word: Mapped[str] = mapped_column(primary_key=True)
     job: Mapped[int] = _job_number()
     __table_args__ = (Index("ix_job_words_job", "job"), WITHOUT_ROWID)
+
+
+class Tally(Base):
+    """An amount added to a counter of the metrics. A counter's value is the sum of its rows, which are only added.
+
+    `shared.telemetry.tallies` adds rows within the transactions that they count, and merges the rows of each counter.
+    """
+
+    __tablename__ = "tallies"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    name: Mapped[str]
+    labels: Mapped[str]
+    """The counter's labels as JSON with sorted keys, so that equal labels are equal text."""
+    amount: Mapped[float]
 
 
 # Configured here rather than at the first statement: a child forked during that would inherit a held lock.

@@ -1,6 +1,7 @@
 """Messages in Redis, sent through Celery.
 
-A message carries only a job's id; the database decides whether and how the job runs.
+A message is a ticket: it has a worker look for work, and the database decides which job that is. It carries the id of
+the job that it was sent for.
 """
 
 from __future__ import annotations
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
 
 TASK_NAME = "flightline.train"
 PRIORITIES = 10
-SENTINEL_KEY = "flightline:sentinel"
-"""A Redis key that lives as long as Redis' data: when it is missing, all messages are lost."""
 ACCEPTED_MEANWHILE = "Jobs are still accepted, and queued once Redis is back."
 """The end of the messages about a Redis that is unavailable."""
-_PENDING = b"pending"
 
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's separator between a queue's name and its priority
 _DAYS = 86_400
@@ -152,35 +150,6 @@ class Broker:
         except (redis.RedisError, OSError):
             return None
         return {queue: sum(lengths[i * PRIORITIES : (i + 1) * PRIORITIES]) for i, queue in enumerate(Queue)}
-
-    @GATE.inside()
-    def has_lost_everything(self) -> bool:
-        """Whether Redis has lost all messages and not all of them have been published again.
-
-        The answer stays True for every process until `confirm_republished`, so a crash halfway is repaired later.
-
-        Raises:
-            QueueUnavailable: Redis does not answer.
-        """
-        try:
-            pipeline = self._redis.pipeline(transaction=False)
-            pipeline.set(SENTINEL_KEY, _PENDING, nx=True)
-            pipeline.get(SENTINEL_KEY)
-            return bool(pipeline.execute()[1] == _PENDING)
-        except (redis.RedisError, OSError) as error:
-            raise _unavailable(error) from error
-
-    @GATE.inside()
-    def confirm_republished(self) -> None:
-        """Record that every queued job's message is in Redis again, unless Redis lost everything once more meanwhile.
-
-        Raises:
-            QueueUnavailable: Redis does not answer.
-        """
-        try:
-            self._redis.set(SENTINEL_KEY, "1", xx=True)
-        except (redis.RedisError, OSError) as error:
-            raise _unavailable(error) from error
 
     def close(self) -> None:
         """Close this process's connections to Redis."""

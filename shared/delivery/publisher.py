@@ -1,4 +1,4 @@
-"""Publishing of committed jobs as messages in Redis. A failed publish leaves `published_at` null, to be repeated."""
+"""Tickets for jobs that were queued just now. Where one cannot be sent, `shared.delivery.tickets` adds it later."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from shared.database.tables import Job
+from shared.delivery.tickets import MOST
 from shared.errors import DatabaseUnavailable, QueueUnavailable
-from shared.jobs import actions
 from shared.jobs.running.retry_policy import due
 from shared.jobs.status import JobStatus, message_queue
 
@@ -23,35 +23,41 @@ logger = logging.getLogger(__name__)
 
 
 def publish(db: Database, broker: Broker, job_id: str) -> bool:
-    """Publish a queued job's message after the transaction that queued it, unless its next attempt is not due yet.
+    """Send a ticket for a job after the transaction that queued it, unless its next attempt is not due yet.
 
     Returns:
-        False when Redis or the database is unavailable: the reconciler publishes the job later.
+        False when Redis or the database is unavailable: the ticket is added later.
     """
-    try:
-        return publish_many(db, broker, [job_id])
-    except DatabaseUnavailable as error:
-        logger.warning("publish_unnoted", extra={"job": job_id, "reason": str(error)})
-        return False
+    return publish_many(db, broker, [job_id])
 
 
 def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:
-    """Publish those jobs that are due, most urgent and oldest first. False while Redis is unavailable."""
+    """Send tickets for those jobs that are due, the most urgent and oldest first; as `publish`.
+
+    Of many jobs in one queue only the first get a ticket, as many as `shared.delivery.tickets` wants there.
+    """
     if not job_ids:  # for an empty list, SQLite would scan every queued job
         return True
+    try:
+        messages = _messages(db, job_ids)
+        if messages:
+            broker.enqueue_many(messages)
+    except (DatabaseUnavailable, QueueUnavailable) as error:
+        logger.warning("publish_failed", extra={"jobs": len(job_ids), "reason": str(error)})
+        return False
+    return True
+
+
+def _messages(db: Database, job_ids: Sequence[str]) -> list[tuple[str, str, int]]:
     with db.read() as connection:
         statement = (
             select(Job.id, Job.kind, Job.queue, Job.priority)
             .where(Job.id.in_(job_ids), Job.status == JobStatus.QUEUED, due(connection))
-            .order_by(Job.priority.desc(), Job.queued_at, Job.id)
+            .order_by(Job.priority.desc(), Job.id)
         )
         messages = [(row.id, message_queue(row.kind, row.queue), row.priority) for row in connection.execute(statement)]
-    if not messages:
-        return True
-    try:
-        broker.enqueue_many(messages)
-    except QueueUnavailable as error:
-        logger.warning("publish_failed", extra={"jobs": len(messages), "reason": str(error)})
-        return False
-    actions.mark_published(db, [job_id for job_id, _, _ in messages])
-    return True
+    queues: dict[str, list[tuple[str, str, int]]] = {}
+    for message in messages:
+        queues.setdefault(message[1], []).append(message)
+    few = {message for queue in queues.values() for message in queue[:MOST]}
+    return [message for message in messages if message in few]

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from sqlalchemy import delete, select, update
 
 from shared.database import clock
-from shared.database.tables import Worker
+from shared.database.tables import Job, Worker
 from shared.database.upsert import upsert
 from shared.fleet.datasets import record_datasets
-from shared.jobs.status import WorkerRole, WorkerState
+from shared.jobs.data_needs import Holdings
+from shared.jobs.status import JobStatus, Queue, WorkerRole, WorkerState
 from shared.processes import born, pid_namespace
 
 if TYPE_CHECKING:
@@ -58,6 +59,31 @@ class LastReport(NamedTuple):
 
     worker: str
     at: dt.datetime
+
+
+@dataclass(frozen=True)
+class LiveWorker:
+    """A worker that takes jobs and has reported lately.
+
+    Attributes:
+        id: its id.
+        host: its machine's name.
+        device_kind: its kind of device.
+        idle: whether it works on no job, and is not about to stop.
+        holdings: the images that it holds or may download.
+        looked_in: the folder that it looks for data sets in; None where it has not looked at all of them yet.
+    """
+
+    id: str
+    host: str
+    device_kind: str
+    idle: bool
+    holdings: Holdings
+    looked_in: str | None
+
+    def serves(self, queue: str) -> bool:
+        """Whether it takes jobs of a queue."""
+        return queue in (Queue.ANY, self.device_kind)
 
 
 class KnownProcess(NamedTuple):
@@ -106,6 +132,23 @@ def report(db: Database, worker_id: str, **changes: Any) -> bool:
 def leave(db: Database, worker_id: str) -> None:
     """Delete the row of a worker that has stopped in good order."""
     db.write(lambda connection: connection.execute(delete(Worker).where(Worker.id == worker_id)))
+
+
+def live(connection: Connection, silent_seconds: float) -> list[LiveWorker]:
+    """Return the workers that take jobs and have reported within `silent_seconds`."""
+    recent = ~clock.long_ago(connection, Worker.last_heartbeat_at, silent_seconds)
+    columns = (Worker.id, Worker.host, Worker.device_kind, Worker.state, Worker.datasets, Worker.looked_in)
+    rows = connection.execute(select(*columns).where(Worker.role == WorkerRole.TRAIN, recent).order_by(Worker.id)).all()
+    busy = set(connection.scalars(select(Job.worker).where(Job.status == JobStatus.RUNNING))) if rows else set()
+    return [
+        LiveWorker(
+            *(row.id, row.host, row.device_kind),
+            idle=row.state == WorkerState.IDLE and row.id not in busy,
+            holdings=Holdings(row.datasets),
+            looked_in=row.looked_in,
+        )
+        for row in rows
+    ]
 
 
 def silent(connection: Connection) -> list[LastReport]:

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from shared.database import clock
 from shared.database.tables import Artifact, Job, JobTag
 from shared.errors import IllegalTransition, JobNotFound
 from shared.jobs import idempotency
 from shared.jobs.actor import Actor
 from shared.jobs.batches import Cancelled, cancel_all, only
 from shared.jobs.new_jobs import NewJob, evaluation_job, insert_jobs, training_job
+from shared.jobs.quota import require_room
 from shared.jobs.status import FINISHED, KNOWN_KINDS, JobKind, JobStatus
 from shared.jobspec import parse_spec
 from shared.jobspec.evaluation import checked_evaluation
 from shared.jobspec.fields.evaluation import EvaluationRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sqlalchemy import Connection, Row
 
@@ -42,9 +42,12 @@ def submit(
 
     Returns:
         The new job's id, a UUIDv7.
+
+    Raises:
+        TooManyQueuedJobs: the owner has as many queued jobs as are allowed.
     """
     new = training_job(submission, owner=actor.owner)
-    return db.write(lambda connection: _insert(connection, new))
+    return db.write(lambda connection: _insert(connection, new, actor))
 
 
 def submit_once(
@@ -62,26 +65,30 @@ def submit_once(
     Raises:
         IdempotencyKeyReused: the key was sent with a different request.
         IdempotencyKeyInUse: the first request with the key is still in progress.
+        TooManyQueuedJobs: as `submit`.
     """
     new = training_job(submission, owner=actor.owner)
-    return _insert_once(db, key, lambda _connection: new)
+    return _insert_once(db, key, lambda _connection: new, actor)
 
 
-def _insert_once(db: Database, key: SubmissionKey, describe: Callable[[Connection], NewJob]) -> tuple[str, bool]:
+def _insert_once(
+    db: Database, key: SubmissionKey, describe: Callable[[Connection], NewJob], actor: Actor
+) -> tuple[str, bool]:
     """Insert the job that `describe` returns, unless the key already has a job: then `describe` is not called."""
 
     def work(connection: Connection) -> tuple[str, bool]:
         first = idempotency.first_job(connection, key)
         if first is not None:
             return first, False
-        job_id = _insert(connection, describe(connection))
+        job_id = _insert(connection, describe(connection), actor)
         idempotency.record(connection, key, job_id)
         return job_id, True
 
     return db.write(work)
 
 
-def _insert(connection: Connection, new: NewJob) -> str:
+def _insert(connection: Connection, new: NewJob, actor: Actor) -> str:
+    require_room(connection, actor, 1)
     [job_id] = insert_jobs(connection, [new])
     return job_id
 
@@ -110,8 +117,11 @@ def retry(db: Database, job_id: str, caps: Caps, catalog: Catalog, *, actor: Act
         JobNotFound: no such job.
         IllegalTransition: it is still queued or running.
         InvalidSpec: the spec exceeds a limit that was lowered since.
+        TooManyQueuedJobs: as `submit`.
     """
-    return db.write(lambda connection: _insert(connection, _repetition(connection, job_id, caps, catalog, actor)))
+    return db.write(
+        lambda connection: _insert(connection, _repetition(connection, job_id, caps, catalog, actor), actor)
+    )
 
 
 def retry_once(
@@ -125,10 +135,10 @@ def retry_once(
         The job's id, and whether it is new.
 
     Raises:
-        JobNotFound, IllegalTransition, InvalidSpec: as `retry`.
+        JobNotFound, IllegalTransition, InvalidSpec, TooManyQueuedJobs: as `retry`.
         IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
     """
-    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, catalog, actor))
+    return _insert_once(db, key, lambda connection: _repetition(connection, job_id, caps, catalog, actor), actor)
 
 
 def _repetition(connection: Connection, job_id: str, caps: Caps, catalog: Catalog, actor: Actor) -> NewJob:
@@ -177,9 +187,10 @@ def evaluate(
         JobNotFound: no such job.
         IllegalTransition: the job has no such weights.
         InvalidSpec: its network cannot be scored on this data set.
+        TooManyQueuedJobs: as `submit`.
     """
     return db.write(
-        lambda connection: _insert(connection, _evaluation(connection, job_id, request, caps, catalog, actor))
+        lambda connection: _insert(connection, _evaluation(connection, job_id, request, caps, catalog, actor), actor)
     )
 
 
@@ -199,10 +210,12 @@ def evaluate_once(
         The job's id, and whether it is new.
 
     Raises:
-        JobNotFound, IllegalTransition, InvalidSpec: as `evaluate`.
+        JobNotFound, IllegalTransition, InvalidSpec, TooManyQueuedJobs: as `evaluate`.
         IdempotencyKeyReused, IdempotencyKeyInUse: as `submit_once`.
     """
-    return _insert_once(db, key, lambda connection: _evaluation(connection, job_id, request, caps, catalog, actor))
+    return _insert_once(
+        db, key, lambda connection: _evaluation(connection, job_id, request, caps, catalog, actor), actor
+    )
 
 
 def _evaluation(
@@ -223,17 +236,6 @@ def _evaluation(
         raise IllegalTransition(message)
     spec = checked_evaluation(request, job_id, job.spec, caps, catalog)
     return evaluation_job(spec, job, owner=actor.owner)
-
-
-def mark_published(db: Database, job_ids: Sequence[str]) -> None:
-    """Record that the messages of these jobs are in Redis."""
-
-    def work(connection: Connection) -> None:
-        now = clock.database_now(connection)
-        queued = (Job.id.in_(job_ids), Job.status == JobStatus.QUEUED)
-        connection.execute(update(Job).where(*queued).values(published_at=now))
-
-    db.write(work)
 
 
 def _job(connection: Connection, job_id: str, actor: Actor) -> Row[Any]:

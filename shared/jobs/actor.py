@@ -24,11 +24,13 @@ class Actor:
         owner: owner of the jobs that the actor submits; None while authentication is off.
         scope: what the actor may do; None for one who may do nothing.
         token_id: id of the token that the request came with; None while authentication is off.
+        most_queued: most queued jobs that the owner may have; 0 for no limit.
     """
 
     owner: str | None
     scope: Scope | None
     token_id: str | None = None
+    most_queued: int = 0
 
     def may(self, scope: Scope) -> bool:
         """Whether the actor may do what takes this scope."""

@@ -9,8 +9,9 @@ from shared.database.tables import Job
 from shared.errors import DatabaseUnavailable, FlightlineError, IllegalTransition, JobNotFound
 from shared.jobs import idempotency
 from shared.jobs.actor import Actor, not_yours
-from shared.jobs.guarded_write import add_events, advance_all, lock_all, table_of
+from shared.jobs.guarded_write import add_events, add_status_events, advance_all, lock_all, table_of
 from shared.jobs.new_jobs import insert_jobs, training_job
+from shared.jobs.quota import require_room
 from shared.jobs.status import JobStatus
 
 if TYPE_CHECKING:
@@ -36,9 +37,17 @@ def submit_all(db: Database, submissions: Sequence[Submission], *, actor: Actor)
 
     Returns:
         The new jobs' ids, in the order of the submissions.
+
+    Raises:
+        TooManyQueuedJobs: the owner would have more queued jobs than are allowed.
     """
     new = [training_job(one, owner=actor.owner) for one in submissions]
-    return db.write(lambda connection: insert_jobs(connection, new))
+
+    def work(connection: Connection) -> list[str]:
+        require_room(connection, actor, len(new))
+        return insert_jobs(connection, new)
+
+    return db.write(work)
 
 
 def submit_all_once(
@@ -53,6 +62,7 @@ def submit_all_once(
     Raises:
         IdempotencyKeyReused: the key was sent with a different request.
         IdempotencyKeyInUse: the first request with the key is still in progress.
+        TooManyQueuedJobs: as `submit_all`.
     """
     new = [training_job(one, owner=actor.owner) for one in submissions]
 
@@ -60,6 +70,7 @@ def submit_all_once(
         first = idempotency.first_batch(connection, key)
         if first is not None:
             return first, False
+        require_room(connection, actor, len(new))
         ids = insert_jobs(connection, new)
         idempotency.record_batch(connection, key, ids)
         return ids, True
@@ -121,10 +132,11 @@ def _cancel(connection: Connection, job_ids: Sequence[str], actor: Actor) -> Out
     queued = [job_id for job_id, row in found.items() if row.status == JobStatus.QUEUED]
     ended = {"status": JobStatus.CANCELLED, "cancel_requested": True, "finished_at": now}
     changed = advance_all(connection, queued, **ended, checkpoint=None, not_before=None)
-    add_events(connection, [_event(job, "status", status=JobStatus.CANCELLED) for job in changed])
+    add_status_events(connection, changed, JobStatus.CANCELLED)
     running = [one for one, row in found.items() if row.status == JobStatus.RUNNING and not row.cancel_requested]
     changed = advance_all(connection, running, cancel_requested=True)
-    add_events(connection, [_event(job, "cancel_requested") for job in changed])
+    told = [{"job_id": job.id, "seq": job.event_seq, "data": {"attempt": job.attempt}} for job in changed]
+    add_events(connection, [event | {"kind": "cancel_requested"} for event in told])
     return outcomes
 
 
@@ -139,7 +151,3 @@ def _cancelled(job_id: str, row: Row[Any] | None, actor: Actor) -> Cancelled | F
     if row.status == JobStatus.RUNNING:
         return "requested"
     return IllegalTransition(f"Job {job_id} has already {row.status}; only a queued or running job can be cancelled.")
-
-
-def _event(job: Row[Any], kind: str, **data: object) -> dict[str, object]:
-    return {"job_id": job.id, "seq": job.event_seq, "kind": kind, "data": {**data, "attempt": job.attempt}}

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 from shared.database import clock
 from shared.database.tables import Attempt, Job, JobEvent
 from shared.jobs.status import FINISHED, JobStatus
-from shared.webhooks.events import jobs_finished
+from shared.telemetry import tallies
+from shared.webhooks import events as webhook_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,12 +111,14 @@ def add_event(connection: Connection, job_id: str, seq: int, kind: str, data: Ma
 def add_events(connection: Connection, events: Sequence[Mapping[str, object]]) -> None:
     """Write events of one or several jobs, given as columns of `JobEvent` except the time.
 
-    A job whose event has its last status must have that status in its row already: webhooks are told what it says.
+    A job whose event has its last status must have that status in its row already: metrics and webhooks are told what
+    it says.
     """
     insert_rows(connection, JobEvent, events, created_at=clock.database_now(connection))
     ended = [str(event["job_id"]) for event in events if _status_in(event) in FINISHED]
     if ended:
-        jobs_finished(connection, ended)
+        tallies.count_finished(connection, ended)
+        webhook_events.jobs_finished(connection, ended)
 
 
 def _status_in(event: Mapping[str, Any]) -> str | None:
@@ -126,7 +129,13 @@ def _status_in(event: Mapping[str, Any]) -> str | None:
 
 def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, **data: object) -> None:
     """Write the event of a new status of the job in this transaction; `job` is the row that `advance` returned."""
-    add_event(connection, job.id, job.event_seq, "status", {"status": status, "attempt": job.attempt, **data})
+    add_status_events(connection, [job], status, **data)
+
+
+def add_status_events(connection: Connection, jobs: Sequence[Row[Any]], status: JobStatus, **data: object) -> None:
+    """As `add_status_event`, of several jobs, given as the rows that `advance_all` returned."""
+    told = [(job, {"status": status, "attempt": job.attempt, **data}) for job in jobs]
+    add_events(connection, [{"job_id": j.id, "seq": j.event_seq, "kind": "status", "data": what} for j, what in told])
 
 
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:

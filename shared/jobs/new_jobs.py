@@ -9,10 +9,12 @@ from sqlalchemy import select
 
 from shared.database import clock
 from shared.database.tables import Job, JobTag
+from shared.jobs.data_needs import needs_columns, needs_of_spec
 from shared.jobs.guarded_write import add_events, insert_rows
 from shared.jobs.search import index
 from shared.jobs.status import JobKind, JobStatus
 from shared.jobspec.evaluation import evaluation_hash
+from shared.telemetry import origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,35 +57,44 @@ def evaluation_job(spec: EvaluationSpec, trained: Row[Any], **also: Any) -> NewJ
 
 def _training_columns(submission: Submission) -> dict[str, Any]:
     spec, cost = submission.spec, submission.cost
-    return _columns(spec) | {
-        "kind": JobKind.TRAIN,
-        "preset": submission.preset,
-        "spec": submission.document,
-        "spec_hash": submission.spec_hash,
-        "config_hash": submission.config_hash,
-        "architecture_kind": spec.architecture.kind,
-        "parameters": cost.parameters,
-        "flops_per_epoch": cost.flops_per_epoch,
-        "weight_bytes": cost.weight_bytes,
-        "queue": spec.queue,
-        "epochs": spec.training.epochs,
-    }
+    needs = needs_columns(needs_of_spec(submission.document))
+    return (
+        _columns(spec)
+        | needs
+        | {
+            "kind": JobKind.TRAIN,
+            "preset": submission.preset,
+            "spec": submission.document,
+            "spec_hash": submission.spec_hash,
+            "config_hash": submission.config_hash,
+            "architecture_kind": spec.architecture.kind,
+            "parameters": cost.parameters,
+            "flops_per_epoch": cost.flops_per_epoch,
+            "weight_bytes": cost.weight_bytes,
+            "queue": spec.queue,
+            "epochs": spec.training.epochs,
+        }
+    )
 
 
 def _evaluation_columns(spec: EvaluationSpec, trained: Row[Any]) -> dict[str, Any]:
     hashed = evaluation_hash(spec)
-    return _columns(spec) | {
-        "kind": JobKind.EVALUATE,
-        "spec": spec.document,
-        "spec_hash": hashed,
-        "config_hash": hashed,
-        "architecture_kind": trained.architecture_kind,
-        "parameters": trained.parameters,
-        "flops_per_epoch": 0,
-        "weight_bytes": trained.weight_bytes,
-        "queue": spec.resources.device,
-        "epochs": 0,
-    }
+    return (
+        _columns(spec)
+        | needs_columns(needs_of_spec(spec.document))
+        | {
+            "kind": JobKind.EVALUATE,
+            "spec": spec.document,
+            "spec_hash": hashed,
+            "config_hash": hashed,
+            "architecture_kind": trained.architecture_kind,
+            "parameters": trained.parameters,
+            "flops_per_epoch": 0,
+            "weight_bytes": trained.weight_bytes,
+            "queue": spec.resources.device,
+            "epochs": 0,
+        }
+    )
 
 
 def _columns(spec: JobSpec | EvaluationSpec) -> dict[str, Any]:
@@ -102,4 +113,5 @@ def _columns(spec: JobSpec | EvaluationSpec) -> dict[str, Any]:
         "running_seconds": 0.0,
         "exact": True,
         "epoch": 0,
+        "trace": origin.current().document(),
     }

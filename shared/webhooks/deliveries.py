@@ -14,6 +14,7 @@ from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import Webhook, WebhookDelivery
 from shared.errors import DeliveryNotFound, IllegalTransition
+from shared.telemetry import tallies
 from shared.webhooks import hooks
 from shared.webhooks.retry_schedule import RetrySchedule
 from shared.webhooks.status import DeliveryStatus, WebhookState
@@ -136,6 +137,8 @@ def _settle(connection: Connection, delivery: Due, attempt: Attempt, schedule: R
     mine = (WebhookDelivery.id == delivery.id, WebhookDelivery.attempts == delivery.attempts)
     pending = WebhookDelivery.status == DeliveryStatus.PENDING
     changed = connection.execute(update(_TABLE).where(*mine, pending).values(values)).rowcount
+    if changed:
+        tallies.count_delivery(connection, status)
     return status if changed else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import sqlite3
@@ -12,14 +13,19 @@ from contextlib import suppress
 from typing import ClassVar
 
 import redis
+from sqlalchemy import update
 
-from shared.errors import QueueUnavailable
+from shared.database.tables import Job
+from shared.delivery.broker import queue_keys
+from shared.errors import DatabaseUnavailable, QueueUnavailable
+from shared.jobs.status import JobStatus, Queue
 from tests.chaos.disk import Disk
 from tests.chaos.stack import SETTINGS, Stack, children_of, signal_group
 from tests.chaos.watch import Running, Watch
 
 _LEASE = float(str(SETTINGS["lease_seconds"]))
 _COPIES = 3
+_SOME = 0.5
 
 
 class Kind(ABC):
@@ -189,10 +195,21 @@ class FreezeRedis(_OnRedis):
         signal_group(self.stack.redis.pid, signal.SIGCONT)
 
 
-class PublishAgain(_OnRedis):
-    """The messages of all unfinished jobs, and of some finished ones, are sent again, several times."""
+class LoseTickets(_OnRedis):
+    """The tickets of some queues are gone, while all else in Redis stays."""
 
-    name = "publish ids again"
+    name = "lose tickets"
+
+    def begin(self) -> None:
+        lost = [queue for queue in Queue if queue == Queue.ANY or self.choice < _SOME]
+        with suppress(redis.RedisError), redis.Redis.from_url(self.stack.settings.broker_url) as client:
+            client.delete(*(key for queue in lost for key in queue_keys(queue)))
+
+
+class PublishAgain(_OnRedis):
+    """Tickets that name all unfinished jobs, and some finished ones, are sent, several of each."""
+
+    name = "double tickets"
 
     def begin(self) -> None:
         ids = [*self.watch.unfinished, *self.watch.finished[-5:]]
@@ -203,6 +220,21 @@ class PublishAgain(_OnRedis):
 class _OnDatabase(Kind):
     def part(self) -> str | None:
         return "database"
+
+
+class QueueAsBefore(_OnDatabase):
+    """All queued jobs are as the release before leaves them: without a word on their images, and as published."""
+
+    name = "queue jobs as the release before"
+
+    def part(self) -> str | None:
+        return "database" if self.watch.unfinished else None
+
+    def begin(self) -> None:
+        before = {"data": None, "data_key": "", "published_at": dt.datetime.now(dt.UTC)}
+        queued = update(Job).where(Job.status == JobStatus.QUEUED).values(before)
+        with suppress(DatabaseUnavailable):
+            self.stack.db.write(lambda connection: connection.execute(queued))
 
 
 class KillPostgres(_OnDatabase):
@@ -340,7 +372,8 @@ class LoseStorage(Kind):
 
 KINDS: tuple[type[Kind], ...] = (
     *(KillChild, KillWorker, StopWorker, FreezeWorker, FreezeChild, DamageCheckpoint),
-    *(KillRedis, FlushRedis, FreezeRedis, PublishAgain, KillApiProcess, KillApi, FillDisk, LoseStorage),
+    *(KillRedis, FlushRedis, FreezeRedis, LoseTickets, PublishAgain, QueueAsBefore),
+    *(KillApiProcess, KillApi, FillDisk, LoseStorage),
     *(KillPostgres, StopPostgres, FreezePostgres, LockSqlite),
 )
 """All of them, in the order of the table."""

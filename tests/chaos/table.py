@@ -23,7 +23,7 @@ _CRASH = re.compile(
 _COLUMNS = (Outcome.SUCCEEDED, Outcome.LOST, Outcome.RELEASED, Outcome.FAILED, Outcome.CANCELLED)
 _TOLD = {
     "lease_lost": "late finishes refused",
-    "claim_refused": "messages dropped by the claim",
+    "nothing_to_claim": "tickets spent in vain",
     "child_died": "dead children seen by their parent",
     "child_stuck": "children killed because they stood still",
     "worker_cut_off": "workers that noticed they were cut off",

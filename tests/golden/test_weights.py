@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.jobs.status import JobKind
 from shared.jobspec import Caps, parse_spec
 from shared.storage.store import Storage

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import uuid6
 from sqlalchemy import Update, insert, update
 
@@ -15,8 +16,11 @@ from shared.database.tables import Base, Job, JobChange, JobTag
 from shared.jobs import actions, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.batches import only
-from shared.jobs.running import attempts, leases
-from shared.jobs.running.attempts import Claim, Claimant
+from shared.jobs.data_needs import Holdings
+from shared.jobs.reads import listing
+from shared.jobs.reads.filters import JobFilter
+from shared.jobs.running import attempts, claims, leases
+from shared.jobs.running.claims import Claim, Claimant
 from shared.jobs.running.leases import HeldLease
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
@@ -38,14 +42,23 @@ def submit(db: Database, **document: Any) -> str:
     return actions.submit(db, submission(**document), actor=EVERYBODY)
 
 
-def claimant(worker: str = "host:cpu:1", device: str = "cpu") -> Claimant:
+SYNTHETIC = Holdings([{"name": "synthetic", "source": "drawn", "classes": ["airplane", "bird"], "ready": True}])
+"""The images of every job that says nothing else."""
+
+
+def claimant(worker: str = "host:cpu:1", device: str = "cpu", holdings: Holdings = SYNTHETIC) -> Claimant:
     """A worker that asks for a job."""
-    return Claimant(worker, device, device.partition(":")[0])
+    return Claimant(worker, device, device.partition(":")[0], holdings=holdings)
+
+
+def try_claim(db: Database, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
+    """What a worker gets that wants this very job."""
+    return db.write(lambda connection: claims.take(connection, job_id, claimant, lease_seconds))
 
 
 def claim(db: Database, job_id: str, worker: str = "host:cpu:1", lease_seconds: float = LEASE_SECONDS) -> Claim:
     """A claim of a job that is known to be queued."""
-    claimed = attempts.claim(db, job_id, claimant(worker), lease_seconds)
+    claimed = try_claim(db, job_id, claimant(worker), lease_seconds)
     assert claimed is not None, f"job {job_id} was not to be had"
     return claimed
 
@@ -69,6 +82,12 @@ def expire(db: Database) -> list[str]:
 def queued_long_ago(job_id: str) -> Update:
     """The statement after which a job has been waiting for years."""
     return update(Job).where(Job.id == job_id).values(queued_at=EPOCH)
+
+
+def listed(db: Database, wanted: JobFilter | None = None, **options: Any) -> list[dict[str, Any]]:
+    """The first page of the list of jobs."""
+    page = listing.jobs(db, wanted or JobFilter(), actor=EVERYBODY, **options)
+    return [orjson.loads(item) for item in page.items]
 
 
 def epoch_row(epoch: int, **values: float) -> dict[str, Any]:

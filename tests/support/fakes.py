@@ -27,7 +27,6 @@ class FakeBroker(Broker):
     def __init__(self) -> None:  # no super().__init__: that one makes connections
         self.messages: list[tuple[str, str, int]] = []
         self.down = False
-        self._sentinel: str | None = None
 
     def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
         """Append the messages, all or none."""
@@ -49,21 +48,9 @@ class FakeBroker(Broker):
             None if self.down else {queue: sum(m[1] == place for m in self.messages) for queue, place in places.items()}
         )
 
-    def has_lost_everything(self) -> bool:
-        """Until it is confirmed."""
-        self.ping()
-        self._sentinel = self._sentinel or "pending"
-        return self._sentinel == "pending"
-
-    def confirm_republished(self) -> None:
-        """Unless all was lost meanwhile."""
-        self.ping()
-        self._sentinel = self._sentinel and "planted"
-
     def flush(self) -> None:
         """Lose everything, as FLUSHALL does."""
         self.messages.clear()
-        self._sentinel = None
 
     def take(self, *queues: str) -> str | None:
         """The id that a worker of these queues would get next: the most urgent, then the oldest; None when idle."""
@@ -76,12 +63,6 @@ class FakeBroker(Broker):
 
     def close(self) -> None:
         """Nothing to close."""
-
-
-def settle(broker: Broker) -> None:
-    """Confirm that all messages are there, so that the next pass does not publish all of them again."""
-    broker.has_lost_everything()
-    broker.confirm_republished()
 
 
 class FlakyDatabase(Database):

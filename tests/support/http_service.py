@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.http_answers import ATTEMPT, CATALOG, CREATED, EVALUATION, layer_cost
@@ -17,6 +17,7 @@ from tests.support.http_answers import ATTEMPT, CATALOG, CREATED, EVALUATION, la
 Answer = tuple[int, Any]
 """A status, and JSON, bytes or the frames of a stream."""
 
+S = TypeVar("S", bound="FakeService")
 EPOCH_KEYS = ("train_loss", "train_accuracy", "last_batch_loss", "val_loss", "val_accuracy", "lr", "seconds")
 
 
@@ -32,6 +33,7 @@ class FakeService:
         end_after: numbers of events after which a stream is ended in order, once each.
         resume: a job's first attempt is lost after that epoch, and the next one goes on from the first.
         password: the user and password without which all is refused, as a proxy in front of the service does.
+        headers: further headers of answers, by status.
         closing: set when the service stops: its streams end.
     """
 
@@ -45,6 +47,7 @@ class FakeService:
         self.end_after: set[int] = set()
         self.resume: int | None = None
         self.password: tuple[str, str] | None = None
+        self.headers = {503: {"Retry-After": "0"}}
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._next: dict[str, int] = {}
@@ -108,11 +111,13 @@ class FakeService:
         place = {"attempt": job["attempts"], "seq": len(self.history[job["id"]]) + 1}
         self.tell(job, "epoch", epoch=number, **figures, **place)
 
-    def admits(self, authorization: str | None) -> bool:
-        """Whether a request with this header may pass."""
+    def refusal(self, method: str, target: str, authorization: str | None) -> Answer | None:
+        """The answer to a request that its `Authorization` does not let pass; None where it does."""
+        del method, target
         if self.password is None:
-            return True
-        return authorization == f"Basic {b64encode(':'.join(self.password).encode()).decode()}"
+            return None
+        wanted = f"Basic {b64encode(':'.join(self.password).encode()).decode()}"
+        return None if authorization == wanted else (401, b"Who?")
 
     def answer(self, method: str, target: str, body: bytes, last_event_id: int = 0) -> Answer:
         """The answer to a request."""
@@ -124,18 +129,21 @@ class FakeService:
         url = urlsplit(target)
         if (refusal := self.refuse.get(f"{method} {url.path}")) is not None:
             return refusal
-        asked = parse_qs(url.query)
+        return self.routed(method, url.path, parse_qs(url.query), body, last_event_id)
+
+    def routed(self, method: str, path: str, asked: dict[str, list[str]], body: bytes, last_event_id: int) -> Answer:
+        """The answer of what stands at the path."""
         query = {key: values[-1] for key, values in asked.items()}
-        if url.path == "/v1/jobs":
+        if path == "/v1/jobs":
             return self._submit(query, body) if method == "POST" else self._page(query, asked)
-        if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", url.path):
+        if match := re.fullmatch(r"/v1/jobs/([^/]+)(?:/(.+))?", path):
             found = [one for one in self.jobs if one.endswith(match[1])]
             if len(found) > 1:
                 return problem(409, "ambiguous_id", f"{len(found)} jobs fit: {', '.join(found)}.")
             if match[2] == "events" and found:
                 return self._events(found[0], last_event_id)
             return self._one(method, found[0] if found else match[1], match[2], query, body)
-        return self._catalog(url.path)
+        return self._catalog(path)
 
     def _submit(self, query: dict[str, str], body: bytes) -> Answer:
         document = json.loads(body)
@@ -160,6 +168,8 @@ class FakeService:
         for job in newest_first if "id" in asked else ():
             self._move_on(job)
         found = [job for job in newest_first if job["status"] in asked.get("status", [job["status"]])]
+        found = [job for job in found if query.get("tag") is None or query["tag"] in job["tags"]]
+        found = [job for job in found if query.get("owner", job.get("owner")) == job.get("owner")]
         start, limit = int(query.get("cursor", 0)), int(query.get("limit", 50))
         more = str(start + limit) if start + limit < len(found) else None
         return 200, {"items": found[start : start + limit], "next_cursor": more}
@@ -203,7 +213,7 @@ class FakeService:
         if method == "POST":
             return self._act(job, str(part))
         if method == "PATCH":
-            return self._change(job, json.loads(body))
+            return self.change(job, json.loads(body))
         return self._read(job, part, query)
 
     def _act(self, job: dict[str, Any], part: str) -> Answer:
@@ -215,7 +225,8 @@ class FakeService:
         self.tell(job, "status", status="cancelled", attempt=job["attempts"])
         return 200, job
 
-    def _change(self, job: dict[str, Any], change: dict[str, Any]) -> Answer:
+    def change(self, job: dict[str, Any], change: dict[str, Any]) -> Answer:
+        """The answer to a change of a job."""
         if job["status"] != "queued":
             return problem(409, "illegal_transition", f"Job {job['id']} is {job['status']}.")
         job |= change
@@ -310,8 +321,8 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             after = int(self.headers.get("Last-Event-ID") or 0)
-            admitted = service.admits(self.headers.get("Authorization"))
-            status, document = service.answer(self.command, self.path, body, after) if admitted else (401, b"Who?")
+            refused = service.refusal(self.command, self.path, self.headers.get("Authorization"))
+            status, document = refused or service.answer(self.command, self.path, body, after)
             if isinstance(document, Iterator):
                 self._stream(document)
                 return
@@ -319,8 +330,8 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", "application/problem+json" if status >= 400 else "application/json")
             self.send_header("Content-Length", str(len(content)))
-            if status == 503:
-                self.send_header("Retry-After", "0")
+            for name, value in service.headers.get(status, {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 
@@ -342,7 +353,7 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def serving(service: FakeService) -> Iterator[FakeService]:
+def serving(service: S) -> Iterator[S]:
     """Serve on a free port of the loopback, which `service.url` then names."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(service))
     server.daemon_threads = False

@@ -35,10 +35,12 @@ class Desk:
         exchange: the questions and answers.
         networks: the networks in memory.
         data: the data sets of this machine.
+        most_pixels: most pixels of the images of one question.
     """
 
-    def __init__(self, exchange: Exchange, networks: Networks, data: Datasets) -> None:
+    def __init__(self, exchange: Exchange, networks: Networks, data: Datasets, most_pixels: int) -> None:
         self._data = data
+        self._most_pixels = most_pixels
         self.exchange = exchange
         self._networks = networks
         self._exports = DaemonThread()
@@ -53,7 +55,7 @@ class Desk:
         """A desk of the real parts that the settings ask for."""
         db, storage = Database(settings.sqlalchemy_url), Storage(settings.storage_url)
         data = Datasets(settings.datasets_dir, settings.cache_dir)
-        return cls(Exchange.connect(settings.broker_url), Networks(data, db, storage), data)
+        return cls(Exchange.connect(settings.broker_url), Networks(data, db, storage), data, settings.max_images_pixels)
 
     def handle(self, question_id: str) -> None:
         """Answer the question of one message. Never raises: Celery would only log the error."""
@@ -121,7 +123,7 @@ class Desk:
         try:
             match question:
                 case Classify():
-                    return classification.classify(self._networks, question, images)
+                    return classification.classify(self._networks, question, images, self._most_pixels)
                 case Export():
                     return exports.export(question)
                 case ReadImage():

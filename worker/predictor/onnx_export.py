@@ -39,7 +39,7 @@ CHECKED_IMAGES = 256
 def main(job_id: str, weights: str) -> dict[str, str]:
     """Export a network, check the file and store it as the job's artifact; return why there is none, or {}."""
     settings = Settings()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     try:
         _export(settings, job_id, weights)
     except FlightlineError as error:

@@ -31,7 +31,7 @@ def run_predictor(settings: Settings) -> int:
     Returns:
         The process' exit code.
     """
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     silence_requeuing()
     os.dup2(2, 1)  # Celery prints to standard output when it stops; a predictor's output is its log
     torch.set_num_threads(1)  # several threads that wait for each other lose where training takes the other cores

@@ -9,6 +9,7 @@ import time
 from shared.errors import DatabaseUnavailable
 from shared.fleet.workers import Identity
 from shared.settings import Settings
+from shared.telemetry import tracing
 from worker.device_pin import Device, NoSuchDevice, require_usable
 from worker.processes import memory
 from worker.processes.child_state import ChildState
@@ -60,6 +61,7 @@ class Child:
         from worker.run_job.context import Context
 
         require_usable(self._device)
+        tracing.configure("flightline-worker")
         self._context = Context.build(self._settings, self._device, self._identity, self._stop, self._child_state)
         while not self._stop.is_set():
             try:
@@ -73,18 +75,22 @@ class Child:
                 logger.info("worker_ready", extra={"worker": self._identity.id, "device": self._device.name})
                 return
 
-    def run(self, job_id: str, priority: int) -> None:
-        """Work on one message of this priority (0–9, 9 the most urgent).
+    def close(self) -> None:
+        """Send the last spans, at the end of the process."""
+        tracing.close()
+
+    def run(self, job_id: str) -> None:
+        """Look for work, as a ticket told that was sent for this job.
 
         Never raises: Celery would only log the error, and acknowledge the message all the same.
         """
         try:
             # The pool's own handler, which it installs after `start`, would end the process in the middle of a step.
             with self._stop.set_by_sigterm(), self._child_state.at_work():
-                self._run(job_id, priority)
+                self._run(job_id)
         except Exception:
             # The job's lease runs out, and the job is tried again; this worker continues.
-            logger.exception("task_crashed", extra={"job": job_id})
+            logger.exception("task_crashed")
 
     def _check_device(self) -> None:
         """Stop the worker if its GPU has failed: in this process, each further job would fail at once."""
@@ -93,16 +99,16 @@ class Child:
         except NoSuchDevice as error:
             self._give_up(error)
 
-    def _run(self, job_id: str, priority: int) -> None:
+    def _run(self, job_id: str) -> None:
         if not self._stop.is_set():
             from worker.run_job import task
 
             began = time.monotonic()
-            task.run(self._context, job_id, priority)
+            task.run(self._context)
             self._check_device()
             if time.monotonic() - began > memory.LONG_SECONDS:
                 memory.give_back()
         elif not self._stop.failed:
-            # Celery may deliver one more message while it shuts down: another worker may have it at once. A worker that
-            # could not start has nothing to publish with: the reconciler finds the job.
+            # Celery may deliver one more ticket while it shuts down: another worker may have it at once. A worker that
+            # could not start has nothing to send it with: it is missed soon enough.
             self._context.republish(job_id)

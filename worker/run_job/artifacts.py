@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from shared.errors import StorageError
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.storage.store import Storage, Stored
 from worker.run_job import metadata
 from worker.run_job.storage_access import call_in_thread

@@ -8,7 +8,8 @@ import torch
 
 from shared.errors import DatabaseUnavailable
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
+from shared.telemetry import tracing
 from worker.run_job import artifacts, checkpoint_store
 from worker.run_job.checkpoint_store import CheckpointStore
 from worker.run_job.context import Context
@@ -21,7 +22,7 @@ from worker.training.data import LoadedDataset
 from worker.training.device import environment
 from worker.training.errors import CheckpointUnwritable, LeaseLost
 from worker.training.plan import TrainingPlan, plan_from_spec
-from worker.training.results import TrainingResult
+from worker.training.results import EpochResult, TrainingResult
 from worker.training.state.checkpoints import Checkpointing, State, origin_of
 from worker.training.trainer import train
 
@@ -62,12 +63,18 @@ class Attempt:
             plan,
             data,
             self._device,
-            on_epoch=self._recorder.add_epoch,
+            on_epoch=self._add_epoch,
             check=self._check,
             resume=state,
             checkpoints=Checkpointing(self._save, context.settings.checkpoint_seconds),
         )
-        self._finish(result)
+        with tracing.span("store results", {}):
+            self._finish(result)
+
+    def _add_epoch(self, result: EpochResult) -> None:
+        self._recorder.add_epoch(result)
+        figures = {"flightline.epoch": result.epoch, "flightline.val_accuracy": result.val_accuracy}
+        tracing.record("epoch", result.seconds, figures)
 
     def _check(self) -> None:
         self._lease.check()
@@ -86,7 +93,8 @@ class Attempt:
         self._store.save(state)
 
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
-        return load_images(self._context, self._lease, self._recorder, plan.dataset, self._submitted)
+        with tracing.span("load images", {"flightline.dataset": plan.dataset.name}):
+            return load_images(self._context, self._lease, self._recorder, plan.dataset, self._submitted)
 
     def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
         """The state to resume from, or None, once this attempt's environment and first epoch are recorded."""

@@ -14,7 +14,7 @@ from typing import Any
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable, StorageError, StorageUnavailable
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.storage.store import Storage
 from worker.run_job.storage_access import StorageAccess, clean_up
 from worker.training.device import Environment

@@ -13,17 +13,20 @@ from shared.delivery import publisher
 from shared.delivery.broker import Broker
 from shared.fleet import workers
 from shared.fleet.workers import Identity
+from shared.jobs.data_needs import Holdings
 from shared.jobs.reads import queries
-from shared.jobs.running.attempts import Claimant
+from shared.jobs.running.claims import Claimant
 from shared.settings import Settings
 from shared.storage.store import Storage
 from worker.device_pin import Device
 from worker.processes.child_state import ChildState
 from worker.run_job.dataset_reports import DatasetReports, Report
 from worker.run_job.lease import Flag
+from worker.run_job.search import Search
 from worker.run_job.storage_access import call_in_thread
 from worker.run_job.versions import installed
 from worker.training.data import Datasets
+from worker.training.state.files import shown
 
 _RECOGNISE_SECONDS = 5.0
 """How long a worker's start waits for a storage that gives no answer."""
@@ -46,6 +49,13 @@ class Context:
 
     def __post_init__(self) -> None:
         self.dataset_reports = DatasetReports(self.data, self._report_datasets)
+        self.search = Search(
+            self.db,
+            lambda: self.claimant,
+            self.settings.lease_seconds,
+            stop=lambda: self.stop,
+            beat=self.child_state.beat,
+        )
 
     @classmethod
     def build(cls, settings: Settings, device: Device, identity: Identity, stop: Flag, child_state: ChildState) -> Self:
@@ -68,8 +78,9 @@ class Context:
 
     @property
     def claimant(self) -> Claimant:
-        """The claimant of jobs that stands for this worker: its id, device and kind of device."""
-        return Claimant(self.identity.id, self.identity.device, self.identity.device_kind)
+        """The claimant of jobs that stands for this worker, with the images that it holds now."""
+        holdings = Holdings(self.dataset_reports.entries)
+        return Claimant(self.identity.id, self.identity.device, self.identity.device_kind, holdings=holdings)
 
     def register(self) -> None:
         """Register this worker in the database: its device, its versions and the data sets that it finds.
@@ -87,7 +98,10 @@ class Context:
         )
 
     def _report_datasets(self, reports: list[Report]) -> None:
-        workers.report(self.db, self.identity.id, datasets=reports)
+        changes: dict[str, object] = {"datasets": reports}
+        if self.dataset_reports.complete:
+            changes["looked_in"] = shown(self.settings.datasets_dir)
+        workers.report(self.db, self.identity.id, **changes)
 
     def republish(self, job_id: str) -> None:
         """Publish a job that this worker does not work on any more; the reconciler does it where that fails."""

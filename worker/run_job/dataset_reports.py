@@ -50,6 +50,21 @@ class DatasetReports:
         """All reports: of what is held, the preferred copy of a set first, then of what was loaded."""
         return [*self._surveyed, *self._own, *self._loaded]
 
+    @property
+    def complete(self) -> bool:
+        """Whether all folders have been looked at."""
+        return self._reported is not None
+
+    def look_again(self) -> None:
+        """Survey all folders at once and report them: a job did not find what the last look found."""
+        own, surveyed = _reports(self._data.own()), _reports(self._data.built_in())
+        with self._lock:
+            self._own, self._surveyed, self._fresh = own, surveyed, False
+        try:
+            self.look()
+        except DatabaseUnavailable as error:
+            logger.warning("report_failed", extra={"reason": str(error)})
+
     def survey(self) -> list[Report]:
         """Look for the built-in data sets; returns all reports."""
         surveyed = _reports(self._data.built_in())
@@ -92,7 +107,9 @@ class DatasetReports:
             own = _reports(self._data.own())
             surveyed = _reports(self._data.built_in()) if self._reported is not None else self._surveyed
             with self._lock:
-                self._fresh = self._fresh and (own, surveyed) == (self._own, self._surveyed)
+                # The first look is reported even where it found nothing: from then on nothing is known to be here.
+                same = self.complete and (own, surveyed) == (self._own, self._surveyed)
+                self._fresh = self._fresh and same
                 self._own, self._surveyed, self._reported = own, surveyed, signature
         with self._lock:
             if not self._fresh:

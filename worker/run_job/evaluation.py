@@ -11,7 +11,7 @@ import torch
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from worker.predictor.networks import Network, Networks
 from worker.run_job import artifacts
 from worker.run_job.context import Context

@@ -17,7 +17,7 @@ from typing import Protocol, Self, TypeVar
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.settings import Settings
 from shared.timers import Moment
 from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, StopRequested, TimedOut

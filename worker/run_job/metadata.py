@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from worker.run_job.versions import installed
 from worker.training.results import TrainingResult, Weights
 

@@ -13,7 +13,8 @@ from shared import logs
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim, Line
+from shared.jobs.running.attempts import Line
+from shared.jobs.running.claims import Claim
 from worker.training.errors import LeaseLost
 from worker.training.results import EpochResult
 

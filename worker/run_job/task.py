@@ -6,36 +6,50 @@ import logging
 import os
 import signal
 import traceback
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
 
 from shared import logs
 from shared.errors import DatabaseUnavailable, FlightlineError
+from shared.jobs.data_needs import Needs, needs_of, needs_of_spec
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
-from shared.jobs.status import FINISHED, JobStatus, Outcome
+from shared.jobs.status import FINISHED, JobKind, JobStatus, Outcome
+from shared.telemetry import tracing
+from shared.telemetry.tracing import SpanKind
 from worker.run_job import checkpoint_store
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease, retry_until_written
 from worker.run_job.recorder import JobLogHandler, Recorder
 from worker.run_job.runners import runner_of
-from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, TimedOut, TrainingError
+from worker.training.errors import (
+    CancelRequested,
+    DatasetCorrupt,
+    DatasetUnavailable,
+    JobInterrupted,
+    LeaseLost,
+    TimedOut,
+    TrainingError,
+)
 
 logger = logging.getLogger(__name__)
 
 
-def run(context: Context, job_id: str, priority: int) -> None:
-    """Claim the job of a message of this priority and work on it, unless the claim is refused."""
-    lease_seconds = context.settings.lease_seconds
+def run(context: Context) -> None:
+    """Claim the job that this worker should work on next, and work on it; return where there is none for it."""
     try:
-        claim = attempts.claim(context.db, job_id, context.claimant, lease_seconds, priority=priority)
+        claim = context.search.claim()
     except DatabaseUnavailable as error:
-        # The row stays queued, and the reconciler publishes it again.
-        logger.warning("claim_failed", extra={"job": job_id, "reason": str(error)})
+        # The job stays queued, and the reconciler sends another ticket.
+        logger.warning("claim_failed", extra={"reason": str(error)})
         return
     if claim is None:
-        logger.info("claim_refused", extra={"job": job_id})
+        logger.info("nothing_to_claim")
         return
-    with logs.bound(job=job_id, attempt=claim.attempt, worker=context.identity.id):
+    with _named(context, claim), _traced(context, claim):
         logger.info("claimed")
         lease = Lease(
             context.db,
@@ -50,6 +64,29 @@ def run(context: Context, job_id: str, priority: int) -> None:
                 _attempt(context, claim, lease)
             except LeaseLost:
                 logger.warning("lease_lost")
+
+
+def _named(context: Context, claim: Claim) -> AbstractContextManager[None]:
+    """Return a block whose log lines name the attempt, its job's owner and the request that submitted the job."""
+    attempt = {"job": claim.job_id, "attempt": claim.attempt, "worker": context.identity.id}
+    return logs.bound(**attempt, owner=claim.owner, request=claim.origin.request)
+
+
+def _traced(context: Context, claim: Claim) -> AbstractContextManager[None]:
+    """Return a block whose span is a part of the trace of the request that submitted the job, after its wait."""
+    parent = claim.origin.traceparent
+    if claim.attempt == 1:
+        tracing.record("queued", claim.waited_seconds, {"flightline.job": claim.job_id}, parent=parent)
+    attributes: tracing.Attributes = {
+        "flightline.job": claim.job_id,
+        "flightline.attempt": claim.attempt,
+        "flightline.kind": claim.kind,
+        "flightline.owner": claim.owner,
+        "flightline.request": claim.origin.request,
+        "flightline.worker": context.identity.id,
+        "flightline.device": context.device.name,
+    }
+    return tracing.span("attempt", attributes, kind=SpanKind.CONSUMER, parent=parent)
 
 
 def _record_hang_and_die(context: Context, claim: Claim) -> None:
@@ -74,6 +111,7 @@ def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
     try:
         runner_of(context, claim, lease, recorder).run()
         logger.info("succeeded")
+        tracing.describe({"flightline.outcome": Outcome.SUCCEEDED})
     except LeaseLost:
         raise
     except BaseException as reason:  # noqa: BLE001 -- every exception ends the attempt, and is recorded
@@ -84,12 +122,35 @@ def _attempt(context: Context, claim: Claim, lease: Lease) -> None:
 
 def _record_ending(context: Context, claim: Claim, lease: Lease, recorder: Recorder, reason: BaseException) -> None:
     """Record why the attempt did not succeed; where the job is to be tried again, publish it."""
-    ending, retry_seconds = ending_of(reason, claim), context.settings.retry_seconds
+    ending, retry_seconds = _ending(context, claim, lease, reason), context.settings.retry_seconds
     recorder.add_line("INFO" if ending.code is None else "ERROR", ending.detail or f"Attempt {ending.outcome}")
     retry_until_written(lease, recorder.flush)
     status = retry_until_written(lease, lambda: attempts.end(context.db, claim, ending, retry_seconds=retry_seconds))
     logger.info("ended", extra={"outcome": ending.outcome, "status": status, "code": ending.code})
+    tracing.describe({"flightline.outcome": ending.outcome}, failure=ending.code)
     _requeue_or_clean_up(context, claim, status)
+
+
+def _ending(context: Context, claim: Claim, lease: Lease, reason: BaseException) -> Ending:
+    """The ending that an exception gives an attempt; without its images a job goes back to those who hold them."""
+    if isinstance(reason, DatasetUnavailable | DatasetCorrupt):
+        context.dataset_reports.look_again()
+        for needs in _needs(context, claim, lease):
+            if not context.claimant.holdings.meet(needs):
+                retry_until_written(lease, partial(attempts.record_needs, context.db, claim, needs))
+                detail = f"Worker {context.identity.id} does not hold the job's images any more: {reason.detail}"
+                return Ending(Outcome.RELEASED, detail=detail)
+    return ending_of(reason, claim)
+
+
+def _needs(context: Context, claim: Claim, lease: Lease) -> Iterator[Needs]:
+    """What a job needs by itself; for an evaluation also what it needs where the weights do not say their inputs."""
+    yield needs_of_spec(claim.spec)
+    if claim.kind == JobKind.EVALUATE:
+        spec: dict[str, Any] = dict(claim.spec)
+        trained = retry_until_written(lease, partial(attempts.spec_of, context.db, spec["job"]))
+        if trained is not None:
+            yield needs_of(spec["dataset"], trained["dataset"])
 
 
 def _requeue_or_clean_up(context: Context, claim: Claim, status: JobStatus | None) -> None:

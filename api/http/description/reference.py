@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 import orjson
-from flask import Flask, Response, redirect, render_template
+from flask import Flask, Response, redirect, render_template, request, url_for
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -28,7 +28,8 @@ def register(app: Flask, operations: list[Operation]) -> None:
 
     @app.get("/openapi.json")
     def openapi() -> Response:
-        return Response(orjson.dumps(document(), option=orjson.OPT_INDENT_2), mimetype="application/json")
+        here = document() | {"servers": [{"url": request.script_root or "/"}]}
+        return Response(orjson.dumps(here, option=orjson.OPT_INDENT_2), mimetype="application/json")
 
     @app.get("/docs")
     def docs() -> str:
@@ -36,7 +37,7 @@ def register(app: Flask, operations: list[Operation]) -> None:
 
     @app.get("/")
     def index() -> AnyResponse:
-        return redirect("/docs")
+        return redirect(url_for("docs"))
 
     app.add_template_filter(marked)
     app.add_template_filter(type_of)

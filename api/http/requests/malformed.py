@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gunicorn import util  # type: ignore[import-untyped]
+from gunicorn import util
 
 from api.http.errors import HTTP_CODES, problem
 from api.http.security import HEADERS
@@ -18,17 +18,17 @@ def install() -> None:
     util.write_error = write_problem
 
 
-def write_problem(connection: socket.socket, status: int, reason: str, message: str) -> None:
+def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:
     """Write the response to a request that is not valid HTTP, such as one with a control character in a header.
 
     Args:
-        connection: the client's socket; gunicorn closes it afterwards.
-        status: HTTP status; 500 for a fault of gunicorn's own.
+        sock: the client's socket; gunicorn closes it afterwards.
+        status_int: HTTP status; 500 for a fault of gunicorn's own.
         reason: reason phrase of the status.
-        message: what is wrong; may be empty.
+        mesg: what is wrong; may be empty.
     """
-    response = problem(status, HTTP_CODES.get(status, f"http_{status}"), message or reason)
+    response = problem(status_int, HTTP_CODES.get(status_int, f"http_{status_int}"), mesg or reason)
     body = response.get_data()
     fields = {**HEADERS, **dict(response.headers), "Content-Length": str(len(body)), "Connection": "close"}
-    head = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in fields.items())]
-    util.write_nonblock(connection, "\r\n".join([*head, "", ""]).encode("latin-1") + body)
+    head = [f"HTTP/1.1 {status_int} {reason}", *(f"{name}: {value}" for name, value in fields.items())]
+    util.write_nonblock(sock, "\r\n".join([*head, "", ""]).encode("latin-1") + body)

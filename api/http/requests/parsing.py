@@ -121,6 +121,10 @@ def read_body(request: Request, max_bytes: int, setting: str) -> bytes:
         raise BadRequest("The body broke off, or its chunks are not valid HTTP. Send it again.") from error
     if len(body) > max_bytes:
         raise _too_large(max_bytes, setting)
+    if len(body) < (request.content_length or 0):
+        raise BadRequest(
+            f"The body broke off, or came too slowly: {len(body)} of {request.content_length} bytes. Send it again."
+        )
     return body
 
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from flightline.cli.arguments import find_job
-from flightline.cli.commands.options import JobId, Json
-from flightline.cli.console import err, out, print_facts, print_json, print_table
+from flightline.cli.commands.options import Csv, JobId, Json, one_format
+from flightline.cli.console import err, out, print_csv, print_facts, print_json, print_table
 from flightline.cli.hyperparameters import chosen
 from flightline.cli.tables import (
     ARTIFACT_COLUMNS,
@@ -68,13 +68,20 @@ def show(
         Scored,
         typer.Option(help="Evaluation of the best or the last weights, or on the test images of a held-out job."),
     ] = Scored.best,
+    csv: Csv = False,
     json: Json = False,
 ) -> None:
     """Show a job: where it stands, its result, what it sets beyond the defaults, the figures of each class."""
+    one_format(csv=csv, json=json)
+    if csv and part is not Part.epochs:
+        raise UsageError("--csv is for --part epochs; `flightline jobs --csv` has jobs.")
     with Client() as client:
         job_id = find_job(client, id)
         if json:
             print_json(_document(client, job_id, part, weights.value))
+        elif csv:
+            epochs = client.epochs(job_id)
+            print_csv(list(epochs.columns()), (list(row.raw.values()) for row in epochs))
         else:
             shows: dict[Part, Callable[[Client, str], None]] = {
                 Part.job: partial(_show_job, weights=weights.value),

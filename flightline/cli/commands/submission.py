@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from flightline.cli.arguments import apply_settings, find_job, read_document
+from flightline.cli.arguments import apply_settings, find_job, labelled, read_document, read_job
 from flightline.cli.columns import Columns
-from flightline.cli.commands.options import JobId, Json, Watch
+from flightline.cli.commands.options import Ids, JobId, Json, Set, Tagged, Watch, Where
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_json, print_table
+from flightline.cli.jobs.batch import check_batch, follow_many, submit_batch
+from flightline.cli.jobs.selection import selected
 from flightline.cli.progress import ending, follow_jobs
 from flightline.cli.tables import count, scaled, title
 from flightline.client.client import Client
-from flightline.client.documents import Document
+from flightline.client.documents import Document, resubmission
 from flightline.client.jobs import Job
 from flightline.client.records import Check
 from flightline.errors import UsageError
@@ -31,58 +34,86 @@ def register(app: typer.Typer) -> None:
 
 
 def submit(
-    file: Annotated[
-        str | None, typer.Argument(help="A JSON file that describes the job; - reads standard input.")
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE…", help="JSON files that describe a job each; - reads standard input."),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Start from this preset; see `flightline presets`.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Set a field: --set training.epochs=20.")
-    ] = None,
+    settings: Set = None,
     name: Annotated[str | None, typer.Option(help="A name for the job.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag for each job; may be repeated.")] = None,
+    note: Annotated[str | None, typer.Option(help="Notes for each job, as Markdown.")] = None,
     follow: Watch = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it and show what it costs.")] = False,
     json: Json = False,
 ) -> None:
-    """Submit a job: an architecture and how to train it.
+    """Submit jobs: an architecture and how to train it. Several files make one batch: all are submitted, or none.
 
     Examples: flightline submit --preset notebook-tapered --set training.epochs=20 --watch;
-    flightline submit my-network.json --dry-run.
+    flightline submit my-network.json --dry-run; flightline submit sweep/*.json --tag sweep1.
     """
-    document = apply_settings(_start(file, preset), settings or [])
-    if name is not None:
-        document["name"] = name
+    documents = [labelled(apply_settings(one, settings or []), name, tag or []) for one in _start(files, preset)]
+    if name is not None and len(documents) > 1:
+        raise UsageError("--name is for one job; give several a --tag, or a name in each file.")
     with Client() as client:
         if dry_run:
-            _show_check(client.check(document), json)
-            return
-        job = client.submit(document)
-        _announce(job, follow, json)
-        if follow:
-            _follow(client, job, json)
+            _check(client, files or [], documents, json)
+        elif len(documents) == 1:
+            _submitted(client, client.submit(documents[0]), note, follow, json)
+        else:
+            submit_batch(client, files or [], documents, note=note, follow=follow, json=json)
 
 
-def watch(id: JobId, json: Json = False) -> None:
-    """Follow a job until it is finished; Ctrl-C leaves it running. Exit code 0 if it succeeded, 1 if not."""
+def watch(ids: Ids = None, tag: Tagged = None, where: Where = None, json: Json = False) -> None:
+    """Follow jobs until they are finished; Ctrl-C leaves them running. Exit code 0 if all succeeded, 1 if not."""
     with Client() as client:
-        _follow(client, client.job(find_job(client, id)), json)
+        jobs = selected(client, ids or [], tag=tag, where=where or [], status=("queued", "running"))
+        if len(ids or []) == 1:
+            _follow(client, jobs[0], json)
+        else:
+            follow_many(client, jobs, json=json)
 
 
-def retry(id: JobId, follow: Watch = False, json: Json = False) -> None:
-    """Submit a job's spec again, as a new job."""
+def retry(id: JobId, settings: Set = None, follow: Watch = False, json: Json = False) -> None:
+    """Submit a job's spec again, as a new job; with --set a changed one, which need not wait for the job's end.
+
+    Example: flightline retry last --set training.epochs=20 --watch.
+    """
     with Client() as client:
-        job = client.retry(find_job(client, id))
-        _announce(job, follow, json)
-        if follow:
-            _follow(client, job, json)
+        if settings:
+            document = apply_settings(resubmission(read_job(client, id)), settings)
+            job = client.submit(document)
+        else:
+            job = client.retry(find_job(client, id))
+        _submitted(client, job, None, follow, json)
 
 
-def _start(file: str | None, preset: str | None) -> Document:
-    if file is None and preset is None:
+def _start(files: Sequence[str] | None, preset: str | None) -> list[Document]:
+    if not files and preset is None:
         raise UsageError(
             "Say what to train: a JSON file, - for standard input, or --preset NAME (`flightline presets`)."
         )
-    document = {} if file is None else read_document(file)
-    return document if preset is None else document | {"preset": preset}
+    if files and files.count("-") > 1:
+        raise UsageError("Standard input holds one job: give - once.")
+    documents = [read_document(file) for file in files or []] or [{}]
+    return documents if preset is None else [one | {"preset": preset} for one in documents]
+
+
+def _check(client: Client, files: Sequence[str], documents: Sequence[Document], json: bool) -> None:
+    if len(documents) == 1:
+        _show_check(client.check(documents[0]), json)
+    else:
+        check_batch(client, files, documents, json=json)
+
+
+def _submitted(client: Client, job: Job, note: str | None, follow: bool, json: bool) -> None:
+    """Say that a job was submitted, with its notes, and follow it where that is asked for."""
+    try:
+        job = job if note is None else client.edit(job.id, notes=note)
+    finally:  # a job that was submitted is named, also where its notes were refused
+        _announce(job, follow, json)
+    if follow:
+        _follow(client, job, json)
 
 
 def announce_warnings(job: Job) -> None:

@@ -36,6 +36,11 @@ class BaseCalls(Generic[J]):
         """The service's URL without user and password, as messages show it."""
         return self._transport.base_url
 
+    @property
+    def signed_in(self) -> bool:
+        """Whether requests carry a token; whether the service accepts it shows with the first of them."""
+        return self._transport.signed_in
+
     async def close(self) -> None:
         """Close all connections to the service; the client cannot be used afterwards."""
         await self._transport.close()
@@ -47,7 +52,9 @@ class BaseCalls(Generic[J]):
     async def page(
         self, /, *, sort: str | None = None, limit: int = PAGE, cursor: str | None = None, **filters: object
     ) -> dict[str, Any]:
-        """One page of jobs as JSON, ``{"items": […], "next_cursor": …}``; at most 500."""
+        """One page of jobs as JSON, ``{"items": […], "next_cursor": …}``; at most 500. Filters are those of `jobs`."""
+        if isinstance(fields := filters.get("fields"), list | tuple):
+            filters["fields"] = ",".join(fields)
         page: dict[str, Any] = await self._transport.get("/v1/jobs", sort=sort, limit=limit, cursor=cursor, **filters)
         return page
 
@@ -57,19 +64,31 @@ class BaseCalls(Generic[J]):
 
     async def _ids(self, jobs: Iterable[JobRecord | str]) -> list[str]:
         """The whole ids of jobs, in their order."""
-        if isinstance(jobs, str | Mapping):
-            raise TypeError(f"Pass a list of jobs or of their ids, not {jobs!r:.60}.")
-        return [job.id if isinstance(job, JobRecord) else await self._whole(job) for job in jobs]
+        return [job.id if isinstance(job, JobRecord) else await self._whole(job) for job in several(jobs)]
 
     async def _submit(self, path: str, body: bytes | None, key: str | None) -> J:
-        headers = key_header(key)
-        send = partial(self._transport.call, "POST", path, content=body, headers=headers)
-        answered = self._transport.has_answered
-        return self.with_raw(await retry_submission(self.sleep, send, has_answered=answered))
+        return self.with_raw(await self._post_once(path, body, key))
+
+    async def _post_once(self, path: str, body: bytes | None, key: str | None) -> dict[str, Any]:
+        """The answer to a request that makes jobs, sent again under its key while its fate is unknown."""
+        send = partial(self._transport.call, "POST", path, content=body, headers=key_header(key))
+        answer: dict[str, Any] = await retry_submission(self.sleep, send, has_answered=self._transport.has_answered)
+        return answer
 
     async def _list(self, kind: type[R], path: str, **params: object) -> list[R]:
         page = await self._transport.get(path, **params)
         return [kind(item) for item in page["items"]]
+
+
+def several(jobs: Iterable[JobRecord | str]) -> Iterable[JobRecord | str]:
+    """The jobs themselves, once they are known to be several, not one.
+
+    Raises:
+        TypeError: the value is one job or its id.
+    """
+    if isinstance(jobs, str | Mapping):
+        raise TypeError(f"Pass a list of jobs or of their ids, not {jobs!r:.60}.")
+    return jobs
 
 
 def job_path(id: str) -> str:

@@ -4,33 +4,50 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
+from typing import Any
 
 from flightline.client.calls.base import J, job_path
 from flightline.client.calls.results import ResultCalls
 from flightline.client.display.progress import progress_bar
+from flightline.client.following.bell import rings
 from flightline.client.following.events import events
 from flightline.client.following.waiting import all_finished
 from flightline.client.following.watch import Update, updates
 from flightline.client.records import Epoch, Event, JobRecord
 from flightline.client.rows import rows
 
+BELL: Any = ...
+"""Stands for no job: None is no id, and nobody who passes it means to wait for ever."""
+
 
 class FollowingCalls(ResultCalls[J]):
     """Jobs while they run."""
 
     @rows
-    async def events(self, id: str, after: int = 0, *, wait_for_room: bool = True) -> AsyncGenerator[Event, None]:
+    async def events(
+        self, id: str = BELL, after: int = 0, *, wait_for_room: bool = True
+    ) -> AsyncGenerator[Event, None]:
         """Iterate over a job's events as they happen, those after number `after`, until the job is finished.
 
         Each event comes once and in order, also over a broken connection or a restart of the service. `Unavailable` or
         `NotReachable` are raised once the service has been unavailable for a minute.
 
+        Without a job it is the service's bell, which has no end: an event of the kind ``jobs`` has the ``ids`` of jobs
+        that have changed, at most four times a second; ``reset`` says that any may have. It comes first, and whenever
+        the connection had to be opened again.
+
         Args:
-            id: the job.
+            id: the job; left out for the bell.
             after: the `seq` of the last event that the caller has; 0 for all events.
             wait_for_room: where the service serves as many streams as it can, whether to retry for a minute too, or to
                 raise `Unavailable` (``too_many_streams``) at once.
         """
+        if id is BELL:
+            async with aclosing(rings(self._transport, wait_for_room=wait_for_room)) as heard:
+                async for ring in heard:
+                    if ring is not None:
+                        yield ring
+            return
         path = f"{job_path(await self._whole(id))}/events"
         async with aclosing(events(self._transport, path, after, wait_for_room=wait_for_room)) as found:
             async for event in found:
@@ -73,7 +90,8 @@ class FollowingCalls(ResultCalls[J]):
     ) -> list[J]:
         """Wait until all of the jobs are finished and return their last states, in the order of `jobs`.
 
-        One request asks for fifty jobs, at most four times a second: hundreds of jobs hold no connection open.
+        One stream says which jobs have changed, and one request asks for fifty of them: hundreds of jobs hold no
+        connection each.
 
         Args:
             jobs: jobs, or their ids.
@@ -81,4 +99,5 @@ class FollowingCalls(ResultCalls[J]):
             progress: whether to draw a progress bar; default in a notebook and on a terminal.
         """
         with progress_bar(progress) as bar:
-            return await all_finished(self, await self._ids(jobs), on_end=on_end, show=bar.show)
+            heard = rings(self._transport, wait_for_room=False)
+            return await all_finished(self, await self._ids(jobs), rings=heard, on_end=on_end, show=bar.show)

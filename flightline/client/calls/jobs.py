@@ -7,10 +7,14 @@ from typing import Any, Literal
 
 from flightline.client.calls.base import PAGE, BaseCalls, J, job_path
 from flightline.client.display.tables import Table
-from flightline.client.documents import encoded, job_document
+from flightline.client.documents import encoded, job_document, resubmission
 from flightline.client.following.waiting import states
 from flightline.client.records import Check, JobRecord
 from flightline.client.rows import rows
+from flightline.errors import UsageError
+
+KEEP: Any = ...
+"""Stands for a field that is to stay as it is, where None means none."""
 
 
 class JobCalls(BaseCalls[J]):
@@ -47,14 +51,17 @@ class JobCalls(BaseCalls[J]):
         """Iterate over all jobs that match the filters, newest first unless sorted; pages are fetched as needed.
 
         ``client.jobs(tag="try").to_pandas()`` has them as a data frame, with the columns of `table`.
+        ``client.jobs(where=["training.optimizer.lr<=0.01"], sort="-best_val_accuracy")`` searches by hyperparameters.
 
         Args:
-            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy`` or ``finished_at``; prefix with ``-`` for
-                descending.
+            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy``, ``finished_at`` or a field of the spec, such
+                as ``spec.training.optimizer.lr``; prefix with ``-`` for descending.
             limit: the most jobs to yield.
-            **filters: `status` (one or several), `kind`, `device`, `architecture_kind`, `preset`, `tag`, `name`,
-                `min_val_accuracy`, `min_best_val_accuracy`, `created_after`, `created_before`, `config_hash`, `id`
-                (whole ids, up to 50).
+            **filters: `where` (conditions on fields of the spec, which must all hold, with ``= != < <= > >=``),
+                `owner`, `text` (a word of name, tags or notes), `status` (one or several), `kind`, `device`,
+                `architecture_kind`, `preset`, `tag`, `name`, `min_val_accuracy`, `min_best_val_accuracy`,
+                `created_after`, `created_before`, `config_hash`, `id` (whole ids, up to 50); and `fields`, the dotted
+                paths of what the jobs are to have, such as ``["id", "result", "spec.training.optimizer.lr"]``.
         """
         cursor, left = None, limit
         while left is None or left > 0:
@@ -97,9 +104,45 @@ class JobCalls(BaseCalls[J]):
         """
         return self.with_raw(await self._transport.call("POST", f"{job_path(id)}/cancel"))
 
-    async def retry(self, id: str, *, idempotency_key: str | None = None) -> J:
-        """Submit a job's spec again as a new job, linked by `retry_of`; the request is retried as in `submit`."""
-        return await self._submit(f"{job_path(id)}/retry", None, idempotency_key)
+    async def retry(self, id: str, /, *, idempotency_key: str | None = None, **overrides: Any) -> J:
+        """Submit a job's spec again as a new job; the request is retried as in `submit`.
+
+        Args:
+            id: the finished job, or with overrides any job.
+            idempotency_key: as for `submit`.
+            **overrides: fields that the new job is to have otherwise, such as ``training={"epochs": 20}``. The same
+                spec is linked by `retry_of`; a changed one is a job of its own, with the name and tags of this one.
+
+        Raises:
+            Conflict: the job is not finished, and nothing is to be changed.
+            InvalidRequest: the changed spec cannot be trained; `errors` say why and where.
+            UsageError: fields of a job are to be changed that trains no network.
+        """
+        if not overrides:
+            return await self._submit(f"{job_path(id)}/retry", None, idempotency_key)
+        document = job_document(resubmission(await self.job(id)), overrides)
+        return await self._submit("/v1/jobs", encoded(document), idempotency_key)
+
+    async def edit(
+        self, id: str, *, name: str | None = KEEP, tags: Iterable[str] = KEEP, notes: str | None = KEEP
+    ) -> J:
+        """Change what a job is called and what is written down about it, at any time; what is not given stays.
+
+        Args:
+            id: the job.
+            name: another name; None for none.
+            tags: all of its tags, in place of those that it has.
+            notes: Markdown, up to 10,000 characters, in place of what stands there; None for nothing.
+
+        Raises:
+            Forbidden: the job belongs to somebody else.
+            UsageError: nothing is to be changed.
+        """
+        given = {"name": name, "notes": notes, "tags": tags if tags is KEEP else list(tags)}
+        change = {key: value for key, value in given.items() if value is not KEEP}
+        if not change:
+            raise UsageError("Nothing is to be changed: give a name, tags or notes.")
+        return await self._change(id, change)
 
     async def evaluate(
         self,
@@ -139,4 +182,7 @@ class JobCalls(BaseCalls[J]):
         Raises:
             Conflict: the job is not queued any more.
         """
-        return self.with_raw(await self._transport.call("PATCH", job_path(id), content=encoded({"priority": priority})))
+        return await self._change(id, {"priority": priority})
+
+    async def _change(self, id: str, change: Mapping[str, Any]) -> J:
+        return self.with_raw(await self._transport.call("PATCH", job_path(id), content=encoded(change)))

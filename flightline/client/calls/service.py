@@ -7,11 +7,15 @@ from urllib.parse import quote
 
 from flightline.client.calls.base import BaseCalls, J
 from flightline.client.files.downloads import Picture
-from flightline.client.records import Dataset, Preset, Queue, Worker
+from flightline.client.records import Dataset, Preset, Queue, WhoAmI, Worker
 
 
 class ServiceCalls(BaseCalls[J]):
     """The service: workers, queues, presets, data sets."""
+
+    async def whoami(self) -> WhoAmI:
+        """Whose jobs this client submits, and what its token allows. Raises `Unauthenticated`."""
+        return WhoAmI(await self._transport.get("/v1/whoami"))
 
     async def workers(self) -> list[Worker]:
         """The worker processes, those that send heartbeats and those that stopped lately."""

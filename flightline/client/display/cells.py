@@ -21,6 +21,8 @@ COLOURS = {
 
 def job_cell(job: JobRecord, epochs: Epochs | None) -> str:
     """The job's name and status, its progress, its figures and, where `epochs` are given, its curves."""
+    if not {"progress", "cost", "result", "status"} <= job.raw.keys():  # some fields alone were asked for
+        return f"<code>{escape(repr(job))}</code>"
     progress = job.progress
     bar = (
         f'<progress max="{max(1, progress.epochs)}" value="{progress.epoch}" style="vertical-align:middle"></progress>'

@@ -30,9 +30,7 @@ def figure(epochs: Epochs, title: str) -> Any:
     Raises:
         UsageError: matplotlib is not installed.
     """
-    kind = optional("matplotlib.figure", "plot()").Figure
-    # A figure of pyplot's would be drawn at the end of a notebook's cell too, and stay in memory until it is closed.
-    picture = type("Figure", (kind,), {"_repr_png_": _as_png})(figsize=(9, 3), layout="constrained")
+    picture = _empty_figure()
     for axes, what in zip(picture.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for split, colour in (("train", TRAIN_COLOUR), ("val", VAL_COLOUR)):
             axes.plot(epochs.epoch, epochs[f"{split}_{what}"], color=colour, label=split)
@@ -40,6 +38,27 @@ def figure(epochs: Epochs, title: str) -> Any:
         axes.legend()
     picture.suptitle(title)
     return picture
+
+
+def overlay(column: str, epochs: Sequence[int], lines: Mapping[str, Curve]) -> Any:
+    """A figure of several jobs' epochs as a `matplotlib.figure.Figure`: one line per job, by its title.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+    """
+    picture = _empty_figure()
+    axes = picture.subplots()
+    for title, line in lines.items():
+        axes.plot(epochs, [float("nan") if value is None else value for value in line], label=title)
+    axes.set(xlabel="epoch", ylabel=column)
+    axes.legend()
+    return picture
+
+
+def _empty_figure() -> Any:
+    kind = optional("matplotlib.figure", "plot()").Figure
+    # A figure of pyplot's would be drawn at the end of a notebook's cell too, and stay in memory until it is closed.
+    return type("Figure", (kind,), {"_repr_png_": _as_png})(figsize=(9, 3), layout="constrained")
 
 
 def _as_png(picture: Any) -> bytes:

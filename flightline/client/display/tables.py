@@ -29,16 +29,16 @@ class Table(Sequence[Row]):
     """
 
     def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
-        flat = [dict(_flat(getattr(record, "raw", record))) for record in records]
-        paths = list(dict.fromkeys(path for row in flat for path in row))
-        varying = {path for path in paths if _differs(row.get(path) for row in flat)}
+        found = [flat(getattr(record, "raw", record)) for record in records]
+        paths = list(dict.fromkeys(path for row in found for path in row))
+        varying = {path for path in paths if _differs(row.get(path) for row in found)}
         first = [path for path in FIRST if path in paths]
         rest = sorted(
             (path for path in paths if path not in FIRST), key=lambda path: (path not in varying, _place(path))
         )
         self.columns: tuple[str, ...] = (*first, *rest)
         self.differing: tuple[str, ...] = tuple(path for path in self.columns if path in varying)
-        self._rows: list[Row] = [{path: row.get(path) for path in self.columns} for row in flat]
+        self._rows: list[Row] = [{path: row.get(path) for path in self.columns} for row in found]
 
     @overload
     def __getitem__(self, index: int) -> Row: ...
@@ -97,6 +97,11 @@ def cell_text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return ", ".join(map(cell_text, value)) if isinstance(value, tuple) else str(value)
+
+
+def flat(record: Mapping[str, Any]) -> Row:
+    """The plain values of a record by their dotted paths, as the columns of a `Table` are called."""
+    return dict(_flat(record))
 
 
 def _flat(value: object, path: str = "") -> Iterator[tuple[str, Any]]:

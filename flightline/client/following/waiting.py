@@ -1,12 +1,16 @@
-"""The states of many jobs: a few requests for all of them, where an event stream for each would be too many."""
+"""The states of many jobs: one bell and a few requests for all of them, where a stream for each would be too many."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
-from flightline.client.records import JobRecord
-from flightline.client.retry import retry_read
+from flightline.client.following.events import is_full
+from flightline.client.records import Event, JobRecord
+from flightline.client.retry import Sleep, retry_read
+from flightline.errors import NotFound, Unavailable
 
 J = TypeVar("J", bound=JobRecord)
 J_co = TypeVar("J_co", bound=JobRecord, covariant=True)
@@ -15,6 +19,8 @@ JOBS_PER_REQUEST = 50
 """Ids that the longest request line of a server has room for."""
 POLL_SECONDS = 0.5
 SECONDS_PER_REQUEST = 0.25
+MISSED_SECONDS = 10.0
+"""How long after all jobs were read a mere sign of life of the bell has them read again, should a ring be missed."""
 
 
 class Reader(Protocol[J_co]):
@@ -52,6 +58,7 @@ async def all_finished(
     client: Reader[J],
     ids: Sequence[str],
     *,
+    rings: AsyncGenerator[Event | None, None],
     on_end: Callable[[J], object] | None,
     show: Callable[[Iterable[J]], None],
 ) -> list[J]:
@@ -60,19 +67,49 @@ async def all_finished(
     Args:
         client: reads jobs.
         ids: the whole ids of the jobs.
+        rings: what the service's bell says. Where it has none, or no room for a listener, the jobs are polled.
         on_end: is called with each finished job, once.
         show: draws the states of all jobs, after each round of requests.
     """
     latest: dict[str, J] = {}
     waiting = list(dict.fromkeys(ids))
-    while waiting:
-        new = await retry_read(client.sleep, states, client, waiting)
-        latest |= new
-        for job in new.values():
-            if job.finished and on_end:
-                on_end(job)
-        show(latest.values())
-        waiting = [one for one in waiting if not latest[one].finished]
-        if waiting:
-            await client.sleep(max(POLL_SECONDS, len(waiting) / JOBS_PER_REQUEST * SECONDS_PER_REQUEST))
+    async with aclosing(_looks(rings, waiting, client.sleep)) as looks:
+        while waiting:
+            new = await retry_read(client.sleep, states, client, await anext(looks))
+            latest |= new
+            for job in new.values():
+                if job.finished and on_end:
+                    on_end(job)
+            show(latest.values())
+            waiting[:] = [one for one in waiting if one not in latest or not latest[one].finished]
     return [latest[one] for one in ids]
+
+
+async def _looks(
+    rings: AsyncGenerator[Event | None, None], waiting: Sequence[str], sleep: Sleep
+) -> AsyncGenerator[list[str], None]:
+    """Yield, without end, the jobs of those waited for that may have changed."""
+    looked = time.monotonic()
+    try:
+        async with aclosing(rings):
+            async for ring in rings:
+                if ring is not None and ring.kind == "jobs":
+                    some = _named(ring, waiting)
+                elif ring is not None or time.monotonic() - looked > MISSED_SECONDS:
+                    some, looked = list(waiting), time.monotonic()
+                else:
+                    some = []
+                if some:
+                    yield some
+    except (NotFound, Unavailable) as error:
+        if not (isinstance(error, NotFound) or is_full(error)):
+            raise
+    while True:  # there is no bell
+        yield list(waiting)
+        await sleep(max(POLL_SECONDS, len(waiting) / JOBS_PER_REQUEST * SECONDS_PER_REQUEST))
+
+
+def _named(ring: Event, waiting: Sequence[str]) -> list[str]:
+    """The jobs among those waited for that a ring names."""
+    named = set(ring.data["ids"])
+    return [one for one in waiting if one in named]

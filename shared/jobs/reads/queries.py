@@ -14,6 +14,7 @@ from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, Jo
 from shared.documents.phrases import some_of
 from shared.errors import JobNotFound
 from shared.jobs.actor import Actor
+from shared.jobs.data_needs import Holdings, needs_of
 from shared.jobs.running.retry_policy import due
 from shared.jobs.status import (
     KNOWN_KINDS,
@@ -26,7 +27,6 @@ from shared.jobs.status import (
     message_queue,
 )
 from shared.jobspec import Catalog
-from shared.jobspec.catalog import is_usable
 from shared.wire.answer import Answer, names
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ A = TypeVar("A", bound=Answer)
 EPOCH_COLUMNS = names(wire.EpochColumns)
 
 # Large columns that lists do not show are not read.
-_LEFT_OUT = {"checkpoint", "lease_expires_at", "warnings"}
+_LEFT_OUT = {"checkpoint", "lease_expires_at", "warnings", "trace", "data", "data_key", "published_at"}
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
 
 Workers = list[wire.Worker]
@@ -69,6 +69,17 @@ def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None,
         tags = tags_of(connection, [job_id])
     [answer] = job_answers([row], tags, live)
     return answer
+
+
+def jobs_by_id(
+    db: Database, job_ids: Sequence[str], *, live: Callable[[], Workers] | None = None, actor: Actor
+) -> list[wire.Job]:
+    """Read those of these jobs that exist, in the order of the ids; `live` as for `job`."""
+    statement = select(*JOB_COLUMNS).where(Job.id.in_(job_ids), actor.reach)
+    with db.read() as connection:
+        rows = {row.id: row for row in connection.execute(statement)}
+        tags = tags_of(connection, list(rows))
+    return job_answers([rows[job_id] for job_id in job_ids if job_id in rows], tags, live)
 
 
 def job_answers(
@@ -351,19 +362,13 @@ def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
         return [f"No live worker: the job waits until one starts. {starting}"]
     if not fitting:
         return [f"No live worker has a {queue} device: the job waits until one starts."]
-    if any(_holds(worker, wanted) for worker in fitting):
+    needs = needs_of(wanted)
+    if any(Holdings(worker.datasets).meet(needs) for worker in fitting):
         return list(_shortages(Catalog.of_reports(live=[worker.datasets for worker in fitting]), wanted))
     name, classes = wanted["name"], some_of(wanted["classes"])
     missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
-    return [f"{missing}: the job fails (dataset_unavailable) unless a worker has or downloads them by then."]
-
-
-def _holds(worker: wire.Worker, wanted: dict[str, Any]) -> bool:
-    return any(
-        held["name"] == wanted["name"] and set(wanted["classes"]) <= set(held["classes"])
-        for held in worker.datasets
-        if is_usable(held) or held.get("fingerprint")
-    )
+    limit = "FLIGHTLINE_DATA_GRACE_SECONDS"
+    return [f"{missing}: the job waits for one that does, and fails (dataset_unavailable) after {limit} without."]
 
 
 def _shortages(held: Catalog, wanted: dict[str, Any]) -> Iterator[str]:

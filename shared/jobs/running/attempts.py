@@ -1,4 +1,4 @@
-"""The workers' actions on jobs: claim, renew the lease, record progress, end the attempt; each in one transaction.
+"""The workers' actions on claimed jobs: renew the lease, record progress, end the attempt; each in one transaction.
 
 Every function reports to a worker that it has lost its job (its lease ran out and another attempt took over): nothing
 that such a worker still tries to write takes effect.
@@ -10,15 +10,15 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
 
 from shared import wire
 from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job
 from shared.database.upsert import upsert
+from shared.jobs.data_needs import needs_columns
 from shared.jobs.guarded_write import (
     add_event,
-    add_status_event,
     advance,
     change,
     has_epochs,
@@ -28,8 +28,9 @@ from shared.jobs.guarded_write import (
     table_of,
 )
 from shared.jobs.running.job_log import write_lines
-from shared.jobs.running.retry_policy import Ending, due, end_attempt
-from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Outcome
+from shared.jobs.running.retry_policy import Ending, end_attempt
+from shared.jobs.status import JobStatus, Outcome
+from shared.telemetry import tallies
 from shared.wire.answer import names
 
 if TYPE_CHECKING:
@@ -38,47 +39,11 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
 
     from shared.database.engine import Database
+    from shared.jobs.data_needs import Needs
+    from shared.jobs.running.claims import Claim
     from shared.jobspec.document import SpecDocument
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Claimant:
-    """A worker that claims jobs: its id, device (such as ``cuda:0``), kind of device, and kinds of job that it runs."""
-
-    worker: str
-    device: str
-    device_kind: str
-    kinds: frozenset[JobKind] = KNOWN_KINDS
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claimed job, which belongs to the worker for as long as the worker renews its lease."""
-
-    job_id: str
-    attempt: int
-    worker: str
-    spec: SpecDocument
-    spec_hash: str
-    running_seconds: float
-    """Running time of the earlier attempts, which `timeout_seconds` of the spec includes."""
-    checkpoint: dict[str, Any] | None
-    """The job's checkpoint, as `record_checkpoint` wrote it."""
-    exact: bool
-    kind: JobKind
-    waited_seconds: float = 0.0
-    """Time from the submission to this claim, by the database's clock."""
-
-
-_CLAIMED = [
-    table_of(Job).c[name]
-    for name in (
-        *("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind"),
-        *("created_at", "lease_expires_at"),
-    )
-]
 
 
 @dataclass(frozen=True)
@@ -95,66 +60,6 @@ class Line(NamedTuple):
     message: str
     seconds_ago: float = 0.0
     """Time between the logging of the line and its writing to the database."""
-
-
-def claim(
-    db: Database, job_id: str, claimant: Claimant, lease_seconds: float, *, priority: int | None = None
-) -> Claim | None:
-    """Make a queued job running, as the next attempt.
-
-    Args:
-        db: the database.
-        job_id: the job.
-        claimant: the worker that claims it.
-        lease_seconds: how long the claim holds without a heartbeat.
-        priority: priority of the message; a message sent before the job's priority changed is ignored.
-
-    Returns:
-        None when there is nothing to do: the job is running, finished, cancelled or deleted, its next attempt is not
-        due, it is for another kind of device, it has another message, or its kind is unknown to the claimant.
-    """
-    return db.write(lambda connection: _claim(connection, job_id, claimant, lease_seconds, priority))
-
-
-def _claim(
-    connection: Connection, job_id: str, claimant: Claimant, lease_seconds: float, priority: int | None
-) -> Claim | None:
-    now = clock.database_now(connection)
-    job = advance(
-        connection,
-        job_id,
-        Job.status == JobStatus.QUEUED,
-        Job.kind.in_(claimant.kinds),
-        Job.queue.in_(("any", claimant.device_kind)),
-        Job.priority == (Job.priority if priority is None else priority),
-        due(connection),
-        reading=_CLAIMED,
-        status=JobStatus.RUNNING,
-        attempt=Job.attempt + 1,
-        worker=claimant.worker,
-        device=claimant.device,
-        device_kind=claimant.device_kind,
-        lease_expires_at=clock.database_now_plus(connection, lease_seconds),
-        not_before=None,
-        started_at=func.coalesce(Job.started_at, now, type_=Job.started_at.type),
-    )
-    if job is None:
-        return None
-    attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
-    connection.execute(insert(table_of(Attempt)).values(job_id=job_id, attempt=job.attempt, **attempt))
-    add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
-    return Claim(
-        job_id=job.id,
-        attempt=job.attempt,
-        worker=claimant.worker,
-        spec=job.spec,
-        spec_hash=job.spec_hash,
-        running_seconds=job.running_seconds,
-        checkpoint=job.checkpoint,
-        exact=job.exact,
-        kind=JobKind(job.kind),
-        waited_seconds=(job.lease_expires_at - job.created_at).total_seconds() - lease_seconds,
-    )
 
 
 def heartbeat(db: Database, claim: Claim, lease_seconds: float) -> Heartbeat | None:
@@ -237,13 +142,15 @@ def _record_epochs(
     values = also | (_summary(rows[-1], best) if rows else {})
     if not values:
         return True
-    job = advance(connection, claim.job_id, *_owned(claim), events=len(rows), **values)
+    reading = (table_of(Job).c.device_kind,)
+    job = advance(connection, claim.job_id, *_owned(claim), events=len(rows), reading=reading, **values)
     if job is None:
         return False
     keys = {"job_id": claim.job_id, "attempt": claim.attempt}
     numbered = [{**row, **keys, "seq": seq} for seq, row in enumerate(rows, job.event_seq - len(rows) + 1)]
     if numbered:
         upsert(connection, Epoch, numbered, where=lambda new: Epoch.attempt < new.attempt)
+        tallies.count_epochs(connection, job.device_kind, [row["seconds"] for row in rows])
     return True
 
 
@@ -275,6 +182,18 @@ def record_checkpoint(
         return change(connection, claim.job_id, *guards, checkpoint=dict(checkpoint)) is not None
 
     return db.write(work)
+
+
+def record_needs(db: Database, claim: Claim, needs: Needs) -> bool:
+    """Write down which images the job turned out to need. Returns False when the worker has lost the job."""
+    columns = needs_columns(needs)
+    return db.write(lambda connection: change(connection, claim.job_id, *_owned(claim), **columns) is not None)
+
+
+def spec_of(db: Database, job_id: str) -> SpecDocument | None:
+    """Return the stored spec of any job; None where there is no such job."""
+    with db.read() as connection:
+        return connection.scalar(select(Job.spec).where(Job.id == job_id))
 
 
 def log(db: Database, claim: Claim, lines: Sequence[Line], *, keep: int) -> bool:

@@ -11,6 +11,7 @@ from shared.database import clock
 from shared.database.tables import Attempt, Job
 from shared.jobs.guarded_write import add_status_event, advance, close_attempt, owned_by, table_of
 from shared.jobs.status import JobStatus, Outcome
+from shared.telemetry import tallies
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -83,7 +84,7 @@ _JOBS = table_of(Job).c
 _READ = (
     *(_JOBS.failures, _JOBS.max_attempts, _JOBS.cancel_requested, _JOBS.running_seconds, _JOBS.queue),
     # The checkpoint itself: in RETURNING, SQLite 3.40 takes IS NOT NULL for true where the column is null.
-    *(_JOBS.device_kind, _JOBS.checkpoint),
+    *(_JOBS.device_kind, _JOBS.checkpoint, _JOBS.kind),
 )
 
 
@@ -126,6 +127,7 @@ def end_attempt(
     )
     error = {"error_code": ending.code, "error_detail": ending.detail}
     close_attempt(connection, job_id, attempt, {"outcome": ending.outcome, **error})
+    tallies.count_ended(connection, job.kind, ending.outcome, ending.code)
     reason: dict[str, object] = {
         "outcome": ending.outcome,
         "error": ending.code and {"code": ending.code, "detail": ending.detail},

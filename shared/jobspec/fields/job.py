@@ -8,10 +8,10 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from shared.jobspec.datasets import DEFAULT_CLASSES, DEFAULT_DATASET
 from shared.jobspec.fields.architecture import Architecture
-from shared.jobspec.fields.base import Part
+from shared.jobspec.fields.base import Part, Size
 from shared.jobspec.fields.training import Training
 
-PerClass = Annotated[int, Field(ge=1)]
+PerClass = Size
 ImageSize = Annotated[int, Field(ge=1, le=1024)]
 ValFraction = Annotated[float, Field(gt=0, lt=1)]
 Priority = Annotated[int, Field(ge=0, le=9)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Union
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pydantic import TypeAdapter
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
@@ -19,6 +20,7 @@ from api.http.errors import Problem, status_of
 from api.http.operations import Raw
 from api.services import Services
 from shared.jobs.running import attempts
+from shared.jobs.running.claims import Claim
 from shared.settings import Settings
 from tests.support import factories
 
@@ -47,8 +49,11 @@ class CheckedClient(FlaskClient):
             answer = operation.answers[response.status_code]
             if answer is None:
                 assert response.data == b""
+            elif response.mimetype == "text/csv":
+                assert operation.csv
             elif not isinstance(answer, Raw):
-                model_of(answer).model_validate_json(response.data)
+                kinds: Any = tuple(map(model_of, answer if isinstance(answer, tuple) else (answer,)))
+                TypeAdapter(Union[kinds]).validate_json(response.data)  # noqa: UP007
 
 
 class Get(Protocol):
@@ -105,10 +110,10 @@ def submit(client: FlaskClient) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def run(services: Services) -> Callable[..., attempts.Claim]:
+def run(services: Services) -> Callable[..., Claim]:
     """Claim a job as a worker does and record epochs with these validation accuracies."""
 
-    def run(job_id: str, *accuracies: float) -> attempts.Claim:
+    def run(job_id: str, *accuracies: float) -> Claim:
         claim = factories.claim(services.db, job_id)
         rows = [factories.epoch_row(number, val_accuracy=value) for number, value in enumerate(accuracies, start=1)]
         best = factories.best(1, max(accuracies)) if accuracies else {}

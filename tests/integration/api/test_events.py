@@ -22,11 +22,12 @@ from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events
 from shared.jobs.running import attempts
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings
-from tests.integration.api.test_server import Server, served
 from tests.support import factories
+from tests.support.api_server import ApiServer, served
 from tests.support.servers import RedisServer, wait_until
 
 Frame = tuple[int, str, dict[str, Any]]
@@ -60,7 +61,7 @@ def services(environment: dict[str, str]) -> Iterator[Services]:
 
 
 @pytest.fixture(scope="module")
-def server(environment: dict[str, str]) -> Iterator[Server]:
+def server(environment: dict[str, str]) -> Iterator[ApiServer]:
     """A running gunicorn."""
     with served(environment, Path(environment["FLIGHTLINE_HOME"]) / "server.log") as server:
         yield server
@@ -79,20 +80,20 @@ def frames(response: httpx.Response) -> Iterator[Frame]:
         fields = {}
 
 
-def follow(server: Server, job_id: str, **headers: str) -> list[Frame]:
+def follow(server: ApiServer, job_id: str, **headers: str) -> list[Frame]:
     """A whole stream, until the server ends it."""
     with httpx.stream("GET", f"{server.url}/v1/jobs/{job_id}/events", headers=headers, timeout=30) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")
         return list(frames(response))
 
 
-def record(services: Services, claim: attempts.Claim, *numbers: int) -> None:
+def record(services: Services, claim: Claim, *numbers: int) -> None:
     """Record epochs as a worker does."""
     rows = [factories.epoch_row(number) for number in numbers]
     assert attempts.record_epochs(services.db, claim, rows, factories.best(1, 0.5))
 
 
-def end(services: Services, claim: attempts.Claim, outcome: Outcome) -> None:
+def end(services: Services, claim: Claim, outcome: Outcome) -> None:
     """End an attempt as a worker does."""
     assert attempts.end(services.db, claim, Ending(outcome)) is not None
 
@@ -105,7 +106,7 @@ def in_tables(services: Services, job_id: str) -> list[int]:
         return sorted([*changes, *epochs])
 
 
-def test_a_stream_tells_everything_in_order_and_ends_with_the_job(server: Server, services: Services) -> None:
+def test_a_stream_tells_everything_in_order_and_ends_with_the_job(server: ApiServer, services: Services) -> None:
     """A reader that was there from the start sees each event as it happens, numbered without a gap."""
     job_id = factories.submit(services.db)
     seen: list[Frame] = []
@@ -123,7 +124,7 @@ def test_a_stream_tells_everything_in_order_and_ends_with_the_job(server: Server
 
 
 @pytest.mark.parametrize("how", ["header", "parameter"])
-def test_a_reader_that_comes_back_misses_nothing(server: Server, services: Services, how: str) -> None:
+def test_a_reader_that_comes_back_misses_nothing(server: ApiServer, services: Services, how: str) -> None:
     """`Last-Event-ID`, or `after=`, goes on behind the last event that was seen."""
     claim = factories.running(services.db)
     record(services, claim, 1, 2)
@@ -159,7 +160,7 @@ def test_a_stream_survives_the_servers_restart(environment: dict[str, str], serv
     assert [seq for seq, _, _ in before + after] == in_tables(services, claim.job_id)
 
 
-def test_a_resumed_attempt_says_so_before_its_epochs(server: Server, services: Services) -> None:
+def test_a_resumed_attempt_says_so_before_its_epochs(server: ApiServer, services: Services) -> None:
     """Epochs that are run again come after a `resumed` event, under new numbers."""
     first = factories.running(services.db)
     record(services, first, 1, 2)
@@ -176,7 +177,7 @@ def test_a_resumed_attempt_says_so_before_its_epochs(server: Server, services: S
     assert [seq for seq, _, _ in seen] == in_tables(services, first.job_id)
 
 
-def test_a_finished_jobs_reader_is_told_to_stay_away(server: Server, services: Services) -> None:
+def test_a_finished_jobs_reader_is_told_to_stay_away(server: ApiServer, services: Services) -> None:
     """204 after the last event: a browser would come back for ever otherwise."""
     job_id = factories.submit(services.db)
     actions.cancel(services.db, job_id, actor=EVERYBODY)
@@ -187,7 +188,7 @@ def test_a_finished_jobs_reader_is_told_to_stay_away(server: Server, services: S
     assert (response.status_code, response.content) == (204, b"")
 
 
-def test_a_deleted_jobs_stream_ends(server: Server, services: Services) -> None:
+def test_a_deleted_jobs_stream_ends(server: ApiServer, services: Services) -> None:
     """A stream whose job is gone is closed, and asking again answers 404."""
     claim = factories.running(services.db)
     url = f"{server.url}/v1/jobs/{claim.job_id}/events"
@@ -262,7 +263,7 @@ def test_writers_leave_no_gap(services: Services) -> None:
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1" * 40, "1.5"])
-def test_a_wrong_last_event_id_is_explained(server: Server, services: Services, value: str) -> None:
+def test_a_wrong_last_event_id_is_explained(server: ApiServer, services: Services, value: str) -> None:
     """It is answered 422, not taken for the beginning."""
     job_id = factories.submit(services.db)
 
@@ -273,7 +274,7 @@ def test_a_wrong_last_event_id_is_explained(server: Server, services: Services, 
     assert "Last-Event-ID" in response.json()["detail"]
 
 
-def test_an_empty_last_event_id_is_the_beginning(server: Server, services: Services) -> None:
+def test_an_empty_last_event_id_is_the_beginning(server: ApiServer, services: Services) -> None:
     """As a reader sends it that has seen nothing yet."""
     job_id = factories.submit(services.db)
     actions.cancel(services.db, job_id, actor=EVERYBODY)
@@ -283,7 +284,7 @@ def test_an_empty_last_event_id_is_the_beginning(server: Server, services: Servi
     assert response.text.count("event: status") == 2
 
 
-def test_the_bell_over_http(server: Server, services: Services) -> None:
+def test_the_bell_over_http(server: ApiServer, services: Services) -> None:
     """As server-sent events that no proxy buffers: a reset, then the jobs that change."""
     with httpx.stream("GET", f"{server.url}/v1/events", timeout=30) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")

@@ -20,7 +20,8 @@ from tests.support import factories
 
 Submit = Callable[..., dict[str, Any]]
 Get = Callable[..., dict[str, Any]]
-HELD = {"name": "synthetic", "classes": ["airplane", "bird"], "fingerprint": "f" * 64, "train": [5000, 5000]}
+COUNTS = {"airplane": [5000, 1000], "bird": [5000, 1000]}
+HELD = {"name": "synthetic", "source": "drawn", "classes": list(COUNTS), "counts": COUNTS, "ready": True}
 
 
 @pytest.fixture

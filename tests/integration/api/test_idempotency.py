@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,12 +12,9 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.services import Services
-from shared import wire
 from shared.fleet import workers
 from shared.fleet.workers import Identity
-from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import listing
-from shared.jobs.running import attempts
+from shared.jobs.running.claims import Claim
 from shared.jobs.status import Queue
 from tests.support import factories
 
@@ -29,13 +27,13 @@ def post(client: FlaskClient, key: str, body: bytes = BODY, query: str = "") -> 
     return client.post(f"/v1/jobs{query}", data=body, content_type="application/json", headers=headers)
 
 
-def jobs(services: Services) -> list[wire.Job]:
+def jobs(services: Services) -> list[dict[str, Any]]:
     """All jobs."""
-    return listing.jobs(services.db, listing.JobFilter(), actor=EVERYBODY).items
+    return factories.listed(services.db)
 
 
 def test_a_repeat_answers_with_the_first_job(
-    client: FlaskClient, services: Services, run: Callable[..., attempts.Claim]
+    client: FlaskClient, services: Services, run: Callable[..., Claim]
 ) -> None:
     """201 and the same job, as it is by now; one message, one job."""
     first = post(client, "a")
@@ -95,7 +93,7 @@ def retry(client: FlaskClient, path: str, key: str) -> TestResponse:
 
 
 def test_a_retry_that_is_sent_again_makes_one_job(
-    client: FlaskClient, services: Services, run: Callable[..., attempts.Claim]
+    client: FlaskClient, services: Services, run: Callable[..., Claim]
 ) -> None:
     """201 and the job that it made; a new key makes another, and a key of something else is refused."""
     paths = [post(client, key).headers["Location"] for key in ("a", "b")]

@@ -2,73 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.api_server import ApiServer, served
+from tests.support.metrics import samples
 from tests.support.servers import RedisServer, wait_until
 
 POST = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn_conf", "api.wsgi:app"]
-
-
-class Server:
-    """A running gunicorn."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.process = process
-        self.log = log
-        wait_until(lambda: process.poll() is not None or len(self._found(r"Booting worker")) == 2, "two workers")
-        (port,) = self._found(r"Listening at: http://127\.0\.0\.1:(\d+)")
-        self.address = ("127.0.0.1", int(port))
-        self.url = f"http://127.0.0.1:{port}"
-
-    def _found(self, pattern: str) -> list[str]:
-        return re.findall(pattern, self.log.read_text())
-
-    @property
-    def workers(self) -> list[int]:
-        """The ids of its worker processes."""
-        return [int(pid) for pid in self._found(r"Booting worker with pid: (\d+)")]
-
-    def stop(self) -> int:
-        """SIGTERM, and its exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
-
-
-@contextmanager
-def served(environment: dict[str, str], log: Path) -> Iterator[Server]:
-    """gunicorn on these settings, on a port of its own."""
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            GUNICORN, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
-        ) as process,
-    ):
-        try:
-            yield Server(process, log)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
 def server(
     redis_server: RedisServer, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+) -> Iterator[ApiServer]:
     """A running gunicorn that takes bodies up to 20,000 bytes."""
     home = tmp_path_factory.mktemp("home")
     shutil.copy(sqlite_template, home / "flightline.db")
@@ -76,13 +30,12 @@ def server(
         "FLIGHTLINE_HOME": str(home),
         "FLIGHTLINE_REDIS_URL": redis_server.url,
         "FLIGHTLINE_MAX_BODY_BYTES": "20000",
-        "FLIGHTLINE_PORT": "0",
     }
     with served(environment, home / "server.log") as server:
         yield server
 
 
-def test_a_body_in_chunks_is_refused_once_it_is_too_large(server: Server) -> None:
+def test_a_body_in_chunks_is_refused_once_it_is_too_large(server: ApiServer) -> None:
     """Without a Content-Length the limit holds while reading, and the client gets to see why."""
 
     def chunks() -> Iterator[bytes]:
@@ -96,7 +49,7 @@ def test_a_body_in_chunks_is_refused_once_it_is_too_large(server: Server) -> Non
     assert response.json()["code"] == "payload_too_large"
 
 
-def test_a_body_in_chunks_within_the_limit_is_read(server: Server) -> None:
+def test_a_body_in_chunks_within_the_limit_is_read(server: ApiServer) -> None:
     """Clients that do not know the length beforehand can submit."""
     parts = iter([b'{"preset": ', b'"notebook-linear"}'])
     headers = {"Content-Type": "application/json"}
@@ -104,35 +57,18 @@ def test_a_body_in_chunks_within_the_limit_is_read(server: Server) -> None:
     assert httpx.post(f"{server.url}/v1/jobs", content=parts, headers=headers).status_code == 201
 
 
-def raw(server: Server, request: bytes) -> bytes:
-    """The first line of what the server answers to these bytes, sent and not ended."""
-    with socket.create_connection(server.address, timeout=30) as connection:
-        connection.sendall(request)
-        return connection.recv(65536).splitlines()[0]
-
-
-def test_a_large_body_is_refused_before_it_is_sent(server: Server) -> None:
+def test_a_large_body_is_refused_before_it_is_sent(server: ApiServer) -> None:
     """The announcement of 50 MB is answered, though no byte of them ever comes."""
-    assert b" 413 " in raw(server, POST + b"Content-Length: 50000000\r\n\r\n")
+    assert b" 413 " in server.first_line(POST + b"Content-Length: 50000000\r\n\r\n")
 
 
 @pytest.mark.parametrize(
     "body",
     [b"zz\r\n", b"-5\r\nabc\r\n", b"2\r\n{}\r\n0\r\nbad trailer\r\n\r\n", b"2\r\n{}xx\r\n0\r\n\r\n"],
 )
-def test_broken_chunks_are_the_clients_fault(server: Server, body: bytes) -> None:
+def test_broken_chunks_are_the_clients_fault(server: ApiServer, body: bytes) -> None:
     """A body that is no HTTP answers 4xx, never 500."""
-    assert b" 4" in raw(server, POST + b"Transfer-Encoding: chunked\r\n\r\n" + body)
-
-
-def whole(server: Server, request: bytes) -> tuple[bytes, dict[str, Any]]:
-    """The head of the whole answer to these bytes, and its JSON."""
-    with socket.create_connection(server.address, timeout=30) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return head, json.loads(body)
+    assert b" 4" in server.first_line(POST + b"Transfer-Encoding: chunked\r\n\r\n" + body)
 
 
 @pytest.mark.parametrize(
@@ -149,9 +85,9 @@ def whole(server: Server, request: bytes) -> tuple[bytes, dict[str, Any]]:
         (b"GET /nowhere HTTP/1.1\r\nHost: evil.example", 421),
     ],
 )
-def test_the_names_that_it_goes_by(server: Server, lines: bytes, status: int) -> None:
+def test_the_names_that_it_goes_by(server: ApiServer, lines: bytes, status: int) -> None:
     """As they come over the wire: names and addresses, with ports, in absolute form, twice, not at all."""
-    head, _ = whole(server, lines + b"\r\n\r\n")
+    head, _ = server.answer(lines + b"\r\n\r\n")
 
     assert head.split()[1] == str(status).encode()
     assert (b"application/problem+json" in head) is (status != 200)
@@ -163,12 +99,12 @@ def test_the_names_that_it_goes_by(server: Server, lines: bytes, status: int) ->
         (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Name: a\x01b", 400),
         (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX Name: a", 400),
         (b"GET /healthz HTTP/9", 400),
-        (b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost", 414),
+        (b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: localhost", 414),
     ],
 )
-def test_what_is_no_http_is_answered_by_a_problem(server: Server, lines: bytes, status: int) -> None:
+def test_what_is_no_http_is_answered_by_a_problem(server: ApiServer, lines: bytes, status: int) -> None:
     """gunicorn answers these before the application sees them."""
-    head, problem = whole(server, lines + b"\r\n\r\n")
+    head, problem = server.answer(lines + b"\r\n\r\n")
 
     assert b"Content-Type: application/problem+json" in head
     assert b"X-Content-Type-Options: nosniff" in head
@@ -178,7 +114,7 @@ def test_what_is_no_http_is_answered_by_a_problem(server: Server, lines: bytes, 
 
 def test_what_is_missing_stands_in_the_log(redis_server: RedisServer, tmp_path: Path) -> None:
     """One line an event, with its fields: here of a database that nobody has migrated."""
-    environment = {"FLIGHTLINE_HOME": str(tmp_path), "FLIGHTLINE_REDIS_URL": redis_server.url, "FLIGHTLINE_PORT": "0"}
+    environment = {"FLIGHTLINE_HOME": str(tmp_path), "FLIGHTLINE_REDIS_URL": redis_server.url}
     with served(environment, tmp_path / "server.log") as server:
         assert httpx.get(f"{server.url}/v1/jobs").status_code == 503
 
@@ -186,7 +122,28 @@ def test_what_is_missing_stands_in_the_log(redis_server: RedisServer, tmp_path: 
         assert server.stop() == 0
 
 
-def test_it_serves_and_stops_cleanly(server: Server) -> None:
+def scraped(server: ApiServer) -> dict[tuple[str, ...], float]:
+    """The metrics that one of the processes tells, on a connection of its own."""
+    return samples(httpx.get(f"{server.url}/metrics").text)
+
+
+def test_a_scrape_has_the_requests_of_all_processes(redis_server: RedisServer, tmp_path: Path) -> None:
+    """Whichever answers it, and also those of a process that was killed: nothing that was counted is lost."""
+    key = ("flightline_http_requests_total", "operation=read_health", "status=200")
+    environment = {"FLIGHTLINE_HOME": str(tmp_path), "FLIGHTLINE_REDIS_URL": redis_server.url, "FLIGHTLINE_PORT": "0"}
+    with served(environment, tmp_path / "server.log") as server:
+        for _ in range(20):
+            httpx.get(f"{server.url}/healthz")
+        assert [scraped(server)[key] for _ in range(6)] == [20] * 6
+
+        os.kill(server.workers[-1], signal.SIGKILL)
+        wait_until(lambda: len(server.workers) == 3, "the process that takes its place")
+        for _ in range(20):
+            httpx.get(f"{server.url}/healthz")
+        assert [scraped(server)[key] for _ in range(6)] == [40] * 6
+
+
+def test_it_serves_and_stops_cleanly(server: ApiServer) -> None:
     """A job goes in over one kept-alive connection and comes out again; SIGTERM ends every process with status 0."""
     with httpx.Client(base_url=server.url) as client:
         created = client.post("/v1/jobs", json={"preset": "notebook-linear"})

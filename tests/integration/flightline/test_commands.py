@@ -16,10 +16,11 @@ from flightline.stack.addresses import free_port
 from shared.database.engine import Database
 from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Line
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
-from tests.integration.api.test_server import served
 from tests.support import factories
+from tests.support.api_server import served
 from tests.support.servers import RedisServer, wait_until
 
 
@@ -44,7 +45,7 @@ def db(environment: dict[str, str], tmp_path: Path) -> Iterator[Database]:
     database.dispose()
 
 
-def write(db: Database, claim: attempts.Claim, *messages: str) -> None:
+def write(db: Database, claim: Claim, *messages: str) -> None:
     """Write lines into a job's log, of which the newest three are kept."""
     assert attempts.log(db, claim, [Line("INFO", message, 0.0) for message in messages], keep=3)
 

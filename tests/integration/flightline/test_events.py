@@ -14,10 +14,11 @@ from flightline.client.following.watch import Update
 from flightline.stack.addresses import free_port
 from shared.database.engine import Database
 from shared.jobs.running import attempts
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
-from tests.integration.api.test_server import served
 from tests.support import factories
+from tests.support.api_server import served
 from tests.support.servers import RedisServer, wait_until
 
 THREADS = 4
@@ -51,7 +52,7 @@ def client(environment: dict[str, str]) -> Iterator[Client]:
         yield client
 
 
-def record(db: Database, claim: attempts.Claim, number: int) -> None:
+def record(db: Database, claim: Claim, number: int) -> None:
     """Record an epoch as a worker does."""
     assert attempts.record_epochs(db, claim, [factories.epoch_row(number)], factories.best(1, 0.5))
 

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from flightline import Client
 from flightline.client.webhooks import NewWebhook
 from flightline.stack.addresses import free_port
-from tests.integration.api.test_server import Server, served
+from tests.support.api_server import ApiServer, served
 from tests.support.receivers import Receiver, receiving
 from tests.support.servers import RedisServer, wait_until
 
@@ -46,7 +46,7 @@ def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path
 
 
 @pytest.fixture
-def server(environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+def server(environment: dict[str, str], tmp_path: Path) -> Iterator[ApiServer]:
     """The API."""
     with served(environment, tmp_path / "api.log") as one:
         yield one
@@ -59,7 +59,7 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 
 def test_a_job_is_told_from_the_command_to_the_receiver(
-    environment: dict[str, str], server: Server, receiver: Receiver
+    environment: dict[str, str], server: ApiServer, receiver: Receiver
 ) -> None:
     """Added, tested, told of a job that is cancelled, looked at, sent again, rotated, deleted."""
     added = run(environment, "add", receiver.url)
@@ -91,7 +91,7 @@ def test_a_job_is_told_from_the_command_to_the_receiver(
     assert run(environment, "list").stdout == ""
 
 
-def test_a_receiver_that_refuses_is_said(environment: dict[str, str], server: Server, receiver: Receiver) -> None:
+def test_a_receiver_that_refuses_is_said(environment: dict[str, str], server: ApiServer, receiver: Receiver) -> None:
     """With its answer and exit code 1; another host and another id are refused with what to do."""
     added = run(environment, "add", receiver.url, "--json")
     receiver.status = 410
@@ -107,7 +107,7 @@ def test_a_receiver_that_refuses_is_said(environment: dict[str, str], server: Se
 
 
 def test_killed_processes_of_the_api_lose_nothing(
-    environment: dict[str, str], server: Server, receiver: Receiver
+    environment: dict[str, str], server: ApiServer, receiver: Receiver
 ) -> None:
     """Whichever of the two sent; gunicorn starts others, and each message is delivered under its one id."""
     with Client(server.url) as client:
@@ -128,7 +128,9 @@ def _delivered(url: str, made: NewWebhook) -> int:
         return len(client.deliveries(made.id, status="delivered"))
 
 
-def test_no_log_has_a_secret(environment: dict[str, str], server: Server, receiver: Receiver, tmp_path: Path) -> None:
+def test_no_log_has_a_secret(
+    environment: dict[str, str], server: ApiServer, receiver: Receiver, tmp_path: Path
+) -> None:
     """Neither the webhook's, nor the key, nor the URL's path, whatever fails; nor has what is printed of a record."""
     with Client(server.url) as client:
         made = client.add_webhook(f"http://127.0.0.1:{receiver.port}/hook/very-secret-path")

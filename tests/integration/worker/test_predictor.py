@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from shared.database.engine import Database
 from shared.delivery.questions import Answered, Classify, Exchange, Export, ReadImage, Refused
@@ -38,9 +40,16 @@ def exchange(redis_url: str) -> Iterator[Exchange]:
 
 @pytest.fixture
 def desk(exchange: Exchange, sqlite_database: Database, tmp_path: Path) -> Desk:
-    """A desk on a machine without images of its own."""
+    """A desk on a machine without images of its own, which decodes 5,000 pixels for one question."""
     data = Datasets(tmp_path, tmp_path / "cache")
-    return Desk(exchange, Networks(data, sqlite_database, Storage(str(tmp_path / "artifacts"))), data)
+    return Desk(exchange, Networks(data, sqlite_database, Storage(str(tmp_path / "artifacts"))), data, 5000)
+
+
+def square(side: int) -> bytes:
+    """A black PNG, which is small however many pixels it has."""
+    content = io.BytesIO()
+    Image.new("1", (side, side)).save(content, "PNG")
+    return content.getvalue()
 
 
 def answer_of(exchange: Exchange, question_id: str) -> Answered | Refused | None:
@@ -76,6 +85,21 @@ class TestDesk:
         assert isinstance(answer, Refused)
         assert answer.code == code
         assert said in answer.detail
+
+    @pytest.mark.parametrize("sides, refused", [((50, 50), False), ((50, 50, 1), True), ((9000,), True)])
+    def test_images_of_too_many_pixels_are_not_decoded(
+        self, desk: Desk, exchange: Exchange, sides: tuple[int, ...], refused: bool
+    ) -> None:
+        """Their headers say how many there are; the answer names the image that is one too many."""
+        question = Classify("0" * 36, "best", tuple(f"{side}.png" for side in sides))
+        question_id = exchange.put(question, [square(side) for side in sides])
+        desk.handle(question_id)
+        answer = answer_of(exchange, question_id)
+        assert isinstance(answer, Refused)
+        assert (answer.code == "invalid_image") is refused
+        if refused:
+            assert answer.errors[0].pointer == f"/{len(sides) - 1}"
+            assert "at most 5,000 are decoded for one request (FLIGHTLINE_MAX_IMAGES_PIXELS)" in answer.detail
 
     def test_a_fault_of_its_own_is_only_named(
         self, desk: Desk, exchange: Exchange, monkeypatch: pytest.MonkeyPatch

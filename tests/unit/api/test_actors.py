@@ -12,7 +12,8 @@ from flask import Flask, request
 from api.app import ROUTES
 from api.http import operations
 from api.http.actors import COOKIE, actor_of, credential_of
-from api.http.authentication import Authentication, Credential, Kind
+from api.http.admission import Admission
+from api.http.authentication import Credential, Kind
 from api.http.errors import Unauthenticated
 from api.http.operations import Operation, Reply
 from api.http.requests.images import IMAGES
@@ -38,7 +39,7 @@ def test_every_endpoint_is_given_who_asks(
         return Reply(None)
 
     monkeypatch.setattr(
-        operations, "actor_of", lambda _authentication, sent, _scope: ALICE if sent == request else EVERYBODY
+        operations, "actor_of", lambda _admission, sent, _scope: ALICE if sent == request else EVERYBODY
     )
     path = {name: value for name, value in (("job_id", JOB), ("name", "best")) if f"{name}>" in operation.path}
     image = {"data": b"pixels", "content_type": "image/png"}
@@ -48,17 +49,17 @@ def test_every_endpoint_is_given_who_asks(
     assert given == [services, ALICE]
 
 
-def authentication(tmp_path: Path, **settings: str) -> Authentication:
+def admission(tmp_path: Path, **settings: str) -> Admission:
     """Who asks, on a database that is not there."""
     found = Services.build(Settings.model_validate({"home": tmp_path, "redis_url": "unix:///nowhere.sock", **settings}))
-    return found.authentication
+    return found.admission
 
 
 @pytest.mark.parametrize("settings", [{}, {"auth": "off", "host": "0.0.0.0"}], ids=["on this machine", "off"])
 def test_nobody_has_to_say_who_they_are(tmp_path: Path, settings: dict[str, str]) -> None:
     """While authentication is off every request is everybody's, and jobs have no owner."""
     with Flask("test").test_request_context(headers={"Authorization": "Bearer fl_x"}):
-        assert actor_of(authentication(tmp_path, **settings), request, Scope.ADMIN) == EVERYBODY
+        assert actor_of(admission(tmp_path, **settings), request, Scope.ADMIN) == EVERYBODY
     assert Actor(owner=None, scope=Scope.ADMIN) == EVERYBODY
 
 
@@ -91,7 +92,7 @@ def test_what_cannot_be_a_token_is_refused_without_a_look_into_the_database(
     tmp_path: Path, headers: dict[str, str]
 ) -> None:
     """There is none here, and nobody asks it."""
-    strict = authentication(tmp_path, auth="on")
+    strict = admission(tmp_path, auth="on")
     with Flask("test").test_request_context(headers=headers), pytest.raises(Unauthenticated) as refused:
         actor_of(strict, request, Scope.READ)
     assert "fl_x" not in str(refused.value)
@@ -100,7 +101,7 @@ def test_what_cannot_be_a_token_is_refused_without_a_look_into_the_database(
 def test_an_open_operation_is_asked_by_a_stranger(tmp_path: Path) -> None:
     """Who may do nothing, token or not."""
     with Flask("test").test_request_context(headers={"Authorization": f"Bearer fl_{SECRET}"}):
-        assert actor_of(authentication(tmp_path, auth="on"), request, None) == STRANGER
+        assert actor_of(admission(tmp_path, auth="on"), request, None) == STRANGER
     assert not any(STRANGER.may(scope) for scope in Scope)
 
 

@@ -50,11 +50,11 @@ def test_the_reconciler_has_a_database_of_its_own(
     """What requests ask of theirs, and how long that takes, says nothing of how healthy the reconciler is."""
     started: list[Reconciler] = []
     monkeypatch.setattr(Reconciler, "start", lambda reconciler, _interval: started.append(reconciler))
-    monkeypatch.setattr(logs, "configure", lambda _level: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
     app = create_app(settings())
     services: Services = app.extensions["flightline"]
 
-    configuration()["post_worker_init"](SimpleNamespace(wsgi=app, alive=True))
+    configuration()["post_worker_init"](SimpleNamespace(wsgi=app, alive=True, part=0))
 
     [reconciler] = started
     assert reconciler._db is not services.db
@@ -86,7 +86,7 @@ def test_the_uses_of_tokens_are_recorded(
 
     monkeypatch.setattr(Reconciler, "start", lambda _reconciler, _interval: None)
     monkeypatch.setattr(TokenUses, "start", start)
-    monkeypatch.setattr(logs, "configure", lambda _level: None)
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
     app = create_app(settings())
-    configuration()["post_worker_init"](SimpleNamespace(wsgi=app, alive=True))
+    configuration()["post_worker_init"](SimpleNamespace(wsgi=app, alive=True, part=0))
     assert started == [app.extensions["flightline"].authentication.uses]

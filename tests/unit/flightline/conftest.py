@@ -16,12 +16,25 @@ import flightline.client.retry
 from flightline.cli.app import main
 from flightline.client.client import Client
 from tests.support.http_service import FakeService, serving
+from tests.support.http_team import TeamService
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeService]:
     """A service in memory; the client and the command find it by themselves, and ask it without pausing."""
     with serving(FakeService()) as fake:
+        monkeypatch.setenv("FLIGHTLINE_URL", fake.url)
+        monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
+        monkeypatch.setattr(flightline.client.following.watch, "POLL_SECONDS", 0.001)
+        monkeypatch.setattr(flightline.client.retry, "RETRY_SECONDS", 0.001)
+        yield fake
+
+
+@pytest.fixture
+def team(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TeamService]:
+    """A service for many people, likewise, on a machine that has stored no token."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    with serving(TeamService()) as fake:
         monkeypatch.setenv("FLIGHTLINE_URL", fake.url)
         monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
         monkeypatch.setattr(flightline.client.following.watch, "POLL_SECONDS", 0.001)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import ConfigurationError
-from shared.hosts import host_of, is_address, is_loopback, matches, read_patterns
+from shared.hosts import address_of, host_of, is_address, is_loopback, matches, read_patterns
 from shared.settings import Settings
 
 
@@ -101,3 +101,46 @@ def test_the_list_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert Settings().allowed_hosts == ()
     monkeypatch.setenv("FLIGHTLINE_ALLOWED_HOSTS", "api, flightline.lan")
     assert Settings().allowed_hosts == ("api", "flightline.lan")
+
+
+@pytest.mark.parametrize(
+    "text, address",
+    [
+        ("1.2.3.4", "1.2.3.4"),
+        ("1.2.3.4:80", "1.2.3.4"),
+        ("::ffff:1.2.3.4", "1.2.3.4"),
+        ("[2001:db8::1]:443", "2001:db8::1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("unknown", "None"),
+        ("", "None"),
+        ("1.2.3", "None"),
+    ],
+)
+def test_an_address_is_read_in_every_spelling(text: str, address: str) -> None:
+    """With and without a port; what is no address is none."""
+    assert str(address_of(text)) == address
+
+
+def test_networks_are_set_with_commas() -> None:
+    """Addresses and networks; one that is neither is named."""
+    settings = Settings.model_validate({"trusted_proxies": "127.0.0.1, 10.1.2.3/8,::1"})
+    assert list(map(str, settings.trusted_proxies)) == ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]
+    assert Settings.model_validate({"trusted_proxies": ""}).trusted_proxies == ()
+
+    with pytest.raises(ConfigurationError, match=r"FLIGHTLINE_TRUSTED_PROXIES.*'proxy\.lan' is none"):
+        Settings.model_validate({"trusted_proxies": "127.0.0.1,proxy.lan"})
+
+
+@pytest.mark.parametrize(
+    "text, path", [("", ""), ("/", ""), ("/lab", "/lab"), ("/lab/", "/lab"), ("/a/b-c_d.e~1", "/a/b-c_d.e~1")]
+)
+def test_a_base_path_ends_without_a_slash(text: str, path: str) -> None:
+    """However it is written."""
+    assert Settings.model_validate({"base_path": text}).base_path == path
+
+
+@pytest.mark.parametrize("text", ["lab", "//lab", "/a//b", "/a/../b", "/.", "/a b", "/ä", "http://host/lab", "/a?b"])
+def test_what_is_no_base_path_is_refused(text: str) -> None:
+    """The message names the variable."""
+    with pytest.raises(ConfigurationError, match="FLIGHTLINE_BASE_PATH: must be a path such as /flightline"):
+        Settings.model_validate({"base_path": text})

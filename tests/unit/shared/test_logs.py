@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -18,18 +21,34 @@ from tests.support.concurrency import together
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What goes to standard error."""
+def stderr(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What goes to standard error, and logging as before afterwards."""
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    logs.configure("INFO")
     yield stream
+    logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
     for package in logs.OURS:
         logging.getLogger(package).setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def written(stderr: io.StringIO) -> io.StringIO:
+    """The same in the format for people."""
+    logs.configure("INFO")
+    return stderr
+
+
+@pytest.fixture
+def events(stderr: io.StringIO) -> Callable[[], list[dict[str, Any]]]:
+    """The same in the format for programs, read."""
+    logs.configure("INFO", "json")
+    return lambda: [json.loads(line) for line in stderr.getvalue().splitlines()]
 
 
 def test_an_event_and_its_fields(written: io.StringIO) -> None:
@@ -152,3 +171,74 @@ def test_different_warnings_are_all_said() -> None:
     ]
     assert all(repeats.filter(record) for record in records)
     assert not repeats.filter(records[0])
+
+
+class TestJson:
+    def test_an_event_is_one_object(self, events: Callable[[], list[dict[str, Any]]]) -> None:
+        """Numbers stay numbers; what is not JSON becomes text; a field never hides the event's own."""
+        fields = {"attempt": 2, "seconds": 0.5, "nan": float("nan"), "path": "a\udcffb", "none": None, "level": "odd"}
+        with logs.bound(job="0192", owner=None):
+            logging.getLogger("worker.x").info("claimed", extra=fields)
+        [event] = events()
+
+        assert event["time"].endswith("Z")
+        assert event["pid"] > 0
+        assert (event["level"], event["event"], event["logger"]) == ("INFO", "claimed", "worker.x")
+        assert (event["job"], event["attempt"], event["seconds"]) == ("0192", 2, 0.5)
+        assert (event["nan"], event["none"], event["level_"]) == ("nan", None, "odd")
+        assert "owner" not in event
+
+    def test_a_traceback_is_a_field(self, events: Callable[[], list[dict[str, Any]]]) -> None:
+        """A lost connection of a library's is its message alone, as in the other format."""
+        logging.getLogger("worker").error("crashed", exc_info=ValueError("why"))
+        logging.getLogger("kombu").error("lost", exc_info=redis.TimeoutError("slow"))
+        crashed, lost = events()
+
+        assert crashed["traceback"].endswith("ValueError: why")
+        assert (lost["error"], "traceback" in lost) == ("slow", False)
+
+    def test_what_python_would_print_is_an_event_too(self, events: Callable[[], list[dict[str, Any]]]) -> None:
+        """Warnings, and exceptions that end a thread or the process; Ctrl-C is no event."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            logging.captureWarnings(capture=True)
+            warnings.warn("old", DeprecationWarning, stacklevel=1)
+            logging.captureWarnings(capture=False)
+        thread = threading.Thread(target=lambda: 1 // 0)
+        thread.start()
+        thread.join()
+        sys.excepthook(KeyError, KeyError("x"), None)
+        warned, *uncaught = events()
+
+        assert warned["logger"] == "py.warnings"
+        assert [event["event"] for event in uncaught] == ["uncaught"] * 2
+        assert uncaught[0]["traceback"].endswith("ZeroDivisionError: integer division or modulo by zero")
+
+    def test_no_secret_is_written(self, events: Callable[[], list[dict[str, Any]]]) -> None:
+        """Neither in a message, in a field, in a traceback, nor under a name that holds one."""
+        url = "redis://:s3cret@host"
+        fields = {"reason": url, "password": "s3cret", "error": ValueError(url)}
+        logging.getLogger("worker").error("no answer of %s", url, extra=fields, exc_info=ValueError(url))
+
+        assert "s3cret" not in json.dumps(events())
+
+    def test_a_line_for_people(self, events: Callable[[], list[dict[str, Any]]], stderr: io.StringIO) -> None:
+        """`flightline up` shows programs' lines as it always does; what is no event stays."""
+        logging.getLogger("worker").warning("lease_lost", extra={"job": "1", "reason": "no answer"})
+        [event] = events()
+
+        assert logs.plain(stderr.getvalue()) == f"{event['time']} WARNING lease_lost job=1 reason='no answer'"
+        assert [*map(logs.plain, ["{no json", "{}", "7:M * ready"])] == ["{no json", "{}", "7:M * ready"]
+
+
+def test_binding_lasts_until_the_end_of_the_block(written: io.StringIO) -> None:
+    """Fields that become known on the way, such as a request's owner."""
+    with logs.bound(request="r"):
+        logs.bind(owner="me", job=None)
+        logging.getLogger("api").info("inside")
+    logging.getLogger("api").info("outside")
+
+    assert [line.split(" ", 2)[2] for line in written.getvalue().splitlines()] == [
+        "inside request=r owner=me",
+        "outside",
+    ]

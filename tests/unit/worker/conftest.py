@@ -54,8 +54,8 @@ def worker_settings(tmp_path: Path, sqlite_url: str) -> Settings:
 
 @pytest.fixture
 def context(worker_settings: Settings, db: FlakyDatabase, storage: Storage) -> Context:
-    """A CPU worker's parts, Redis in a list."""
-    return Context(
+    """The parts of a CPU worker that holds the built-in images, Redis in a list."""
+    context = Context(
         settings=worker_settings,
         db=db,
         broker=FakeBroker(),
@@ -67,3 +67,5 @@ def context(worker_settings: Settings, db: FlakyDatabase, storage: Storage) -> C
         data_thread=DaemonThread(),
         data=Datasets(worker_settings.datasets_dir, worker_settings.cache_dir),
     )
+    context.dataset_reports.survey()
+    return context

@@ -135,16 +135,17 @@ class Header:
     grey: bool
 
 
-def header_of(path: Path) -> Header:
-    """The header of an image file, without decoding it. Raises DatasetCorrupt."""
+def header_of(file: bytes | Path) -> Header:
+    """The header of an image file, or of a file's content, without decoding it. Raises DatasetCorrupt."""
     try:
-        return _header(path)
+        return _header(file)
     except _Refused as refusal:
+        path = Path("image") if isinstance(file, bytes) else file
         raise DatasetCorrupt(path, str(refusal), refusal.remedy) from refusal.__cause__
 
 
-def _header(path: Path) -> Header:
-    with _opening(path, ImageForm()) as image:
+def _header(file: bytes | Path) -> Header:
+    with _opening(file, ImageForm()) as image:
         width, height = image.size
         # Pillow gives a TIFF's upright size, and would decode a PNG to look for an EXIF block behind its pixels.
         may_lie = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)

@@ -18,7 +18,7 @@ from shared.jobs.running import attempts
 from shared.jobs.running.leases import LeaseWatch
 from tests.support import factories
 from tests.support.clocks import Clock
-from tests.support.fakes import FakeBroker, FlakyDatabase, settle
+from tests.support.fakes import FakeBroker, FlakyDatabase
 
 LEASE = 15.0
 
@@ -30,8 +30,7 @@ class Judge:
         self.clock = Clock()
         self.db = FlakyDatabase(url)
         self.broker = FakeBroker()
-        settle(self.broker)
-        self.reconciler = Reconciler(self.db, self.broker, LEASE, self.clock)
+        self.reconciler = Reconciler(self.db, self.broker, LEASE, now=self.clock)
 
     def passes(self, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> int:
         """Pass by pass, one a second, `meanwhile` something else happens in the process; returns how many it ended."""

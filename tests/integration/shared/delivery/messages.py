@@ -1,14 +1,10 @@
-"""Looking at messages in Redis, and at what the database says of them."""
+"""Looking at messages in Redis."""
 
 from __future__ import annotations
 
 import base64
 import json
 
-from sqlalchemy import select
-
-from shared.database.engine import Database
-from shared.database.tables import Job
 from shared.delivery.broker import queue_keys
 from shared.jobs.status import Queue
 from tests.support.servers import RedisServer
@@ -20,9 +16,3 @@ def messages(server: RedisServer, queue: str = Queue.ANY) -> list[str]:
         found = [raw for key in queue_keys(queue) for raw in reversed(client.lrange(key, 0, -1))]
     bodies = (json.loads(base64.b64decode(json.loads(raw)["body"])) for raw in found)
     return [args[0] for args, _kwargs, _embed in bodies]
-
-
-def published(db: Database, job_id: str) -> bool:
-    """Whether the job's row says that its message is in Redis."""
-    with db.read() as connection:
-        return connection.scalar(select(Job.published_at).where(Job.id == job_id)) is not None

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from shared.delivery.broker import SENTINEL_KEY, Broker, celery_config, queue_keys
+from shared.delivery.broker import Broker, celery_config, queue_keys
 from shared.errors import ConfigurationError, QueueUnavailable
 from shared.jobs.status import Queue, celery_name
 from tests.support.concurrency import together
-from tests.support.fakes import FakeBroker, settle
+from tests.support.fakes import FakeBroker
 from tests.support.servers import RedisServer, start_redis, wait_until
 
 
@@ -67,8 +67,6 @@ def unavailable(broker: Broker) -> bool:
     together(
         lambda: refused(lambda: broker.enqueue_many([("x", "any", 5)])),
         lambda: refused(broker.ping),
-        lambda: refused(broker.has_lost_everything),
-        lambda: refused(broker.confirm_republished),
         lambda: depths.append(broker.depths()),
     )
     return depths == [None]
@@ -163,7 +161,6 @@ class TestOutages:
         broker.enqueue_many([("c", "any", 5)])
         broker.ping()
         assert broker.depths() == {Queue.ANY: 1, Queue.CPU: 0, Queue.CUDA: 0}  # without persistence "a" is gone
-        assert broker.has_lost_everything()
         broker.close()
 
     def test_restarted_between_two_messages(self, own_redis: RedisServer) -> None:
@@ -228,35 +225,6 @@ class TestOutages:
             Broker(url)
 
 
-class TestSentinel:
-    def test_it_is_there_for_as_long_as_the_data_are(self, broker: Broker, redis_server: RedisServer) -> None:
-        """Once it is confirmed nothing is lost, until Redis loses everything again."""
-        settle(broker)
-        assert not broker.has_lost_everything()
-
-        with redis_server.client() as client:
-            client.flushall()
-
-        assert broker.has_lost_everything()
-
-    def test_lost_again_before_it_was_confirmed(self, broker: Broker, redis_server: RedisServer) -> None:
-        """Then nothing is confirmed."""
-        assert broker.has_lost_everything()
-        with redis_server.client() as client:
-            client.flushall()
-
-        broker.confirm_republished()
-
-        assert broker.has_lost_everything()
-
-    def test_it_does_not_fade(self, broker: Broker, redis_server: RedisServer) -> None:
-        """It has no time to live."""
-        settle(broker)
-
-        with redis_server.client() as client:
-            assert client.ttl(SENTINEL_KEY) == -1
-
-
 @pytest.fixture(params=["real", "fake"])
 def any_broker(request: pytest.FixtureRequest) -> Broker:
     """Both."""
@@ -273,14 +241,6 @@ class TestContract:
         any_broker.enqueue_many([("d", "any", 5)])
 
         assert any_broker.depths() == {Queue.ANY: 3, Queue.CPU: 0, Queue.CUDA: 1}
-
-    def test_lost_until_confirmed(self, any_broker: Broker) -> None:
-        """Whoever asks; a crash halfway leaves it so."""
-        assert [any_broker.has_lost_everything() for _ in range(2)] == [True, True]
-
-        any_broker.confirm_republished()
-
-        assert [any_broker.has_lost_everything() for _ in range(2)] == [False, False]
 
     def test_a_queue_that_there_is_not(self, any_broker: Broker) -> None:
         """Is a mistake, not an outage."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from shared.database.engine import Database
+from shared.delivery import tickets
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish, publish_many
 from shared.errors import DatabaseUnavailable
-from shared.jobs import actions
 from shared.jobs.status import Queue
-from tests.integration.shared.delivery.messages import messages, published
+from tests.integration.shared.delivery.messages import messages
 from tests.support import factories
 from tests.support.fakes import FakeBroker
 from tests.support.servers import RedisServer
@@ -18,13 +18,12 @@ from tests.support.servers import RedisServer
 
 class TestPublish:
     def test_a_queued_job_has_a_message(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
-        """And its row says so."""
+        """In its own queue."""
         job_id = factories.submit(database, resources={"device": "cpu"})
 
         assert publish(database, broker, job_id)
 
         assert messages(redis_server, Queue.CPU) == [job_id]
-        assert published(database, job_id)
 
     def test_the_most_urgent_and_oldest_first(
         self, database: Database, broker: Broker, redis_server: RedisServer
@@ -47,23 +46,30 @@ class TestPublish:
 
         assert messages(redis_server) == []
 
+    def test_of_many_the_first_get_one(self, database: Database, fake_broker: FakeBroker) -> None:
+        """In each queue as many as workers could use."""
+        rows = [factories.job_row(n, queue=("any", "cpu")[n % 2]) for n in range(3 * tickets.MOST)]
+        assert publish_many(database, fake_broker, factories.insert_jobs(database, rows))
+        expected = [row["id"] for row in rows[: 2 * tickets.MOST]]
+        assert [message[0] for message in fake_broker.messages] == expected
+
     def test_redis_down_is_no_error(self, database: Database, fake_broker: FakeBroker) -> None:
         """The job stays found."""
         job_id = factories.submit(database)
         fake_broker.down = True
 
         assert not publish(database, fake_broker, job_id)
-        assert not published(database, job_id)
+        assert not fake_broker.messages
 
     def test_the_database_down_is_no_error(
         self, database: Database, fake_broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The job has been accepted: that its message is on record can wait."""
+        """The job has been accepted: its ticket can wait."""
         job_id = factories.submit(database)
 
-        def fail(*_: object) -> None:
+        def fail() -> None:
             raise DatabaseUnavailable("gone")
 
-        monkeypatch.setattr(actions, "mark_published", fail)
+        monkeypatch.setattr(database, "read", fail)
         assert not publish(database, fake_broker, job_id)
-        assert [message[0] for message in fake_broker.messages] == [job_id]
+        assert not fake_broker.messages

@@ -78,7 +78,7 @@ class TestCancel:
         job = queries.job(database, job_id, actor=EVERYBODY)
         assert job["status"] == "cancelled"
         assert job["finished_at"] is not None
-        assert attempts.claim(database, job_id, factories.claimant(), 30) is None
+        assert factories.try_claim(database, job_id, factories.claimant(), 30) is None
 
     def test_a_running_job_is_asked(self, database: Database) -> None:
         """Its worker is told by the next heartbeat; the status stays until it has obeyed."""
@@ -215,15 +215,12 @@ class TestDelete:
 
 class TestPriority:
     def test_a_queued_job_moves(self, database: Database) -> None:
-        """It is then to be published again."""
+        """By its row alone."""
         job_id = factories.submit(database)
-        actions.mark_published(database, [job_id])
 
         edits.edit(database, job_id, {"priority": 9}, actor=EVERYBODY)
 
         assert queries.job(database, job_id, actor=EVERYBODY)["priority"] == 9
-        with database.read() as connection:
-            assert connection.scalar(select(Job.published_at).where(Job.id == job_id)) is None
 
     def test_a_running_job_does_not(self, database: Database) -> None:
         """Its place in the queue is behind it."""
@@ -254,16 +251,6 @@ def test_a_job_that_is_not_there(database: Database, operation: str) -> None:
     """Every operation says so, and names the id."""
     with pytest.raises(JobNotFound, match=NOBODY):
         OPERATIONS[operation](database)
-
-
-def test_a_published_mark_is_for_queued_jobs_alone(database: Database) -> None:
-    """A job that was claimed meanwhile keeps its row as it is."""
-    claim = factories.running(database)
-    before = factories.everything(database)
-
-    actions.mark_published(database, [claim.job_id])
-
-    assert factories.everything(database) == before
 
 
 def test_tables_are_counted(database: Database) -> None:

@@ -10,11 +10,10 @@ from sqlalchemy import select, update
 from shared.database.clock import database_now_plus
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Job
-from shared.jobs import edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
@@ -41,7 +40,7 @@ class TestClaim:
         """The claim says what to do, and the job who does it."""
         job_id = factories.submit(database)
 
-        claim = attempts.claim(database, job_id, factories.claimant("box:cuda:1:7", "cuda:1"), 30)
+        claim = factories.try_claim(database, job_id, factories.claimant("box:cuda:1:7", "cuda:1"), 30)
 
         assert claim is not None
         assert (claim.job_id, claim.attempt, claim.running_seconds, claim.checkpoint) == (job_id, 1, 0.0, None)
@@ -59,7 +58,7 @@ class TestClaim:
         claim = factories.running(database)
         before = factories.everything(database)
 
-        assert attempts.claim(database, claim.job_id, factories.claimant("other"), 30) is None
+        assert factories.try_claim(database, claim.job_id, factories.claimant("other"), 30) is None
         assert factories.everything(database) == before
 
     @pytest.mark.parametrize("ending", [BROKEN, CANCELLED, TIMED_OUT])
@@ -68,9 +67,9 @@ class TestClaim:
         claim = factories.running(database)
         attempts.end(database, claim, ending)
 
-        assert attempts.claim(database, claim.job_id, factories.claimant(), 30) is None
+        assert factories.try_claim(database, claim.job_id, factories.claimant(), 30) is None
         factories.delete(database, claim.job_id)
-        assert attempts.claim(database, claim.job_id, factories.claimant(), 30) is None
+        assert factories.try_claim(database, claim.job_id, factories.claimant(), 30) is None
 
     @pytest.mark.parametrize(
         "wanted,device,fits",
@@ -87,7 +86,7 @@ class TestClaim:
         """Even if its message strays into another queue."""
         job_id = factories.submit(database, resources={"device": wanted})
 
-        claim = attempts.claim(database, job_id, factories.claimant("w", device), 30)
+        claim = factories.try_claim(database, job_id, factories.claimant("w", device), 30)
 
         assert (claim is not None) == fits
 
@@ -211,7 +210,7 @@ class TestRecord:
         assert attempts.record_checkpoint(database, claim, {"path": "a/1/5", "epoch": 5})
         attempts.end(database, claim, LOST)
 
-        assert attempts.claim(database, claim.job_id, factories.claimant("gpu", "cuda:0"), 30) is None
+        assert factories.try_claim(database, claim.job_id, factories.claimant("gpu", "cuda:0"), 30) is None
         again = factories.claim(database, claim.job_id)
         assert again.checkpoint == {"path": "a/1/5", "epoch": 5}
 
@@ -361,15 +360,6 @@ class TestEnd:
         assert attempts.end(database, claim, BROKEN) == "failed"
         assert attempts.end(database, claim, CANCELLED) is None
         assert factories.everything(database) == before
-
-
-def test_a_message_from_before_the_priority_changed_counts_for_nothing(database: Database) -> None:
-    """A job that was made less urgent does not start by the urgent message that is still in Redis."""
-    job_id = factories.submit(database, priority=9)
-    edits.edit(database, job_id, {"priority": 1}, actor=EVERYBODY)
-
-    assert attempts.claim(database, job_id, factories.claimant(), 30, priority=9) is None
-    assert attempts.claim(database, job_id, factories.claimant(), 30, priority=1) is not None
 
 
 def test_progress_goes_back_to_the_epochs_that_stand(database: Database) -> None:

@@ -16,7 +16,7 @@ from shared.database.tables import Job
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts, leases
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.timers import Moment
 from tests.support import factories
 from tests.support.factories import BROKEN, LOST, RELEASED, best, epoch_rows

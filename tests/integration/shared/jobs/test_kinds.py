@@ -10,19 +10,17 @@ from sqlalchemy import update
 
 from shared.database.engine import Database
 from shared.database.tables import Job
-from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish
-from shared.delivery.reconciler import Reconciler, ReconcilerPace
+from shared.delivery.reconciler import Reconciler
 from shared.errors import IllegalTransition
 from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import listing, queries
+from shared.jobs.reads import queries
 from shared.jobs.reads.listing import JobFilter
-from shared.jobs.running import attempts
 from shared.jobs.status import KNOWN_KINDS
 from shared.jobspec import BUILT_IN, Caps
 from tests.support import factories
-from tests.support.fakes import FakeBroker, settle
+from tests.support.fakes import FakeBroker
 
 LATER = "distil"
 PASSES = 5
@@ -36,23 +34,18 @@ def submit(db: Database, kind: str = LATER, **document: object) -> str:
     return job_id
 
 
-def impatient(db: Database, broker: Broker) -> Reconciler:
-    """A reconciler to which nothing is on its way any more."""
-    return Reconciler(
-        db, broker, factories.LEASE_SECONDS, pace=ReconcilerPace(settle_seconds=-1.0, unpublished_seconds=-1.0)
-    )
-
-
 class TestClaim:
     def test_only_who_knows_the_kind_takes_it(self, database: Database) -> None:
         """A message that went astray changes nothing."""
         job_id = submit(database)
         before = factories.everything(database)
-        assert attempts.claim(database, job_id, factories.claimant(), factories.LEASE_SECONDS) is None
+        assert factories.try_claim(database, job_id, factories.claimant(), factories.LEASE_SECONDS) is None
         assert factories.everything(database) == before
 
         trains_nothing = dataclasses.replace(factories.claimant(), kinds=frozenset())
-        assert attempts.claim(database, factories.submit(database), trains_nothing, factories.LEASE_SECONDS) is None
+        assert (
+            factories.try_claim(database, factories.submit(database), trains_nothing, factories.LEASE_SECONDS) is None
+        )
 
     def test_a_claim_says_its_kind(self, database: Database) -> None:
         """By it the worker chooses the runner."""
@@ -65,10 +58,9 @@ class TestDelivery:
         self, database: Database, fake_broker: FakeBroker
     ) -> None:
         """One message in a queue of its own, however often the reconciler passes."""
-        settle(fake_broker)
         job_id = submit(database, resources={"device": "cpu"})
         publish(database, fake_broker, job_id)
-        passes = impatient(database, fake_broker)
+        passes = Reconciler(database, fake_broker, factories.LEASE_SECONDS)
         for _ in range(PASSES):
             passes.run_once()
         assert fake_broker.messages == [(job_id, f"{LATER}.cpu", 5)]
@@ -76,10 +68,9 @@ class TestDelivery:
 
     def test_training_that_goes_on_does_not_overtake_it(self, database: Database, fake_broker: FakeBroker) -> None:
         """Its messages lie in another list than those that running jobs came from."""
-        settle(fake_broker)
         job_id = submit(database, priority=5)
         publish(database, fake_broker, job_id)
-        passes = impatient(database, fake_broker)
+        passes = Reconciler(database, fake_broker, factories.LEASE_SECONDS)
         for priority in (5, 1):
             trained = factories.submit(database, priority=priority)
             publish(database, fake_broker, trained)
@@ -91,23 +82,21 @@ class TestDelivery:
     @pytest.mark.parametrize("everything", [False, True])
     def test_a_lost_message_is_sent_again(self, database: Database, fake_broker: FakeBroker, everything: bool) -> None:
         """By any release's reconciler: while one holds the turn no other may."""
-        settle(fake_broker)
         job_id = submit(database)
         publish(database, fake_broker, job_id)
         if everything:
             fake_broker.flush()
         else:
             fake_broker.messages.clear()
-        passes = impatient(database, fake_broker)
+        passes = Reconciler(database, fake_broker, factories.LEASE_SECONDS)
         for _ in range(PASSES):
             passes.run_once()
         assert fake_broker.messages == [(job_id, f"{LATER}.any", 5)]
 
     def test_one_that_was_never_published_is(self, database: Database, fake_broker: FakeBroker) -> None:
         """Though another release was to do it."""
-        settle(fake_broker)
         job_id = submit(database)
-        impatient(database, fake_broker).run_once()
+        Reconciler(database, fake_broker, factories.LEASE_SECONDS).run_once()
         assert fake_broker.messages == [(job_id, f"{LATER}.any", 5)]
 
 
@@ -118,13 +107,13 @@ class TestReads:
         live = partial(queries.live_workers, database, silent_seconds=60.0)
         job = queries.job(database, job_id, live=live, actor=EVERYBODY)
         assert (job["kind"], job["spec"], job["warnings"]) == (LATER, {"teacher": "resnet18"}, [])
-        assert listing.jobs(database, JobFilter(kind=LATER), live=live, actor=EVERYBODY).items == [job]
+        assert factories.listed(database, JobFilter(kind=LATER), live=live) == [job]
 
     def test_the_list_is_filtered_by_kind(self, database: Database) -> None:
         """Each kind by itself, both together without the filter."""
         trained, later = factories.submit(database), submit(database)
         found = {
-            kind: [item["id"] for item in listing.jobs(database, JobFilter(kind=kind), actor=EVERYBODY).items]
+            kind: [item["id"] for item in factories.listed(database, JobFilter(kind=kind))]
             for kind in ("train", LATER, None)
         }
         assert found == {"train": [trained], LATER: [later], None: [later, trained]}

@@ -22,7 +22,7 @@ from shared.jobs import actions, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts, leases
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import FINISHED, Outcome
 from tests.integration.shared.jobs.sequences import newest, sequence
@@ -61,7 +61,7 @@ class OneJob(RuleBasedStateMachine):
     @rule()
     def claim(self) -> None:
         """Somebody takes it, if it is queued and need not wait."""
-        claim = attempts.claim(self.db, self.job_id, factories.claimant(self._worker(len(self.claims) + 1)), 30)
+        claim = factories.try_claim(self.db, self.job_id, factories.claimant(self._worker(len(self.claims) + 1)), 30)
         assert (claim is not None) == (self.status == "queued" and not self.waits)
         if claim is not None:
             assert claim.attempt == len(self.claims) + 1

@@ -15,8 +15,7 @@ from shared.delivery.broker import Broker
 from shared.fleet import datasets, workers
 from shared.fleet.workers import Identity
 from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import listing, queries
-from shared.jobs.reads.listing import JobFilter
+from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from tests.conftest import Jump
 from tests.support import factories
@@ -25,8 +24,9 @@ from tests.support.fakes import FakeBroker
 
 SILENT = 60.0
 Dataset = dict[str, Any]
-CIFAR: Dataset = {"name": "cifar10", "classes": ["airplane", "bird", "cat"], "fingerprint": "a" * 64}
-DRAWN: Dataset = {"name": "synthetic", "classes": ["airplane", "bird"], "fingerprint": "b" * 64}
+WHOLE: Dataset = {"source": "folder", "ready": True, "counts": {}}
+CIFAR: Dataset = {**WHOLE, "name": "cifar10", "classes": ["airplane", "bird", "cat"], "fingerprint": "a" * 64}
+DRAWN: Dataset = {**WHOLE, "name": "synthetic", "classes": ["airplane", "bird"], "fingerprint": "b" * 64}
 
 
 def register(db: Database, name: str, device: str = "cpu", held: tuple[Dataset, ...] = (DRAWN,)) -> str:
@@ -246,9 +246,7 @@ class TestWarnings:
             queries.job(database, job_id, actor=EVERYBODY),
             queries.job(database, job_id, live=live, actor=EVERYBODY),
         ]
-        assert [
-            job["warnings"] for job in told + listing.jobs(database, JobFilter(), live=live, actor=EVERYBODY).items
-        ] == [[]] * 3
+        assert [job["warnings"] for job in told + factories.listed(database, live=live)] == [[]] * 3
 
     def test_live_workers_are_read_for_queued_jobs_alone(self, database: Database) -> None:
         """Others wait for nobody."""
@@ -287,9 +285,10 @@ class TestLimits:
         assert all(text.startswith(warning) for text, warning in zip(told, warnings, strict=True))
 
     def test_a_broken_copy_holds_nothing(self, database: Database) -> None:
-        """A submission is warned, as where there is none; what can be downloaded, or a job has loaded, is there."""
+        """A submission is warned, as where there is none; what can be downloaded is there."""
         submission = factories.submission(dataset="cifar2")
-        register(database, "a", held=({**COPY, "ready": False},))
+        empty = {"airplane": [40, 9], "bird": [30, 0]}
+        register(database, "a", held=({**COPY, "ready": False, "counts": empty},))
         assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
         register(database, "a", held=({**COPY, "ready": False, "source": "download"},))
         assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission) == []

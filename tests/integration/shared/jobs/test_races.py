@@ -26,7 +26,7 @@ def test_one_of_many_threads_wins(database: Database) -> None:
     won: list[int] = []
 
     def claim(number: int) -> None:
-        if attempts.claim(database, job_id, factories.claimant(f"w{number}"), 30):
+        if factories.try_claim(database, job_id, factories.claimant(f"w{number}"), 30):
             won.append(number)
 
     together(*(lambda number=number: claim(number) for number in range(THREADS)))
@@ -40,7 +40,7 @@ def _claim_all(url: str, start: Barrier, job_ids: list[str], name: str) -> None:
     db = Database(url)
     start.wait()
     for job_id in job_ids:
-        attempts.claim(db, job_id, factories.claimant(name), 30)
+        factories.try_claim(db, job_id, factories.claimant(name), 30)
     db.dispose()
 
 
@@ -71,7 +71,7 @@ def test_a_claim_and_a_cancel_at_once(database: Database, round_: int) -> None:
     answers: dict[str, object] = {}
 
     together(
-        lambda: answers.update(claim=attempts.claim(database, job_id, factories.claimant(), 30)),
+        lambda: answers.update(claim=factories.try_claim(database, job_id, factories.claimant(), 30)),
         lambda: answers.update(cancel=actions.cancel(database, job_id, actor=EVERYBODY)),
     )
 

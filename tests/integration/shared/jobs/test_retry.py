@@ -10,22 +10,20 @@ from sqlalchemy import insert, select, update
 
 from shared.database.engine import Database
 from shared.database.tables import Attempt, Job
-from shared.delivery.broker import Broker, queue_keys
+from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish
 from shared.delivery.reconciler import Reconciler, Report, sweep
 from shared.jobs import actions, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
-from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running import attempts, claims
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
-from shared.jobs.status import Queue
 from shared.jobspec import BUILT_IN, Caps
 from tests.conftest import Jump
-from tests.integration.shared.delivery.messages import messages, published
+from tests.integration.shared.delivery.messages import messages
 from tests.support import factories
 from tests.support.factories import FLAKY, LOST, RELEASED
-from tests.support.fakes import settle
 from tests.support.servers import RedisServer
 
 RETRY = 600.0
@@ -41,7 +39,7 @@ def waiting(db: Database, **document: Any) -> str:
 
 def asked(db: Database, job_id: str) -> Claim | None:
     """What a worker gets that asks for it."""
-    return attempts.claim(db, job_id, factories.claimant(), 30)
+    return factories.try_claim(db, job_id, factories.claimant(), 30)
 
 
 def not_before(db: Database, job_id: str) -> dt.datetime | None:
@@ -82,8 +80,8 @@ class TestWait:
         [queue] = [queue for queue in queries.queues(database, broker) if queue["depth"]]
         assert queue["oldest_age_seconds"] == 0.0
         assert publish(database, broker, job_id)
-        assert published(database, job_id)
-        claim = asked(database, job_id)
+        assert sum((broker.depths() or {}).values()) == 1
+        claim = claims.claim_next(database, factories.claimant(), 30)
         assert claim is not None
         assert claim.attempt == 2
 
@@ -177,7 +175,7 @@ class TestPeople:
         publish(database, broker, job_id)
 
         assert messages(redis_server) == [job_id, other]
-        assert attempts.claim(database, job_id, factories.claimant(), 30, priority=9) is not None
+        assert factories.try_claim(database, job_id, factories.claimant(), 30) is not None
 
     def test_a_retry_does_not_wait(self, database: Database) -> None:
         """It is a new job, made by somebody who wants it now."""
@@ -193,59 +191,48 @@ class TestPeople:
 
 class TestMessages:
     @pytest.fixture
-    def planted(self, broker: Broker) -> Broker:
-        """A Redis that has not lost anything."""
-        settle(broker)
-        return broker
-
-    @pytest.fixture
-    def reconciler(self, database: Database, planted: Broker) -> Reconciler:
+    def reconciler(self, database: Database, broker: Broker) -> Reconciler:
         """The one whose turn it is."""
-        return Reconciler(database, planted, 15.0)
+        return Reconciler(database, broker, 15.0)
 
     def test_one_is_sent_when_it_is_due(
-        self, database: Database, planted: Broker, reconciler: Reconciler, redis_server: RedisServer
+        self, database: Database, broker: Broker, reconciler: Reconciler, redis_server: RedisServer
     ) -> None:
-        """Not before, though its queue is empty and a younger job has overtaken it, and then once."""
+        """Not before, though a younger job has overtaken it, and then once."""
         job_id = waiting(database)
-        assert publish(database, planted, job_id)  # as its worker does, right after the end
-        _settle(database)
-        younger = factories.submit(database)
-        publish(database, planted, younger)
-        with redis_server.client() as client:  # a worker takes the message, and the queue is empty again
-            client.delete(*queue_keys(Queue.ANY))
-        factories.claim(database, younger)
+        assert publish(database, broker, job_id)  # as its worker does, right after the end
+        factories.running(database)
         assert [reconciler.run_once() for _ in range(3)] == [Report()] * 3
-        assert not published(database, job_id)
+        assert messages(redis_server) == []
 
         age(database)
 
-        assert [reconciler.run_once() for _ in range(3)] == [Report(published=1), Report(), Report()]
+        assert [reconciler.run_once() for _ in range(3)] == [Report(tickets=1), Report(), Report()]
         assert messages(redis_server) == [job_id]
 
     def test_redis_is_emptied_meanwhile(
-        self, database: Database, planted: Broker, reconciler: Reconciler, redis_server: RedisServer
+        self, database: Database, broker: Broker, reconciler: Reconciler, redis_server: RedisServer
     ) -> None:
         """What can be tried is published again at once; what waits, when it is due."""
         job_id, other = waiting(database), factories.submit(database)
-        publish(database, planted, other)
+        publish(database, broker, other)
         with redis_server.client() as client:
             client.flushall()
 
-        assert [reconciler.run_once() for _ in range(2)] == [Report(published=1), Report()]
+        assert [reconciler.run_once() for _ in range(2)] == [Report(tickets=1), Report()]
         assert messages(redis_server) == [other]
 
         age(database)
         reconciler.run_once()
         assert sorted(messages(redis_server)) == sorted([job_id, other])
 
-    def test_a_stack_that_starts_again(self, database: Database, planted: Broker, redis_server: RedisServer) -> None:
+    def test_a_stack_that_starts_again(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
         """It does not try what is to wait."""
         job_id = waiting(database)
-        assert sweep(database, planted) == Report()
+        assert sweep(database, broker, 15.0) == Report()
 
         age(database)
-        assert sweep(database, planted) == Report(published=1)
+        assert sweep(database, broker, 15.0) == Report(tickets=1)
         assert messages(redis_server) == [job_id]
 
 
@@ -255,20 +242,18 @@ class TestReleaseBefore:
     def test_its_reconciler_publishes_early(
         self, database: Database, broker: Broker, redis_server: RedisServer
     ) -> None:
-        """The claim drops that message, and another is sent when the job is due, though others wait in the queue."""
-        settle(broker)
+        """Whoever takes that message looks for work, and finds none before the job is due."""
         job_id = waiting(database)
         broker.enqueue_many([(job_id, "any", 5)])
-        actions.mark_published(database, [job_id])
-        assert asked(database, job_id) is None
-        publish(database, broker, factories.submit(database))
-        _make_due(database, job_id)
+        anything = factories.claimant(holdings=factories.SYNTHETIC)
+        assert claims.claim_next(database, anything, 30) is None
 
-        reconciler = Reconciler(database, broker, 15.0)
+        age(database)
 
-        assert [reconciler.run_once() for _ in range(3)] == [Report(published=1), Report(), Report()]
-        assert messages(redis_server).count(job_id) == 2
-        assert asked(database, job_id) is not None
+        assert Reconciler(database, broker, 15.0).run_once() == Report()
+        claim = claims.claim_next(database, anything, 30)
+        assert claim is not None
+        assert claim.job_id == job_id
 
     def test_its_worker_takes_the_job_early_and_dies(self, database: Database) -> None:
         """The instant that it left in the row holds nobody up."""
@@ -288,23 +273,3 @@ class TestReleaseBefore:
 def _row(db: Database, job_id: str) -> Any:
     with db.read() as connection:
         return connection.execute(select(*Job.__table__.columns).where(Job.id == job_id)).one()
-
-
-def _settle(db: Database) -> None:
-    """Let every job have been queued and published an hour ago; when they are due stays as it is."""
-    with db.read() as connection:
-        rows = connection.execute(select(Job.id, Job.not_before)).all()
-    age(db)
-    for row in rows:
-        mine = update(Job).where(Job.id == row.id).values(not_before=row.not_before)
-        db.write(lambda connection, mine=mine: connection.execute(mine))  # type: ignore[misc]
-
-
-def _make_due(db: Database, job_id: str) -> None:
-    """Let a job that was published too early be due by now."""
-    with db.read() as connection:
-        sent = connection.execute(select(Job.published_at).where(Job.id == job_id)).scalar_one()
-    assert sent is not None
-    soon = dt.timedelta(milliseconds=1)
-    mine = update(Job).where(Job.id == job_id).values(not_before=sent + soon)
-    db.write(lambda connection: connection.execute(mine))

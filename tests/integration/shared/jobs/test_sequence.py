@@ -13,7 +13,7 @@ from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from tests.integration.shared.jobs.sequences import newest, sequence
 from tests.support import factories
 from tests.support.concurrency import together

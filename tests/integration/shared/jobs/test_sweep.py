@@ -14,8 +14,8 @@ import pytest
 
 from shared.database.engine import Database
 from shared.delivery import reconciler
-from shared.delivery.broker import SENTINEL_KEY, Broker
-from shared.delivery.reconciler import ReconcilerPace, Report, sweep
+from shared.delivery.broker import Broker
+from shared.delivery.reconciler import Report, sweep
 from shared.fleet import workers
 from shared.fleet.workers import Identity
 from shared.jobs.actor import EVERYBODY
@@ -26,6 +26,8 @@ from tests.integration.shared.delivery.messages import messages
 from tests.support import factories
 from tests.support.factories import RELEASED
 from tests.support.servers import RedisServer
+
+LEASE = 15.0
 
 
 class TestSweep:
@@ -51,7 +53,7 @@ class TestSweep:
         reused = self.runs(database, "reused", live, pid_born="1")
         alive = self.runs(database, "alive", live)
 
-        assert sweep(database, broker).expired == 2
+        assert sweep(database, broker, LEASE).expired == 2
 
         statuses = [queries.job(database, job_id, actor=EVERYBODY)["status"] for job_id in (dead, reused, alive)]
         assert statuses == ["queued", "queued", "running"]
@@ -66,7 +68,7 @@ class TestSweep:
             self.runs(database, "clone", 2**22 + 1, pid_namespace=f"another-boot {namespace}"),
         ]
 
-        assert sweep(database, broker).expired == 0
+        assert sweep(database, broker, LEASE).expired == 0
         assert {queries.job(database, job_id, actor=EVERYBODY)["status"] for job_id in others} == {"running"}
         assert len(queries.workers(database, silent_seconds=60)) == 2
 
@@ -78,7 +80,7 @@ class TestSweep:
         nothing: dict[str, Any] = {"pid_namespace": None, "pid_born": None}
         job_id = self.runs(database, "old", live if pid == "alive" else 2**22 + 1, **nothing)
 
-        assert sweep(database, broker).expired == 0
+        assert sweep(database, broker, LEASE).expired == 0
         assert queries.job(database, job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_a_platform_that_knows_no_namespaces_ends_nobody(
@@ -88,7 +90,7 @@ class TestSweep:
         monkeypatch.setattr(reconciler, "pid_namespace", lambda: None)
         job_id = self.runs(database, "strange", 2**22 + 1, pid_namespace=None)
 
-        assert sweep(database, broker).expired == 0
+        assert sweep(database, broker, LEASE).expired == 0
         assert queries.job(database, job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_two_workers_with_all_alike_have_two_ids(self) -> None:
@@ -98,24 +100,20 @@ class TestSweep:
         assert one.id != other.id
         assert (one.pid, one.pid_namespace, one.pid_born) == (os.getpid(), pid_namespace(), born(os.getpid()))
 
-    def test_all_queued_jobs_are_published_in_order(
-        self, database: Database, broker: Broker, redis_server: RedisServer
-    ) -> None:
-        """Over several batches."""
+    def test_each_queued_job_has_a_ticket(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
+        """The most urgent and oldest first."""
         job_ids = [factories.submit(database, priority=priority) for priority in (1, 9, 5, 5, 9)]
 
-        assert sweep(database, broker, ReconcilerPace(batch=2)) == Report(published=5)
+        assert sweep(database, broker, LEASE) == Report(tickets=5)
 
         assert messages(redis_server) == [job_ids[n] for n in (1, 4, 2, 3, 0)]
-        with redis_server.client() as client:
-            assert client.exists(SENTINEL_KEY)
 
     def test_a_released_job_goes_on(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
         """What was stopped in good order is published by the next start."""
         claim = factories.running(database)
         attempts.end(database, claim, RELEASED)
 
-        sweep(database, broker)
+        sweep(database, broker, LEASE)
 
         assert messages(redis_server) == [claim.job_id]
 
@@ -125,6 +123,6 @@ class TestSweep:
         """Starting a stack over and over does not fill Redis."""
         job_id = factories.submit(database)
         for _ in range(3):
-            sweep(database, broker)
+            sweep(database, broker, LEASE)
 
         assert messages(redis_server) == [job_id]

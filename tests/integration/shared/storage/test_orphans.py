@@ -13,7 +13,7 @@ import pytest
 from shared.database.engine import Database
 from shared.errors import StorageUnavailable
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.storage.orphans import CollectorPace, OrphanCollector
 from shared.storage.store import Storage
 from tests.support import factories

@@ -21,6 +21,7 @@ from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
+from shared.telemetry import tallies
 from shared.webhooks import deliveries, events, hooks
 from shared.webhooks.deliveries import Attempt, Due
 from shared.webhooks.retry_schedule import RetrySchedule
@@ -136,6 +137,14 @@ def test_a_write_that_is_rolled_back_records_nothing(database: Database, monkeyp
     assert len(listed(database, webhook)) == 1
 
 
+def test_each_job_of_a_batch_is_recorded(database: Database) -> None:
+    """That is cancelled at once; a running one ends later."""
+    webhook = hook(database)
+    jobs, running = [factories.submit(database) for _ in range(3)], factories.running(database).job_id
+    batches.cancel_all(database, [*jobs, running], actor=EVERYBODY)
+    assert {delivery.job_id for delivery in listed(database, webhook)} == set(jobs)
+
+
 def test_an_event_outlives_its_job(database: Database) -> None:
     """A job that is deleted before its delivery is delivered all the same."""
     webhook = hook(database)
@@ -155,6 +164,21 @@ def test_a_success_is_the_end(database: Database) -> None:
     assert one.attempted_at
     assert deliveries.due(database, webhook, 10) == []
     assert deliveries.ready_webhooks(database) == []
+
+
+def test_each_attempt_is_counted(database: Database) -> None:
+    """By what became of the delivery; one that another process recorded meanwhile is not counted again."""
+    webhook = hook(database)
+    cancelled(database)
+    first = due_one(database, webhook)
+    for attempt in (FAILED, FAILED):
+        deliveries.settle(database, first, attempt, SCHEDULE)
+    cancelled(database)
+    deliveries.settle(database, due_one(database, webhook), DELIVERED, SCHEDULE)
+
+    with database.read() as connection:
+        found = [one for one in tallies.read(connection) if one.name == tallies.DELIVERIES]
+    assert {one.labels["status"]: one.amount for one in found} == {"pending": 1, "delivered": 1}
 
 
 def test_what_failed_is_due_by_the_schedule(database: Database, jump: Jump) -> None:

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 import flightline.cli.demo
+from flightline.client.client import Client
 from flightline.client.following.watch import Following
 from flightline.errors import StackError
+from shared.database.engine import Database
+from shared.people import secrets, tokens
 from tests.support.http_answers import CATALOG
 from tests.support.http_service import FakeService
 from tests.unit.flightline.conftest import Run
@@ -130,3 +133,26 @@ def test_why_a_stack_did_not_start(tmp_path: Path, log: str, reason: str) -> Non
     with process, pytest.raises(StackError) as caught:
         flightline.cli.demo._address(process, path)
     assert caught.value.detail == reason.replace("LOG", str(path))
+
+
+def test_a_demo_that_is_asked_for_a_token_makes_its_own(
+    run: Run, stack: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It lasts as long as the demo."""
+    monkeypatch.setenv("FLIGHTLINE_AUTH", "on")
+    sent: list[str | None] = []
+
+    class Noting(Client):
+        """A client that notes its token."""
+
+        def __init__(self, base_url: str, *, token: str | None = None) -> None:
+            sent.append(token)
+            super().__init__(base_url, token=token)
+
+    monkeypatch.setattr(flightline.cli.demo, "Client", Noting)
+    assert run("demo", "--epochs", "2").code == 0
+    assert stack == ["up", "down"]
+    assert [secrets.is_token(str(token)) for token in sent] == [True]
+    db = Database(f"sqlite:///{tmp_path / 'flightline.db'}")
+    assert tokens.tokens(db) == []
+    db.dispose()

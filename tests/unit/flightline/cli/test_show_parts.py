@@ -78,3 +78,13 @@ def test_a_part_that_is_empty_promises_nothing(run: Run, service: FakeService) -
     service.files = {}
     service.add(status="cancelled")
     assert run("show", "last", "--part", "artifacts").err == "No artifacts.\n"
+
+
+def test_epochs_as_csv(run: Run, service: FakeService) -> None:
+    """A row for each epoch, with every digit; other parts are no table."""
+    job = service.add(status="succeeded", epoch=3)["id"]
+    head, *rows = run("show", job, "--part", "epochs", "--csv").out.splitlines()
+    assert head == "epoch,train_loss,train_accuracy,last_batch_loss,val_loss,val_accuracy,lr,seconds,attempt,seq"
+    assert [row.split(",")[:2] for row in rows] == [["1", "1.0"], ["2", "0.5"], ["3", str(1 / 3)]]
+    outcome = run("show", job, "--csv")
+    assert (outcome.code, "--csv is for --part epochs" in outcome.err) == (2, True)

@@ -15,7 +15,7 @@ from flightline.client.calls import Calls
 from flightline.client.display import cells
 from tests.support.http_service import FakeService
 
-ABOUT_JOBS = ("cancel", "delete", "download", "epochs", "evaluation", "events", "log", "model", "retry", "wait")
+ABOUT_JOBS = ("cancel", "delete", "download", "edit", "epochs", "evaluation", "events", "log", "model", "retry", "wait")
 
 
 def test_a_job_from_start_to_end(client: Client, service: FakeService, tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
 
-from flightline import Client, Job, NotFound
+from flightline import Client, Job, NotFound, Unavailable
 from flightline.client.following import waiting
-from tests.support.http_service import FakeService, problem
+from tests.support.http_service import FakeService, problem, serving
+from tests.support.http_team import TeamService, ring
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +29,7 @@ def test_all_are_waited_for_in_few_requests(client: Client, service: FakeService
     assert [job.id for job in states] == [job.id for job in jobs[::-1]] + [jobs[0].id] * 2
     assert all(job.succeeded for job in states)
     assert sorted(ended) == sorted(job.id for job in jobs)
-    assert not any("/events" in path for _, path, _ in service.requests)
+    assert not any(re.match(r"/v1/jobs/.*/events", path) for _, path, _ in service.requests)
     assert len(service.requests) <= 10
     assert all(len(path) < 3000 for _, path, _ in service.requests)
 
@@ -71,3 +75,91 @@ def test_a_table_has_the_present_states(client: Client, service: FakeService) ->
     assert (table["id"], table["name"]) == ([job.id for job in jobs], ["b", "a"])
     assert table["status"] == ["succeeded"] * 2
     assert client.table(status="succeeded", limit=1)["name"] == ["a"]
+
+
+class TestTheBell:
+    @pytest.fixture
+    def team(self) -> Iterator[TeamService]:
+        """A service that says which jobs have changed."""
+        with serving(TeamService()) as service:
+            yield service
+
+    @pytest.fixture
+    def client(self, team: TeamService) -> Iterator[Client]:
+        """A client of it."""
+        with Client(team.url) as client:
+            yield client
+
+    def test_only_what_has_changed_is_read(self, client: Client, team: TeamService) -> None:
+        """All jobs once, on one stream; then those alone that the bell names, until each is finished."""
+        queued = [team.add(status="queued")["id"] for _ in range(3)]
+        running = [team.add(epochs=5)["id"] for _ in range(2)]
+        team.rung.append(ring("elsewhere"))
+        ended: list[str] = []
+
+        def note(job: Job) -> None:
+            ended.append(job.id)
+            if len(ended) == 2:
+                for one in queued:
+                    team.jobs[one]["status"] = "cancelled"
+                team.rung.append(ring(*queued))
+
+        jobs = client.wait_all([*queued, *running], on_end=note)
+        assert [job.status for job in jobs] == ["cancelled"] * 3 + ["succeeded"] * 2
+        assert sorted(ended) == sorted([*queued, *running])
+        asked = [path for _, path, _ in team.requests]
+        assert asked.count("/v1/events") == 1
+        assert all(one in asked[1] for one in queued)
+        assert not any(one in path for path in asked[2:-1] for one in queued)
+
+    def test_a_ring_that_was_missed(self, client: Client, team: TeamService, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A sign of life after a while has all jobs read again."""
+        monkeypatch.setattr(waiting, "MISSED_SECONDS", -1.0)
+        silent, first = team.add(status="queued")["id"], team.add(epochs=1)["id"]
+
+        def end_silently(job: Job) -> None:
+            if job.id == first:
+                team.jobs[silent]["status"] = "cancelled"
+                team.rung.append(b": keep-alive\n\n")
+
+        assert [job.status for job in client.wait_all([silent, first], on_end=end_silently)] == [
+            "cancelled",
+            "succeeded",
+        ]
+
+    def test_a_broken_bell_is_opened_again(self, client: Client, team: TeamService) -> None:
+        """What it missed in between is read."""
+        job = team.add(status="queued")["id"]
+        rung = client.events()
+        assert next(rung).kind == "reset"
+        team.rung.append(ring(job))
+        assert (heard := next(rung)).data == {"ids": [job]}
+        assert (heard.seq, heard.kind) == (2, "jobs")
+        team.rung.append(b"")
+        assert next(rung).kind == "reset"
+        assert [path for _, path, _ in team.requests] == ["/v1/events"] * 2
+
+    @pytest.mark.parametrize(
+        "refusal", [problem(404, "not_found", "Nothing here."), problem(503, "too_many_streams", "No room.")]
+    )
+    def test_without_a_bell_jobs_are_polled(
+        self, client: Client, team: TeamService, refusal: tuple[int, object]
+    ) -> None:
+        """At a service of a release before it, and where there is no room for another listener."""
+        team.refuse["GET /v1/events"] = refusal
+        jobs = [team.add(epochs=3)["id"] for _ in range(3)]
+        assert all(job.succeeded for job in client.wait_all(jobs))
+
+    def test_an_outage_is_no_missing_bell(
+        self, client: Client, team: TeamService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is waited for, and ends in its error."""
+        monkeypatch.setattr("flightline.client.retry.OUTAGE_SECONDS", 0.0)
+        team.refuse["GET /v1/events"] = problem(503, "database_unavailable", "Away.")
+        with pytest.raises(Unavailable, match="Away"):
+            client.wait_all([team.add()["id"]])
+
+    def test_jobs_still_know_their_own_events(self, client: Client, team: TeamService) -> None:
+        """The bell is for whoever names no job."""
+        job = client.job(team.add(status="succeeded", epoch=2)["id"])
+        assert [event.kind for event in job.events()] == ["status", "status", "epoch", "epoch", "status"]

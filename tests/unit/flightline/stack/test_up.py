@@ -180,6 +180,13 @@ def _migrated(run: Run, home: Path, revision: str) -> None:
 
 
 class TestTokens:
+    def test_no_program_inherits_the_token_of_whoever_starts_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Programs of the service call nobody, and their environment can be read."""
+        monkeypatch.setenv("FLIGHTLINE_TOKEN", "fl_secret")
+        environment = Layout(Path("/home"), "127.0.0.1", 1, ("cpu",), None, 1.0).environment()
+        assert "fl_secret" not in environment.values()
+        assert environment["FLIGHTLINE_HOST"] == "127.0.0.1"
+
     @pytest.mark.parametrize("command", [["up", "--port", "0", "--workers", "none"], ["api"]])
     @pytest.mark.parametrize("setting", [("HOST", "0.0.0.0"), ("AUTH", "on")])
     def test_nothing_starts_that_nobody_could_use(

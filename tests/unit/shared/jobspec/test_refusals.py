@@ -93,7 +93,7 @@ FIELDS = [
     ({**PRESET, "dataset": {"classes": ["bird", "bird"]}}, "/dataset/classes/1", ["twice"]),
     ({**PRESET, "dataset": {"classes": ["bird"]}}, "/dataset/classes", ["two or more"]),
     ({**PRESET, "dataset": {"train_per_class": 5001}}, "/dataset/train_per_class", ["from 1 to 5,000"]),
-    ({**PRESET, "dataset": {"val_per_class": 0}}, "/dataset/val_per_class", ["1 or more"]),
+    ({**PRESET, "dataset": {"val_per_class": 0}}, "/dataset/val_per_class", ["from 1 to 1,000,000,000"]),
     ({**PRESET, "epochs": 3}, "/epochs", ["/training/epochs"]),
     ({**PRESET, "lr": 0.1}, "/lr", ["/training/optimizer/lr"]),
     ({**PRESET, "taining": {}}, "/taining", ['"training"?']),

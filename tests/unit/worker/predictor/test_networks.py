@@ -76,7 +76,7 @@ def test_probabilities_are_those_of_torch(networks: Networks, finished: Finished
     """On the same weights, of images of the same pixels, normalised as the file says."""
     job_id, network = finished()
     images = [png(seed=seed) for seed in range(40)]
-    answer = classify(networks, Classify(job_id, "best", tuple(map(str, range(40)))), images).values
+    answer = classify(networks, Classify(job_id, "best", tuple(map(str, range(40)))), images, 10**9).values
 
     pixels = np.stack([np.asarray(Image.open(io.BytesIO(image))) for image in images]).transpose(0, 3, 1, 2)
     mean, std = (torch.tensor(json.loads(ABOUT[name])).view(3, 1, 1) for name in ("mean", "std"))
@@ -140,7 +140,7 @@ def test_every_bad_image_is_named(networks: Networks, finished: Finished) -> Non
     job_id, _ = finished()
     images = [png((64, 48)), b"no image", png()[:100], b""]
     with pytest.raises(InvalidImage, match=r"^b\.png: this image cannot be read.*, and 2 more$") as caught:
-        classify(networks, Classify(job_id, "best", ("a.png", "b.png", "c.png", "d.png")), images)
+        classify(networks, Classify(job_id, "best", ("a.png", "b.png", "c.png", "d.png")), images, 10**9)
     assert [(one.pointer, one.detail.partition(":")[0]) for one in caught.value.errors] == [
         ("/1", "b.png"),
         ("/2", "c.png"),

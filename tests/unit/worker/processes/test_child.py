@@ -110,7 +110,7 @@ class TestChild:
         assert isinstance(context.stop, StopFlag)
         assert context.stop.failed
         assert not context.child_state.idle
-        child.run("0192", 5)
+        child.run("0192")
 
     @pytest.fixture
     def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,11 +140,11 @@ class TestChild:
         from worker.run_job import task
 
         ran: list[str] = []
-        monkeypatch.setattr(task, "run", lambda _context, job_id, _priority: ran.append(job_id))
+        monkeypatch.setattr(task, "run", lambda _: ran.append("a job"))
         child = self._child(context)
-        child.run("0192", 5)
-        child.run("0193", 5)
-        assert ran == ["0192"]
+        child.run("0192")
+        child.run("0193")
+        assert ran == ["a job"]
         assert isinstance(context.stop, StopFlag)
         assert context.stop.failed
 
@@ -153,7 +153,7 @@ class TestChild:
         job_id = factories.submit(db)
         assert isinstance(context.stop, StopFlag)
         context.stop.set()
-        self._child(context).run(job_id, 5)
+        self._child(context).run(job_id)
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id]
         assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
@@ -167,7 +167,7 @@ class TestChild:
 
         monkeypatch.setattr(task, "run", crash)
         context.child_state.ready()
-        self._child(context).run("0192", 5)
+        self._child(context).run("0192")
         assert context.child_state.idle
 
     @pytest.mark.parametrize("long_seconds, given_back", [(-1.0, 1), (1000.0, 0)], ids=["long", "short"])
@@ -181,7 +181,7 @@ class TestChild:
         monkeypatch.setattr(task, "run", lambda *_: None)
         monkeypatch.setattr(memory, "LONG_SECONDS", long_seconds)
         monkeypatch.setattr(memory, "give_back", lambda: calls.append(True))
-        self._child(context).run("0192", 5)
+        self._child(context).run("0192")
         assert len(calls) == given_back
 
 

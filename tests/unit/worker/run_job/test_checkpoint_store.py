@@ -10,7 +10,7 @@ import torch
 
 from shared.errors import StorageError
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings

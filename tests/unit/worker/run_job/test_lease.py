@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import leases
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.settings import Settings

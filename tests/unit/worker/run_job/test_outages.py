@@ -73,7 +73,7 @@ def test_a_fault_of_the_storage_at_the_end_of_a_run_costs_nothing(
     """The weights are written once it answers; the job's log says when it was waited for, and how long."""
     job_id = factories.submit(db, **SPEC)
     faults.left, faults.of = 3, ".safetensors"
-    task.run(context, job_id, 5)
+    task.run(context)
     assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "succeeded"
     assert {row["name"] for row in queries.artifacts(db, job_id, actor=EVERYBODY)} == {
         *("best.safetensors", "last.safetensors", "logits.safetensors")
@@ -88,11 +88,11 @@ def test_a_checkpoint_that_cannot_be_read_now_is_waited_for(
     """It is whole: the run goes on from it, not from its beginning."""
     job_id = factories.submit(db, **SPEC)
     _at_step(monkeypatch, 10, context.stop.set)  # type: ignore[attr-defined]
-    task.run(context, job_id, 5)
+    task.run(context)
     assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
     context.stop = StopFlag()
     faults.left, faults.mode = 2, "rb"
-    task.run(context, job_id, 5)
+    task.run(context)
     assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "succeeded"
     assert "Resumed in epoch 2" in _lines(db, job_id)
     assert "A checkpoint is not used" not in _lines(db, job_id)
@@ -105,11 +105,11 @@ def test_a_checkpoint_that_is_missing_is_not_waited_for(
     """The storage answers, and does not have it: the run begins at its beginning."""
     job_id = factories.submit(db, **SPEC)
     _at_step(monkeypatch, 10, context.stop.set)  # type: ignore[attr-defined]
-    task.run(context, job_id, 5)
+    task.run(context)
     context.stop = StopFlag()
     for path in (tmp_path / "artifacts").rglob("*.ckpt"):
         path.unlink()
-    task.run(context, job_id, 5)
+    task.run(context)
     assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "succeeded"
     assert "A checkpoint is not used" in _lines(db, job_id)
 
@@ -121,10 +121,10 @@ def test_a_stop_waits_for_the_storage_to_take_its_checkpoint(
     job_id = factories.submit(db, **SPEC)
     faults.left, faults.of = 2, ".ckpt"
     _at_step(monkeypatch, 10, context.stop.set)  # type: ignore[attr-defined]
-    task.run(context, job_id, 5)
+    task.run(context)
     assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
     context.stop = StopFlag()
-    task.run(context, job_id, 5)
+    task.run(context)
     assert "Resumed in epoch 2" in _lines(db, job_id)
 
 
@@ -135,7 +135,7 @@ def test_a_checkpoint_that_cannot_be_written_now_is_no_reason_to_stop(
     context.settings = context.settings.model_copy(update={"checkpoint_seconds": 0.0})
     job_id = factories.submit(db, **SPEC)
     faults.left, faults.of = 1, ".ckpt"
-    task.run(context, job_id, 5)
+    task.run(context)
     job = queries.job(db, job_id, actor=EVERYBODY)
     assert (job["status"], job["attempts"]) == ("succeeded", 1)
     assert _lines(db, job_id).count("checkpoint_not_written") == 1

@@ -12,7 +12,7 @@ from shared.errors import DatabaseUnavailable
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories

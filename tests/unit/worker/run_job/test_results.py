@@ -16,7 +16,7 @@ from safetensors.torch import load
 
 from shared.errors import StorageError, StorageUnavailable
 from shared.jobs.reads import queries
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.storage.store import Storage
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase

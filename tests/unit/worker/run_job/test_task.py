@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from shared.errors import DatabaseUnavailable, StorageError
+from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.running import attempts, leases
-from shared.jobs.running.attempts import Claim
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import JobStatus, Outcome
 from tests.support import factories
@@ -110,23 +111,24 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 
 class TestRun:
-    def test_a_message_nobody_wants_is_dropped(self, context: Context, db: FlakyDatabase, script: Script) -> None:
-        """The job is running elsewhere, finished, for another device, or not there at all."""
-        taken, finished = factories.running(db).job_id, factories.succeed(db, factories.running(db))
-        elsewhere = factories.submit(db, resources={"device": "cuda"})
+    def test_a_ticket_without_a_job_is_dropped(self, context: Context, db: FlakyDatabase, script: Script) -> None:
+        """All are running elsewhere, finished, for another device, or on other images."""
+        factories.succeed(db, factories.running(db))
+        factories.running(db)
+        factories.submit(db, resources={"device": "cuda"})
+        factories.submit(db, dataset="mnist")
         before = factories.everything(db)
-        for job_id in (taken, finished, elsewhere, "0192-no-such-job"):
-            task.run(context, job_id, 5)
+        task.run(context)
         assert script.ran == []
         assert factories.everything(db) == before
 
-    def test_a_message_that_comes_while_the_database_is_away_is_dropped(
+    def test_a_ticket_that_comes_while_the_database_is_away_is_dropped(
         self, context: Context, db: FlakyDatabase, script: Script
     ) -> None:
-        """The row stays queued; the reconciler publishes it again."""
+        """The row stays queued; the reconciler sends another one."""
         job_id = factories.submit(db)
         db.away = True
-        task.run(context, job_id, 5)
+        task.run(context)
         db.away = False
         assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "queued"
         assert script.ran == []
@@ -149,7 +151,7 @@ class TestRun:
         checkpoint = f"{job_id}/checkpoints/1-1-1.ckpt"
         context.storage.put(checkpoint, b"state")
         script.then = reason
-        task.run(context, job_id, 5)
+        task.run(context)
         assert queries.job(db, job_id, actor=EVERYBODY)["status"] == status
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id] * messages
@@ -158,24 +160,24 @@ class TestRun:
     def test_what_failed_waits_before_it_is_tried_again(
         self, context: Context, db: FlakyDatabase, script: Script
     ) -> None:
-        """As long as the setting says: no message yet, and one that comes all the same is dropped."""
+        """As long as the setting says: no ticket yet, and one that comes all the same is spent in vain."""
         script.then = OutOfDeviceMemory("full")
         for seconds, messages in ((0.0, 1), (600.0, 0)):
             context.settings = context.settings.model_copy(update={"retry_seconds": seconds})
             job_id = factories.submit(db)
-            task.run(context, job_id, 5)
+            task.run(context)
             assert isinstance(context.broker, FakeBroker)
             assert [message[0] for message in context.broker.messages].count(job_id) == messages
             assert (queries.job(db, job_id, actor=EVERYBODY)["not_before"] is None) == bool(messages)
-
-        task.run(context, job_id, 5)
-        assert queries.job(db, job_id, actor=EVERYBODY)["attempts"] == 1
+            task.run(context)
+            assert queries.job(db, job_id, actor=EVERYBODY)["attempts"] == 1 + messages
+            actions.cancel(db, job_id, actor=EVERYBODY)
 
     def test_a_lost_job_is_left_alone(self, context: Context, db: FlakyDatabase, script: Script) -> None:
         """Not a row changes after the loss, and nothing escapes."""
         job_id = factories.submit(db)
         script.then = LeaseLost()
-        task.run(context, job_id, 5)
+        task.run(context)
         assert queries.job(db, job_id, actor=EVERYBODY)["status"] == "running"
 
     def test_a_job_that_is_lost_while_its_end_is_written_is_left_alone(
@@ -191,7 +193,7 @@ class TestRun:
             return real(*arguments, **options)
 
         monkeypatch.setattr(attempts, "log", lose_first)
-        task.run(context, job_id, 5)
+        task.run(context)
         (attempt,) = queries.attempts(db, job_id, actor=EVERYBODY)
         assert attempt["outcome"] == "lost"
 
@@ -209,7 +211,7 @@ class TestRun:
             return real(*arguments, **named)
 
         monkeypatch.setattr(attempts, "end", end)
-        task.run(context, job_id, 5)
+        task.run(context)
         assert isinstance(context.broker, FakeBroker)
         assert [message[0] for message in context.broker.messages] == [job_id]
 
@@ -227,7 +229,7 @@ class TestRun:
 
         monkeypatch.setattr(Attempt, "run", run)
         job_id = factories.submit(db)
-        task.run(context, job_id, 5)
+        task.run(context)
         log.warning("later")
         lines = [line["message"] for line in queries.log(db, job_id, actor=EVERYBODY)]
         assert lines == ["something_odd layer=3", "Attempt released"]

@@ -1,0 +1,217 @@
+"""Claims: how a worker that looks for work gets the job that should run next, in one transaction.
+
+That is the job with the highest priority in any queue that the worker serves; among those a job of the owner with the
+fewest running jobs; among those the oldest. Jobs whose images the worker does not hold are left to others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, select
+
+from shared.database import clock
+from shared.database.tables import Attempt, Job
+from shared.jobs.data_needs import Holdings
+from shared.jobs.guarded_write import add_status_event, advance, table_of
+from shared.jobs.running import waiting
+from shared.jobs.running.retry_policy import due
+from shared.jobs.running.waiting import Place
+from shared.jobs.status import KNOWN_KINDS, JobKind, JobStatus, Queue
+from shared.telemetry import tallies
+from shared.telemetry.origin import NOWHERE, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from shared.database.engine import Database
+    from shared.jobs.running.waiting import Waiting
+    from shared.jobspec.document import SpecDocument
+
+_TURN = 0x666C_6967_6874  # the advisory lock of claims
+_CLAIMED = [
+    table_of(Job).c[name]
+    for name in (
+        *("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind"),
+        *("created_at", "lease_expires_at", "owner", "trace"),
+    )
+]
+
+
+class Prospect(Enum):
+    """What a worker that looks for work would find."""
+
+    NONE = "none"
+    """No job waits in its queues."""
+    OTHERS = "others"
+    """Jobs wait there, of which it may take none."""
+    SOME = "some"
+    """A job that it may take, or one of which only a claim can tell."""
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """A worker that claims jobs.
+
+    Attributes:
+        worker: its id.
+        device: its device, such as ``cuda:0``.
+        device_kind: its kind of device.
+        kinds: the kinds of job that it runs.
+        holdings: the images that it holds or may download.
+    """
+
+    worker: str
+    device: str
+    device_kind: str
+    kinds: frozenset[JobKind] = KNOWN_KINDS
+    holdings: Holdings = field(default_factory=Holdings)
+
+    @property
+    def queues(self) -> tuple[str, str]:
+        """The queues that it serves."""
+        return Queue.ANY, self.device_kind
+
+    @property
+    def places(self) -> list[Place]:
+        """Where the jobs wait that it may take."""
+        return [Place(kind, queue) for kind in sorted(self.kinds) for queue in self.queues]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claimed job, which belongs to the worker for as long as the worker renews its lease."""
+
+    job_id: str
+    attempt: int
+    worker: str
+    spec: SpecDocument
+    spec_hash: str
+    running_seconds: float
+    """Running time of the earlier attempts, which `timeout_seconds` of the spec includes."""
+    checkpoint: dict[str, Any] | None
+    """The job's checkpoint, as `record_checkpoint` wrote it."""
+    exact: bool
+    kind: JobKind
+    waited_seconds: float = 0.0
+    """Time from the submission to this claim, by the database's clock."""
+    owner: str | None = None
+    origin: Origin = NOWHERE
+    """The request that submitted the job."""
+
+
+def claim_next(db: Database, claimant: Claimant, lease_seconds: float) -> Claim | None:
+    """Make the job running that this worker should work on next; None where no queued job is for it.
+
+    Args:
+        db: the database.
+        claimant: the worker.
+        lease_seconds: how long the claim holds without a heartbeat.
+
+    Raises:
+        DatabaseUnavailable: the database is unavailable.
+    """
+    return db.write(lambda connection: _claim_next(connection, claimant, lease_seconds))
+
+
+def prospect(db: Database, claimant: Claimant) -> Prospect:
+    """Return what `claim_next` would find now; writes and locks nothing.
+
+    Raises:
+        DatabaseUnavailable: the database is unavailable.
+    """
+    with db.read() as connection:
+        found = waiting.groups_in(connection, claimant.places)
+        lacking = any(waiting.lacks_needs(one.group) for one in found)
+        if lacking or _fitting(connection, claimant, found) or waiting.any_due(connection):
+            return Prospect.SOME
+        return Prospect.OTHERS if found else Prospect.NONE
+
+
+def take(connection: Connection, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
+    """Make one queued job running, as its next attempt.
+
+    Returns:
+        None when the worker may not have it: it is not queued any more, its next attempt is not due, it is for another
+        kind of device, or its kind is unknown to the claimant.
+    """
+    now = clock.database_now(connection)
+    job = advance(
+        connection,
+        job_id,
+        Job.status == JobStatus.QUEUED,
+        Job.kind.in_(claimant.kinds),
+        Job.queue.in_(claimant.queues),
+        due(connection),
+        reading=_CLAIMED,
+        status=JobStatus.RUNNING,
+        attempt=Job.attempt + 1,
+        worker=claimant.worker,
+        device=claimant.device,
+        device_kind=claimant.device_kind,
+        lease_expires_at=clock.database_now_plus(connection, lease_seconds),
+        not_before=None,
+        # By this time the release before would judge which messages of other jobs are lost.
+        published_at=None,
+        started_at=func.coalesce(Job.started_at, now, type_=Job.started_at.type),
+    )
+    if job is None:
+        return None
+    attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
+    connection.execute(insert(table_of(Attempt)).values(job_id=job_id, attempt=job.attempt, **attempt))
+    add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
+    waited_seconds = (job.lease_expires_at - job.created_at).total_seconds() - lease_seconds
+    if job.attempt == 1:
+        tallies.count_wait(connection, job.kind, waited_seconds)
+    return Claim(
+        job_id=job.id,
+        attempt=job.attempt,
+        worker=claimant.worker,
+        spec=job.spec,
+        spec_hash=job.spec_hash,
+        running_seconds=job.running_seconds,
+        checkpoint=job.checkpoint,
+        exact=job.exact,
+        kind=JobKind(job.kind),
+        waited_seconds=waited_seconds,
+        owner=job.owner,
+        origin=Origin.of(job.trace),
+    )
+
+
+def _claim_next(connection: Connection, claimant: Claimant, lease_seconds: float) -> Claim | None:
+    _wait_for_turn(connection)
+    waiting.make_due_ready(connection)
+    found = waiting.groups_in(connection, claimant.places)
+    if lacking := [one.group for one in found if waiting.lacks_needs(one.group)]:
+        waiting.write_down_needs(connection, lacking)
+        found = waiting.groups_in(connection, claimant.places)
+    fitting = _fitting(connection, claimant, found)
+    for priority in sorted({one.priority for one in fitting}, reverse=True):
+        groups = [one.group for one in fitting if one.priority == priority]
+        for candidate in waiting.candidates(connection, groups, priority):
+            job_id = waiting.lock_oldest(connection, candidate, priority)
+            claim = None if job_id is None else take(connection, job_id, claimant, lease_seconds)
+            if claim is not None:
+                return claim
+    return None
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Claim one at a time, so that each sees what the one before took; SQLite has one writer at a time anyway."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(_TURN)))
+
+
+def _fitting(connection: Connection, claimant: Claimant, found: Sequence[Waiting]) -> list[Waiting]:
+    """Return the groups whose images the claimant holds."""
+    fitting = []
+    for one in found:
+        needs = waiting.needs_of_group(connection, one.group)
+        if needs is not None and claimant.holdings.meet(needs):
+            fitting.append(one)
+    return fitting

@@ -1,0 +1,1 @@
+"""What the service tells of itself: counters kept in SQL, the request that a job came from, and traces."""
