@@ -10,6 +10,7 @@ from api.http.proxies import Proxies
 from api.routes import (
     batches,
     catalog,
+    comparison,
     events,
     exports,
     fleet,
@@ -25,7 +26,7 @@ from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
-    *(batches.routes, jobs.routes, results.routes, predictions.routes, exports.routes),
+    *(batches.routes, jobs.routes, results.routes, comparison.routes, predictions.routes, exports.routes),
     *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes, metrics.routes),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
@@ -16,6 +16,7 @@ from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.delivery.predictors import Predictors
 from shared.jobs.reads import queries
+from shared.jobs.reads.documents import FinishedJobs
 from shared.settings import Settings
 from shared.storage.store import Storage
 
@@ -38,6 +39,8 @@ class Services:
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
     metrics: Metrics
+    finished: FinishedJobs = field(default_factory=FinishedJobs)
+    """Finished jobs as JSON, for lists."""
 
     @classmethod
     def build(cls, settings: Settings) -> Self:

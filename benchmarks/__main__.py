@@ -24,6 +24,7 @@ GROUPS = {
     "scaling": "two workers beside one",
     "memory": "of each process",
     "api": "answers of the API to one client",
+    "lists": "lists among 10,000 and 100,000 jobs, on SQLite and PostgreSQL (half an hour; only where asked for)",
     "predict": "predictions of one image and of 64, and the predictor's memory",
     "claims": "a worker's claim in a queue of 100,000 jobs",
     "upkeep": "what keeping a job safe takes of its time",
@@ -32,7 +33,7 @@ GROUPS = {
     "accuracy": "how well the convnet preset learns, over five seeds (a quarter of an hour; only where asked for)",
     "delivery": "how quickly the service gets over what happens to it (ten minutes; only where asked for)",
 }
-SLOW = ("data", "accuracy", "delivery")
+SLOW = ("lists", "data", "accuracy", "delivery")
 
 
 def main(arguments: Sequence[str]) -> int:

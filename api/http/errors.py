@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
 from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable, TooManyRequests
+from shared.redaction import redacted
 from shared.telemetry import origin
 
 MEDIA_TYPE = "application/problem+json"
@@ -173,14 +174,17 @@ def problem(
     headers: Iterable[tuple[str, str]] = (),
     **members: object,
 ) -> Response:
-    """Build a problem+json response; `members` become further top-level members of the document."""
+    """Build a problem+json response; `members` become further top-level members of the document.
+
+    A secret that a request had where none belongs, such as a token in its path, is not repeated.
+    """
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": detail,
-        "errors": [{"pointer": one.pointer, "detail": one.detail} for one in errors],
+        "detail": redacted(detail),
+        "errors": [{"pointer": redacted(one.pointer), "detail": redacted(one.detail)} for one in errors],
         **members,
     }
     if request_id := origin.current().request:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -36,6 +37,8 @@ from shared.jobs.reads.short_ids import whole_id
 from shared.settings import Settings
 from shared.wire.answer import Answer
 
+STREAM_SECONDS = 3600.0
+"""How long an event stream lasts at most."""
 View = TypeVar("View", bound="Callable[..., Reply | Response]")
 
 
@@ -44,12 +47,12 @@ class Reply:
     """An endpoint's answer: an instance of a class of `shared.wire`, with a status where the operation has several.
 
     Attributes:
-        body: the answer; None for a response without a body.
+        body: the answer, or its JSON; None for a response without a body.
         status: HTTP status; None means the operation's first one.
         headers: further response headers; a path in ``Location`` begins below the base path.
     """
 
-    body: Answer | None
+    body: Answer | bytes | None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -103,7 +106,8 @@ class Raw:
     description: Mapping[str, Any] = field(default_factory=dict)
 
 
-Described = type[Answer] | Raw | None
+Described = type[Answer] | tuple[type[Answer], ...] | Raw | None
+"""What OpenAPI says of a response: one class or any of several, another media type, or no body."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,8 @@ class Operation:
     headers: tuple[Header, ...] = ()
     find_job: Callable[[Services, Actor, str], str] = find_job
     """Returns the full id of the job that the path names by an id or the end of one."""
+    csv: bool = False
+    """Whether the operation answers CSV too, where the request prefers it."""
 
     @property
     def name(self) -> str:
@@ -169,6 +175,11 @@ class Operation:
     def takes_job_id(self) -> bool:
         """Whether the path names one job, by its id or the end of it."""
         return "<job_id>" in self.path
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether responses carry an ETag, and answer 304 to those who have it: the reads of one job's things."""
+        return self.method == "GET" and self.takes_job_id and 304 in self.answers
 
     def handle(self, services: Services, **path: str) -> Response:
         """Answer the current request. Raises errors that `api.http.errors` turns into problems."""
@@ -190,23 +201,42 @@ class Operation:
 
     def _serialise(self, reply: Reply) -> Response:
         status = reply.status or next(iter(self.answers))
-        body = b"" if reply.body is None else orjson.dumps(reply.body, default=vars)  # an answer's fields
+        body = reply.body or b""
+        if not isinstance(body, bytes):
+            body = orjson.dumps(body, default=vars)  # an answer's fields
         response = Response(body, status, reply.headers, mimetype="application/json")
         if reply.body is None:
             del response.headers["Content-Type"]
+        if self.is_tagged:
+            _tag(response)
         response.headers.setdefault("Cache-Control", "no-store")
         if location := reply.headers.get("Location"):
             response.headers["Location"] = f"{request.script_root}{location}"
         return response
 
 
+def _tag(response: Response) -> None:
+    """Give a response the ETag of its content, and empty it where the request has that already."""
+    response.headers["Cache-Control"] = "private, no-cache"  # may be kept, but is asked for again each time
+    response.add_etag()
+    response.make_conditional(request)
+
+
 def _guarded(services: Services, response: Response) -> Response:
-    """End an event stream, which may last for days, once the credential that it was opened with is not accepted."""
-    credential = credential_of(request) if services.authentication.required else None
-    if credential is None or response.mimetype != "text/event-stream":
+    """End an event stream after `STREAM_SECONDS`, or once the credential that it was opened with is not accepted.
+
+    A reader that still follows connects again and misses nothing; one that has stopped reading holds its thread no
+    longer.
+    """
+    if response.mimetype != "text/event-stream":
         return response
-    frames = response.iter_encoded()
-    response.response = takewhile(lambda _frame: services.authentication.still_holds(credential), frames)
+    credential = credential_of(request) if services.authentication.required else None
+    ends = time.monotonic() + STREAM_SECONDS
+
+    def goes_on(_frame: bytes) -> bool:
+        return time.monotonic() < ends and (credential is None or services.authentication.still_holds(credential))
+
+    response.response = takewhile(goes_on, response.iter_encoded())
     return response
 
 
@@ -240,6 +270,7 @@ class Routes:
         raises: tuple[type[FlightlineError], ...] = (),
         headers: tuple[Header, ...] = (),
         find_job: Callable[[Services, Actor, str], str] = find_job,
+        csv: bool = False,
         scope: Scope | Literal["default"] | None = "default",
     ) -> Callable[[View], View]:
         """Declare an operation at `path` (Flask's notation); with `body` it takes what that reads.
@@ -252,7 +283,7 @@ class Routes:
             errors = (*self.raises, *raises)
             takes = usual if scope == "default" else scope
             self.operations.append(
-                Operation(method, path, self.tag, view, query, body, answers, errors, takes, headers, find_job)
+                Operation(method, path, self.tag, view, query, body, answers, errors, takes, headers, find_job, csv)
             )
             return view
 

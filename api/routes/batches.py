@@ -27,7 +27,7 @@ from shared.jobs import batches, deletion, idempotency
 from shared.jobs.actor import Actor
 from shared.jobs.batches import Outcomes
 from shared.jobs.idempotency import SubmissionKey
-from shared.jobs.reads import listing
+from shared.jobs.reads import queries
 from shared.jobs.reads.queries import Workers
 from shared.jobs.reads.short_ids import whole_ids
 from shared.jobspec import NO_CAPS, parse_batch
@@ -111,7 +111,7 @@ def _first(
 
 
 def _accepted(services: Services, actor: Actor, job_ids: Sequence[str], live: Callable[[], Workers]) -> Reply:
-    jobs = listing.jobs_by_id(services.db, job_ids, live=live, actor=actor)
+    jobs = queries.jobs_by_id(services.db, job_ids, live=live, actor=actor)
     return Reply(wire.Batch(items=jobs), 201, {"Location": "/v1/jobs"})
 
 

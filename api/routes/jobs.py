@@ -6,6 +6,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from flask import Response
+
+from api.http.lists import list_page
 from api.http.operations import Reply, Routes, find_job
 from api.http.requests.bodies import EVALUATION, SUBMISSION
 from api.http.requests.edits import CHANGE, read_change
@@ -76,17 +79,31 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
     return _submitted(answer(services, actor, job_id, live), submission)
 
 
-@routes.route("GET", "/v1/jobs", query=JobsQuery, answers={200: wire.Page[wire.Job]})
-def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply:
-    """List jobs, newest first unless `sort` says otherwise."""
+@routes.route(
+    "GET", "/v1/jobs", query=JobsQuery, answers={200: (wire.Page[wire.Job], wire.Page[dict[str, Any]])}, csv=True
+)
+def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply | Response:
+    """List jobs, newest first unless `sort` says otherwise.
+
+    A page may have fewer jobs than `limit`, even none, and still a `next_cursor`: where filters are passed by none of
+    very many jobs, a request ends before it has looked at all of them. `Accept: text/csv` answers the page as CSV, with
+    the next page's address in `Link`.
+    """
     key = decode_cursor(query.sort, query.cursor)
     page = listing.jobs(
-        services.db, query.filter(), query.sort, key, query.limit, live=live_workers(services), actor=actor
+        services.db,
+        query.filter(),
+        query.sort,
+        key,
+        query.limit,
+        finished=services.finished,
+        live=live_workers(services),
+        actor=actor,
     )
-    return Reply(wire.Page(items=page.items, next_cursor=encode_cursor(query.sort, page.next_key)))
+    return list_page(page.items, query.paths, encode_cursor(query.sort, page.next_key))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job}, raises=(JobNotFound,))
+@routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job, 304: None}, raises=(JobNotFound,))
 def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Read a job: its spec, status, progress and result."""
     return Reply(_read(services, actor, job_id, live_workers(services)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Response, request
 
 from api.http.downloads import FILE, RangeNotSatisfiable, download
 from api.http.operations import Reply, Routes
 from api.http.requests.parameters import EpochsQuery, EvaluationQuery, LogQuery
+from api.http.tables import as_csv, wants_csv
 from api.services import Services
 from shared import wire
 from shared.errors import DatabaseUnavailable, JobNotFound, NotFound, StorageUnavailable
@@ -18,14 +19,25 @@ routes = Routes("results", raises=(DatabaseUnavailable,))
 
 
 @routes.route(
-    "GET", "/v1/jobs/<job_id>/epochs", query=EpochsQuery, answers={200: wire.EpochColumns}, raises=(JobNotFound,)
+    "GET",
+    "/v1/jobs/<job_id>/epochs",
+    query=EpochsQuery,
+    answers={200: wire.EpochColumns, 304: None},
+    raises=(JobNotFound,),
+    csv=True,
 )
-def read_epochs(services: Services, actor: Actor, query: EpochsQuery, job_id: str) -> Reply:
-    """Read a job's epochs as columns of equal length."""
-    return Reply(queries.epochs(services.db, job_id, after=query.after, actor=actor))
+def read_epochs(services: Services, actor: Actor, query: EpochsQuery, job_id: str) -> Reply | Response:
+    """Read a job's epochs as columns of equal length; `Accept: text/csv` answers a row for each epoch."""
+    epochs = queries.epochs(services.db, job_id, after=query.after, actor=actor)
+    if not wants_csv(request):
+        return Reply(epochs, headers={"Vary": "Accept"})
+    columns = vars(epochs)
+    return as_csv([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)], list(columns))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/attempts", answers={200: wire.Page[wire.Attempt]}, raises=(JobNotFound,))
+@routes.route(
+    "GET", "/v1/jobs/<job_id>/attempts", answers={200: wire.Page[wire.Attempt], 304: None}, raises=(JobNotFound,)
+)
 def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
     """List a job's attempts: worker, device, environment and outcome of each."""
     return Reply(wire.Page(items=queries.attempts(services.db, job_id, actor=actor), next_cursor=None))
@@ -35,7 +47,7 @@ def list_attempts(services: Services, actor: Actor, job_id: str) -> Reply:
     "GET",
     "/v1/jobs/<job_id>/evaluation",
     query=EvaluationQuery,
-    answers={200: wire.Evaluation},
+    answers={200: wire.Evaluation, 304: None},
     raises=(JobNotFound, NotFound),
 )
 def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, job_id: str) -> Reply:
@@ -51,7 +63,11 @@ def read_evaluation(services: Services, actor: Actor, query: EvaluationQuery, jo
 
 
 @routes.route(
-    "GET", "/v1/jobs/<job_id>/log", query=LogQuery, answers={200: wire.Page[wire.LogLine]}, raises=(JobNotFound,)
+    "GET",
+    "/v1/jobs/<job_id>/log",
+    query=LogQuery,
+    answers={200: wire.Page[wire.LogLine], 304: None},
+    raises=(JobNotFound,),
 )
 def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> Reply:
     """Read a job's log lines, oldest first.
@@ -64,7 +80,9 @@ def read_log(services: Services, actor: Actor, query: LogQuery, job_id: str) -> 
     return Reply(wire.Page(items=page, next_cursor=str(page[-1].line) if len(lines) > len(page) else None))
 
 
-@routes.route("GET", "/v1/jobs/<job_id>/artifacts", answers={200: wire.Page[wire.Artifact]}, raises=(JobNotFound,))
+@routes.route(
+    "GET", "/v1/jobs/<job_id>/artifacts", answers={200: wire.Page[wire.Artifact], 304: None}, raises=(JobNotFound,)
+)
 def list_artifacts(services: Services, actor: Actor, job_id: str) -> Reply:
     """List a job's artifacts: weights, logits, and the files that describe them."""
     return Reply(wire.Page(items=queries.artifacts(services.db, job_id, actor=actor), next_cursor=None))

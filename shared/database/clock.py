@@ -50,7 +50,7 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         if value is None:
             return None
         if isinstance(value, str):
-            return dt.datetime.strptime(value, _SQLITE_FORMAT).replace(tzinfo=dt.UTC)
+            return dt.datetime.fromisoformat(f"{value}+00:00")
         return value.astimezone(dt.UTC)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from shared.database.tables import Job
+from shared.delivery.tickets import MOST
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.jobs.running.retry_policy import due
 from shared.jobs.status import JobStatus, message_queue
@@ -31,7 +32,10 @@ def publish(db: Database, broker: Broker, job_id: str) -> bool:
 
 
 def publish_many(db: Database, broker: Broker, job_ids: Sequence[str]) -> bool:
-    """Send a ticket for each of those jobs that are due, the most urgent and oldest first; as `publish`."""
+    """Send tickets for those jobs that are due, the most urgent and oldest first; as `publish`.
+
+    Of many jobs in one queue only the first get a ticket, as many as `shared.delivery.tickets` wants there.
+    """
     if not job_ids:  # for an empty list, SQLite would scan every queued job
         return True
     try:
@@ -51,4 +55,9 @@ def _messages(db: Database, job_ids: Sequence[str]) -> list[tuple[str, str, int]
             .where(Job.id.in_(job_ids), Job.status == JobStatus.QUEUED, due(connection))
             .order_by(Job.priority.desc(), Job.id)
         )
-        return [(row.id, message_queue(row.kind, row.queue), row.priority) for row in connection.execute(statement)]
+        messages = [(row.id, message_queue(row.kind, row.queue), row.priority) for row in connection.execute(statement)]
+    queues: dict[str, list[tuple[str, str, int]]] = {}
+    for message in messages:
+        queues.setdefault(message[1], []).append(message)
+    few = {message for queue in queues.values() for message in queue[:MOST]}
+    return [message for message in messages if message in few]

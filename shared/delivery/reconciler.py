@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -134,6 +135,7 @@ class Reconciler:
             except Exception:
                 # No error may end the thread: the next pass may succeed.
                 logger.exception("reconcile_crashed")
+        self._give_up_turns()
 
     def start(self, interval_seconds: float) -> threading.Event:
         """Start passes in a daemon thread. Setting the returned event ends them."""
@@ -157,6 +159,12 @@ class Reconciler:
         queued = leases.expire(self._db, overdue.leases[:_MOST_EXPIRED])
         publish_many(self._db, self._broker, queued)
         return len(queued), self._data_grace.judge(self._watch.health.since or self._now())
+
+    def _give_up_turns(self) -> None:
+        """Let another process take over at once, and not only after this one's locks have expired."""
+        with suppress(DatabaseUnavailable):
+            for lock in (self._adding, self._judging):
+                lock.release()
 
     def _add_tickets(self) -> int:
         return tickets.add_missing(self._db, self._broker, silent_seconds=self._lease_seconds)

@@ -119,6 +119,11 @@ def _too_long(finding: ErrorDetails, where: Place) -> str:
     return f"{_name(where)} takes at most {finding['ctx']['max_length']}; there are {finding['ctx']['actual_length']}."
 
 
+def _too_few(finding: ErrorDetails, where: Place) -> str:
+    least, found = finding["ctx"]["min_length"], finding["ctx"]["actual_length"]
+    return f"{_name(where)} takes at least {least}; there {'is' if found == 1 else 'are'} {found}."
+
+
 def _empty(_: ErrorDetails, where: Place) -> str:
     return f"{_name(where)} is empty: give one, or leave the field out."
 
@@ -164,7 +169,7 @@ _EXPLANATIONS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "model_attributes_type": _not_a("an object"),
     "list_type": _not_a("an array"),
     "too_long": _too_long,
-    "too_short": _empty,
+    "too_short": _too_few,
     "string_unicode": lambda _, where: f"{_name(where)} must be a text of whole characters.",
     "string_too_short": _empty,
     "string_too_long": _too_many_characters,

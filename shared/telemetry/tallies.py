@@ -89,7 +89,7 @@ def observed(name: str, seconds: float, **labels: str) -> tuple[Counter, Counter
 
 def count_finished(connection: Connection, job_ids: Sequence[str]) -> None:
     """Count jobs that this transaction has finished, by what their rows say by now."""
-    columns: list[Any] = [Job.kind, Job.status, Job.owner, Job.running_seconds, Job.attempt]
+    columns: tuple[Any, ...] = (Job.kind, Job.status, Job.owner, Job.running_seconds, Job.attempt)
     jobs = connection.execute(select(*columns).where(Job.id.in_(job_ids))).all()
     add(connection, [one for job in jobs for one in _finished(job)])
 

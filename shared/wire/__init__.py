@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shared.wire.batches import Batch, JobOutcome, JobOutcomes
+from shared.wire.comparison import Comparison, Curves
 from shared.wire.fleet import Queue, Worker
 from shared.wire.jobs import (
     Artifact,
@@ -34,7 +35,9 @@ __all__ = [
     "Attempt",
     "Batch",
     "ClassFigures",
+    "Comparison",
     "Cost",
+    "Curves",
     "DatasetInfo",
     "Delivery",
     "DetailedCost",

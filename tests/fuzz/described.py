@@ -17,7 +17,12 @@ from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import Case, GenerationMode, Response
 from schemathesis.checks import max_response_time, not_a_server_error
 from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import positive_data_acceptance, response_schema_conformance
+from schemathesis.specs.openapi.checks import (
+    ignored_auth,
+    negative_data_rejection,
+    positive_data_acceptance,
+    response_schema_conformance,
+)
 
 LEFT_OUT = [
     positive_data_acceptance,  # a job is refused for what no schema can say: layers that do not fit one another
@@ -62,15 +67,15 @@ class Describer:
         for operation in self._schema.get_all_operations():
             assert isinstance(operation, Ok), operation
             for mode in GenerationMode:
-                self._send_many(operation.ok().as_strategy(generation_mode=mode), most)
+                self._send_many(operation.ok().as_strategy(generation_mode=mode), mode, most)
 
-    def _send_many(self, cases: Any, most: int) -> None:
+    def _send_many(self, cases: Any, mode: GenerationMode, most: int) -> None:
         @seed(self.draw.randrange(1 << 32))
         @settings(_QUIET, max_examples=most)
         @given(cases)
         def send(case: Case) -> None:
             job = case.path_parameters.get("job_id")
-            if job is not None and self.draw.random() < 0.5:
+            if job is not None and mode is GenerationMode.POSITIVE and self.draw.random() < 0.5:
                 # A stream of a job that has not finished would not end.
                 streamed = case.operation.path.endswith("/events")
                 case.path_parameters["job_id"] = self.jobs[0] if streamed else self.draw.choice(self.jobs)
@@ -106,6 +111,10 @@ class Describer:
             return
         events = "text/event-stream" in response.headers.get("content-type", [""])[0]
         left_out = [*LEFT_OUT, *([response_schema_conformance] if events else [])]
+        if self.token is None:  # then the service asks for none
+            left_out.append(ignored_auth)
+        if "Authorization" in (case.headers or {}):  # made up, but not sent: the token is, or none is asked for
+            left_out.append(negative_data_rejection)
         case.validate_response(response, excluded_checks=left_out)
 
 

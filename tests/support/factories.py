@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 import uuid6
 from sqlalchemy import Update, insert, update
 
@@ -16,6 +17,8 @@ from shared.jobs import actions, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.batches import only
 from shared.jobs.data_needs import Holdings
+from shared.jobs.reads import listing
+from shared.jobs.reads.filters import JobFilter
 from shared.jobs.running import attempts, claims, leases
 from shared.jobs.running.claims import Claim, Claimant
 from shared.jobs.running.leases import HeldLease
@@ -79,6 +82,12 @@ def expire(db: Database) -> list[str]:
 def queued_long_ago(job_id: str) -> Update:
     """The statement after which a job has been waiting for years."""
     return update(Job).where(Job.id == job_id).values(queued_at=EPOCH)
+
+
+def listed(db: Database, wanted: JobFilter | None = None, **options: Any) -> list[dict[str, Any]]:
+    """The first page of the list of jobs."""
+    page = listing.jobs(db, wanted or JobFilter(), actor=EVERYBODY, **options)
+    return [orjson.loads(item) for item in page.items]
 
 
 def epoch_row(epoch: int, **values: float) -> dict[str, Any]:

@@ -18,7 +18,12 @@ _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Fields that a class does not declare are refused."""
 
 
-_PUBLISHED = {"PresetInfoPage": "PresetPage", "DatasetInfoPage": "DatasetPage", "LogLinePage": "LogPage"}
+_PUBLISHED = {
+    "PresetInfoPage": "PresetPage",
+    "DatasetInfoPage": "DatasetPage",
+    "LogLinePage": "LogPage",
+    "dictPage": "FieldsPage",
+}
 """Component names since the first release, which differ from the class names: clients generate code from them."""
 _MODELS: dict[Any, type[BaseModel]] = {}
 

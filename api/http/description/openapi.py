@@ -23,6 +23,7 @@ from api.http.errors import (
 from api.http.operations import Described, Operation, Raw
 from api.http.requests.parsing import JOB_ID
 from api.http.security import SAFE_METHODS
+from api.http.tables import CSV
 from shared.errors import (
     AmbiguousJobId,
     BadRequest,
@@ -177,7 +178,8 @@ def _path_parameters(operation: Operation) -> Iterator[dict[str, Any]]:
 
 def _responses(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
     for status, answer in operation.answers.items():
-        yield _response(status, HTTPStatus(status).phrase, _content(answer))
+        also = {CSV: {"schema": {"type": "string"}}} if operation.csv else {}
+        yield _response(status, HTTPStatus(status).phrase, _content(answer) | also if answer else {})
     by_status = defaultdict(list)
     for error in errors_of(operation):
         by_status[status_of(error)].append(error)
@@ -200,11 +202,14 @@ def _content(answer: Described) -> dict[str, Any]:
         return {}
     if isinstance(answer, Raw):
         return {answer.media_type: answer.description}
+    if isinstance(answer, tuple):
+        return {"application/json": {"schema": {"anyOf": [reference_to(model_of(one).__name__) for one in answer]}}}
     return {"application/json": {"schema": reference_to(model_of(answer).__name__)}}
 
 
 def _schemas(operations: list[Operation]) -> dict[str, Any]:
-    answers = [one for operation in operations for one in operation.answers.values()]
+    described = [one for operation in operations for one in operation.answers.values()]
+    answers = [one for some in described for one in (some if isinstance(some, tuple) else (some,))]
     models = [model_of(one) for one in answers if one is not None and not isinstance(one, Raw)]
     parts = [answer_schemas({Problem, *models})]
     parts += [query_parameters(operation.query)[1] for operation in operations]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from api.http.operations import Header
+from api.http.requests.fields import Fields
 from api.http.requests.pagination import Cursor, Sort
 from api.http.requests.parsing import Flag, Instant, QueryModel
 from shared.jobs.reads.filters import JobFilter
@@ -18,6 +19,7 @@ MAX_LIMIT = 500
 MAX_IDS = 50
 """Ids that fit into a request's first line, of which servers read some 4,000 characters."""
 MAX_CONDITIONS = 20
+MAX_COMPARED = 200
 MAX_NUMBER = 2**31 - 1
 """Largest epoch or line number that an integer column of the database holds."""
 
@@ -89,14 +91,34 @@ class JobsQuery(QueryModel):
         description="`created_at`, `finished_at`, `val_accuracy`, `best_val_accuracy`, or a field of the spec, such as "
         "`spec.training.optimizer.lr`. Prefix with `-` for descending. Jobs without the value come last.",
     )
+    fields: Fields | None = Field(
+        None,
+        description="Answer only these fields of each job, separated by commas, such as "
+        "`id,result.val_accuracy,spec.training.optimizer.lr`.",
+    )
     cursor: Cursor | None = Field(None, description="`next_cursor` of the previous page; `sort` must be the same.")
     limit: int = Field(50, ge=1, le=MAX_LIMIT, description="Most jobs on a page.")
 
+    @property
+    def paths(self) -> list[str]:
+        """Return the dotted paths of the fields that are wanted; none for whole jobs."""
+        return [] if self.fields is None else self.fields.split(",")
+
     def filter(self) -> JobFilter:
         """Return the parameters that filter jobs, without order and page."""
-        chosen = self.model_dump(exclude={"sort", "cursor", "limit", "status", "where"})
+        chosen = self.model_dump(exclude={"sort", "cursor", "limit", "status", "where", "fields"})
         where = tuple(read_condition(one) for one in self.where)
         return JobFilter(status=tuple(one.value for one in self.status), where=where, **chosen)
+
+
+class CompareQuery(QueryModel):
+    """Query parameters of a comparison: the jobs."""
+
+    job: tuple[Text, ...] = Field(
+        min_length=2,
+        max_length=MAX_COMPARED,
+        description="A job's id, or its last four or more characters; repeat it for up to 200 jobs.",
+    )
 
 
 class EpochsQuery(QueryModel):

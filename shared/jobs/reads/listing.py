@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
-from shared import wire
-from shared.database.tables import Job
 from shared.jobs.actor import Actor
+from shared.jobs.reads.documents import FinishedJobs, read_documents
 from shared.jobs.reads.filters import JobFilter, filters_of
 from shared.jobs.reads.orders import Key, order_of
 from shared.jobs.reads.pages import Query, read_page
-from shared.jobs.reads.queries import JOB_COLUMNS, job_answers, tags_of
 from shared.jobs.search import index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from shared.database.engine import Database
     from shared.jobs.reads.queries import Workers
@@ -27,9 +23,9 @@ __all__ = ["JobFilter", "Key", "Page", "jobs"]
 
 @dataclass(frozen=True)
 class Page:
-    """A page of jobs, and the key after which the next page starts; None on the last page."""
+    """A page of jobs as JSON, and the key after which the next page starts; None on the last page."""
 
-    items: list[wire.Job]
+    items: list[bytes]
     next_key: Key | None
 
 
@@ -40,6 +36,7 @@ def jobs(
     after: Key | None = None,
     limit: int = 50,
     *,
+    finished: FinishedJobs | None = None,
     live: Callable[[], Workers] | None = None,
     actor: Actor,
 ) -> Page:
@@ -55,6 +52,7 @@ def jobs(
             both orders, the newest of them first.
         after: the `next_key` of the previous page.
         limit: most jobs on the page.
+        finished: the JSON of finished jobs that were read before.
         live: returns the live workers; if given, warnings of queued jobs name what no live worker offers.
         actor: on whose behalf the jobs are read.
 
@@ -62,21 +60,11 @@ def jobs(
         InvalidQuery: there is no such sort.
     """
     query = Query(filters_of(wanted), actor, order_of(sort))
-    index.catch_up(db)
-    with db.read() as connection:
-        found = read_page(connection, query, after, limit)
-        rows = connection.execute(select(*JOB_COLUMNS).where(Job.number.in_(found.numbers))).all()
-        tags = tags_of(connection, [row.id for row in rows])
-    by_number = {row.number: row for row in rows}
-    return Page(job_answers([by_number[number] for number in found.numbers], tags, live), found.next_key)
-
-
-def jobs_by_id(
-    db: Database, job_ids: Sequence[str], *, live: Callable[[], Workers] | None = None, actor: Actor
-) -> list[wire.Job]:
-    """Read those of these jobs that exist, in the order of the ids; `live` as for `jobs`."""
-    statement = select(*JOB_COLUMNS).where(Job.id.in_(job_ids), actor.reach)
-    with db.read() as connection:
-        rows = {row.id: row for row in connection.execute(statement)}
-        tags = tags_of(connection, list(rows))
-    return job_answers([rows[job_id] for job_id in job_ids if job_id in rows], tags, live)
+    kept = FinishedJobs() if finished is None else finished
+    while True:
+        with db.read() as connection:
+            if index.is_complete(connection):
+                found = read_page(connection, query, after, limit)
+                documents = read_documents(connection, found.numbers, kept)
+                return Page(documents(live), found.next_key)
+        index.catch_up(db)

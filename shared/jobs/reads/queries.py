@@ -71,6 +71,17 @@ def job(db: Database, job_id: str, *, live: Callable[[], Workers] | None = None,
     return answer
 
 
+def jobs_by_id(
+    db: Database, job_ids: Sequence[str], *, live: Callable[[], Workers] | None = None, actor: Actor
+) -> list[wire.Job]:
+    """Read those of these jobs that exist, in the order of the ids; `live` as for `job`."""
+    statement = select(*JOB_COLUMNS).where(Job.id.in_(job_ids), actor.reach)
+    with db.read() as connection:
+        rows = {row.id: row for row in connection.execute(statement)}
+        tags = tags_of(connection, list(rows))
+    return job_answers([rows[job_id] for job_id in job_ids if job_id in rows], tags, live)
+
+
 def job_answers(
     rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], live: Callable[[], Workers] | None
 ) -> list[wire.Job]:

@@ -34,6 +34,8 @@ _AT_ONCE = 500
 _TAG = "#"
 _LONGEST = 400
 """Characters of a text that are kept: PostgreSQL's indexes take no more than 2,700 bytes."""
+_MISSING = select(table_of(Job).c.id).where(table_of(Job).c.number.is_(None))
+_ANY_MISSING = _MISSING.limit(1)
 _COLUMNS = (Job.id, Job.created_at, Job.spec, Job.name, Job.notes)
 
 
@@ -88,19 +90,20 @@ def index_words(connection: Connection, job_id: str) -> None:
 
 def catch_up(db: Database, most: int = _AT_ONCE) -> int:
     """Index at most `most` jobs that lack a number; return how many there were."""
-    missing = select(Job.id).where(Job.number.is_(None)).limit(most)
-    with db.read() as connection:
-        if not (found := connection.scalars(missing).all()):
-            return 0
 
-    def work(connection: Connection) -> None:
-        # On PostgreSQL another process may be at the same jobs: it has locked them, and they are left to it.
-        held = connection.scalars(missing.where(Job.id.in_(found)).with_for_update(skip_locked=True)).all()
-        if held:
-            index(connection, held)
+    def work(connection: Connection) -> int:
+        # On PostgreSQL another process may be at the same jobs: once it has committed, they are none of these.
+        missing = connection.scalars(_MISSING.limit(most).with_for_update()).all()
+        if missing:
+            index(connection, missing)
+        return len(missing)
 
-    db.write(work)
-    return len(found)
+    return db.write(work)
+
+
+def is_complete(connection: Connection) -> bool:
+    """Whether every job has its number."""
+    return connection.execute(_ANY_MISSING).one_or_none() is None
 
 
 def _numbers(connection: Connection, rows: Sequence[Row[Any]]) -> list[int]:

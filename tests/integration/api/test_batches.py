@@ -62,7 +62,7 @@ class TestSubmit:
         [
             (b"[]", "", 'A batch must be an object such as {"jobs": […]}, not an array.'),
             (b"{}", "", '"jobs" is missing.'),
-            (b'{"jobs": []}', "/jobs", "jobs is empty: give one, or leave the field out."),
+            (b'{"jobs": []}', "/jobs", "jobs takes at least 1; there are 0."),
             (b'{"jobs": {}}', "/jobs", "jobs must be an array, not an object."),
             (b'{"jobs": [' + b"1," * 1000 + b"1]}", "/jobs", "jobs takes at most 1000; there are 1001."),
             (b'{"jobs": [1], "job": 2}', "/job", 'There is no field "job" here. Did you mean "jobs"?'),
@@ -190,7 +190,7 @@ class TestManyIds:
     @pytest.mark.parametrize(
         "body, pointer, detail",
         [
-            (b'{"ids": []}', "/ids", "ids is empty: give one, or leave the field out."),
+            (b'{"ids": []}', "/ids", "ids takes at least 1; there are 0."),
             (b'{"ids": "abcd"}', "/ids", 'ids must be an array, not "abcd".'),
             (b'{"ids": [1]}', "/ids/0", "ids[0] must be a text, not 1."),
             (b'{"ids": ["' + b"a" * 101 + b'"]}', "/ids/0", "ids[0] has more than 100 characters."),
@@ -223,3 +223,27 @@ def test_labels_are_changed_over_http(
     assert (client.get("/v1/jobs?tag=a").json or {})["items"] == []
     assert client.patch(f"/v1/jobs/{job_id}", json={"notes": "x", "priority": 3}).status_code == 409
     assert (client.get(f"/v1/jobs/{job_id}").json or {})["notes"] == "# Läuft"
+
+
+class TestCompare:
+    def test_jobs_are_named_by_their_ends(self, client: FlaskClient, submit: Callable[..., Any]) -> None:
+        """In the order of the request."""
+        ids = [submit(dataset="synthetic", training={"seed": seed})["id"] for seed in (1, 2)]
+        found = client.get(f"/v1/compare?job={ids[1][-12:]}&job={ids[0].upper()}").json or {}
+        assert [job["id"] for job in found["jobs"]] == ids[::-1]
+        assert found["differing"] == {"training.seed": [2, 1]}
+
+    @pytest.mark.parametrize(
+        "query, status, detail",
+        [
+            ("", 422, '"job" is missing.'),
+            ("?job=abcd", 422, "job takes at least 2; there is 1."),
+            ("?" + "job=abcd&" * 201, 422, "job takes at most 200; there are 201."),
+            ("?job=abcd&job=bcde", 404, "There is no job abcd."),
+        ],
+    )
+    def test_what_cannot_be_compared(self, client: FlaskClient, query: str, status: int, detail: str) -> None:
+        """Too few, too many, or none of that name."""
+        response = client.get(f"/v1/compare{query}")
+        assert response.status_code == status
+        assert (response.json or {})["detail"].startswith(detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,11 +12,8 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.services import Services
-from shared import wire
 from shared.fleet import workers
 from shared.fleet.workers import Identity
-from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import listing
 from shared.jobs.running.claims import Claim
 from shared.jobs.status import Queue
 from tests.support import factories
@@ -29,9 +27,9 @@ def post(client: FlaskClient, key: str, body: bytes = BODY, query: str = "") -> 
     return client.post(f"/v1/jobs{query}", data=body, content_type="application/json", headers=headers)
 
 
-def jobs(services: Services) -> list[wire.Job]:
+def jobs(services: Services) -> list[dict[str, Any]]:
     """All jobs."""
-    return listing.jobs(services.db, listing.JobFilter(), actor=EVERYBODY).items
+    return factories.listed(services.db)
 
 
 def test_a_repeat_answers_with_the_first_job(

@@ -9,8 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.services import Services
-from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import listing
+from tests.support import factories
 
 MLP: dict[str, Any] = {"kind": "mlp", "hidden": [4]}
 
@@ -54,7 +53,7 @@ def refused(client: FlaskClient, services: Services, body: bytes) -> dict[str, A
     for query in ("", "?dry_run=true"):
         response = client.post(f"/v1/jobs{query}", data=body, content_type="application/json")
         assert response.status_code == 422, response.text
-    assert listing.jobs(services.db, listing.JobFilter(), actor=EVERYBODY).items == []
+    assert factories.listed(services.db) == []
     return dict(response.json or {})
 
 
@@ -114,7 +113,7 @@ def test_a_body_of_fifty_megabytes_is_refused(client: FlaskClient, services: Ser
     assert response.status_code == 413
     assert response.json is not None
     assert "20000 bytes" in response.json["detail"]
-    assert listing.jobs(services.db, listing.JobFilter(), actor=EVERYBODY).items == []
+    assert factories.listed(services.db) == []
 
 
 def test_a_number_beyond_all_bounds_is_refused(client: FlaskClient) -> None:

@@ -10,9 +10,8 @@ import pytest
 from api.app import create_app
 from api.services import Services
 from flightline import Client
-from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import listing
 from shared.settings import Settings
+from tests.support import factories
 
 
 class Losing(httpx.BaseTransport):
@@ -43,7 +42,7 @@ def services(settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch)
 
 def stored(services: Services) -> list[str]:
     """The ids of all jobs."""
-    return [str(job["id"]) for job in listing.jobs(services.db, listing.JobFilter(), actor=EVERYBODY).items]
+    return [str(job["id"]) for job in factories.listed(services.db)]
 
 
 def test_a_lost_answer_makes_no_second_job(services: Services) -> None:

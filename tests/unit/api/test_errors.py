@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-import api.app  # noqa: F401 -- with every route, and so every error
+from api.app import create_app  # with every route, and so every error
 from api.http import errors, security
 from shared.errors import (
     ConfigurationError,
@@ -24,6 +25,7 @@ from shared.errors import (
 )
 from shared.settings import Settings
 
+TOKEN = f"fl_{'a' * 43}"
 RAISED: dict[str, Exception] = {
     "invalid_spec": InvalidSpec("It cannot be trained.", (FieldError("/architecture", "is missing"),)),
     "job_not_found": JobNotFound("x"),
@@ -159,3 +161,14 @@ def test_another_sites_page_changes_nothing(client: FlaskClient) -> None:
     assert refused.json["code"] == "forbidden"
     assert client.get("/nowhere", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 404
     assert client.post("/misconfigured", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "path", [f"/v1/{TOKEN}", f"/v1/jobs/{TOKEN}", f"/v1/jobs?{TOKEN}=1", f"/v1/jobs?status={TOKEN}"]
+)
+def test_a_token_where_none_belongs_is_not_repeated(tmp_path: Path, path: str) -> None:
+    """A refused request may have it in its path, or as a parameter."""
+    client = create_app(Settings.model_validate({"home": tmp_path, "redis_url": "unix:///nowhere.sock"})).test_client()
+    refused = client.get(f"/v1/{path}")
+    assert refused.status_code in {404, 422}
+    assert TOKEN not in refused.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.database.engine import Database
+from shared.delivery import tickets
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish, publish_many
 from shared.errors import DatabaseUnavailable
@@ -44,6 +45,13 @@ class TestPublish:
         assert publish_many(database, broker, [running, done, "nobody"])
 
         assert messages(redis_server) == []
+
+    def test_of_many_the_first_get_one(self, database: Database, fake_broker: FakeBroker) -> None:
+        """In each queue as many as workers could use."""
+        rows = [factories.job_row(n, queue=("any", "cpu")[n % 2]) for n in range(3 * tickets.MOST)]
+        assert publish_many(database, fake_broker, factories.insert_jobs(database, rows))
+        expected = [row["id"] for row in rows[: 2 * tickets.MOST]]
+        assert [message[0] for message in fake_broker.messages] == expected
 
     def test_redis_down_is_no_error(self, database: Database, fake_broker: FakeBroker) -> None:
         """The job stays found."""

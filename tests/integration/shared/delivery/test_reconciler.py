@@ -261,6 +261,13 @@ class TestTurns:
             del first
             assert elsewhere.submit(Reconciler(database, fake_broker, LEASE).run_once).result() is None
 
+    def test_one_that_ends_gives_up_its_turn(self, database: Database, fake_broker: FakeBroker) -> None:
+        """Another one takes over at once."""
+        first, second = (Reconciler(database, fake_broker, LEASE) for _ in range(2))
+        stops = iter([False, True])
+        first.run_until(lambda _seconds: next(stops), 0)
+        assert second.run_once() is not None
+
     def test_the_database_down_is_no_error(self, empty_database: Database, fake_broker: FakeBroker) -> None:
         """The timer goes on."""
         assert Reconciler(empty_database, fake_broker, LEASE).run_once() is None

@@ -25,7 +25,7 @@ from shared.errors import (
 from shared.jobs import actions, batches, deletion, idempotency, new_jobs
 from shared.jobs.actor import EVERYBODY, Actor, Scope
 from shared.jobs.idempotency import SubmissionKey
-from shared.jobs.reads import events, listing, queries
+from shared.jobs.reads import events, queries
 from shared.jobs.running import attempts
 from shared.storage.store import Storage
 from tests.support import factories
@@ -58,7 +58,7 @@ class TestSubmit:
 
         assert ids == sorted(ids)
         alone = vars(queries.job(database, actions.submit(database, sent[1], actor=EVERYBODY), actor=EVERYBODY))
-        found = [vars(job) for job in listing.jobs_by_id(database, ids, actor=EVERYBODY)]
+        found = [vars(job) for job in queries.jobs_by_id(database, ids, actor=EVERYBODY)]
         own = {"id", "created_at", "queued_at"}
         assert {k: v for k, v in found[1].items() if k not in own} == {k: v for k, v in alone.items() if k not in own}
         assert [job["spec"]["training"]["seed"] for job in found] == [0, 1, 2]

@@ -15,7 +15,7 @@ from shared.delivery.reconciler import Reconciler
 from shared.errors import IllegalTransition
 from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import listing, queries
+from shared.jobs.reads import queries
 from shared.jobs.reads.listing import JobFilter
 from shared.jobs.status import KNOWN_KINDS
 from shared.jobspec import BUILT_IN, Caps
@@ -107,13 +107,13 @@ class TestReads:
         live = partial(queries.live_workers, database, silent_seconds=60.0)
         job = queries.job(database, job_id, live=live, actor=EVERYBODY)
         assert (job["kind"], job["spec"], job["warnings"]) == (LATER, {"teacher": "resnet18"}, [])
-        assert listing.jobs(database, JobFilter(kind=LATER), live=live, actor=EVERYBODY).items == [job]
+        assert factories.listed(database, JobFilter(kind=LATER), live=live) == [job]
 
     def test_the_list_is_filtered_by_kind(self, database: Database) -> None:
         """Each kind by itself, both together without the filter."""
         trained, later = factories.submit(database), submit(database)
         found = {
-            kind: [item["id"] for item in listing.jobs(database, JobFilter(kind=kind), actor=EVERYBODY).items]
+            kind: [item["id"] for item in factories.listed(database, JobFilter(kind=kind))]
             for kind in ("train", LATER, None)
         }
         assert found == {"train": [trained], LATER: [later], None: [later, trained]}

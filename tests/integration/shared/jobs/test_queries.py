@@ -15,8 +15,7 @@ from shared.delivery.broker import Broker
 from shared.fleet import datasets, workers
 from shared.fleet.workers import Identity
 from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import listing, queries
-from shared.jobs.reads.listing import JobFilter
+from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from tests.conftest import Jump
 from tests.support import factories
@@ -247,9 +246,7 @@ class TestWarnings:
             queries.job(database, job_id, actor=EVERYBODY),
             queries.job(database, job_id, live=live, actor=EVERYBODY),
         ]
-        assert [
-            job["warnings"] for job in told + listing.jobs(database, JobFilter(), live=live, actor=EVERYBODY).items
-        ] == [[]] * 3
+        assert [job["warnings"] for job in told + factories.listed(database, live=live)] == [[]] * 3
 
     def test_live_workers_are_read_for_queued_jobs_alone(self, database: Database) -> None:
         """Others wait for nobody."""

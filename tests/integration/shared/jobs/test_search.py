@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import select, text
 
@@ -181,7 +182,7 @@ def walk(db: Database, wanted: JobFilter, sort: str, limit: int = 7) -> list[str
     for _ in range(200):
         page = listing.jobs(db, wanted, sort, after, limit, actor=EVERYBODY)
         assert len(page.items) <= limit
-        found += [item["id"] for item in page.items]
+        found += [orjson.loads(item)["id"] for item in page.items]
         if page.next_key is None:
             return found
         after = page.next_key
@@ -327,7 +328,7 @@ class TestBounds:
         after, gone = None, set()
         for step in range(100):
             page = listing.jobs(database, JobFilter(), "spec.training.optimizer.lr", after, 7, actor=EVERYBODY)
-            found += [item["id"] for item in page.items]
+            found += [orjson.loads(item)["id"] for item in page.items]
             factories.submit(database, training={"optimizer": {"kind": "sgd", "lr": 0.01 * (step + 1)}})
             if found and found[-1] not in gone and step % 2:
                 gone.add(found[-1])

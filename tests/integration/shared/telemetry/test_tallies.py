@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select, update
 from shared.database.engine import Database
 from shared.database.tables import Job, Tally
 from shared.errors import DatabaseUnavailable
-from shared.jobs import actions, deletion
+from shared.jobs import actions, batches, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts, leases
 from shared.jobs.running.retry_policy import Ending
@@ -80,6 +80,15 @@ def test_jobs_that_never_ran_count_as_finished(database: Database) -> None:
 
     assert values(database, tallies.FINISHED) == {("train", "vision-group", "cancelled"): 1}
     assert values(database, tallies.RUN_SECONDS) == {}
+
+
+def test_jobs_that_are_cancelled_together_are_counted_each(database: Database) -> None:
+    """By one row for all that are alike."""
+    jobs = [factories.submit(database) for _ in range(5)]
+    batches.cancel_all(database, jobs, actor=EVERYBODY)
+
+    assert values(database, tallies.FINISHED) == {("train", "", "cancelled"): 5}
+    assert rows(database) == 1
 
 
 def test_a_deleted_job_stays_counted(database: Database) -> None:
