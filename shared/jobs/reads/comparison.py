@@ -11,7 +11,7 @@ from sqlalchemy import select
 from shared import wire
 from shared.database.tables import Epoch
 from shared.errors import JobNotFound
-from shared.jobs.reads.listing import jobs_by_id
+from shared.jobs.reads.queries import jobs_by_id
 from shared.jobspec.fields.evaluation import EvaluationSpec
 from shared.jobspec.fields.job import JobSpec
 from shared.wire.answer import names
