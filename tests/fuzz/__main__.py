@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         before, after = (f"{number / 1e6:.0f}" for number in outcome.memory_bytes)
         asked = "with tokens" if authentication else "open"
         said = f"{outcome.requests} requests in {outcome.seconds:.0f} s, memory {before} MB, then {after} MB"
-        print(f"{asked}: {said}")  # noqa: T201
+        print(f"{asked}: {said}", flush=True)  # noqa: T201
         print(", ".join(f"{status}: {number}" for status, number in sorted(outcome.statuses.items())))  # noqa: T201
     return 0
 

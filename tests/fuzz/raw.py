@@ -82,6 +82,8 @@ def _paths(jobs: Sequence[str]) -> Iterator[str]:
         "/readyz",
         "/static/reference.css",
         "/v1/workers",
+        "/v1/events",
+        "/v1/whoami",
         "/v1/queues",
     )
     yield from ("/v1/presets", "/v1/datasets", "/v1/datasets/synthetic", "/v1/datasets/synthetic/images/val/1")

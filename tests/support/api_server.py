@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,19 @@ class ApiServer:
         (port,) = self._found(r"Listening at: http://127\.0\.0\.1:(\d+)")
         self.address = ("127.0.0.1", int(port))
         self.url = f"http://127.0.0.1:{port}"
+        wait_until(self._answers, "the API's first answer", 90)
 
     def _found(self, pattern: str) -> list[str]:
         return re.findall(pattern, self.log.read_text())
+
+    def _answers(self) -> bool:
+        """Whether a process has loaded the application, shown by its answer to what is no request; or has refused to."""
+        if self.process.poll() is not None:
+            return True
+        with suppress(TimeoutError, ConnectionError), socket.create_connection(self.address, 5) as connection:
+            connection.sendall(b"GET\r\n\r\n")
+            return b" 400 " in connection.recv(65536)
+        return False
 
     @property
     def workers(self) -> list[int]:
