@@ -17,6 +17,7 @@ from api.http.authentication import Credential, Kind
 from api.http.errors import Unauthenticated
 from api.http.operations import Operation, Reply
 from api.http.requests.images import IMAGES
+from api.http.requests.parsing import NoQuery
 from api.services import Services
 from shared.jobs.actor import EVERYBODY, STRANGER, Actor, Scope
 from shared.settings import Settings
@@ -45,7 +46,7 @@ def test_every_endpoint_is_given_who_asks(
     image = {"data": b"pixels", "content_type": "image/png"}
     sent: dict[str, Any] = image if operation.body is IMAGES else {"json": {}}
     with Flask("test").test_request_context(method=operation.method, **sent):
-        dataclasses.replace(operation, view=view).handle(services, **path)
+        dataclasses.replace(operation, view=view, query=NoQuery).handle(services, **path)
     assert given == [services, ALICE]
 
 
