@@ -17,6 +17,7 @@ from shared.delivery.broker import Broker
 from shared.delivery.predictors import Predictors
 from shared.jobs.reads import queries
 from shared.jobs.reads.documents import FinishedJobs
+from shared.jobs.reads.estimates import Estimates
 from shared.settings import Settings
 from shared.storage.store import Storage
 
@@ -34,6 +35,7 @@ class Services:
     storage: Storage
     streams: Streams
     predictors: Predictors
+    estimates: Estimates
     authentication: Authentication
     admission: Admission
     probes: DaemonThread
@@ -63,8 +65,16 @@ class Services:
             requests=settings.requests_per_minute,
             failed_sign_ins=settings.failed_sign_ins_per_minute,
         )
-        admission = Admission(authentication, limits, settings.max_queued_per_owner)
-        metrics = Metrics.build(db, broker, silent_seconds=settings.lease_seconds)
         return cls(
-            settings, db, broker, storage, streams, predictors, authentication, admission, DaemonThread(), metrics
+            settings=settings,
+            db=db,
+            broker=broker,
+            storage=storage,
+            streams=streams,
+            predictors=predictors,
+            estimates=Estimates(db),
+            authentication=authentication,
+            admission=Admission(authentication, limits, settings.max_queued_per_owner),
+            probes=DaemonThread(),
+            metrics=Metrics.build(db, broker, silent_seconds=settings.lease_seconds),
         )

@@ -24,6 +24,7 @@ GROUPS = {
     "scaling": "two workers beside one",
     "memory": "of each process",
     "api": "answers of the API to one client",
+    "changes": "batches of 1,000 jobs, 300 event streams, the bell",
     "lists": "lists among 10,000 and 100,000 jobs, on SQLite and PostgreSQL (half an hour; only where asked for)",
     "predict": "predictions of one image and of 64, and the predictor's memory",
     "claims": "a worker's claim in a queue of 100,000 jobs",

@@ -36,6 +36,7 @@ from shared.jobs.batches import only
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobs.reads import listing, queries
 from shared.jobs.reads.queries import Workers
+from shared.jobs.status import JobStatus
 from shared.jobspec import NO_CAPS, Submission, parse_submission
 from shared.jobspec.evaluation import read_request
 from shared.wire.answer import Answer, names
@@ -69,7 +70,7 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
             raise
         return repeat
     if query.dry_run:
-        return Reply(_dry_run(submission, queries.warnings_for(live(), submission)), 200)
+        return Reply(_dry_run(services, actor, submission, live()), 200)
     if key is None:
         job_id, new = actions.submit(services.db, submission, actor=actor), True
     else:
@@ -105,8 +106,13 @@ def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply | Res
 
 @routes.route("GET", "/v1/jobs/<job_id>", answers={200: wire.Job, 304: None}, raises=(JobNotFound,))
 def read_job(services: Services, actor: Actor, job_id: str) -> Reply:
-    """Read a job: its spec, status, progress and result."""
-    return Reply(_read(services, actor, job_id, live_workers(services)))
+    """Read a job: its spec, status, progress and result; of a queued one how long it should take, and from when."""
+    live = cache(live_workers(services))
+    job = _read(services, actor, job_id, live)
+    if job.status != JobStatus.QUEUED:
+        return Reply(job)
+    estimate = services.estimates.of_job(job_id, live(), actor=actor)
+    return Reply(wire.Job(**{**vars(job), "estimate": estimate}))
 
 
 @routes.route(
@@ -251,7 +257,7 @@ def _created(job: wire.Job) -> Reply:
     return Reply(job, 201, {"Location": f"/v1/jobs/{job.id}"})
 
 
-def _dry_run(submission: Submission, warnings: list[str]) -> wire.DryRun:
+def _dry_run(services: Services, actor: Actor, submission: Submission, live: Workers) -> wire.DryRun:
     return wire.DryRun(
         preset=submission.preset,
         queue=submission.spec.queue,
@@ -259,7 +265,8 @@ def _dry_run(submission: Submission, warnings: list[str]) -> wire.DryRun:
         spec_hash=submission.spec_hash,
         config_hash=submission.config_hash,
         cost=_cost(submission),
-        warnings=warnings,
+        warnings=queries.warnings_for(live, submission),
+        estimate=services.estimates.of_submission(submission, live, actor=actor),
     )
 
 

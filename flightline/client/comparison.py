@@ -6,14 +6,18 @@ from typing import Any
 
 from flightline.client.display.curves import overlay
 from flightline.client.display.tables import Table
-from flightline.client.fields import Fields
 from flightline.client.records import SHORT_ID, JobRecord, Record
+from shared import wire
 
 FIGURES = ("val_accuracy", "best_val_accuracy", "best_epoch", "val_loss", "train_loss", "train_accuracy")
 """What a comparison shows of results, in this order."""
 
 
-class Comparison(Record):
+class Curves(Record, wire.Curves):
+    """Figures of several jobs' epochs: `epoch` has the epochs' numbers, each other column one list per job."""
+
+
+class Comparison(Record, wire.Comparison):
     """Jobs side by side.
 
     `jobs` are their present states. `differing` has the fields of their specs whose values differ, by their dotted
@@ -22,7 +26,7 @@ class Comparison(Record):
     """
 
     jobs: tuple[JobRecord, ...]
-    curves: Fields
+    curves: Curves
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per job, by paths in a job's JSON: id, name, status, the fields that differ, the final figures."""

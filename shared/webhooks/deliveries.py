@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,6 @@ from shared.webhooks.retry_schedule import RetrySchedule
 from shared.webhooks.status import DeliveryStatus, WebhookState
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from sqlalchemy import ColumnElement, Connection, Row
 
     from shared.database.engine import Database
@@ -70,14 +69,14 @@ class Attempt:
 def ready_webhooks(db: Database) -> list[str]:
     """Return the ids of enabled webhooks that have something due, by one index lookup for each."""
     with db.read() as connection:
-        due = exists().where(WebhookDelivery.webhook_id == Webhook.id, _is_due(connection))
+        due = exists().where(WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.next_at <= _now(connection))
         return list(connection.scalars(select(Webhook.id).where(Webhook.state == WebhookState.ENABLED, due)))
 
 
 def due(db: Database, webhook_id: str, most: int) -> list[Due]:
     """Return up to `most` deliveries of one webhook that are due, the longest due first; none while it is disabled."""
     with db.read() as connection:
-        now = clock.database_now(connection)
+        now = _now(connection)
         columns = (  # in the order of the fields of `Due`
             *(_TABLE.c[name] for name in ("id", "webhook_id", "event", "payload", "attempts")),
             *(Webhook.url, Webhook.key_id, Webhook.generation),
@@ -86,15 +85,20 @@ def due(db: Database, webhook_id: str, most: int) -> list[Due]:
         rows = connection.execute(
             select(*columns)
             .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
-            .where(WebhookDelivery.webhook_id == webhook_id, Webhook.state == WebhookState.ENABLED, _is_due(connection))
+            .where(WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.next_at <= now)
+            .where(Webhook.state == WebhookState.ENABLED)
             .order_by(WebhookDelivery.next_at, WebhookDelivery.id)
             .limit(most)
         )
         return [Due(*row) for row in rows]
 
 
-def _is_due(connection: Connection) -> ColumnElement[bool]:
-    return WebhookDelivery.next_at <= clock.database_now(connection)
+def _now(connection: Connection, seconds: float = 0.0) -> dt.datetime:
+    """Return the database's time, or the instant so many seconds later, as a value.
+
+    PostgreSQL looks up no index by the expression, whose result changes from row to row.
+    """
+    return connection.execute(select(clock.database_now_plus(connection, seconds))).scalar_one()
 
 
 def settle(db: Database, delivery: Due, attempt: Attempt, schedule: RetrySchedule) -> DeliveryStatus | None:
@@ -107,7 +111,7 @@ def settle(db: Database, delivery: Due, attempt: Attempt, schedule: RetrySchedul
 
 
 def _settle(connection: Connection, delivery: Due, attempt: Attempt, schedule: RetrySchedule) -> DeliveryStatus | None:
-    now = connection.execute(select(clock.database_now(connection))).scalar_one()
+    now = _now(connection)
     webhook = connection.execute(
         select(Webhook.failing_since).where(Webhook.id == delivery.webhook_id, Webhook.state != WebhookState.DELETED)
     ).one_or_none()
@@ -121,7 +125,7 @@ def _settle(connection: Connection, delivery: Due, attempt: Attempt, schedule: R
         status = DeliveryStatus.DELIVERED
     elif delay is None and not disabled:  # a disabled webhook goes on with what waits once it is enabled
         status = DeliveryStatus.FAILED
-    again = connection.scalar(select(clock.database_now_plus(connection, delay or 0.0)))
+    again = now + dt.timedelta(seconds=delay or 0.0)
     values = {
         "status": status,
         "attempts": tried,
@@ -234,7 +238,7 @@ def remove_old(db: Database, most: int = 1000) -> int:
     """Delete up to `most` deliveries that are old, and as many of a deleted webhook; return how many were deleted."""
 
     def work(connection: Connection) -> int:
-        old = WebhookDelivery.created_at < clock.database_now_plus(connection, -KEPT_SECONDS)
+        old = WebhookDelivery.created_at < _now(connection, -KEPT_SECONDS)
         removed = _delete(connection, old, most)
         gone = connection.scalar(select(Webhook.id).where(Webhook.state == WebhookState.DELETED).limit(1))
         if gone is None:
@@ -248,7 +252,7 @@ def remove_old(db: Database, most: int = 1000) -> int:
 
 
 def _delete(connection: Connection, condition: ColumnElement[bool], most: int) -> int:
-    some = select(WebhookDelivery.id).where(condition).limit(most).scalar_subquery()
+    some = connection.scalars(select(WebhookDelivery.id).where(condition).limit(most)).all()
     return connection.execute(delete(_TABLE).where(WebhookDelivery.id.in_(some))).rowcount
 
 

@@ -83,6 +83,32 @@ class Failure(Answer):
 
 
 @answer
+class DeviceEstimate(Answer):
+    """How long a job should take on one kind of device."""
+
+    device_kind: str
+    """Kind of device of live workers that may take the job: `cpu` or `cuda`."""
+    seconds_per_epoch: float | None
+    """Seconds of an epoch; null where no finished job says."""
+    seconds: float | None
+    """Seconds of all epochs that are left."""
+    jobs: int
+    """Number of finished jobs that the estimate is made from."""
+
+
+@answer
+class Estimate(Answer):
+    """How long a job should take, and when it should start."""
+
+    devices: Sequence[DeviceEstimate]
+    """One entry for each kind of device of the live workers that may take the job."""
+    ahead: int
+    """Number of queued jobs that should start before it."""
+    starts_at: Instant | None
+    """When it should start; null where no live worker may take it, or nothing is known of what is before it."""
+
+
+@answer
 class Job(Answer):
     """A job: its spec, status, progress and result."""
 
@@ -117,6 +143,8 @@ class Job(Answer):
     warnings: list[str]
     """What a queued job waits for now, such as a live worker with its data, or the next attempt after a failed one.
     Empty once the job has started."""
+    estimate: Estimate | None
+    """How long a queued job should take, and when it should start. Null for other jobs, and where many are read."""
     progress: Progress
     """How many epochs the latest attempt has finished."""
     result: Result | None
@@ -166,6 +194,8 @@ class DryRun(Answer):
     config_hash: str
     cost: DetailedCost
     warnings: list[str]
+    estimate: Estimate
+    """How long the job should take, and when it should start if it were submitted now."""
 
 
 @answer

@@ -79,7 +79,7 @@ def test_each_timer_has_its_service() -> None:
 
 
 def test_each_unit_is_described() -> None:
-    """The page about machines names it."""
-    page = (FOLDER.parents[1] / "docs" / "machines.md").read_text(encoding="utf-8")
+    """The page about operations names it."""
+    page = (FOLDER.parents[1] / "docs" / "operations.md").read_text(encoding="utf-8")
     missing = [path.name for path in [*UNITS, *FOLDER.glob("*.timer")] if f"`{path.name}`" not in page]
     assert missing == []

@@ -14,6 +14,7 @@ from flightline.cli.arguments import find_job
 from flightline.cli.commands.options import Csv, JobId, Json, one_format
 from flightline.cli.console import err, out, print_csv, print_facts, print_json, print_table
 from flightline.cli.hyperparameters import chosen
+from flightline.cli.jobs.estimate import estimate_lines
 from flightline.cli.tables import (
     ARTIFACT_COLUMNS,
     ATTEMPT_COLUMNS,
@@ -112,7 +113,8 @@ def _document(client: Client, id: str, part: Part, weights: Evaluated) -> Any:  
 def _show_job(client: Client, id: str, weights: Evaluated) -> None:
     job = client.job(id)
     preset = [("preset", job.preset)] if job.preset else []
-    print_facts([*job_facts(job), *preset, *(("set", line) for line in chosen(job))])
+    estimated = [("estimate", line) for line in estimate_lines(job.raw.get("estimate"))]
+    print_facts([*job_facts(job), *estimated, *preset, *(("set", line) for line in chosen(job))])
     if job.succeeded:
         try:
             _show_evaluation(client, job.id, weights)

@@ -13,6 +13,7 @@ from flightline.cli.columns import Columns
 from flightline.cli.commands.options import Ids, JobId, Json, Set, Tagged, Watch, Where
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_json, print_table
 from flightline.cli.jobs.batch import check_batch, follow_many, submit_batch
+from flightline.cli.jobs.estimate import estimate_lines
 from flightline.cli.jobs.selection import selected
 from flightline.cli.progress import ending, follow_jobs
 from flightline.cli.tables import count, scaled, title
@@ -172,6 +173,8 @@ def _show_check(check: Check, json: bool) -> None:
         f"{count(cost.parameters)} parameters, {scaled(cost.weight_bytes, 'B')} of weights, "
         f"{scaled(cost.flops_per_epoch, 'FLOP')} per epoch. Nothing was submitted."
     )
+    for line in estimate_lines(check.raw.get("estimate")):
+        out().print(f"Estimate: {line}.", markup=False)
     for warning in check.warnings:
         err().print(f"Warning: {warning}", markup=False)
 

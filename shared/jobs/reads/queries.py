@@ -130,6 +130,7 @@ def _job(row: Row[Any], tags: list[str], warnings: list[str]) -> wire.Job:
         config_hash=row.config_hash,
         cost=_columns_of(wire.Cost, row),
         warnings=warnings,
+        estimate=None,
         progress=_progress(row),
         result=_columns_of(wire.Result, row) if row.epoch else None,
         device=row.device,

@@ -33,7 +33,9 @@ class TestSubmit:
         assert response.status_code == 201
         items = (response.json or {})["items"]
         assert [(job["spec"]["training"]["seed"], job["tags"]) for job in items] == [(n, [f"t{n}"]) for n in range(30)]
-        assert items[3] == client.get(f"/v1/jobs/{items[3]['id']}").json
+        alone = client.get(f"/v1/jobs/{items[3]['id']}").json or {}
+        assert items[3] == {**alone, "estimate": None}
+        assert alone["estimate"]["ahead"] == 3
         assert [job["id"] for job in (client.get("/v1/jobs").json or {})["items"]] == [j["id"] for j in items][::-1]
 
     def test_every_problem_points_into_the_batch(self, client: FlaskClient, get: Callable[..., Any]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.api_server import ApiServer, served
 from tests.support.metrics import samples
+from tests.support.processes import PATIENCE
 from tests.support.servers import RedisServer, wait_until
 
 POST = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -124,7 +125,7 @@ def test_what_is_missing_stands_in_the_log(redis_server: RedisServer, tmp_path: 
 
 def scraped(server: ApiServer) -> dict[tuple[str, ...], float]:
     """The metrics that one of the processes tells, on a connection of its own."""
-    return samples(httpx.get(f"{server.url}/metrics").text)
+    return samples(httpx.get(f"{server.url}/metrics", timeout=PATIENCE).text)
 
 
 def test_a_scrape_has_the_requests_of_all_processes(redis_server: RedisServer, tmp_path: Path) -> None:
@@ -133,13 +134,13 @@ def test_a_scrape_has_the_requests_of_all_processes(redis_server: RedisServer, t
     environment = {"FLIGHTLINE_HOME": str(tmp_path), "FLIGHTLINE_REDIS_URL": redis_server.url, "FLIGHTLINE_PORT": "0"}
     with served(environment, tmp_path / "server.log") as server:
         for _ in range(20):
-            httpx.get(f"{server.url}/healthz")
+            httpx.get(f"{server.url}/healthz", timeout=PATIENCE)
         assert [scraped(server)[key] for _ in range(6)] == [20] * 6
 
         os.kill(server.workers[-1], signal.SIGKILL)
         wait_until(lambda: len(server.workers) == 3, "the process that takes its place")
         for _ in range(20):
-            httpx.get(f"{server.url}/healthz")
+            httpx.get(f"{server.url}/healthz", timeout=PATIENCE)
         assert [scraped(server)[key] for _ in range(6)] == [40] * 6
 
 

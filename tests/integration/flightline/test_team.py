@@ -10,9 +10,10 @@ import pytest
 from api.app import create_app
 from api.services import Services
 from flightline import Client, Forbidden, InvalidRequest, NotFound, Unauthenticated
+from shared.jobs.running import attempts
 from shared.people.scopes import Scope
 from shared.settings import Settings
-from tests.support import people
+from tests.support import factories, people
 
 SPEC = {"architecture": {"kind": "mlp", "hidden": [4]}, "dataset": "synthetic"}
 
@@ -88,6 +89,15 @@ class TestLists:
         assert [job.name for job in ada.jobs(where="training.optimizer.lr<=0.01", owner="ada")] == ["lr 0.01"]
         assert [job.owner for job in ada.jobs(text="0.001")] == ["bob"]
 
+    def test_only_the_fields_that_are_asked_for(self, sign_in: SignIn) -> None:
+        """The rest does not travel; what is there is read as in a whole job."""
+        client = sign_in("ada")
+        whole = client.submit(SPEC, name="one")
+        (job,) = client.jobs(fields=["id", "name", "result.val_accuracy", "spec.training.seed"])
+        assert job.raw == {"id": whole.id, "name": "one", "result": None, "spec": {"training": {"seed": 0}}}
+        assert (job.title, job.refresh()) == ("one", whole.refresh())
+        assert list(client.jobs(fields=["id", "name"]).to_pandas().columns) == ["id", "name"]
+
     def test_a_condition_that_makes_no_sense(self, sign_in: SignIn) -> None:
         """The service says what is wrong with it."""
         with pytest.raises(InvalidRequest, match=r"training\.optimizer\.rate"):
@@ -131,3 +141,27 @@ class TestManyJobs:
         assert [one.outcome for one in found] == ["cancelled", None]
         assert found[1].error is not None
         assert (found[1].error.code, "belongs to bob" in str(found[1].error.detail)) == ("not_owner", True)
+
+
+class TestComparing:
+    def test_what_differs_between_jobs(self, sign_in: SignIn, services: Services) -> None:
+        """The fields of their specs, their figures and their curves, for jobs of different lengths."""
+        client = sign_in("ada")
+        rates, jobs = (0.1, 0.2), []
+        for epochs, lr in enumerate(rates, start=1):
+            job = client.submit(SPEC, training={"epochs": 3, "optimizer": {"kind": "sgd", "lr": lr}})
+            claim = factories.claim(services.db, job.id)
+            assert attempts.record_epochs(services.db, claim, factories.epoch_rows(1, epochs), factories.best())
+            jobs.append(job)
+        found = client.compare([jobs[0], jobs[1].id[-12:]])
+        assert found.differing == {"training.optimizer.lr": list(rates)}
+        assert [row["spec.training.optimizer.lr"] for row in found.rows()] == list(rates)
+        assert found.curves.epoch == [1, 2]
+        assert [len([value for value in curve if value is not None]) for curve in found.curve("val_loss")] == [1, 2]
+        assert len(found.plot("val_loss").axes[0].lines) == 2
+
+    def test_two_hundred_fit_into_one_request(self, sign_in: SignIn) -> None:
+        """By the ends of their ids, over all jobs there are."""
+        client = sign_in("ada")
+        jobs = client.submit_many([SPEC] * 200)
+        assert [job.id for job in client.compare(jobs).jobs] == [job.id for job in jobs]

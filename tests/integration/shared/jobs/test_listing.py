@@ -260,7 +260,7 @@ INDEXES: list[tuple[JobFilter, str, str]] = [
     (JobFilter(), "-val_accuracy", "ix_jobs_by_val_accuracy"),
     (JobFilter(), "-best_val_accuracy", "ix_jobs_by_best_val_accuracy"),
     (JobFilter(), "-finished_at", "ix_jobs_by_finish"),
-    (JobFilter(architecture_kind="mlp"), "-val_accuracy", "ix_jobs_by_val_accuracy"),
+    (JobFilter(architecture_kind="mlp"), "-val_accuracy", "ix_jobs_of_architecture"),
     (JobFilter(architecture_kind="mlp", min_val_accuracy=0.8), "-val_accuracy", "ix_jobs_by_val_accuracy"),
     (JobFilter(status=("running",)), "-created_at", "ix_jobs_of_status"),
     (JobFilter(kind="train"), "-created_at", "ix_jobs_of_kind"),
