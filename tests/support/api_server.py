@@ -38,7 +38,7 @@ class ApiServer:
         return re.findall(pattern, self.log.read_text())
 
     def _answers(self) -> bool:
-        """Whether a process has loaded the application (it answers what is no request), or has refused to."""
+        """Whether a process answers, even if only what is no request, or has refused to start."""
         if self.process.poll() is not None:
             return True
         with suppress(TimeoutError, ConnectionError), socket.create_connection(self.address, 5) as connection:
