@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared.hosts import address_of, is_path
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 FORWARDED = ("FOR", "PROTO", "HOST", "PREFIX")
 """The ends of the names of the headers that are read: `X-Forwarded-For` and so on."""

@@ -88,7 +88,7 @@ class TestLocks:
     def test_hold_whatever_the_code_imports(self, lock: str, packages: list[str]) -> None:
         """A package that is imported stands in the lock of that side, whatever else is installed here."""
         owners = packages_distributions()
-        optional = {"s3fs"}  # S3 is for whoever names it
+        optional = {"s3fs", "opentelemetry"}  # extras, for whoever asks for S3 or traces
         imported = {
             name.split(".")[0]
             for package in packages
