@@ -84,7 +84,7 @@ def add_missing(db: Database, broker: Broker, *, silent_seconds: float) -> int:
 
 def _demands(db: Database) -> list[Demand]:
     with db.read() as connection:
-        stale, found = waiting.any_due(connection), _found(connection)
+        stale, found = connection.scalar(select(waiting.any_due(connection))), _found(connection)
     if stale or any(waiting.lacks_needs(one.group) for one in found):
         db.write(waiting.refresh)
         with db.read() as connection:

@@ -19,7 +19,7 @@ from shared.webhooks import events as webhook_events
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, ScalarSelect
 
 
 def table_of(kind: type[Any]) -> Any:
@@ -33,13 +33,15 @@ _ADVANCE = update(_JOBS).returning(_JOBS.c.id, _JOBS.c.attempt, _JOBS.c.event_se
 
 def advance(
     connection: Connection,
-    job_id: str,
+    job_id: str | ScalarSelect[str],
     *guards: ColumnElement[bool],
     events: int = 1,
     reading: Sequence[ColumnElement[Any]] = (),
     **values: object,
 ) -> Row[Any] | None:
     """Change a job's row if every guard holds, and reserve `events` numbers for the events that report the change.
+
+    The job is given by its id, or by an SQL query for that.
 
     Returns:
         The job's `id`, `attempt` and `event_seq` (the last number taken) after the write, and the columns `reading`;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.database.tables.base import Base
 from shared.database.tables.jobs import (
+    DELAYED,
     ENDING_LENGTH,
     LIVE,
     LIVE_COLUMNS,
@@ -30,6 +31,7 @@ from shared.database.tables.service import (
 )
 
 __all__ = [
+    "DELAYED",
     "ENDING_LENGTH",
     "LIVE",
     "LIVE_COLUMNS",

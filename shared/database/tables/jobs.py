@@ -26,6 +26,10 @@ READY = "status = 'queued' AND not_before IS NULL"
 """SQL for the jobs that may be claimed. A partial index serves a query only where the query says exactly this."""
 
 
+DELAYED = "status = 'queued' AND not_before IS NOT NULL"
+"""SQL for the jobs that were queued to be tried again later."""
+
+
 ENDING_LENGTH = 4
 """Characters of an id's end that are indexed: of a million jobs, about fifteen share the same four."""
 
@@ -134,11 +138,7 @@ class Job(Base):
         Index("ix_jobs_of_owner", "owner", "number"),
         Index("ix_jobs_of_name", "name", "number"),
         Index("ix_jobs_of_config_hash", "config_hash", "number"),
-        Index("ix_jobs_waiting", "status", "queue", "queued_at"),
-        Index("ix_jobs_published", "status", "queue", "priority", "published_at"),
-        Index("ix_jobs_unpublished", "status", "published_at"),
-        Index("ix_jobs_lease", "status", "lease_expires_at"),
-        Index("ix_jobs_not_before", "status", "not_before"),
+        Index("ix_jobs_delayed", "status", "not_before", **where(DELAYED)),
         Index("ix_jobs_live", *LIVE_COLUMNS, **where(LIVE)),
         Index(
             "ix_jobs_next",

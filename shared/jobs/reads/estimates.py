@@ -12,16 +12,17 @@ import math
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import func, literal, select, text, tuple_
 
 from shared import wire
 from shared.database import clock
 from shared.database.clock import isoformat
-from shared.database.tables import Job
+from shared.database.tables import DELAYED, READY, Job
 from shared.jobs.status import JobStatus, WorkerState
 
 if TYPE_CHECKING:
@@ -33,13 +34,15 @@ if TYPE_CHECKING:
     from shared.jobspec import Submission
 
 SAMPLE = 500
-"""The latest finished jobs that are looked at."""
+"""The latest finished jobs that are looked at, and the latest queued ones."""
 NEAREST = 20
 """Most similar jobs whose median counts."""
 FRESH_SECONDS = 10.0
 """How old what is known of finished and waiting jobs may be."""
 MOST_COUNTED = 10_000
 """Most jobs of an owner that are counted before one."""
+MOST_WAITING = 100_000
+"""Most queued jobs that are counted in all."""
 
 
 @dataclass(frozen=True)
@@ -225,11 +228,32 @@ def _finished(connection: Connection) -> list[Finished]:
     return [Finished(*row[:-1]) for row in rows if row.status == JobStatus.SUCCEEDED and row.epoch_seconds]
 
 
+_Group = tuple[int, str | None, str]
+_GROUP = (Job.priority, Job.owner, Job.queue)
+
+
 def _waiting(connection: Connection) -> list[Waiting]:
-    group = (Job.priority, Job.owner, Job.queue)
-    work = func.sum(_LEFT * Job.flops_per_epoch * literal(1.0))
-    queued = select(*group, func.count(), work).where(Job.status == JobStatus.QUEUED).group_by(*group)
-    return [Waiting(*row) for row in connection.execute(queued)]
+    """Count the queued jobs from indexes alone; their FLOPs are those of the latest, for jobs beyond the sample too."""
+    jobs = Counter[_Group]()
+    for condition in (READY, DELAYED):  # as SQL text, so that their indexes serve them
+        some = select(*_GROUP).where(text(condition)).limit(MOST_WAITING).subquery()
+        for *group, counted in connection.execute(select(*some.c, func.count()).group_by(*some.c)):
+            jobs[(*group,)] += counted
+    sample = dict[_Group, list[float]]()
+    for *group, flops in connection.execute(_LATEST_QUEUED):
+        sample.setdefault((*group,), []).append(flops)
+    every = [flops for found in sample.values() for flops in found]
+    return [
+        Waiting(*group, number, number * statistics.fmean(sample.get(group, every))) for group, number in jobs.items()
+    ]
+
+
+_LATEST_QUEUED = (
+    select(*_GROUP, _LEFT * Job.flops_per_epoch * literal(1.0))
+    .where(Job.status == JobStatus.QUEUED)
+    .order_by(Job.number.desc())
+    .limit(SAMPLE)
+)
 
 
 def _running(connection: Connection) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import case, func, select
+import orjson
+from sqlalchemy import case, func, select, text
 
 from shared import wire
 from shared.database import clock
 from shared.database.clock import isoformat
-from shared.database.tables import Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
+from shared.database.tables import LIVE, Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
 from shared.documents.phrases import some_of
 from shared.errors import JobNotFound
 from shared.jobs.actor import Actor
@@ -87,8 +88,8 @@ def job_answers(
 ) -> list[wire.Job]:
     """Build jobs from rows of `JOB_COLUMNS`; `live` returns the live workers, and is called only for queued jobs."""
     queued = any(_waits_for_workers(row) for row in rows)
-    found = live() if queued and live is not None else None
-    return [_job(row, tags.get(row.id, []), _warnings(row, found)) for row in rows]
+    lacking = _Lacking(live()) if queued and live is not None else None
+    return [_job(row, tags.get(row.id, []), _warnings(row, lacking)) for row in rows]
 
 
 def _waits_for_workers(row: Row[Any]) -> bool:
@@ -96,11 +97,26 @@ def _waits_for_workers(row: Row[Any]) -> bool:
     return row.status == JobStatus.QUEUED and row.kind in KNOWN_KINDS
 
 
-def _warnings(row: Row[Any], live: Workers | None) -> list[str]:
-    """Return what a queued job waits for, including workers where the live ones are given; [] for other jobs."""
-    if live is None or not _waits_for_workers(row):
+class _Lacking:
+    """What live workers lack for jobs, found once for all jobs of one queue and data set."""
+
+    def __init__(self, live: Workers) -> None:
+        self._live = live
+        self._found: dict[tuple[str, bytes], list[str]] = {}
+
+    def of(self, queue: str, dataset: Any) -> list[str]:
+        """Return the warnings for a job."""
+        key = queue, orjson.dumps(dataset)
+        if key not in self._found:
+            self._found[key] = _missing(self._live, queue, dataset)
+        return self._found[key]
+
+
+def _warnings(row: Row[Any], lacking: _Lacking | None) -> list[str]:
+    """Return what a queued job waits for, including workers where the live ones are known; [] for other jobs."""
+    if lacking is None or not _waits_for_workers(row):
         return _waiting(row)
-    return [*_missing(live, row.queue, row.spec["dataset"]), *_waiting(row)]
+    return [*lacking.of(row.queue, row.spec["dataset"]), *_waiting(row)]
 
 
 def tags_of(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
@@ -326,7 +342,7 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
     with db.read() as connection:
         since = case((due(connection), func.coalesce(Job.not_before, Job.queued_at, type_=Job.queued_at.type)))
         columns = (Job.kind, Job.queue, func.count().label("depth"), func.min(since).label("oldest"))
-        queued = select(*columns).where(Job.status == JobStatus.QUEUED).group_by(Job.kind, Job.queue)
+        queued = select(*columns).where(text(LIVE), Job.status == JobStatus.QUEUED).group_by(Job.kind, Job.queue)
         waiting = {(row.kind, row.queue): row for row in connection.execute(queued)}
         now = connection.execute(select(clock.database_now(connection))).scalar_one()
     items = []

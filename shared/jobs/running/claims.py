@@ -26,7 +26,7 @@ from shared.telemetry.origin import NOWHERE, Origin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, ScalarSelect
 
     from shared.database.engine import Database
     from shared.jobs.running.waiting import Waiting
@@ -127,13 +127,15 @@ def prospect(db: Database, claimant: Claimant) -> Prospect:
     with db.read() as connection:
         found = waiting.groups_in(connection, claimant.places)
         lacking = any(waiting.lacks_needs(one.group) for one in found)
-        if lacking or _fitting(connection, claimant, found) or waiting.any_due(connection):
+        if lacking or _fitting(connection, claimant, found) or connection.scalar(select(waiting.any_due(connection))):
             return Prospect.SOME
         return Prospect.OTHERS if found else Prospect.NONE
 
 
-def take(connection: Connection, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
-    """Make one queued job running, as its next attempt.
+def take(
+    connection: Connection, job_id: str | ScalarSelect[str], claimant: Claimant, lease_seconds: float
+) -> Claim | None:
+    """Make one queued job running, as its next attempt. The job is given by its id, or by an SQL query for that.
 
     Returns:
         None when the worker may not have it: it is not queued any more, its next attempt is not due, it is for another
@@ -162,7 +164,7 @@ def take(connection: Connection, job_id: str, claimant: Claimant, lease_seconds:
     if job is None:
         return None
     attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
-    connection.execute(insert(table_of(Attempt)).values(job_id=job_id, attempt=job.attempt, **attempt))
+    connection.execute(insert(table_of(Attempt)).values(job_id=job.id, attempt=job.attempt, **attempt))
     add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
     waited_seconds = (job.lease_expires_at - job.created_at).total_seconds() - lease_seconds
     if job.attempt == 1:
@@ -184,8 +186,8 @@ def take(connection: Connection, job_id: str, claimant: Claimant, lease_seconds:
 
 
 def _claim_next(connection: Connection, claimant: Claimant, lease_seconds: float) -> Claim | None:
-    _wait_for_turn(connection)
-    waiting.make_due_ready(connection)
+    if _wait_for_turn(connection):
+        waiting.make_due_ready(connection)
     found = waiting.groups_in(connection, claimant.places)
     if lacking := [one.group for one in found if waiting.lacks_needs(one.group)]:
         waiting.write_down_needs(connection, lacking)
@@ -194,17 +196,21 @@ def _claim_next(connection: Connection, claimant: Claimant, lease_seconds: float
     for priority in sorted({one.priority for one in fitting}, reverse=True):
         groups = [one.group for one in fitting if one.priority == priority]
         for candidate in waiting.candidates(connection, groups, priority):
-            job_id = waiting.lock_oldest(connection, candidate, priority)
-            claim = None if job_id is None else take(connection, job_id, claimant, lease_seconds)
+            claim = take(connection, waiting.oldest(candidate, priority), claimant, lease_seconds)
             if claim is not None:
                 return claim
     return None
 
 
-def _wait_for_turn(connection: Connection) -> None:
-    """Claim one at a time, so that each sees what the one before took; SQLite has one writer at a time anyway."""
-    if connection.dialect.name != "sqlite":
-        connection.execute(select(func.pg_advisory_xact_lock(_TURN)))
+def _wait_for_turn(connection: Connection) -> bool:
+    """Claim one at a time, so that each sees what the one before took; SQLite has one writer at a time anyway.
+
+    Returns:
+        Whether jobs have become due that are to be made ready.
+    """
+    turn = [] if connection.dialect.name == "sqlite" else [func.pg_advisory_xact_lock(_TURN)]
+    *_, any_due = connection.execute(select(*turn, waiting.any_due(connection))).one()
+    return bool(any_due)
 
 
 def _fitting(connection: Connection, claimant: Claimant, found: Sequence[Waiting]) -> list[Waiting]:

@@ -10,22 +10,23 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, exists, select, text, update
 
-from shared.database.tables import READY, Job
+from shared.database.tables import DELAYED, LIVE, READY, Job
 from shared.jobs.data_needs import UNKNOWN_KEY, needs_columns, needs_of_spec, read_needs
 from shared.jobs.guarded_write import table_of
 from shared.jobs.running.retry_policy import due
-from shared.jobs.status import KNOWN_KINDS, JobStatus, Queue
+from shared.jobs.status import KNOWN_KINDS, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, TextClause
+    from sqlalchemy import ColumnElement, Connection, Exists, ScalarSelect, TextClause
 
     from shared.jobs.data_needs import Needs
 
 ready: ColumnElement[bool] = text(READY)  # type: ignore[assignment]  # as SQL text, so that the index serves it
+_delayed: ColumnElement[bool] = text(DELAYED)  # type: ignore[assignment]  # as SQL text, as above
 _NEXT_KIND = select(Job.kind).where(Job.kind > bindparam("last")).order_by(Job.kind).limit(1)
 _MOST_AT_ONCE = 500
 _MOST_CANDIDATES = 8
@@ -64,7 +65,7 @@ class Candidate(NamedTuple):
 
 def make_due_ready(connection: Connection) -> int:
     """Make those queued jobs ready whose time to wait is over; return how many. At most a few hundred at once."""
-    waited = select(Job.id).where(Job.status == JobStatus.QUEUED, Job.not_before.is_not(None), due(connection))
+    waited = select(Job.id).where(_delayed, due(connection))
     ids = connection.scalars(waited.limit(_MOST_AT_ONCE).with_for_update(skip_locked=True)).all()
     if ids:
         connection.execute(update(table_of(Job)).where(Job.id.in_(ids)).values(not_before=None))
@@ -79,10 +80,9 @@ def places(connection: Connection) -> list[Place]:
     return [Place(kind, queue) for kind in kinds for queue in Queue]
 
 
-def any_due(connection: Connection) -> bool:
-    """Whether `make_due_ready` would find a job."""
-    waited = select(Job.id).where(Job.status == JobStatus.QUEUED, Job.not_before.is_not(None), due(connection))
-    return connection.scalar(waited.limit(1)) is not None
+def any_due(connection: Connection) -> Exists:
+    """Return an SQL expression: whether `make_due_ready` would find a job."""
+    return exists().where(_delayed, due(connection))
 
 
 def groups_in(connection: Connection, places: Iterable[Place]) -> list[Waiting]:
@@ -111,12 +111,13 @@ def candidates(connection: Connection, groups: Iterable[Group], priority: int) -
     return [Candidate(Group(row.kind, row.queue, row.data_key), row.owner or None) for row in rows]
 
 
-def lock_oldest(connection: Connection, candidate: Candidate, priority: int) -> str | None:
-    """Lock a candidate's oldest job of this priority that nobody else holds; None where there is none any more."""
+def oldest(candidate: Candidate, priority: int) -> ScalarSelect[str]:
+    """Return an SQL query for a candidate's oldest job of this priority that nobody else holds, which locks it."""
     # `IS NOT DISTINCT FROM` would say the same, and no index serves it.
     own = Job.owner.is_(None) if candidate.owner is None else Job.owner == candidate.owner
     mine = (*in_group(candidate.group), Job.priority == priority, own)
-    return connection.scalar(select(Job.id).where(*mine).order_by(Job.id).limit(1).with_for_update(skip_locked=True))
+    first = select(Job.id).where(*mine).order_by(Job.id).limit(1).with_for_update(skip_locked=True)
+    return first.correlate(None).scalar_subquery()
 
 
 def needs_of_group(connection: Connection, group: Group) -> Needs | None:
@@ -191,26 +192,25 @@ def _candidates(groups: int) -> TextClause:
         f"FROM jobs WHERE {READY} AND jobs.kind = waiting.kind AND jobs.queue = waiting.queue "
         "AND jobs.data_key = waiting.data_key AND jobs.priority = :priority"
     )
-    # An empty owner stands for the jobs without one: it comes before all owners.
+    # An empty owner stands for the jobs without one: it comes before all owners. A step is one look into the index.
     return text(
         f"""
-        WITH RECURSIVE waiting(kind, queue, data_key, owner) AS (
-            SELECT column1, column2, column3, CAST('' AS TEXT) FROM (VALUES {_values(groups, 3)}) AS listed
+        WITH RECURSIVE waiting(kind, queue, data_key, owner, id) AS (
+            SELECT kind, queue, data_key, CAST('' AS TEXT), (SELECT min(id) {here} AND jobs.owner IS NULL)
+            FROM (
+                SELECT column1 AS kind, column2 AS queue, column3 AS data_key
+                FROM (VALUES {_values(groups, 3)}) AS listed
+            ) AS waiting
             UNION ALL
-            SELECT kind, queue, data_key, (SELECT min(owner) {here} AND jobs.owner > waiting.owner)
-            FROM waiting WHERE owner IS NOT NULL
-        ),
-        oldest(kind, queue, data_key, owner, id) AS MATERIALIZED (
-            SELECT kind, queue, data_key, owner,
-                CASE WHEN owner = '' THEN (SELECT min(id) {here} AND jobs.owner IS NULL)
-                ELSE (SELECT min(id) {here} AND jobs.owner = waiting.owner) END
-            FROM waiting WHERE owner IS NOT NULL
+            SELECT waiting.kind, waiting.queue, waiting.data_key, CAST(later.owner AS TEXT), CAST(later.id AS TEXT)
+            FROM waiting JOIN jobs AS later
+                ON later.id = (SELECT id {here} AND jobs.owner > waiting.owner ORDER BY jobs.owner, jobs.id LIMIT 1)
         ),
         running(owner, jobs) AS (
-            SELECT coalesce(owner, ''), count(*) FROM jobs WHERE status = 'running' GROUP BY coalesce(owner, '')
+            SELECT coalesce(owner, ''), count(*) FROM jobs WHERE {LIVE} AND status = 'running' GROUP BY 1
         )
-        SELECT kind, queue, data_key, oldest.owner AS owner
-        FROM oldest LEFT JOIN running ON running.owner = oldest.owner
+        SELECT kind, queue, data_key, waiting.owner AS owner
+        FROM waiting LEFT JOIN running ON running.owner = waiting.owner
         WHERE id IS NOT NULL ORDER BY coalesce(running.jobs, 0), id LIMIT {_MOST_CANDIDATES}
         """  # noqa: S608 -- no value is part of the text
     )

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, func, select, text, update
 
-from shared.database.tables import Job, JobTag, JobValue, JobWord
+from shared.database.tables import Job, JobTag, JobWord
+from shared.database.text import clean
 from shared.jobs.guarded_write import insert_rows, table_of
 from shared.jobs.search.paths import key_of, values
 
@@ -69,12 +70,8 @@ def index(connection: Connection, job_ids: Sequence[str]) -> None:
     numbers = _numbers(connection, rows)
     numbered = [{"of": row.id, "new": number} for row, number in zip(rows, numbers, strict=True)]
     connection.execute(_NUMBER, numbered)
-    found = [
-        _value(number, path, value)
-        for row, number in zip(rows, numbers, strict=True)
-        for path, value in values(row.spec)
-    ]
-    insert_rows(connection, JobValue, found)
+    specs = ((number, row.spec) for row, number in zip(rows, numbers, strict=True))
+    _write_values(connection, [_value(number, *one) for number, spec in specs for one in values(spec)])
     _write_words(
         connection, {row.id: (number, [row.name, row.notes]) for row, number in zip(rows, numbers, strict=True)}
     )
@@ -123,16 +120,26 @@ def _numbers(connection: Connection, rows: Sequence[Row[Any]]) -> list[int]:
 
 _TIES = text("SELECT nextval('job_number_ties') FROM generate_series(1, :count)")
 _NUMBER = update(table_of(Job)).where(Job.id == bindparam("of")).values(number=bindparam("new"))
+_INTO = "INSERT INTO job_values (job, path, number, text) "
+_EACH = f"{_INTO}VALUES (?, ?, ?, ?)"
+_LISTED = f"{_INTO}SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::float8[], %s::text[])"  # noqa: S608 -- no values
 
 
-def _value(number: int, path: str, value: str | float) -> dict[str, Any]:
-    is_text = isinstance(value, str)
-    return {
-        "job": number,
-        "path": key_of(path),
-        "number": None if is_text else value,
-        "text": stored_text(value) if isinstance(value, str) else None,
-    }
+def _value(number: int, path: str, value: str | float) -> tuple[int, int, float | None, str | None]:
+    """Return a row of `job_values`."""
+    if isinstance(value, str):
+        return number, key_of(path), None, clean(stored_text(value))
+    return number, key_of(path), value, None
+
+
+def _write_values(connection: Connection, rows: list[tuple[int, int, float | None, str | None]]) -> None:
+    """Insert rows of `job_values`; a batch has some 30,000, which are left to the driver as they are."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_EACH, rows)
+    else:
+        connection.exec_driver_sql(_LISTED, tuple(map(list, zip(*rows, strict=True))))
 
 
 def _write_words(connection: Connection, jobs: dict[str, tuple[int, list[str | None]]]) -> None:

@@ -41,6 +41,7 @@ class Field:
         return key_of(self.path)
 
 
+@cache
 def key_of(path: str) -> int:
     """Return the number, of 32 bits with a sign, that stands for a path in the database."""
     return zlib.crc32(path.encode()) - 2**31
@@ -75,22 +76,40 @@ def values(document: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
 
     Booleans are the texts ``true`` and ``false``.
     """
-    spec = EvaluationSpec if "job" in document else JobSpec
+    spec, searched = EvaluationSpec if "job" in document else JobSpec, fields()
     for path, value in _values(spec, document, ""):
-        if path in fields():
+        if path in searched:
             yield path, value
 
 
 def _values(model: type[BaseModel], document: Mapping[str, Any], above: str) -> Iterator[tuple[str, Scalar]]:
-    for name, declared in model.model_fields.items():
-        value = document.get(name, declared.default)
+    for name, default, members in _declared(model):
+        value = document.get(name, default)
         path = f"{above}{name}"
         if isinstance(value, dict):
-            part = _member(declared.annotation, value)
+            part = _member(members, value)
             if part is not None:
                 yield from _values(part, value, f"{path}.")
         elif (scalar := _scalar(value)) is not None:
             yield path, scalar
+
+
+_Members = tuple[tuple[type[BaseModel], frozenset[str] | None], ...]
+
+
+@cache
+def _declared(model: type[BaseModel]) -> tuple[tuple[str, Any, _Members], ...]:
+    """Return each field of a part of a spec: name, default, and the classes of parts that it may hold."""
+    return tuple(
+        (name, declared.default, tuple((part, _kinds(part)) for part in _parts(declared.annotation)))
+        for name, declared in model.model_fields.items()
+    )
+
+
+def _kinds(part: type[BaseModel]) -> frozenset[str] | None:
+    """Return the values of `kind` that a class of parts has; None for a class without such a field."""
+    kind = part.model_fields.get("kind")
+    return None if kind is None else frozenset(get_args(kind.annotation))
 
 
 def _scalar(value: object) -> Scalar | None:
@@ -101,14 +120,9 @@ def _scalar(value: object) -> Scalar | None:
     return value if isinstance(value, str) else float(value) if isinstance(value, int | float) else None
 
 
-def _member(annotation: Any, value: Mapping[str, Any]) -> type[BaseModel] | None:
+def _member(members: _Members, value: Mapping[str, Any]) -> type[BaseModel] | None:
     """Return the class that a part of a spec is of: of several the one with its `kind`."""
-    members = list(_parts(annotation))
-    for one in members:
-        kind = one.model_fields.get("kind")
-        if kind is None or value.get("kind") in get_args(kind.annotation):
-            return one
-    return None
+    return next((part for part, kinds in members if kinds is None or value.get("kind") in kinds), None)
 
 
 def _parts(annotation: Any) -> Iterator[type[BaseModel]]:
