@@ -19,7 +19,8 @@ from shared.webhooks import events as webhook_events
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, ScalarSelect
+    from sqlalchemy import Connection
+    from sqlalchemy.sql.dml import ReturningUpdate
 
 
 def table_of(kind: type[Any]) -> Any:
@@ -31,9 +32,24 @@ _JOBS = table_of(Job)
 _ADVANCE = update(_JOBS).returning(_JOBS.c.id, _JOBS.c.attempt, _JOBS.c.event_seq)
 
 
+def advancing(
+    job_id: str | ColumnElement[str],
+    *guards: ColumnElement[bool],
+    events: int = 1,
+    reading: Sequence[ColumnElement[Any]] = (),
+    **values: object,
+) -> ReturningUpdate[Any]:
+    """Return the statement of `advance`, with parameters where its values are to change from one execution to the next.
+
+    The job may be given by an SQL query for its id.
+    """
+    statement = _ADVANCE.where(Job.id == job_id, *guards).returning(*reading)
+    return statement.values(event_seq=Job.event_seq + events, **values)
+
+
 def advance(
     connection: Connection,
-    job_id: str | ScalarSelect[str],
+    job_id: str,
     *guards: ColumnElement[bool],
     events: int = 1,
     reading: Sequence[ColumnElement[Any]] = (),
@@ -41,14 +57,12 @@ def advance(
 ) -> Row[Any] | None:
     """Change a job's row if every guard holds, and reserve `events` numbers for the events that report the change.
 
-    The job is given by its id, or by an SQL query for that.
-
     Returns:
         The job's `id`, `attempt` and `event_seq` (the last number taken) after the write, and the columns `reading`;
         None when a guard did not hold: then the caller must write nothing.
     """
-    statement = _ADVANCE.where(Job.id == job_id, *guards).returning(*reading)
-    return connection.execute(statement.values(event_seq=Job.event_seq + events, **values)).one_or_none()
+    statement = advancing(job_id, *guards, events=events, reading=reading, **values)
+    return connection.execute(statement).one_or_none()
 
 
 def advance_all(connection: Connection, job_ids: Sequence[str], **values: object) -> Sequence[Row[Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -65,9 +66,11 @@ def canonical(content: Mapping[str, Any]) -> bytes:
         return rfc8785.dumps(dict(content))
     parts = written.split(b'"')
     outside_texts = b'"'.join(parts[::2])
-    parts[::2] = _FLOAT.sub(_canonical_float, outside_texts).split(b'"')
+    parts[::2] = _FLOAT.sub(lambda found: _canonical_float(found[0]), outside_texts).split(b'"')
     return b'"'.join(parts)
 
 
-def _canonical_float(found: re.Match[bytes]) -> bytes:
-    return rfc8785.dumps(float(found[0]))
+@lru_cache(10_000)
+def _canonical_float(written: bytes) -> bytes:
+    """Return a float as canonical JSON; the jobs of a batch share most of theirs."""
+    return rfc8785.dumps(float(written))

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import BindParameter, bindparam, func, insert, select
 
 from shared.database import clock
 from shared.database.tables import Attempt, Job
 from shared.jobs.data_needs import Holdings
-from shared.jobs.guarded_write import add_status_event, advance, table_of
+from shared.jobs.guarded_write import add_status_event, advancing, table_of
 from shared.jobs.running import waiting
 from shared.jobs.running.retry_policy import due
 from shared.jobs.running.waiting import Place
@@ -24,15 +24,16 @@ from shared.telemetry import tallies
 from shared.telemetry.origin import NOWHERE, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, ScalarSelect
+    from sqlalchemy import ColumnElement, Connection
 
     from shared.database.engine import Database
     from shared.jobs.running.waiting import Waiting
     from shared.jobspec.document import SpecDocument
 
 _TURN = 0x666C_6967_6874  # the advisory lock of claims
+_MOST_STATEMENTS = 100
 _CLAIMED = [
     table_of(Job).c[name]
     for name in (
@@ -132,37 +133,61 @@ def prospect(db: Database, claimant: Claimant) -> Prospect:
         return Prospect.OTHERS if found else Prospect.NONE
 
 
-def take(
-    connection: Connection, job_id: str | ScalarSelect[str], claimant: Claimant, lease_seconds: float
-) -> Claim | None:
-    """Make one queued job running, as its next attempt. The job is given by its id, or by an SQL query for that.
+def take(connection: Connection, job_id: str, claimant: Claimant, lease_seconds: float) -> Claim | None:
+    """Make one queued job running, as its next attempt.
 
     Returns:
         None when the worker may not have it: it is not queued any more, its next attempt is not due, it is for another
         kind of device, or its kind is unknown to the claimant.
     """
-    now = clock.database_now(connection)
-    job = advance(
-        connection,
-        job_id,
-        Job.status == JobStatus.QUEUED,
-        Job.kind.in_(claimant.kinds),
-        Job.queue.in_(claimant.queues),
-        due(connection),
-        reading=_CLAIMED,
-        status=JobStatus.RUNNING,
-        attempt=Job.attempt + 1,
-        worker=claimant.worker,
-        device=claimant.device,
-        device_kind=claimant.device_kind,
-        lease_expires_at=clock.database_now_plus(connection, lease_seconds),
-        not_before=None,
-        # By this time the release before would judge which messages of other jobs are lost.
-        published_at=None,
-        started_at=func.coalesce(Job.started_at, now, type_=Job.started_at.type),
-    )
+    return _take(connection, bindparam("job_id"), {"job_id": job_id}, claimant, lease_seconds)
+
+
+_taking: dict[tuple[object, ...], Any] = {}  # building the statement takes longer than executing it
+
+
+def _statement(connection: Connection, which: ColumnElement[str], lease_seconds: float) -> Any:
+    """Return the statement by which a worker takes a job; it is built once."""
+    key = connection.dialect.name, lease_seconds, which.key if isinstance(which, BindParameter) else which
+    if key not in _taking:
+        if len(_taking) >= _MOST_STATEMENTS:
+            _taking.clear()
+        _taking[key] = advancing(
+            which,
+            Job.status == JobStatus.QUEUED,
+            Job.kind.in_(bindparam("kinds", expanding=True)),
+            Job.queue.in_(bindparam("queues", expanding=True)),
+            due(connection),
+            reading=_CLAIMED,
+            status=JobStatus.RUNNING,
+            attempt=Job.attempt + 1,
+            worker=bindparam("by_worker"),
+            device=bindparam("on_device"),
+            device_kind=bindparam("on_kind"),
+            lease_expires_at=clock.database_now_plus(connection, lease_seconds),
+            not_before=None,
+            # By this time the release before would judge which messages of other jobs are lost.
+            published_at=None,
+            started_at=func.coalesce(Job.started_at, clock.database_now(connection), type_=Job.started_at.type),
+        )
+    return _taking[key]
+
+
+def _take(
+    connection: Connection,
+    which: ColumnElement[str],
+    found_by: Mapping[str, object],
+    claimant: Claimant,
+    lease_seconds: float,
+) -> Claim | None:
+    """As `take`; the job is given by an SQL expression for its id, with the parameters of that."""
+    mine = {"by_worker": claimant.worker, "on_device": claimant.device, "on_kind": claimant.device_kind}
+    lists = {"kinds": sorted(claimant.kinds), "queues": claimant.queues}
+    statement = _statement(connection, which, lease_seconds)
+    job = connection.execute(statement, {**found_by, **mine, **lists}).one_or_none()
     if job is None:
         return None
+    now = clock.database_now(connection)
     attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
     connection.execute(insert(table_of(Attempt)).values(job_id=job.id, attempt=job.attempt, **attempt))
     add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
@@ -196,7 +221,8 @@ def _claim_next(connection: Connection, claimant: Claimant, lease_seconds: float
     for priority in sorted({one.priority for one in fitting}, reverse=True):
         groups = [one.group for one in fitting if one.priority == priority]
         for candidate in waiting.candidates(connection, groups, priority):
-            claim = take(connection, waiting.oldest(candidate, priority), claimant, lease_seconds)
+            which, turn = waiting.oldest(owned=candidate.owner is not None), waiting.turn_values(candidate, priority)
+            claim = _take(connection, which, turn, claimant, lease_seconds)
             if claim is not None:
                 return claim
     return None

@@ -6,7 +6,7 @@ of the recursive queries here is one look into it: the next data key, the next o
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -107,17 +107,30 @@ def candidates(connection: Connection, groups: Iterable[Group], priority: int) -
 
     First comes the owner with the fewest running jobs, then who has the oldest job. The list is cut after a few.
     """
-    rows = _run(connection, _candidates, [tuple(group) for group in groups], priority=priority)
+    statement = partial(_candidates, lateral=connection.dialect.name != "sqlite")
+    rows = _run(connection, statement, [tuple(group) for group in groups], priority=priority)
     return [Candidate(Group(row.kind, row.queue, row.data_key), row.owner or None) for row in rows]
 
 
-def oldest(candidate: Candidate, priority: int) -> ScalarSelect[str]:
-    """Return an SQL query for a candidate's oldest job of this priority that nobody else holds, which locks it."""
+@lru_cache(2)
+def oldest(*, owned: bool) -> ScalarSelect[str]:
+    """Return an SQL query for a candidate's oldest job of a priority that nobody else holds, which locks it.
+
+    Its parameters are what `turn_values` returns; `owned` says whether the candidate has an owner.
+    """
     # `IS NOT DISTINCT FROM` would say the same, and no index serves it.
-    own = Job.owner.is_(None) if candidate.owner is None else Job.owner == candidate.owner
-    mine = (*in_group(candidate.group), Job.priority == priority, own)
+    own = Job.owner == bindparam("turn_owner") if owned else Job.owner.is_(None)
+    group = Group._make(bindparam(f"turn_{name}", type_=Job.kind.type) for name in Group._fields)
+    mine = (*in_group(group), Job.priority == bindparam("turn_priority"), own)
     first = select(Job.id).where(*mine).order_by(Job.id).limit(1).with_for_update(skip_locked=True)
     return first.correlate(None).scalar_subquery()
+
+
+def turn_values(candidate: Candidate, priority: int) -> dict[str, object]:
+    """Return the parameters of `oldest`."""
+    owner = {} if candidate.owner is None else {"turn_owner": candidate.owner}
+    named = {f"turn_{name}": value for name, value in candidate.group._asdict().items()}
+    return {**named, **owner, "turn_priority": priority}
 
 
 def needs_of_group(connection: Connection, group: Group) -> Needs | None:
@@ -187,12 +200,17 @@ def _groups(places: int) -> TextClause:
 
 
 @lru_cache(100)
-def _candidates(groups: int) -> TextClause:
+def _candidates(groups: int, *, lateral: bool) -> TextClause:
     here = (
         f"FROM jobs WHERE {READY} AND jobs.kind = waiting.kind AND jobs.queue = waiting.queue "
         "AND jobs.data_key = waiting.data_key AND jobs.priority = :priority"
     )
-    # An empty owner stands for the jobs without one: it comes before all owners. A step is one look into the index.
+    # An empty owner stands for the jobs without one: it comes before all owners. A step is one look into the index;
+    # SQLite, which has no LATERAL, needs another one for the owner.
+    first = f"{here} AND jobs.owner > waiting.owner ORDER BY jobs.owner, jobs.id LIMIT 1"
+    step = f"LATERAL (SELECT owner, id {first}) AS later ON true"
+    if not lateral:
+        step = f"jobs AS later ON later.id = (SELECT id {first})"
     return text(
         f"""
         WITH RECURSIVE waiting(kind, queue, data_key, owner, id) AS (
@@ -203,8 +221,7 @@ def _candidates(groups: int) -> TextClause:
             ) AS waiting
             UNION ALL
             SELECT waiting.kind, waiting.queue, waiting.data_key, CAST(later.owner AS TEXT), CAST(later.id AS TEXT)
-            FROM waiting JOIN jobs AS later
-                ON later.id = (SELECT id {here} AND jobs.owner > waiting.owner ORDER BY jobs.owner, jobs.id LIMIT 1)
+            FROM waiting JOIN {step}
         ),
         running(owner, jobs) AS (
             SELECT coalesce(owner, ''), count(*) FROM jobs WHERE {LIVE} AND status = 'running' GROUP BY 1
