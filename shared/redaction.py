@@ -17,8 +17,8 @@ _PARAMETERS = "|".join(
     )
 )
 _SECRETS = (
-    # User and password of a URL, up to the last @ before its path: redis://:s3cret@host/0
-    (re.compile(r"(?<=://)[^\s/?#'\"]+@"), f"{HIDDEN}@"),
+    # User and password of a URL, up to the last @ before its path: redis://:s3cret@host/0; "…" stands for hidden ones.
+    (re.compile(r"(?<=://)(?!…@)[^\s/?#'\"]+@"), f"{HIDDEN}@"),
     # A signed URL: https://bucket/key?X-Amz-Signature=…
     (re.compile(rf"(?i)(?<=[?&])({_PARAMETERS})=[^\s&'\"]+"), rf"\1={HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{16,}"), rf"\1 {HIDDEN}"),

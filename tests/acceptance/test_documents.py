@@ -104,7 +104,7 @@ class Page:
         (self._folder / "mine.json").write_text(text)
 
     def _sh(self, text: str) -> None:
-        for line in text.splitlines():
+        for line in text.replace("\\\n", "").splitlines():
             if not line.startswith("make "):  # has a test of its own
                 said = self._run(line)
                 assert said, line

@@ -210,8 +210,8 @@ class Fuzzer:
                 for piece in _split(request, draw):
                     connection.sendall(piece)
                 connection.shutdown(socket.SHUT_WR)
-            except ConnectionError:
-                pass  # it has been answered already
+            except OSError:
+                pass  # it has been answered already, and may be closed
             try:
                 return _first(connection)
             except ConnectionError:

@@ -259,6 +259,6 @@ def test_tables_are_counted(database: Database) -> None:
 
     filled = {name for name, rows in factories.everything(database).items() if rows}
     assert filled >= {"jobs", "job_tags", "attempts", "epochs", "job_events", "evaluations", "artifacts"}
-    assert set(Base.metadata.tables) == {*factories.everything(database), "job_changes"}
+    assert set(Base.metadata.tables) == {*factories.everything(database), "job_changes", "tallies"}
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(Job)) == 1

@@ -31,7 +31,8 @@ def test_bounds_are_read_from_the_types() -> None:
     assert place(("training", "optimizer", "sgd", "lr")).bounds == "above 0 and at most 1,000"
     assert place(("training", "optimizer", "adam", "betas", 1)).bounds == "from 0 and below 1"
     assert place(("priority",)).bounds == "from 0 to 9"
-    assert place(("dataset", "train_per_class")).bounds == "1 or more"
+    assert place(("dataset", "train_per_class")).bounds == "from 1 to 1,000,000,000"
+    assert place(("training", "epochs")).bounds == "1 or more"
     assert place(("name",)).bounds is None
 
 
