@@ -45,7 +45,27 @@ class Mark:
 def mark(db: Database) -> Mark:
     """Return the present state of the log."""
     with db.read() as connection:
-        return _newest(connection) if db.is_sqlite else replace(_newest(connection), snapshot=_snapshot(connection))
+        return mark_in(connection)
+
+
+def mark_in(connection: Connection) -> Mark:
+    """Return the state of the log in this transaction."""
+    if connection.dialect.name == "sqlite":
+        return _newest(connection)
+    return replace(_newest(connection), snapshot=_snapshot(connection))
+
+
+def unchanged(connection: Connection, before: Mark) -> Mark | None:
+    """Return the mark of this transaction where no job has changed since an earlier one; None where one may have.
+
+    Much quicker than `since`, however much has changed.
+    """
+    now = mark_in(connection)
+    if now == before:
+        return now if before.number else None  # without entries one database is like another
+    if (now.number, now.job_id) != (before.number, before.job_id) or not before.number:
+        return None
+    return None if connection.execute(_ANY_ENTRY, {"before": before.snapshot}).one_or_none() else now
 
 
 def since(db: Database, before: Mark) -> tuple[list[str] | None, Mark]:
@@ -80,13 +100,15 @@ def _since_number(connection: Connection, before: Mark) -> tuple[list[str] | Non
     return list(dict.fromkeys(row.job_id for row in later)), Mark(*later[-1]) if later else before
 
 
-_ENTRIES = text("""
-    SELECT DISTINCT job_id FROM job_changes
+_LATER = """
+    FROM job_changes
     WHERE transaction_id >= txid_snapshot_xmin(CAST(:before AS txid_snapshot))
       AND NOT txid_visible_in_snapshot(transaction_id, CAST(:before AS txid_snapshot))
       AND transaction_id < txid_snapshot_xmax(txid_current_snapshot())
-""")
+"""
 """The last condition holds for every visible entry, but for those of another server that were restored here."""
+_ENTRIES = text(f"SELECT DISTINCT job_id {_LATER}")
+_ANY_ENTRY = text(f"SELECT 1 {_LATER} LIMIT 1")
 _OLDEST = select(func.min(JobChange.number))
 _REPLACED = text(
     "SELECT txid_snapshot_xmin(CAST(:before AS txid_snapshot)) > txid_snapshot_xmax(txid_current_snapshot())"
