@@ -50,22 +50,17 @@ def mark(db: Database) -> Mark:
 
 def mark_in(connection: Connection) -> Mark:
     """Return the state of the log in this transaction."""
-    if connection.dialect.name == "sqlite":
-        return _newest(connection)
-    return replace(_newest(connection), snapshot=_snapshot(connection))
+    return _newest(connection) if connection.dialect.name == "sqlite" else Mark(*connection.execute(_STATE).one())
 
 
-def unchanged(connection: Connection, before: Mark) -> Mark | None:
-    """Return the mark of this transaction where no job has changed since an earlier one; None where one may have.
+def unchanged(connection: Connection, before: Mark, now: Mark) -> bool:
+    """Whether no job has changed between an earlier mark and that of this transaction; False where it cannot be told.
 
-    Much quicker than `since`, however much has changed.
+    Quicker than `since`, however much has changed.
     """
-    now = mark_in(connection)
-    if now == before:
-        return now if before.number else None  # without entries one database is like another
-    if (now.number, now.job_id) != (before.number, before.job_id) or not before.number:
-        return None
-    return None if connection.execute(_ANY_ENTRY, {"before": before.snapshot}).one_or_none() else now
+    if not before.number or (now.number, now.job_id) != (before.number, before.job_id):
+        return False  # without entries one database is like another
+    return now == before or connection.execute(_ANY_ENTRY, {"before": before.snapshot}).one_or_none() is None
 
 
 def since(db: Database, before: Mark) -> tuple[list[str] | None, Mark]:
@@ -85,8 +80,7 @@ def forget_old(db: Database) -> None:
 
 
 def _newest(connection: Connection) -> Mark:
-    entries = select(JobChange.number, JobChange.job_id).order_by(JobChange.number.desc()).limit(1)
-    row = connection.execute(entries).one_or_none()
+    row = connection.execute(_NEWEST).one_or_none()
     return Mark() if row is None else Mark(row.number, row.job_id)
 
 
@@ -109,6 +103,12 @@ _LATER = """
 """The last condition holds for every visible entry, but for those of another server that were restored here."""
 _ENTRIES = text(f"SELECT DISTINCT job_id {_LATER}")
 _ANY_ENTRY = text(f"SELECT 1 {_LATER} LIMIT 1")
+_NEWEST = select(JobChange.number, JobChange.job_id).order_by(JobChange.number.desc()).limit(1)
+_STATE = text("""
+    SELECT coalesce(newest.number, 0), coalesce(newest.job_id, ''), CAST(txid_current_snapshot() AS text)
+    FROM (SELECT 1) AS one
+    LEFT JOIN (SELECT number, job_id FROM job_changes ORDER BY number DESC LIMIT 1) AS newest ON true
+""")
 _OLDEST = select(func.min(JobChange.number))
 _REPLACED = text(
     "SELECT txid_snapshot_xmin(CAST(:before AS txid_snapshot)) > txid_snapshot_xmax(txid_current_snapshot())"

@@ -57,18 +57,13 @@ class KeptPages:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def find(self, connection: Connection, asked: Hashable) -> KeptPage | None:
-        """Return a page that is kept, if this transaction would read the same one."""
+    def find(self, connection: Connection, asked: Hashable, now: Mark) -> KeptPage | None:
+        """Return a page that is kept, if this transaction, whose mark is given, would read the same one."""
         with self._lock:
             page, size = self._kept.get(asked, (None, 0))
-        if page is None or page.pool is not connection.engine.pool:
+        if page is None or page.pool is not connection.engine.pool or not changes.unchanged(connection, page.mark, now):
             return None
-        mark = changes.unchanged(connection, page.mark)
-        if mark is None:
-            return None
-        if mark != page.mark:
-            page = replace(page, mark=mark)
-        self._put(asked, page, size)
+        self._put(asked, page if page.mark == now else replace(page, mark=now), size)
         return page
 
     def keep(self, asked: Hashable, page: KeptPage) -> None:

@@ -73,11 +73,11 @@ def jobs(
     asked = (wanted, sort, after, limit, actor.reach)
     while True:
         with db.read() as connection:
-            page = kept.pages.find(connection, asked)
+            mark = changes.mark_in(connection)
+            page = kept.pages.find(connection, asked, mark)
             if page is not None:
                 documents = read_unfinished(connection, page.found.numbers, page.finished)
                 break
-            mark = changes.mark_in(connection)
             if index.is_complete(connection):
                 query = Query(filters_of(wanted), actor, order_of(sort))
                 found = read_page(connection, query, after, limit)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import FromClause
 
+__all__ = ["SORTS", "SPEC", "Key", "Order", "Sorting", "order_of"]
+
 SPEC = "spec."
 Key = tuple[float | str | dt.datetime | None, int]
 """A place in an order: the value, and the job's number, which decides between equal values."""
