@@ -108,10 +108,10 @@ def _of_columns(wanted: JobFilter) -> Iterator[Filter]:
     if wanted.id:
         yield Filter(plain(Job.id).in_(wanted.id), select(Job.number).where(Job.id.in_(wanted.id)))
     if wanted.status:
-        found = Job.status.in_(wanted.status) if len(wanted.status) > 1 else Job.status == wanted.status[0]
+        condition = Job.status.in_(wanted.status) if len(wanted.status) > 1 else Job.status == wanted.status[0]
         one = len(wanted.status) == 1
         yield Filter(
-            plain(Job.status).in_(wanted.status), select(Job.number).where(found), in_order=one, covered_by=SORTS
+            plain(Job.status).in_(wanted.status), select(Job.number).where(condition), in_order=one, covered_by=SORTS
         )
 
 

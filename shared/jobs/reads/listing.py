@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from shared.jobs import changes
 from shared.jobs.actor import Actor
+from shared.jobs.reads import pages
 from shared.jobs.reads.documents import FinishedJobs, read_documents, read_unfinished
 from shared.jobs.reads.filters import JobFilter, filters_of
 from shared.jobs.reads.kept_pages import KeptPage, KeptPages
 from shared.jobs.reads.orders import Key, order_of
-from shared.jobs.reads.pages import Query, read_page
+from shared.jobs.reads.pages import Query
 from shared.jobs.search import index
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def jobs(
                 break
             if index.is_complete(connection):
                 query = Query(filters_of(wanted), actor, order_of(sort))
-                found = read_page(connection, query, after, limit)
+                found = pages.read_page(connection, query, after, limit)
                 documents = read_documents(connection, found.numbers, kept.finished)
                 page = KeptPage(found, documents.finished, mark, connection.engine.pool)
                 kept.pages.keep(asked, page)

@@ -30,8 +30,10 @@ FEW = 5_000
 """Jobs of a filter that are sorted at most: more are walked through, as a page's hundred are then found soon."""
 STEPS = (500, 4_500)
 """Jobs that are tested at most in each step of a walk; another step is taken where the page is not full yet."""
-COVERED_STEPS = (*STEPS, 35_000)
-"""The same where the index that is walked has all that the tests ask for: each then costs a tenth."""
+COVERED_STEPS = (*STEPS, 5_000)
+"""The same where the index that is walked has all that the tests ask for: each job then costs a fifth."""
+SOME = 500
+"""Jobs of a filter that are sorted at most without trying first whether a walk of such an index finds a page's."""
 
 _JOBS = table_of(Job)
 
@@ -75,15 +77,29 @@ def _found(rows: Sequence[Row[Any]], limit: int, end: Key | None) -> Found:
     )
 
 
-def _fewest(connection: Connection, query: Query) -> Filter | None:
+@dataclass(frozen=True)
+class _Few:
+    """A filter that few jobs pass, and how many do."""
+
+    filter: Filter
+    count: int
+
+
+def _covers(query: Query, filters: list[Filter]) -> bool:
+    """Whether the order's index, which is one of `jobs`, has all that the filters ask for."""
+    return query.order.source is _JOBS and all(query.order.name in one.covered_by for one in filters)
+
+
+def _fewest(connection: Connection, query: Query) -> _Few | None:
     """Return the filter that the fewest jobs pass, if they are few; None where there is none such."""
     found = [one.found for one in query.filters if one.found is not None]
     if query.order.value is None and len(found) == 1 and any(one.in_order for one in query.filters):
         return None  # its index has the jobs in the page's own order
-    best, least = None, FEW + 1
+    best: _Few | None = None
     for one in query.filters:
+        least = FEW + 1 if best is None else best.count
         if one.found is not None and (count := _count(connection, one.found, least)) < least:
-            best, least = one, count
+            best = _Few(one, count)
     return best
 
 
@@ -91,24 +107,27 @@ def _count(connection: Connection, found: Select[Any], most: int) -> int:
     return connection.scalar(select(func.count()).select_from(found.limit(most).subquery())) or 0
 
 
-def _with_value(connection: Connection, query: Query, few: Filter | None, after: Key | None, limit: int) -> _Part:
+def _with_value(connection: Connection, query: Query, few: _Few | None, after: Key | None, limit: int) -> _Part:
     """Read jobs that have the order's value, in its order."""
     order = query.order
-    if few is not None:
-        return _gather(connection, query, few, after, limit, lacking=False)
+    if few is not None and (order.value is None or few.count <= SOME or not _covers(query, query.filters)):
+        return _gather(connection, query, few.filter, after, limit, lacking=False)
     if order.value is None:
         return _walk_numbers(connection, query, after, limit, descending=order.descending)
     walked = select(order.value.label("value"), order.number.label("number")).select_from(order.source)
     bounds = [one.compare(order.value) for one in query.filters if one.compare and one.limits == order.name]
     rest = [one for one in query.filters if one.limits != order.name]
     walk = _Walk(walked.where(order.within, *bounds), Sorting(order.value, order.number, order.descending))
-    return _walk(connection, query, walk, rest, after, limit)
+    rows, end = _walk(connection, query, walk, rest, after, limit)
+    if few is not None and end is not None and len(rows) < limit:
+        return _gather(connection, query, few.filter, after, limit, lacking=False)
+    return rows, end
 
 
-def _without_value(connection: Connection, query: Query, few: Filter | None, after: Key | None, limit: int) -> _Part:
+def _without_value(connection: Connection, query: Query, few: _Few | None, after: Key | None, limit: int) -> _Part:
     """Read jobs that lack the order's value, newest first."""
     if few is not None:
-        return _gather(connection, query, few, after, limit, lacking=True)
+        return _gather(connection, query, few.filter, after, limit, lacking=True)
     if query.order.source is not _JOBS:
         return _walk_numbers(connection, query, after, limit, query.order.of_job.is_(None), descending=True)
     walked = select(null().label("value"), _JOBS.c.number).where(
@@ -172,8 +191,7 @@ def _walk(
     tests = _tests(query, filters, *more)
     if tests is None:
         return connection.execute(walk.after(after).limit(limit)).all(), None
-    in_jobs = walk.sorting.number.table is _JOBS
-    covered = in_jobs and not more and all(query.order.name in one.covered_by for one in filters)
+    covered = walk.sorting.number.table is _JOBS and not more and _covers(query, filters)
     rows: list[Row[Any]] = []
     end = None
     for most in COVERED_STEPS if covered else STEPS:
@@ -226,7 +244,7 @@ def _gather(
     if tests is not None:
         every = every.where(tests)
     gathered = every.limit(FEW).subquery("gathered")  # with a limit, each value is worked out once
-    statement = select(gathered.c.value, gathered.c.number)
+    statement: Select[Any] = select(gathered.c.value, gathered.c.number)
     if order.value is not None:
         statement = statement.where(gathered.c.value.is_(None) if lacking else gathered.c.value.is_not(None))
     by_number = lacking or order.value is None

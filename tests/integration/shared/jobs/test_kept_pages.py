@@ -34,13 +34,13 @@ ASKED: list[tuple[JobFilter, str]] = [
 def walks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Grows with each page that is put together anew."""
     made: list[object] = []
-    real = listing.read_page
+    real = pages.read_page
 
     def counted(*given: Any) -> pages.Found:
         made.append(given)
         return real(*given)
 
-    monkeypatch.setattr(listing, "read_page", counted)
+    monkeypatch.setattr(pages, "read_page", counted)
     return made
 
 
@@ -192,16 +192,16 @@ def test_new_connections_begin_anew(database: Database, walks: list[object]) -> 
 def test_the_page_and_its_mark_are_of_one_snapshot(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that changes between the two is on the next page that is asked for."""
     job_id = finished(database)
-    kept, real = Kept(), listing.read_page
+    kept, real = Kept(), pages.read_page
 
     def late(*given: Any) -> pages.Found:
         found = real(*given)
         edits.edit(database, job_id, {"name": "new"}, actor=EVERYBODY)
         return found
 
-    monkeypatch.setattr(listing, "read_page", late)
+    monkeypatch.setattr(pages, "read_page", late)
     assert names(read(database, kept)) == [None]
-    monkeypatch.setattr(listing, "read_page", real)
+    monkeypatch.setattr(pages, "read_page", real)
     assert names(read(database, kept)) == ["new"]
 
 

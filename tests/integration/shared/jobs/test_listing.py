@@ -279,6 +279,8 @@ class TestIndexes:
         chosen = index if large.is_sqlite or "word" in index else "ix_job"  # PostgreSQL weighs them by its statistics
         assert any(chosen in plan for plan in plans)
         for plan in plans:
+            if plan == "SCAN job_changes":
+                continue  # its last entry, by its primary key
             assert not re.search("Seq Scan on job(s|_values|_words)", plan)
             assert not re.search(r"SCAN \w+$", plan, re.MULTILINE) or "SCAN few" in plan or "SCAN anon" in plan, plan
 

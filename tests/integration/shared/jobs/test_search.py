@@ -224,6 +224,7 @@ def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     monkeypatch.setattr(pages, "FEW", few)
     monkeypatch.setattr(pages, "STEPS", steps)
     monkeypatch.setattr(pages, "COVERED_STEPS", (*steps, 5))
+    monkeypatch.setattr(pages, "SOME", few // 3)
     return str(request.param)
 
 
