@@ -16,8 +16,8 @@ from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.delivery.predictors import Predictors
 from shared.jobs.reads import queries
-from shared.jobs.reads.documents import FinishedJobs
 from shared.jobs.reads.estimates import Estimates
+from shared.jobs.reads.listing import Kept
 from shared.settings import Settings
 from shared.storage.store import Storage
 
@@ -41,8 +41,8 @@ class Services:
     probes: DaemonThread
     """The thread that asks the database and Redis for readiness: a frozen server may never answer."""
     metrics: Metrics
-    finished: FinishedJobs = field(default_factory=FinishedJobs)
-    """Finished jobs as JSON, for lists."""
+    lists: Kept = field(default_factory=Kept)
+    """What lists have read before."""
 
     @classmethod
     def build(cls, settings: Settings) -> Self:

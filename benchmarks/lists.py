@@ -14,11 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from sqlalchemy import func, select, update
+
 from benchmarks.support.connection import Connection
 from benchmarks.support.lines import Line
 from benchmarks.support.many_jobs import fill
 from benchmarks.support.service import Service
 from shared.database.engine import Database
+from shared.database.tables import Job
+from shared.jobs.guarded_write import table_of
 from tests.support.servers import start_postgres
 
 SIZES = (10_000, 100_000)
@@ -60,6 +64,7 @@ def lines(rounds: int) -> Iterator[Line]:
                     for line in _measure(made, f"{kind}, {size:,} jobs", 20 * rounds):
                         medians[-1][line.what.rpartition(": ")[0].partition(" jobs, ")[2]] = line.ours
                         yield line
+                    yield _unchanged(made, f"{kind}, {size:,} jobs", 20 * rounds)
                     yield _throughput(made, f"{kind}, {size:,} jobs")
             small, large = medians
             growth = [large[name] / small[name] for name in small]
@@ -89,16 +94,33 @@ def _service(url: str | None, jobs: int) -> Iterator[Service]:
 
 
 def _measure(made: Service, where: str, requests: int) -> Iterator[Line]:
-    asked = {
-        f"{name} by {sort}": f"{query}&sort={sort}" for (name, query), sort in itertools.product(FILTERS.items(), SORTS)
-    }
-    asked |= {name: f"{query}&sort=-val_accuracy" for name, query in PAIRS.items()}
+    """Each list after a job has changed, so that none is one that the API has kept."""
     every = []
-    for name, query in asked.items():
-        times = [_list(made.http, query) for _ in range(requests + 3)][3:]
+    for name, query in _asked().items():
+        times = [_list_anew(made, query) for _ in range(requests + 3)][3:]
         every += times
         yield Line(f"{where}, {name}: median", "ms", statistics.median(times), at_most=MEDIAN_MS, values=times)
     yield Line(f"{where}, all of these: 99th percentile", "ms", statistics.quantiles(every, n=100)[98], at_most=P99_MS)
+
+
+def _unchanged(made: Service, where: str, requests: int) -> Line:
+    """A list that is asked for again while nothing has changed."""
+    times = [_list(made.http, "sort=-val_accuracy") for _ in range(requests + 3)][3:]
+    return Line(f"{where}, asked for again: median", "ms", statistics.median(times), at_most=MEDIAN_MS, values=times)
+
+
+def _asked() -> dict[str, str]:
+    asked = {
+        f"{name} by {sort}": f"{query}&sort={sort}" for (name, query), sort in itertools.product(FILTERS.items(), SORTS)
+    }
+    return asked | {name: f"{query}&sort=-val_accuracy" for name, query in PAIRS.items()}
+
+
+def _list_anew(made: Service, query: str) -> float:
+    changed = update(table_of(Job)).values(event_seq=Job.event_seq + 1)
+    oldest = select(func.min(Job.number)).scalar_subquery()
+    made.db.write(lambda connection: connection.execute(changed.where(Job.number == oldest)))
+    return _list(made.http, query)
 
 
 def _list(connection: Connection, query: str) -> float:

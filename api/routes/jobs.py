@@ -97,7 +97,7 @@ def list_jobs(services: Services, actor: Actor, query: JobsQuery) -> Reply | Res
         query.sort,
         key,
         query.limit,
-        finished=services.finished,
+        kept=services.lists,
         live=live_workers(services),
         actor=actor,
     )

@@ -37,8 +37,9 @@ _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 _UNDEFINED_SQLSTATES = {"42P01", "42703"}  # table, column
 _DISK_FULL_SQLSTATE = "53100"
 _UNDEFINED_WORDS = ("no such table", "no such column", "has no column named")
-# A process frozen inside a transaction would lock its job's row forever: PostgreSQL aborts that transaction.
-_ABANDONED = "SET idle_in_transaction_session_timeout = '10s'"
+# A process frozen inside a transaction would lock its job's row forever: PostgreSQL aborts that transaction. And it
+# would compile queries whose cost it overestimates, which takes it longer than any of ours.
+_SESSION = "SET idle_in_transaction_session_timeout = '10s'; SET jit = off"
 
 
 class Database:
@@ -279,7 +280,7 @@ def _make_engine(url: URL) -> Engine:
 
 
 def _configure_postgresql(connection: psycopg.Connection, _record: object) -> None:
-    connection.execute(_ABANDONED)
+    connection.execute(_SESSION)
     connection.commit()
 
 

@@ -45,7 +45,22 @@ class Mark:
 def mark(db: Database) -> Mark:
     """Return the present state of the log."""
     with db.read() as connection:
-        return _newest(connection) if db.is_sqlite else replace(_newest(connection), snapshot=_snapshot(connection))
+        return mark_in(connection)
+
+
+def mark_in(connection: Connection) -> Mark:
+    """Return the state of the log in this transaction."""
+    return _newest(connection) if connection.dialect.name == "sqlite" else Mark(*connection.execute(_STATE).one())
+
+
+def unchanged(connection: Connection, before: Mark, now: Mark) -> bool:
+    """Whether no job has changed between an earlier mark and that of this transaction; False where it cannot be told.
+
+    Quicker than `since`, however much has changed.
+    """
+    if not before.number or (now.number, now.job_id) != (before.number, before.job_id):
+        return False  # without entries one database is like another
+    return now == before or connection.execute(_ANY_ENTRY, {"before": before.snapshot}).one_or_none() is None
 
 
 def since(db: Database, before: Mark) -> tuple[list[str] | None, Mark]:
@@ -65,8 +80,7 @@ def forget_old(db: Database) -> None:
 
 
 def _newest(connection: Connection) -> Mark:
-    entries = select(JobChange.number, JobChange.job_id).order_by(JobChange.number.desc()).limit(1)
-    row = connection.execute(entries).one_or_none()
+    row = connection.execute(_NEWEST).one_or_none()
     return Mark() if row is None else Mark(row.number, row.job_id)
 
 
@@ -80,13 +94,21 @@ def _since_number(connection: Connection, before: Mark) -> tuple[list[str] | Non
     return list(dict.fromkeys(row.job_id for row in later)), Mark(*later[-1]) if later else before
 
 
-_ENTRIES = text("""
-    SELECT DISTINCT job_id FROM job_changes
+_LATER = """
+    FROM job_changes
     WHERE transaction_id >= txid_snapshot_xmin(CAST(:before AS txid_snapshot))
       AND NOT txid_visible_in_snapshot(transaction_id, CAST(:before AS txid_snapshot))
       AND transaction_id < txid_snapshot_xmax(txid_current_snapshot())
-""")
+"""
 """The last condition holds for every visible entry, but for those of another server that were restored here."""
+_ENTRIES = text(f"SELECT DISTINCT job_id {_LATER}")
+_ANY_ENTRY = text(f"SELECT 1 {_LATER} LIMIT 1")
+_NEWEST = select(JobChange.number, JobChange.job_id).order_by(JobChange.number.desc()).limit(1)
+_STATE = text("""
+    SELECT coalesce(newest.number, 0), coalesce(newest.job_id, ''), CAST(txid_current_snapshot() AS text)
+    FROM (SELECT 1) AS one
+    LEFT JOIN (SELECT number, job_id FROM job_changes ORDER BY number DESC LIMIT 1) AS newest ON true
+""")
 _OLDEST = select(func.min(JobChange.number))
 _REPLACED = text(
     "SELECT txid_snapshot_xmin(CAST(:before AS txid_snapshot)) > txid_snapshot_xmax(txid_current_snapshot())"

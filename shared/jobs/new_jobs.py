@@ -36,12 +36,15 @@ def insert_jobs(connection: Connection, new: Sequence[NewJob]) -> list[str]:
     """Insert jobs as queued, in a few statements however many they are; return their ids, UUIDv7 in their order."""
     ids = [str(uuid6.uuid7()) for _ in new]
     pairs = list(zip(ids, new, strict=True))
-    now = connection.scalar(select(clock.database_now(connection)))
-    insert_rows(connection, Job, [{"id": job_id, **one.values} for job_id, one in pairs], created_at=now, queued_at=now)
+    now = connection.execute(select(clock.database_now(connection))).scalar_one()
+    numbers = index.numbers(connection, now, len(new))
+    rows = [{"id": job_id, "number": n, **one.values} for (job_id, one), n in zip(pairs, numbers, strict=True)]
+    insert_rows(connection, Job, rows, created_at=now, queued_at=now)
     insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for job_id, one in pairs for tag in one.tags])
     first = {"seq": 1, "kind": "status", "data": {"status": JobStatus.QUEUED, "attempt": 0}}
     add_events(connection, [{"job_id": job_id, **first} for job_id in ids])
-    index.index(connection, ids)
+    found = zip(numbers, new, strict=True)
+    index.write(connection, [index.Entry(n, one.values["spec"], (one.values["name"],), one.tags) for n, one in found])
     return ids
 
 

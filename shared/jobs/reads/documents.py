@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,7 +19,7 @@ from shared.jobs.status import FINISHED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from shared.jobs.reads.queries import Workers
 
@@ -62,27 +63,53 @@ class FinishedJobs:
                 self._kept.popitem(last=False)
 
 
-def read_documents(
-    connection: Connection, numbers: Sequence[int], finished: FinishedJobs
-) -> Callable[[Callable[[], Workers] | None], list[bytes]]:
-    """Read jobs by number; return a function that makes their JSON, in this order, of the live workers.
+@dataclass(frozen=True)
+class Documents:
+    """Some jobs as they were read: finished ones as JSON, others as rows."""
 
-    The function needs no connection, so that workers are read after the connection was returned.
-    """
+    numbers: Sequence[int]
+    finished: Mapping[int, bytes]
+    """JSON of the finished jobs, by number."""
+    rows: Sequence[Row[Any]]
+    tags: Mapping[str, list[str]]
+
+    def json(self, live: Callable[[], Workers] | None) -> list[bytes]:
+        """Return the jobs' JSON in the order of `numbers`, those of queued ones with warnings about the live workers.
+
+        It needs no connection, so that workers are read after the connection was returned.
+        """
+        if not self.rows:
+            return [self.finished[number] for number in self.numbers if number in self.finished]
+        every = {**self.finished, **_made(self.rows, self.tags, live)}
+        return [every[number] for number in self.numbers if number in every]
+
+
+def read_documents(connection: Connection, numbers: Sequence[int], finished: FinishedJobs) -> Documents:
+    """Read jobs by number; of finished ones, only those that are not kept in this version."""
     versions: dict[int, Version] = {
         number: (job_id, seq, finished_at)
         for number, job_id, seq, finished_at in connection.execute(_VERSIONS, {"numbers": numbers})
     }
     kept = finished.among(versions)
-    missing = [number for number in versions if number not in kept]
-    rows = connection.execute(_ROWS, {"numbers": missing}).all() if missing else []
-    tags = tags_of(connection, [row.id for row in rows])
+    rows, tags = _read(connection, [number for number in versions if number not in kept])
+    made = _made([row for row in rows if row.status in FINISHED], tags, None)
+    finished.keep({versions[number]: document for number, document in made.items()})
+    return Documents(numbers, {**kept, **made}, [row for row in rows if row.number not in made], tags)
 
-    def make(live: Callable[[], Workers] | None) -> list[bytes]:
-        answers = zip(rows, job_answers(rows, tags, live), strict=True)
-        made = {row.number: orjson.dumps(answer, default=vars) for row, answer in answers}
-        finished.keep({versions[row.number]: made[row.number] for row in rows if row.status in FINISHED})
-        every = kept | made
-        return [every[number] for number in numbers if number in every]
 
-    return make
+def read_unfinished(connection: Connection, numbers: Sequence[int], finished: Mapping[int, bytes]) -> Documents:
+    """Read jobs by number, but for the finished ones, whose JSON is given."""
+    rows, tags = _read(connection, [number for number in numbers if number not in finished])
+    return Documents(numbers, finished, rows, tags)
+
+
+def _read(connection: Connection, numbers: Sequence[int]) -> tuple[Sequence[Row[Any]], dict[str, list[str]]]:
+    rows = connection.execute(_ROWS, {"numbers": numbers}).all() if numbers else []
+    return rows, tags_of(connection, [row.id for row in rows])
+
+
+def _made(
+    rows: Sequence[Row[Any]], tags: Mapping[str, list[str]], live: Callable[[], Workers] | None
+) -> dict[int, bytes]:
+    answers = zip(rows, job_answers(rows, tags, live), strict=True)
+    return {row.number: orjson.dumps(answer, default=vars) for row, answer in answers}

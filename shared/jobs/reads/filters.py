@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from shared.jobs.search.conditions import Condition
     from shared.jobs.search.paths import Field
 
+SORTS = ("created_at", "val_accuracy", "best_val_accuracy", "finished_at")
+"""The orders that are columns of `jobs`."""
 _JOBS = table_of(Job)
 _OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "=": lambda column, value: column == value,
@@ -67,6 +69,7 @@ class Filter:
         in_order: whether `found` reads them in the order of creation.
         limits: the name of the value that `compare` is about, as `Order.name`; None for none.
         compare: the condition on any column that has that value, so that the walk of an index begins or ends with it.
+        covered_by: names of the orders, as `Order.name`, whose index has what `test` asks for.
     """
 
     test: ColumnElement[bool]
@@ -74,6 +77,7 @@ class Filter:
     in_order: bool = False
     limits: str | None = None
     compare: Callable[[Any], ColumnElement[bool]] | None = None
+    covered_by: tuple[str, ...] = ()
 
 
 def plain(column: Any) -> Any:
@@ -88,24 +92,27 @@ def filters_of(wanted: JobFilter) -> list[Filter]:
 
 def _of_columns(wanted: JobFilter) -> Iterator[Filter]:
     one_device = wanted.device is not None and ":" in wanted.device
-    equal: list[tuple[Any, str | None]] = [
-        (Job.kind, wanted.kind),
-        (Job.architecture_kind, wanted.architecture_kind),
-        (Job.preset, wanted.preset),
-        (Job.name, wanted.name),
-        (Job.owner, wanted.owner),
-        (Job.config_hash, wanted.config_hash),
-        (Job.device if one_device else Job.device_kind, wanted.device),
+    equal: list[tuple[Any, str | None, tuple[str, ...]]] = [
+        (Job.kind, wanted.kind, SORTS),
+        (Job.architecture_kind, wanted.architecture_kind, SORTS),
+        (Job.preset, wanted.preset, SORTS),
+        (Job.name, wanted.name, ()),
+        (Job.owner, wanted.owner, SORTS),
+        (Job.config_hash, wanted.config_hash, ()),
+        (Job.device if one_device else Job.device_kind, wanted.device, SORTS),
     ]
-    for column, value in equal:
+    for column, value, covered_by in equal:
         if value is not None:
-            yield Filter(plain(column) == value, select(Job.number).where(column == value), in_order=True)
+            found = select(Job.number).where(column == value)
+            yield Filter(plain(column) == value, found, in_order=True, covered_by=covered_by)
     if wanted.id:
         yield Filter(plain(Job.id).in_(wanted.id), select(Job.number).where(Job.id.in_(wanted.id)))
     if wanted.status:
-        found = Job.status.in_(wanted.status) if len(wanted.status) > 1 else Job.status == wanted.status[0]
+        condition = Job.status.in_(wanted.status) if len(wanted.status) > 1 else Job.status == wanted.status[0]
         one = len(wanted.status) == 1
-        yield Filter(plain(Job.status).in_(wanted.status), select(Job.number).where(found), in_order=one)
+        yield Filter(
+            plain(Job.status).in_(wanted.status), select(Job.number).where(condition), in_order=one, covered_by=SORTS
+        )
 
 
 def _of_ranges(wanted: JobFilter) -> Iterator[Filter]:
@@ -124,7 +131,8 @@ def _range(name: str, column: Any, operator: str, value: float) -> Filter:
         return _OPERATORS[operator](one, value)
 
     found = select(Job.number).where(compare(column))
-    return Filter(compare(plain(column)), found, in_order=name == "created_at", limits=name, compare=compare)
+    in_order = name == "created_at"
+    return Filter(compare(plain(column)), found, in_order, limits=name, compare=compare, covered_by=("created_at",))
 
 
 def _of_words(wanted: JobFilter) -> Iterator[Filter]:
@@ -142,10 +150,10 @@ def value_column(kind: str) -> Any:
     return JobValue.number if kind == "number" else JobValue.text
 
 
-def value_of(wanted: Field) -> Any:
-    """Return the value of a field as an expression over a row of `jobs`; null where the job has none."""
-    of_path = (JobValue.path == wanted.key, JobValue.job == Job.number)
-    return select(value_column(wanted.kind)).where(*of_path).correlate(_JOBS).scalar_subquery()
+def value_of(wanted: Field, number: Any = Job.number) -> Any:
+    """Return the value of a field as an expression over a row with a job's number; null where the job has none."""
+    of_path = (JobValue.path == wanted.key, JobValue.job == number)
+    return select(value_column(wanted.kind)).where(*of_path).correlate_except(table_of(JobValue)).scalar_subquery()
 
 
 def _of_condition(condition: Condition) -> Filter:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from shared.jobs import changes
 from shared.jobs.actor import Actor
-from shared.jobs.reads.documents import FinishedJobs, read_documents
+from shared.jobs.reads import pages
+from shared.jobs.reads.documents import FinishedJobs, read_documents, read_unfinished
 from shared.jobs.reads.filters import JobFilter, filters_of
+from shared.jobs.reads.kept_pages import KeptPage, KeptPages
 from shared.jobs.reads.orders import Key, order_of
-from shared.jobs.reads.pages import Query, read_page
+from shared.jobs.reads.pages import Query
 from shared.jobs.search import index
 
 if TYPE_CHECKING:
@@ -18,7 +21,15 @@ if TYPE_CHECKING:
     from shared.database.engine import Database
     from shared.jobs.reads.queries import Workers
 
-__all__ = ["JobFilter", "Key", "Page", "jobs"]
+__all__ = ["JobFilter", "Kept", "Key", "Page", "jobs"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a process keeps of the lists that it has read."""
+
+    finished: FinishedJobs = field(default_factory=FinishedJobs)
+    pages: KeptPages = field(default_factory=KeptPages)
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ def jobs(
     after: Key | None = None,
     limit: int = 50,
     *,
-    finished: FinishedJobs | None = None,
+    kept: Kept | None = None,
     live: Callable[[], Workers] | None = None,
     actor: Actor,
 ) -> Page:
@@ -52,19 +63,28 @@ def jobs(
             both orders, the newest of them first.
         after: the `next_key` of the previous page.
         limit: most jobs on the page.
-        finished: the JSON of finished jobs that were read before.
+        kept: what was read before, to be used again where it is still the same.
         live: returns the live workers; if given, warnings of queued jobs name what no live worker offers.
         actor: on whose behalf the jobs are read.
 
     Raises:
         InvalidQuery: there is no such sort.
     """
-    query = Query(filters_of(wanted), actor, order_of(sort))
-    kept = FinishedJobs() if finished is None else finished
+    kept = Kept() if kept is None else kept
+    asked = (wanted, sort, after, limit, actor.reach)
     while True:
         with db.read() as connection:
+            mark = changes.mark_in(connection)
+            page = kept.pages.find(connection, asked, mark)
+            if page is not None:
+                documents = read_unfinished(connection, page.found.numbers, page.finished)
+                break
             if index.is_complete(connection):
-                found = read_page(connection, query, after, limit)
-                documents = read_documents(connection, found.numbers, kept)
-                return Page(documents(live), found.next_key)
+                query = Query(filters_of(wanted), actor, order_of(sort))
+                found = pages.read_page(connection, query, after, limit)
+                documents = read_documents(connection, found.numbers, kept.finished)
+                page = KeptPage(found, documents.finished, mark, connection.engine.pool)
+                kept.pages.keep(asked, page)
+                break
         index.catch_up(db)
+    return Page(documents.json(live), page.found.next_key)

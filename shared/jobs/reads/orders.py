@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, true, tuple_
@@ -12,13 +13,16 @@ from shared.database.tables import Job, JobValue
 from shared.documents.phrases import did_you_mean
 from shared.errors import FieldError, InvalidQuery
 from shared.jobs.guarded_write import table_of
-from shared.jobs.reads.filters import plain, value_column, value_of
+from shared.jobs.reads.filters import SORTS, plain, value_column, value_of
 from shared.jobs.search.paths import field
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import FromClause
 
-SORTS = ("created_at", "val_accuracy", "best_val_accuracy", "finished_at")
+__all__ = ["SORTS", "SPEC", "Key", "Order", "Sorting", "order_of"]
+
 SPEC = "spec."
 Key = tuple[float | str | dt.datetime | None, int]
 """A place in an order: the value, and the job's number, which decides between equal values."""
@@ -36,6 +40,8 @@ class Order:
         source: the table that has the index.
         within: the condition on its rows.
         of_job: the value as an expression over a row of `jobs` that no index of `jobs` is looked up by.
+        of_number: returns it as an expression over any row with the given column of the job's number; None where only a
+            row of `jobs` has it.
     """
 
     name: str
@@ -45,6 +51,7 @@ class Order:
     source: FromClause
     within: ColumnElement[bool]
     of_job: Any
+    of_number: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,4 +108,5 @@ def _of_field(name: str, *, descending: bool) -> Order:
     wanted = field(name.removeprefix(SPEC), "sort")
     column = value_column(wanted.kind)
     within = and_(JobValue.path == wanted.key, column.is_not(None))
-    return Order(name, descending, column, JobValue.job, table_of(JobValue), within, value_of(wanted))
+    of_number = partial(value_of, wanted)
+    return Order(name, descending, column, JobValue.job, table_of(JobValue), within, value_of(wanted), of_number)

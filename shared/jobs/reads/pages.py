@@ -1,7 +1,7 @@
 """One page of the jobs that pass some filters, in some order, by a bounded number of steps through an index.
 
 Where a filter's jobs are few, they are read from its index and sorted. Otherwise the index of the order is walked and
-each job tested. A walk that has passed `MOST_WALKED` jobs ends the page there, however few it has found.
+each job tested, in `STEPS`. A walk that has taken all of them ends the page there, however few jobs it has found.
 """
 
 from __future__ import annotations
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 FEW = 5_000
 """Jobs of a filter that are sorted at most: more are walked through, as a page's hundred are then found soon."""
-MOST_WALKED = 5_000
-"""Jobs that are tested at most before a page ends."""
+STEPS = (500, 4_500)
+"""Jobs that are tested at most in each step of a walk; another step is taken where the page is not full yet."""
+COVERED_STEPS = (*STEPS, 5_000)
+"""The same where the index that is walked has all that the tests ask for: each job then costs a fifth."""
+SOME = 500
+"""Jobs of a filter that are sorted at most without trying first whether a walk of such an index finds a page's."""
 
 _JOBS = table_of(Job)
 
@@ -73,15 +77,29 @@ def _found(rows: Sequence[Row[Any]], limit: int, end: Key | None) -> Found:
     )
 
 
-def _fewest(connection: Connection, query: Query) -> Filter | None:
+@dataclass(frozen=True)
+class _Few:
+    """A filter that few jobs pass, and how many do."""
+
+    filter: Filter
+    count: int
+
+
+def _covers(query: Query, filters: list[Filter]) -> bool:
+    """Whether the order's index, which is one of `jobs`, has all that the filters ask for."""
+    return query.order.source is _JOBS and all(query.order.name in one.covered_by for one in filters)
+
+
+def _fewest(connection: Connection, query: Query) -> _Few | None:
     """Return the filter that the fewest jobs pass, if they are few; None where there is none such."""
     found = [one.found for one in query.filters if one.found is not None]
     if query.order.value is None and len(found) == 1 and any(one.in_order for one in query.filters):
         return None  # its index has the jobs in the page's own order
-    best, least = None, FEW + 1
+    best: _Few | None = None
     for one in query.filters:
+        least = FEW + 1 if best is None else best.count
         if one.found is not None and (count := _count(connection, one.found, least)) < least:
-            best, least = one, count
+            best = _Few(one, count)
     return best
 
 
@@ -89,33 +107,34 @@ def _count(connection: Connection, found: Select[Any], most: int) -> int:
     return connection.scalar(select(func.count()).select_from(found.limit(most).subquery())) or 0
 
 
-def _with_value(connection: Connection, query: Query, few: Filter | None, after: Key | None, limit: int) -> _Part:
+def _with_value(connection: Connection, query: Query, few: _Few | None, after: Key | None, limit: int) -> _Part:
     """Read jobs that have the order's value, in its order."""
     order = query.order
-    if few is not None:
-        there = true() if order.value is None else order.of_job.is_not(None)
-        return _gather(connection, query, few, there, Sorting(order.of_job, Job.number, order.descending), after, limit)
+    if few is not None and (order.value is None or few.count <= SOME or not _covers(query, query.filters)):
+        return _gather(connection, query, few.filter, after, limit, lacking=False)
     if order.value is None:
-        return _walk_numbers(connection, query, true(), after, limit, descending=order.descending)
+        return _walk_numbers(connection, query, after, limit, descending=order.descending)
     walked = select(order.value.label("value"), order.number.label("number")).select_from(order.source)
     bounds = [one.compare(order.value) for one in query.filters if one.compare and one.limits == order.name]
     rest = [one for one in query.filters if one.limits != order.name]
-    sorting = Sorting(order.value, order.number, order.descending)
-    return _walk(connection, walked.where(order.within, *bounds), sorting, _tests(query, rest), after, limit)
+    walk = _Walk(walked.where(order.within, *bounds), Sorting(order.value, order.number, order.descending))
+    rows, end = _walk(connection, query, walk, rest, after, limit)
+    if few is not None and end is not None and len(rows) < limit:
+        return _gather(connection, query, few.filter, after, limit, lacking=False)
+    return rows, end
 
 
-def _without_value(connection: Connection, query: Query, few: Filter | None, after: Key | None, limit: int) -> _Part:
+def _without_value(connection: Connection, query: Query, few: _Few | None, after: Key | None, limit: int) -> _Part:
     """Read jobs that lack the order's value, newest first."""
-    lacking = query.order.of_job.is_(None)
     if few is not None:
-        return _gather(connection, query, few, lacking, Sorting(None, Job.number, descending=True), after, limit)
+        return _gather(connection, query, few.filter, after, limit, lacking=True)
     if query.order.source is not _JOBS:
-        return _walk_numbers(connection, query, lacking, after, limit, descending=True)
+        return _walk_numbers(connection, query, after, limit, query.order.of_job.is_(None), descending=True)
     walked = select(null().label("value"), _JOBS.c.number).where(
         query.order.value.is_(None), _JOBS.c.number.is_not(None)
     )
-    sorting = Sorting(None, _JOBS.c.number, descending=True)
-    return _walk(connection, walked, sorting, _tests(query, query.filters), after, limit)
+    walk = _Walk(walked, Sorting(None, _JOBS.c.number, descending=True))
+    return _walk(connection, query, walk, query.filters, after, limit)
 
 
 def _tests(query: Query, filters: list[Filter], *more: ColumnElement[bool]) -> ColumnElement[bool] | None:
@@ -130,76 +149,106 @@ def _tests(query: Query, filters: list[Filter], *more: ColumnElement[bool]) -> C
 def _walk_numbers(
     connection: Connection,
     query: Query,
-    condition: ColumnElement[bool],
     after: Key | None,
     limit: int,
-    *,
+    *more: ColumnElement[bool],
     descending: bool,
 ) -> _Part:
     """Walk through jobs by number: through those of one filter whose index is in that order, else through all."""
-    driver = next((one for one in query.filters if one.in_order), None)
+    driver = next((one for one in query.filters if one.in_order and one.limits != "created_at"), None)
     rest = [one for one in query.filters if one is not driver]
-    found = select(_JOBS.c.number) if driver is None or driver.found is None else driver.found
-    source = found.where(found.selected_columns.number.is_not(None)).subquery("found")
-    bounds = [one.compare(source.c.number) for one in rest if one.compare and one.limits == "created_at"]
-    walked = select(null().label("value"), source.c.number).where(*bounds)
-    tests = _tests(query, [one for one in rest if one.limits != "created_at"], condition)
-    return _walk(connection, walked, Sorting(None, source.c.number, descending), tests, after, limit)
+    source = _JOBS if driver is None or driver.found is None else driver.found.subquery("found")
+    number = source.c.number
+    bounds = [one.compare(number) for one in rest if one.compare and one.limits == "created_at"]
+    walked = select(null().label("value"), number).where(number.is_not(None), *bounds)
+    rest = [one for one in rest if one.limits != "created_at"]
+    return _walk(connection, query, _Walk(walked, Sorting(None, number, descending)), rest, after, limit, *more)
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """The rows of value and number that are walked through, and their order."""
+
+    walked: Select[Any]
+    sorting: Sorting
+
+    def after(self, key: Key | None) -> Select[Any]:
+        """Return the rows after a key, in order."""
+        walked = self.walked if key is None else self.walked.where(self.sorting.after(key))
+        return walked.order_by(*self.sorting.clauses)
 
 
 def _walk(
     connection: Connection,
-    walked: Select[Any],
-    sorting: Sorting,
-    tests: ColumnElement[bool] | None,
+    query: Query,
+    walk: _Walk,
+    filters: list[Filter],
     after: Key | None,
     limit: int,
+    *more: ColumnElement[bool],
 ) -> _Part:
-    """Walk through rows of value and number in order, and return those of jobs that pass the tests."""
-    if after is not None:
-        walked = walked.where(sorting.after(after))
-    walked = walked.order_by(*sorting.clauses)
+    """Walk through rows in order, and return those of jobs that pass the filters and `more` conditions."""
+    tests = _tests(query, filters, *more)
     if tests is None:
-        return connection.execute(walked.limit(limit)).all(), None
-    last = connection.execute(walked.offset(MOST_WALKED - 1).limit(1)).one_or_none()
+        return connection.execute(walk.after(after).limit(limit)).all(), None
+    covered = walk.sorting.number.table is _JOBS and not more and _covers(query, filters)
+    rows: list[Row[Any]] = []
+    end = None
+    for most in COVERED_STEPS if covered else STEPS:
+        part, end = _step(connection, walk, tests, after, limit - len(rows), most)
+        rows += part
+        if end is None or len(rows) >= limit:
+            break
+        after = end
+    return rows, end
+
+
+def _step(
+    connection: Connection, walk: _Walk, tests: ColumnElement[bool], after: Key | None, limit: int, most: int
+) -> _Part:
+    walked = walk.after(after)
+    last = connection.execute(walked.offset(most - 1).limit(1)).one_or_none()
     end = None if last is None else (last.value, last.number)
     if end is not None:
-        walked = walked.where(sorting.until(end))
-    return connection.execute(_tested(walked, sorting.number, tests).limit(limit)).all(), end
+        walked = walked.where(walk.sorting.until(end))
+    number = walk.sorting.number
+    tested = walked if number.table is _JOBS else walked.join(_JOBS, _has(connection, number))
+    return connection.execute(tested.where(tests).limit(limit)).all(), end
 
 
-def _tested(walked: Select[Any], number: Any, tests: ColumnElement[bool]) -> Select[Any]:
-    if number.table is _JOBS:
-        return walked.where(tests)
-    return walked.join(_JOBS, _has(number)).where(tests)
-
-
-def _has(number: Any) -> ColumnElement[bool]:
+def _has(connection: Connection, number: Any) -> ColumnElement[bool]:
     """Return the condition that a row of `jobs` has the number of another table's row, which is to be read first.
 
-    As a range, because SQLite then looks the job up in the index that holds what tests ask for: for an equation it
-    takes the unique one, and reads the whole row, which costs three times as much.
+    On SQLite as a range, because it then looks the job up in the index that holds what tests ask for: for an equation
+    it takes the unique one, and reads the whole row, which costs three times as much.
     """
-    return between(_JOBS.c.number, plain(number), plain(number))
+    if connection.dialect.name == "sqlite":
+        return between(_JOBS.c.number, plain(number), plain(number))
+    equal: ColumnElement[bool] = _JOBS.c.number == number
+    return equal
 
 
 def _gather(
-    connection: Connection,
-    query: Query,
-    few: Filter,
-    condition: ColumnElement[bool],
-    sorting: Sorting,
-    after: Key | None,
-    limit: int,
+    connection: Connection, query: Query, few: Filter, after: Key | None, limit: int, *, lacking: bool
 ) -> _Part:
-    """Read the few jobs of one filter, test them, and sort them."""
-    found = _JOBS.select() if few.found is None else few.found
+    """Read the few jobs of one filter, test them, and sort them: those that have the order's value, or lack it."""
+    order, found = query.order, _JOBS.select() if few.found is None else few.found
     source = found.limit(FEW).subquery("few")
-    tests = _tests(query, [one for one in query.filters if one is not few], condition)
-    value = null() if sorting.value is None else sorting.value
-    statement = select(value.label("value"), _JOBS.c.number).select_from(source.join(_JOBS, _has(source.c.number)))
+    tests = _tests(query, [one for one in query.filters if one is not few])
+    if tests is None and order.of_number is not None:
+        every = select(order.of_number(source.c.number).label("value"), source.c.number)
+    else:
+        value = null() if order.of_job is None else order.of_job
+        both = source.join(_JOBS, _has(connection, source.c.number))
+        every = select(value.label("value"), _JOBS.c.number).select_from(both)
     if tests is not None:
-        statement = statement.where(tests)
+        every = every.where(tests)
+    gathered = every.limit(FEW).subquery("gathered")  # with a limit, each value is worked out once
+    statement: Select[Any] = select(gathered.c.value, gathered.c.number)
+    if order.value is not None:
+        statement = statement.where(gathered.c.value.is_(None) if lacking else gathered.c.value.is_not(None))
+    by_number = lacking or order.value is None
+    sorting = Sorting(None if by_number else gathered.c.value, gathered.c.number, lacking or order.descending)
     if after is not None:
         statement = statement.where(sorting.after(after))
     return connection.execute(statement.order_by(*sorting.clauses).limit(limit)).all(), None

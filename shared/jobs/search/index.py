@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, func, select, text, update
 
@@ -19,9 +19,9 @@ from shared.jobs.guarded_write import insert_rows, table_of
 from shared.jobs.search.paths import key_of, values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from shared.database.engine import Database
 
@@ -63,18 +63,33 @@ def words(text: str) -> set[str]:
     return {stored_text(word) for word in _WORD.findall(text.casefold())}
 
 
-def index(connection: Connection, job_ids: Sequence[str]) -> None:
-    """Number jobs that were just inserted with their tags, and write what they are found by."""
-    wanted = select(*_COLUMNS).where(Job.id.in_(job_ids)).order_by(Job.created_at, Job.id)
-    rows = connection.execute(wanted).all()
-    numbers = _numbers(connection, rows)
-    numbered = [{"of": row.id, "new": number} for row, number in zip(rows, numbers, strict=True)]
-    connection.execute(_NUMBER, numbered)
-    specs = ((number, row.spec) for row, number in zip(rows, numbers, strict=True))
-    _write_values(connection, [_value(number, *one) for number, spec in specs for one in values(spec)])
-    _write_words(
-        connection, {row.id: (number, [row.name, row.notes]) for row, number in zip(rows, numbers, strict=True)}
-    )
+class Entry(NamedTuple):
+    """What a job is found by, with its number."""
+
+    number: int
+    spec: Mapping[str, Any]
+    texts: Sequence[str | None]
+    """Its name and notes."""
+    tags: Sequence[str]
+
+
+def write(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write what jobs are found by, whose rows have been inserted with their numbers in the same transaction."""
+    _write_values(connection, [_value(one.number, *each) for one in entries for each in values(one.spec)])
+    words_of = [{"job": one.number, "word": word} for one in entries for word in _words_of(one.texts, one.tags)]
+    insert_rows(connection, JobWord, words_of)
+
+
+def numbers(connection: Connection, instant: dt.datetime, count: int) -> list[int]:
+    """Return numbers for jobs that this transaction creates at one instant."""
+    first = first_number(instant)
+    if connection.dialect.name == "postgresql":
+        mask = (1 << TIE_BITS) - 1
+        return [first + (tie & mask) for tie in connection.scalars(_TIES, {"count": count})]
+    within = (Job.number >= first, Job.number < first_number(instant + dt.timedelta(milliseconds=1)))
+    last = connection.scalar(select(func.max(Job.number)).where(*within))
+    start = first if last is None else last + 1
+    return list(range(start, start + count))
 
 
 def index_words(connection: Connection, job_id: str) -> None:
@@ -82,7 +97,8 @@ def index_words(connection: Connection, job_id: str) -> None:
     row = connection.execute(select(Job.number, Job.name, Job.notes).where(Job.id == job_id)).one()
     if row.number is not None:
         connection.execute(table_of(JobWord).delete().where(JobWord.job == row.number))
-        _write_words(connection, {job_id: (row.number, [row.name, row.notes])})
+        found = _words_of((row.name, row.notes), _tags(connection, [job_id]).get(job_id, ()))
+        insert_rows(connection, JobWord, [{"job": row.number, "word": word} for word in found])
 
 
 def catch_up(db: Database, most: int = _AT_ONCE) -> int:
@@ -92,7 +108,7 @@ def catch_up(db: Database, most: int = _AT_ONCE) -> int:
         # On PostgreSQL another process may be at the same jobs: once it has committed, they are none of these.
         missing = connection.scalars(_MISSING.limit(most).with_for_update()).all()
         if missing:
-            index(connection, missing)
+            _number(connection, missing)
         return len(missing)
 
     return db.write(work)
@@ -103,19 +119,19 @@ def is_complete(connection: Connection) -> bool:
     return connection.execute(_ANY_MISSING).one_or_none() is None
 
 
-def _numbers(connection: Connection, rows: Sequence[Row[Any]]) -> list[int]:
-    """Return a number for each job; the rows are in order of creation."""
-    if connection.dialect.name == "postgresql":
-        drawn = connection.scalars(_TIES, {"count": len(rows)})
-        mask = (1 << TIE_BITS) - 1
-        return [first_number(row.created_at) + (tie & mask) for row, tie in zip(rows, drawn, strict=True)]
-    numbers = []
-    for created_at, same in groupby(rows, key=lambda row: row.created_at):
-        first = first_number(created_at)
-        within = (Job.number >= first, Job.number < first_number(created_at + dt.timedelta(milliseconds=1)))
-        last = connection.scalar(select(func.max(Job.number)).where(*within))
-        numbers += [(first - 1 if last is None else last) + place for place, _ in enumerate(same, 1)]
-    return numbers
+def _number(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Number jobs that lack a number, and write what they are found by."""
+    wanted = select(*_COLUMNS).where(Job.id.in_(job_ids)).order_by(Job.created_at, Job.id)
+    rows = connection.execute(wanted).all()
+    tags = _tags(connection, [row.id for row in rows])
+    entries: list[Entry] = []
+    for instant, group in groupby(rows, key=lambda row: row.created_at):
+        same = list(group)
+        numbered = zip(numbers(connection, instant, len(same)), same, strict=True)
+        entries += [Entry(n, row.spec, (row.name, row.notes), tags.get(row.id, ())) for n, row in numbered]
+    numbered_ids = [{"of": row.id, "new": entry.number} for row, entry in zip(rows, entries, strict=True)]
+    connection.execute(_NUMBER, numbered_ids)
+    write(connection, entries)
 
 
 _TIES = text("SELECT nextval('job_number_ties') FROM generate_series(1, :count)")
@@ -142,20 +158,11 @@ def _write_values(connection: Connection, rows: list[tuple[int, int, float | Non
         connection.exec_driver_sql(_LISTED, tuple(map(list, zip(*rows, strict=True))))
 
 
-def _write_words(connection: Connection, jobs: dict[str, tuple[int, list[str | None]]]) -> None:
-    """Write the words of jobs, given by id with number, name and notes, whose tags are in the database."""
+def _tags(connection: Connection, job_ids: Sequence[str]) -> dict[str, list[str]]:
     tags: dict[str, list[str]] = {}
-    for job_id, tag in connection.execute(select(JobTag.job_id, JobTag.tag).where(JobTag.job_id.in_(list(jobs)))):
+    for job_id, tag in connection.execute(select(JobTag.job_id, JobTag.tag).where(JobTag.job_id.in_(job_ids))):
         tags.setdefault(job_id, []).append(tag)
-    insert_rows(
-        connection,
-        JobWord,
-        [
-            {"job": number, "word": word}
-            for job_id, (number, texts) in jobs.items()
-            for word in _words_of(texts, tags.get(job_id, ()))
-        ],
-    )
+    return tags
 
 
 def _words_of(texts: Iterable[str | None], tags: Iterable[str]) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from api.app import create_app
+from api.services import Services
 from shared.jobs.reads import orders
 
 SORTS = [sign + name for name in (*orders.SORTS, "spec.training.seed", "spec.architecture.kind") for sign in ("", "-")]
@@ -152,3 +154,41 @@ def test_a_field_that_there_is_not_is_named(get: Json, query: str, pointer: str,
 
     assert problem["errors"][0]["pointer"] == pointer
     assert says in problem["detail"]
+
+
+def test_what_one_process_has_answered_the_next_list_of_another_has(
+    client: FlaskClient, services: Services, submit: Submit, finish: Act
+) -> None:
+    """Each process keeps the pages that it has read; a change through the other one is on its next page."""
+    other = Services.build(services.settings)
+    clients = (client, create_app(services=other).test_client())
+
+    def seen() -> list[list[tuple[str, str, str | None]]]:
+        pages = [one.get("/v1/jobs?status=queued&status=succeeded&status=cancelled").json for one in clients]
+        return [[(job["id"], job["status"], job["name"]) for job in page["items"]] for page in pages if page]
+
+    assert seen() == [[], []]
+    first = submit()["id"]
+    assert seen() == [[(first, "queued", None)]] * 2
+    finish(first)
+    assert seen() == [[(first, "succeeded", None)]] * 2
+    clients[1].patch(f"/v1/jobs/{first}", json={"name": "x"})
+    assert seen() == [[(first, "succeeded", "x")]] * 2
+    second = submit()["id"]
+    clients[1].post(f"/v1/jobs/{second}/cancel")
+    assert seen() == [[(second, "cancelled", None), (first, "succeeded", "x")]] * 2
+    clients[1].delete(f"/v1/jobs/{first}")
+    assert seen() == [[(second, "cancelled", None)]] * 2
+    other.broker.close()
+    other.db.dispose()
+
+
+def test_other_fields_and_kinds_of_answer_of_the_same_page(
+    client: FlaskClient, get: Json, fleet: dict[str, str]
+) -> None:
+    """What is asked for of the jobs does not depend on what was asked for before."""
+    whole = get("/v1/jobs")
+    assert get("/v1/jobs?fields=id")["items"] == [{"id": job["id"]} for job in whole["items"]]
+    lines = client.get("/v1/jobs?fields=id", headers={"Accept": "text/csv"}).text.splitlines()
+    assert lines == ["id", *(job["id"] for job in whole["items"])]
+    assert get("/v1/jobs") == whole

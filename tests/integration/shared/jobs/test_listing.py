@@ -279,6 +279,8 @@ class TestIndexes:
         chosen = index if large.is_sqlite or "word" in index else "ix_job"  # PostgreSQL weighs them by its statistics
         assert any(chosen in plan for plan in plans)
         for plan in plans:
+            if plan == "SCAN job_changes":
+                continue  # its last entry, by its primary key
             assert not re.search("Seq Scan on job(s|_values|_words)", plan)
             assert not re.search(r"SCAN \w+$", plan, re.MULTILINE) or "SCAN few" in plan or "SCAN anon" in plan, plan
 
@@ -318,7 +320,8 @@ class TestWork:
     ) -> None:
         """Whatever the filters, alone and in pairs: SQLite's steps do not grow with the number of jobs."""
         monkeypatch.setattr(pages, "FEW", 100)
-        monkeypatch.setattr(pages, "MOST_WALKED", 200)
+        monkeypatch.setattr(pages, "STEPS", (50, 150))
+        monkeypatch.setattr(pages, "COVERED_STEPS", (50, 150))
         most = 100 * (100 + 2 * 200)  # at most a hundred steps for each job that a page may touch; a scan takes 200,000
         chance = random.Random(4)
         pairs = [(one, other) for one in LARGE for other in chance.sample(list(LARGE), 4)]
