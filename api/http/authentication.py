@@ -71,8 +71,10 @@ class Authentication:
             return actor
         identity = _look_up(self._db, credential)
         if identity is None:
+            self._disown(key)
             raise _unknown(credential.kind)
         if identity.seconds_left is not None and identity.seconds_left <= 0:
+            self._disown(key)
             raise _expired(credential.kind)
         self._remember(key, identity)
         return identity.actor
@@ -95,6 +97,11 @@ class Authentication:
         """Look at the database again for the next request of everybody: a token or a session has just ended."""
         with self._lock:
             self._remembered.clear()
+
+    def _disown(self, key: tuple[Kind, str]) -> None:
+        """Have a credential that does not hold any more counted as one that was never accepted."""
+        with self._lock:
+            self._remembered.pop(key, None)
 
     def _remember(self, key: tuple[Kind, str], identity: Identity) -> None:
         left = REMEMBERED_SECONDS if identity.seconds_left is None else min(REMEMBERED_SECONDS, identity.seconds_left)

@@ -228,7 +228,8 @@ def _evaluation(
         message = f"Job {job_id} {what}; only a training that has succeeded can be evaluated."
         raise IllegalTransition(message)
     file = f"{request.weights}.safetensors"
-    kept = connection.scalars(select(Artifact.name).where(Artifact.job_id == job_id)).all()
+    own = select(Artifact.name).where(Artifact.job_id == job_id)
+    kept = connection.scalars(own.with_for_update(read=True, key_share=True)).all()  # against a prune meanwhile
     if file not in kept:
         message = (
             f"Job {job_id} has not kept its {request.weights} weights (FLIGHTLINE_KEEP_WEIGHTS), or they were pruned."

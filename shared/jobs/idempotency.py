@@ -171,6 +171,7 @@ def _keep_others_out(connection: Connection, key: SubmissionKey) -> None:
         connection.execute(text(f"SET LOCAL lock_timeout = {int(WAIT_SECONDS * 1000)}"))
         number = func.hashtextextended(literal(f"idempotency {key.owner} {key.key}"), literal(0))
         connection.execute(select(func.pg_advisory_xact_lock(number)))
+        connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))  # other locks are waited for as without a key
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
             raise

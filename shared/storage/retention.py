@@ -108,7 +108,9 @@ def _needed(connection: Connection) -> set[str]:
 
 
 def prune(db: Database, storage: Storage, jobs: Sequence[Kept]) -> Pruned:
-    """Delete the artifacts of these jobs, rows and files. A job that was deleted meanwhile is passed over.
+    """Delete the artifacts of these jobs, rows and files.
+
+    A job that was deleted meanwhile, or that an evaluation which was submitted meanwhile is about, is passed over.
 
     Raises:
         StorageUnavailable: the storage is not mounted or does not answer; nothing was deleted.
@@ -127,5 +129,13 @@ def prune(db: Database, storage: Storage, jobs: Sequence[Kept]) -> Pruned:
 
 def _delete_rows(db: Database, ids: Sequence[str]) -> list[tuple[str, str, int]]:
     """Delete the rows of these jobs' artifacts; return the job, path and bytes of each."""
-    rows = delete(Artifact).where(Artifact.job_id.in_(ids)).returning(Artifact.job_id, Artifact.path, Artifact.bytes)
-    return db.write(lambda connection: [(job, path, size) for job, path, size in connection.execute(rows)])
+
+    def work(connection: Connection) -> list[tuple[str, str, int]]:
+        # Locked before it is asked who needs them: an evaluation is submitted before that, or finds them gone.
+        connection.execute(select(Artifact.name).where(Artifact.job_id.in_(ids)).with_for_update())
+        free = set(ids) - _needed(connection)
+        rows = delete(Artifact).where(Artifact.job_id.in_(free))
+        deleted = connection.execute(rows.returning(Artifact.job_id, Artifact.path, Artifact.bytes))
+        return [(job, path, size) for job, path, size in deleted]
+
+    return db.write(work)

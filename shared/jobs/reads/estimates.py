@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, literal, select, text, tuple_
+from sqlalchemy import func, literal, select, text
 
 from shared import wire
 from shared.database import clock
@@ -209,11 +209,11 @@ _LEFT = Job.epochs - Job.epoch
 
 def _wanted(connection: Connection, job_id: str, actor: Actor) -> Wanted | None:
     queued = (Job.id == job_id, Job.status == JobStatus.QUEUED, actor.reach)
-    statement: Any = select(*_ASKED, _LEFT.label("left"), Job.queued_at).where(*queued)
+    statement: Any = select(*_ASKED, _LEFT.label("left")).where(*queued)
     row = connection.execute(statement).one_or_none()
     if row is None:
         return None
-    earlier: Any = tuple_(Job.queued_at, Job.id) < (row.queued_at, job_id)
+    earlier = Job.id < job_id  # as workers take them: a job that goes back to the queue is as old as before
     own = (Job.status == JobStatus.QUEUED, Job.priority == row.priority, Job.owner.is_not_distinct_from(row.owner))
     counted = select(literal(1)).select_from(Job).where(*own, earlier).limit(MOST_COUNTED).subquery()
     before = connection.scalar(select(func.count()).select_from(counted)) or 0

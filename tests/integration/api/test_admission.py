@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,10 +11,12 @@ from flask.testing import FlaskClient
 from api.app import create_app
 from api.http import limits
 from api.http.actors import COOKIE
+from api.http.authentication import REMEMBERED_SECONDS
 from api.services import Services
+from shared.people import tokens
 from shared.people.scopes import Scope
 from shared.settings import Settings
-from tests.support.people import bearer, with_authentication
+from tests.support.people import bearer, token, with_authentication
 
 ATTACKER, OTHER = {"REMOTE_ADDR": "192.0.2.1"}, {"REMOTE_ADDR": "192.0.2.2"}
 WRONG = [bearer(f"fl_{'x' * 42}{letter}") for letter in "abcdefgh"]
@@ -127,3 +130,18 @@ def test_an_owner_may_have_so_many_queued_jobs(settings: Callable[..., Settings]
     retried = [client.post(f"/v1/jobs/{job['id']}/retry", headers=alice) for job in (pair.json or {})["items"] * 2]
 
     assert [response.status_code for response in retried] == [201, 201, 429, 429]
+
+
+def test_a_revoked_token_is_refused_like_one_that_never_was_right(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its program may go on sending it: the database is not asked for each request."""
+    secret, token_id = token(services.db)
+    now = [0.0]
+    monkeypatch.setattr(services.authentication, "_clock", lambda: now[0])
+    sent: dict[str, Any] = {"headers": bearer(secret), "environ_overrides": ATTACKER}
+    assert client.get("/v1/jobs", **sent).status_code == 200
+    tokens.revoke(services.db, token_id)
+    now[0] += REMEMBERED_SECONDS
+
+    assert [client.get("/v1/jobs", **sent).status_code for _ in range(5)] == [401] * 3 + [429] * 2

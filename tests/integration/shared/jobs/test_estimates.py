@@ -16,6 +16,8 @@ from shared.jobs.reads.estimates import Estimates, Finished, Picture, Waiting, W
 from shared.jobs.reads.estimates import wait_seconds as waits
 from shared.jobs.reads.queries import Workers
 from shared.jobs.running import attempts
+from shared.jobs.running.retry_policy import Ending
+from shared.jobs.status import Outcome
 from tests.support import factories
 
 ALICE, BOB = Actor("alice", Scope.SUBMIT), Actor("bob", Scope.SUBMIT)
@@ -136,6 +138,15 @@ class TestEstimates:
         next_one = Estimates(database).of_submission(factories.submission(), there, actor=ALICE)
         assert next_one.ahead == 5
         assert next_one.starts_at is None
+
+    def test_a_job_that_goes_back_to_the_queue_is_as_old_as_before(self, database: Database) -> None:
+        """A worker that looks for work finds it before those that were submitted after it."""
+        claim = factories.running(database)
+        later = factories.submit(database)
+        attempts.end(database, claim, Ending(Outcome.RELEASED))
+        there = live(database, "cpu")
+        found = [Estimates(database).of_job(one, there, actor=EVERYBODY) for one in (claim.job_id, later)]
+        assert [one and one.ahead for one in found] == [0, 1]
 
     def test_a_job_that_is_not_queued_has_none(self, database: Database) -> None:
         """Nor has one that does not exist."""

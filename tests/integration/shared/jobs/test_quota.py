@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -12,7 +13,9 @@ from sqlalchemy import Connection, func, select, update
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.errors import TooManyQueuedJobs
+from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY, Actor, Scope
+from shared.jobs.idempotency import WAIT_SECONDS, SubmissionKey
 from shared.jobs.quota import require_room
 from tests.support import factories
 from tests.support.concurrency import together
@@ -82,3 +85,23 @@ def test_submissions_at_the_same_moment_do_not_exceed_the_limit(database: Databa
 
     with database.read() as connection:
         assert connection.scalar(select(func.count()).where(Job.owner == "ada")) == 4
+
+
+def test_a_submission_with_a_key_waits_for_the_owners_others_as_one_without(database: Database) -> None:
+    """The short patience with a first request under the same key is not that with a large batch of the same owner."""
+    ada, inside = replace(ADA, most_queued=4), threading.Event()
+
+    def batch() -> None:
+        def insert(connection: Connection) -> None:
+            require_room(connection, ada, 1)
+            inside.set()
+            threading.Event().wait(WAIT_SECONDS + 1)
+
+        database.write(insert)
+
+    def single() -> None:
+        inside.wait()
+        key = SubmissionKey("a", "5" * 64, "ada")
+        assert actions.submit_once(database, factories.submission(), key, actor=ada)[1]
+
+    together(batch, single)

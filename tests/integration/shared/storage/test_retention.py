@@ -137,3 +137,14 @@ def test_a_kill_between_rows_and_files_leaves_orphans_that_are_collected(
 
     database.write(settle)
     assert OrphanCollector(database, storage).run_round() == 2
+
+
+def test_an_evaluation_that_is_submitted_during_a_prune_finds_its_weights(database: Database, storage: Storage) -> None:
+    """A job that was to be pruned is passed over once an evaluation is about it."""
+    needed, other = trained(database, storage, days_ago=2), trained(database, storage, days_ago=1)
+    chosen = prunable(database, Retention(keep_jobs=0))
+    request = EvaluationRequest.model_validate({"dataset": "synthetic"})
+    actions.evaluate(database, needed, request, Caps(), BUILT_IN, actor=EVERYBODY)
+
+    assert prune(database, storage, chosen) == Pruned(jobs=1, files=2, bytes=10)
+    assert [count(database, Artifact, one) for one in (needed, other)] == [2, 0]
