@@ -205,29 +205,42 @@ def _candidates(groups: int, *, lateral: bool) -> TextClause:
         f"FROM jobs WHERE {READY} AND jobs.kind = waiting.kind AND jobs.queue = waiting.queue "
         "AND jobs.data_key = waiting.data_key AND jobs.priority = :priority"
     )
-    # An empty owner stands for the jobs without one: it comes before all owners. A step is one look into the index;
-    # SQLite, which has no LATERAL, needs another one for the owner.
-    first = f"{here} AND jobs.owner > waiting.owner ORDER BY jobs.owner, jobs.id LIMIT 1"
-    step = f"LATERAL (SELECT owner, id {first}) AS later ON true"
-    if not lateral:
-        step = f"jobs AS later ON later.id = (SELECT id {first})"
-    return text(
-        f"""
-        WITH RECURSIVE waiting(kind, queue, data_key, owner, id) AS (
+    columns = "column1 AS kind, column2 AS queue, column3 AS data_key"
+    listed = f"(SELECT {columns} FROM (VALUES {_values(groups, 3)}) AS v)"  # noqa: S608 -- no value is part of the text
+    # An empty owner stands for the jobs without one: it comes before all owners.
+    if lateral:
+        oldest = f"""
+        oldest(kind, queue, data_key, owner, id) AS (
             SELECT kind, queue, data_key, CAST('' AS TEXT), (SELECT min(id) {here} AND jobs.owner IS NULL)
-            FROM (
-                SELECT column1 AS kind, column2 AS queue, column3 AS data_key
-                FROM (VALUES {_values(groups, 3)}) AS listed
-            ) AS waiting
+            FROM {listed} AS waiting
             UNION ALL
             SELECT waiting.kind, waiting.queue, waiting.data_key, CAST(later.owner AS TEXT), CAST(later.id AS TEXT)
-            FROM waiting JOIN {step}
+            FROM oldest AS waiting JOIN LATERAL (
+                SELECT owner, id {here} AND jobs.owner > waiting.owner ORDER BY jobs.owner, jobs.id LIMIT 1
+            ) AS later ON true
+        )"""  # noqa: S608 -- no value is part of the text
+    else:  # SQLite has no LATERAL, and would read the table's rows for a join of the same meaning
+        oldest = f"""
+        waiting(kind, queue, data_key, owner) AS (
+            SELECT kind, queue, data_key, '' FROM {listed} AS listed
+            UNION ALL
+            SELECT kind, queue, data_key, (SELECT min(owner) {here} AND jobs.owner > waiting.owner)
+            FROM waiting WHERE owner IS NOT NULL
         ),
+        oldest(kind, queue, data_key, owner, id) AS MATERIALIZED (
+            SELECT kind, queue, data_key, owner,
+                CASE WHEN owner = '' THEN (SELECT min(id) {here} AND jobs.owner IS NULL)
+                ELSE (SELECT min(id) {here} AND jobs.owner = waiting.owner) END
+            FROM waiting WHERE owner IS NOT NULL
+        )"""  # noqa: S608 -- no value is part of the text
+    return text(
+        f"""
+        WITH RECURSIVE {oldest},
         running(owner, jobs) AS (
             SELECT coalesce(owner, ''), count(*) FROM jobs WHERE {LIVE} AND status = 'running' GROUP BY 1
         )
-        SELECT kind, queue, data_key, waiting.owner AS owner
-        FROM waiting LEFT JOIN running ON running.owner = waiting.owner
+        SELECT kind, queue, data_key, oldest.owner AS owner
+        FROM oldest LEFT JOIN running ON running.owner = oldest.owner
         WHERE id IS NOT NULL ORDER BY coalesce(running.jobs, 0), id LIMIT {_MOST_CANDIDATES}
         """  # noqa: S608 -- no value is part of the text
     )
