@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets as random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, or_, select, update
 
 from shared import wire
@@ -31,14 +32,20 @@ USED_SECONDS = 60.0
 FIRST_TOKEN = "flightline token create --owner NAME --scope admin"  # noqa: S105 -- a command, no token
 
 
+def _owner(value: str) -> str:
+    if not re.fullmatch(OWNER_PATTERN, value):
+        raise ValueError("must be 1 to 39 lower-case letters, digits, `.`, `_` or `-`, the first a letter or digit")
+    return value
+
+
 class TokenRequest(BaseModel):
     """A token to be made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    owner: str = Field(
-        pattern=OWNER_PATTERN,
+    owner: Annotated[str, AfterValidator(_owner)] = Field(
         description="Whose jobs the token submits: a person or a group, in lower-case letters, digits, `.`, `_`, `-`.",
+        json_schema_extra={"pattern": OWNER_PATTERN},
     )
     scope: Scope = Field(Scope.SUBMIT, description="What the token allows.")
     expires_seconds: int | None = Field(

@@ -112,7 +112,7 @@ def cancel(
         jobs = selected(client, ids or [], tag=tag, where=where or [], owner=owner, status=NOT_FINISHED)
         if len(ids or []) != 1:  # the answer is a list, also where one job matches
             confirm("Cancel", jobs, yes=yes)
-            _report(client.cancel_many(jobs), CANCELLED, json=json)
+            _report(client.cancel_many(jobs), CANCELLED, owner=owner, json=json)
             return
         job = client.cancel(jobs[0].id)
     if json:
@@ -143,7 +143,7 @@ def delete(
         jobs = selected(client, ids or [], tag=tag, where=where or [], owner=owner, status=FINISHED)
         if len(ids or []) != 1:  # the answer is a list, also where one job matches
             confirm("Delete", jobs, yes=yes)
-            _report(client.delete_many(jobs), DELETED, json=json)
+            _report(client.delete_many(jobs), DELETED, owner=owner, json=json)
             return
         client.delete(jobs[0].id)
     if not json:  # the service answers a deletion with nothing
@@ -151,23 +151,31 @@ def delete(
 
 
 class Words(NamedTuple):
-    """How an action on many jobs is told: what was done, and where nothing was to do."""
+    """How an action on many jobs is told: what was done, and in which state a job has to be for it."""
 
     done: str
-    none: str
+    state: str
 
 
-CANCELLED = Words("Cancelled", "No job that matches is queued or running.")
-DELETED = Words("Deleted", "No job that matches is finished.")
+CANCELLED = Words("Cancelled", "queued or running")
+DELETED = Words("Deleted", "finished")
 
 
-def _report(outcomes: Sequence[JobOutcome], words: Words, *, json: bool) -> None:
-    """Print what became of several jobs, and exit with code 3 where the service refused some of them."""
+def _report(outcomes: Sequence[JobOutcome], words: Words, *, owner: str | None, json: bool) -> None:
+    """Print what became of several jobs, and exit with code 3 where the service refused some of them.
+
+    Args:
+        outcomes: what became of each.
+        words: how it is told.
+        owner: whose jobs were searched; None: everybody's.
+        json: whether the answer is JSON.
+    """
     refused = [one.error for one in outcomes if one.error]
     if json:
         print_json({"items": [one.raw for one in outcomes]})
     elif not outcomes:
-        err().print(words.none)
+        whose = f" of {owner}'s" if owner else ""
+        err().print(f"No job{whose} that matches is {words.state}.", markup=False)
     else:
         stopping = sum(one.outcome == "requested" for one in outcomes)
         running = f" Those that run ({stopping}) stop within about a second." if stopping else ""

@@ -13,7 +13,7 @@ from flightline.cli.columns import Columns
 from flightline.cli.commands.options import Json
 from flightline.cli.commands.service import require
 from flightline.cli.console import err, out, print_json, print_table
-from flightline.cli.tables import age
+from flightline.cli.tables import age, span
 from flightline.client.client import Client
 from flightline.errors import UsageError
 from shared.people.scopes import Scope
@@ -77,8 +77,13 @@ def list_(json: Json = False) -> None:
 
 
 def _row(one: Token) -> list[object]:
-    expires = one.expires_at.replace("T", " ")[:16] if one.expires_at else "never"
-    return [one.id, one.owner, one.scope, age(one.created_at), age(one.last_used_at), expires]
+    return [one.id, one.owner, one.scope, age(one.created_at), age(one.last_used_at), _expiry(one.expires_at)]
+
+
+def _expiry(at: str | None) -> str:
+    if at is None:
+        return "never"
+    return "expired" if span(at, None) >= 0 else at.replace("T", " ")[:16]
 
 
 def revoke(

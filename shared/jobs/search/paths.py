@@ -23,6 +23,12 @@ Scalar = str | float
 Kind = Literal["number", "text", "boolean"]
 NOT_SEARCHED = ("name", "tags")
 """Fields that lists have filters of their own for, and that change after the submission."""
+FILTERED = {name: name for name in ("status", "owner", "name", "tag", "kind", "device", "preset", "text")} | {
+    "tags": "tag",
+    "val_accuracy": "min_val_accuracy",
+    "best_val_accuracy": "min_best_val_accuracy",
+}
+"""What is often taken for a field of a spec, and the filter of lists that finds it."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,18 @@ def field(path: str, parameter: str) -> Field:
     if below:
         detail = f"{path} has fields of its own: {some_of(below)}. Name one of them, such as {path}.{below[0]}."
     else:
-        known = did_you_mean(path, fields()) or f" There are {some_of(list(fields()), most=60)}."
+        known = (
+            _filter_for(path, parameter)
+            or did_you_mean(path, fields())
+            or f" There are {some_of(list(fields()), most=60)}."
+        )
         detail = f"No job's spec has a field {path[:100]!r} that can be searched.{known}"
     raise InvalidQuery(detail, (FieldError(f"/{parameter}", detail),))
+
+
+def _filter_for(path: str, parameter: str) -> str:
+    own = FILTERED.get(path.removeprefix("result.")) if parameter == "where" else None
+    return f" Lists have a filter of their own for it: {own}." if own else ""
 
 
 def values(document: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:

@@ -354,6 +354,9 @@ class TestBounds:
     "condition, says",
     [
         ("trainin.epochs=3", "Did you mean"),
+        ("owner=bob", "Lists have a filter of their own for it: owner.$"),
+        ("tags=x", "Lists have a filter of their own for it: tag.$"),
+        ("val_accuracy>0.8", "Lists have a filter of their own for it: min_val_accuracy.$"),
         ("training.optimizer=sgd", "kind, lr"),
         ("training.epochs=many", "is a number"),
         ("training.shuffle=1", "true or false"),

@@ -179,6 +179,15 @@ class TestEnding:
         assert run("cancel", "--tag", "a").err == "No job that matches is queued or running.\n"
         assert run("delete", "--where", "training.epochs>3", "--json").json == {"items": []}
 
+    def test_nothing_of_ones_own_matches(self, team: TeamService, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whose jobs were looked at is said, as those of others may well match."""
+        team.tokens = {"fl_ada": ("ada", "submit")}
+        monkeypatch.setenv("FLIGHTLINE_TOKEN", "fl_ada")
+        team.add(owner="bob", tags=["a"], status="succeeded")
+        assert run("delete", "--tag", "a").err == "No job of ada's that matches is finished.\n"
+        assert run("cancel", "--tag", "a").err == "No job of ada's that matches is queued or running.\n"
+        assert run("delete", "--tag", "b", "--owner", "bob").err == "No job of bob's that matches is finished.\n"
+
     @pytest.mark.parametrize(
         "arguments, said",
         [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +136,20 @@ def test_no_repr_shows_a_secret(run: Run) -> None:
     made = NewToken(create(run, "--json").json)
     assert made.token not in repr(made)
     assert made.id in repr(made)
+
+
+@pytest.mark.parametrize("owner", ["", "bob smith", "Bob", "b" * 40])
+def test_a_name_that_is_none_is_told_in_words(run: Run, owner: str) -> None:
+    """What it may be made of, and no regular expression."""
+    outcome = run("token", "create", "--owner", owner)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "owner must be 1 to 39 lower-case letters, digits" in outcome.err
+    assert "pattern" not in outcome.err
+
+
+def test_an_expired_one_is_told_from_the_others(run: Run, process: Authentication) -> None:
+    """In the list, which does not make its reader compare times."""
+    made = create(run, "--expires", "1m", "--json").json
+    with sqlite3.connect(os.environ["FLIGHTLINE_HOME"] + "/flightline.db") as connection:
+        connection.execute("UPDATE tokens SET expires_at = created_at")
+    assert re.search(rf"^{made['id']} .+ expired$", run("token", "list").out, re.MULTILINE)
