@@ -17,6 +17,7 @@ from typing import TypeVar
 import pytest
 
 import migrations
+from shared import logs
 from shared.database import clock
 from shared.database.engine import Database
 from shared.database.tables import Base
@@ -37,6 +38,13 @@ for _name in [name for name in os.environ if name.startswith(("FLIGHTLINE_", "PG
 os.environ["XDG_CONFIG_HOME"] = os.devnull + "/config"  # nor the tokens that are stored there
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _unbound() -> Iterator[None]:
+    """What a test binds to log lines, as a request does, ends with it."""
+    with logs.bound():
+        yield
 
 
 def _started(start: Callable[[], S]) -> Iterator[S]:
