@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import sys
+from abc import abstractmethod
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -42,9 +43,9 @@ class Proxy(Server):
         text = self.configuration(below=below).replace("127.0.0.1:8470", f"127.0.0.1:{api_port}")
         (folder / "configuration").write_text(text)
 
+    @abstractmethod
     def configuration(self, *, below: bool) -> str:
         """Return the page's configuration with this proxy's name, port and certificate."""
-        raise NotImplementedError
 
     @property
     def url(self) -> str:
