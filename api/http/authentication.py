@@ -134,22 +134,18 @@ def _look_up(db: Database, credential: Credential) -> Identity | None:
 
 
 def _unknown(kind: Kind) -> Unauthenticated:
-    match kind:
-        case Kind.BEARER:
-            detail = "This token is unknown: it is mistyped, or was revoked. Ask who runs the service for another."
-        case Kind.COOKIE:
-            detail = "You are no longer signed in: the session has ended, or its token was revoked. Sign in again."
-        case _:
-            assert_never(kind)
-    return Unauthenticated(detail, error="invalid_token")
+    return Unauthenticated(_UNKNOWN[kind], error="invalid_token")
 
 
 def _expired(kind: Kind) -> Unauthenticated:
-    match kind:
-        case Kind.BEARER:
-            detail = "This token has expired. Ask who runs the service for another."
-        case Kind.COOKIE:
-            detail = "The session has expired. Sign in again."
-        case _:
-            assert_never(kind)
-    return Unauthenticated(detail, error="invalid_token")
+    return Unauthenticated(_EXPIRED[kind], error="invalid_token")
+
+
+_UNKNOWN = {
+    Kind.BEARER: "This token is unknown: it is mistyped, or was revoked. Ask who runs the service for another.",
+    Kind.COOKIE: "You are no longer signed in: the session has ended, or its token was revoked. Sign in again.",
+}
+_EXPIRED = {
+    Kind.BEARER: "This token has expired. Ask who runs the service for another.",
+    Kind.COOKIE: "The session has expired. Sign in again.",
+}
