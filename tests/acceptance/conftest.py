@@ -67,7 +67,7 @@ def shared_service(
     folder = tmp_path_factory.mktemp("service")
     shutil.copytree(images, folder / "datasets")
     url = f"sqlite:///{shutil.copy(sqlite_template, folder / 'flightline.db')}"
-    places = {"database_url": url, "redis_url": module_redis.url, "data_dir": folder / "datasets"}
+    places: dict[str, Any] = {"database_url": url, "redis_url": module_redis.url, "data_dir": folder / "datasets"}
     service = Service(folder, **places, data_grace_seconds=5, **QUICK)
     service.start_worker()
     yield service
