@@ -14,22 +14,29 @@ RUN python -m venv /opt/venv
 COPY deploy/install deploy/install
 COPY locks locks
 
+# The page first: its packages change seldom, and what it is made of is not all that is in the wheel.
 FROM build AS wheel
 RUN deploy/install /opt/venv/bin/python locks/api.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY deploy/web deploy/web
+COPY web/package.json web/package-lock.json web/.npmrc web/
+RUN deploy/web /opt/venv/bin/python packages
 COPY api api
+COPY shared shared
+COPY web web
+RUN deploy/web /opt/venv/bin/python build
+COPY pyproject.toml README.md LICENSE ./
+COPY deploy/wheel_page.py deploy/wheel_page.py
 COPY flightline flightline
 COPY migrations migrations
-COPY shared shared
 COPY worker worker
 RUN uv build --quiet --wheel --build-constraint locks/dev.lock --require-hashes --out-dir /dist
 
 FROM build AS api-packages
-RUN deploy/install /opt/venv/bin/python locks/api.lock && pip uninstall --quiet --yes uv
+RUN UV_COMPILE_BYTECODE=1 deploy/install /opt/venv/bin/python locks/api.lock && pip uninstall --quiet --yes uv
 
 FROM build AS worker-packages
 ARG TORCH_BACKEND=default
-RUN deploy/install /opt/venv/bin/python locks/worker.lock && pip uninstall --quiet --yes uv
+RUN UV_COMPILE_BYTECODE=1 deploy/install /opt/venv/bin/python locks/worker.lock && pip uninstall --quiet --yes uv
 
 FROM base AS api
 COPY --from=api-packages /opt/venv /opt/venv

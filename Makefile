@@ -7,8 +7,9 @@ MAKEFLAGS += --no-builtin-rules
 
 VENV := .venv
 BIN := $(VENV)/bin
-# What a person may set: `make demo EPOCHS=100`, `make install TORCH_BACKEND=cpu`, `make test ARGS="-k shapes"`.
+# What a person may set: `make demo EPOCHS=100 OPEN=1`, `make install TORCH_BACKEND=cpu`, `make test ARGS="-k shapes"`.
 EPOCHS = 20
+OPEN =
 ARGS ?=
 # cpu takes torch's small CPU builds; what was chosen once holds until said otherwise (TORCH_BACKEND=default).
 TORCH_BACKEND ?= $(or $(patsubst $(VENV)/.run-%,%,$(firstword $(wildcard $(VENV)/.run-*))),default)
@@ -21,6 +22,8 @@ export FLIGHTLINE_DATA_DIR ?= $(FOUND_DATA)
 ifeq ($(FLIGHTLINE_DATA_DIR),)
 unexport FLIGHTLINE_DATA_DIR
 endif
+# Where this is set, as in many containers, each process of a service would compile anew all that it loads.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets
@@ -39,34 +42,51 @@ define INSTALL # a lock
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --build-constraint locks/dev.lock --editable .
 endef
 
+# A developer's environment stays one: `make up` after a change of the locks brings its tools up to date too.
+HAD_TOOLS := $(wildcard $(VENV)/.tools-*)
 $(RUN): pyproject.toml locks/local.lock deploy/install deploy/find-python
-	$(call INSTALL,locks/local.lock)
-	touch $(RUN)
+	$(call INSTALL,locks/$(if $(HAD_TOOLS),dev,local).lock)
+	touch $(RUN) $(if $(HAD_TOOLS),$(TOOLS))
 
 $(TOOLS): pyproject.toml locks/dev.lock deploy/install deploy/find-python
 	$(call INSTALL,locks/dev.lock)
 	touch $(RUN) $(TOOLS)
 
+PAGE := api/static/page/index.html
+.PHONY: web
+web: $(PAGE) ## the page, built from web/ into api/static/page
+
+$(PAGE): $(shell find web -path web/node_modules -prune -o -path web/src/api/schema.ts -o -type f -print) deploy/web | install
+	deploy/web $(BIN)/python build
+
+.PHONY: web-dev
+web-dev: install ## the page from its sources, anew with each change, before the service that runs here (FLIGHTLINE_URL=)
+	deploy/web $(BIN)/python dev
+
 .PHONY: demo
-demo: install ## the stack up, the notebook's three networks and a convnet trained, a table of results (EPOCHS=20)
-	$(BIN)/flightline demo --epochs $(EPOCHS) || [ $$? -eq 130 ]
+demo: install web ## the stack up, the notebook's three networks and a convnet trained, a table of results (EPOCHS=20, OPEN=1: in a browser)
+	$(BIN)/flightline demo --epochs $(EPOCHS) $(if $(OPEN),--open) || [ $$? -eq 130 ]
 
 .PHONY: up
-up: install ## API, workers, Redis and database on this machine, until Ctrl-C
+up: install web ## API, workers, Redis and database on this machine, until Ctrl-C
 	$(BIN)/flightline up || [ $$? -eq 130 ]
 
+PARALLEL = --numprocesses 2 --dist loadfile
+
 .PHONY: test
-test: tools ## the whole test suite (ARGS="tests/unit -n0" for a part)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+test: tools web ## the whole test suite (ARGS="tests/unit -n0" for a part)
+	deploy/web $(BIN)/python test
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 SEED ?= 0
 JOBS ?= 50
 FAULTS ?= 25
+TRIALS ?= 0
 DATABASE ?= both
 STORAGE ?= both
 .PHONY: chaos
-chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both, STORAGE=folder|s3|both)
-	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --database $(DATABASE) --storage $(STORAGE)
+chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both, STORAGE=folder|s3|both; TRIALS= for a sweep alone)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --trials $(TRIALS) --database $(DATABASE) --storage $(STORAGE)
 
 REQUESTS ?= 100000
 .PHONY: fuzz
@@ -74,17 +94,22 @@ fuzz: tools ## send the API what it is not made for, check that it bears it (SEE
 	$(BIN)/python -m tests.fuzz --seed $(SEED) --requests $(REQUESTS)
 
 .PHONY: coverage
-coverage: tools ## the test suite with branch coverage
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term $(ARGS)
+coverage: tools web ## the test suite with branch coverage
+	$(BIN)/pytest $(PARALLEL) --cov --cov-report=term $(ARGS)
 
 .PHONY: docs
 docs: tools ## the documentation as a site in build/docs; a link that leads nowhere fails
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs . build/docs
 	cp build/docs/README.html build/docs/index.html
+	cp -R docs/pictures build/docs/docs/
 
 .PHONY: picture
 picture: tools ## draw docs/picture.svg again, from a run of the service that runs here
 	$(BIN)/python docs/picture.py
+
+.PHONY: pictures
+pictures: tools web ## take the pictures of the page in docs/pictures again, from runs of a service of its own
+	$(BIN)/python -m docs.pictures
 
 .PHONY: examples
 examples: tools ## run the notebooks of examples/ on the service that runs here, and keep their outputs
@@ -97,6 +122,7 @@ lint: tools docs ## style, types, layers, documentation, compose file, workflows
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	deploy/web $(BIN)/python lint
 	$(BIN)/python deploy/check_tree.py
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -107,11 +133,12 @@ lint: tools docs ## style, types, layers, documentation, compose file, workflows
 format: tools ## put the code into the formatter's form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+	deploy/web $(BIN)/python format
 
 ONLY ?=
 ROUNDS ?= 5
 .PHONY: bench
-bench: tools ## figures of this machine beside those of others, in one table (ONLY="jobs memory", ROUNDS=5)
+bench: tools web ## figures of this machine beside those of others, in one table (ONLY="jobs memory", ROUNDS=5)
 	$(BIN)/python -m benchmarks $(ONLY) --rounds $(ROUNDS)
 
 OUT ?= benchmarks/results/gpu

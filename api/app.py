@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from api.http import errors, limits, operations, request_log, security
+from api.http import errors, operations, page, request_log, security
+from api.http.access import limits
 from api.http.description import reference
 from api.http.proxies import Proxies
 from api.routes import (
     batches,
     catalog,
-    comparison,
     events,
     exports,
     fleet,
     health,
+    imports,
     jobs,
     metrics,
     people,
@@ -22,12 +23,22 @@ from api.routes import (
     results,
     webhooks,
 )
+from api.routes.search import comparison, leaderboard, sweeps
 from api.services import Services
 from shared.settings import Settings
 
 ROUTES = (
-    *(batches.routes, jobs.routes, results.routes, comparison.routes, predictions.routes, exports.routes),
-    *(events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes, health.routes, metrics.routes),
+    *(
+        batches.routes,
+        imports.routes,
+        jobs.routes,
+        results.routes,
+        comparison.routes,
+        predictions.routes,
+        exports.routes,
+    ),
+    *(sweeps.routes, leaderboard.routes, events.routes, fleet.routes, catalog.routes, people.routes, webhooks.routes),
+    *(health.routes, metrics.routes),
 )
 
 
@@ -45,6 +56,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     request_log.register(app, services.metrics.requests)
     operations.register(app, services, every)
     reference.register(app, every)
+    page.register(app)
     errors.register(app)
     limits.register(app)
     security.register(app, services.settings)

@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
-from api.http.admission import Admission
-from api.http.authentication import Authentication
-from api.http.limits import Limits
+from api.http.access.admission import Admission
+from api.http.access.authentication import Authentication
+from api.http.access.limits import Limits
+from api.http.live.streams import Streams
 from api.http.metrics.exposition import Metrics
-from api.http.streams import Streams
+from api.sweeps import Importances
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.delivery.predictors import Predictors
-from shared.jobs.reads import queries
 from shared.jobs.reads.estimates import Estimates
 from shared.jobs.reads.listing import Kept
 from shared.settings import Settings
+from shared.storage.orphans import names_files
 from shared.storage.store import Storage
 
 RESTART_LEASES = 2.0
@@ -43,6 +44,8 @@ class Services:
     metrics: Metrics
     lists: Kept = field(default_factory=Kept)
     """What lists have read before."""
+    importances: Importances = field(default_factory=Importances)
+    """What was worked out of sweeps before."""
 
     @classmethod
     def build(cls, settings: Settings) -> Self:
@@ -50,7 +53,7 @@ class Services:
         db = Database(settings.sqlalchemy_url)
         # An eighth of the threads is reserved for ordinary requests.
         streams = Streams(db, most=max(1, settings.api_threads * 7 // 8))
-        storage = Storage(settings.storage_url, in_use=partial(queries.names_files, db))
+        storage = Storage(settings.storage_url, in_use=partial(names_files, db))
         broker = Broker(settings.broker_url)
         predictors = Predictors(
             db,
@@ -62,6 +65,7 @@ class Services:
         authentication = Authentication(db, required=settings.authenticated)
         limits = Limits(
             settings.broker_url,
+            broker.rest,
             requests=settings.requests_per_minute,
             failed_sign_ins=settings.failed_sign_ins_per_minute,
         )

@@ -25,16 +25,19 @@ GROUPS = {
     "memory": "of each process",
     "api": "answers of the API to one client",
     "changes": "batches of 1,000 jobs, 300 event streams, the bell",
-    "lists": "lists among 10,000 and 100,000 jobs, on SQLite and PostgreSQL (half an hour; only where asked for)",
+    "lists": "lists among 10,000 and 100,000 jobs on both databases (half an hour; only where asked for; SIZES=10000)",
+    "page": "the page in a real Chromium (ten minutes; only where asked for; MINUTES=60 watches a job for an hour)",
     "predict": "predictions of one image and of 64, and the predictor's memory",
     "claims": "a worker's claim in a queue of 100,000 jobs",
+    "sweeps": "a sweep's decisions among 10,000 trials, and its overhead over 1,000",
+    "search": "a search beside Optuna and Ray Tune's ASHA (ten minutes; only where asked for; SEEDS=0 for one)",
     "upkeep": "what keeping a job safe takes of its time",
     "epochs": "an epoch beside the notebook's loop",
     "data": "50,000 images decoded, cached and loaded again (some minutes; only where asked for)",
     "accuracy": "how well the convnet preset learns, over five seeds (a quarter of an hour; only where asked for)",
     "delivery": "how quickly the service gets over what happens to it (ten minutes; only where asked for)",
 }
-SLOW = ("lists", "data", "accuracy", "delivery")
+SLOW = ("lists", "page", "search", "data", "accuracy", "delivery")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -25,6 +25,23 @@ def lines(rounds: int) -> Iterator[Line]:
             with other() as theirs:
                 yield from _beside(Flightline(made), theirs, rounds, first=number == 0)
     yield from _parts(10 * rounds)
+    yield from _equal(10 * rounds)
+
+
+def _equal(jobs: int) -> Iterator[Line]:
+    """A job that an equal one serves, asked for to result, beside the same job trained."""
+    with service(1) as made:
+        asked = {"trained": TINY, "served from an equal one": {**TINY, "cache": "prefer"}}
+        spent: dict[str, list[float]] = {how: [] for how in asked}
+        for document in asked.values():
+            made.finished(made.submit(document))
+        for _ in range(jobs):
+            for how, document in asked.items():
+                began = time.perf_counter()
+                made.finished(made.submit(document))
+                spent[how].append(1000 * (time.perf_counter() - began))
+    for how, values in spent.items():
+        yield median(f"a tiny job, asked for to result: {how}", "ms", values)
 
 
 def _beside(ours: Runner, theirs: Runner, rounds: int, *, first: bool) -> Iterator[Line]:

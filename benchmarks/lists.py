@@ -1,4 +1,7 @@
-"""Lists of 100 jobs among 10,000 and 100,000 finished ones, by every kind of filter and order, on both databases."""
+"""Lists of 100 jobs among 10,000 and 100,000 finished ones, by every kind of filter and order, on both databases.
+
+``DATABASES=PostgreSQL SIZES=10000`` measures a part of it.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,15 @@ from sqlalchemy import func, select, update
 
 from benchmarks.support.connection import Connection
 from benchmarks.support.lines import Line
-from benchmarks.support.many_jobs import fill
+from benchmarks.support.many_jobs import EPOCHS, fill
 from benchmarks.support.service import Service
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.jobs.guarded_write import table_of
-from tests.support.servers import start_postgres
+from tests.support.servers import PostgresServer, start_postgres_of
 
-SIZES = (10_000, 100_000)
+DATABASES = tuple(os.environ.get("DATABASES", "SQLite,PostgreSQL").split(","))
+SIZES = tuple(map(int, os.environ.get("SIZES", "10000,100000").split(",")))
 FILTERS = {
     "nothing": "",
     "status": "status=succeeded",
@@ -52,39 +56,45 @@ SECONDS = 5.0
 MEDIAN_MS, P99_MS, GROWTH, PER_SECOND = 5.0, 15.0, 1.5, 800.0
 
 
+class DefaultPostgres(PostgresServer):
+    """PostgreSQL with the memory that it has unless somebody gives it more; tests give theirs less."""
+
+    shared_buffers = "128MB"
+
+
 def lines(rounds: int) -> Iterator[Line]:
     """Each filter with each order, what growing tenfold costs, and how many lists a second eight clients get."""
-    postgres = start_postgres()
+    postgres = start_postgres_of(DefaultPostgres)
     try:
-        for kind in ("SQLite", "PostgreSQL"):
+        for kind in DATABASES:
             medians: list[dict[str, float]] = []
             for size in SIZES:
-                with _service(None if kind == "SQLite" else postgres.create(f"lists{size}"), size) as made:
+                with filled_service(None if kind == "SQLite" else postgres.create(f"lists{size}"), size) as made:
                     medians.append({})
                     for line in _measure(made, f"{kind}, {size:,} jobs", 20 * rounds):
                         medians[-1][line.what.rpartition(": ")[0].partition(" jobs, ")[2]] = line.ours
                         yield line
                     yield _unchanged(made, f"{kind}, {size:,} jobs", 20 * rounds)
                     yield _throughput(made, f"{kind}, {size:,} jobs")
-            small, large = medians
-            growth = [large[name] / small[name] for name in small]
-            yield Line(
-                f"{kind}: 100,000 jobs beside 10,000, the median list", "×", statistics.median(growth), at_most=GROWTH
-            )
-            yield Line(f"{kind}: 100,000 jobs beside 10,000, the worst list", "×", max(growth), at_most=GROWTH)
+            if len(medians) > 1:
+                growth = [medians[-1][name] / small for name, small in medians[0].items()]
+                what = f"{kind}: {SIZES[-1]:,} jobs beside {SIZES[0]:,}"
+                yield Line(f"{what}, the median list", "×", statistics.median(growth), at_most=GROWTH)
+                yield Line(f"{what}, the worst list", "×", max(growth), at_most=GROWTH)
     finally:
         postgres.remove()
 
 
 @contextmanager
-def _service(url: str | None, jobs: int) -> Iterator[Service]:
+def filled_service(url: str | None, jobs: int, epochs: int = EPOCHS) -> Iterator[Service]:
+    """Run a service without workers on a database (None: SQLite) that is filled with so many finished jobs."""
     folder = Path(tempfile.mkdtemp(prefix="fl-bench-", dir="/tmp"))
     if url is not None:
         os.environ["FLIGHTLINE_DATABASE_URL"] = url
     made = Service(folder, 0)
     try:
         made.settings.home_dir.mkdir()
-        fill(Database(made.settings.sqlalchemy_url), jobs)
+        fill(Database(made.settings.sqlalchemy_url), jobs, epochs)
         made.start()
         yield made
     finally:

@@ -26,7 +26,7 @@ from worker.processes.stop_flag import StopFlag
 from worker.run_job import task
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease
-from worker.run_job.recorder import Recorder
+from worker.run_job.records.recorder import Recorder
 from worker.training.data import load
 from worker.training.plan import plan_from_spec
 from worker.training.state.checkpoints import Checkpointing
@@ -69,7 +69,7 @@ def _counted(
 
 def as_a_worker(context: Context, submission: Submission) -> tuple[float, float]:
     """Run the job as a worker does; return the seconds of all epochs, and those of upkeep within them."""
-    job_id = actions.submit(context.db, submission, actor=EVERYBODY)
+    job_id = actions.submit(context.db, submission, actor=EVERYBODY).job_id
     with measured() as spent:
         task.run(context)
     assert queries.job(context.db, job_id, actor=EVERYBODY)["status"] == "succeeded"

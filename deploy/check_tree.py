@@ -21,7 +21,11 @@ FORBIDDEN = {
     "a path of one machine": re.compile(r"(?<![\w.~}$])/(work|root|farm)/[\w.]"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
 }
-LOCK_ADDRESS = re.compile(r"\w+://| @ |(^|\s)file:")
+ADDRESSES_IN_LOCKS = {
+    ".lock": re.compile(r"\w+://| @ |(^|\s)file:"),
+    "package-lock.json": re.compile(r'"resolved":'),
+}
+CODE = {".py", ".ts", ".tsx"}
 
 
 def tracked(root: Path) -> Iterator[Path]:
@@ -36,7 +40,8 @@ def tracked(root: Path) -> Iterator[Path]:
 
 def text_findings(path: Path, text: str) -> Iterator[tuple[int, str]]:
     """Yield the line number and a message for each text that a file must not contain."""
-    patterns = FORBIDDEN | ({"an address in a lock": LOCK_ADDRESS} if path.suffix == ".lock" else {})
+    in_lock = next((pattern for end, pattern in ADDRESSES_IN_LOCKS.items() if path.name.endswith(end)), None)
+    patterns = FORBIDDEN | ({"an address in a lock": in_lock} if in_lock else {})
     for number, line in enumerate(text.splitlines(), start=1):
         for what, pattern in patterns.items():
             if pattern.search(line):
@@ -44,12 +49,14 @@ def text_findings(path: Path, text: str) -> Iterator[tuple[int, str]]:
 
 
 def length_findings(path: Path, text: str) -> Iterator[tuple[int, str]]:
-    """Yield the line number and a message for a Python file or function above its limit of lines."""
-    if path.suffix != ".py":
+    """Yield the line number and a message for a file of code, or a Python function, above its limit of lines."""
+    if path.suffix not in CODE:
         return
     lines = text.count("\n")
     if lines > MAX_FILE_LINES:
         yield 1, f"{lines} lines; at most {MAX_FILE_LINES}"
+    if path.suffix != ".py":
+        return
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
             length = node.end_lineno - node.lineno + 1

@@ -37,7 +37,20 @@ html_copy_source = False
 
 CONTENTS = {
     "Start": ["quickstart", "photographs", "why", "glossary"],
-    "Use it": ["jobs", "architectures", "data", "command", "http", "python", "weights", "notebook"],
+    "Use it": [
+        "page",
+        "jobs",
+        "architectures",
+        "sweeps",
+        "reproducibility",
+        "data",
+        "command",
+        "http",
+        "python",
+        "weights",
+        "notebook",
+        "mlflow",
+    ],
     "Run it": ["machines", "operations", "people", "webhooks", "settings", "troubleshooting"],
     "Look inside": ["delivery", "performance"],
 }

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from flightline.client.client import AsyncClient, Client
     from flightline.client.jobs import AsyncJob, Job
     from flightline.client.records import Epoch, Epochs, Evaluation, Event
+    from flightline.client.search.sweeps import AsyncSweep, Sweep
     from flightline.errors import (
         ApiError,
         Conflict,
@@ -30,6 +31,7 @@ __all__ = [
     "ApiError",
     "AsyncClient",
     "AsyncJob",
+    "AsyncSweep",
     "Client",
     "Conflict",
     "Epoch",
@@ -43,6 +45,7 @@ __all__ = [
     "Job",
     "NotFound",
     "NotReachable",
+    "Sweep",
     "TooManyRequests",
     "Unauthenticated",
     "Unavailable",
@@ -52,6 +55,7 @@ _PLACES = {
     "client.client": ("AsyncClient", "Client"),
     "client.jobs": ("AsyncJob", "Job"),
     "client.records": ("Epoch", "Epochs", "Evaluation", "Event"),
+    "client.search.sweeps": ("AsyncSweep", "Sweep"),
 }
 _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 

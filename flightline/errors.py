@@ -12,6 +12,7 @@ FlightlineError (shared.errors)      code, retryable
 ├ ChecksumMismatch                   a downloaded file differs from the stored one
 ├ NotReachable                       nothing listens at the address
 │ └ AnswerLost                       the request may have been received, but its answer was not
+├ TrackerError                       an MLflow server refuses, or is none
 ├ FaultyImages                       images that cannot be trained on; `errors` name each file
 ├ UsageError                         wrong use of the command or client: a file, an id, an option
 ├ OutputFailed                       standard output cannot be written
@@ -43,6 +44,7 @@ __all__ = [
     "OutputFailed",
     "StackError",
     "TooManyRequests",
+    "TrackerError",
     "Unauthenticated",
     "Unavailable",
     "UsageError",
@@ -65,14 +67,13 @@ class ApiError(FlightlineError):
     code = "api_error"
 
     def __init__(
-        self, status: int, problem: Mapping[str, Any], *, retry_after: float | None = None, advice: str = ""
+        self, status: int, problem: Mapping[str, Any], *, retry_after: float | None = None, detail: str = ""
     ) -> None:
         errors = tuple(
             FieldError(str(error.get("pointer", "")), str(error.get("detail", "")))
             for error in problem.get("errors") or ()
         )
-        detail = str(problem.get("detail") or problem.get("title") or f"HTTP {status}")
-        super().__init__(f"{detail} {advice}" if advice else detail, errors)
+        super().__init__(detail or str(problem.get("detail") or problem.get("title") or f"HTTP {status}"), errors)
         self.status = status
         self.problem = dict(problem)
         self.retry_after = retry_after
@@ -145,6 +146,20 @@ class ChecksumMismatch(FlightlineError):
     retryable = True
 
 
+class TrackerError(FlightlineError):
+    """An MLflow server refused a request, or what answers at its address is none.
+
+    Attributes:
+        tracker_code: the server's own code, such as ``RESOURCE_DOES_NOT_EXIST``; empty where it gave none.
+    """
+
+    code = "tracker_error"
+
+    def __init__(self, detail: str, tracker_code: str = "") -> None:
+        super().__init__(detail)
+        self.tracker_code = tracker_code
+
+
 class FaultyImages(FlightlineError):
     """A folder of images cannot be a data set as it is; `errors` name each file or folder and say what to do."""
 
@@ -202,7 +217,7 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
 
 
 def api_error(
-    status: int, problem: Mapping[str, Any], *, retry_after: float | None = None, advice: str = ""
+    status: int, problem: Mapping[str, Any], *, retry_after: float | None = None, detail: str = ""
 ) -> ApiError:
-    """The exception for a problem document that came with `status`; `advice` is what to do about it."""
-    return _BY_STATUS.get(status, ApiError)(status, problem, retry_after=retry_after, advice=advice)
+    """The exception for a problem document that came with `status`; `detail` takes the place of its own."""
+    return _BY_STATUS.get(status, ApiError)(status, problem, retry_after=retry_after, detail=detail)

@@ -10,12 +10,14 @@ FlightlineError                 code, retryable
 ├ InvalidHeader
 ├ NotFound
 │ ├ JobNotFound
+│ ├ SweepNotFound
 │ ├ DatasetNotFound
 │ ├ WebhookNotFound
 │ ├ DeliveryNotFound
 │ └ TokenNotFound
 ├ NotYours
 ├ AmbiguousJobId
+├ AmbiguousSweepId
 ├ IllegalTransition
 ├ TooManyWebhooks
 ├ IdempotencyKeyInUse
@@ -34,6 +36,7 @@ FlightlineError                 code, retryable
 │ ├ PredictorUnavailable
 │ ├ WebhookKeyUnusable            lasts until an operator acts
 │ └ TooManyPredictions
+├ SuggestionFailed                Optuna gave no point; asked again later
 ├ ConfigurationError              a setting that cannot work
 ├ StorageError                    lasts until an operator acts: storage full or forbidden, file missing
 └ NoSuchDevice                    see worker/device_pin.py
@@ -48,6 +51,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from shared.redaction import redacted
+
+_MOST_NAMED = 10
+"""Most jobs that an error names in its words."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +130,31 @@ class NotFound(FlightlineError):
 
 
 class JobNotFound(NotFound):
-    """No job of this actor has the given id."""
+    """No job of this actor has the given id, or any of the given ids.
+
+    Attributes:
+        jobs: the ids, or ends of ids, that there is no job of.
+    """
 
     code = "job_not_found"
 
-    def __init__(self, job_id: str) -> None:
-        short = "of an id, four or more characters of its end will do"
-        super().__init__(f"There is no job {job_id}. GET /v1/jobs lists those that there are; {short}.")
+    def __init__(self, *jobs: str) -> None:
+        short = "Of an id, four or more characters of its end will do."
+        named = ", ".join(job if job.isprintable() else repr(job) for job in jobs[:_MOST_NAMED])
+        more = f" and {len(jobs) - _MOST_NAMED:,} more" if len(jobs) > _MOST_NAMED else ""
+        gone = "it was deleted, or the id is mistyped" if len(jobs) == 1 else "they were deleted, or are mistyped"
+        are = "is no job" if len(jobs) == 1 else "are no jobs"
+        super().__init__(f"There {are} {named}{more}: {gone}. {short}")
+        self.jobs = jobs
+
+
+class SweepNotFound(NotFound):
+    """No sweep has the given id."""
+
+    code = "sweep_not_found"
+
+    def __init__(self, sweep_id: str) -> None:
+        super().__init__(f"There is no sweep {sweep_id}: it was deleted, or the id is mistyped.")
 
 
 class DatasetNotFound(NotFound):
@@ -148,7 +172,7 @@ class WebhookNotFound(NotFound):
     code = "webhook_not_found"
 
     def __init__(self, webhook_id: str) -> None:
-        super().__init__(f"There is no webhook {webhook_id!r:.80}. GET /v1/webhooks lists those that there are.")
+        super().__init__(f"There is no webhook {webhook_id!r:.80}: it was deleted, or the id is mistyped.")
 
 
 class DeliveryNotFound(NotFound):
@@ -156,9 +180,8 @@ class DeliveryNotFound(NotFound):
 
     code = "delivery_not_found"
 
-    def __init__(self, webhook_id: str, delivery_id: str) -> None:
-        listed = f"GET /v1/webhooks/{webhook_id}/deliveries lists those of the last 30 days"
-        super().__init__(f"The webhook has no delivery {delivery_id!r:.80}. {listed}.")
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(f"The webhook has no delivery {delivery_id!r:.80}: they are kept for 30 days.")
 
 
 class TokenNotFound(NotFound):
@@ -167,21 +190,18 @@ class TokenNotFound(NotFound):
     code = "token_not_found"
 
     def __init__(self) -> None:  # does not repeat the id: somebody may have sent the token itself
-        super().__init__(
-            "There is no token with this id: it was revoked, or the id is mistyped. GET /v1/tokens lists those that "
-            "there are."
-        )
+        super().__init__("There is no token with this id: it was revoked, or the id is mistyped.")
 
 
 class NotYours(FlightlineError):
-    """The job belongs to another owner; only a token with the scope `admin` may change, cancel or delete it."""
+    """The job or sweep belongs to another owner; only a token with the scope `admin` may change or delete it."""
 
     code = "not_owner"
 
-    def __init__(self, job_id: str, owner: str | None) -> None:
+    def __init__(self, job_id: str, owner: str | None, what: str = "Job") -> None:
         whose = "was submitted without a token" if owner is None else f"belongs to {owner}"
         super().__init__(
-            f"Job {job_id} {whose}. Changing, cancelling or deleting it takes a token with the scope `admin`."
+            f"{what} {job_id} {whose}. Changing, cancelling or deleting it takes a token with the scope `admin`."
         )
 
 
@@ -198,6 +218,16 @@ class AmbiguousJobId(FlightlineError):
         many = f"More than {len(jobs)}" if more else str(len(jobs))
         super().__init__(f"{many} jobs have an id that ends in {ending}. Write more of it: {', '.join(jobs)}.")
         self.jobs = tuple(jobs)
+
+
+class AmbiguousSweepId(FlightlineError):
+    """Several sweeps' ids have the given ending."""
+
+    code = "ambiguous_id"
+
+    def __init__(self, ending: str, sweeps: Sequence[str], *, more: bool) -> None:
+        many = f"More than {len(sweeps)}" if more else str(len(sweeps))
+        super().__init__(f"{many} sweeps have an id that ends in {ending}. Write more of it: {', '.join(sweeps)}.")
 
 
 class IllegalTransition(FlightlineError):
@@ -322,6 +352,13 @@ class TooManyPredictions(ServiceUnavailable):
     """The API process already waits for its largest number of predictions."""
 
     code = "too_many_predictions"
+
+
+class SuggestionFailed(FlightlineError):
+    """Optuna, in a process of its own, gave no point of a sweep: it is not installed here, or was killed."""
+
+    code = "suggestion_failed"
+    retryable = True
 
 
 class ConfigurationError(FlightlineError):

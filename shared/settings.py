@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     )
     stop_grace_seconds: float = Field(20.0, ge=0.0, description="Time that a stopping worker has to save and release.")
     checkpoint_seconds: float = Field(30.0, ge=0.0, description="Least time between two checkpoints of a job.")
+    kept_checkpoints_bytes: int = Field(
+        2_000_000_000, ge=0, description="Most bytes of finished jobs' checkpoints for equal jobs to go on from."
+    )
     log_lines_per_job: int = Field(2000, ge=1, description="Log lines stored for each job.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: LogFormat = Field("text", description="Format of log lines: `text` for people, `json` for programs.")

@@ -9,20 +9,22 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import Engine, event
 
 import migrations
 from shared import logs
-from shared.database import clock
 from shared.database.engine import Database
 from shared.database.tables import Base
 from shared.delivery.broker import Broker
 from shared.settings import Settings
+from shared.storage.s3 import BoundedS3FileSystem
 from tests.support.fakes import FakeBroker
 from tests.support.s3 import S3Server
 from tests.support.servers import Missing, PostgresServer, RedisServer, start_postgres, start_redis
@@ -36,6 +38,9 @@ BACKENDS = ("sqlite", "postgresql")
 for _name in [name for name in os.environ if name.startswith(("FLIGHTLINE_", "PG"))]:
     del os.environ[_name]  # what a developer's shell holds must not decide a test
 os.environ["XDG_CONFIG_HOME"] = os.devnull + "/config"  # nor the tokens that are stored there
+# Each of hundreds of processes would compile anew all that it loads: half of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _numbers = itertools.count()
 
@@ -90,6 +95,7 @@ def s3_url(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of an empty place in the run's S3, which the environment points at."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
+    BoundedS3FileSystem.clear_instance_cache()  # one may be left that an earlier test made for another server's address
     return s3_server.make_bucket()
 
 
@@ -165,12 +171,23 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def jump(monkeypatch: pytest.MonkeyPatch) -> Jump:
+def jump() -> Iterator[Jump]:
     """Has the databases' clock jump ahead by so many seconds (negative: back), for this process."""
-    ahead = [0.0]
-    now_plus = clock._now_plus
-    monkeypatch.setattr(clock, "_now_plus", lambda dialect, seconds: now_plus(dialect, seconds + sum(ahead)))
-    return ahead.append
+    ahead = 0.0
+
+    def jumped(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    def told(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_: object) -> tuple[str, Any]:
+        # The text as it is sent: statements that are built or compiled only once have it too.
+        later = f"{ahead:+.3f} seconds"
+        sql = sql.replace("'now'", f"'now', '{later}'")
+        return sql.replace("clock_timestamp()", f"(clock_timestamp() + interval '{later}')"), parameters
+
+    event.listen(Engine, "before_cursor_execute", told, retval=True)
+    yield jumped
+    event.remove(Engine, "before_cursor_execute", told)
 
 
 @pytest.fixture
@@ -194,6 +211,14 @@ def empty_database(empty_database_url: str) -> Iterator[Database]:
 def _disposed(db: Database) -> Iterator[Database]:
     yield db
     db.dispose()
+
+
+@pytest.fixture
+def own_redis(redis_server: RedisServer) -> Iterator[RedisServer]:
+    """A Redis to kill or freeze."""
+    server = start_redis()
+    yield server
+    server.remove()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from kombu.transport.virtual import base
 from shared import logs
 from shared.delivery.broker import TASK_NAME, celery_config
 from shared.fleet.workers import Identity
-from shared.jobs.status import JobKind, Queue, celery_name, message_queue
+from shared.jobs.status import RUN_KINDS, Queue, celery_name, message_queue
 from shared.settings import Settings
 from worker.device_pin import Device
 from worker.processes.child import Child
@@ -42,7 +42,7 @@ def run_worker(settings: Settings, device: Device) -> int:
     _connect(child, parent)
     worker: Any = app.Worker(
         hostname=identity.id,
-        queues=[celery_name(message_queue(kind, queue)) for kind in JobKind for queue in (Queue.ANY, device.kind)],
+        queues=[celery_name(message_queue(kind, queue)) for kind in RUN_KINDS for queue in (Queue.ANY, device.kind)],
         concurrency=1,
         pool="prefork",
         loglevel=settings.log_level,

@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
-from shared.errors import AmbiguousJobId, FieldError, FlightlineError, ServiceUnavailable, TooManyRequests
+from shared.errors import AmbiguousJobId, FieldError, FlightlineError, JobNotFound, ServiceUnavailable, TooManyRequests
 from shared.redaction import redacted
 from shared.telemetry import origin
 
@@ -31,6 +31,7 @@ STATUSES: Mapping[str, int] = {
     "not_owner": 403,
     "not_found": 404,
     "job_not_found": 404,
+    "sweep_not_found": 404,
     "dataset_not_found": 404,
     "webhook_not_found": 404,
     "delivery_not_found": 404,
@@ -59,6 +60,7 @@ STATUSES: Mapping[str, int] = {
     "storage_error": 500,
     "service_unavailable": 503,
     "queue_unavailable": 503,
+    "suggestion_failed": 503,
     "database_unavailable": 503,
     "storage_unavailable": 503,
     "no_predictor": 503,
@@ -198,11 +200,12 @@ def problem(
 def register(app: Flask) -> None:
     """Make `app` turn every exception into a problem+json response."""
     app.register_error_handler(FlightlineError, _flightline_error)
-    app.register_error_handler(AmbiguousJobId, _ambiguous)
+    app.register_error_handler(AmbiguousJobId, _about_jobs)
+    app.register_error_handler(JobNotFound, _about_jobs)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(Unauthenticated, _challenged)
     app.register_error_handler(InsufficientScope, _challenged)
-    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -219,8 +222,8 @@ def _flightline_error(error: FlightlineError) -> Response:
     return problem(status, error.code, error.detail, errors=error.errors)
 
 
-def _ambiguous(error: AmbiguousJobId) -> Response:
-    return problem(status_of(error), error.code, error.detail, jobs=error.jobs)
+def _about_jobs(error: AmbiguousJobId | JobNotFound) -> Response:
+    return problem(status_of(error), error.code, error.detail, jobs=[redacted(job) for job in error.jobs])
 
 
 def _too_many(error: TooManyRequests) -> Response:
@@ -232,7 +235,8 @@ def _challenged(error: Unauthenticated | InsufficientScope) -> Response:
     return problem(status_of(error), error.code, error.detail, headers=[("WWW-Authenticate", error.challenge)])
 
 
-def _http(error: HTTPException) -> Response:
+def of_http(error: HTTPException) -> Response:
+    """Return the problem for an error of HTTP itself."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     headers = [(name, value) for name, value in error.get_headers() if name not in {"Content-Type", "Content-Length"}]
     return problem(status, HTTP_CODES.get(status, f"http_{status}"), _detail(error), headers=headers)

@@ -25,7 +25,7 @@ import orjson
 from flask import Flask, Response, request
 from pydantic import BaseModel
 
-from api.http.actors import actor_of, credential_of
+from api.http.access.actors import actor_of, credential_of
 from api.http.description.components import reference_to
 from api.http.requests.parsing import NoQuery, parse_job_id, parse_query, read_json_body
 from api.services import Services

@@ -55,7 +55,7 @@ class Proxies:
     def _client(self, peer: str, forwarded_for: str) -> str:
         """Return the first address, from the nearest outwards, that is no trusted proxy's; the outermost if all are."""
         client = peer
-        for entry in reversed(forwarded_for.split(",")):
+        for entry in reversed(forwarded_for.split(",") if forwarded_for else []):
             address = address_of(entry.strip())
             if address is None or not self._trusts(client):
                 break
@@ -63,7 +63,7 @@ class Proxies:
         return client
 
     def _trusts(self, address: str) -> bool:
-        known = address_of(address)
+        known = address_of(address) if self._trusted else None
         return known is not None and any(known in network for network in self._trusted)
 
     def _place(self, environ: WSGIEnvironment, prefix: str) -> None:

@@ -59,7 +59,7 @@ def _refuse_other_hosts(allowed: frozenset[str]) -> None:
         host = host_of(authority)
         if host is None:
             raise BadRequest(f"The Host {authority[:100]!r} is neither a host name nor an address.")
-        if not is_address(host) and not matches(host, allowed):
+        if not matches(host, allowed) and not is_address(host):
             raise MisdirectedRequest(
                 f"{host[:100]!r} is not a host name of this service. If it should be, add it to "
                 "FLIGHTLINE_ALLOWED_HOSTS (several with commas between them) and restart the API."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Response
 
+from api.http.live.streams import Stream, TooManyStreams
 from api.http.operations import Raw, Reply, Routes
 from api.http.requests.parameters import LAST_EVENT_ID, EventsQuery
-from api.http.streams import Stream, TooManyStreams
 from api.services import Services
 from shared.errors import DatabaseUnavailable, JobNotFound
 from shared.jobs.actor import Actor
@@ -18,8 +18,8 @@ EVENT_STREAM = Raw(
     {
         "schema": {
             "type": "string",  # OpenAPI 3.1 has no schema for server-sent events
-            "description": "`id: SEQ`, `event: status | epoch | resumed | cancel_requested | priority | edited`, "
-            "`data: JSON`.",
+            "description": "`id: SEQ`, `data: JSON`, and `event: status | epoch | resumed | following | "
+            "cancel_requested | priority | edited`.",
         }
     },
 )
@@ -28,8 +28,8 @@ BELL = Raw(
     {
         "schema": {
             "type": "string",
-            "description": "`event: reset`, `data: {}`: any job may have changed; or `event: jobs`, "
-            '`data: {"ids": [ID, …]}`: these have.',
+            "description": "`event: reset`, `data: {}`: any job or sweep may have changed; or `event: jobs` or "
+            '`event: sweeps`, `data: {"ids": [ID, …]}`: these have.',
         }
     },
 )
@@ -49,11 +49,11 @@ def stream_events(services: Services, actor: Actor, query: EventsQuery, job_id: 
     A reader that reconnects with `Last-Event-ID`, as browsers do, or with `after=` misses no event, whatever was
     restarted in between. The stream ends with the job. Reconnecting after that answers 204, which makes a browser stop.
     """
-    after = max(query.after, _last_event_id())
+    after = max(query.after, last_event_id())
     position = events.position(services.db, job_id, actor=actor)
     if position.finished and after >= position.seq:
         return Reply(None, status=204)
-    return _streamed(services, services.streams.subscribe(job_id, after))
+    return streamed(services, services.streams.subscribe(job_id, after))
 
 
 @routes.route("GET", "/v1/events", answers={200: BELL}, raises=(TooManyStreams,))
@@ -61,13 +61,15 @@ def stream_bell(services: Services, actor: Actor) -> Response:
     """Hear which jobs have changed, as server-sent events: submitted, changed, trained by an epoch, ended, deleted.
 
     A stream begins with `reset`: whoever reads what is of interest after it, and then what each `jobs` names, misses
-    nothing. After a broken connection the next stream begins so too. `jobs` comes at most four times a second.
+    nothing; `sweeps` names the sweeps that have changed. After a broken connection the next stream begins so too. Both
+    come at most four times a second.
     """
     del actor  # everyone reads everything
-    return _streamed(services, services.streams.listen())
+    return streamed(services, services.streams.listen())
 
 
-def _streamed(services: Services, stream: Stream) -> Response:
+def streamed(services: Services, stream: Stream) -> Response:
+    """Return the response that sends a stream, and closes it afterwards."""
     response = Response(stream.frames(), mimetype="text/event-stream")
     response.call_on_close(lambda: services.streams.close(stream))
     response.headers["Cache-Control"] = "no-store"
@@ -75,5 +77,6 @@ def _streamed(services: Services, stream: Stream) -> Response:
     return response
 
 
-def _last_event_id() -> int:
+def last_event_id() -> int:
+    """Return the id of the last event that the reader of this request has; 0 where it names none."""
     return int(LAST_EVENT_ID.read() or 0)

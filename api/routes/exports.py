@@ -1,4 +1,4 @@
-"""The endpoints that give a job in another form: as a notebook."""
+"""The endpoints that give a job in another form: as a notebook, as an outline."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ import orjson
 from flask import Response
 from pydantic import ValidationError
 
+from api.costs import layer_costs
 from api.http.downloads import named_after
-from api.http.operations import Raw, Routes
+from api.http.operations import Raw, Reply, Routes
+from api.live import catalog_of, live_workers
 from api.services import Services
 from shared import wire
-from shared.errors import DatabaseUnavailable, JobNotFound, NotFound
+from shared.errors import DatabaseUnavailable, InvalidSpec, JobNotFound, NotFound
 from shared.fleet import datasets
 from shared.jobs.actor import Actor
 from shared.jobs.reads import queries
 from shared.jobs.status import JobKind
-from shared.jobspec import JobSpec
+from shared.jobspec import NO_CAPS, JobSpec, parse_spec
+from shared.jobspec.differences import differences
 from shared.notebook import Record, notebook_of
 
 routes = Routes("results", raises=(DatabaseUnavailable,))
@@ -36,6 +39,25 @@ def export_notebook(services: Services, actor: Actor, job_id: str) -> Response:
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@routes.route("GET", "/v1/jobs/<job_id>/outline", answers={200: wire.Outline}, raises=(JobNotFound,))
+def read_outline(services: Services, actor: Actor, job_id: str) -> Reply:
+    """Read what is particular about a job: what it asks for beyond its preset or the defaults, and its layers."""
+    job = queries.job(services.db, job_id, actor=actor)
+    found = differences(job.spec, job.preset, job.kind)
+    chosen = [wire.Difference(path=one.path, value=one.value, base=one.base) for one in found]
+    return Reply(wire.Outline(preset=job.preset, differences=chosen, layers=_layers(services, job)))
+
+
+def _layers(services: Services, job: wire.Job) -> list[wire.LayerCost] | None:
+    if job.kind != JobKind.TRAIN:
+        return None
+    catalog = catalog_of(services, live_workers(services)).with_any_counts()
+    try:
+        return layer_costs(parse_spec(job.spec, NO_CAPS, catalog).cost)
+    except InvalidSpec:  # a data set that is gone, or the fields of a later release
+        return None
 
 
 def _record(services: Services, actor: Actor, job: wire.Job) -> Record:

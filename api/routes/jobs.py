@@ -8,12 +8,13 @@ from typing import Any
 
 from flask import Response
 
+from api.costs import detailed_cost
 from api.http.lists import list_page
 from api.http.operations import Reply, Routes, find_job
 from api.http.requests.bodies import EVALUATION, SUBMISSION
 from api.http.requests.edits import CHANGE, read_change
 from api.http.requests.pagination import decode_cursor, encode_cursor
-from api.http.requests.parameters import IDEMPOTENCY_KEY, JobsQuery, SubmitQuery
+from api.http.requests.parameters import IDEMPOTENCY_KEY, JobsQuery, ReplayQuery, SubmitQuery
 from api.live import catalog_of, live_workers
 from api.services import Services
 from shared import wire
@@ -31,15 +32,14 @@ from shared.errors import (
     TooManyQueuedJobs,
 )
 from shared.jobs import actions, deletion, edits, idempotency
-from shared.jobs.actor import Actor
+from shared.jobs.actor import Actor, Scope
 from shared.jobs.batches import only
 from shared.jobs.idempotency import SubmissionKey
-from shared.jobs.reads import listing, queries
+from shared.jobs.reads import lacking, listing, queries
 from shared.jobs.reads.queries import Workers
 from shared.jobs.status import JobStatus
 from shared.jobspec import NO_CAPS, Submission, parse_submission
 from shared.jobspec.evaluation import read_request
-from shared.wire.answer import Answer, names
 
 routes = Routes("jobs", raises=(DatabaseUnavailable,))
 
@@ -71,13 +71,26 @@ def submit_job(services: Services, actor: Actor, query: SubmitQuery, body: bytes
         return repeat
     if query.dry_run:
         return Reply(_dry_run(services, actor, submission, live()), 200)
-    if key is None:
-        job_id, new = actions.submit(services.db, submission, actor=actor), True
-    else:
-        once = SubmissionKey.of_submission(key, submission, actor)
-        job_id, new = actions.submit_once(services.db, submission, once, actor=actor)
+    once = SubmissionKey.of_submission(key, submission, actor) if key else None
+    job_id, new = actions.submit(services.db, submission, actor=actor, key=once)
     answer = _published if new else _read
     return _submitted(answer(services, actor, job_id, live), submission)
+
+
+@routes.route("POST", "/v1/jobs/check", body=SUBMISSION, answers={200: wire.Verdict}, scope=Scope.READ)
+def check_job(services: Services, actor: Actor, body: bytes) -> Reply:
+    """Check a job without submitting it, as one writes it.
+
+    A job that would be refused is no error here: the answer is 200 and all that is wrong with it. `POST /v1/jobs` with
+    `dry_run` refuses it as a submission would.
+    """
+    live = cache(live_workers(services))
+    try:
+        submission = parse_submission(body, services.settings.caps, catalog_of(services, live))
+    except InvalidSpec as refused:
+        problems = [wire.SpecProblem(pointer=one.pointer, detail=one.detail) for one in refused.errors]
+        return Reply(wire.Verdict(job=None, problems=problems), 200)
+    return Reply(wire.Verdict(job=_dry_run(services, actor, submission, live()), problems=[]), 200)
 
 
 @routes.route(
@@ -141,7 +154,7 @@ def change_job(services: Services, actor: Actor, job_id: str, body: bytes) -> Re
     raises=(JobNotFound, NotYours, IllegalTransition, StorageUnavailable),
 )
 def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
-    """Delete a finished job with its epochs and artifacts. Cancel a queued or running job first.
+    """Delete a finished job with its epochs and artifacts. Cancel one that has not finished first.
 
     The job's `Idempotency-Key` is free again. While the artifact storage is unavailable the job is not deleted, so that
     no file is left without a job: the response is 503, and the same request succeeds later.
@@ -159,8 +172,8 @@ def delete_job(services: Services, actor: Actor, job_id: str) -> Reply:
 def cancel_job(services: Services, actor: Actor, job_id: str) -> Reply:
     """Cancel a job.
 
-    A queued job is cancelled at once (200); a running job stops within seconds (202). Cancelling a cancelled job
-    changes nothing (200); a job that has succeeded or failed answers 409.
+    A queued or paused job is cancelled at once (200); a running job stops within seconds (202). Cancelling a cancelled
+    job changes nothing (200); a job that has succeeded or failed answers 409.
     """
     done = actions.cancel(services.db, job_id, actor=actor) == "cancelled"
     return Reply(_read(services, actor, job_id, live_workers(services)), 200 if done else 202)
@@ -189,11 +202,30 @@ def retry_job(services: Services, actor: Actor, job_id: str) -> Reply:
     Send an `Idempotency-Key` to make repeating this request safe, as for a submission.
     """
     key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(live_workers(services))
-    if key is None:
-        new_id, new = actions.retry(services.db, job_id, caps, catalog_of(services, live), actor=actor), True
-    else:
-        once = SubmissionKey.of_retry(key, job_id, actor)
-        new_id, new = actions.retry_once(services.db, job_id, caps, once, catalog_of(services, live), actor=actor)
+    once = SubmissionKey.of_retry(key, job_id, actor) if key else None
+    new_id, new = actions.retry(services.db, job_id, caps, catalog_of(services, live), actor=actor, key=once)
+    answer = _published if new else _read
+    return _created(answer(services, actor, new_id, live))
+
+
+@routes.route(
+    "POST",
+    "/v1/jobs/<job_id>/replay",
+    query=ReplayQuery,
+    answers={201: wire.Job},
+    raises=(JobNotFound, IllegalTransition, InvalidSpec, IdempotencyKeyInUse, IdempotencyKeyReused, TooManyQueuedJobs),
+    headers=(IDEMPOTENCY_KEY,),
+)
+def replay_job(services: Services, actor: Actor, query: ReplayQuery, job_id: str) -> Reply:
+    """Train a job that has succeeded once more, and compare the two, epoch by epoch.
+
+    The new job is linked by `replay_of`, runs where the original did, with its engine, and has the verdict in `replay`
+    once it has ended. Send an `Idempotency-Key` to make repeating this request safe, as for a submission.
+    """
+    key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(live_workers(services))
+    catalog, where = catalog_of(services, live), actions.Elsewhere(query.engine, query.device, query.threads)
+    once = SubmissionKey.of_replay(key, job_id, where, actor) if key else None
+    new_id, new = actions.replay(services.db, job_id, caps, catalog, where, actor=actor, key=once)
     answer = _published if new else _read
     return _created(answer(services, actor, new_id, live))
 
@@ -214,14 +246,10 @@ def evaluate_job(services: Services, actor: Actor, job_id: str, body: bytes) -> 
     """
     key, caps, live = IDEMPOTENCY_KEY.read(), services.settings.caps, cache(live_workers(services))
     request = read_request(body, caps)
-    if key is None:
-        new_id, new = (
-            actions.evaluate(services.db, job_id, request, caps, catalog_of(services, live), actor=actor),
-            True,
-        )
-    else:
-        once, catalog = SubmissionKey.of_evaluation(key, job_id, request, actor), catalog_of(services, live)
-        new_id, new = actions.evaluate_once(services.db, job_id, request, caps, once, catalog, actor=actor)
+    once = SubmissionKey.of_evaluation(key, job_id, request, actor) if key else None
+    new_id, new = actions.evaluate(
+        services.db, job_id, request, caps, catalog_of(services, live), actor=actor, key=once
+    )
     answer = _published if new else _read
     return _created(answer(services, actor, new_id, live))
 
@@ -250,7 +278,7 @@ def _published(services: Services, actor: Actor, job_id: str, live: Callable[[],
 
 
 def _submitted(job: wire.Job, submission: Submission) -> Reply:
-    return _created(wire.SubmittedJob(**{**vars(job), "cost": _cost(submission)}))
+    return _created(wire.SubmittedJob(**{**vars(job), "cost": detailed_cost(submission.cost)}))
 
 
 def _created(job: wire.Job) -> Reply:
@@ -264,17 +292,7 @@ def _dry_run(services: Services, actor: Actor, submission: Submission, live: Wor
         spec=submission.document,
         spec_hash=submission.spec_hash,
         config_hash=submission.config_hash,
-        cost=_cost(submission),
-        warnings=queries.warnings_for(live, submission),
+        cost=detailed_cost(submission.cost),
+        warnings=lacking.warnings_for(live, submission),
         estimate=services.estimates.of_submission(submission, live, actor=actor),
     )
-
-
-def _cost(submission: Submission) -> wire.DetailedCost:
-    layers = [wire.LayerCost(**_fields(layer, wire.LayerCost)) for layer in submission.cost.layers]
-    return wire.DetailedCost(**_fields(submission.cost, wire.Cost), layers=layers)
-
-
-def _fields(value: object, kind: type[Answer]) -> dict[str, Any]:
-    """Return the attributes that an answer has too."""
-    return {name: getattr(value, name) for name in names(kind)}

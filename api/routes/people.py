@@ -7,8 +7,8 @@ from contextlib import suppress
 from flask import request
 from werkzeug.http import dump_cookie
 
-from api.http.actors import COOKIE, credential_of
-from api.http.authentication import Credential, Kind
+from api.http.access.actors import credential_of, session_cookie
+from api.http.access.authentication import Credential, Kind
 from api.http.errors import Unauthenticated
 from api.http.operations import Reply, Routes
 from api.http.requests.tokens import SIGN_IN, TOKEN_REQUEST, read_sign_in, read_token_request
@@ -94,7 +94,7 @@ def _cookie(secret: str, seconds: int) -> dict[str, str]:
     Pages cannot read the cookie, and browsers send it with no request that another site's page made.
     """
     text = dump_cookie(
-        COOKIE,
+        session_cookie(request),
         secret,
         max_age=seconds,
         path=f"{request.script_root}/",

@@ -22,36 +22,37 @@ _EACH = dt.timedelta(minutes=1)
 _HIDDEN: tuple[list[int], ...] = ([512], [1024, 512, 128], [256, 128])
 
 
-def fill(db: Database, jobs: int) -> None:
-    """Bring an empty database to this many finished jobs, a multiple of a thousand, of 40 epochs each."""
+def fill(db: Database, jobs: int, epochs: int = EPOCHS) -> None:
+    """Bring an empty database to this many finished jobs, a multiple of a thousand, of so many epochs each."""
     migrations.upgrade(db)
-    _make_block(db)
+    _make_block(db, epochs)
     for block in range(1, jobs // BLOCK):
         db.write(lambda connection, block=block: _copy_block(connection, block))  # type: ignore[misc]
     if not db.is_sqlite:
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))  # as its own process would by now
+            connection.execute(text("CHECKPOINT"))
 
 
-def _make_block(db: Database) -> None:
+def _make_block(db: Database, epochs: int) -> None:
     chance = random.Random(1)
-    rows = [_job(number, chance) for number in range(BLOCK)]
+    rows = [_job(number, chance, epochs) for number in range(BLOCK)]
     tags = [(row["id"], tag) for number, row in enumerate(rows) for tag in ("sweep", f"night {number % 100}")]
     factories.insert_jobs(db, rows, tags)
     migrations.upgrade(db)  # which indexes them
     for row in rows:
-        epochs = [
-            {"job_id": row["id"], "attempt": 1, "seq": n + 2, **factories.epoch_row(n)} for n in range(1, EPOCHS + 1)
+        course = [
+            {"job_id": row["id"], "attempt": 1, "seq": n + 2, **factories.epoch_row(n)} for n in range(1, epochs + 1)
         ]
-        db.write(lambda connection, epochs=epochs: insert_rows(connection, Epoch, epochs))  # type: ignore[misc]
+        db.write(lambda connection, course=course: insert_rows(connection, Epoch, course))  # type: ignore[misc]
 
 
-def _job(number: int, chance: random.Random) -> dict[str, Any]:
+def _job(number: int, chance: random.Random, epochs: int) -> dict[str, Any]:
     """A finished job whose learning rate decides most of its accuracy, as it does."""
     lr, created = 10 ** chance.uniform(-4, 0), _START + number * _EACH
     optimizer = {"kind": "sgd", "lr": lr}
     training = {
-        "epochs": EPOCHS,
+        "epochs": epochs,
         "seed": number % 5,
         "batch_size": chance.choice((32, 64, 128, 256)),
         "optimizer": optimizer,
@@ -74,9 +75,9 @@ def _job(number: int, chance: random.Random) -> dict[str, Any]:
         queued_at=created,
         started_at=created,
         finished_at=created + chance.randrange(1, 3000) * dt.timedelta(seconds=1),
-        epochs=EPOCHS,
-        epoch=EPOCHS,
-        event_seq=EPOCHS + 3,
+        epochs=epochs,
+        epoch=epochs,
+        event_seq=epochs + 3,
         attempt=1,
         worker="gpu-1:cuda:0:1",
         engine="fused",

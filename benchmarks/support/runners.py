@@ -151,13 +151,22 @@ def _result(job: Any) -> Callable[[], float]:
 
 @contextmanager
 def ray_tune() -> Iterator[Runner]:
-    """Ray Tune on a Ray cluster of its own, with one processor and no dashboard."""
+    """Ray Tune on a Ray cluster of its own, with one processor."""
+    with ray_cluster(1) as folder:
+        yield RayTune(folder)
+
+
+@contextmanager
+def ray_cluster(processors: int) -> Iterator[Path]:
+    """Start a Ray cluster of this machine without a dashboard; yield a folder for what it writes."""
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else its workers would give way to whatever else runs
     ray: Any = import_module("ray")
     with tempfile.TemporaryDirectory(prefix="fl-bench-") as folder:
         environment = {name: value for name, value in _environment(Path(folder)).items() if name not in os.environ}
-        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": environment})
+        runtime = {"env_vars": environment}
+        ray.init(num_cpus=processors, include_dashboard=False, log_to_driver=False, runtime_env=runtime)
         try:
-            yield RayTune(Path(folder))
+            yield Path(folder)
         finally:
             ray.shutdown()
 

@@ -46,7 +46,8 @@ def _timed_start(start: Callable[[Child], None]) -> Callable[[Child], None]:
     def timed(self: Child) -> None:
         start(self)
         from shared.jobs.running import attempts  # noqa: PLC0415 -- torch loads in `start`, in the child
-        from worker.run_job import artifacts, attempt  # noqa: PLC0415
+        from worker.run_job import attempt  # noqa: PLC0415
+        from worker.run_job.records import artifacts  # noqa: PLC0415
         from worker.training import trainer  # noqa: PLC0415
         from worker.training.trainer import Run  # noqa: PLC0415
 

@@ -12,22 +12,19 @@ from typing import Annotated, TextIO, cast
 import typer
 
 from flightline.cli import standard_streams
-from flightline.cli.commands import (
-    backups,
-    catalog,
+from flightline.cli.commands.people import sign_in, tokens, webhook
+from flightline.cli.commands.service import backups, catalog, dataset, programs, prune
+from flightline.cli.commands.training import (
     changes,
-    dataset,
     jobs,
     logs,
+    mlflow,
     networks,
-    prune,
+    rankings,
     results,
-    service,
-    sign_in,
     submission,
-    tokens,
+    sweeps,
     top,
-    webhook,
 )
 from flightline.cli.console import EXIT_CODES, INTERRUPTED, OK, exit_code, out, print_error
 from flightline.cli.values import Commands
@@ -73,8 +70,8 @@ def flightline(
 
 
 COMMANDS = (
-    *(service, backups, prune, sign_in, tokens, webhook),
-    *(submission, jobs, changes, logs, results, networks, top, catalog, dataset),
+    *(programs, backups, prune, sign_in, tokens, webhook),
+    *(submission, sweeps, jobs, rankings, changes, logs, results, networks, mlflow, top, catalog, dataset),
 )
 for module in COMMANDS:
     module.register(app)

@@ -17,26 +17,38 @@ from flightline.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from flightline.client.jobs import Job
+    from flightline.client.search.sweeps import Sweep
     from shared.settings import Settings
 
 LARGEST_JOB_BYTES = 16_000_000
 ID = re.compile(r"[0-9a-f-]{4,36}", re.ASCII)
 
 
-def read_document(source: str) -> Document:
+EXAMPLES = {
+    "job": '{"preset": "notebook-tapered"}',
+    "sweep": '{"base": {"preset": "convnet"}, "space": {"training.seed": {"kind": "int", "low": 0, "high": 9}}}',
+}
+"""What a file describes, and how that looks."""
+
+
+def read_document(source: str, kind: str = "job") -> Document:
     """The JSON object in a file, or on standard input for ``-``.
+
+    Args:
+        source: the file.
+        kind: what it describes: a ``job`` or a ``sweep``.
 
     Raises:
         UsageError: the file cannot be read, or holds no JSON object; the message says where.
     """
     name = "Standard input" if source == "-" else source
-    document = parsed(_read(source, name), name)
+    document = parsed(_read(source, name, kind), name, kind)
     if not isinstance(document, dict):
-        raise UsageError(f'{name} holds no JSON object. A job looks like {{"preset": "notebook-tapered"}}.')
+        raise UsageError(f"{name} holds no JSON object. A {kind} looks like {EXAMPLES[kind]}.")
     return document
 
 
-def parsed(data: bytes, what: str) -> object:
+def parsed(data: bytes, what: str, kind: str = "job") -> object:
     """The value of a JSON text, read as strictly as the service reads it; messages call the text `what`.
 
     Raises:
@@ -50,12 +62,18 @@ def parsed(data: bytes, what: str) -> object:
         document = decode(data, what)
     except MalformedJson as error:
         raise UsageError(error.detail) from None
-    if problems := sift(document, NO_CAPS):  # the limits are the service's to know
-        raise UsageError(f"{what} is no job: {summary(problems)}", tuple(problems))
+    if kind == "sweep" and isinstance(document, dict):
+        from shared.sweeps.check import sift_sweep
+
+        problems = sift_sweep(document, NO_CAPS)
+    else:
+        problems = sift(document, NO_CAPS)  # the limits are the service's to know
+    if problems:
+        raise UsageError(f"{what} is no {kind}: {summary(problems)}", tuple(problems))
     return document
 
 
-def _read(source: str, name: str) -> bytes:
+def _read(source: str, name: str, kind: str) -> bytes:
     try:
         if source == "-":
             data = sys.stdin.buffer.read(LARGEST_JOB_BYTES + 1) if sys.stdin else b""
@@ -63,9 +81,10 @@ def _read(source: str, name: str) -> bytes:
             with Path(source).open("rb") as file:
                 data = file.read(LARGEST_JOB_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"The job in {source!r} cannot be read: {error.strerror}.{_did_you_mean(source)}") from error
+        hint = _did_you_mean(source) if kind == "job" else ""
+        raise UsageError(f"The {kind} in {source!r} cannot be read: {error.strerror}.{hint}") from error
     if len(data) > LARGEST_JOB_BYTES:
-        raise UsageError(f"{name} is larger than {LARGEST_JOB_BYTES:,} bytes; no job is.")
+        raise UsageError(f"{name} is larger than {LARGEST_JOB_BYTES:,} bytes; no {kind} is.")
     return data
 
 
@@ -167,6 +186,24 @@ def read_job(client: Client, text: str) -> Job:
     if not ID.fullmatch(wanted):
         raise UsageError(f"{text!r} is no job's id. Write four or more characters of its end, or `last`.")
     return client.job(wanted)
+
+
+def find_sweep(client: Client, text: str) -> Sweep:
+    """The sweep that is given by its id, four or more characters of the id's end, or ``last``: one's own newest one.
+
+    Raises:
+        UsageError: the text has none of these forms, or there is no sweep yet.
+        NotFound: no sweep has this id, or an id that ends in the text.
+        Conflict: several sweeps have; the message lists them.
+    """
+    wanted = text.strip().lower()
+    if wanted != "last":
+        if not ID.fullmatch(wanted):
+            raise UsageError(f"{text!r:.60} is no sweep's id: give it, four or more characters of its end, or `last`.")
+        return client.find_sweep(wanted)
+    for sweep in client.sweeps(limit=1, owner=own_name(client)):
+        return sweep
+    raise UsageError("There is no sweep yet. Start one: `flightline sweep FILE`.")
 
 
 def own_name(client: Client) -> str | None:

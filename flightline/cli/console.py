@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flightline.cli import standard_streams
+from flightline.cli.advice import advice
 from flightline.cli.columns import Columns, fitted
 from flightline.errors import (
     ApiError,
@@ -19,6 +20,7 @@ from flightline.errors import (
     FlightlineError,
     NotReachable,
     OutputFailed,
+    TrackerError,
     Unavailable,
     UsageError,
 )
@@ -107,7 +109,7 @@ def print_error(error: FlightlineError) -> None:
     if isinstance(error, OutputFailed) and error.reader_gone:
         return
     console = err()
-    console.print(Text.assemble(("Error: ", "bold red"), error.detail))
+    console.print(Text.assemble(("Error: ", "bold red"), f"{error.detail} {advice(error)}".strip()))
     for item in error.errors:
         if item.detail.rstrip(".") == error.detail.rstrip("."):
             continue  # said already
@@ -128,4 +130,8 @@ def exit_code(error: FlightlineError) -> int:
         return NOT_REACHABLE
     if isinstance(error, UsageError | ConfigurationError):
         return WRONG_USAGE
-    return REFUSED if isinstance(error, ApiError | ChecksumMismatch | InvalidSpec | NotFound) else STACK_FAILED
+    return (
+        REFUSED
+        if isinstance(error, ApiError | ChecksumMismatch | InvalidSpec | NotFound | TrackerError)
+        else STACK_FAILED
+    )

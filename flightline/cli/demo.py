@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +21,7 @@ from flightline.cli.columns import Columns
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_table
 from flightline.cli.progress import follow_jobs
 from flightline.cli.tables import count, duration, loss, percent, plural
+from flightline.client.addresses import DEFAULT_URL
 from flightline.client.client import Client
 from flightline.client.jobs import Job
 from flightline.errors import FlightlineError, StackError
@@ -41,8 +44,13 @@ STOP_SECONDS = 60
 TOKEN_SECONDS = 86_400  # of a demo that is killed before it can revoke its token
 
 
-def run_demo(epochs: int, workers: str | None) -> None:
-    """Start a stack, train the demo's networks on it, stop it and print their results as a table.
+def run_demo(epochs: int, workers: str | None, *, open_page: bool = False) -> None:
+    """Start a stack, train the demo's networks on it, print their results as a table and where to look, and stop it.
+
+    Args:
+        epochs: those of the notebook's networks.
+        workers: as for `up`.
+        open_page: show the page in a browser as soon as the jobs are there, and keep the stack until Ctrl-C.
 
     Raises:
         StackError: the stack does not start.
@@ -51,23 +59,49 @@ def run_demo(epochs: int, workers: str | None) -> None:
     home = expanded(Path(os.environ.get("FLIGHTLINE_HOME") or ".flightline-demo"), "FLIGHTLINE_HOME")
     try:
         with _token(home) as token, _stack(home, workers) as url, Client(url, token=token) as client:
-            jobs = _train(client, epochs)
+            jobs = _train(client, epochs, open_page=open_page)
+            _print_results(jobs, epochs)
+            if open_page:
+                _stay(url, jobs)
     except KeyboardInterrupt:
         err().print("Interrupted: the jobs of the demo are cancelled and its stack has stopped.")
         sys.exit(INTERRUPTED)
-    _print_results(jobs, epochs)
+    if not open_page:
+        _say_where(DEFAULT_URL, jobs, f"run `FLIGHTLINE_HOME={shlex.quote(str(home))} flightline up`, then open")
     if not all(job.succeeded for job in jobs):
         sys.exit(JOB_FAILED)
 
 
-def _train(client: Client, epochs: int) -> list[Job]:
+def _stay(url: str, jobs: Sequence[Job]) -> None:
+    """Leave the stack to whoever looks at the page, until Ctrl-C."""
+    _say_where(url, jobs, "until Ctrl-C stops the service, at")
+    with suppress(KeyboardInterrupt):
+        signal.pause()
+
+
+def _say_where(url: str, jobs: Sequence[Job], how: str) -> None:
+    """Print the address of the page's view that compares the jobs."""
+    compared = "&".join(f"job={job.id}" for job in jobs)
+    out().print(f"Their curves, side by side: {how}\n{url}/compare?{compared}", markup=False, soft_wrap=True)
+
+
+def _open(url: str) -> None:
+    """Show the page in the user's browser, where there is one."""
+    if not webbrowser.open(url):
+        out().print(f"No browser was found here: open {url}/", markup=False)
+
+
+def _train(client: Client, epochs: int, *, open_page: bool) -> list[Job]:
     dataset = _choose_dataset(client)
     tags = ["notebook", "demo"]
     jobs = [
         client.submit(preset, name=preset, tags=tags, dataset=dataset, training=_training(preset, epochs))
         for preset in PRESETS
     ]
-    out().print(f"Submitted {plural(len(jobs), 'job')} over HTTP to {client.base_url}.", markup=False)
+    submitted = f"Submitted {plural(len(jobs), 'job')} over HTTP."
+    out().print(f"{submitted} Watch them train: {client.base_url}/", markup=False)
+    if open_page:
+        _open(f"{client.base_url}/")
     try:
         return follow_jobs(client, jobs, out())
     except KeyboardInterrupt:

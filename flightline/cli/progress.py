@@ -168,8 +168,10 @@ def _bar(job: Job, width: int) -> ProgressBar:
 
 
 def event_line(job: Job, event: Event) -> str:
-    """One line for an epoch, an attempt that ended early and one that resumes; empty for other events."""
+    """One line for an epoch, a wait for an equal job, an attempt that ends early or resumes; empty for other events."""
     data = event.data
+    if data.get("following"):
+        return f"{title(job)}  waits for job {data['following']}, which trains the same"
     if _is_early_end(event):
         return f"{title(job)}  {_early_end(data)}"
     if event.kind == "resumed":
@@ -211,7 +213,7 @@ def ending(job: Job) -> str:
     """The job's status in a sentence: with the reason of a failure, or the accuracy of a success."""
     if job.error is not None:
         return f"{job.status}: {job.error.detail}"
-    if job.succeeded and job.result is not None:
+    if job.succeeded and job.result is not None and job.result.best_epoch is not None:
         best = f"best {percent(job.result.best_val_accuracy)} after epoch {job.result.best_epoch}"
         return f"succeeded: accuracy {percent(job.result.val_accuracy)}, {best}"
     return status(job).plain

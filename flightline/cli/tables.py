@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
+from typing import Any
 
 from rich.text import Text
 
 from flightline.cli.columns import Columns
+from flightline.client.display.tables import flat
 from flightline.client.jobs import Job
 from flightline.client.records import Artifact, Attempt, Epochs, Evaluation, JobRecord, LogLine, Queue, Worker
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-COLOURS = {"queued": "yellow", "running": "cyan", "succeeded": "green", "failed": "red", "cancelled": "magenta"}
+COLOURS = {
+    "queued": "yellow",
+    "running": "cyan",
+    "paused": "blue",
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "magenta",
+}
 NOTHING = "–"
 NAMED_CLASSES = 4
 SHORT_SUM = 12
@@ -55,8 +65,8 @@ ARTIFACT_COLUMNS = Columns(
 
 
 def percent(value: float | None) -> str:
-    """A fraction of 0 to 1 as a percentage with one decimal: ``81.0 %``; a dash for None."""
-    return NOTHING if value is None else f"{100 * value:.1f} %"
+    """A fraction of 0 to 1 as a percentage with one decimal, halves up as on the page: ``81.0 %``; a dash for None."""
+    return NOTHING if value is None else f"{Decimal(100 * value).quantize(Decimal('0.1'), ROUND_HALF_UP)} %"
 
 
 def loss(value: float | None) -> str:
@@ -285,12 +295,7 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
         ("status", status(job)),
         *_failure(job),
         *([("epochs", f"{job.progress.epoch} of {job.progress.epochs}")] if job.progress.epochs else []),
-        ("parameters", count(job.cost.parameters)),
-        ("device", job.device or NOTHING),
-        ("worker", job.worker or NOTHING),
-        ("engine", job.engine or NOTHING),
-        ("exact", _exact(job)),
-        ("attempts", job.attempts),
+        *(_run_facts(job.raw["spec"]) if job.raw.get("kind") == "imported" else _machine_facts(job)),
         ("created", job.created_at),
         ("started", job.started_at or NOTHING),
         ("finished", job.finished_at or NOTHING),
@@ -299,6 +304,27 @@ def job_facts(job: Job) -> list[tuple[str, object]]:
         facts.append(("left", duration(job.progress.eta_seconds)))
     notes: list[tuple[str, object]] = [("notes", job.raw["notes"])] if job.raw.get("notes") else []
     return facts + _result_facts(job) + _trouble(job) + notes
+
+
+def _machine_facts(job: Job) -> list[tuple[str, object]]:
+    """The labels and values of what was trained, where and how."""
+    return [
+        ("parameters", count(job.cost.parameters)),
+        ("device", job.device or NOTHING),
+        ("worker", job.worker or NOTHING),
+        ("engine", job.engine or NOTHING),
+        ("exact", _exact(job)),
+        ("attempts", job.attempts),
+    ]
+
+
+def _run_facts(spec: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """The labels and values of a run that was imported: where it is from, and the last value of each metric."""
+    run = spec["run"]
+    where = f" of {run['experiment']}" if run.get("experiment") else ""
+    by = f", by {run['user']}" if run.get("user") else ""
+    last = [("metric", f"{name}={value:g}") for name, value in flat(spec["metrics"]).items()]
+    return [("imported", f"{run['source']} run {run['id']}{where}{by}"), *last]
 
 
 def _failure(job: Job) -> list[tuple[str, object]]:
@@ -332,15 +358,20 @@ def _result_facts(job: Job) -> list[tuple[str, object]]:
     result = job.result
     if result is None:
         return []
-    return [
+    facts: list[tuple[str, object]] = [
         ("train", f"loss {loss(result.train_loss)}, accuracy {percent(result.train_accuracy)}"),
         ("validation", f"loss {loss(result.val_loss)}, accuracy {percent(result.val_accuracy)}"),
-        ("best", f"accuracy {percent(result.best_val_accuracy)} after epoch {result.best_epoch}"),
     ]
+    if result.best_epoch is not None:
+        facts.append(("best", f"accuracy {percent(result.best_val_accuracy)} after epoch {result.best_epoch}"))
+    return facts
 
 
 def _trouble(job: Job) -> list[tuple[str, object]]:
     facts: list[tuple[str, object]] = [("warning", warning) for warning in job.warnings]
-    if job.retry_of is not None:
-        facts.append(("retry of", job.retry_of))
-    return facts
+    # A service of the release before does not say the others.
+    said = (
+        *(("retry of", "retry_of"), ("sweep", "sweep")),
+        *(("served from", "served_from"), ("goes on from", "continued_from")),
+    )
+    return facts + [(what, job.raw[field]) for what, field in said if job.raw.get(field)]

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from flightline.client.credentials import Credential
+from flightline.client import credentials
+from flightline.client.credentials import VARIABLE, Credential
 from flightline.errors import ApiError, api_error
 
 _SCOPE = re.compile(r'error="insufficient_scope".*\bscope="(\w+)"')
@@ -34,8 +35,8 @@ def read(response: httpx.Response, base_url: str, credential: Credential | None)
         return document
     title = f"{response.request.method} {response.url} answered {response.status_code} {response.reason_phrase}."
     problem = document if isinstance(document, dict) else {"detail": title}
-    advice = _advice(response, str(problem.get("detail")), base_url, credential)
-    raise api_error(response.status_code, problem, retry_after=retry_after(response), advice=advice)
+    detail = _detail(response, str(problem.get("detail") or problem.get("title") or title), base_url, credential)
+    raise api_error(response.status_code, problem, retry_after=retry_after(response), detail=detail)
 
 
 def retry_after(response: httpx.Response) -> float | None:
@@ -44,17 +45,33 @@ def retry_after(response: httpx.Response) -> float | None:
     return float(wait) if wait.isdecimal() else None
 
 
-def _advice(response: httpx.Response, said: str, base_url: str, credential: Credential | None) -> str:
-    """What to do about an answer that the service's own words leave open; empty where nothing is left to say."""
+def _detail(response: httpx.Response, said: str, base_url: str, credential: Credential | None) -> str:
+    """What the service said, and what to do about it where its own words leave that open."""
     if response.has_redirect_location:
-        return _moved(response, base_url)
+        return f"{said} {_moved(response, base_url)}"
     challenge = response.headers.get("WWW-Authenticate", "")
     if response.status_code == httpx.codes.UNAUTHORIZED and challenge.lower().startswith("bearer"):
-        sent = f"The token of {credential.source} was sent. " if credential else ""
-        return f"{sent}Sign in with `flightline login {base_url}`, or set FLIGHTLINE_TOKEN."
-    if response.status_code == httpx.codes.FORBIDDEN and (scope := _SCOPE.search(challenge)):
-        return "" if scope[1] in said else f"It takes a token with the scope {scope[1]}."
-    return ""
+        return _sign_in(said, base_url, credential)
+    if response.status_code == httpx.codes.FORBIDDEN and (scope := _SCOPE.search(challenge)) and scope[1] not in said:
+        return f"{said} It takes a token with the scope {scope[1]}."
+    return said
+
+
+def _sign_in(said: str, base_url: str, credential: Credential | None) -> str:
+    """What to do where the service did not accept what was sent: what comes first is what has to be changed."""
+    if credential is None:  # the service's words are about a header, which is this client's to send
+        return (
+            f"{base_url} asks for a token. Sign in with `flightline login {base_url}`, or set {VARIABLE}. Who runs the "
+            "service makes a token with `flightline token create`."
+        )
+    match credential.source:
+        case credentials.VARIABLE:
+            todo = f"Set {VARIABLE} to another, or unset it to use the one that `flightline login {base_url}` stores."
+        case credentials.ARGUMENT:
+            todo = "Pass another."
+        case _:
+            todo = f"Store another with `flightline login {base_url}`."
+    return f"{said} The token of {credential.source} was sent. {todo}"
 
 
 def _moved(response: httpx.Response, base_url: str) -> str:

@@ -12,11 +12,23 @@ import httpx
 from flightline.client.addresses import default_url
 from flightline.client.blocking import blocking, blocking_iterator, blocking_rows
 from flightline.client.calls import Calls
+from flightline.client.calls.sweeps import SweepCalls
 from flightline.client.jobs import AsyncJob, Job
+from flightline.client.search.sweeps import AsyncSweep, Sweep
 from flightline.client.transport import AsyncTransport, BlockingTransport
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def of_sweeps(call: Callable[Concatenate[SweepCalls[Any], P], T]) -> Callable[Concatenate[Any, P], T]:
+    """A call about sweeps as a method of the client whose calls it goes to."""
+
+    @wraps(call)
+    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return call(self._sweep_calls, *args, **kwargs)
+
+    return method
 
 
 class AsyncClient(Calls[AsyncJob]):
@@ -46,6 +58,23 @@ class AsyncClient(Calls[AsyncJob]):
     ) -> None:
         http = AsyncTransport(base_url or default_url(), timeout, transport, token=token)
         super().__init__(http, job=partial(AsyncJob, calls=self))
+        self._sweep_calls: SweepCalls[AsyncSweep] = SweepCalls(http, self._as_sweep)
+
+    def _as_sweep(self, raw: Mapping[str, Any]) -> AsyncSweep:
+        return AsyncSweep(raw, calls=self._sweep_calls)
+
+    sweep = of_sweeps(SweepCalls[AsyncSweep].sweep)
+    check_sweep = of_sweeps(SweepCalls[AsyncSweep].check_sweep)
+    sweeps = of_sweeps(SweepCalls[AsyncSweep].sweeps)
+    find_sweep = of_sweeps(SweepCalls[AsyncSweep].find_sweep)
+    trials = of_sweeps(SweepCalls[AsyncSweep].trials)
+    sweep_events = of_sweeps(SweepCalls[AsyncSweep].sweep_events)
+    watch_sweep = of_sweeps(SweepCalls[AsyncSweep].watch_sweep)
+    wait_for_sweep = of_sweeps(SweepCalls[AsyncSweep].wait_for_sweep)
+    pause_sweep = of_sweeps(SweepCalls[AsyncSweep].pause_sweep)
+    resume_sweep = of_sweeps(SweepCalls[AsyncSweep].resume_sweep)
+    cancel_sweep = of_sweeps(SweepCalls[AsyncSweep].cancel_sweep)
+    delete_sweep = of_sweeps(SweepCalls[AsyncSweep].delete_sweep)
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,9 +127,13 @@ class Client:
     ) -> None:
         http = BlockingTransport(base_url or default_url(), timeout, transport, token=token)
         self._calls: Calls[Job] = Calls(http, job=self._as_job)
+        self._sweep_calls: SweepCalls[Sweep] = SweepCalls(http, self._as_sweep)
 
     def _as_job(self, raw: Mapping[str, Any]) -> Job:
         return Job(raw, calls=self._calls)
+
+    def _as_sweep(self, raw: Mapping[str, Any]) -> Sweep:
+        return Sweep(raw, calls=self._sweep_calls)
 
     @property
     def base_url(self) -> str:
@@ -130,6 +163,9 @@ class Client:
     page = blocking(of_client(Calls[Job].page))
     table = blocking(of_client(Calls[Job].table))
     compare = blocking(of_client(Calls[Job].compare))
+    leaderboard = blocking(of_client(Calls[Job].leaderboard))
+    settle = blocking(of_client(Calls[Job].settle))
+    import_runs = blocking(of_client(Calls[Job].import_runs))
 
     wait = blocking(of_client(Calls[Job].wait))
     wait_all = blocking(of_client(Calls[Job].wait_all))
@@ -137,6 +173,7 @@ class Client:
     events = blocking_rows(of_client(Calls[Job].events))
 
     epochs = blocking(of_client(Calls[Job].epochs))
+    metrics = blocking(of_client(Calls[Job].metrics))
     evaluation = blocking(of_client(Calls[Job].evaluation))
     attempts = blocking(of_client(Calls[Job].attempts))
     log = blocking_rows(of_client(Calls[Job].log))
@@ -153,10 +190,24 @@ class Client:
     cancel = blocking(of_client(Calls[Job].cancel))
     cancel_many = blocking(of_client(Calls[Job].cancel_many))
     retry = blocking(of_client(Calls[Job].retry))
+    replay = blocking(of_client(Calls[Job].replay))
     evaluate = blocking(of_client(Calls[Job].evaluate))
     delete = blocking(of_client(Calls[Job].delete))
     delete_many = blocking(of_client(Calls[Job].delete_many))
     set_priority = blocking(of_client(Calls[Job].set_priority))
+
+    sweep = blocking(of_sweeps(SweepCalls[Sweep].sweep))
+    check_sweep = blocking(of_sweeps(SweepCalls[Sweep].check_sweep))
+    sweeps = blocking_rows(of_sweeps(SweepCalls[Sweep].sweeps))
+    find_sweep = blocking(of_sweeps(SweepCalls[Sweep].find_sweep))
+    trials = blocking_rows(of_sweeps(SweepCalls[Sweep].trials))
+    sweep_events = blocking_rows(of_sweeps(SweepCalls[Sweep].sweep_events))
+    watch_sweep = blocking_iterator(of_sweeps(SweepCalls[Sweep].watch_sweep))
+    wait_for_sweep = blocking(of_sweeps(SweepCalls[Sweep].wait_for_sweep))
+    pause_sweep = blocking(of_sweeps(SweepCalls[Sweep].pause_sweep))
+    resume_sweep = blocking(of_sweeps(SweepCalls[Sweep].resume_sweep))
+    cancel_sweep = blocking(of_sweeps(SweepCalls[Sweep].cancel_sweep))
+    delete_sweep = blocking(of_sweeps(SweepCalls[Sweep].delete_sweep))
 
     whoami = blocking(of_client(Calls[Job].whoami))
     workers = blocking(of_client(Calls[Job].workers))

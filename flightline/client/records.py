@@ -17,6 +17,7 @@ from flightline.client.fields import Fields, known, with_attributes
 from shared import wire
 from shared.wire.answer import Answer
 
+NOT_FINISHED = ("queued", "running", "paused")
 FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 SHOWN_FIELDS, SHOWN_CHARACTERS = 6, 40
 """How many of its plain fields a record's `repr` has, and how much of each."""
@@ -123,6 +124,13 @@ class Failure(Record, wire.Failure):
     """Why a job failed: a stable `code`, and `detail` for people."""
 
 
+class Replay(Record, wire.Replay):
+    """How equal a replay is to the job that it repeats: the `verdict`, the first epochs that differ, the distances."""
+
+    differences: Fields
+    environment: Fields | None
+
+
 class JobRecord(Record, wire.Job):
     """One job: its spec, its status and its result. Times are ISO 8601 in UTC."""
 
@@ -131,6 +139,12 @@ class JobRecord(Record, wire.Job):
     progress: Progress
     result: Result | None
     error: Failure | None
+
+    @property
+    def compared(self) -> Replay | None:
+        """How equal this replay is to its original; None until it has ended, and for a job that is no replay."""
+        found = self.raw.get("replay")
+        return None if found is None else Replay(found)
 
     @property
     def title(self) -> str:
@@ -218,6 +232,14 @@ class Epochs(View, Sequence[Epoch], wire.EpochColumns):
 
     def _repr_html_(self) -> str:
         return curves(self)
+
+
+class Metric(Record, wire.Metric):
+    """One metric of an imported run: `figures` at `steps`, None where one was no finite number."""
+
+
+class ImportedRun(Record, wire.ImportedRun):
+    """The job of a run that was imported: `job_id`, and whether the import made it (`new`)."""
 
 
 class Event(Record, wire.Event):

@@ -58,12 +58,10 @@ def _summary(stack: Stack, workers: Sequence[Worker]) -> list[tuple[str, str]]:
     held = _held(stack)
     drawn = " --set dataset=synthetic" if held == ["synthetic"] else ""
     return [
-        ("Flightline", f"runs at {stack.url}, API reference at {stack.url}/docs"),
+        ("Page", f"{stack.url}/ shows all that runs; HTTP reference at {stack.url}/docs"),
         *_open_to(stack),
-        (
-            "Workers",
-            _devices(workers) or "none: jobs wait in the queue",
-        ),
+        *_sign_in(stack),
+        ("Workers", _devices(workers) or "none: jobs wait in the queue"),
         ("Data", _data(held, workers)),
         ("Home", f"{stack.layout.home}, logs in {stack.layout.logs}"),
         ("Try", f"flightline submit --preset notebook-tapered --set training.epochs=20{drawn} --watch"),
@@ -77,9 +75,16 @@ def _open_to(stack: Stack) -> list[tuple[str, str]]:
     return [("Open", _opened(others, authenticated=stack.layout.authenticated))] if others else []
 
 
+def _sign_in(stack: Stack) -> list[tuple[str, str]]:
+    """A row on how to sign in, where the API asks for tokens."""
+    make = "`flightline token create --owner NAME` makes a token"
+    keep = f"`flightline login {stack.url}` asks for it, and keeps it on the machine where it runs"
+    return [("Sign in", f"{make}; {keep}")] if stack.layout.authenticated else []
+
+
 def _opened(others: Sequence[str], *, authenticated: bool) -> str:
     if authenticated:
-        return f"to everyone with a token who reaches {' or '.join(others)}; `flightline token create` makes more"
+        return f"to everyone with a token who reaches {' or '.join(others)}"
     return (
         f"to everyone who reaches {' or '.join(others)}: FLIGHTLINE_AUTH is off, so they can submit, cancel and "
         "delete jobs and read all results. FLIGHTLINE_AUTH=on asks them for a token"

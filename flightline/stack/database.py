@@ -15,18 +15,18 @@ from flightline.client.records import Dataset, NewToken, Token, Worker
 from flightline.errors import StackError, UsageError
 from shared.database.engine import TRY_AGAIN, Database
 from shared.delivery.broker import ACCEPTED_MEANWHILE, Broker
-from shared.delivery.reconciler import Report, sweep
+from shared.delivery.reconciler import Report, repair
 from shared.delivery.redis_url import checked
 from shared.documents.messages import describe_plain
 from shared.documents.phrases import summary
 from shared.errors import DatabaseUnavailable, QueueUnavailable, StorageUnavailable
 from shared.fleet import datasets
 from shared.jobs.reads import queries
-from shared.jobs.reads.queries import names_files
 from shared.people import tokens
 from shared.people.scopes import Scope
 from shared.people.tokens import TokenRequest
 from shared.settings import Settings
+from shared.storage.orphans import names_files
 from shared.storage.store import Storage
 
 
@@ -160,7 +160,7 @@ class Fleet:
         return [Dataset(raw) for raw in found]
 
 
-def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
+def migrate_and_repair(settings: Settings, broker_url: str, *, warn: Callable[[str], object]) -> Report:
     """Migrate the database, end the attempts of processes that are gone, and send tickets for queued jobs.
 
     Args:
@@ -179,7 +179,7 @@ def migrate_and_sweep(settings: Settings, broker_url: str, *, warn: Callable[[st
     try:
         _check_artifacts(settings, database, warn)
         with _advised(settings):
-            return sweep(database, broker, settings.lease_seconds)
+            return repair(database, broker, settings.lease_seconds)
     finally:
         broker.close()
         database.dispose()

@@ -70,7 +70,7 @@ class Child:
         """The exit code, once, after the program has ended; None while it runs or waits for its next start."""
         if self.process is None:
             return None
-        # Looked at before it is reaped: until then nobody else can have its id, and the sweep hits nobody else.
+        # Looked at before it is reaped: until then nobody else can have its id, and the repair hits nobody else.
         if os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return None
         _sweep(self.process.pid)

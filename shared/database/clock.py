@@ -70,6 +70,11 @@ def database_now_plus(connection: Connection, seconds: float) -> ColumnElement[d
     return _now_plus(connection.dialect.name, seconds)
 
 
+def now_in(dialect: str) -> ColumnElement[dt.datetime]:
+    """Return what `database_now` returns for a connection of this dialect."""
+    return _now_plus(dialect, 0.0)
+
+
 def long_ago(connection: Connection, column: SQLColumnExpression[Any], seconds: float) -> ColumnElement[bool]:
     """Return an SQL condition: a recorded instant is more than `seconds` ago, or the clock was set back since.
 

@@ -7,15 +7,16 @@ between `read()` and `write()` beforehand, and a write takes SQLite's lock at it
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.database import url_check
@@ -86,9 +87,12 @@ class Database:
         Raises:
             DatabaseUnavailable: the database is unavailable, or lacks its tables.
         """
-        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        with GATE.inside(), self._translated(), self._connect(**options) as connection:
+        with GATE.inside(), self._translated(), self._connect() as connection:
+            if not self.is_sqlite:
+                _begin_read(connection)
             yield connection
+            if not self.is_sqlite:
+                _roll_back(connection)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit; repeat all of it after a conflict with another writer.
@@ -112,7 +116,7 @@ class Database:
         connection = self._current_connection()
         pool = connection.engine.pool
         try:
-            yield connection.execution_options(**options)
+            yield connection.execution_options(**options) if options else connection
         finally:
             connection.close()
             if connection.engine.pool is not pool:  # disposed of by a fork in the meantime
@@ -272,16 +276,47 @@ def _make_engine(url: URL) -> Engine:
     # Keep-alives do not cover a connection that awaits an answer: without this, the loss of the server's machine would
     # go unnoticed for a quarter of an hour.
     arguments["tcp_user_timeout"] = 20_000
-    engine = create_engine(
-        url, pool_size=8, max_overflow=24, pool_timeout=5, pool_pre_ping=True, connect_args=arguments, **options
-    )
+    options |= {"pool_timeout": 5, "pool_use_lifo": True}  # few connections know many prepared statements
+    engine = create_engine(url, pool_size=8, max_overflow=24, connect_args=arguments, **options)
     event.listen(engine, "connect", _configure_postgresql)
+    event.listen(engine, "checkout", _require_silence)
     return engine
 
 
 def _configure_postgresql(connection: psycopg.Connection, _record: object) -> None:
     connection.execute(_SESSION)
     connection.commit()
+
+
+def _begin_read(connection: Connection) -> None:
+    """Begin a read past psycopg, whose level would be set before each and set back after it.
+
+    Where the connection is lost, the first statement says so.
+    """
+    driver: Any = connection.connection.driver_connection
+    with suppress(connection.dialect.loaded_dbapi.Error):
+        driver.pgconn.exec_(b"BEGIN ISOLATION LEVEL REPEATABLE READ")
+    if driver.info.transaction_status.name == "IDLE":
+        connection.execution_options(isolation_level="REPEATABLE READ")
+
+
+def _roll_back(connection: Connection) -> None:
+    """End a read past psycopg, which forgets at each rollback which statements it has prepared."""
+    if not connection.invalidated:
+        driver: Any = connection.connection.driver_connection
+        if driver.info.transaction_status.name == "INTRANS":
+            driver.pgconn.exec_(b"ROLLBACK")
+
+
+def _require_silence(connection: psycopg.Connection, _record: object, _proxy: object) -> None:
+    """Replace an idle connection that the server has ended: its end is all that a server says unasked.
+
+    To ask the server instead would cost as much as a statement.
+    """
+    said = select.poll()
+    said.register(connection.fileno(), select.POLLIN)
+    if said.poll(0):
+        raise InvalidatePoolError
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -291,8 +326,11 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("flightline_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if connection.get_execution_options().get("flightline_write", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # which waits for another writer, and may fail
+    else:
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN")
 
 
 def _dumps(value: object) -> str:

@@ -66,8 +66,10 @@ class ForkGate:
         finally:
             with self._changed:
                 self._threads[thread] -= 1
-                self._threads += Counter()  # drops threads with a count of zero
-                self._changed.notify_all()
+                if not self._threads[thread]:
+                    del self._threads[thread]
+                if self._closing:
+                    self._changed.notify_all()
 
     def shut(self) -> None:
         """Wait until no other thread is inside, keep new ones out, and close what the child must not inherit.

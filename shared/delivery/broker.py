@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 from celery import Celery
-from kombu.exceptions import KombuError, OperationalError
 from redis.connection import DefaultParser
 
 from shared.database.fork_gate import GATE
 from shared.delivery import questions
 from shared.delivery.redis_url import checked, kombu_url
+from shared.delivery.rest import FAILURES, ONCE_MORE, Rest
 from shared.errors import QueueUnavailable
 from shared.jobs.status import JobKind, Queue, celery_name, message_queue
 
@@ -29,6 +29,8 @@ ACCEPTED_MEANWHILE = "Jobs are still accepted, and queued once Redis is back."
 
 _PRIORITY_SEPARATOR = "\x06\x16"  # kombu's separator between a queue's name and its priority
 _DAYS = 86_400
+_ANSWER_SECONDS = 1.0
+"""How long a caller waits for Redis: a ticket that is not sent is added later, and a count may be missing."""
 
 
 class RefusesWrites(redis.ConnectionError):
@@ -83,14 +85,20 @@ class Broker:
     """Publishes messages. Safe to share between threads; connections are made on first use.
 
     `GATE` delays forks while a lock of the Redis or Celery library is held.
+
+    Args:
+        redis_url: the Redis of the queues.
+        rest: when that Redis is left alone; by default an object of its own.
     """
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, rest: Rest | None = None) -> None:
         self._app = Celery("flightline", set_as_current=False)
         self._app.conf.update(celery_config(redis_url))
+        self.rest = rest or Rest(redis_url)
+        patience = {"socket_timeout": _ANSWER_SECONDS, "socket_connect_timeout": _ANSWER_SECONDS}
         # No retries with two seconds of sleep between them: a caller waits for the publish.
-        self._app.conf.broker_transport_options["max_retries"] = 0
-        self._redis = redis.Redis.from_url(redis_url, socket_timeout=3, socket_connect_timeout=3)
+        self._app.conf.broker_transport_options.update(patience, max_retries=0)
+        self._redis = redis.Redis.from_url(redis_url, retry=ONCE_MORE, **patience)
 
     @GATE.inside()
     def enqueue_many(self, messages: Sequence[tuple[str, str, int]]) -> None:
@@ -105,7 +113,7 @@ class Broker:
             QueueUnavailable: Redis does not answer.
         """
         try:
-            with self._app.producer_pool.acquire(block=True, timeout=5) as producer:
+            with self.rest.asking(), self._app.producer_pool.acquire(block=True, timeout=5) as producer:
                 for job_id, queue, priority in messages:
                     self._app.send_task(
                         TASK_NAME,
@@ -115,7 +123,7 @@ class Broker:
                         producer=producer,
                         retry=False,
                     )
-        except (redis.RedisError, KombuError, OperationalError, OSError) as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
 
     @GATE.inside()
@@ -126,8 +134,9 @@ class Broker:
             QueueUnavailable: Redis does not answer.
         """
         try:
-            self._app.send_task(questions.TASK_NAME, args=[question_id], queue=questions.QUEUE, retry=False)
-        except (redis.RedisError, KombuError, OperationalError, OSError) as error:
+            with self.rest.asking():
+                self._app.send_task(questions.TASK_NAME, args=[question_id], queue=questions.QUEUE, retry=False)
+        except FAILURES as error:
             raise QueueUnavailable(f"Redis does not answer ({error}). Ask again once it is back.") from error
 
     @GATE.inside()
@@ -135,7 +144,7 @@ class Broker:
         """Raise `QueueUnavailable` unless Redis answers."""
         try:
             self._redis.ping()
-        except (redis.RedisError, OSError) as error:
+        except FAILURES as error:
             raise _unavailable(error) from error
 
     @GATE.inside()
@@ -146,13 +155,15 @@ class Broker:
             for queue in Queue:
                 for key in queue_keys(message_queue(kind, queue)):
                     pipeline.llen(key)
-            lengths = pipeline.execute()
-        except (redis.RedisError, OSError):
+            with self.rest.asking():
+                lengths = pipeline.execute()
+        except FAILURES:
             return None
         return {queue: sum(lengths[i * PRIORITIES : (i + 1) * PRIORITIES]) for i, queue in enumerate(Queue)}
 
     def close(self) -> None:
         """Close this process's connections to Redis."""
+        self.rest.close()
         self._redis.close()
         self._app.close()
 

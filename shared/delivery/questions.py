@@ -17,9 +17,8 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import orjson
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from shared.delivery.rest import ONCE_MORE
 from shared.errors import FieldError
 
 TASK_NAME = "flightline.predict"
@@ -106,7 +105,7 @@ class Exchange:
             redis_url,
             socket_timeout=longest_wait_seconds + _SOCKET_SECONDS,
             socket_connect_timeout=_SOCKET_SECONDS,
-            retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+            retry=ONCE_MORE,
         )
         return cls(client)
 

@@ -23,6 +23,8 @@ from shared.delivery.publisher import publish_many
 from shared.errors import DatabaseUnavailable, QueueUnavailable
 from shared.fleet import workers
 from shared.jobs import changes, idempotency
+from shared.jobs.replay import verdict
+from shared.jobs.reuse import twins
 from shared.jobs.running import leases
 from shared.jobs.running.data_grace import DataGrace
 from shared.jobs.running.leases import LeaseWatch
@@ -156,8 +158,10 @@ class Reconciler:
         workers.forget(self._db, overdue.reports)
         idempotency.forget_old(self._db)
         changes.forget_old(self._db)
+        verdict.judge_missed(self._db)
         queued = leases.expire(self._db, overdue.leases[:_MOST_EXPIRED])
         publish_many(self._db, self._broker, queued)
+        twins.let_go_of_the_lost(self._db)
         return len(queued), self._data_grace.judge(self._watch.health.since or self._now())
 
     def _give_up_turns(self) -> None:
@@ -170,7 +174,7 @@ class Reconciler:
         return tickets.add_missing(self._db, self._broker, silent_seconds=self._lease_seconds)
 
 
-def sweep(db: Database, broker: Broker, lease_seconds: float) -> Report:
+def repair(db: Database, broker: Broker, lease_seconds: float) -> Report:
     """Repair what the last stack on this machine left, when the next one starts.
 
     Attempts of workers of this pid namespace whose process has ended are ended at once, before their leases run out.

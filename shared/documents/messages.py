@@ -129,7 +129,7 @@ def _empty(_: ErrorDetails, where: Place) -> str:
 
 
 def _too_many_characters(finding: ErrorDetails, where: Place) -> str:
-    return f"{_name(where)} has more than {finding['ctx']['max_length']} characters."
+    return f"{_name(where)} may have at most {finding['ctx']['max_length']:,} characters."
 
 
 def _not_an_instant(finding: ErrorDetails, where: Place) -> str:
@@ -138,7 +138,8 @@ def _not_an_instant(finding: ErrorDetails, where: Place) -> str:
 
 
 def _broken_rule(finding: ErrorDetails, where: Place) -> str:
-    return f"{_name(where)} {finding['ctx']['error']}, not {show(finding['input'])}."
+    given = "" if isinstance(finding["input"], Mapping) else f", not {show(finding['input'])}"
+    return f"{_name(where)} {finding['ctx']['error']}{given}."
 
 
 def _other(finding: ErrorDetails, where: Place) -> str:
@@ -165,6 +166,7 @@ _EXPLANATIONS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "bool_type": _not_a("true or false"),
     "string_type": _not_a("a text"),
     "tuple_type": _not_a("an array"),
+    "dict_type": _not_a("an object"),
     "model_type": _not_a("an object"),
     "model_attributes_type": _not_a("an object"),
     "list_type": _not_a("an array"),

@@ -83,6 +83,11 @@ def did_you_mean(given: object, names: Iterable[str]) -> str:
     return f" Did you mean {show(likely)}?" if likely else ""
 
 
+def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
+    """Return the names that are most similar, however little they are, the most similar first."""
+    return difflib.get_close_matches(name[:100].lower(), names, n=most, cutoff=0.0)
+
+
 def closest(name: str, names: Iterable[str]) -> str | None:
     """Return the most similar of `names`; None where none is similar enough."""
     known = {known.lower(): known for known in names}

@@ -152,7 +152,7 @@ def _longest(path: Path, caps: Caps) -> tuple[int, str]:
     """Return the most entries of a list at this place, and the setting that limits them in parentheses."""
     if path[:1] == ("architecture",) and path[-1] in {"layers", "shortcut", "hidden"}:
         return caps.max_layers, " (FLIGHTLINE_MAX_LAYERS)"
-    if path == ("dataset", "classes"):
+    if path == ("dataset", "classes") or path[:1] == ("space",):  # the values of a sweep
         return MAX_CLASSES, ""
     return (caps.max_tags, " (FLIGHTLINE_MAX_TAGS)") if path == ("tags",) else (MAX_ENTRIES, "")
 

@@ -86,7 +86,9 @@ class _Schema:
     def inside(self, part: Mapping[str, Any], token: Token) -> Mapping[str, Any]:
         """Return the schema of an object's field or an array's entry; empty where the schema has neither."""
         if not isinstance(token, int):
-            return self._resolved(part.get("properties", {}).get(token, {}))
+            any_field = part.get("additionalProperties")  # false where only the listed ones are allowed
+            named = part.get("properties", {}).get(token)
+            return self._resolved(named or (any_field if isinstance(any_field, Mapping) else {}))
         by_position = part.get("prefixItems", ())
         return self._resolved(by_position[token] if token < len(by_position) else part.get("items", {}))
 

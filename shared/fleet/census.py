@@ -1,4 +1,4 @@
-"""How many jobs wait and run, how many workers there are, and what was counted so far: the metrics' read of SQL."""
+"""How many jobs wait, run or are paused, how many workers there are, and what was counted: the metrics' read of SQL."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, select, text
+from sqlalchemy import case, func, null, select, text
 
 from shared.database import clock
 from shared.database.tables import LIVE, Job, Webhook
 from shared.jobs.reads import queries
 from shared.jobs.running.retry_policy import due
+from shared.jobs.status import JobStatus
 from shared.telemetry import tallies
 from shared.webhooks.status import WebhookState
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LiveJobs:
-    """Jobs that wait or run, alike in all of this."""
+    """Jobs that wait, run or are paused, alike in all of this."""
 
     status: str
     kind: str
@@ -49,7 +50,7 @@ class Census:
 
 
 def take(db: Database, *, silent_seconds: float) -> Census:
-    """Read the census. It costs what jobs wait and run, not what have finished.
+    """Read the census. It costs what jobs have not finished, however many have.
 
     Args:
         db: the database.
@@ -71,15 +72,23 @@ def _webhooks(connection: Connection) -> dict[str, int]:
 
 
 def _live(connection: Connection) -> list[LiveJobs]:
-    """Count the jobs that wait and run from `ix_jobs_live` alone; a parameter in its condition would rule that out."""
+    """Count the jobs that wait and run from `ix_jobs_live` alone; a parameter in its condition would rule that out.
+
+    Those that are paused are counted from `ix_jobs_of_status`: the release before knows `ix_jobs_live` as it is.
+    """
     now = connection.execute(select(clock.database_now(connection))).scalar_one()
     since: Any = case((due(connection), func.coalesce(Job.not_before, Job.queued_at, type_=Job.queued_at.type)))
     alike = (Job.status, Job.kind, Job.queue, Job.owner)
-    counted = select(*alike, func.count().label("jobs"), func.min(since).label("oldest")).where(text(LIVE))
+    counted = select(*alike, func.count().label("jobs"), func.min(since).label("oldest")).group_by(*alike)
+    paused = select(*alike, func.count().label("jobs"), null().label("oldest")).group_by(*alike)
+    found = [
+        *connection.execute(counted.where(text(LIVE))),
+        *connection.execute(paused.where(Job.status == JobStatus.PAUSED)),
+    ]
     return [
         LiveJobs(
             *(row.status, row.kind, row.queue, row.owner or "", row.jobs),
             oldest_seconds=0.0 if row.oldest is None else max(0.0, (now - row.oldest).total_seconds()),
         )
-        for row in connection.execute(counted.group_by(*alike))
+        for row in found
     ]

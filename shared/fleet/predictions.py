@@ -13,7 +13,7 @@ from shared.database.tables import Artifact, Evaluation, Job, Worker
 from shared.errors import JobNotFound, NotFound
 from shared.jobs.actor import Actor
 from shared.jobs.guarded_write import lock_if, table_of
-from shared.jobs.status import JobKind, JobStatus, WorkerRole
+from shared.jobs.status import JobKind, JobStatus, WorkerRole, imported_elsewhere
 from shared.storage.store import Stored
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def finished_job(db: Database, job_id: str, *, actor: Actor) -> FinishedJob:
 
 def _without_network(job_id: str, kind: str, spec: dict[str, Any]) -> str:
     """Say that a job of another kind has no network, and for an evaluation which job has the one that it scored."""
+    if kind == JobKind.IMPORTED:
+        return imported_elsewhere(job_id, "asked about images")
     scored = f" Ask job {spec['job']}, whose network it scored." if kind == JobKind.EVALUATE else ""
     return f"Job {job_id} is of the kind {kind}: it has trained no network.{scored}"
 
@@ -100,8 +102,7 @@ def mistakes(db: Database, job_id: str, weights: str, limit: int, *, actor: Acto
         raise NotFound(f"Job {job_id} has no evaluation of its {weights} weights until it has succeeded.")
     if row.mistakes is None:
         raise NotFound(
-            f"Job {job_id} was trained by a release that kept no list of mistakes. "
-            f"POST /v1/jobs/{job_id}/retry trains it again, with one."
+            f"Job {job_id} was trained by a release that kept no list of mistakes. Submit it again (retry) for one."
         )
     return [wire.Mistake(**one) for one in row.mistakes[:limit]]
 

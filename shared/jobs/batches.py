@@ -79,7 +79,7 @@ def submit_all_once(
 
 
 def cancel_all(db: Database, job_ids: Sequence[str], *, actor: Actor) -> Outcomes[Cancelled]:
-    """Cancel queued jobs at once, and running jobs by a flag that their workers see within a second.
+    """Cancel queued and paused jobs at once, and running jobs by a flag that their workers see within a second.
 
     Returns:
         For each job ``"cancelled"`` when it is cancelled, now or before, ``"requested"`` when its worker has yet to
@@ -87,7 +87,7 @@ def cancel_all(db: Database, job_ids: Sequence[str], *, actor: Actor) -> Outcome
     """
 
     def work(connection: Connection, part: Sequence[str]) -> Outcomes[Cancelled]:
-        return _cancel(connection, part, actor)
+        return cancel_part(connection, part, actor)
 
     return in_parts(db, job_ids, work)
 
@@ -124,14 +124,16 @@ def only(outcomes: Outcomes[T]) -> T:
 _READ = tuple(table_of(Job).c[name] for name in ("owner", "status", "cancel_requested"))
 
 
-def _cancel(connection: Connection, job_ids: Sequence[str], actor: Actor) -> Outcomes[Cancelled]:
+def cancel_part(connection: Connection, job_ids: Sequence[str], actor: Actor) -> Outcomes[Cancelled]:
+    """Cancel some jobs, `PART` at most, in this transaction. Returns what `cancel_all` returns."""
     found = lock_all(connection, job_ids, actor.reach, reading=_READ)
     outcomes = {job_id: _cancelled(job_id, found.get(job_id), actor) for job_id in job_ids}
     found = {one: row for one, row in found.items() if not isinstance(outcomes[one], FlightlineError)}
     now = clock.database_now(connection)
-    queued = [job_id for job_id, row in found.items() if row.status == JobStatus.QUEUED]
+    waiting = [job_id for job_id, row in found.items() if row.status in (JobStatus.QUEUED, JobStatus.PAUSED)]
     ended = {"status": JobStatus.CANCELLED, "cancel_requested": True, "finished_at": now}
-    changed = advance_all(connection, queued, **ended, checkpoint=None, not_before=None)
+    ended |= {"checkpoint": None, "state_hash": None, "not_before": None, "following": None}
+    changed = advance_all(connection, waiting, **ended)
     add_status_events(connection, changed, JobStatus.CANCELLED)
     running = [one for one, row in found.items() if row.status == JobStatus.RUNNING and not row.cancel_requested]
     changed = advance_all(connection, running, cancel_requested=True)
@@ -146,8 +148,8 @@ def _cancelled(job_id: str, row: Row[Any] | None, actor: Actor) -> Cancelled | F
         return JobNotFound(job_id)
     if refused := not_yours(job_id, row.owner, actor):
         return refused
-    if row.status in (JobStatus.QUEUED, JobStatus.CANCELLED):
+    if row.status in (JobStatus.QUEUED, JobStatus.PAUSED, JobStatus.CANCELLED):
         return "cancelled"
     if row.status == JobStatus.RUNNING:
         return "requested"
-    return IllegalTransition(f"Job {job_id} has already {row.status}; only a queued or running job can be cancelled.")
+    return IllegalTransition(f"Job {job_id} has already {row.status}; only one that has not ended can be cancelled.")

@@ -34,8 +34,8 @@ def delete_all(db: Database, storage: Storage, job_ids: Sequence[str], *, actor:
     A job whose files cannot be deleted, as the storage is unavailable, is kept, so that no file is left without a job.
 
     Returns:
-        For each job None when it is deleted, or why it is not: JobNotFound, NotYours, IllegalTransition as it is still
-        queued or running, or StorageUnavailable.
+        For each job None when it is deleted, or why it is not: JobNotFound, NotYours, IllegalTransition as it has
+        not finished, or StorageUnavailable.
     """
     outcomes = dict[str, FlightlineError | None]()
     with_files = list[str]()

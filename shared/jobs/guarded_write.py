@@ -6,12 +6,14 @@ is fenced too, and the sequence numbers that it takes (`seq`) are gapless and in
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Insert, Row, insert, select, update
 
 from shared.database import clock
 from shared.database.tables import Attempt, Job, JobEvent
+from shared.jobs.replay import verdict
 from shared.jobs.status import FINISHED, JobStatus
 from shared.telemetry import tallies
 from shared.webhooks import events as webhook_events
@@ -128,13 +130,21 @@ def add_events(connection: Connection, events: Sequence[Mapping[str, object]]) -
     """Write events of one or several jobs, given as columns of `JobEvent` except the time.
 
     A job whose event has its last status must have that status in its row already: metrics and webhooks are told what
-    it says.
+    it says, and a replay is compared with its original.
     """
-    insert_rows(connection, JobEvent, events, created_at=clock.database_now(connection))
+    if events:
+        connection.execute(_event_now(connection.dialect.name), [dict(event) for event in events])
     ended = [str(event["job_id"]) for event in events if _status_in(event) in FINISHED]
     if ended:
         tallies.count_finished(connection, ended)
+        verdict.judge(connection, ended)
         webhook_events.jobs_finished(connection, ended)
+
+
+@cache
+def _event_now(dialect: str) -> Insert:
+    """Return the statement that inserts an event; to build it takes longer than to execute it."""
+    return insert(table_of(JobEvent)).values(created_at=clock.now_in(dialect))
 
 
 def _status_in(event: Mapping[str, Any]) -> str | None:
@@ -150,8 +160,13 @@ def add_status_event(connection: Connection, job: Row[Any], status: JobStatus, *
 
 def add_status_events(connection: Connection, jobs: Sequence[Row[Any]], status: JobStatus, **data: object) -> None:
     """As `add_status_event`, of several jobs, given as the rows that `advance_all` returned."""
-    told = [(job, {"status": status, "attempt": job.attempt, **data}) for job in jobs]
-    add_events(connection, [{"job_id": j.id, "seq": j.event_seq, "kind": "status", "data": what} for j, what in told])
+    add_events(connection, [status_event(job, status, **data) for job in jobs])
+
+
+def status_event(job: Row[Any], status: JobStatus, **data: object) -> dict[str, Any]:
+    """Return the event of a job's new status, as columns of `JobEvent` except the time."""
+    told = {"status": status, "attempt": job.attempt, **data}
+    return {"job_id": job.id, "seq": job.event_seq, "kind": "status", "data": told}
 
 
 def close_attempt(connection: Connection, job_id: str, attempt: int, values: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Idempotency keys: a submission, batch or retry that is repeated with the same key makes no second job.
+"""Idempotency keys: a submission, batch, retry or sweep that is repeated with the same key is not made twice.
 
 The key is written in the jobs' own transaction, so all of them exist or none does.
 """
@@ -18,7 +18,7 @@ from shared.jobs.actor import Actor
 from shared.jobspec.hashes import asked_for, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -57,6 +57,11 @@ class SubmissionKey:
         return cls(key, sha256_of({"jobs": [_meaning(one) for one in submissions]}), _owner(actor))
 
     @classmethod
+    def of_sweep(cls, key: str, document: Mapping[str, Any], actor: Actor) -> Self:
+        """Return the key of a sweep, given as its request with every default."""
+        return cls(key, sha256_of({"sweep": document}), _owner(actor))
+
+    @classmethod
     def of_evaluation(cls, key: str, job_id: str, request: EvaluationRequest, actor: Actor) -> Self:
         """Return the key of a request to evaluate the job `job_id`."""
         return cls(key, sha256_of({"evaluate": job_id, "asked": asked_for(request)}), _owner(actor))
@@ -65,6 +70,11 @@ class SubmissionKey:
     def of_retry(cls, key: str, job_id: str, actor: Actor) -> Self:
         """Return the key of a retry of the job `job_id`."""
         return cls(key, sha256_of({"retry_of": job_id}), _owner(actor))
+
+    @classmethod
+    def of_replay(cls, key: str, job_id: str, where: Sequence[object], actor: Actor) -> Self:
+        """Return the key of a replay of the job `job_id`, with where it is to run otherwise."""
+        return cls(key, sha256_of({"replay_of": job_id, "where": list(where)}), _owner(actor))
 
 
 def _meaning(submission: Submission) -> dict[str, Any]:
@@ -132,10 +142,10 @@ def _first(connection: Connection, key: SubmissionKey) -> Row[Any] | None:
 
 def _same_request(key: SubmissionKey, row: Row[Any]) -> Row[Any]:
     if row.body_sha256 != key.body_sha256:
-        made = f"job {row.job_id}" if "job_id" in row._fields else f"a batch of {len(row.job_ids):,} jobs"
+        made = f"job {row.job_id}" if "job_id" in row._fields else f"a sweep or a batch of {len(row.job_ids):,} jobs"
         raise IdempotencyKeyReused(
             f"The Idempotency-Key {key.key!r} was already used for a different request, which made {made}. "
-            "Use a new key for each job or batch."
+            "Use a new key for each job, batch or sweep."
         )
     return row
 

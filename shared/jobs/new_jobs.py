@@ -11,13 +11,15 @@ from shared.database import clock
 from shared.database.tables import Job, JobTag
 from shared.jobs.data_needs import needs_columns, needs_of_spec
 from shared.jobs.guarded_write import add_events, insert_rows
+from shared.jobs.reuse import twins
 from shared.jobs.search import index
 from shared.jobs.status import JobKind, JobStatus
 from shared.jobspec.evaluation import evaluation_hash
+from shared.jobspec.hashes import twin_hash
 from shared.telemetry import origin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -38,7 +40,11 @@ def insert_jobs(connection: Connection, new: Sequence[NewJob]) -> list[str]:
     pairs = list(zip(ids, new, strict=True))
     now = connection.execute(select(clock.database_now(connection))).scalar_one()
     numbers = index.numbers(connection, now, len(new))
-    rows = [{"id": job_id, "number": n, **one.values} for (job_id, one), n in zip(pairs, numbers, strict=True)]
+    leads = twins.leaders(connection, [one.values.get("twin_hash") for one in new if one.values.get("cache") != "off"])
+    rows = [
+        {"id": job_id, "number": n, **one.values, **_follower(leads, one.values)}
+        for (job_id, one), n in zip(pairs, numbers, strict=True)
+    ]
     insert_rows(connection, Job, rows, created_at=now, queued_at=now)
     insert_rows(connection, JobTag, [{"job_id": job_id, "tag": tag} for job_id, one in pairs for tag in one.tags])
     first = {"seq": 1, "kind": "status", "data": {"status": JobStatus.QUEUED, "attempt": 0}}
@@ -46,6 +52,12 @@ def insert_jobs(connection: Connection, new: Sequence[NewJob]) -> list[str]:
     found = zip(numbers, new, strict=True)
     index.write(connection, [index.Entry(n, one.values["spec"], (one.values["name"],), one.tags) for n, one in found])
     return ids
+
+
+def _follower(leads: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that say whether a new job follows a twin that leads now."""
+    leader = leads.get(values.get("twin_hash", "")) if values.get("cache") != "off" else None
+    return {"following": leader, "not_before": twins.PARKED if leader else None}
 
 
 def training_job(submission: Submission, **also: Any) -> NewJob:
@@ -70,6 +82,8 @@ def _training_columns(submission: Submission) -> dict[str, Any]:
             "spec": submission.document,
             "spec_hash": submission.spec_hash,
             "config_hash": submission.config_hash,
+            "cache": spec.cache,
+            "twin_hash": twin_hash(spec, submission.spec_hash),
             "architecture_kind": spec.architecture.kind,
             "parameters": cost.parameters,
             "flops_per_epoch": cost.flops_per_epoch,

@@ -35,12 +35,7 @@ def require_room(connection: Connection, actor: Actor, jobs: int) -> None:
     most = actor.most_queued
     if not most:
         return
-    if connection.dialect.name != "sqlite":  # which has one writer at a time
-        number = func.hashtextextended(literal(f"queued {actor.owner or ''}"), literal(0))
-        connection.execute(select(func.pg_advisory_xact_lock(number)))
-    owned = Job.owner.is_(None) if actor.owner is None else Job.owner == actor.owner
-    waiting = select(literal(1)).where(Job.status == JobStatus.QUEUED, owned).limit(most + 1)  # however many there are
-    queued = connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0
+    queued = _queued(connection, actor)
     if queued + jobs > most:
         whose = "there are" if actor.owner is None else f"{actor.owner} has"
         raise TooManyQueuedJobs(
@@ -48,3 +43,20 @@ def require_room(connection: Connection, actor: Actor, jobs: int) -> None:
             f"this would add {jobs}. Wait for some to start, or cancel some.",
             RETRY_SECONDS,
         )
+
+
+def room(connection: Connection, actor: Actor, jobs: int) -> int:
+    """Return how many of so many jobs their owner may have queued now; as `require_room` otherwise."""
+    if not actor.most_queued:
+        return jobs
+    return max(0, min(jobs, actor.most_queued - _queued(connection, actor)))
+
+
+def _queued(connection: Connection, actor: Actor) -> int:
+    """Return how many jobs the owner has queued, counted up to one more than are allowed."""
+    if connection.dialect.name != "sqlite":  # which has one writer at a time
+        number = func.hashtextextended(literal(f"queued {actor.owner or ''}"), literal(0))
+        connection.execute(select(func.pg_advisory_xact_lock(number)))
+    owned = Job.owner.is_(None) if actor.owner is None else Job.owner == actor.owner
+    waiting = select(literal(1)).where(Job.status == JobStatus.QUEUED, owned).limit(actor.most_queued + 1)
+    return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0

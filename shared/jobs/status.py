@@ -6,10 +6,14 @@ from enum import StrEnum
 
 
 class JobStatus(StrEnum):
-    """`queued → running → succeeded | failed | cancelled`; `running → queued` when an attempt is lost or released."""
+    """`queued → running → succeeded | failed | cancelled`; `running → queued` when an attempt is lost or released.
+
+    `running → paused` after the epoch that a sweep asked for, and `paused → queued` when it asks for more.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
+    PAUSED = "paused"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -25,6 +29,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     LOST = "lost"
     RELEASED = "released"
+    PAUSED = "paused"
     CANCELLED = "cancelled"
     TIMED_OUT = "timed_out"
 
@@ -50,10 +55,20 @@ class JobKind(StrEnum):
 
     TRAIN = "train"
     EVALUATE = "evaluate"
+    IMPORTED = "imported"
+    """A run of another tracker, kept with its figures: it has ended before it is a job, and no worker ever runs it."""
 
 
-KNOWN_KINDS = frozenset(JobKind)
+RUN_KINDS = (JobKind.TRAIN, JobKind.EVALUATE)
+"""The kinds of job that workers run, each with queues of its own."""
+
+KNOWN_KINDS = frozenset(RUN_KINDS)
 """The kinds of job that this release can check, queue and run."""
+
+
+def imported_elsewhere(job_id: str, done: str) -> str:
+    """Return the refusal of what cannot be done to an imported job, such as that it is ``retried``."""
+    return f"Job {job_id} was imported: it ran elsewhere, and only its figures are here, so it cannot be {done}."
 
 
 class Queue(StrEnum):

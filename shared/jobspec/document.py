@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class LimitsDocument(TypedDict):
@@ -23,3 +23,5 @@ class SpecDocument(TypedDict):
     resources: dict[str, Any]
     priority: int
     limits: LimitsDocument
+    cache: NotRequired[str]
+    """Missing where a release before this one took the job."""

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from shared.jobspec.fields.job import JobSpec
 
 VERSION = 1
-_LABELS = dict.fromkeys(("name", "tags", "priority", "limits", "resources"), True)
+_LABELS = dict.fromkeys(("name", "tags", "priority", "limits", "resources", "cache"), True)
+_NOT_OF_A_CONFIGURATION = ("seed", "engine")
+"""Fields of `training` that the second hash is without."""
+TWIN_LENGTH = 32
+"""Characters of a twin hash."""
 _FLOAT = re.compile(rb"-?[0-9]+(?:\.[0-9]+(?:e[+-]?[0-9]+)?|e[+-]?[0-9]+)")
 """A number that orjson writes as a float."""
 
@@ -31,13 +35,29 @@ def spec_and_config_hash(spec: JobSpec) -> tuple[str, str]:
     """Return two SHA-256, in hexadecimal, of the canonical JSON (RFC 8785) of the training that a job asks for.
 
     Default values are left out, so a field added later with a default changes no hash; defaults never change within
-    one `v`. Left out too: name, tags, priority, limits, resources and engine. The second hash is without the seed, and
-    so equal for repetitions of one experiment.
+    one `v`. Left out too: name, tags, priority, limits, cache, resources and engine. The second hash is without the
+    seed, and so equal for repetitions of one experiment.
     """
     content = asked_for(spec, {**_LABELS, "training": {"engine"}})
     training = content.pop("training", {})
     seedless = {name: value for name, value in training.items() if name != "seed"}
     return _digest(content, training), _digest(content, seedless)
+
+
+def configuration(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a stored spec that its second hash is of."""
+    content = {name: value for name, value in document.items() if name not in _LABELS}
+    training = {k: value for k, value in document.get("training", {}).items() if k not in _NOT_OF_A_CONFIGURATION}
+    return {**content, "training": training} if training else content
+
+
+def twin_hash(spec: JobSpec, spec_hash: str) -> str:
+    """Return a digest that is equal for twins: jobs that ask for the same training in the same way.
+
+    Beside what `spec_hash` says it has the engine, the kind of device and the threads that are asked for.
+    """
+    asked = {"spec_hash": spec_hash, "engine": spec.training.engine, **spec.resources.model_dump()}
+    return sha256_of(asked)[:TWIN_LENGTH]
 
 
 def _digest(content: dict[str, Any], training: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ _STATES: dict[str, str] = {
     JobStatus.FAILED: "failed",
     JobStatus.CANCELLED: "was cancelled",
     JobStatus.RUNNING: "was still running",
+    JobStatus.PAUSED: "was paused by its sweep",
 }
 """What became of a job, in words; any other status stands for itself."""
 

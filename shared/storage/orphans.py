@@ -22,6 +22,7 @@ from shared.database import clock
 from shared.database.tables import Artifact, Attempt, Job, Lock
 from shared.database.upsert import upsert
 from shared.errors import DatabaseUnavailable, StorageError, StorageUnavailable
+from shared.jobs.status import FINISHED
 from shared.storage.store import PART_SUFFIX, PROBE_PREFIX
 
 if TYPE_CHECKING:
@@ -145,3 +146,12 @@ def _named_files(connection: Connection, jobs: Sequence[str]) -> set[str]:
     statement = select(Job.checkpoint).where(Job.id.in_(jobs), Job.checkpoint.is_not(None))
     checkpoints: Iterator[dict[str, Any]] = iter(connection.scalars(statement))
     return named | {entry["path"] for checkpoint in checkpoints for entry in checkpoint.get("entries", [])}
+
+
+def names_files(db: Database) -> bool:
+    """Whether any row names a file of the artifact storage: an artifact, or the checkpoint of an unfinished job."""
+    unfinished = Job.status.not_in(FINISHED)
+    checkpoint = select(Job.id).where(unfinished, Job.checkpoint.is_not(None)).limit(1)
+    with db.read() as connection:
+        found = (connection.scalar(statement) for statement in (select(Artifact.path).limit(1), checkpoint))
+        return any(one is not None for one in found)

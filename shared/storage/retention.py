@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select
 
 from shared.database import clock
 from shared.database.tables import Artifact, Job
+from shared.jobs.reuse import prefixes
 from shared.jobs.status import FINISHED, JobKind
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _needed(connection: Connection) -> set[str]:
 
 
 def prune(db: Database, storage: Storage, jobs: Sequence[Kept]) -> Pruned:
-    """Delete the artifacts of these jobs, rows and files.
+    """Delete the artifacts of these jobs, rows and files, and the checkpoints that they have kept.
 
     A job that was deleted meanwhile, or that an evaluation which was submitted meanwhile is about, is passed over.
 
@@ -119,23 +120,24 @@ def prune(db: Database, storage: Storage, jobs: Sequence[Kept]) -> Pruned:
     files, size, pruned = 0, 0, set[str]()
     for start in range(0, len(jobs), _BATCH):
         ids = [job.job_id for job in jobs[start : start + _BATCH]]
-        removed = _delete_rows(db, ids)
-        storage.delete(path for _, path, _ in removed)
+        removed, checkpoints = _delete_rows(db, ids)
+        storage.delete([*(path for _, path, _ in removed), *checkpoints])
         files += len(removed)
         size += sum(length for *_, length in removed)
         pruned |= {job for job, *_ in removed}
     return Pruned(len(pruned), files, size)
 
 
-def _delete_rows(db: Database, ids: Sequence[str]) -> list[tuple[str, str, int]]:
-    """Delete the rows of these jobs' artifacts; return the job, path and bytes of each."""
+def _delete_rows(db: Database, ids: Sequence[str]) -> tuple[list[tuple[str, str, int]], list[str]]:
+    """Delete the rows of these jobs' artifacts; return the job, path and bytes of each, and kept checkpoints' paths."""
 
-    def work(connection: Connection) -> list[tuple[str, str, int]]:
+    def work(connection: Connection) -> tuple[list[tuple[str, str, int]], list[str]]:
         # Locked before it is asked who needs them: an evaluation is submitted before that, or finds them gone.
         connection.execute(select(Artifact.name).where(Artifact.job_id.in_(ids)).with_for_update())
         free = set(ids) - _needed(connection)
         rows = delete(Artifact).where(Artifact.job_id.in_(free))
         deleted = connection.execute(rows.returning(Artifact.job_id, Artifact.path, Artifact.bytes))
-        return [(job, path, size) for job, path, size in deleted]
+        removed = [(job, path, size) for job, path, size in deleted]
+        return removed, prefixes.forget(connection, {job for job, *_ in removed})
 
     return db.write(work)

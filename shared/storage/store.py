@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -88,6 +89,25 @@ class Storage:
                 self._remove(temporary)
                 raise
         return Stored(path, digest.result(), sum(map(len, parts)))
+
+    def copy(self, path: str, to: str) -> None:
+        """Store a file once more under another path, so that either may be deleted.
+
+        Files never change once they are stored, so in a local folder both are one file under two names, which takes no
+        space. An object store copies it by itself.
+
+        Raises:
+            StorageUnavailable: the storage is unavailable.
+            StorageError: the file is missing, or the copy cannot be written.
+        """
+        source, target = self._full(path), self._full(to)
+        with self._translated(f"{path} could not be copied in", _MAKE_ROOM, writing=True):
+            if not self._s3:
+                self._fs.makedirs(self._fs._parent(target), exist_ok=True)  # noqa: SLF001 -- fsspec's way to name it
+            if self._local:
+                _link(source, target)
+            else:
+                self._fs.cp_file(source, target)
 
     def recognise(self) -> None:
         """Check that the storage is here. From now on an empty mount point is not taken for a new storage.
@@ -218,6 +238,20 @@ class Storage:
             message = f"{path!r} is not a path below the artifact storage."
             raise StorageError(message)
         return f"{self._root.rstrip('/')}/{path}"
+
+
+def _link(source: str, target: str) -> None:
+    """Give a local file a second name, or copy it where the file system has no second names."""
+    with suppress(FileNotFoundError):
+        os.unlink(target)  # noqa: PTH108 -- strings, as fsspec has them; a repeated copy replaces the one before
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        partial = f"{target}.{uuid.uuid4().hex}{PART_SUFFIX}"
+        shutil.copyfile(source, partial)
+        os.replace(partial, target)  # noqa: PTH105 -- the same
 
 
 def _below(root: str, after: str, most: int) -> Iterator[str]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TALLIES: Any = Tally.__table__  # with the class itself SQLAlchemy would use its slower object mapper
+_INSERT = insert(_TALLIES)
 
 FINISHED = "jobs_finished"
 """Counts finished jobs by `kind`, `status` and `owner` (empty without one)."""
@@ -67,17 +68,25 @@ class Counter:
 
 def add(connection: Connection, counters: Iterable[Counter]) -> None:
     """Add amounts to counters, in this transaction, by one row for each counter."""
+    _insert(connection, rows_of(counters))
+
+
+def rows_of(counters: Iterable[Counter]) -> list[dict[str, Any]]:
+    """Return the rows of `tallies` that add amounts to counters, one for each."""
     amounts: dict[tuple[str, str], float] = {}
     for one in counters:
         key = one.name, orjson.dumps(dict(one.labels), option=orjson.OPT_SORT_KEYS).decode()
         amounts[key] = amounts.get(key, 0.0) + one.amount
-    _insert(connection, amounts)
+    return _rows(amounts)
 
 
-def _insert(connection: Connection, amounts: Mapping[tuple[str, str], float]) -> None:
-    rows = [{"name": name, "labels": labels, "amount": amount} for (name, labels), amount in amounts.items()]
+def _rows(amounts: Mapping[tuple[str, str], float]) -> list[dict[str, Any]]:
+    return [{"name": name, "labels": labels, "amount": amount} for (name, labels), amount in amounts.items()]
+
+
+def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        connection.execute(insert(_TALLIES), rows)
+        connection.execute(_INSERT, rows)
 
 
 def observed(name: str, seconds: float, **labels: str) -> tuple[Counter, Counter]:
@@ -105,9 +114,9 @@ def count_ended(connection: Connection, kind: str, outcome: Outcome, code: str |
     add(connection, [Counter(ENDED, {"kind": kind, "outcome": outcome.value, "code": code or ""}, 1.0)])
 
 
-def count_wait(connection: Connection, kind: str, seconds: float) -> None:
-    """Count the first claim of a job of this kind, so many seconds after its submission."""
-    add(connection, observed(WAIT_SECONDS, max(0.0, seconds), kind=kind))
+def waited(kind: str, seconds: float) -> tuple[Counter, Counter]:
+    """Return what counts the first claim of a job of this kind, so many seconds after its submission."""
+    return observed(WAIT_SECONDS, max(0.0, seconds), kind=kind)
 
 
 def count_epochs(connection: Connection, device_kind: str, seconds: Sequence[float]) -> None:
@@ -150,7 +159,7 @@ def _merge(connection: Connection) -> None:
     totals: dict[tuple[str, str], float] = {}
     for row in sorted(rows):
         totals[row.name, row.labels] = totals.get((row.name, row.labels), 0.0) + row.amount
-    _insert(connection, totals)  # none where another process has merged them meanwhile
+    _insert(connection, _rows(totals))  # none where another process has merged them meanwhile
 
 
 class Merger:

@@ -224,8 +224,7 @@ def redeliver(db: Database, webhook_id: str, delivery_id: str) -> wire.Delivery:
 
     def work(connection: Connection) -> Row[Any]:
         if hooks.find(connection, webhook_id).state == WebhookState.DISABLED:
-            message = f"Webhook {webhook_id} is disabled. Enable it first (POST /v1/webhooks/{webhook_id}/enable)."
-            raise IllegalTransition(message)
+            raise IllegalTransition(f"Webhook {webhook_id} is disabled. Enable it first.")
         _find(connection, webhook_id, delivery_id)
         again = {"status": DeliveryStatus.PENDING, "attempts": 0, "next_at": clock.database_now(connection)}
         connection.execute(update(_TABLE).where(WebhookDelivery.id == delivery_id).values(again))
@@ -258,11 +257,11 @@ def _delete(connection: Connection, condition: ColumnElement[bool], most: int) -
 
 def _find(connection: Connection, webhook_id: str, delivery_id: str) -> Row[Any]:
     if not hooks.is_id(delivery_id):
-        raise DeliveryNotFound(webhook_id, delivery_id)
+        raise DeliveryNotFound(delivery_id)
     mine = (WebhookDelivery.id == delivery_id, WebhookDelivery.webhook_id == webhook_id)
     row = connection.execute(select(*_TABLE.c).where(*mine)).one_or_none()
     if row is None:
-        raise DeliveryNotFound(webhook_id, delivery_id)
+        raise DeliveryNotFound(delivery_id)
     return row
 
 

@@ -16,7 +16,7 @@ from shared.webhooks.status import DeliveryStatus, EventType, WebhookState
 from shared.wire.answer import Answer, names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
@@ -38,7 +38,7 @@ def jobs_finished(connection: Connection, job_ids: Sequence[str]) -> None:
     Without a webhook this is one read of an empty table. The rows of webhooks are read without a lock: the end of a
     job never waits for a person who changes a webhook.
     """
-    webhooks = [row.id for row in connection.execute(_SUBSCRIBERS) if EventType.JOB_FINISHED in row.events]
+    webhooks = _subscribers(connection, EventType.JOB_FINISHED)
     if not webhooks:
         return
     chosen, tags = {"jobs": list(job_ids)}, dict[str, list[str]]()
@@ -49,11 +49,27 @@ def jobs_finished(connection: Connection, job_ids: Sequence[str]) -> None:
     _insert(connection, [_row(one, EventType.JOB_FINISHED, job.finished_at, job, job.id) for job, one in told])
 
 
+def sweep_finished(connection: Connection, ended: Callable[[], wire.FinishedSweep]) -> None:
+    """Record that a sweep has finished or was cancelled, and that the last of its jobs has ended.
+
+    Args:
+        connection: the transaction that writes so.
+        ended: reads the sweep as it ended; asked only where somebody is told.
+    """
+    if webhooks := _subscribers(connection, EventType.SWEEP_FINISHED):
+        sweep = ended()
+        _insert(connection, [_row(one, EventType.SWEEP_FINISHED, sweep.finished_at, sweep, None) for one in webhooks])
+
+
 def record_test(connection: Connection, webhook: wire.Webhook, now: str) -> str:
     """Record the event `webhook.test` for one webhook; return the delivery's id."""
     row = _row(webhook.id, EventType.TEST, now, webhook, None)
     _insert(connection, [row])
     return str(row["id"])
+
+
+def _subscribers(connection: Connection, event: EventType) -> list[str]:
+    return [row.id for row in connection.execute(_SUBSCRIBERS) if event in row.events]
 
 
 def _row(webhook_id: str, event: EventType, timestamp: str | None, data: Answer, job_id: str | None) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 
 class EventType(StrEnum):
     """What a delivery says has happened: the `type` of its payload."""
 
     JOB_FINISHED = "job.finished"
+    SWEEP_FINISHED = "sweep.finished"
     TEST = "webhook.test"
 
 
-SUBSCRIBABLE = frozenset({EventType.JOB_FINISHED})
+Subscribable = Literal["job.finished", "sweep.finished"]
 """The events that a webhook may ask for; the others are sent on request alone."""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from shared.wire.batches import Batch, JobOutcome, JobOutcomes
-from shared.wire.comparison import Comparison, Curves
+from shared.wire.batches import Batch, ImportedRun, ImportedRuns, JobOutcome, JobOutcomes
+from shared.wire.comparison import Comparison, Curves, SomeOfComparison
+from shared.wire.epochs import Epoch, EpochColumns, EpochFigures, Metric
 from shared.wire.fleet import Queue, Worker
 from shared.wire.jobs import (
     Artifact,
@@ -12,10 +13,8 @@ from shared.wire.jobs import (
     Cost,
     DetailedCost,
     DeviceEstimate,
+    Difference,
     DryRun,
-    Epoch,
-    EpochColumns,
-    EpochFigures,
     Estimate,
     Evaluation,
     Event,
@@ -23,19 +22,26 @@ from shared.wire.jobs import (
     Job,
     LayerCost,
     LogLine,
+    Outline,
     Progress,
     Result,
+    SpecProblem,
     SubmittedJob,
+    Verdict,
 )
+from shared.wire.leaderboard import Leaderboard, SettledGroup, SettledPair, Settlement, Standing
 from shared.wire.predictions import Mistake, Prediction, Predictions
+from shared.wire.replays import Replay
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
+from shared.wire.sweeps import BestPoint, Sweep, SweepPreview, Trial, TrialCounts
 from shared.wire.tokens import NewToken, Token, WhoAmI
-from shared.wire.webhooks import Delivery, FinishedJob, NewWebhook, Webhook
+from shared.wire.webhooks import Delivery, FinishedJob, FinishedSweep, NewWebhook, Webhook
 
 __all__ = [
     "Artifact",
     "Attempt",
     "Batch",
+    "BestPoint",
     "ClassFigures",
     "Comparison",
     "Cost",
@@ -44,6 +50,7 @@ __all__ = [
     "Delivery",
     "DetailedCost",
     "DeviceEstimate",
+    "Difference",
     "DryRun",
     "Epoch",
     "EpochColumns",
@@ -53,15 +60,21 @@ __all__ = [
     "Event",
     "Failure",
     "FinishedJob",
+    "FinishedSweep",
     "Health",
+    "ImportedRun",
+    "ImportedRuns",
     "Job",
     "JobOutcome",
     "JobOutcomes",
     "LayerCost",
+    "Leaderboard",
     "LogLine",
+    "Metric",
     "Mistake",
     "NewToken",
     "NewWebhook",
+    "Outline",
     "Page",
     "Prediction",
     "Predictions",
@@ -69,9 +82,21 @@ __all__ = [
     "Progress",
     "Queue",
     "Readiness",
+    "Replay",
     "Result",
+    "SettledGroup",
+    "SettledPair",
+    "Settlement",
+    "SomeOfComparison",
+    "SpecProblem",
+    "Standing",
     "SubmittedJob",
+    "Sweep",
+    "SweepPreview",
     "Token",
+    "Trial",
+    "TrialCounts",
+    "Verdict",
     "Webhook",
     "WhoAmI",
     "Worker",

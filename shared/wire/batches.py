@@ -37,3 +37,23 @@ class JobOutcomes(Answer):
 
     items: Sequence[JobOutcome]
     """One entry for each id, in the order of the request."""
+
+
+@answer
+class ImportedRun(Answer):
+    """The job of a run that was sent to be imported."""
+
+    run: str
+    """The run's id, as it was sent."""
+    job_id: str
+    """Id of its job."""
+    new: bool
+    """Whether this request made the job; false where the run had been imported before."""
+
+
+@answer
+class ImportedRuns(Answer):
+    """The jobs of the runs that a request sent."""
+
+    items: Sequence[ImportedRun]
+    """One entry for each run, in the order of the request."""

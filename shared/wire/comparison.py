@@ -39,3 +39,15 @@ class Comparison(Answer):
     """Dotted path of each field of the specs, name and tags apart, in which the jobs differ: one value for each job,
     null where its spec has no such field. Defaults count as if they were written."""
     curves: Curves
+
+
+@answer
+class SomeOfComparison(Answer):
+    """A comparison of which only some fields of the jobs, or only some curves, were asked for."""
+
+    jobs: Sequence[dict[str, Any]]
+    """The wanted fields of the jobs, in the order of the request."""
+    differing: dict[str, list[Any]]
+    """As in a whole comparison."""
+    curves: dict[str, list[Any]]
+    """`epoch` and the wanted curves, as in a whole comparison."""

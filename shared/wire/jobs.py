@@ -1,15 +1,13 @@
-"""The answers of the HTTP API about jobs: a job, its epochs, events, attempts, evaluations, log and files."""
+"""The answers of the HTTP API about jobs: a job, its events, attempts, evaluations, log and files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from shared.jobs.status import JobStatus, Outcome
 from shared.wire.answer import Answer, Choice, Instant, Json, answer
-
-Count = TypeVar("Count")
-Figure = TypeVar("Figure")
+from shared.wire.replays import Replay
 
 
 @answer
@@ -21,7 +19,7 @@ class Progress(Answer):
     epochs: int
     """Number of epochs that the job asks for."""
     eta_seconds: float | None
-    """Estimated time of the remaining epochs, from the duration of the latest one; null while unknown."""
+    """Estimated time until the job ends, or pauses as its sweep asked, from the latest epoch; null while unknown."""
 
 
 @answer
@@ -60,16 +58,19 @@ class DetailedCost(Cost):
 
 @answer
 class Result(Answer):
-    """Losses and accuracies of the latest epoch, and the best accuracy so far."""
+    """Losses and accuracies of the latest epoch, and the best accuracy so far.
 
-    train_loss: float
-    train_accuracy: float
-    val_loss: float
-    val_accuracy: float
+    Each of them is a number for a job that was trained here, and null where an imported run has no such metric.
+    """
+
+    train_loss: float | None
+    train_accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
     """Validation accuracy of the latest epoch."""
-    best_val_accuracy: float
+    best_val_accuracy: float | None
     """Validation accuracy of the best epoch; of equally good epochs the earliest is the best."""
-    best_epoch: int
+    best_epoch: int | None
 
 
 @answer
@@ -105,7 +106,8 @@ class Estimate(Answer):
     ahead: int
     """Number of queued jobs that should start before it."""
     starts_at: Instant | None
-    """When it should start; null where no live worker may take it, or nothing is known of what is before it."""
+    """When it should start; null where no live worker may take it and has its images, or nothing is known of
+    what is before it."""
 
 
 @answer
@@ -117,7 +119,8 @@ class Job(Answer):
     owner: str | None
     """Owner of the token that submitted the job; null if it was submitted while authentication was off."""
     kind: str
-    """What the job does: `train`, or `evaluate` for a finished job's network. A later release may add other kinds."""
+    """What the job does: `train`, or `evaluate` for a finished job's network; `imported` for a run of another tracker,
+    which has ended. A later release may add other kinds."""
     name: str | None
     """Name of the job; need not be unique. The spec has the name that it was submitted with."""
     tags: list[str]
@@ -127,13 +130,13 @@ class Job(Answer):
     preset: str | None
     """Preset that the job was submitted from."""
     status: Annotated[str, Choice(JobStatus)]
-    """State of the job; `succeeded`, `failed` and `cancelled` are final."""
+    """State of the job; `succeeded`, `failed` and `cancelled` are final; a `paused` one waits for its sweep."""
     cancel_requested: bool
     """Whether the job's cancellation has been requested."""
     priority: int
     """0 to 9; 9 is the most urgent."""
     spec: Json
-    """The job's whole spec, with every default."""
+    """The job's whole spec, with every default; of an imported job its `run`, `params` and last values of `metrics`."""
     spec_hash: str
     """SHA-256 of the training asked for, whatever the name, tags, priority, limits, device, threads and engine."""
     config_hash: str
@@ -161,9 +164,24 @@ class Job(Answer):
     """Whether another run on the same kind of device, engine, threads, torch and data gives the same bits; false once
     that cannot be promised."""
     error: Failure | None
-    """Why the job failed; null for a job that has not failed."""
+    """Why the job failed; null for a job that has not failed, or failed elsewhere."""
     retry_of: str | None
     """Id of the job whose spec this job repeats."""
+    sweep: str | None
+    """Id of the sweep that made the job; the sweep may have been deleted since."""
+    replay_of: str | None
+    """Id of the job that this one repeats in order to be compared with it; that may have been deleted since."""
+    replay: Replay | None
+    """How equal the two are; null until this job has ended, and for a job that is no replay."""
+    cache: Literal["prefer", "exact", "off"]
+    """Whether the job uses what equal ones have trained: `prefer`, `exact` or `off`."""
+    following: str | None
+    """Id of the running job that this queued one waits for, as both ask for the same; null for a job that does not."""
+    served_from: str | None
+    """Id of the equal job whose epochs, result and artifacts these are; null for a job that trained itself."""
+    continued_from: str | None
+    """Id of the job from whose checkpoint this one went on; the epochs before that are copies of that job's. Null for
+    a job that trained all of its epochs."""
     created_at: Instant
     """When the job was submitted."""
     queued_at: Instant
@@ -199,41 +217,47 @@ class DryRun(Answer):
 
 
 @answer
-class EpochFigures(Answer, Generic[Count, Figure]):
-    """The figures of an epoch as numbers, or of several epochs as columns."""
+class Difference(Answer):
+    """A field of a job's spec that somebody chose."""
 
-    epoch: Count
-    """Number of the epoch, from 1."""
-    train_loss: Figure
-    """Mean training loss, measured while the weights changed."""
-    train_accuracy: Figure
-    """Share of training samples classified correctly, measured while the weights changed."""
-    last_batch_loss: Figure
-    """Mean loss of the epoch's last batch."""
-    val_loss: Figure
-    """Mean loss over the validation split, after the epoch."""
-    val_accuracy: Figure
-    """Share of validation samples classified correctly, after the epoch."""
-    lr: Figure
-    """Learning rate of the epoch's last step."""
-    seconds: Figure
-    """Duration of training and validation, summed over all attempts at this epoch."""
-    samples_per_second: Figure
-    """Training samples per second of training, validation excluded."""
-    attempt: Count
-    """Number of the attempt that ran the epoch."""
-    seq: Count
-    """Number of the epoch's event among the job's events."""
+    path: str
+    """Dotted path of the field; of a list of layers or other objects each item is one: `architecture.layers.2`."""
+    value: Any
+    """Its value, without defaults; null too where the job leaves out an item of its preset's list."""
+    base: Any
+    """What its preset has there, else the default; null too where there is none."""
 
 
 @answer
-class Epoch(EpochFigures[int, float]):
-    """The figures of one epoch, which are the data of an `epoch` event."""
+class Outline(Answer):
+    """What is particular about a job: what it asks for beyond its preset or the defaults, and its network by layers."""
+
+    preset: str | None
+    """The preset that the job was submitted from."""
+    differences: Sequence[Difference]
+    """Fields that differ from the preset, else from the defaults, labels apart."""
+    layers: Sequence[LayerCost] | None
+    """The network's layers; null where the job does not train, or its data set is not what it was."""
 
 
 @answer
-class EpochColumns(EpochFigures[list[int], list[float]]):
-    """The figures of a job's epochs, as columns of equal length."""
+class SpecProblem(Answer):
+    """One thing that keeps a job from being accepted."""
+
+    pointer: str
+    """JSON pointer into what was sent, such as `/architecture/layers/2`; empty for the whole."""
+    detail: str
+    """What is wrong there, and what would be right."""
+
+
+@answer
+class Verdict(Answer):
+    """Whether a job would be accepted; nothing was stored."""
+
+    job: DryRun | None
+    """What a submission would store; null where it would be refused."""
+    problems: Sequence[SpecProblem]
+    """Everything that is wrong with a job that would be refused."""
 
 
 @answer
@@ -243,7 +267,8 @@ class Event(Answer):
     seq: int
     """Number of the event; later events have larger numbers."""
     kind: str
-    """Kind of the event: `status`, `resumed`, `cancel_requested`, `priority`, `edited` or `epoch`."""
+    """Kind of the event: `status`, `resumed`, `following`, `cancel_requested`, `priority`, `edited` or
+    `epoch`."""
     data: Json
     """Content of the event, by its kind; an epoch's figures for `epoch`."""
 

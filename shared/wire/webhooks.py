@@ -7,6 +7,7 @@ from typing import Annotated
 from shared.webhooks.status import DeliveryStatus, EventType
 from shared.wire.answer import Answer, Choice, Instant, Json, answer
 from shared.wire.jobs import Failure, Result
+from shared.wire.sweeps import BestPoint, TrialCounts
 
 
 @answer
@@ -47,7 +48,7 @@ class Delivery(Answer):
     webhook_id: str
     event: Annotated[str, Choice(EventType)]
     job_id: str | None
-    """The job that the event is about; it may have been deleted since."""
+    """The job that the event is about; it may have been deleted since. Null for an event about something else."""
     status: Annotated[str, Choice(DeliveryStatus)]
     attempts: int
     """Number of attempts since it was recorded, or since it was last asked for again."""
@@ -80,4 +81,26 @@ class FinishedJob(Answer):
     result: Result | None
     created_at: Instant
     started_at: Instant | None
+    finished_at: Instant | None
+
+
+@answer
+class FinishedSweep(Answer):
+    """What a message `sweep.finished` says of the sweep, in `data`."""
+
+    id: str
+    name: str | None
+    owner: str | None
+    status: str
+    """`finished` or `cancelled`."""
+    points: int
+    """Number of points that there were to be."""
+    points_made: int
+    """Number of points that were made into jobs, or could not be."""
+    counts: TrialCounts
+    best: BestPoint | None
+    """The best of the points that came furthest; null where none has a value."""
+    epochs_trained: int
+    epochs_saved: int
+    created_at: Instant
     finished_at: Instant | None

@@ -75,7 +75,7 @@ def url(environment: dict[str, str]) -> Iterator[str]:
     assert process.stdout
     found = None
     while found is None and (line := process.stdout.readline()):
-        found = re.search(r"runs at (http://[\d.:]+)", line)
+        found = re.search(r"^Page +(http://[\d.:]+)/", line)
     assert found, "make up ended without a service"
     yield found[1]
     os.killpg(process.pid, signal.SIGINT)
@@ -146,7 +146,9 @@ class Page:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["README.md", "docs/quickstart.md", "docs/http.md", "docs/python.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/quickstart.md", "docs/http.md", "docs/python.md", "docs/sweeps.md"]
+)
 def test_a_page_works_as_it_says(name: str, url: str, environment: dict[str, str], tmp_path: Path) -> None:
     """Every command exits well and prints what stands there, but for figures; every snippet runs."""
     (tmp_path / "mine.json").write_text(next(text for kind, text in blocks(README) if kind == "json"))

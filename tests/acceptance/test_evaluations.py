@@ -20,7 +20,7 @@ from tests.acceptance.test_own_images import put, submit
 from tests.support import factories
 from tests.support.processes import WorkerProcess
 from tests.support.service import Service
-from worker.run_job.tensors import read_safetensors
+from worker.run_job.records.tensors import read_safetensors
 from worker.training.data import load
 from worker.training.data.loader import Normalizer
 from worker.training.evaluation import evaluate, predict
@@ -32,7 +32,7 @@ def evaluation(service: Service, job_id: str, dataset: object, weights: str = "b
     """An evaluation of a finished job, published."""
     asked = EvaluationRequest.model_validate({"dataset": dataset, "weights": weights})
     catalog = datasets.catalog(service.db, queries.live_workers(service.db, silent_seconds=60))
-    new = actions.evaluate(service.db, job_id, asked, Caps(), catalog, actor=EVERYBODY)
+    new = actions.evaluate(service.db, job_id, asked, Caps(), catalog, actor=EVERYBODY).job_id
     service.publish(new)
     return new
 

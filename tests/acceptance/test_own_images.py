@@ -69,7 +69,9 @@ def submit(service: Service, dataset: Any, **document: Any) -> str:
     """A job that is checked as a submission over HTTP is, by what workers have reported."""
     whole = {"architecture": CONVNET, "training": {**SPEC["training"], "augment": [{"kind": "flip"}]}} | document
     catalog = datasets.catalog(service.db, queries.live_workers(service.db, silent_seconds=60))
-    job_id = actions.submit(service.db, parse_spec(whole | {"dataset": dataset}, Caps(), catalog), actor=EVERYBODY)
+    job_id = actions.submit(
+        service.db, parse_spec(whole | {"dataset": dataset}, Caps(), catalog), actor=EVERYBODY
+    ).job_id
     service.publish(job_id)
     return job_id
 

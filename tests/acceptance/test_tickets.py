@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
 from shared.delivery.broker import queue_keys
+from shared.errors import IllegalTransition
+from shared.jobs import edits
+from shared.jobs.actor import EVERYBODY
 from shared.jobs.status import Queue
-from tests.support.processes import PATIENCE
+from tests.support.processes import PATIENCE, WorkerProcess
 from tests.support.servers import RedisServer, wait_until
 from tests.support.service import Service
 from worker.run_job.search import PAUSE_SECONDS
@@ -24,6 +30,14 @@ def _tickets(service: Service) -> int:
 
 def _spent_in_vain(service: Service) -> int:
     return sum(worker.log.count("nothing_to_claim") for worker in service.workers)
+
+
+def _started(service: Service, *data_dirs: Path) -> list[WorkerProcess]:
+    """Workers with these data directories, started side by side."""
+    started = [service.worker(data_dir=one).launch() for one in data_dirs]
+    for worker in started:
+        wait_until(worker.answers, "a worker waiting for work", PATIENCE)
+    return started
 
 
 def test_jobs_go_to_who_holds_their_images(service: Service, tmp_path: Path, redis_server: RedisServer) -> None:
@@ -78,3 +92,26 @@ def test_images_that_nobody_has_fail_a_job_after_a_while(service: Service, tmp_p
     assert job["error_code"] == "dataset_unavailable"
     assert str(tmp_path / "nothing") in str(job["error_detail"])
     assert service.attempts(job_id) == []
+
+
+def test_two_workers_with_different_images_as_priorities_change(service: Service, images: Path, tmp_path: Path) -> None:
+    """Each job is trained once, by the worker that holds its images, however often it changes its place."""
+    others = tmp_path / "others" / "cifar10"
+    for split, label, name in itertools.product(("train", "val"), ("airplane", "bird"), ("cat", "dog")):
+        if (label == "airplane") is (name == "cat"):
+            shutil.copytree(service.settings.datasets_dir / "cifar2" / split / label, others / split / name)
+    first, second = _started(service, images, tmp_path / "others")
+    wanted = {
+        service.submit(training={"epochs": 1}, dataset={"name": "cifar10", "classes": list(classes)}): worker.pid
+        for classes, worker in [(("airplane", "bird"), first), (("cat", "dog"), second)] * 4
+    }
+    dice = random.Random(0)
+
+    def done() -> bool:
+        with contextlib.suppress(IllegalTransition):  # it has begun meanwhile
+            edits.edit(service.db, dice.choice(list(wanted)), {"priority": dice.randrange(10)}, actor=EVERYBODY)
+        return all(service.job(job_id)["status"] == "succeeded" for job_id in wanted)
+
+    wait_until(done, "the end of the jobs", PATIENCE)
+    assert {job_id: int(str(service.job(job_id)["worker"]).rpartition(":")[2]) for job_id in wanted} == wanted
+    assert [service.outcomes(job_id) for job_id in wanted] == [["succeeded"]] * len(wanted)

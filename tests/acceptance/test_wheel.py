@@ -44,15 +44,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running.close()
 
 
+def install(wheel: str, environment: Path, python: str) -> Path:
+    """Return the `bin` of a new environment with the wheel and what it needs, at the locked versions."""
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", "--python", python, environment], check=True)
+    into = [*uv, "pip", "install", "--quiet", "--python", str(environment / "bin" / "python")]
+    subprocess.run([*into, "--constraint", str(ROOT / "locks" / "dev.lock"), wheel], check=True)
+    return environment / "bin"
+
+
 @pytest.fixture(params=sorted(pythons()))
 def installed(request: pytest.FixtureRequest, wheel: Path, tmp_path: Path) -> Path:
-    """The `bin` of an environment with the wheel and what it needs, at the locked versions."""
-    uv = [sys.executable, "-m", "uv"]
-    environment, constraints = tmp_path / "environment", str(ROOT / "locks" / "dev.lock")
-    subprocess.run([*uv, "venv", "--quiet", "--python", pythons()[request.param], environment], check=True)
-    install = [*uv, "pip", "install", "--quiet", "--python", str(environment / "bin" / "python")]
-    subprocess.run([*install, "--constraint", constraints, str(wheel)], check=True)
-    return environment / "bin"
+    """The `bin` of an environment with the wheel alone."""
+    return install(str(wheel), tmp_path / "environment", pythons()[request.param])
 
 
 @pytest.mark.timeout(300)
@@ -76,3 +80,23 @@ def test_it_drives_a_service(installed: Path, stack: Stack, tmp_path: Path) -> N
     assert run("python", "-c", loaded).stdout == "[]\n"
     refused = run("flightline", "up")
     assert (refused.returncode, "pip install 'flightline-train[local]'" in refused.stderr) == (5, True)
+
+
+@pytest.mark.timeout(300)
+def test_it_serves_the_page(wheel: Path, tmp_path: Path) -> None:
+    """With the API's extra, from a folder that is no checkout: the document, and each file that it names."""
+    python = install(f"{wheel}[api]", tmp_path / "environment", sys.executable) / "python"
+    code = """
+import re
+from api.app import create_app
+client = create_app().test_client()
+document = client.get("/")
+files = re.findall('"(/static/page/[^"]+)"', document.text)
+answers = [client.get(file, headers={"Accept-Encoding": "gzip"}) for file in files]
+print(document.status_code, {(one.status_code, one.headers["Content-Encoding"]) for one in answers})
+"""
+    shell = {"FLIGHTLINE_HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+    said = subprocess.run(
+        [str(python), "-c", code], env=shell, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert said.stdout == "200 {(200, 'gzip')}\n", said.stderr

@@ -14,21 +14,13 @@ from shared.settings import Settings
 from tests.acceptance.conftest import QUICK
 from tests.support import factories
 from tests.support.processes import PATIENCE, WorkerProcess
-from tests.support.servers import PostgresServer, RedisServer, start_postgres, start_redis, wait_until
+from tests.support.servers import PostgresServer, RedisServer, start_postgres, wait_until
 from tests.support.service import Service
 from tests.support.silent_proxy import SilentProxy
 
 pytestmark = pytest.mark.timeout(400)  # several workers, one after another: each of their waits has its own limit
 MID_EPOCH = 25
 """A step in the third epoch of `SPEC`."""
-
-
-@pytest.fixture
-def own_redis() -> Iterator[RedisServer]:
-    """One to kill."""
-    server = start_redis()
-    yield server
-    server.remove()
 
 
 @pytest.fixture

@@ -6,12 +6,15 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
 from shared.database.tables import Epoch
-from shared.jobs import edits
+from shared.jobs import actions, edits
+from shared.jobs.actions import Elsewhere
 from shared.jobs.actor import EVERYBODY
+from shared.jobspec import BUILT_IN, Caps
 from tests.support.processes import PATIENCE, WorkerProcess
 from tests.support.servers import wait_until
 from tests.support.service import Service
@@ -246,3 +249,27 @@ def _images_of(service: Service, *names: str) -> Path:
         for name, original in zip(names, ("airplane", "bird"), strict=True):
             shutil.copytree(root / "cifar2" / split / original, root / "cifar10" / split / name)
     return root / "cifar10"
+
+
+def test_a_replay_is_equal_bit_for_bit_and_elsewhere_it_says_what_differs(
+    shared_service: Service, worker: WorkerProcess
+) -> None:
+    """In the same environment every epoch ends in the same state; other threads and another engine are named."""
+    original = shared_service.submit(training={"optimizer": {"kind": "adam", "lr": 0.01}})
+    shared_service.wait(original, "succeeded")
+    same = _replay(shared_service, original, Elsewhere())
+    assert (same["verdict"], same["epochs"], same["digests"], same["epoch"]) == ("bit_equal", 4, 4, None)
+    assert same["environment"] == {}
+    other = _replay(shared_service, original, Elsewhere(engine="resident", threads=2))
+    assert other["environment"] == {"engine": ["reference", "resident"], "threads": [1, 2]}
+    assert other["verdict"] in {"within_epsilon", "differs_at_epoch"}
+    assert other["epoch"] == 1
+    assert 0 < other["differences"]["val_loss"] < 0.1
+
+
+def _replay(service: Service, job_id: str, where: Elsewhere) -> dict[str, Any]:
+    """Replay a job to its end; returns the verdict."""
+    replay = actions.replay(service.db, job_id, Caps(), BUILT_IN, where, actor=EVERYBODY).job_id
+    service.publish(replay)
+    found: dict[str, Any] = service.wait(replay, "succeeded")["replay"]
+    return found

@@ -19,6 +19,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 from tests.chaos.disk import own_mounts  # noqa: E402 -- only now: settings and torch read the environment
 from tests.chaos.run import Order, Result, run  # noqa: E402
 from tests.chaos.saying import say  # noqa: E402
+from tests.chaos.sweeps import RACERS, database, search  # noqa: E402
 
 _SHOWN = 40
 
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--jobs", type=int, default=50)
     parser.add_argument("--faults", type=int, default=25)
     parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=0, help="instead of a service, a sweep of so many points")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--storage", choices=["folder", "s3", "both"], default="both")
     options = parser.parse_args(arguments)
@@ -37,6 +39,8 @@ def main(arguments: list[str]) -> int:
     logging.disable(logging.WARNING)  # what the services have to say stands in their own logs
     own_mounts()
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
+    if options.trials:
+        return max(_report_search(kind, options.trials, options.faults, options.seed) for kind in databases)
     storages = ["folder", "s3"] if options.storage == "both" else [options.storage]
     orders = [
         Order(options.seed, options.jobs, options.faults, database, storage, options.workers)
@@ -56,6 +60,17 @@ def _report(order: Order) -> int:
         say(line)
     say(f"{time.monotonic() - began:.0f} s, load average {os.getloadavg()[0]:.1f}")
     _say_verdict(result)
+    return int(bool(result.violations))
+
+
+def _report_search(kind: str, trials: int, kills: int, seed: int) -> int:
+    say(f"Seed {seed} on {kind}: a sweep of {trials} points, {RACERS} stand-ins at a time, {kills} kills")
+    with database(kind) as db:
+        result = search(db, trials, kills, seed)
+    twice = len(result.violations)
+    say(f"{result.kills} kills, {result.decisions} decisions, {twice} violations, {result.seconds:.0f} s")
+    for line in result.violations[:_SHOWN]:
+        say(f"  {line[:1000]}")
     return int(bool(result.violations))
 
 

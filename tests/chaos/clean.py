@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from shared.settings import Settings
-from worker.run_job import artifacts
+from worker.run_job.records import artifacts
 from worker.training.data import load
 from worker.training.plan import plan_from_spec
 from worker.training.results import Weights

@@ -19,8 +19,8 @@ from flightline.stack.programs import Layout
 from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.delivery.redis_socket import socket_path, socket_url
-from shared.jobs.reads.queries import names_files
 from shared.settings import Settings
+from shared.storage.orphans import names_files
 from shared.storage.store import Storage
 from tests.chaos.bucket import Bucket
 from tests.chaos.disk import Disk

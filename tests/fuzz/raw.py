@@ -57,9 +57,12 @@ def _right(jobs: Sequence[str], signed: bytes) -> Iterator[bytes]:
     head = _HOST + signed
     yield from (b"GET %s HTTP/1.1\r\n%s\r\n" % (path.encode(), head) for path in _paths(jobs))
     spec = b'{"preset":"notebook-linear","training":{"epochs":1},"tags":["a"]}'
+    sweep = b'{"base":{"preset":"notebook-linear"},"space":{"training.seed":{"kind":"int","low":0,"high":9}}}'
     for method, path, body in (
         ("POST", "/v1/jobs?dry_run=true", spec),
         ("POST", "/v1/jobs", b'{"architecture":{"kind":"mlp","hidden":[3]},"dataset":"synthetic"}'),
+        ("POST", "/v1/sweeps?dry_run=true", sweep),
+        ("POST", "/v1/sweeps", sweep),
         ("PATCH", f"/v1/jobs/{jobs[0]}", b'{"priority":7}'),
         ("POST", f"/v1/jobs/{jobs[-1]}/cancel", b""),
         ("POST", f"/v1/jobs/{jobs[-1]}/retry", b""),
@@ -85,6 +88,11 @@ def _paths(jobs: Sequence[str]) -> Iterator[str]:
         "/v1/events",
         "/v1/whoami",
         "/v1/queues",
+    )
+    yield from (
+        "/v1/sweeps?status=running&limit=2",
+        "/v1/sweeps/abcd",
+        "/v1/sweeps/abcd/trials?sort=value&cursor=inf:1",
     )
     yield from ("/v1/presets", "/v1/datasets", "/v1/datasets/synthetic", "/v1/datasets/synthetic/images/val/1")
     yield from ("/v1/jobs", "/v1/jobs?status=queued&limit=3&sort=-val_accuracy", "/v1/jobs?cursor=W10&tag=a&tag=b")

@@ -21,7 +21,7 @@ from shared.jobspec import Caps, parse_spec
 from shared.storage.store import Storage
 from worker.predictor import onnx_file
 from worker.predictor.networks import Network
-from worker.run_job import artifacts
+from worker.run_job.records import artifacts
 from worker.training.data import load
 from worker.training.data.loader import Inputs
 from worker.training.network.build import build_network

@@ -28,6 +28,7 @@ class ApiServer:
         wait_until(
             lambda: process.poll() is not None or len(self._found(r"Booting worker")) == processes,
             "the API's processes",
+            seconds=120.0,
         )
         (port,) = self._found(r"Listening at: http://127\.0\.0\.1:(\d+)")
         self.address = ("127.0.0.1", int(port))

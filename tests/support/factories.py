@@ -39,7 +39,7 @@ def submission(**document: Any) -> Submission:
 
 def submit(db: Database, **document: Any) -> str:
     """A queued job; returns its id."""
-    return actions.submit(db, submission(**document), actor=EVERYBODY)
+    return actions.submit(db, submission(**document), actor=EVERYBODY).job_id
 
 
 SYNTHETIC = Holdings([{"name": "synthetic", "source": "drawn", "classes": ["airplane", "bird"], "ready": True}])
@@ -90,7 +90,7 @@ def listed(db: Database, wanted: JobFilter | None = None, **options: Any) -> lis
     return [orjson.loads(item) for item in page.items]
 
 
-def epoch_row(epoch: int, **values: float) -> dict[str, Any]:
+def epoch_row(epoch: int, **values: float | str | None) -> dict[str, Any]:
     """One epoch's row, its figures told apart by the epoch's number."""
     row = {
         "epoch": epoch,
@@ -102,6 +102,7 @@ def epoch_row(epoch: int, **values: float) -> dict[str, Any]:
         "lr": 0.01,
         "seconds": 1.5,
         "samples_per_second": 6666.0,
+        "digest": f"{epoch:064x}",
     }
     return row | values
 
@@ -151,6 +152,7 @@ def succeed(db: Database, claimed: Claim, *, val_accuracy: float = 0.8, best_val
 
 LOST = Ending(Outcome.LOST, "worker_lost", "Its process is gone.", retryable=True)
 RELEASED = Ending(Outcome.RELEASED)
+PAUSED = Ending(Outcome.PAUSED)
 CANCELLED = Ending(Outcome.CANCELLED)
 TIMED_OUT = Ending(Outcome.TIMED_OUT, "timed_out", "It ran for too long.")
 BROKEN = Ending(Outcome.FAILED, "non_finite_loss", "The loss of epoch 2, batch 3 is not finite.")

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from shared.database.fork_gate import GATE
 from worker import device_pin
 from worker.launch import main
 from worker.processes import child
@@ -66,6 +67,7 @@ def _gate(steps: int) -> None:
 
         raise OutOfDeviceMemory("The device has no memory left; take a smaller batch.")
     if _due("freeze", steps):
+        GATE.shut()  # not in the midst of another thread's transaction, whose locks would stay
         _reached("freeze")
         ctypes.PyDLL(None).sleep(1000)  # keeps the interpreter's lock: no thread of this process runs any more
     _wait_while("hold", steps)

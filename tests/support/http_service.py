@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from flightline.client.records import NOT_FINISHED
 from tests.support.http_answers import ATTEMPT, CATALOG, CREATED, EVALUATION, layer_cost
 
 Answer = tuple[int, Any]
@@ -80,6 +81,7 @@ class FakeService:
             "exact": True,
             "error": None,
             "retry_of": None,
+            "sweep": None,
             "created_at": "2026-01-31T12:00:00.000Z",
             "queued_at": "2026-01-31T12:00:00.000Z",
             "not_before": None,
@@ -98,7 +100,7 @@ class FakeService:
             self.tell(job, "status", status="running", attempt=1)
         for number in range(1, job["progress"]["epoch"] + 1):
             self._tell_epoch(job, number)
-        if job["status"] not in {"queued", "running"}:
+        if job["status"] not in NOT_FINISHED:
             self.tell(job, "status", status=job["status"], attempt=1)
 
     def tell(self, job: dict[str, Any], kind: str, **data: Any) -> None:
@@ -175,7 +177,7 @@ class FakeService:
         return 200, {"items": found[start : start + limit], "next_cursor": more}
 
     def _events(self, id: str, after: int) -> Answer:
-        done = self.jobs[id]["status"] not in {"queued", "running"}
+        done = self.jobs[id]["status"] not in NOT_FINISHED
         return (204, None) if done and after >= len(self.history[id]) else (200, self._frames(id, after))
 
     def _frames(self, id: str, after: int) -> Iterator[bytes]:
@@ -186,7 +188,7 @@ class FakeService:
                 if after == len(self.history[id]):
                     self._move_on(self.jobs[id])
                 new = self.history[id][after:]
-                done = self.jobs[id]["status"] not in {"queued", "running"}
+                done = self.jobs[id]["status"] not in NOT_FINISHED
             for event in new:
                 after = event["seq"]
                 frame = f"id: {after}\nevent: {event['kind']}\ndata: {json.dumps(event['data'])}\n\n".encode()
@@ -257,6 +259,9 @@ class FakeService:
 
     def _move_on(self, job: dict[str, Any]) -> None:
         progress = job["progress"]
+        if job["status"] == "paused":  # its sweep lets it go on
+            job["status"] = "running"
+            self.tell(job, "status", status="running", attempt=job["attempts"])
         if job["status"] != "running" or not progress["epochs"]:
             return
         if progress["epoch"] == self.resume:

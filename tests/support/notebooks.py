@@ -120,7 +120,9 @@ def _job(
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
         of_last = {name: getattr(last, name) for name in names}
         figures = wire.Result(**of_last, best_val_accuracy=best.val_accuracy, best_epoch=best.epoch)
-    missing = dict.fromkeys(("device", "worker", "error", "retry_of", "not_before", "started_at", "finished_at"), None)
+    missing: dict[str, Any] = dict.fromkeys(
+        ("device", "worker", "error", "retry_of", "not_before", "started_at", "finished_at"), None
+    )
     return wire.Job(
         id="01890000-0000-7000-8000-00000000abcd",
         kind="train",
@@ -150,7 +152,9 @@ def _columns(epochs: list[EpochResult]) -> wire.EpochColumns:
     names = ("epoch", "train_loss", "train_accuracy", "last_batch_loss", "val_loss", "val_accuracy", "lr", "seconds")
     columns: dict[str, list[Any]] = {name: [getattr(epoch, name) for epoch in epochs] for name in names}
     speeds = [epoch.samples_per_second for epoch in epochs]
-    return wire.EpochColumns(**columns, samples_per_second=speeds, attempt=[1] * len(epochs), seq=columns["epoch"])
+    digests: list[str | None] = [epoch.digest for epoch in epochs]
+    more = {"attempt": [1] * len(epochs), "seq": columns["epoch"]}
+    return wire.EpochColumns(**columns, samples_per_second=speeds, digest=digests, **more)
 
 
 def _evaluation(result: TrainingResult, weights: Literal["best", "test"]) -> wire.Evaluation:

@@ -24,7 +24,7 @@ from shared.storage.store import Storage
 from tests.support import factories
 from tests.support.processes import PATIENCE, WorkerProcess
 from tests.support.servers import wait_until
-from worker.run_job import artifacts
+from worker.run_job.records import artifacts
 from worker.training.data import load
 from worker.training.plan import plan_from_spec
 from worker.training.results import TrainingResult

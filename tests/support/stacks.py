@@ -8,18 +8,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flightline import Client, NotReachable, Unavailable
+from flightline.stack import parent_death
 
-TINY = {
+TINY: dict[str, Any] = {
     "dataset": {"name": "synthetic", "train_per_class": 64, "val_per_class": 20},
     "architecture": {"kind": "mlp", "hidden": [16]},
     "training": {"epochs": 2, "batch_size": 32},
 }
 """A job of a second."""
+_UP = ("up", "--json", "--port", "0")
+_MORTAL = (sys.executable, "-I", str(parent_death.__file__))
+"""What begins the command of a program that ends with this process, however this one does."""
 ENDLESS = 10_000
 """Epochs: more than a test waits for."""
 
@@ -75,7 +80,7 @@ class Stack:
         self.log = home.with_suffix(".log")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flightline", "up", "--json", "--port", "0", "--workers", workers],
+                [*_MORTAL, str(os.getpid()), sys.executable, "-m", "flightline", *_UP, "--workers", workers],
                 env=environment(home, **more),
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -91,6 +96,17 @@ class Stack:
     def child(self, name: str) -> int:
         """The process id of one of its programs."""
         return int(json.loads((self.home / "stack.json").read_text())["children"][name][0])
+
+    @contextmanager
+    def without_api(self) -> Iterator[None]:
+        """The API killed, as by a machine's end, and not started again meanwhile; it answers anew afterwards."""
+        self.process.send_signal(signal.SIGSTOP)  # what would start it again
+        os.killpg(self.child("api"), signal.SIGKILL)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+        until(lambda: answers(self.client))
 
     def stop(self) -> int:
         """Ctrl-C; returns the exit code."""

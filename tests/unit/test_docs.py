@@ -125,10 +125,11 @@ def test_every_endpoint_is_described(path: str) -> None:
 
 @pytest.mark.parametrize("name,path", QUERIES)
 def test_every_query_parameter_is_described(name: str, path: str) -> None:
-    """Those of the list stand in its section, those of another endpoint in its row or in its section."""
+    """Those of the list, which the leaderboard has too, stand in its section, others in their row or section."""
     written = re.escape(_VARIABLE.sub(r"{\1}", path))
     rows = "".join(re.findall(rf"^\| `[A-Z]+ {written}.*$", page("http"), re.MULTILINE))
-    about = {"/v1/jobs": "Find jobs", "/v1/jobs/<job_id>/events": "Follow a job"}.get(path, "")
+    find = dict.fromkeys(("/v1/jobs", "/v1/leaderboard"), "Find jobs")
+    about = (find | {"/v1/jobs/<job_id>/events": "Follow a job"}).get(path, "")
     assert re.search(rf"[`?]{name}\b", rows + dict(sections(page("http"))).get(about, ""))
 
 
@@ -224,3 +225,9 @@ def test_the_house_is_drawn_as_it_stands() -> None:
     }
     assert packages <= drawn
     assert all((ROOT / path).is_dir() for path in drawn)
+
+
+def test_the_example_of_a_sweep_is_that_of_its_page() -> None:
+    """The file that examples/ has is the one that docs/sweeps.md shows, whose commands are run on it."""
+    [shown] = re.findall(r"^```json\n(.*?)^```$", page("sweeps"), re.MULTILINE | re.DOTALL)
+    assert json.loads(shown) == json.loads((ROOT / "examples" / "sweep.json").read_text(encoding="utf-8"))

@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 from deploy.check_tree import length_findings, text_findings
@@ -78,8 +81,8 @@ class TestLocks:
         assert torch_pair() == [version(name).partition("+")[0] for name in ("torch", "torchvision")]
 
     def test_keep_torch_from_the_api(self) -> None:
-        """The API's image stays small."""
-        assert not {name for name, _version in pins("api")} & {"torch", "torchvision", "numpy"}
+        """The API's image stays small; Optuna, which runs in a process of its own, brings numpy."""
+        assert not {name for name, _version in pins("api")} & {"torch", "torchvision"}
 
     @pytest.mark.parametrize(
         "lock,packages",
@@ -122,6 +125,37 @@ class TestWheel:
             if "__pycache__" not in path.parts
         }
         assert modules <= names
+
+    def test_holds_the_page(self, names: set[str]) -> None:
+        """As it was built: the document, what it names, and that compressed."""
+        page = {path.name for path in (ROOT / "api" / "static" / "page").iterdir()}
+        assert {f"api/static/page/{name}" for name in page} <= names
+        assert {Path(name).suffix for name in page} == {".html", ".js", ".css", ".br", ".gz"}
+
+    def test_is_refused_without_the_page(self, tmp_path: Path) -> None:
+        """Nobody installs half a product; the message says what to do. An editable installation may come first."""
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(ROOT / name, tmp_path)
+        shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+        for package in PACKAGES:
+            (tmp_path / package).mkdir()
+        builder = WheelBuilder(str(tmp_path))
+        with pytest.raises(FileNotFoundError, match="make web"):
+            list(builder.build(directory=str(tmp_path / "dist"), versions=["standard"]))
+        (built,) = builder.build(directory=str(tmp_path / "dist"), versions=["editable"])
+        assert Path(built).is_file()
+
+
+class TestSdist:
+    """What somebody builds a wheel from who has no Node."""
+
+    def test_holds_the_page_and_what_looks_for_it(self, tmp_path: Path) -> None:
+        """A wheel can be built from it as it is."""
+        (built,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+        with tarfile.open(built) as sdist:
+            names = {name.partition("/")[2] for name in sdist.getnames()}
+        assert {"api/static/page/index.html", "deploy/wheel_page.py"} <= names
+        assert not {name for name in names if "node_modules" in name}
 
 
 class TestInstall:
@@ -184,6 +218,7 @@ class TestTree:
             ("a.md", "see https://" + "py" + "pi.org/simple"),
             ("a.sh", "cd " + "/wo" + "rk/main"),
             ("a.lock", "x @ https:" + "//example.org/x.whl"),
+            ("package-lock.json", '"resolved": "https:' + '//example.org/x.tgz"'),
         ],
     )
     def test_is_searched_for_addresses_and_paths(self, name: str, text: str) -> None:
@@ -194,6 +229,11 @@ class TestTree:
         """A function of more than 60 lines is named."""
         text = "def long():\n" + "    pass\n" * 60
         assert list(length_findings(Path("a.py"), text)) == [(1, "long has 61 lines; at most 60")]
+
+    @pytest.mark.parametrize("name", ["a.py", "a.ts", "a.tsx"])
+    def test_is_searched_for_long_files(self, name: str) -> None:
+        """Those of the page too."""
+        assert list(length_findings(Path(name), "\n" * 401)) == [(1, "401 lines; at most 400")]
 
 
 class TestCompose:

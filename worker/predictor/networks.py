@@ -17,7 +17,7 @@ from shared.errors import NotFound, StorageError
 from shared.fleet import predictions
 from shared.jobs.actor import EVERYBODY
 from shared.storage.store import Storage, Stored
-from worker.run_job.tensors import read_safetensors
+from worker.run_job.records.tensors import read_safetensors
 from worker.training.data import Datasets, ImageForm
 from worker.training.data.loader import Inputs, Normalizer, inputs_of
 from worker.training.device import precision

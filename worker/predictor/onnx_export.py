@@ -19,14 +19,14 @@ from shared.database.engine import Database
 from shared.errors import FlightlineError, JobNotFound, NotExportable
 from shared.fleet import predictions
 from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import queries
 from shared.settings import Settings
+from shared.storage.orphans import names_files
 from shared.storage.store import Storage
 from worker.predictor import onnx_file
 from worker.predictor.networks import Network, Networks
 from worker.predictor.onnx_file import Reference
-from worker.run_job.artifacts import LOGITS
-from worker.run_job.tensors import read_safetensors
+from worker.run_job.records.artifacts import LOGITS
+from worker.run_job.records.tensors import read_safetensors
 from worker.training.data import Datasets
 from worker.training.errors import TrainingError
 
@@ -51,7 +51,7 @@ def main(job_id: str, weights: str) -> dict[str, str]:
 
 def _export(settings: Settings, job_id: str, weights: str) -> None:
     db = Database(settings.sqlalchemy_url)
-    storage = Storage(settings.storage_url, in_use=partial(queries.names_files, db))
+    storage = Storage(settings.storage_url, in_use=partial(names_files, db))
     job = predictions.weights_of(db, job_id, weights, actor=EVERYBODY)
     name = f"{weights}.onnx"
     if name in job.artifacts:  # another request was quicker

@@ -14,12 +14,13 @@ from shared.database.engine import Database
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish_many
 from shared.delivery.reconciler import Reconciler
+from shared.delivery.sweeps import SweepKeeper
 from shared.errors import DatabaseUnavailable
 from shared.fleet import workers
 from shared.fleet.workers import Identity
 from shared.jobs.running import leases
 from shared.jobs.running.retry_policy import Ending
-from shared.jobs.status import JobKind, Outcome, Queue, WorkerState
+from shared.jobs.status import RUN_KINDS, Outcome, Queue, WorkerState
 from shared.settings import Settings
 from shared.timers import Deadline, Moment
 from worker.processes.child_state import ChildState
@@ -48,6 +49,7 @@ class Parent:
         db: the database.
         broker: Redis.
         reconciler: this process' reconciler.
+        sweeps: this process' keeper of sweeps.
         watch: the watch over the child.
         watchdog: finds out that the worker is cut off.
     """
@@ -61,6 +63,7 @@ class Parent:
         db: Database,
         broker: Broker,
         reconciler: Reconciler,
+        sweeps: SweepKeeper,
         watch: ChildWatch,
         watchdog: IdleWatchdog,
     ) -> None:
@@ -70,6 +73,7 @@ class Parent:
         self._db = db
         self._broker = broker
         self._reconciler = reconciler
+        self._sweeps = sweeps
         self._watch = watch
         self._watchdog = watchdog
         self._stopping = threading.Event()
@@ -80,6 +84,7 @@ class Parent:
             "parent": self._run,
             "deaths": self.watch_deaths,
             "reconciler": self._reconcile,
+            "sweeps": self._keep_sweeps,
             "watchdog": self._run_watchdog,
         }
         self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in work.items()]
@@ -90,7 +95,7 @@ class Parent:
     def build(cls, settings: Settings, identity: Identity, stop: StopFlag, child_state: ChildState) -> Self:
         """A parent of the real parts that the settings ask for."""
         broker = Broker(settings.broker_url)
-        stuck = Deadline(STUCK_LEASES * settings.lease_seconds, longest_look=settings.reconcile_seconds)
+        stuck = Deadline(STUCK_LEASES * settings.lease_seconds, longest_look=settings.lease_seconds)
         return cls(
             settings,
             identity,
@@ -98,6 +103,7 @@ class Parent:
             db=Database(settings.sqlalchemy_url),
             broker=broker,
             reconciler=Reconciler.build(settings, broker),
+            sweeps=SweepKeeper.build(settings, broker),
             watch=ChildWatch(child_state, stuck),
             watchdog=IdleWatchdog(child_state, settings.cut_off_seconds),
         )
@@ -127,7 +133,6 @@ class Parent:
             try:
                 self.look_after()
             except DatabaseUnavailable as error:
-                self._watch.reprieve()
                 logger.warning("parent_waits_for_database", extra={"reason": str(error)})
             except Exception:
                 logger.exception("parent_failed")
@@ -136,12 +141,28 @@ class Parent:
         """Make one round of the periodic work: report, and check the child and the queues."""
         if self._stop.is_set() and not self._stopping.is_set():
             self._shut_down(int(self._stop.failed))
-        self._report()
+        try:
+            self._report()
+        except DatabaseUnavailable:
+            self._look_at_child()
+            raise
         self._watchdog.database_answered()
         self._watch.kill_if_stuck()
-        depths = [self._broker.depths(kind) or {} for kind in JobKind]
+        depths = [self._broker.depths(kind) or {} for kind in RUN_KINDS]
         queues = Queue.ANY, Queue(self._identity.device_kind)
         self._watchdog.messages_wait(sum(one.get(queue, 0) for one in depths for queue in queues))
+
+    def _look_at_child(self) -> None:
+        """Kill a stuck child where the database can be read but not written: the child itself may hold SQLite's lock.
+
+        A lease thread that is well tries to write as long as this process did, and gives a sign of life in between.
+        """
+        try:
+            self._db.ping()
+        except DatabaseUnavailable:
+            self._watch.reprieve()
+        else:
+            self._watch.kill_if_stuck()
 
     def watch_deaths(self) -> None:
         """Record the death of each child at once; where the database does not answer, until it does."""
@@ -190,6 +211,9 @@ class Parent:
 
     def _reconcile(self) -> None:
         self._reconciler.run_until(self._closed.wait, self._settings.reconcile_seconds)
+
+    def _keep_sweeps(self) -> None:
+        self._sweeps.run_until(self._closed.wait, self._settings.reconcile_seconds)
 
     def _run_watchdog(self) -> None:
         while not self._closed.wait(LOOK_SECONDS):

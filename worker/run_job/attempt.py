@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import torch
@@ -10,19 +11,21 @@ from shared.errors import DatabaseUnavailable
 from shared.jobs.running import attempts
 from shared.jobs.running.claims import Claim
 from shared.telemetry import tracing
-from worker.run_job import artifacts, checkpoint_store
-from worker.run_job.checkpoint_store import CheckpointStore
 from worker.run_job.context import Context
-from worker.run_job.images import load_images
+from worker.run_job.data.images import load_images
 from worker.run_job.lease import Lease, retry_until_written
-from worker.run_job.recorder import Recorder
-from worker.run_job.storage_access import StorageAccess, clean_up
+from worker.run_job.records import artifacts, checkpoint_store
+from worker.run_job.records.checkpoint_store import CheckpointStore
+from worker.run_job.records.recorder import Recorder
+from worker.run_job.records.storage_access import StorageAccess, clean_up
+from worker.run_job.reuse import Reuse
 from worker.training import engines
 from worker.training.data import LoadedDataset
-from worker.training.device import environment
+from worker.training.device import Environment, environment
 from worker.training.errors import CheckpointUnwritable, LeaseLost
 from worker.training.plan import TrainingPlan, plan_from_spec
 from worker.training.results import EpochResult, TrainingResult
+from worker.training.state.chain import Chain
 from worker.training.state.checkpoints import Checkpointing, State, origin_of
 from worker.training.trainer import train
 
@@ -45,10 +48,12 @@ class Attempt:
         self._recorder = recorder
         self._access = StorageAccess(lease, recorder, context.settings.stop_grace_seconds)
         self._store = CheckpointStore(context.db, context.storage, self._access, claim)
+        self._reuse = Reuse(context, claim, lease, recorder, self._access)
+        self._final: State | None = None
         self._device = torch.device(context.device.torch_name)
 
     def run(self) -> None:
-        """Load the data, train, evaluate, store the artifacts and record the result.
+        """Load the data, train, evaluate, store the artifacts and record the result; or take that of an equal job.
 
         Raises:
             TrainingError, FlightlineError: the attempt failed.
@@ -58,7 +63,15 @@ class Attempt:
         plan = plan_from_spec(claim.spec)
         self._recorder.add_line("INFO", f"Attempt {claim.attempt} on {context.device.name} by {context.identity.id}")
         data = self._load(plan)
-        state = self._resume(plan, data)
+        about = environment(plan, data.fingerprint, self._device, engines.choose(plan.engine, plan, self._device).name)
+        if self._reuse.serve(about):
+            checkpoint_store.discard(context.storage, claim.job_id)
+            return
+        self._reuse.pause(about)
+        self._reuse.require_no_leader()
+        steps = math.ceil(len(data.train) / plan.batch_size)
+        state, chain = self._resume(plan, about, steps)
+        keeps = claim.reuses and context.settings.kept_checkpoints_bytes > 0 and chain.goes_on()
         result = train(
             plan,
             data,
@@ -66,10 +79,21 @@ class Attempt:
             on_epoch=self._add_epoch,
             check=self._check,
             resume=state,
-            checkpoints=Checkpointing(self._save, context.settings.checkpoint_seconds),
+            checkpoints=Checkpointing(
+                lambda state: self._save(state, chain),
+                context.settings.checkpoint_seconds,
+                final=self._hold if keeps else None,
+            ),
+            pause_after=claim.pause_after,
         )
         with tracing.span("store results", {}):
             self._finish(result)
+        if self._final is not None:
+            self._store.keep(self._final, chain.of(self._final), context.settings.kept_checkpoints_bytes)
+
+    def _hold(self, state: State) -> None:
+        """Hold the state of the last epoch until the job has succeeded."""
+        self._final = state
 
     def _add_epoch(self, result: EpochResult) -> None:
         self._recorder.add_epoch(result)
@@ -80,7 +104,7 @@ class Attempt:
         self._lease.check()
         self._recorder.flush_if_due()
 
-    def _save(self, state: State) -> None:
+    def _save(self, state: State, chain: Chain) -> None:
         """Save a state, once every epoch before it is recorded: a run resumed from it reports none of them again.
 
         Raises:
@@ -90,45 +114,48 @@ class Attempt:
             self._recorder.flush()
         except DatabaseUnavailable as error:
             raise CheckpointUnwritable(str(error)) from error
-        self._store.save(state)
+        self._store.save(state, chain.of(state))
 
     def _load(self, plan: TrainingPlan) -> LoadedDataset:
         with tracing.span("load images", {"flightline.dataset": plan.dataset.name}):
             return load_images(self._context, self._lease, self._recorder, plan.dataset, self._submitted)
 
-    def _resume(self, plan: TrainingPlan, data: LoadedDataset) -> State | None:
-        """The state to resume from, or None, once this attempt's environment and first epoch are recorded."""
-        engine = engines.choose(plan.engine, plan, self._device).name
-        about = environment(plan, data.fingerprint, self._device, engine)
+    def _resume(self, plan: TrainingPlan, about: Environment, steps: int) -> tuple[State | None, Chain]:
+        """The state to resume from, or None, once this attempt's environment and first epoch are recorded.
+
+        With it comes the chain of the run that begins or goes on here.
+        """
+        claim, db = self._claim, self._context.db
         state, exact = self._store.latest(
             origin_of(plan, about),
             lambda line: self._recorder.add_line("WARNING", line),
             adopts=lambda name: engines.may_resume(name, plan, self._device),
         )
+        prefix = self._reuse.prefix(plan, about, steps) if state is None else None
+        if prefix is not None:
+            state, exact = prefix.state, prefix.exact
         if state is not None:
-            engine = str(state.origin["engine"])
-            about = {**about, "engine": engine}
-        first = 1 if state is None else state.epoch
-        if state is not None:
+            about = {**about, "engine": state.origin["engine"]}
             self._recorder.add_line("INFO", f"Resumed in epoch {state.epoch} after {state.batches} batches")
-        self._recorder.best = retry_until_written(
-            self._lease, lambda: attempts.best_before(self._context.db, self._claim.job_id, first)
+        first = 1 if state is None else state.epoch if prefix is None else prefix.epochs + 1
+        self._recorder.best = retry_until_written(self._lease, lambda: attempts.best_before(db, claim.job_id, first))
+        recorded = retry_until_written(
+            self._lease,
+            lambda: attempts.record_environment(
+                db,
+                claim,
+                about,
+                engine=str(about["engine"]),
+                exact=exact and (state is None or bool(state.content["exact"])),
+                first_epoch=first if claim.attempt > 1 or prefix is not None else None,
+                from_checkpoint=state is not None,
+                lead=claim.pause_after is None,
+                seen=self._reuse.seen,
+            ),
         )
-        self._require_lease(
-            retry_until_written(
-                self._lease,
-                lambda: attempts.record_environment(
-                    self._context.db,
-                    self._claim,
-                    about,
-                    engine=engine,
-                    exact=exact and (state is None or bool(state.content["exact"])),
-                    first_epoch=first if self._claim.attempt > 1 else None,
-                    from_checkpoint=state is not None,
-                ),
-            )
-        )
-        return state
+        if not recorded:
+            self._reuse.give_way()
+        return state, Chain(plan, about, steps)
 
     def _finish(self, result: TrainingResult) -> None:
         context, claim, recorder = self._context, self._claim, self._recorder
@@ -158,7 +185,3 @@ class Attempt:
             clean_up(lambda: context.storage.delete(row["path"] for row in rows))
             raise LeaseLost
         checkpoint_store.discard(context.storage, claim.job_id)
-
-    def _require_lease(self, recorded: bool) -> None:
-        if not recorded:
-            raise LeaseLost

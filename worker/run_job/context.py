@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 from concurrent import futures
-from functools import partial
+from functools import cached_property, partial
 from typing import Self
 
 from shared.daemon_thread import DaemonThread
 from shared.database.engine import Database
-from shared.delivery import publisher
+from shared.delivery import publisher, sweeps
 from shared.delivery.broker import Broker
 from shared.fleet import workers
 from shared.fleet.workers import Identity
 from shared.jobs.data_needs import Holdings
-from shared.jobs.reads import queries
 from shared.jobs.running.claims import Claimant
 from shared.settings import Settings
+from shared.storage.orphans import names_files
 from shared.storage.store import Storage
 from worker.device_pin import Device
 from worker.processes.child_state import ChildState
-from worker.run_job.dataset_reports import DatasetReports, Report
+from worker.run_job.data.dataset_reports import DatasetReports, Report
 from worker.run_job.lease import Flag
+from worker.run_job.records.storage_access import call_in_thread
 from worker.run_job.search import Search
-from worker.run_job.storage_access import call_in_thread
 from worker.run_job.versions import installed
 from worker.training.data import Datasets
 from worker.training.state.files import shown
@@ -65,7 +65,7 @@ class Context:
             settings=settings,
             db=db,
             broker=Broker(settings.broker_url),
-            storage=Storage(settings.storage_url, in_use=partial(queries.names_files, db)),
+            storage=Storage(settings.storage_url, in_use=partial(names_files, db)),
             device=device,
             identity=identity,
             stop=stop,
@@ -106,6 +106,14 @@ class Context:
     def republish(self, job_id: str) -> None:
         """Publish a job that this worker does not work on any more; the reconciler does it where that fails."""
         publisher.publish(self.db, self.broker, job_id)
+
+    @cached_property
+    def _sweeps(self) -> DaemonThread:
+        return DaemonThread()
+
+    def advance_sweep(self, sweep_id: str) -> None:
+        """Bring a sweep up to date, a job of which has come to a stop, while this worker looks for its next job."""
+        self._sweeps.submit(lambda: sweeps.advance(self.db, self.broker, sweep_id))
 
 
 def _device_name(device: Device) -> str | None:

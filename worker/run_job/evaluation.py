@@ -13,12 +13,12 @@ from shared.jobs.reads import queries
 from shared.jobs.running import attempts
 from shared.jobs.running.claims import Claim
 from worker.predictor.networks import Network, Networks
-from worker.run_job import artifacts
 from worker.run_job.context import Context
-from worker.run_job.images import load_images
+from worker.run_job.data.images import load_images
 from worker.run_job.lease import Lease, retry_until_written
-from worker.run_job.recorder import Recorder
-from worker.run_job.storage_access import StorageAccess
+from worker.run_job.records import artifacts
+from worker.run_job.records.recorder import Recorder
+from worker.run_job.records.storage_access import StorageAccess
 from worker.training.data import LoadedDataset
 from worker.training.device import device_errors, environment, settled
 from worker.training.errors import LeaseLost, require

@@ -10,7 +10,7 @@ from worker.run_job.attempt import Attempt
 from worker.run_job.context import Context
 from worker.run_job.evaluation import EvaluationAttempt
 from worker.run_job.lease import Lease
-from worker.run_job.recorder import Recorder
+from worker.run_job.records.recorder import Recorder
 
 
 class Runner(Protocol):
@@ -32,5 +32,7 @@ def runner_of(context: Context, claim: Claim, lease: Lease, recorder: Recorder) 
             return Attempt(context, claim, lease, recorder)
         case JobKind.EVALUATE:
             return EvaluationAttempt(context, claim, lease, recorder)
+        case JobKind.IMPORTED:
+            raise ValueError(f"Job {claim.job_id} was imported: it has ended, and is never claimed.")
         case _:
             assert_never(claim.kind)

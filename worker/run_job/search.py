@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.jobs.running import claims
@@ -51,6 +52,8 @@ class Search:
         self._stop = stop
         self._beat = beat
         self._in_vain = -math.inf
+        self._after: str | None = None
+        """The owner of the job that was claimed last, empty for none."""
 
     def claim(self) -> Claim | None:
         """Claim the job that this worker should work on next; None where there is none for it.
@@ -60,7 +63,8 @@ class Search:
         """
         if not self._worth_a_claim():
             return None
-        claim = claims.claim_next(self._db, self._claimant(), self._lease_seconds)
+        claim = claims.claim_next(self._db, replace(self._claimant(), after=self._after), self._lease_seconds)
+        self._after = claim.owner or "" if claim else self._after
         self._in_vain = -math.inf if claim else time.monotonic()
         return claim
 

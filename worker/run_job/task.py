@@ -14,16 +14,18 @@ from typing import Any
 from shared import logs
 from shared.errors import DatabaseUnavailable, FlightlineError
 from shared.jobs.data_needs import Needs, needs_of, needs_of_spec
+from shared.jobs.reuse import prefixes
 from shared.jobs.running import attempts
 from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import FINISHED, JobKind, JobStatus, Outcome
 from shared.telemetry import tracing
 from shared.telemetry.tracing import SpanKind
-from worker.run_job import checkpoint_store
 from worker.run_job.context import Context
 from worker.run_job.lease import Lease, retry_until_written
-from worker.run_job.recorder import JobLogHandler, Recorder
+from worker.run_job.records import checkpoint_store
+from worker.run_job.records.recorder import JobLogHandler, Recorder
+from worker.run_job.reuse import TwinFirst
 from worker.run_job.runners import runner_of
 from worker.training.errors import (
     CancelRequested,
@@ -31,6 +33,7 @@ from worker.training.errors import (
     DatasetUnavailable,
     JobInterrupted,
     LeaseLost,
+    PauseReached,
     TimedOut,
     TrainingError,
 )
@@ -64,6 +67,8 @@ def run(context: Context) -> None:
                 _attempt(context, claim, lease)
             except LeaseLost:
                 logger.warning("lease_lost")
+        if claim.sweep is not None:
+            context.advance_sweep(claim.sweep)
 
 
 def _named(context: Context, claim: Claim) -> AbstractContextManager[None]:
@@ -154,24 +159,28 @@ def _needs(context: Context, claim: Claim, lease: Lease) -> Iterator[Needs]:
 
 
 def _requeue_or_clean_up(context: Context, claim: Claim, status: JobStatus | None) -> None:
-    """Publish a job that is queued again and need not wait; delete a finished job's checkpoints."""
+    """Publish a job that is queued again and need not wait; delete what a finished one does not keep."""
     if status == JobStatus.QUEUED:
         context.republish(claim.job_id)
     elif status in FINISHED:
-        checkpoint_store.discard(context.storage, claim.job_id)
+        if not prefixes.keeps(context.db, claim.job_id):
+            checkpoint_store.discard(context.storage, claim.job_id)
+        checkpoint_store.make_room(context.db, context.storage, context.settings.kept_checkpoints_bytes)
 
 
 def ending_of(reason: BaseException, claim: Claim) -> Ending:
     """The ending that an exception gives an attempt: the only table of them."""
     match reason:
-        case CancelRequested():
-            return Ending(Outcome.CANCELLED)
+        case CancelRequested() | PauseReached():
+            return Ending(Outcome.CANCELLED if isinstance(reason, CancelRequested) else Outcome.PAUSED)
         case TimedOut():
             seconds = claim.spec["limits"]["timeout_seconds"]
             limit = f"The job ran for more than its timeout of {seconds:g} s, all attempts together."
             return Ending(Outcome.TIMED_OUT, "timed_out", f"{limit} Submit it again with a larger one.")
         case JobInterrupted() | SystemExit() | KeyboardInterrupt():
-            return Ending(Outcome.RELEASED)
+            leader = reason.leader if isinstance(reason, TwinFirst) else None
+            detail = leader and f"Job {leader} trains the same: this one follows it."
+            return Ending(Outcome.RELEASED, detail=detail, following=leader)
         case MemoryError():
             return Ending(Outcome.FAILED, "out_of_memory", "This machine's memory is full.", retryable=True)
         case TrainingError() | FlightlineError():

@@ -4,8 +4,9 @@ TrainingError                 .code (stable snake_case)   .retryable
 ├ permanent: InvalidPlan, DatasetUnavailable, DatasetCorrupt (CopyIncomplete), DatasetTooLarge, ImageNotFound,
 │            LastBatchTooSmall, NonFiniteLoss
 └ retryable: DeviceUnavailable, OutOfDeviceMemory, CheckpointUnreadable, CheckpointUnwritable
-JobInterrupted (BaseException: `except Exception` can't swallow it; raised by `check`, at a step boundary)
-└ StopRequested (checkpoint, then release), CancelRequested, LeaseLost (write nothing more), TimedOut
+JobInterrupted (BaseException: `except Exception` can't swallow it; raised at a step boundary)
+├ by `check`: StopRequested (checkpoint, then release), CancelRequested, LeaseLost (write nothing more), TimedOut
+└ by `train`: PauseReached (after a checkpoint)
 """
 
 from __future__ import annotations
@@ -146,11 +147,15 @@ def require(holds: bool, problem: str) -> None:
 
 
 class JobInterrupted(BaseException):
-    """The run is to end now. Raised by the caller's `check` at a step boundary."""
+    """The run is to end now. Raised at a step boundary, most often by the caller's `check`."""
 
 
 class StopRequested(JobInterrupted):
     """The worker is stopping: write a checkpoint and release the job."""
+
+
+class PauseReached(JobInterrupted):
+    """The run has done the epochs that were asked for now; its state is saved, and it can go on from there."""
 
 
 class CancelRequested(JobInterrupted):

@@ -28,6 +28,7 @@ class EpochResult:
         lr: learning rate of the last step.
         seconds: training and validation together, over all attempts at this epoch.
         samples_per_second: training samples over the time of training alone.
+        digest: hash of the run's state after the last step, see `state.fingerprint`.
     """
 
     epoch: int
@@ -39,6 +40,7 @@ class EpochResult:
     lr: float
     seconds: float
     samples_per_second: float
+    digest: str
 
 
 @dataclass(frozen=True)

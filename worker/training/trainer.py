@@ -20,6 +20,7 @@ from worker.training.errors import (
     LastBatchTooSmall,
     NonFiniteLoss,
     OutOfDeviceMemory,
+    PauseReached,
     StopRequested,
     require,
 )
@@ -30,6 +31,7 @@ from worker.training.plan import TrainingPlan
 from worker.training.results import EpochResult, TrainingResult, Weights
 from worker.training.sizing import with_size_that_fits
 from worker.training.state.checkpoints import Checkpointing, State, check_origin, copied, origin_of
+from worker.training.state.fingerprint import Fingerprint
 from worker.training.state.selection import Best, EarlyStopping, copy_weights, on_cpu
 from worker.training.state.stopwatch import Stopwatch
 from worker.training.state.tally import Figures, Tally
@@ -45,6 +47,7 @@ def train(
     engine: str | None = None,
     resume: State | None = None,
     checkpoints: Checkpointing | None = None,
+    pause_after: int | None = None,
 ) -> TrainingResult:
     """Train the plan's network and evaluate it on the whole validation split after every epoch.
 
@@ -58,16 +61,19 @@ def train(
         engine: the engine's name instead of the plan's.
         resume: the state to resume from. Its earlier epochs are not reported again.
         checkpoints: decides when states are saved, and saves them; None never does.
+        pause_after: the epoch after which the run stops, to be resumed later; None: it goes on to its end. Its state is
+            saved when that epoch is validated, so a run that is resumed validates and reports the epoch once more.
 
     Raises:
         TrainingError: DeviceUnavailable, OutOfDeviceMemory, NonFiniteLoss, CheckpointUnreadable or InvalidPlan.
+        PauseReached: epoch `pause_after` is over, and the run is not.
         JobInterrupted: the exception that `check` raised.
     """
     name = engine or plan.engine
     with settled(plan, device):
         try:
             with device_errors(device):
-                return _train(Run(plan, data, device, name, resume), on_epoch, check, checkpoints)
+                return _train(Run(plan, data, device, name, resume), on_epoch, check, checkpoints, pause_after)
         except OutOfDeviceMemory as error:
             raise with_size_that_fits(error, plan, data, device, name) from error.__cause__
 
@@ -77,24 +83,52 @@ def _train(
     on_epoch: Callable[[EpochResult], None],
     check: Callable[[], None],
     checkpoints: Checkpointing | None,
+    pause_after: int | None,
 ) -> TrainingResult:
-    def boundary() -> None:
-        try:
-            check()
-        except StopRequested:
-            if checkpoints is not None:
-                checkpoints.save_now(run.state)
-            raise
-        if checkpoints is not None:
-            checkpoints.at_boundary(run.state)
-
-    def between() -> None:
-        with suppress(StopRequested):  # scoring has no state to save: the rest takes less than doing it again
-            check()
-
+    steps = _Steps(run, check, checkpoints)
     while not run.finished:
-        on_epoch(run.run_epoch(boundary))
-    return run.result(between)
+        pauses = pause_after is not None and pause_after <= run.epoch < run.epochs
+        last = steps.hold if run.epoch == run.epochs else _nothing
+        on_epoch(run.run_epoch(steps.boundary, steps.save if pauses else last))
+        if pauses and not run.finished:
+            raise PauseReached
+    return run.result(steps.between)
+
+
+class _Steps:
+    """What happens between two steps of a run: the caller's check, and the saving of states."""
+
+    def __init__(self, run: Run, check: Callable[[], None], checkpoints: Checkpointing | None) -> None:
+        self._run, self._check, self._checkpoints = run, check, checkpoints
+
+    def boundary(self) -> None:
+        """Between two steps of training or validation, where the run's state is complete."""
+        try:
+            self._check()
+        except StopRequested:
+            self.save()
+            raise
+        if self._checkpoints is not None:
+            self._checkpoints.at_boundary(self._run.state)
+
+    def between(self) -> None:
+        """Between two batches of scoring, which has no state to save: the rest takes less than doing it again."""
+        with suppress(StopRequested):
+            self._check()
+
+    def save(self) -> None:
+        """Save the run's state now, where states are saved."""
+        if self._checkpoints is not None:
+            self._checkpoints.save_now(self._run.state)
+
+    def hold(self) -> None:
+        """Give the state at the end of the last epoch to whoever wants it."""
+        if self._checkpoints is not None and self._checkpoints.final is not None:
+            self._checkpoints.final(self._run.state())
+
+
+def _nothing() -> None:
+    pass
 
 
 class Run:
@@ -115,6 +149,7 @@ class Run:
         self._tally, self._stopwatch = self._new_tally(1), Stopwatch()
         self._last_scores: Tensor | None = None
         self._stopped_early = False
+        self._fingerprint = Fingerprint()
         if resume is not None:
             self._resume(resume)
 
@@ -123,13 +158,29 @@ class Run:
         """Whether the run's last epoch is over."""
         return self._stopped_early or self._tally.epoch > self._plan.epochs
 
-    def run_epoch(self, boundary: Callable[[], None]) -> EpochResult:
-        """Take the running epoch's remaining steps, validate, store the best weights and turn to the next epoch."""
+    @property
+    def epoch(self) -> int:
+        """The running epoch."""
+        return self._tally.epoch
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs of the whole run, unless it stops early."""
+        return self._plan.epochs
+
+    def run_epoch(self, boundary: Callable[[], None], validated: Callable[[], None]) -> EpochResult:
+        """Take the running epoch's remaining steps, validate, store the best weights and turn to the next epoch.
+
+        Calls `validated` at the epoch's last step boundary.
+        """
         rates = self._learning_rates()
         self._engine.run_epoch(self._tally, rates, boundary)
+        sums = self._fingerprint.sums(self._engine.learned())  # before the figures, for which a GPU is waited for
         figures, training_seconds = self._tally.figures(), self._stopwatch.epoch_seconds()
         scores = self._engine.validation_scores(boundary)
-        result = self._epoch_result(figures, scores, rates[-1], training_seconds)
+        validated()
+        digest = sums.digest(self._engine.generators() | self._random_state())
+        result = self._epoch_result(figures, scores, rates[-1], training_seconds, digest)
         self._best.update(result, self._engine.network, scores)
         self._last_scores = scores
         self._stopped_early = self._early_stopping.update(result) and result.epoch < self._plan.epochs
@@ -210,7 +261,9 @@ class Run:
     def _new_tally(self, epoch: int) -> Tally:
         return Tally(epoch, len(self._data.train), self._plan.batch_size, self._device)
 
-    def _epoch_result(self, figures: Figures, scores: Tensor, lr: float, training_seconds: float) -> EpochResult:
+    def _epoch_result(
+        self, figures: Figures, scores: Tensor, lr: float, training_seconds: float, digest: str
+    ) -> EpochResult:
         labels = self._data.val.labels
         val_loss = mean_cross_entropy(scores, labels)
         if not math.isfinite(val_loss):
@@ -223,6 +276,7 @@ class Run:
             lr=lr,
             seconds=self._stopwatch.epoch_seconds(),
             samples_per_second=len(self._data.train) / training_seconds,
+            digest=digest,
         )
 
     def _random_state(self) -> dict[str, Tensor]:

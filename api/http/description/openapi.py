@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-from api.http.actors import COOKIE
 from api.http.description.answers import model_of
 from api.http.description.components import answer_schemas, merged, query_parameters, reference_to
 from api.http.errors import (
@@ -40,6 +39,7 @@ from shared.people.tokens import ID_PATTERN
 TAGS = {
     "jobs": "Submit, list, read, cancel, retry and delete jobs.",
     "results": "Read what a job produced: epochs, attempts, evaluations, log, artifacts.",
+    "sweeps": "Search a space of jobs for the best one: start, follow and change sweeps.",
     "predictions": "Use a finished job's network: classify images, download it, look at its mistakes.",
     "fleet": "List workers and queues.",
     "catalog": "List the presets and data sets that a job may name.",
@@ -52,6 +52,10 @@ PATHS = {
         "description": "The job's id, or its last four or more characters. The response to a short id names the job in "
         '`Link: <…>; rel="canonical"`; if several jobs match, it is 409 with their ids in `jobs`.',
         "schema": {"type": "string", "pattern": f"^({JOB_ID})$"},
+    },
+    "sweep": {
+        "description": "The sweep's id, or its last four or more characters.",
+        "schema": {"type": "string", "pattern": "^[0-9a-fA-F-]{4,36}$"},
     },
     "dataset": {
         "description": "The data set's name.",
@@ -95,8 +99,8 @@ SECURITY: dict[str, dict[str, Any]] = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": COOKIE,
-        "description": "A browser's session, which `POST /v1/session` begins.",
+        "name": "flightline_session",
+        "description": "A browser's session, which `POST /v1/session` begins. Each service has a name of its own.",
     },
 }
 """The ways to authenticate; a service that listens on a loopback address asks for neither (`FLIGHTLINE_AUTH`)."""

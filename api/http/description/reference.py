@@ -8,10 +8,10 @@ from importlib import metadata
 from typing import Any
 
 import orjson
-from flask import Flask, Response, redirect, render_template, request, url_for
+from flask import Flask, Response, render_template, request
 from markupsafe import Markup, escape
-from werkzeug.wrappers import Response as AnyResponse
 
+from api.http.access.actors import session_cookie
 from api.http.description.openapi import TAGS, describe
 from api.http.operations import Operation
 from shared.documents.phrases import plain
@@ -20,7 +20,7 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 def register(app: Flask, operations: list[Operation]) -> None:
-    """Add ``/openapi.json``, ``/docs`` and, until there is a dashboard, ``/`` to `app`."""
+    """Add ``/openapi.json`` and ``/docs`` to `app`."""
 
     @cache
     def document() -> dict[str, Any]:
@@ -28,20 +28,23 @@ def register(app: Flask, operations: list[Operation]) -> None:
 
     @app.get("/openapi.json")
     def openapi() -> Response:
-        here = document() | {"servers": [{"url": request.script_root or "/"}]}
-        return Response(orjson.dumps(here, option=orjson.OPT_INDENT_2), mimetype="application/json")
+        return Response(orjson.dumps(_here(document()), option=orjson.OPT_INDENT_2), mimetype="application/json")
 
     @app.get("/docs")
     def docs() -> str:
         return render_template("reference.html", api=document(), tags=TAGS, operations=_by_tag(document()))
 
-    @app.get("/")
-    def index() -> AnyResponse:
-        return redirect(url_for("docs"))
-
     app.add_template_filter(marked)
     app.add_template_filter(type_of)
     app.add_template_filter(pretty)
+
+
+def _here(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with what depends on where the service is: its URL, and the name of its cookie."""
+    parts = document["components"]
+    session = parts["securitySchemes"]["session"] | {"name": session_cookie(request)}
+    components = parts | {"securitySchemes": parts["securitySchemes"] | {"session": session}}
+    return document | {"servers": [{"url": request.script_root or "/"}], "components": components}
 
 
 def _by_tag(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

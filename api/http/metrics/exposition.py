@@ -26,7 +26,7 @@ from shared.delivery.broker import Broker
 from shared.errors import FlightlineError, QueueUnavailable
 from shared.fleet import census
 from shared.fleet.census import Census
-from shared.jobs.status import JobKind, Queue
+from shared.jobs.status import RUN_KINDS, Queue
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ class Metrics:
 
 def _messages(broker: Broker) -> Messages:
     """Count the messages in Redis. Raises `QueueUnavailable` where it does not answer."""
-    depths = {kind.value: broker.depths(kind) for kind in JobKind}
+    depths = {kind.value: broker.depths(kind) for kind in RUN_KINDS}
     found = {kind: depth for kind, depth in depths.items() if depth is not None}
     if len(found) < len(depths):
         raise QueueUnavailable("Redis does not answer.")

@@ -13,7 +13,7 @@ from itertools import accumulate, product
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from shared.fleet.census import Census
-from shared.jobs.status import FINISHED, JobKind, JobStatus, Outcome, Queue
+from shared.jobs.status import FINISHED, RUN_KINDS, JobStatus, Outcome, Queue
 from shared.telemetry import tallies
 from shared.telemetry.tallies import Counter
 from shared.webhooks.status import DeliveryStatus, WebhookState
@@ -64,14 +64,16 @@ def _live(census: Census) -> Iterator[Metric]:
             queue = (one.kind, one.queue)
             depth[queue] = depth.get(queue, 0.0) + one.jobs
             oldest[queue] = max(oldest.get(queue, 0.0), one.oldest_seconds)
-    yield _gauge("jobs", "Jobs that wait or run, by owner (empty without one).", ["status", "kind", "owner"], jobs)
+    yield _gauge(
+        "jobs", "Jobs that wait, run or are paused, by owner (empty without one).", ["status", "kind", "owner"], jobs
+    )
     yield _gauge("queue_jobs", "Queued jobs.", ["kind", "queue"], depth)
     text = "How long the job has been due that has waited longest; 0 where none is due."
     yield _gauge("queue_oldest_age_seconds", text, ["kind", "queue"], oldest)
 
 
 def _queues() -> Values:
-    return dict.fromkeys(((kind.value, queue.value) for kind, queue in product(JobKind, Queue)), 0.0)
+    return dict.fromkeys(((kind.value, queue.value) for kind, queue in product(RUN_KINDS, Queue)), 0.0)
 
 
 def _registered(census: Census) -> Iterator[Metric]:
@@ -84,7 +86,7 @@ def _registered(census: Census) -> Iterator[Metric]:
 
 def _finished(counted: Iterable[Counter], owners: _Owners) -> Metric:
     values: Values = defaultdict(float)
-    for kind, status in product(JobKind, sorted(FINISHED)):
+    for kind, status in product(RUN_KINDS, sorted(FINISHED)):
         values[kind.value, status.value, ""] = 0.0
     for one in counted:
         if one.name == tallies.FINISHED:
@@ -95,8 +97,8 @@ def _finished(counted: Iterable[Counter], owners: _Owners) -> Metric:
 
 def _attempts(counted: Iterable[Counter]) -> Metric:
     labels = ["kind", "outcome", "code"]
-    values: Values = {(kind.value, outcome.value, ""): 0.0 for kind, outcome in product(JobKind, Outcome)}
-    values |= {(kind.value, Outcome.LOST.value, code): 0.0 for kind, code in product(JobKind, LOST_CODES)}
+    values: Values = {(kind.value, outcome.value, ""): 0.0 for kind, outcome in product(RUN_KINDS, Outcome)}
+    values |= {(kind.value, Outcome.LOST.value, code): 0.0 for kind, code in product(RUN_KINDS, LOST_CODES)}
     values |= {tuple(one.labels[label] for label in labels): one.amount for one in _named(counted, tallies.ENDED)}
     return _counted("flightline_attempts", "Attempts ended, by outcome and the error's code.", labels, values)
 

@@ -39,7 +39,9 @@ _DRAINED = 1 << 24
 """Most bytes that are still read, and thrown away, before a connection is closed."""
 _GLANCE_SECONDS = 0.01
 _PIECE = 1 << 16
-"""Most bytes handed to the kernel at once, after which the time is looked at."""
+"""Most bytes that are read at once."""
+_SENT = 1 << 18
+"""Most bytes handed to the kernel at once, after which the time is looked at: a list of 100 jobs."""
 _UNSENT = 1 << 15
 """Most bytes that the kernel holds unsent: a socket with room for them shows that the client has taken others."""
 _END = re.compile(rb"\r\n\r\n|(?<!\r)\n")
@@ -130,7 +132,7 @@ class ClientSocket(socket.socket):
     def sendall(self, data: Buffer, flags: int = 0, /) -> None:
         rest = memoryview(data).cast("B")
         while rest:
-            rest = rest[self.send(rest[:_PIECE], flags) :]
+            rest = rest[self.send(rest[:_SENT], flags) :]
 
     def linger(self) -> None:
         """Say that no more will be sent, and wait shortly for the client to close its end."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+import orjson
 from pydantic import AfterValidator, Field
 
 from shared import wire
@@ -36,9 +37,29 @@ def _checked(text: str) -> str:
     return text
 
 
+def _checked_curves(text: str) -> str:
+    known = names(wire.Curves)
+    for name in text.split(","):
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise ValueError(f"must be curves, such as val_accuracy,seconds; {name[:80]!r} is none.{hint}")
+    return text
+
+
 Fields = Annotated[
     str, AfterValidator(_checked), Field(max_length=2000, json_schema_extra={"pattern": r"^[a-z0-9_.,]+$"})
 ]
+
+
+Curves = Annotated[
+    str, AfterValidator(_checked_curves), Field(max_length=200, json_schema_extra={"pattern": r"^[a-z_,]+$"})
+]
+
+
+def document_of(answer: Answer) -> dict[str, Any]:
+    """Return an answer as its JSON, in plain values."""
+    document: dict[str, Any] = orjson.loads(orjson.dumps(answer, default=vars))
+    return document
 
 
 def chosen(document: dict[str, Any], paths: list[str]) -> dict[str, Any]:

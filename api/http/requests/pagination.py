@@ -50,6 +50,7 @@ _KEYS: dict[str, TypeAdapter[tuple[str, Any, int]]] = {
     "finished_at": TypeAdapter(tuple[str, Instant | None, _Number]),
     "val_accuracy": TypeAdapter(tuple[str, _Accuracy | None, _Number]),
     "best_val_accuracy": TypeAdapter(tuple[str, _Accuracy | None, _Number]),
+    "val_loss": TypeAdapter(tuple[str, _Finite | None, _Number]),
     "number": TypeAdapter(tuple[str, _Finite | None, _Number]),
     "text": TypeAdapter(tuple[str, _Text | None, _Number]),
 }

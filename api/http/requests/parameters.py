@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from api.http.operations import Header
-from api.http.requests.fields import Fields
+from api.http.requests.fields import Curves, Fields
 from api.http.requests.pagination import Cursor, Sort
 from api.http.requests.parsing import Flag, Instant, QueryModel
 from shared.jobs.reads.filters import JobFilter
 from shared.jobs.search.conditions import read_condition
 from shared.jobs.status import JobStatus
+from shared.jobspec.fields.training import Engine
 
 MAX_LIMIT = 500
 MAX_IDS = 50
@@ -53,8 +54,8 @@ class SubmitQuery(QueryModel):
     dry_run: Flag = Field(default=False, description="Only check the job: answer what would be stored.")
 
 
-class JobsQuery(QueryModel):
-    """Query parameters of the list of jobs: filters, which must all match, the order, and the page."""
+class JobFilters(QueryModel):
+    """Query parameters that filter jobs, which must all match."""
 
     id: tuple[Text, ...] = Field(
         (), max_length=MAX_IDS, description="Is one of these jobs: whole ids; repeat it for up to 50 jobs."
@@ -68,7 +69,9 @@ class JobsQuery(QueryModel):
         None, description="Has an architecture of this kind: `mlp`, `layers` or `torchvision`."
     )
     preset: Text | None = Field(None, description="Was submitted from this preset.")
-    tag: Text | None = Field(None, description="Has this tag.")
+    tag: tuple[Text, ...] = Field(
+        (), max_length=MAX_CONDITIONS, description="Has this tag; repeat it for jobs that have each of several."
+    )
     name: Text | None = Field(None, description="Has exactly this name.")
     min_val_accuracy: Accuracy | None = Field(None, description="The latest epoch's accuracy is at least this.")
     min_best_val_accuracy: Accuracy | None = Field(None, description="The best epoch's accuracy is at least this.")
@@ -77,6 +80,7 @@ class JobsQuery(QueryModel):
     config_hash: Text | None = Field(
         None, description="Has this `config_hash`: jobs that differ at most in their seed."
     )
+    sweep: Text | None = Field(None, description="Was made by this sweep: its whole id.")
     owner: Text | None = Field(None, description="Belongs to this owner.")
     text: Text | None = Field(None, description="Has each of these words in its name or tags, whatever their case.")
     where: tuple[Text, ...] = Field(
@@ -86,10 +90,21 @@ class JobsQuery(QueryModel):
         "`=` `!=` `<` `<=` `>` `>=`, and a number, text, `true`, `false` or `null`. Repeat it for several. Defaults "
         "count as if they were written; a job that has no such field meets only `= null`.",
     )
+
+    def filter(self) -> JobFilter:
+        """Return the parameters that filter jobs."""
+        chosen = self.model_dump(include=set(JobFilters.model_fields) - {"status", "where"})
+        where = tuple(read_condition(one) for one in self.where)
+        return JobFilter(status=tuple(one.value for one in self.status), where=where, **chosen)
+
+
+class JobsQuery(JobFilters):
+    """Query parameters of the list of jobs: filters, the order, and the page."""
+
     sort: Sort = Field(
         "-created_at",
-        description="`created_at`, `finished_at`, `val_accuracy`, `best_val_accuracy`, or a field of the spec, such as "
-        "`spec.training.optimizer.lr`. Prefix with `-` for descending. Jobs without the value come last.",
+        description="`created_at`, `finished_at`, `val_accuracy`, `best_val_accuracy`, `val_loss`, or a field of the "
+        "spec, such as `spec.training.optimizer.lr`. Prefix with `-` for descending. Jobs without the value come last.",
     )
     fields: Fields | None = Field(
         None,
@@ -104,21 +119,43 @@ class JobsQuery(QueryModel):
         """Return the dotted paths of the fields that are wanted; none for whole jobs."""
         return [] if self.fields is None else self.fields.split(",")
 
-    def filter(self) -> JobFilter:
-        """Return the parameters that filter jobs, without order and page."""
-        chosen = self.model_dump(exclude={"sort", "cursor", "limit", "status", "where", "fields"})
-        where = tuple(read_condition(one) for one in self.where)
-        return JobFilter(status=tuple(one.value for one in self.status), where=where, **chosen)
+
+class ReplayQuery(QueryModel):
+    """Query parameters of a replay: where it is to run otherwise than its original."""
+
+    engine: Engine | None = Field(None, description="Run with this engine; default the original's.")
+    device: Literal["any", "cpu", "cuda"] | None = Field(
+        None, description="Run on this kind of device; default the original's."
+    )
+    threads: int | None = Field(None, ge=1, le=64, description="Run with so many CPU threads; default the original's.")
 
 
 class CompareQuery(QueryModel):
-    """Query parameters of a comparison: the jobs."""
+    """Query parameters of a comparison: the jobs, and what of them to answer."""
 
     job: tuple[Text, ...] = Field(
         min_length=2,
         max_length=MAX_COMPARED,
         description="A job's id, or its last four or more characters; repeat it for up to 200 jobs.",
     )
+    columns: Curves | None = Field(
+        None,
+        description="Answer only these curves, separated by commas, such as `val_accuracy,seconds`; `epoch` alone for "
+        "none.",
+    )
+    fields: Fields | None = Field(
+        None, description="Answer only these fields of each job, as for `GET /v1/jobs`. `differing` stays whole."
+    )
+
+    @property
+    def curves(self) -> list[str] | None:
+        """Return the names of the curves that are wanted; None for all."""
+        return None if self.columns is None else self.columns.split(",")
+
+    @property
+    def paths(self) -> list[str]:
+        """Return the dotted paths of the fields that are wanted; none for whole jobs."""
+        return [] if self.fields is None else self.fields.split(",")
 
 
 class EpochsQuery(QueryModel):

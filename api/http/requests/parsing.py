@@ -58,7 +58,7 @@ def parse_job_id(text: str) -> str:
     """A job's id, or an end of one, in canonical, lower-case form. What is neither is no job: raises JobNotFound."""
     job_id = text.lower()
     if not _JOB_ID.fullmatch(job_id):
-        raise JobNotFound(repr(text[:80]))
+        raise JobNotFound(text[:80])
     return job_id
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,12 +15,12 @@ from shared.documents.reader import MalformedJson, decode, sift
 from shared.errors import FieldError, InvalidWebhook, PayloadTooLarge, UnsupportedMediaType
 from shared.jobspec import Caps
 from shared.webhooks.hosts import MAX_URL_LENGTH
-from shared.webhooks.status import DeliveryStatus
+from shared.webhooks.status import DeliveryStatus, Subscribable
 
 
 def _some(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value:
-        raise ValueError("must name at least one event: job.finished")
+        raise ValueError(f"must name at least one event: {' or '.join(get_args(Subscribable))}")
     return tuple(dict.fromkeys(value))
 
 
@@ -34,7 +34,7 @@ class WebhookRequest(BaseModel):
         max_length=MAX_URL_LENGTH,
         description="http:// or https:// URL whose host is listed in `FLIGHTLINE_WEBHOOK_HOSTS`.",
     )
-    events: Annotated[tuple[Literal["job.finished"], ...], AfterValidator(_some)] = Field(
+    events: Annotated[tuple[Subscribable, ...], AfterValidator(_some)] = Field(
         ("job.finished",), description="The events that it is told of.", json_schema_extra={"minItems": 1}
     )
 
@@ -72,7 +72,13 @@ def read_webhook(body: bytes) -> WebhookRequest:
 WEBHOOK = Json(
     WebhookRequest.__name__,
     lambda: {WebhookRequest.__name__: WebhookRequest.model_json_schema()},
-    {"own": {"summary": "Every finished job", "value": {"url": "https://hooks.example.com/flightline"}}},
+    {
+        "own": {"summary": "Every finished job", "value": {"url": "https://hooks.example.com/flightline"}},
+        "sweeps": {
+            "summary": "Every finished sweep",
+            "value": {"url": "https://hooks.example.com/flightline", "events": ["sweep.finished"]},
+        },
+    },
     raises=(MalformedJson, PayloadTooLarge, UnsupportedMediaType),
 )
 """The body of a new webhook: a `WebhookRequest` as JSON."""

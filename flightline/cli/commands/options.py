@@ -38,6 +38,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before more t
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Follow the job until it is finished.")]
 
 
+class Cache(StrEnum):
+    """Whether a job uses what equal ones have trained."""
+
+    prefer = "prefer"
+    exact = "exact"
+    off = "off"
+
+
 class Weights(StrEnum):
     """The weights that a command is about: those of the best epoch or of the last."""
 

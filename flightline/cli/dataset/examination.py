@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flightline.cli.commands.service import require
+from flightline.cli.commands.service.programs import require
 from flightline.cli.console import err
 from flightline.errors import FaultyImages, FieldError, StackError, UsageError
 from flightline.stack.programs import python_environment

@@ -117,7 +117,7 @@ def follow_many(client: Client, jobs: Sequence[Job], *, json: bool) -> None:
     if json:
         print_json({"items": [job.raw for job in ended]})
     elif not jobs:
-        err().print("No job that matches is queued or running.")
+        err().print("No job that matches is queued, running or paused.")
     elif console.is_terminal and len(jobs) > FOLLOWED_SINGLY:
         print_table(*job_table(ended, short=True), "No jobs.")
     if not all(job.succeeded for job in ended):

@@ -8,9 +8,9 @@ from rich.text import Text
 
 from flightline.cli.columns import GAP, Columns
 from flightline.cli.tables import NOTHING, duration, loss, percent, span, sparkline, status
-from flightline.client.comparison import Comparison
 from flightline.client.display.tables import cell_text
 from flightline.client.records import SHORT_ID, JobRecord
+from flightline.client.search.comparison import Comparison
 
 SIDE_BY_SIDE = 6
 """The most jobs that stand beside each other."""

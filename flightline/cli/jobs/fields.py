@@ -18,7 +18,7 @@ GROUPS = ("spec.", "result.", "")
 """Where a short name is looked for first: what was asked for, then what came of it."""
 SHORT_ID = 8
 
-ORDERS = frozenset({"created_at", "finished_at", "val_accuracy", "best_val_accuracy"})
+ORDERS = frozenset({"created_at", "finished_at", "val_accuracy", "best_val_accuracy", "val_loss"})
 """The orders of a list that are no fields of a spec."""
 _NAME = re.compile(r"[^\s=!<>]+")
 

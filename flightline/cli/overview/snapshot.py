@@ -14,7 +14,13 @@ from flightline.client.records import Queue, Worker
 from flightline.errors import FlightlineError
 
 PAGE_LIMIT = 500
-FINISHED_STATUSES = ("succeeded", "failed", "cancelled")
+ORDERS = (
+    (("running",), "created_at"),
+    (("queued",), "created_at"),
+    (("paused",), "-created_at"),
+    (("succeeded", "failed", "cancelled"), "-finished_at"),
+)
+"""Which jobs come first, and how those of equal status are sorted."""
 
 Curve = Mapping[int, float | None]
 """The validation loss of each epoch, by the epoch's number."""
@@ -25,7 +31,8 @@ class Snapshot:
     """A service at one moment.
 
     Attributes:
-        jobs: the running jobs, then the queued ones, the oldest first, then those that finished last.
+        jobs: the running and the queued jobs, the oldest first, then the latest paused ones, and those that finished
+            last.
         curves: the validation losses of the jobs that are running or finished, by their ids.
         workers: the worker processes.
         queues: the queues.
@@ -72,8 +79,7 @@ class SnapshotReader:
         return Snapshot(jobs, known, self._client.workers(), self._client.queues())
 
     def _jobs(self, left: int) -> Iterator[Job]:
-        orders = ((("running",), "created_at"), (("queued",), "created_at"), (FINISHED_STATUSES, "-finished_at"))
-        for statuses, order in orders:
+        for statuses, order in ORDERS:
             if left > 0:
                 page = self._client.page(sort=order, limit=min(left, PAGE_LIMIT), status=list(statuses))
                 left -= len(page["items"])

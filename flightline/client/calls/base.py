@@ -66,12 +66,12 @@ class BaseCalls(Generic[J]):
         """The whole ids of jobs, in their order."""
         return [job.id if isinstance(job, JobRecord) else await self._whole(job) for job in several(jobs)]
 
-    async def _submit(self, path: str, body: bytes | None, key: str | None) -> J:
-        return self.with_raw(await self._post_once(path, body, key))
+    async def _submit(self, path: str, body: bytes | None, key: str | None, **params: object) -> J:
+        return self.with_raw(await self._post_once(path, body, key, **params))
 
-    async def _post_once(self, path: str, body: bytes | None, key: str | None) -> dict[str, Any]:
+    async def _post_once(self, path: str, body: bytes | None, key: str | None, **params: object) -> dict[str, Any]:
         """The answer to a request that makes jobs, sent again under its key while its fate is unknown."""
-        send = partial(self._transport.call, "POST", path, content=body, headers=key_header(key))
+        send = partial(self._transport.call, "POST", path, params=params, content=body, headers=key_header(key))
         answer: dict[str, Any] = await retry_submission(self.sleep, send, has_answered=self._transport.has_answered)
         return answer
 

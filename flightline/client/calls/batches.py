@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flightline.client.calls.base import BaseCalls, J, checked_id, several
-from flightline.client.comparison import Comparison
 from flightline.client.documents import encoded, job_document
 from flightline.client.following.waiting import JOBS_PER_REQUEST
 from flightline.client.records import JobOutcome, JobRecord
+from flightline.client.search.comparison import Comparison
 from flightline.errors import UsageError
 
 LARGEST_BATCH = 1000

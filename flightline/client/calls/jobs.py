@@ -54,14 +54,15 @@ class JobCalls(BaseCalls[J]):
         ``client.jobs(where=["training.optimizer.lr<=0.01"], sort="-best_val_accuracy")`` searches by hyperparameters.
 
         Args:
-            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy``, ``finished_at`` or a field of the spec, such
-                as ``spec.training.optimizer.lr``; prefix with ``-`` for descending.
+            sort: ``created_at``, ``val_accuracy``, ``best_val_accuracy``, ``val_loss``, ``finished_at`` or a field of
+                the spec, such as ``spec.training.optimizer.lr``; prefix with ``-`` for descending.
             limit: the most jobs to yield.
             **filters: `where` (conditions on fields of the spec, which must all hold, with ``= != < <= > >=``),
                 `owner`, `text` (a word of name, tags or notes), `status` (one or several), `kind`, `device`,
-                `architecture_kind`, `preset`, `tag`, `name`, `min_val_accuracy`, `min_best_val_accuracy`,
-                `created_after`, `created_before`, `config_hash`, `id` (whole ids, up to 50); and `fields`, the dotted
-                paths of what the jobs are to have, such as ``["id", "result", "spec.training.optimizer.lr"]``.
+                `architecture_kind`, `preset`, `tag` (one, or several to have all of), `name`, `min_val_accuracy`,
+                `min_best_val_accuracy`, `created_after`, `created_before`, `config_hash`, `sweep` (a whole id), `id`
+                (whole ids, up to 50); and `fields`, the dotted paths of what the jobs are to have, such as
+                ``["id", "result", "spec.training.optimizer.lr"]``.
         """
         cursor, left = None, limit
         while left is None or left > 0:
@@ -111,7 +112,8 @@ class JobCalls(BaseCalls[J]):
             id: the finished job, or with overrides any job.
             idempotency_key: as for `submit`.
             **overrides: fields that the new job is to have otherwise, such as ``training={"epochs": 20}``. The same
-                spec is linked by `retry_of`; a changed one is a job of its own, with the name and tags of this one.
+                spec is linked by `retry_of`; a changed one is a job of its own, with the name and tags of this one and
+                without its notes.
 
         Raises:
             Conflict: the job is not finished, and nothing is to be changed.
@@ -173,7 +175,7 @@ class JobCalls(BaseCalls[J]):
         return await self._submit(f"{job_path(id)}/evaluate", encoded(asked), idempotency_key)
 
     async def delete(self, id: str) -> None:
-        """Delete a finished job with its artifacts. Raises `Conflict` for a job that is queued or running."""
+        """Delete a finished job with its artifacts. Raises `Conflict` for one that has not finished."""
         await self._transport.call("DELETE", job_path(id))
 
     async def set_priority(self, id: str, priority: int) -> J:

@@ -1,4 +1,4 @@
-"""The calls about webhooks: who is told of finished jobs, and what became of each message."""
+"""The calls about webhooks: who is told of finished jobs and sweeps, and what became of each message."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ class WebhookCalls(BaseCalls[J]):
 
     async def add_webhook(self, url: str, events: Sequence[str] = ("job.finished",)) -> NewWebhook:
         """Have a URL told of events; the `secret` of what is returned verifies the messages, and is shown this once.
+
+        Args:
+            url: where the messages are sent.
+            events: what it is told of: `job.finished`, `sweep.finished`.
 
         Raises:
             InvalidRequest: the URL's host is not in `FLIGHTLINE_WEBHOOK_HOSTS`, or there is no such event.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 COLOURS = {
     "queued": "#b45309",
     "running": "#0891b2",
+    "paused": "#1d4ed8",
     "succeeded": "#15803d",
     "failed": "#b91c1c",
     "cancelled": "#a21caf",
@@ -40,11 +41,10 @@ def job_cell(job: JobRecord, epochs: Epochs | None) -> str:
 
 def figures(job: JobRecord) -> dict[str, str]:
     """What is worth a glance: accuracies, losses, the network's size, where the job ran."""
-    found = {"parameters": f"{job.cost.parameters:,}"}
+    found = {"parameters": f"{job.cost.parameters:,}"} if job.cost.parameters else {}
     if (result := job.result) is not None:
-        found |= {
-            "best accuracy": f"{result.best_val_accuracy:.4f} (epoch {result.best_epoch})",
-            "accuracy": f"{result.val_accuracy:.4f}",
-            "loss": f"{result.val_loss:.4f}",
-        }
+        if result.best_val_accuracy is not None:
+            found["best accuracy"] = f"{result.best_val_accuracy:.4f} (epoch {result.best_epoch})"
+        known = {"accuracy": result.val_accuracy, "loss": result.val_loss}
+        found |= {name: f"{value:.4f}" for name, value in known.items() if value is not None}
     return found | ({"device": job.device} if job.device else {})

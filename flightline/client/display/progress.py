@@ -1,4 +1,4 @@
-"""A progress bar for one or many jobs: HTML in a notebook, a line on a terminal, nothing anywhere else."""
+"""A progress bar for jobs and sweeps: HTML in a notebook, a line on a terminal, nothing anywhere else."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Bar(Protocol):
-    """Something that draws how far some jobs are."""
+    """Something that draws how far something is."""
 
     def show(self, done: int, total: int, text: str) -> None:
-        """Draw `done` of `total` epochs, with some words beside them."""
+        """Draw `done` of `total`, with some words beside them."""
 
     def close(self) -> None:
         """Leave the last state on the screen."""
@@ -42,7 +42,12 @@ class Progress:
         states = list(jobs)
         steps = [max(1, job.progress.epochs) for job in states]  # an evaluation has no epochs, and is one step
         done = sum(whole if job.finished else job.progress.epoch for job, whole in zip(states, steps, strict=True))
-        self._bar.show(done, sum(steps), _words(states))
+        self.draw(done, sum(steps), _words(states))
+
+    def draw(self, done: int, total: int, text: str) -> None:
+        """Draw `done` of `total`, with some words beside them."""
+        if self._bar is not None:
+            self._bar.show(done, total, text)
 
 
 @contextmanager
@@ -122,7 +127,8 @@ def _words(jobs: list[JobRecord]) -> str:
         return _words_on(jobs[0])
     finished = [job for job in jobs if job.finished]
     failed = sum(job.status == "failed" for job in finished)
-    best = max((job.result.best_val_accuracy for job in jobs if job.result), default=None)
+    reached = (job.result.best_val_accuracy for job in jobs if job.result)
+    best = max((one for one in reached if one is not None), default=None)
     words = f"{len(finished)} of {len(jobs)} jobs finished" + (f", {failed} failed" if failed else "")
     return words + (f", best accuracy {best:.4f}" if best is not None else "")
 
@@ -130,4 +136,5 @@ def _words(jobs: list[JobRecord]) -> str:
 def _words_on(job: JobRecord) -> str:
     epochs = f", epoch {job.progress.epoch}/{job.progress.epochs}" if job.progress.epochs else ""
     words = f"{job.title}: {job.status}{epochs}"
-    return words + (f", accuracy {job.result.val_accuracy:.4f}" if job.result else "")
+    accuracy = job.result.val_accuracy if job.result else None
+    return words + (f", accuracy {accuracy:.4f}" if accuracy is not None else "")

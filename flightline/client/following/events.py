@@ -17,14 +17,16 @@ NO_ROOM = "too_many_streams"
 SILENCE_SECONDS = 45.0  # the service says something every 15 s; one that says nothing for longer has gone
 
 
-async def events(transport: Transport, path: str, after: int, *, wait_for_room: bool) -> AsyncGenerator[Event, None]:
-    """The events after number `after` of the job whose stream is at `path`, until the job has finished.
+async def events(
+    transport: Transport, path: str, after: int, *, wait_for_room: bool, ends: frozenset[str] = FINISHED
+) -> AsyncGenerator[Event, None]:
+    """The events after number `after` of the job or sweep whose stream is at `path`, until its status is one of `ends`.
 
     Raises:
         Unavailable: the service was unavailable for `OUTAGE_SECONDS`; at once where it serves as many streams as it can
             and `wait_for_room` is false.
         NotReachable: nothing answered for `OUTAGE_SECONDS`.
-        NotFound: there is no such job, or it was deleted.
+        NotFound: there is no such job or sweep, or it was deleted.
     """
     outage = Outage(transport.sleep)
     while True:
@@ -38,7 +40,7 @@ async def events(transport: Transport, path: str, after: int, *, wait_for_room: 
                 async for event in found:
                     after = event.seq
                     yield event
-                    if _is_last(event):
+                    if event.kind == "status" and event.data["status"] in ends:
                         return
                 if stream.status == 204:
                     return
@@ -66,7 +68,3 @@ async def parsed(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:
             if b"id" in fields:
                 kind, data = fields[b"event"].decode(), json.loads(fields[b"data"])
                 yield Event({"seq": int(fields[b"id"]), "kind": kind, "data": data})
-
-
-def _is_last(event: Event) -> bool:
-    return event.kind == "status" and event.data["status"] in FINISHED

@@ -73,9 +73,9 @@ async def all_finished(
     """
     latest: dict[str, J] = {}
     waiting = list(dict.fromkeys(ids))
-    async with aclosing(_looks(rings, waiting, client.sleep)) as looks:
+    async with aclosing(looks(rings, waiting, client.sleep)) as found:
         while waiting:
-            new = await retry_read(client.sleep, states, client, await anext(looks))
+            new = await retry_read(client.sleep, states, client, await anext(found))
             latest |= new
             for job in new.values():
                 if job.finished and on_end:
@@ -85,17 +85,24 @@ async def all_finished(
     return [latest[one] for one in ids]
 
 
-async def _looks(
-    rings: AsyncGenerator[Event | None, None], waiting: Sequence[str], sleep: Sleep
+async def looks(
+    rings: AsyncGenerator[Event | None, None], waiting: Sequence[str], sleep: Sleep, kind: str = "jobs"
 ) -> AsyncGenerator[list[str], None]:
-    """Yield, without end, the jobs of those waited for that may have changed."""
+    """Yield, without end, those of the jobs waited for that may have changed; or of the sweeps, where `kind` says so.
+
+    Args:
+        rings: what the service's bell says.
+        waiting: the ids of those waited for; they may become fewer.
+        sleep: how to wait between two looks where there is no bell.
+        kind: ``jobs`` or ``sweeps``.
+    """
     looked = time.monotonic()
     try:
         async with aclosing(rings):
             async for ring in rings:
-                if ring is not None and ring.kind == "jobs":
+                if ring is not None and ring.kind == kind:
                     some = _named(ring, waiting)
-                elif ring is not None or time.monotonic() - looked > MISSED_SECONDS:
+                elif (ring is not None and ring.kind == "reset") or time.monotonic() - looked > MISSED_SECONDS:
                     some, looked = list(waiting), time.monotonic()
                 else:
                     some = []
@@ -110,6 +117,6 @@ async def _looks(
 
 
 def _named(ring: Event, waiting: Sequence[str]) -> list[str]:
-    """The jobs among those waited for that a ring names."""
+    """Those waited for that a ring names."""
     named = set(ring.data["ids"])
     return [one for one in waiting if one in named]

@@ -9,6 +9,7 @@ from shared.database.tables.jobs import (
     LIVE,
     LIVE_COLUMNS,
     READY,
+    UNJUDGED,
     UUID_LENGTH,
     Job,
     JobTag,
@@ -16,7 +17,7 @@ from shared.database.tables.jobs import (
     JobWord,
     id_ending,
 )
-from shared.database.tables.runs import Artifact, Attempt, Epoch, Evaluation, JobChange, JobEvent, JobLog
+from shared.database.tables.runs import Artifact, Attempt, Epoch, Evaluation, JobChange, JobEvent, JobLog, JobMetric
 from shared.database.tables.service import (
     BatchKey,
     Dataset,
@@ -29,6 +30,7 @@ from shared.database.tables.service import (
     WebhookDelivery,
     Worker,
 )
+from shared.database.tables.sweeps import Sweep, SweepEvent, SweepPoint, SweepRung, SweepTrial
 
 __all__ = [
     "DELAYED",
@@ -36,6 +38,7 @@ __all__ = [
     "LIVE",
     "LIVE_COLUMNS",
     "READY",
+    "UNJUDGED",
     "UUID_LENGTH",
     "Artifact",
     "Attempt",
@@ -49,11 +52,17 @@ __all__ = [
     "JobChange",
     "JobEvent",
     "JobLog",
+    "JobMetric",
     "JobTag",
     "JobValue",
     "JobWord",
     "Lock",
     "Session",
+    "Sweep",
+    "SweepEvent",
+    "SweepPoint",
+    "SweepRung",
+    "SweepTrial",
     "Tally",
     "Token",
     "Webhook",

@@ -38,6 +38,10 @@ LIVE = "status IN ('queued', 'running')"
 """SQL condition of the jobs that `ix_jobs_live` holds: those that wait or run, whatever number has finished."""
 
 
+UNJUDGED = "replay_of IS NOT NULL AND replay IS NULL"
+"""SQL condition of the replays that have no verdict yet."""
+
+
 LIVE_COLUMNS = ("status", "kind", "queue", "owner", "queued_at", "not_before")
 
 
@@ -56,6 +60,12 @@ class Job(Base):
     name: Mapped[str | None]
     preset: Mapped[str | None]
     retry_of: Mapped[str | None] = mapped_column(String(36))
+    sweep: Mapped[str | None] = mapped_column(String(36))
+    """The sweep that made the job; it may have been deleted since."""
+    replay_of: Mapped[str | None] = mapped_column(String(36))
+    """The job that this one repeats in order to be compared with it, which may have been deleted since."""
+    replay: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """How equal the two are, as `jobs.replays` has found when this one ended; null until then."""
     spec: Mapped[dict[str, Any]]
     spec_hash: Mapped[str] = mapped_column(String(64))
     config_hash: Mapped[str] = mapped_column(String(64))
@@ -95,6 +105,24 @@ class Job(Base):
 
     epochs: Mapped[int]
     epoch: Mapped[int]
+    pause_after: Mapped[int | None]
+    """The epoch after which the job is paused instead of going on; null: it runs to its end."""
+    cache: Mapped[str] = mapped_column(server_default="off")
+    """Whether the job uses what equal ones have trained: `prefer`, `exact` or `off`."""
+    twin_hash: Mapped[str | None] = mapped_column(String(32))
+    """Equal for jobs that ask for the same training in the same way; null for other kinds, and for jobs of before."""
+    leads: Mapped[str | None] = mapped_column(String(32))
+    """The job's `twin_hash` while its running attempt trains and equal jobs may wait for it; else null."""
+    following: Mapped[str | None] = mapped_column(String(36))
+    """The running job that a queued one waits for instead of training the same; see `jobs.reuse.twins`."""
+    served_from: Mapped[str | None] = mapped_column(String(36))
+    """The equal job whose epochs, result and artifacts these are; null for a job that trained."""
+    continued_from: Mapped[str | None] = mapped_column(String(36))
+    """The job whose first epochs and checkpoint this one went on from; null where it trained all of its epochs."""
+    state_hash: Mapped[str | None] = mapped_column(String(64))
+    """What the newest checkpoint depends on, epoch by epoch: equal for runs that have gone the same way so far."""
+    kept_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """Size of the checkpoint that the job has kept beyond its end; null where it has kept none."""
     train_loss: Mapped[float | None]
     train_accuracy: Mapped[float | None]
     val_loss: Mapped[float | None]
@@ -128,6 +156,7 @@ class Job(Base):
         Index("ix_jobs_by_finish", "finished_at", "number", *_FILTERED),
         Index("ix_jobs_by_val_accuracy", "val_accuracy", "number", *_FILTERED),
         Index("ix_jobs_by_best_val_accuracy", "best_val_accuracy", "number", *_FILTERED),
+        Index("ix_jobs_by_val_loss", "val_loss", "number", *_FILTERED),
         # The jobs of one value, newest last.
         Index("ix_jobs_of_status", "status", "number"),
         Index("ix_jobs_of_kind", "kind", "number"),
@@ -138,11 +167,20 @@ class Job(Base):
         Index("ix_jobs_of_owner", "owner", "number"),
         Index("ix_jobs_of_name", "name", "number"),
         Index("ix_jobs_of_config_hash", "config_hash", "number"),
+        Index("ix_jobs_of_sweep", "sweep", "number", **where("sweep IS NOT NULL")),
+        # Equal jobs: those that may serve one, that lead now, that wait; runs that one may go on from; what is kept.
+        Index("ix_jobs_twins", "twin_hash", "status", "finished_at", **where("twin_hash IS NOT NULL")),
+        Index("ix_jobs_leading", "leads", **where("leads IS NOT NULL")),
+        Index("ix_jobs_following", "following", **where("following IS NOT NULL")),
+        Index("ix_jobs_state_hash", "state_hash", **where("state_hash IS NOT NULL")),
+        Index("ix_jobs_kept", "finished_at", "kept_bytes", **where("kept_bytes IS NOT NULL")),
         Index("ix_jobs_delayed", "status", "not_before", **where(DELAYED)),
+        Index("ix_jobs_unjudged", "status", "id", **where(UNJUDGED)),
         Index("ix_jobs_live", *LIVE_COLUMNS, **where(LIVE)),
         Index(
             "ix_jobs_next",
-            *("kind", "queue", "data_key", "priority", "owner", "id"),
+            # The last two for SQLite, which would read the rows for what the condition names.
+            *("kind", "queue", "data_key", "priority", "owner", "id", "status", "not_before"),
             sqlite_where=literal_column(READY),
             postgresql_where=literal_column(READY),
         ),
@@ -183,6 +221,8 @@ class JobValue(Base):
     __table_args__ = (
         Index("ix_job_values_number", "path", "number", "job", **where("number IS NOT NULL")),
         Index("ix_job_values_text", "path", "text", "job", **where("text IS NOT NULL")),
+        # The values of jobs that are looked up one after another: they lie closer together than in the table.
+        Index("ix_job_values_of_job", "path", "job", "number", **where("number IS NOT NULL")),
         WITHOUT_ROWID,
     )
 

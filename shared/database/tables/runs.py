@@ -51,7 +51,19 @@ class Epoch(Base):
     lr: Mapped[float]
     seconds: Mapped[float]
     samples_per_second: Mapped[float]
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """Hash of the run's state after the epoch's last step; null where the release before ran it."""
     __table_args__ = (Index("ix_epochs_seq", "job_id", "seq"), WITHOUT_ROWID)
+
+
+class JobMetric(Base):
+    """A metric of an imported run that is no figure of epochs: its steps, and as many values, null where not finite."""
+
+    __tablename__ = "job_metrics"
+    job_id: Mapped[str] = job_key()
+    name: Mapped[str] = mapped_column(primary_key=True)
+    steps: Mapped[list[Any]]
+    figures: Mapped[list[Any]]
 
 
 class JobEvent(Base):

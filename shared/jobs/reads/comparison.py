@@ -11,6 +11,7 @@ from sqlalchemy import select
 from shared import wire
 from shared.database.tables import Epoch
 from shared.errors import JobNotFound
+from shared.jobs.imports import reads as imports
 from shared.jobs.reads.queries import jobs_by_id
 from shared.jobspec.fields.evaluation import EvaluationSpec
 from shared.jobspec.fields.job import JobSpec
@@ -27,23 +28,37 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 50_000
 """Most epochs of all jobs together that a comparison reads, but for the last one of each job."""
-_LABELS = ("name", "tags")
+_LABELS = ("name", "tags", "run.id")
 _FIGURES = tuple(name for name in names(wire.Curves) if name != "epoch")
 
 
-def compare(db: Database, job_ids: Sequence[str], *, live: Callable[[], Workers], actor: Actor) -> wire.Comparison:
-    """Read jobs side by side; `live` as for `shared.jobs.reads.listing.jobs`.
+def compare(
+    db: Database,
+    job_ids: Sequence[str],
+    figures: Sequence[str] | None = None,
+    *,
+    live: Callable[[], Workers],
+    actor: Actor,
+) -> wire.Comparison:
+    """Read jobs side by side.
+
+    Args:
+        db: the database.
+        job_ids: whole ids of at least two jobs.
+        figures: names of the curves to read; None for all.
+        live: as for `shared.jobs.reads.listing.jobs`.
+        actor: who asks.
 
     Raises:
-        JobNotFound: one of them does not exist.
+        JobNotFound: some of them do not exist; it names all of these.
     """
     jobs = jobs_by_id(db, job_ids, live=live, actor=actor)
     found = {job.id for job in jobs}
-    for job_id in job_ids:
-        if job_id not in found:
-            raise JobNotFound(job_id)
+    if missing := [job_id for job_id in job_ids if job_id not in found]:
+        raise JobNotFound(*missing)
+    wanted = [name for name in _FIGURES if figures is None or name in figures]
     with db.read() as connection:
-        curves = _curves(connection, job_ids, {job.id: job.progress.epoch for job in jobs})
+        curves = _curves(connection, job_ids, {job.id: job.progress.epoch for job in jobs}, wanted)
     return wire.Comparison(jobs=jobs, differing=differing([job.spec for job in jobs]), curves=curves)
 
 
@@ -79,18 +94,28 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, Any]]:
         yield from _leaves(inner, f"{path}.{name}" if path else str(name))
 
 
-def _curves(connection: Connection, job_ids: Sequence[str], lengths: Mapping[str, int]) -> wire.Curves:
-    """Read the epochs of jobs, given how many each has, as columns with one list for each job."""
+def _curves(
+    connection: Connection, job_ids: Sequence[str], lengths: Mapping[str, int], wanted: Sequence[str]
+) -> wire.Curves:
+    """Read figures of the epochs of jobs, given how many each has, as columns with one list for each job."""
     numbers = _chosen(list(lengths.values()))
-    columns = (Epoch.job_id, Epoch.epoch, *(getattr(Epoch, name) for name in _FIGURES))
+    columns = (Epoch.job_id, Epoch.epoch, *(getattr(Epoch, name) for name in wanted))
     statement = select(*columns).where(Epoch.job_id.in_(list(lengths)), Epoch.epoch.in_(numbers))
-    rows = {(row.job_id, row.epoch): row for row in connection.execute(statement)}
-    known = sorted({epoch for _, epoch in rows})
+    points: dict[tuple[str, str], dict[int, float]] = {}
+    for row in connection.execute(statement):
+        for name in wanted:
+            points.setdefault((row.job_id, name), {})[row.epoch] = getattr(row, name)
+    chosen = set(numbers)
+    for job_id, name, epoch, value in imports.figures(connection, job_ids, wanted):
+        if epoch in chosen:
+            points.setdefault((job_id, name), {})[epoch] = value
+    known = sorted({epoch for one in points.values() for epoch in one})
 
     def curve(job_id: str, name: str) -> list[float | None]:
-        return [getattr(rows.get((job_id, epoch)), name, None) for epoch in known]
+        found = points.get((job_id, name), {})
+        return [found.get(epoch) for epoch in known]
 
-    return wire.Curves(epoch=known, **{name: [curve(job_id, name) for job_id in job_ids] for name in _FIGURES})
+    return wire.Curves(epoch=known, **{name: [curve(job_id, name) for job_id in job_ids] for name in wanted})
 
 
 def _chosen(lengths: Sequence[int]) -> list[int]:

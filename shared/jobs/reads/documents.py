@@ -1,66 +1,29 @@
-"""Jobs as JSON, for many at once: a finished job's is kept, as it changes with an event of the job alone."""
+"""Jobs as JSON, for many at once."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import bindparam, select, type_coerce
-from sqlalchemy.types import NullType
+from sqlalchemy import ARRAY, BigInteger, Text, any_, bindparam, cast, func, literal_column, select
 
-from shared.database.tables import Job
+from shared.database.tables import Job, JobTag
 from shared.jobs.guarded_write import table_of
-from shared.jobs.reads.queries import JOB_COLUMNS, job_answers, tags_of
+from shared.jobs.reads.kept import Document
+from shared.jobs.reads.queries import JOB_COLUMNS, job_answers
 from shared.jobs.status import FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Select
 
+    from shared.jobs.reads.kept import Kept, View
     from shared.jobs.reads.queries import Workers
 
-KEPT = 2_000
-"""Finished jobs whose JSON a process keeps, of some 2,500 bytes each."""
 _JOBS = table_of(Job)
-_NUMBERED = _JOBS.c.number.in_(bindparam("numbers", expanding=True))
-# The instant as the driver returns it, as it is only compared.
-_VERSIONS = select(_JOBS.c.number, _JOBS.c.id, _JOBS.c.event_seq, type_coerce(_JOBS.c.finished_at, NullType())).where(
-    _NUMBERED
-)
-_ROWS = select(*JOB_COLUMNS).where(_NUMBERED)
-Version = tuple[Any, ...]
-"""Id of a job, number of its last event, and when it finished."""
-
-
-class FinishedJobs:
-    """The JSON of the finished jobs that were read last, by id and version. Safe to share between threads."""
-
-    def __init__(self, most: int = KEPT) -> None:
-        self._most = most
-        self._kept: OrderedDict[Version, bytes] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def among(self, versions: Mapping[int, Version]) -> dict[int, bytes]:
-        """Return the JSON of those of these versions of jobs, given by number, that are kept."""
-        found = {}
-        with self._lock:
-            for number, version in versions.items():
-                document = self._kept.get(version)
-                if document is not None:
-                    found[number] = document
-                    self._kept.move_to_end(version)
-        return found
-
-    def keep(self, documents: Mapping[Version, bytes]) -> None:
-        """Keep the JSON of versions of finished jobs, in place of those that were read longest ago."""
-        with self._lock:
-            self._kept.update(documents)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
 
 
 @dataclass(frozen=True)
@@ -84,28 +47,38 @@ class Documents:
         return [every[number] for number in self.numbers if number in every]
 
 
-def read_documents(connection: Connection, numbers: Sequence[int], finished: FinishedJobs) -> Documents:
-    """Read jobs by number; of finished ones, only those that are not kept in this version."""
-    versions: dict[int, Version] = {
-        number: (job_id, seq, finished_at)
-        for number, job_id, seq, finished_at in connection.execute(_VERSIONS, {"numbers": numbers})
-    }
-    kept = finished.among(versions)
-    rows, tags = _read(connection, [number for number in versions if number not in kept])
-    made = _made([row for row in rows if row.status in FINISHED], tags, None)
-    finished.keep({versions[number]: document for number, document in made.items()})
-    return Documents(numbers, {**kept, **made}, [row for row in rows if row.number not in made], tags)
-
-
-def read_unfinished(connection: Connection, numbers: Sequence[int], finished: Mapping[int, bytes]) -> Documents:
-    """Read jobs by number, but for the finished ones, whose JSON is given."""
+def read_documents(connection: Connection, numbers: Sequence[int], kept: Kept, view: View) -> Documents:
+    """Read jobs by number; of finished ones only those that are not kept."""
+    finished = kept.documents(view, numbers)
     rows, tags = _read(connection, [number for number in numbers if number not in finished])
-    return Documents(numbers, finished, rows, tags)
+    ended = [row for row in rows if row.status in FINISHED]
+    if ended:
+        made = _made(ended, tags, None)
+        kept.keep_documents(view, {row.number: Document(row.id, made[row.number]) for row in ended})
+        finished |= made
+    return Documents(numbers, finished, [row for row in rows if row.number not in finished], tags)
 
 
 def _read(connection: Connection, numbers: Sequence[int]) -> tuple[Sequence[Row[Any]], dict[str, list[str]]]:
-    rows = connection.execute(_ROWS, {"numbers": numbers}).all() if numbers else []
-    return rows, tags_of(connection, [row.id for row in rows])
+    if not numbers:
+        return [], {}
+    sqlite = connection.dialect.name == "sqlite"
+    asked = orjson.dumps(numbers).decode() if sqlite else list(numbers)
+    rows = connection.execute(_rows(sqlite=sqlite), {"numbers": asked}).all()
+    return rows, {row.id: sorted(orjson.loads(row.tags)) for row in rows}
+
+
+@cache
+def _rows(*, sqlite: bool) -> Select[Any]:
+    """Return the statement that reads jobs by number, however many, each with its tags as a list in JSON."""
+    gather = func.json_group_array if sqlite else func.json_agg
+    tags = func.coalesce(cast(gather(JobTag.tag), Text), literal_column("'[]'"))
+    own = select(tags).where(JobTag.job_id == Job.id).correlate(_JOBS).scalar_subquery()
+    if sqlite:
+        numbered = _JOBS.c.number.in_(select(func.json_each(bindparam("numbers")).table_valued("value").c.value))
+    else:
+        numbered = _JOBS.c.number == any_(bindparam("numbers", type_=ARRAY(BigInteger)))
+    return select(*JOB_COLUMNS, own.label("tags")).where(numbered)
 
 
 def _made(

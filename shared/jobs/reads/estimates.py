@@ -23,6 +23,7 @@ from shared import wire
 from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import DELAYED, READY, Job
+from shared.jobs.data_needs import Holdings, Needs, needs_of_spec
 from shared.jobs.status import JobStatus, WorkerState
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Wanted:
     flops_per_epoch: int
     epochs: int
     own_before: int
+    needs: Needs = ()
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,12 @@ class Estimates:
         picture = self._fresh()
         own = [one for one in picture.waiting if one.owner == actor.owner and one.priority == spec.priority]
         before = sum(one.jobs for one in own)
-        asked = (submission.config_hash, spec.architecture.kind, cost.flops_per_epoch, spec.training.epochs)
-        return self._estimate(picture, Wanted(spec.queue, spec.priority, actor.owner, *asked, before), live)
+        asked = (submission.config_hash, spec.architecture.kind, cost.flops_per_epoch, spec.training.epochs, before)
+        needs = needs_of_spec(submission.document)
+        return self._estimate(picture, Wanted(spec.queue, spec.priority, actor.owner, *asked, needs), live)
 
     def of_job(self, job_id: str, live: Workers, *, actor: Actor) -> wire.Estimate | None:
-        """Estimate a queued job; None for one that is not queued, or does not exist."""
+        """Estimate a queued job; None for one that is not queued, follows an equal one, or does not exist."""
         with self._db.read() as connection:
             wanted = _wanted(connection, job_id, actor)
         return None if wanted is None else self._estimate(self._fresh(), wanted, live)
@@ -133,7 +136,8 @@ class Estimates:
         fitting = [worker for worker in live if wanted.queue in ("any", worker.device_kind)]
         kinds = sorted({worker.device_kind for worker in fitting})
         ahead, flops = ahead_of(picture.waiting, wanted, kinds)
-        seconds = wait_seconds(picture, kinds, ahead, flops, [worker.state for worker in fitting])
+        able = [worker.state for worker in fitting if Holdings(worker.datasets).meet(wanted.needs)]
+        seconds = wait_seconds(picture, kinds, ahead, flops, able)
         with self._db.read() as connection:
             now: dt.datetime = connection.execute(select(clock.database_now(connection))).scalar_one()
         return wire.Estimate(
@@ -179,7 +183,7 @@ def wait_seconds(
 ) -> float | None:
     """Return the seconds until a job should start, behind jobs with these FLOPs on workers in these states.
 
-    None where no worker is there, or nothing is known of what such FLOPs take.
+    None where no worker is there that has the images, or nothing is known of what such FLOPs take.
     """
     idle = sum(state == WorkerState.IDLE for state in states)
     if not states:
@@ -204,21 +208,27 @@ def _device(finished: Sequence[Finished], wanted: Wanted, kind: str) -> wire.Dev
 
 
 _ASKED = (Job.queue, Job.priority, Job.owner, Job.config_hash, Job.architecture_kind, Job.flops_per_epoch)
-_LEFT = Job.epochs - Job.epoch
+_LEFT = func.coalesce(Job.pause_after, Job.epochs) - Job.epoch
+_NEEDS_A_WORKER = Job.following.is_(None)
 
 
 def _wanted(connection: Connection, job_id: str, actor: Actor) -> Wanted | None:
-    queued = (Job.id == job_id, Job.status == JobStatus.QUEUED, actor.reach)
-    statement: Any = select(*_ASKED, _LEFT.label("left")).where(*queued)
+    queued = (Job.id == job_id, Job.status == JobStatus.QUEUED, _NEEDS_A_WORKER, actor.reach)
+    statement: Any = select(*_ASKED, _LEFT.label("left"), Job.spec).where(*queued)
     row = connection.execute(statement).one_or_none()
     if row is None:
         return None
     earlier = Job.id < job_id  # as workers take them: a job that goes back to the queue is as old as before
-    own = (Job.status == JobStatus.QUEUED, Job.priority == row.priority, Job.owner.is_not_distinct_from(row.owner))
+    own = (
+        Job.status == JobStatus.QUEUED,
+        _NEEDS_A_WORKER,
+        Job.priority == row.priority,
+        Job.owner.is_not_distinct_from(row.owner),
+    )
     counted = select(literal(1)).select_from(Job).where(*own, earlier).limit(MOST_COUNTED).subquery()
     before = connection.scalar(select(func.count()).select_from(counted)) or 0
     asked = {column.key: getattr(row, column.key) for column in _ASKED}
-    return Wanted(**asked, epochs=row.left, own_before=before)
+    return Wanted(**asked, epochs=row.left, own_before=before, needs=needs_of_spec(row.spec))
 
 
 def _finished(connection: Connection) -> list[Finished]:
@@ -236,7 +246,7 @@ def _waiting(connection: Connection) -> list[Waiting]:
     """Count the queued jobs from indexes alone; their FLOPs are those of the latest, for jobs beyond the sample too."""
     jobs = Counter[_Group]()
     for condition in (READY, DELAYED):  # as SQL text, so that their indexes serve them
-        some = select(*_GROUP).where(text(condition)).limit(MOST_WAITING).subquery()
+        some = select(*_GROUP).where(text(condition), _NEEDS_A_WORKER).limit(MOST_WAITING).subquery()
         for *group, counted in connection.execute(select(*some.c, func.count()).group_by(*some.c)):
             jobs[(*group,)] += counted
     sample = dict[_Group, list[float]]()
@@ -250,7 +260,7 @@ def _waiting(connection: Connection) -> list[Waiting]:
 
 _LATEST_QUEUED = (
     select(*_GROUP, _LEFT * Job.flops_per_epoch * literal(1.0))
-    .where(Job.status == JobStatus.QUEUED)
+    .where(Job.status == JobStatus.QUEUED, _NEEDS_A_WORKER)
     .order_by(Job.number.desc())
     .limit(SAMPLE)
 )

@@ -1,13 +1,17 @@
-"""Filters of the list of jobs, each as SQL in two forms: a test of one job, and the jobs that pass it from an index."""
+"""Filters of the list of jobs, each as SQL in two forms: a test of one job, and the jobs that pass it from an index.
+
+The SQL names its values as parameters. So one filter serves all values, and statements that have it are built once.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, and_, func, null, select
+from sqlalchemy import ColumnElement, bindparam, func, null, select
 
 from shared.database.tables import Job, JobValue, JobWord
 from shared.jobs.guarded_write import table_of
@@ -19,9 +23,11 @@ if TYPE_CHECKING:
     from shared.jobs.search.conditions import Condition
     from shared.jobs.search.paths import Field
 
-SORTS = ("created_at", "val_accuracy", "best_val_accuracy", "finished_at")
+SORTS = ("created_at", "val_accuracy", "best_val_accuracy", "val_loss", "finished_at")
 """The orders that are columns of `jobs`."""
 _JOBS = table_of(Job)
+_MOST_KEPT = 500
+"""Filters of each kind that are kept."""
 _OPERATORS: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "=": lambda column, value: column == value,
     "!=": lambda column, value: column != value,
@@ -44,7 +50,8 @@ class JobFilter:
     """Kind of device (``cpu``, ``cuda``) or one device (``cuda:1``) of the latest attempt."""
     architecture_kind: str | None = None
     preset: str | None = None
-    tag: str | None = None
+    tag: tuple[str, ...] = ()
+    """Tags, each of which the job must have."""
     name: str | None = None
     owner: str | None = None
     text: str | None = None
@@ -56,11 +63,13 @@ class JobFilter:
     created_after: dt.datetime | None = None
     created_before: dt.datetime | None = None
     config_hash: str | None = None
+    sweep: str | None = None
+    """Whole id of a sweep."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Filter:
-    """One condition on jobs.
+    """One condition on jobs, whatever its value.
 
     Attributes:
         test: SQL that is true of a row of `jobs` that passes. It uses no index of `jobs`, so that a list which walks
@@ -69,15 +78,28 @@ class Filter:
         in_order: whether `found` reads them in the order of creation.
         limits: the name of the value that `compare` is about, as `Order.name`; None for none.
         compare: the condition on any column that has that value, so that the walk of an index begins or ends with it.
+        is_least: whether `compare` is true of all larger values too (or of all smaller ones); None for an equation.
         covered_by: names of the orders, as `Order.name`, whose index has what `test` asks for.
     """
 
     test: ColumnElement[bool]
+    of_number: Callable[[Any], ColumnElement[bool]] | None = None
     found: Select[Any] | None = None
     in_order: bool = False
     limits: str | None = None
     compare: Callable[[Any], ColumnElement[bool]] | None = None
+    is_least: bool | None = None
     covered_by: tuple[str, ...] = ()
+
+
+class Many(Protocol):
+    """Filters, each with its values, that many jobs passed when they were counted."""
+
+    def __contains__(self, whole: Hashable, /) -> bool:
+        """Whether a filter is one of them."""
+
+    def add(self, whole: Hashable, /) -> None:
+        """Note that many jobs pass a filter."""
 
 
 def plain(column: Any) -> Any:
@@ -85,64 +107,114 @@ def plain(column: Any) -> Any:
     return func.coalesce(column, null(), type_=column.type)
 
 
-def filters_of(wanted: JobFilter) -> list[Filter]:
-    """Return the filters that are set."""
-    return [*_of_columns(wanted), *_of_ranges(wanted), *_of_words(wanted), *map(_of_condition, wanted.where)]
+class Valued(NamedTuple):
+    """A filter, with the values of its parameters."""
+
+    filter: Filter
+    values: dict[str, object]
 
 
-def _of_columns(wanted: JobFilter) -> Iterator[Filter]:
+def filters_of(wanted: JobFilter) -> list[Valued]:
+    """Return the filters that are set; equal ones are the same objects, whatever their values."""
+    return [*_of_columns(wanted), *_of_ranges(wanted), *_of_words(wanted), *_of_conditions(wanted.where)]
+
+
+def _of_columns(wanted: JobFilter) -> Iterator[Valued]:
     one_device = wanted.device is not None and ":" in wanted.device
-    equal: list[tuple[Any, str | None, tuple[str, ...]]] = [
-        (Job.kind, wanted.kind, SORTS),
-        (Job.architecture_kind, wanted.architecture_kind, SORTS),
-        (Job.preset, wanted.preset, SORTS),
-        (Job.name, wanted.name, ()),
-        (Job.owner, wanted.owner, SORTS),
-        (Job.config_hash, wanted.config_hash, ()),
-        (Job.device if one_device else Job.device_kind, wanted.device, SORTS),
-    ]
-    for column, value, covered_by in equal:
+    for name in ("kind", "architecture_kind", "preset", "name", "owner", "config_hash", "sweep", "device"):
+        value = getattr(wanted, name)
         if value is not None:
-            found = select(Job.number).where(column == value)
-            yield Filter(plain(column) == value, found, in_order=True, covered_by=covered_by)
+            yield Valued(_equal("device_kind" if name == "device" and not one_device else name), {name: value})
     if wanted.id:
-        yield Filter(plain(Job.id).in_(wanted.id), select(Job.number).where(Job.id.in_(wanted.id)))
-    if wanted.status:
-        condition = Job.status.in_(wanted.status) if len(wanted.status) > 1 else Job.status == wanted.status[0]
-        one = len(wanted.status) == 1
-        yield Filter(
-            plain(Job.status).in_(wanted.status), select(Job.number).where(condition), in_order=one, covered_by=SORTS
-        )
+        yield Valued(_one_of("id"), {"id": wanted.id})
+    if len(wanted.status) == 1:
+        yield Valued(_equal("status"), {"status": wanted.status[0]})
+    elif wanted.status:
+        yield Valued(_one_of("status"), {"status": wanted.status})
 
 
-def _of_ranges(wanted: JobFilter) -> Iterator[Filter]:
-    if wanted.min_val_accuracy is not None:
-        yield _range("val_accuracy", Job.val_accuracy, ">=", wanted.min_val_accuracy)
-    if wanted.min_best_val_accuracy is not None:
-        yield _range("best_val_accuracy", Job.best_val_accuracy, ">=", wanted.min_best_val_accuracy)
-    if wanted.created_after is not None:
-        yield _range("created_at", Job.number, ">=", first_number(wanted.created_after))
-    if wanted.created_before is not None:
-        yield _range("created_at", Job.number, "<", first_number(wanted.created_before))
+_COVERED = ("kind", "architecture_kind", "preset", "owner", "device", "device_kind", "status")
+"""Columns that the indexes of the orders hold."""
 
 
-def _range(name: str, column: Any, operator: str, value: float) -> Filter:
-    def compare(one: Any) -> ColumnElement[bool]:
-        return _OPERATORS[operator](one, value)
+@cache
+def _equal(name: str) -> Filter:
+    column: Any = _JOBS.c[name]
+    value: Any = bindparam("device" if name == "device_kind" else name)
+    covered_by = SORTS if name in _COVERED else ()
+    found = select(_JOBS.c.number).where(column == value)
+    return Filter(plain(column) == value, found=found, in_order=True, covered_by=covered_by)
 
-    found = select(Job.number).where(compare(column))
-    in_order = name == "created_at"
-    return Filter(compare(plain(column)), found, in_order, limits=name, compare=compare, covered_by=("created_at",))
+
+@cache
+def _one_of(name: str) -> Filter:
+    column: Any = _JOBS.c[name]
+    values: Any = bindparam(name, expanding=True)
+    found = select(_JOBS.c.number).where(column.in_(values))
+    return Filter(plain(column).in_(values), found=found, covered_by=SORTS if name in _COVERED else ())
 
 
-def _of_words(wanted: JobFilter) -> Iterator[Filter]:
+def _of_ranges(wanted: JobFilter) -> Iterator[Valued]:
+    for name in ("min_val_accuracy", "min_best_val_accuracy"):
+        if (least := getattr(wanted, name)) is not None:
+            yield Valued(_range(name), {name: least})
+    for name in ("created_after", "created_before"):
+        if (instant := getattr(wanted, name)) is not None:
+            yield Valued(_range(name), {name: first_number(instant)})
+
+
+_RANGES: dict[str, tuple[str, str, str]] = {
+    "min_val_accuracy": ("val_accuracy", "val_accuracy", ">="),
+    "min_best_val_accuracy": ("best_val_accuracy", "best_val_accuracy", ">="),
+    "created_after": ("created_at", "number", ">="),
+    "created_before": ("created_at", "number", "<"),
+}
+"""Of each range the name of its order, its column, and how that compares."""
+
+
+@cache
+def _range(name: str) -> Filter:
+    order, column_name, operator = _RANGES[name]
+    column, compare = _JOBS.c[column_name], _comparing(operator, name)
+    return Filter(
+        compare(plain(column)),
+        compare if order == "created_at" else None,
+        select(_JOBS.c.number).where(compare(column)),
+        in_order=order == "created_at",
+        limits=order,
+        compare=compare,
+        is_least=operator.startswith(">"),
+        covered_by=("created_at",),
+    )
+
+
+def _comparing(operator: str, parameter: str) -> Callable[[Any], ColumnElement[bool]]:
+    """Return the condition on any column that it compares so with a parameter."""
+
+    def compare(column: Any) -> ColumnElement[bool]:
+        return _OPERATORS[operator](column, bindparam(parameter, type_=column.type))
+
+    return compare
+
+
+def _of_words(wanted: JobFilter) -> Iterator[Valued]:
     every = set() if wanted.text is None else words(wanted.text)
     if wanted.text is not None and not every:
         every = {wanted.text}  # signs alone: a word of nobody
-    for word in sorted(every | (set() if wanted.tag is None else {tag_word(wanted.tag)})):
-        found = select(JobWord.job.label("number")).where(JobWord.word == word)
-        held = select(JobWord.job).where(JobWord.word == word, JobWord.job == Job.number).correlate(_JOBS)
-        yield Filter(held.scalar_subquery().is_not(None), found, in_order=True)
+    for number, word in enumerate(sorted(every | {tag_word(tag) for tag in wanted.tag})):
+        yield Valued(_word(f"word{number}"), {f"word{number}": word})
+
+
+@lru_cache(_MOST_KEPT)
+def _word(parameter: str) -> Filter:
+    word: Any = bindparam(parameter)
+    found = select(JobWord.job.label("number")).where(JobWord.word == word)
+
+    def holds(number: Any) -> ColumnElement[bool]:
+        held = select(JobWord.job).where(JobWord.word == word, JobWord.job == number)
+        return held.correlate_except(table_of(JobWord)).scalar_subquery().is_not(None)
+
+    return Filter(holds(Job.number), holds, found, in_order=True)
 
 
 def value_column(kind: str) -> Any:
@@ -152,28 +224,46 @@ def value_column(kind: str) -> Any:
 
 def value_of(wanted: Field, number: Any = Job.number) -> Any:
     """Return the value of a field as an expression over a row with a job's number; null where the job has none."""
-    of_path = (JobValue.path == wanted.key, JobValue.job == number)
-    return select(value_column(wanted.kind)).where(*of_path).correlate_except(table_of(JobValue)).scalar_subquery()
+    return _own(wanted, number, value_column(wanted.kind).name)
 
 
-def _of_condition(condition: Condition) -> Filter:
-    column, path = value_column(condition.field.kind), JobValue.path == condition.field.key
-    value = value_of(condition.field)
-    if condition.value is None:
-        return Filter(value.is_(None) if condition.operator == "=" else value.is_not(None))
+def _own(wanted: Field, number: Any, name: str) -> Any:
+    """Return a column of a job's row for a field; of an imported run it may hold text where the field has a number."""
+    own = table_of(JobValue).alias("own")  # the row with the job's number may be one of the same table
+    column = own.c[name]
+    # For an equation SQLite would take the primary key, where the values of one path lie far apart.
+    of_job = own.c.job.between(number, number) if wanted.kind == "number" else own.c.job == number
+    value = select(column).where(own.c.path == wanted.key, column.is_not(None), of_job)
+    return value.correlate_except(own).scalar_subquery()
 
-    wanted = stored_text(condition.value) if isinstance(condition.value, str) else condition.value
 
-    def compare(one: Any) -> ColumnElement[bool]:
-        return _OPERATORS[condition.operator](one, wanted)
+def _of_conditions(where: tuple[Condition, ...]) -> Iterator[Valued]:
+    for number, one in enumerate(where):
+        value = stored_text(one.value) if isinstance(one.value, str) else one.value
+        found = _condition(one.field, one.operator, f"where{number}", is_null=value is None)
+        yield Valued(found, {} if value is None else {f"where{number}": value})
 
-    if condition.operator == "!=":
-        return Filter(compare(value))
+
+@lru_cache(_MOST_KEPT)
+def _condition(wanted: Field, operator: str, parameter: str, *, is_null: bool) -> Filter:
+    column, path = value_column(wanted.kind), JobValue.path == wanted.key
+    compare = _comparing(operator, parameter)
+
+    def passes(number: Any) -> ColumnElement[bool]:
+        if is_null:
+            row: ColumnElement[int] = _own(wanted, number, "job")
+            return row.is_(None) if operator == "=" else row.is_not(None)
+        return compare(value_of(wanted, number))
+
+    if is_null or operator == "!=":
+        return Filter(passes(Job.number), passes)
     found = select(JobValue.job.label("number")).where(path, compare(column))
-    name = f"spec.{condition.field.path}"
-    return Filter(compare(value), found, in_order=condition.operator == "=", limits=name, compare=compare)
-
-
-def all_of(filters: list[Filter]) -> ColumnElement[bool]:
-    """Return the SQL that is true of a row of `jobs` that passes every filter."""
-    return and_(True, *(one.test for one in filters))
+    return Filter(
+        passes(Job.number),
+        passes,
+        found,
+        in_order=operator == "=",
+        limits=f"spec.{wanted.path}",
+        compare=compare,
+        is_least=None if operator == "=" else operator.startswith(">"),
+    )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.jobs import changes
 from shared.jobs.actor import Actor
 from shared.jobs.reads import pages
-from shared.jobs.reads.documents import FinishedJobs, read_documents, read_unfinished
-from shared.jobs.reads.filters import JobFilter, filters_of
-from shared.jobs.reads.kept_pages import KeptPage, KeptPages
-from shared.jobs.reads.orders import Key, order_of
+from shared.jobs.reads.documents import read_documents
+from shared.jobs.reads.filters import JobFilter
+from shared.jobs.reads.kept import Kept
+from shared.jobs.reads.orders import Key
 from shared.jobs.reads.pages import Query
 from shared.jobs.search import index
 
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
     from shared.jobs.reads.queries import Workers
 
 __all__ = ["JobFilter", "Kept", "Key", "Page", "jobs"]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What a process keeps of the lists that it has read."""
-
-    finished: FinishedJobs = field(default_factory=FinishedJobs)
-    pages: KeptPages = field(default_factory=KeptPages)
 
 
 @dataclass(frozen=True)
@@ -74,17 +65,13 @@ def jobs(
     asked = (wanted, sort, after, limit, actor.reach)
     while True:
         with db.read() as connection:
-            mark = changes.mark_in(connection)
-            page = kept.pages.find(connection, asked, mark)
-            if page is not None:
-                documents = read_unfinished(connection, page.found.numbers, page.finished)
-                break
-            if index.is_complete(connection):
-                query = Query(filters_of(wanted), actor, order_of(sort))
-                found = pages.read_page(connection, query, after, limit)
-                documents = read_documents(connection, found.numbers, kept.finished)
-                page = KeptPage(found, documents.finished, mark, connection.engine.pool)
-                kept.pages.keep(asked, page)
+            view = kept.look(connection)
+            found = kept.page(view, asked)
+            if found is None and view.numbered:
+                found = pages.read_page(connection, Query.of(wanted, actor, sort), after, limit, kept.many(view))
+                kept.keep_page(view, asked, found)
+            if found is not None:
+                documents = read_documents(connection, found.numbers, kept, view)
                 break
         index.catch_up(db)
-    return Page(documents.json(live), page.found.next_key)
+    return Page(documents.json(live), found.next_key)

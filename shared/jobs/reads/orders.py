@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, true, tuple_
+from sqlalchemy import ColumnElement, and_, bindparam, true, tuple_
 
 from shared.database.tables import Job, JobValue
 from shared.documents.phrases import did_you_mean
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import FromClause
 
-__all__ = ["SORTS", "SPEC", "Key", "Order", "Sorting", "order_of"]
+__all__ = ["SORTS", "SPEC", "Key", "Order", "Sorting", "key_values", "order_of"]
 
 SPEC = "spec."
+_MOST_KEPT = 500
+"""Orders that are kept, so that statements in them are built once."""
 Key = tuple[float | str | dt.datetime | None, int]
 """A place in an order: the value, and the job's number, which decides between equal values."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Order:
     """An order of jobs.
 
@@ -54,7 +56,7 @@ class Order:
     of_number: Callable[[Any], Any] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sorting:
     """The order of rows with these columns for value and number; without a value by number alone."""
 
@@ -68,20 +70,29 @@ class Sorting:
         columns = (self.number,) if self.value is None else (self.value, self.number)
         return tuple(one.desc() if self.descending else one.asc() for one in columns)
 
-    def after(self, key: Key) -> ColumnElement[bool]:
-        """Return the condition that a row comes after a key."""
-        left, right = self._sides(key)
+    def after(self) -> ColumnElement[bool]:
+        """Return the condition that a row comes after a key, which `key_values` gives as the parameters."""
+        left, right = self._sides("after")
         return left < right if self.descending else left > right  # type: ignore[no-any-return]
 
-    def until(self, key: Key) -> ColumnElement[bool]:
+    def until(self) -> ColumnElement[bool]:
         """Return the condition that a row does not come after a key."""
-        left, right = self._sides(key)
+        left, right = self._sides("until")
         return left >= right if self.descending else left <= right  # type: ignore[no-any-return]
 
-    def _sides(self, key: Key) -> tuple[Any, Any]:
-        return (self.number, key[1]) if self.value is None else (tuple_(self.value, self.number), key)
+    def _sides(self, name: str) -> tuple[Any, Any]:
+        number = bindparam(f"{name}_number", type_=self.number.type)
+        if self.value is None:
+            return self.number, number
+        return tuple_(self.value, self.number), tuple_(bindparam(f"{name}_value", type_=self.value.type), number)
 
 
+def key_values(name: str, key: Key | None) -> dict[str, object]:
+    """Return the parameters of the condition of `Sorting` that has this name."""
+    return {} if key is None else {f"{name}_value": key[0], f"{name}_number": key[1]}
+
+
+@lru_cache(_MOST_KEPT)
 def order_of(sort: str) -> Order:
     """Return the order of one of `SORTS`, or of ``spec.PATH``; a leading ``-`` makes it descending.
 

@@ -6,58 +6,93 @@ each job tested, in `STEPS`. A walk that has taken all of them ends the page the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, between, func, null, select, true
+from sqlalchemy import ColumnElement, Integer, and_, between, bindparam, func, null, select, true
 
 from shared.database.tables import Job
 from shared.jobs.guarded_write import table_of
-from shared.jobs.reads.filters import Filter, plain
-from shared.jobs.reads.orders import Key, Order, Sorting
+from shared.jobs.reads.filters import Filter, filters_of, plain
+from shared.jobs.reads.orders import Key, Order, Sorting, key_values, order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from sqlalchemy import Connection, Row, Select
 
     from shared.jobs.actor import Actor
+    from shared.jobs.reads.filters import JobFilter, Many
 
     _Part = tuple[Sequence[Row[Any]], Key | None]
     """Rows of value and number, and where a walk was ended early; None where it came to the end of its index."""
 
-FEW = 5_000
+FEW = 2_000
 """Jobs of a filter that are sorted at most: more are walked through, as a page's hundred are then found soon."""
-STEPS = (500, 4_500)
+STEPS = (400, 800)
 """Jobs that are tested at most in each step of a walk; another step is taken where the page is not full yet."""
-COVERED_STEPS = (*STEPS, 5_000)
+COVERED_STEPS = (*STEPS, 8_800)
 """The same where the index that is walked has all that the tests ask for: each job then costs a fifth."""
 SOME = 500
 """Jobs of a filter that are sorted at most without trying first whether a walk of such an index finds a page's."""
 
 _JOBS = table_of(Job)
+_MOST_KEPT = 500
+"""Queries whose statements are kept."""
 
 
 @dataclass(frozen=True)
 class Found:
     """The numbers of a page's jobs, in order, and the key after which the next page starts; None on the last page."""
 
-    numbers: list[int]
+    numbers: Sequence[int]
     next_key: Key | None
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a page holds: the filters, the actor's reach, and the order."""
+    """What a page holds: the filters, the actor's reach, the order, and the values of their parameters."""
 
-    filters: list[Filter]
-    actor: Actor
+    filters: tuple[Filter, ...]
+    reach: ColumnElement[bool]
     order: Order
+    values: Mapping[str, object]
+    whole: Sequence[Hashable]
+    """Each filter with its own values."""
+
+    @classmethod
+    def of(cls, wanted: JobFilter, actor: Actor, sort: str) -> Query:
+        """Return the query for these jobs. Raises InvalidQuery where there is no such sort."""
+        valued = filters_of(wanted)
+        values = {name: value for one in valued for name, value in one.values.items()}
+        whole = [(one.filter, *one.values.items()) for one in valued]
+        return cls(tuple(one.filter for one in valued), actor.reach, order_of(sort), values, whole)
+
+    @property
+    def tests(self) -> ColumnElement[bool] | None:
+        """Return the SQL that is true of a row of `jobs` that passes all filters; None where every job does."""
+        return _tests(self, self.filters)
+
+    def run(
+        self, connection: Connection, name: Hashable, make: Callable[[], Select[Any]], **values: object
+    ) -> Sequence[Row[Any]]:
+        """Execute one of the query's statements, which is made once whatever the values: that takes the most time."""
+        made, key = _statements(self.filters, self.reach, self.order), (name, connection.dialect.name)
+        if key not in made:
+            made[key] = make()
+        return connection.execute(made[key], {**self.values, **values}).all()
 
 
-def read_page(connection: Connection, query: Query, after: Key | None, limit: int) -> Found:
-    """Return the page of at most `limit` jobs after a key."""
-    few = _fewest(connection, query)
+@lru_cache(_MOST_KEPT)
+def _statements(_filters: tuple[Filter, ...], _reach: object, _order: Order) -> dict[Hashable, Select[Any]]:
+    """Return the statements of a query that have been made, by name and dialect."""
+    return {}
+
+
+def read_page(connection: Connection, query: Query, after: Key | None, limit: int, many: Many) -> Found:
+    """Return the page of at most `limit` jobs after a key. Filters of `many` jobs are not counted, and noted there."""
+    few = _fewest(connection, query, many)
     rows: list[Row[Any]] = []
     if query.order.value is None or after is None or after[0] is not None:
         part, end = _with_value(connection, query, few, after, limit + 1)
@@ -71,10 +106,8 @@ def read_page(connection: Connection, query: Query, after: Key | None, limit: in
 
 def _found(rows: Sequence[Row[Any]], limit: int, end: Key | None) -> Found:
     full = len(rows) > limit
-    return Found(
-        numbers=[row.number for row in rows[:limit]],
-        next_key=(rows[limit - 1].value, rows[limit - 1].number) if full else end,
-    )
+    next_key = (rows[limit - 1].value, rows[limit - 1].number) if full else end
+    return Found([row.number for row in rows[:limit]], next_key)
 
 
 @dataclass(frozen=True)
@@ -85,26 +118,39 @@ class _Few:
     count: int
 
 
-def _covers(query: Query, filters: list[Filter]) -> bool:
+def _covers(query: Query, filters: Sequence[Filter]) -> bool:
     """Whether the order's index, which is one of `jobs`, has all that the filters ask for."""
     return query.order.source is _JOBS and all(query.order.name in one.covered_by for one in filters)
 
 
-def _fewest(connection: Connection, query: Query) -> _Few | None:
+def _fewest(connection: Connection, query: Query, many: Many) -> _Few | None:
     """Return the filter that the fewest jobs pass, if they are few; None where there is none such."""
     found = [one.found for one in query.filters if one.found is not None]
     if query.order.value is None and len(found) == 1 and any(one.in_order for one in query.filters):
         return None  # its index has the jobs in the page's own order
     best: _Few | None = None
-    for one in query.filters:
+    for one, whole in zip(query.filters, query.whole, strict=True):
+        if one.found is None or whole in many:
+            continue
         least = FEW + 1 if best is None else best.count
-        if one.found is not None and (count := _count(connection, one.found, least)) < least:
+        count = _count(connection, query, one.found, least)
+        if count < least:
             best = _Few(one, count)
+        elif count > FEW:
+            many.add(whole)
     return best
 
 
-def _count(connection: Connection, found: Select[Any], most: int) -> int:
-    return connection.scalar(select(func.count()).select_from(found.limit(most).subquery())) or 0
+def _parameter(name: str) -> Any:
+    return bindparam(name, type_=Integer())
+
+
+def _count(connection: Connection, query: Query, found: Select[Any], most: int) -> int:
+    def make() -> Select[Any]:
+        return select(func.count().label("jobs")).select_from(found.limit(_parameter("most")).subquery())
+
+    [row] = query.run(connection, ("count", found), make, most=most)
+    return int(row.jobs)
 
 
 def _with_value(connection: Connection, query: Query, few: _Few | None, after: Key | None, limit: int) -> _Part:
@@ -113,12 +159,8 @@ def _with_value(connection: Connection, query: Query, few: _Few | None, after: K
     if few is not None and (order.value is None or few.count <= SOME or not _covers(query, query.filters)):
         return _gather(connection, query, few.filter, after, limit, lacking=False)
     if order.value is None:
-        return _walk_numbers(connection, query, after, limit, descending=order.descending)
-    walked = select(order.value.label("value"), order.number.label("number")).select_from(order.source)
-    bounds = [one.compare(order.value) for one in query.filters if one.compare and one.limits == order.name]
-    rest = [one for one in query.filters if one.limits != order.name]
-    walk = _Walk(walked.where(order.within, *bounds), Sorting(order.value, order.number, order.descending))
-    rows, end = _walk(connection, query, walk, rest, after, limit)
+        return _walk(connection, query, _by_number(query, descending=order.descending), after, limit)
+    rows, end = _walk(connection, query, _by_value(query), after, limit)
     if few is not None and end is not None and len(rows) < limit:
         return _gather(connection, query, few.filter, after, limit, lacking=False)
     return rows, end
@@ -129,126 +171,219 @@ def _without_value(connection: Connection, query: Query, few: _Few | None, after
     if few is not None:
         return _gather(connection, query, few.filter, after, limit, lacking=True)
     if query.order.source is not _JOBS:
-        return _walk_numbers(connection, query, after, limit, query.order.of_job.is_(None), descending=True)
-    walked = select(null().label("value"), _JOBS.c.number).where(
-        query.order.value.is_(None), _JOBS.c.number.is_not(None)
-    )
-    walk = _Walk(walked, Sorting(None, _JOBS.c.number, descending=True))
-    return _walk(connection, query, walk, query.filters, after, limit)
+        return _walk(connection, query, _by_number(query, lacking=True, descending=True), after, limit)
+    return _walk(connection, query, _lacking(query), after, limit)
 
 
-def _tests(query: Query, filters: list[Filter], *more: ColumnElement[bool]) -> ColumnElement[bool] | None:
+def _tests(query: Query, filters: Sequence[Filter], *more: ColumnElement[bool]) -> ColumnElement[bool] | None:
     """Return the SQL that is true of a row of `jobs` that passes; None where every job does."""
     tests = [one.test for one in filters] + list(more)
-    reach = query.actor.reach
-    if not tests and reach is true():
+    if not tests and query.reach is true():
         return None
-    return and_(reach, *tests)
+    return and_(query.reach, *tests)
 
 
-def _walk_numbers(
-    connection: Connection,
-    query: Query,
-    after: Key | None,
-    limit: int,
-    *more: ColumnElement[bool],
-    descending: bool,
-) -> _Part:
-    """Walk through jobs by number: through those of one filter whose index is in that order, else through all."""
-    driver = next((one for one in query.filters if one.in_order and one.limits != "created_at"), None)
-    rest = [one for one in query.filters if one is not driver]
-    source = _JOBS if driver is None or driver.found is None else driver.found.subquery("found")
-    number = source.c.number
-    bounds = [one.compare(number) for one in rest if one.compare and one.limits == "created_at"]
-    walked = select(null().label("value"), number).where(number.is_not(None), *bounds)
-    rest = [one for one in rest if one.limits != "created_at"]
-    return _walk(connection, query, _Walk(walked, Sorting(None, number, descending)), rest, after, limit, *more)
+def _tests_of_number(query: Query, filters: Sequence[Filter], number: Any) -> ColumnElement[bool] | None:
+    """Return the SQL that is true of a row with this number of a job that passes; None where it takes one of `jobs`."""
+    tests = [one.of_number(number) for one in filters if one.of_number is not None]
+    return and_(true(), *tests) if query.reach is true() and len(tests) == len(filters) else None
+
+
+@dataclass(frozen=True)
+class _Walked:
+    """The rows of value and number that are walked through, in their order, and what each is tested for."""
+
+    rows: Select[Any]
+    sorting: Sorting
+    bounds: Sequence[Filter] = ()
+    """Filters by the value, or else the number: the walk begins or ends with them."""
+    filters: Sequence[Filter] = ()
+    lacking: Any = None
+    """An expression over a row of `jobs` that must be null."""
+
+    def between(self, *, after: bool, until: bool) -> Select[Any]:
+        """Return the rows after a key, up to another one, in order."""
+        rows = self.rows.where(self.sorting.after()) if after else self.rows
+        column = self.sorting.number if self.sorting.value is None else self.sorting.value
+        for one in self.bounds:
+            # SQLite would take the bound instead of the key, which is nearer.
+            nearer = after if one.is_least != self.sorting.descending else until
+            if one.compare is not None:
+                rows = rows.where(one.compare(plain(column) if nearer and one.is_least is not None else column))
+        rows = rows.where(self.sorting.until()) if until else rows
+        return rows.order_by(*self.sorting.clauses)
 
 
 @dataclass(frozen=True)
 class _Walk:
-    """The rows of value and number that are walked through, and their order."""
+    """One way of walking through jobs.
 
-    walked: Select[Any]
-    sorting: Sorting
+    Attributes:
+        name: tells it from other walks of the same query.
+        make: makes its SQL.
+        tested: whether some jobs may not pass.
+        steps: jobs that are tested at most in each step.
+    """
 
-    def after(self, key: Key | None) -> Select[Any]:
-        """Return the rows after a key, in order."""
-        walked = self.walked if key is None else self.walked.where(self.sorting.after(key))
-        return walked.order_by(*self.sorting.clauses)
+    name: Hashable
+    make: Callable[[], _Walked]
+    tested: bool
+    steps: tuple[int, ...]
 
 
-def _walk(
-    connection: Connection,
-    query: Query,
-    walk: _Walk,
-    filters: list[Filter],
-    after: Key | None,
-    limit: int,
-    *more: ColumnElement[bool],
-) -> _Part:
-    """Walk through rows in order, and return those of jobs that pass the filters and `more` conditions."""
-    tests = _tests(query, filters, *more)
-    if tests is None:
-        return connection.execute(walk.after(after).limit(limit)).all(), None
-    covered = walk.sorting.number.table is _JOBS and not more and _covers(query, filters)
+def _a_walk(
+    query: Query, name: Hashable, make: Callable[[], _Walked], tested: Sequence[Filter], *, alone: bool
+) -> _Walk:
+    """Return a walk that tests these filters; `alone`: it looks at nothing but one index of `jobs`."""
+    covered = alone and _covers(query, tested)
+    some = bool(tested) or query.reach is not true()
+    return _Walk(name, make, some, COVERED_STEPS if covered else STEPS)
+
+
+def _by_value(query: Query) -> _Walk:
+    """Walk through the order's own index, from the bound of a filter by the same value."""
+    order = query.order
+    bounds = [one for one in query.filters if one.compare and one.limits == order.name]
+    rest = [one for one in query.filters if one.limits != order.name]
+
+    def make() -> _Walked:
+        walked = select(order.value.label("value"), order.number.label("number")).select_from(order.source)
+        return _Walked(walked.where(order.within), Sorting(order.value, order.number, order.descending), bounds, rest)
+
+    return _a_walk(query, "value", make, rest, alone=order.source is _JOBS)
+
+
+def _by_number(query: Query, *, descending: bool, lacking: bool = False) -> _Walk:
+    """Walk through jobs by number: through those of one filter whose index is in that order, else through all."""
+    driver = next((one for one in query.filters if one.in_order and one.limits != "created_at"), None)
+    others = [one for one in query.filters if one is not driver]
+    bounds = [one for one in others if one.compare and one.limits == "created_at"]
+    rest = [one for one in others if one.limits != "created_at"]
+    absent = query.order.of_job if lacking else None
+
+    def make() -> _Walked:
+        source = _JOBS if driver is None or driver.found is None else driver.found.subquery("found")
+        number = source.c.number
+        walked = select(null().label("value"), number).where(number.is_not(None))
+        return _Walked(walked, Sorting(None, number, descending), bounds, rest, absent)
+
+    walk = _a_walk(query, ("number", lacking), make, rest, alone=driver is None and not lacking)
+    return replace(walk, tested=walk.tested or lacking)
+
+
+def _lacking(query: Query) -> _Walk:
+    """Walk through jobs without the order's value, in its index."""
+    value, number = query.order.value, _JOBS.c.number
+
+    def make() -> _Walked:
+        walked = select(null().label("value"), number).where(value.is_(None), number.is_not(None))
+        return _Walked(walked, Sorting(None, number, descending=True), (), query.filters)
+
+    return _a_walk(query, "lacking", make, query.filters, alone=True)
+
+
+def _walk(connection: Connection, query: Query, walk: _Walk, after: Key | None, limit: int) -> _Part:
+    """Walk through rows in order, and return those of jobs that pass."""
+    if not walk.tested:
+        return _tested(connection, query, walk, after, None, limit), None
     rows: list[Row[Any]] = []
     end = None
-    for most in COVERED_STEPS if covered else STEPS:
-        part, end = _step(connection, walk, tests, after, limit - len(rows), most)
-        rows += part
+    for most in walk.steps:
+        end = _end(connection, query, walk, after, most)
+        rows += _tested(connection, query, walk, after, end, limit - len(rows))
         if end is None or len(rows) >= limit:
             break
         after = end
     return rows, end
 
 
-def _step(
-    connection: Connection, walk: _Walk, tests: ColumnElement[bool], after: Key | None, limit: int, most: int
-) -> _Part:
-    walked = walk.after(after)
-    last = connection.execute(walked.offset(most - 1).limit(1)).one_or_none()
-    end = None if last is None else (last.value, last.number)
-    if end is not None:
-        walked = walked.where(walk.sorting.until(end))
-    number = walk.sorting.number
-    tested = walked if number.table is _JOBS else walked.join(_JOBS, _has(connection, number))
-    return connection.execute(tested.where(tests).limit(limit)).all(), end
+def _end(connection: Connection, query: Query, walk: _Walk, after: Key | None, most: int) -> Key | None:
+    """Return the last of the next `most` rows; None where there are fewer."""
+
+    def make() -> Select[Any]:
+        rows = walk.make().between(after=after is not None, until=False)
+        return rows.offset(_parameter("skipped")).limit(1)
+
+    name = ("end", walk.name, after is not None)
+    rows = query.run(connection, name, make, skipped=most - 1, **key_values("after", after))
+    return (rows[0].value, rows[0].number) if rows else None
 
 
-def _has(connection: Connection, number: Any) -> ColumnElement[bool]:
-    """Return the condition that a row of `jobs` has the number of another table's row, which is to be read first.
+def _tested(
+    connection: Connection, query: Query, walk: _Walk, after: Key | None, until: Key | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Return at most `limit` rows after a key, up to another one, of jobs that pass."""
 
-    On SQLite as a range, because it then looks the job up in the index that holds what tests ask for: for an equation
-    it takes the unique one, and reads the whole row, which costs three times as much.
+    def make() -> Select[Any]:
+        made = walk.make()
+        rows, number = made.between(after=after is not None, until=until is not None), made.sorting.number
+        of_number = None if made.lacking is not None else _tests_of_number(query, made.filters, number)
+        tests = _tests(query, made.filters, *([] if made.lacking is None else [made.lacking.is_(None)]))
+        if tests is not None and number.table is _JOBS:
+            rows = rows.where(tests)
+        elif tests is not None and of_number is not None:
+            rows = rows.where(of_number)
+        elif tests is not None:
+            job = _job(connection, number, null(), tests)
+            rows = rows.join(job.joined, job.condition)
+        return rows.limit(_parameter("limit"))
+
+    name = ("tested", walk.name, after is not None, until is not None)
+    keys = key_values("after", after) | key_values("until", until)
+    return query.run(connection, name, make, limit=limit, **keys)
+
+
+class _Looked(NamedTuple):
+    """What to join in order to look up a job: the table, the condition, and the value that is read there."""
+
+    joined: Any
+    condition: ColumnElement[bool]
+    value: Any
+
+
+def _job(connection: Connection, number: Any, value: Any, *tests: ColumnElement[bool]) -> _Looked:
+    """Look up the job of a row that has its number, and which is to be read first.
+
+    SQLite is given a range, because it then looks the job up in the index that holds what tests ask for: for an
+    equation it takes the unique one, and reads the whole row, which costs three times as much. PostgreSQL is given a
+    query with a limit, because it would else read all jobs that pass, and look for the rows among those.
     """
     if connection.dialect.name == "sqlite":
-        return between(_JOBS.c.number, plain(number), plain(number))
-    equal: ColumnElement[bool] = _JOBS.c.number == number
-    return equal
+        return _Looked(_JOBS, and_(between(_JOBS.c.number, plain(number), plain(number)), *tests), value)
+    held = select(value.label("value")).select_from(_JOBS).where(_JOBS.c.number == number, *tests)
+    job = held.limit(1).lateral("job")
+    return _Looked(job, true(), job.c.value)
 
 
 def _gather(
     connection: Connection, query: Query, few: Filter, after: Key | None, limit: int, *, lacking: bool
 ) -> _Part:
     """Read the few jobs of one filter, test them, and sort them: those that have the order's value, or lack it."""
+
+    def make() -> Select[Any]:
+        gathered = _gathered(connection, query, few)
+        order = query.order
+        rows: Select[Any] = select(gathered.c.value, gathered.c.number)
+        if order.value is not None:
+            rows = rows.where(gathered.c.value.is_(None) if lacking else gathered.c.value.is_not(None))
+        by_number = lacking or order.value is None
+        sorting = Sorting(None if by_number else gathered.c.value, gathered.c.number, lacking or order.descending)
+        return _Walked(rows, sorting).between(after=after is not None, until=False).limit(_parameter("limit"))
+
+    name = ("gather", few, after is not None, lacking)
+    return query.run(connection, name, make, few=FEW, limit=limit, **key_values("after", after)), None
+
+
+def _gathered(connection: Connection, query: Query, few: Filter) -> Any:
+    """Return the jobs of one filter that pass the others, each with the order's value, as a subquery."""
     order, found = query.order, _JOBS.select() if few.found is None else few.found
-    source = found.limit(FEW).subquery("few")
-    tests = _tests(query, [one for one in query.filters if one is not few])
-    if tests is None and order.of_number is not None:
-        every = select(order.of_number(source.c.number).label("value"), source.c.number)
+    source = found.limit(_parameter("few")).subquery("few")
+    others = [one for one in query.filters if one is not few]
+    tests, of_number = _tests(query, others), _tests_of_number(query, others, source.c.number)
+    if of_number is not None and order.of_number is not None:
+        every = select(order.of_number(source.c.number).label("value"), source.c.number).where(of_number)
     else:
         value = null() if order.of_job is None else order.of_job
-        both = source.join(_JOBS, _has(connection, source.c.number))
-        every = select(value.label("value"), _JOBS.c.number).select_from(both)
-    if tests is not None:
-        every = every.where(tests)
-    gathered = every.limit(FEW).subquery("gathered")  # with a limit, each value is worked out once
-    statement: Select[Any] = select(gathered.c.value, gathered.c.number)
-    if order.value is not None:
-        statement = statement.where(gathered.c.value.is_(None) if lacking else gathered.c.value.is_not(None))
-    by_number = lacking or order.value is None
-    sorting = Sorting(None if by_number else gathered.c.value, gathered.c.number, lacking or order.descending)
-    if after is not None:
-        statement = statement.where(sorting.after(after))
-    return connection.execute(statement.order_by(*sorting.clauses).limit(limit)).all(), None
+        job = _job(connection, source.c.number, value, *([] if tests is None else [tests]))
+        every = select(job.value.label("value"), source.c.number).select_from(source.join(job.joined, job.condition))
+    return every.limit(_parameter("few")).subquery("gathered")  # with a limit, each value is worked out once

@@ -5,21 +5,19 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import orjson
 from sqlalchemy import case, func, select, text
 
 from shared import wire
 from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import LIVE, Artifact, Attempt, Epoch, Evaluation, Job, JobLog, JobTag, Worker
-from shared.documents.phrases import some_of
 from shared.errors import JobNotFound
 from shared.jobs.actor import Actor
-from shared.jobs.data_needs import Holdings, needs_of
+from shared.jobs.reads.lacking import Lacking
 from shared.jobs.running.retry_policy import due
 from shared.jobs.status import (
     KNOWN_KINDS,
-    JobKind,
+    RUN_KINDS,
     JobStatus,
     Queue,
     WorkerRole,
@@ -27,24 +25,25 @@ from shared.jobs.status import (
     celery_name,
     message_queue,
 )
-from shared.jobspec import Catalog
 from shared.wire.answer import Answer, names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
     from shared.database.engine import Database
     from shared.delivery.broker import Broker
-    from shared.jobspec import Submission
 
 A = TypeVar("A", bound=Answer)
 
 EPOCH_COLUMNS = names(wire.EpochColumns)
 
 # Large columns that lists do not show are not read.
-_LEFT_OUT = {"checkpoint", "lease_expires_at", "warnings", "trace", "data", "data_key", "published_at"}
+_LEFT_OUT = {
+    *("checkpoint", "lease_expires_at", "warnings", "trace", "data", "data_key", "published_at"),
+    *("twin_hash", "leads", "state_hash", "kept_bytes"),
+}
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
 
 Workers = list[wire.Worker]
@@ -88,7 +87,7 @@ def job_answers(
 ) -> list[wire.Job]:
     """Build jobs from rows of `JOB_COLUMNS`; `live` returns the live workers, and is called only for queued jobs."""
     queued = any(_waits_for_workers(row) for row in rows)
-    lacking = _Lacking(live()) if queued and live is not None else None
+    lacking = Lacking(live()) if queued and live is not None else None
     return [_job(row, tags.get(row.id, []), _warnings(row, lacking)) for row in rows]
 
 
@@ -97,22 +96,7 @@ def _waits_for_workers(row: Row[Any]) -> bool:
     return row.status == JobStatus.QUEUED and row.kind in KNOWN_KINDS
 
 
-class _Lacking:
-    """What live workers lack for jobs, found once for all jobs of one queue and data set."""
-
-    def __init__(self, live: Workers) -> None:
-        self._live = live
-        self._found: dict[tuple[str, bytes], list[str]] = {}
-
-    def of(self, queue: str, dataset: Any) -> list[str]:
-        """Return the warnings for a job."""
-        key = queue, orjson.dumps(dataset)
-        if key not in self._found:
-            self._found[key] = _missing(self._live, queue, dataset)
-        return self._found[key]
-
-
-def _warnings(row: Row[Any], lacking: _Lacking | None) -> list[str]:
+def _warnings(row: Row[Any], lacking: Lacking | None) -> list[str]:
     """Return what a queued job waits for, including workers where the live ones are known; [] for other jobs."""
     if lacking is None or not _waits_for_workers(row):
         return _waiting(row)
@@ -156,6 +140,13 @@ def _job(row: Row[Any], tags: list[str], warnings: list[str]) -> wire.Job:
         exact=bool(row.exact),
         error=_failure(row),
         retry_of=row.retry_of,
+        sweep=row.sweep,
+        replay_of=row.replay_of,
+        replay=None if row.replay is None else wire.Replay(**row.replay),
+        cache=row.cache,
+        following=row.following,
+        served_from=row.served_from,
+        continued_from=row.continued_from,
         created_at=isoformat(row.created_at),
         queued_at=isoformat(row.queued_at),
         not_before=_next_attempt(row),
@@ -175,11 +166,14 @@ def _failure(row: Row[Any]) -> wire.Failure | None:
 
 def _next_attempt(row: Row[Any]) -> str | None:
     """Return the instant before which a queued job is not tried again; None where it does not wait for one."""
-    return isoformat(row.not_before) if row.status == JobStatus.QUEUED else None
+    return isoformat(row.not_before) if row.status == JobStatus.QUEUED and row.following is None else None
 
 
 def _waiting(row: Row[Any]) -> list[str]:
-    """Return the warning of a job that waits for its next attempt after a failed one."""
+    """Return the warning of a job that waits for an equal one, or for its next attempt after a failed one."""
+    if row.following is not None:
+        what = f"Job {row.following} trains the same right now: this one waits for its result and holds no worker."
+        return [f"{what} If that job does not succeed, this one goes on in its place."]
     if (instant := _next_attempt(row)) is None:
         return []
     return [f"Attempt {row.attempt} failed for a reason that may pass; the next one starts at {instant} or later."]
@@ -187,7 +181,8 @@ def _waiting(row: Row[Any]) -> list[str]:
 
 def _progress(row: Row[Any]) -> wire.Progress:
     running = row.status == JobStatus.RUNNING and row.epoch_seconds is not None
-    eta = round((row.epochs - row.epoch) * row.epoch_seconds, 1) if running else None
+    last = row.pause_after or row.epochs
+    eta = round(max(0, last - row.epoch) * row.epoch_seconds, 1) if running else None
     return wire.Progress(epoch=row.epoch, epochs=row.epochs, eta_seconds=eta)
 
 
@@ -281,15 +276,6 @@ def artifacts(db: Database, job_id: str, *, actor: Actor) -> list[wire.Artifact]
         return [wire.Artifact(**row._asdict() | {"created_at": isoformat(row.created_at)}) for row in rows]
 
 
-def names_files(db: Database) -> bool:
-    """Whether any row names a file of the artifact storage: an artifact, or the checkpoint of an unfinished job."""
-    unfinished = Job.status.in_((JobStatus.QUEUED, JobStatus.RUNNING))
-    checkpoint = select(Job.id).where(unfinished, Job.checkpoint.is_not(None)).limit(1)
-    with db.read() as connection:
-        found = (connection.scalar(statement) for statement in (select(Artifact.path).limit(1), checkpoint))
-        return any(one is not None for one in found)
-
-
 _running = select(Job.id).where(Job.status == JobStatus.RUNNING, Job.worker == Worker.id).limit(1).scalar_subquery()
 
 
@@ -338,7 +324,7 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
 
     A job whose next attempt is not due yet counts as waiting, but not as the oldest, as no worker could take it.
     """
-    messages = {kind: broker.depths(kind) for kind in JobKind}
+    messages = {kind: broker.depths(kind) for kind in RUN_KINDS}
     with db.read() as connection:
         since = case((due(connection), func.coalesce(Job.not_before, Job.queued_at, type_=Job.queued_at.type)))
         columns = (Job.kind, Job.queue, func.count().label("depth"), func.min(since).label("oldest"))
@@ -346,7 +332,7 @@ def queues(db: Database, broker: Broker) -> list[wire.Queue]:
         waiting = {(row.kind, row.queue): row for row in connection.execute(queued)}
         now = connection.execute(select(clock.database_now(connection))).scalar_one()
     items = []
-    for kind, queue in product(JobKind, Queue):
+    for kind, queue in product(RUN_KINDS, Queue):
         row = waiting.get((kind.value, queue.value))
         age = None if row is None or row.oldest is None else max(0.0, round((now - row.oldest).total_seconds(), 3))
         items.append(
@@ -364,37 +350,3 @@ def live_workers(db: Database, *, silent_seconds: float) -> Workers:
     """Read the live workers that train: those that have reported within `silent_seconds`."""
     known = workers(db, silent_seconds=silent_seconds)
     return [worker for worker in known if worker.role == WorkerRole.TRAIN and worker.state != WorkerState.GONE]
-
-
-def warnings_for(live: Workers, submission: Submission) -> list[str]:
-    """Return what a valid job would wait for: a live worker for its queue, or one that holds its data."""
-    return _missing(live, submission.spec.queue, submission.document["dataset"])
-
-
-def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
-    """Return warnings about what delays a job of this queue and data set, or will make it fail."""
-    fitting = [worker for worker in live if queue in ("any", worker.device_kind)]
-    if not live:
-        starting = "`flightline up` starts its own workers within a minute, `flightline worker` starts one."
-        return [f"No live worker: the job waits until one starts. {starting}"]
-    if not fitting:
-        return [f"No live worker has a {queue} device: the job waits until one starts."]
-    needs = needs_of(wanted)
-    if any(Holdings(worker.datasets).meet(needs) for worker in fitting):
-        return list(_shortages(Catalog.of_reports(live=[worker.datasets for worker in fitting]), wanted))
-    name, classes = wanted["name"], some_of(wanted["classes"])
-    missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
-    limit = "FLIGHTLINE_DATA_GRACE_SECONDS"
-    return [f"{missing}: the job waits for one that does, and fails (dataset_unavailable) after {limit} without."]
-
-
-def _shortages(held: Catalog, wanted: dict[str, Any]) -> Iterator[str]:
-    """Yield a warning for each limit that exceeds the smallest class of every copy."""
-    classes = wanted["classes"]
-    copies = list(held.chosen(wanted["name"], classes))
-    for index, field in enumerate(("train_per_class", "val_per_class")):
-        asked = wanted.get(field)
-        most = max((min(copy.counts[name][index] for name in classes) for copy in copies), default=None)
-        if asked is not None and most is not None and most < asked:
-            where = "no live worker that could take this job has that many images of each class"
-            yield f"{field} is {asked:,}, but {where}: the largest copy has {most:,}, and the job uses those."

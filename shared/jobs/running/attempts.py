@@ -27,6 +27,7 @@ from shared.jobs.guarded_write import (
     owned_by,
     table_of,
 )
+from shared.jobs.reuse import twins
 from shared.jobs.running.job_log import write_lines
 from shared.jobs.running.retry_policy import Ending, end_attempt
 from shared.jobs.status import JobStatus, Outcome
@@ -34,7 +35,7 @@ from shared.telemetry import tallies
 from shared.wire.answer import names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -83,11 +84,15 @@ def record_environment(
     exact: bool,
     first_epoch: int | None,
     from_checkpoint: bool = True,
+    lead: bool = False,
+    seen: Collection[str] = (),
 ) -> bool:
     """Record the attempt's environment and, unless it is the first one to train, the epoch with which it begins.
 
     Call before the attempt's first epoch. `first_epoch` is None where no earlier attempt trained; `from_checkpoint` is
-    False where the attempt starts over without a matching checkpoint. Returns False when the worker has lost the job.
+    False where the attempt starts over without a matching checkpoint. With `lead`, equal jobs follow this one from now
+    on; `seen` are those that have succeeded and do not serve it. Returns False when the worker has lost the job, or the
+    job must not begin: an equal one leads, or has succeeded just now.
     """
     resumed_from = first_epoch if from_checkpoint else None
 
@@ -95,6 +100,12 @@ def record_environment(
         # Progress goes back to the epochs that remain valid, as the later ones will be run again.
         epoch = Job.epoch if first_epoch is None else first_epoch - 1
         values: dict[str, Any] = {"engine": engine, "exact": exact, "epoch": epoch}
+        if lead:
+            if not twins.may_lead(connection, claim, seen):
+                return False
+            values["leads"] = claim.twin_hash
+        if not from_checkpoint:
+            values["continued_from"] = None
         events = int(first_epoch is not None)
         job = advance(connection, claim.job_id, *_owned(claim), events=events, **values)
         if job is None:
@@ -170,16 +181,23 @@ def _unwritten(connection: Connection, claim: Claim, rows: Sequence[Mapping[str,
 
 
 def record_checkpoint(
-    db: Database, claim: Claim, checkpoint: Mapping[str, object], *, finished_epochs: int = 0
+    db: Database,
+    claim: Claim,
+    checkpoint: Mapping[str, object],
+    *,
+    finished_epochs: int = 0,
+    state_hash: str | None = None,
 ) -> bool:
     """Record a saved checkpoint as the one to resume from; `finished_epochs` of the run are recorded already.
 
-    Returns False when the worker has lost the job, or the database lacks those epochs, see `has_epochs`.
+    `state_hash` is that of the newest state, by which equal jobs find it. Returns False when the worker has lost the
+    job, or the database lacks those epochs, see `has_epochs`.
     """
 
     def work(connection: Connection) -> bool:
         guards = (*_owned(claim), has_epochs(finished_epochs))
-        return change(connection, claim.job_id, *guards, checkpoint=dict(checkpoint)) is not None
+        saved = dict(checkpoint)
+        return change(connection, claim.job_id, *guards, checkpoint=saved, state_hash=state_hash) is not None
 
     return db.write(work)
 

@@ -1,7 +1,8 @@
 """Claims: how a worker that looks for work gets the job that should run next, in one transaction.
 
 That is the job with the highest priority in any queue that the worker serves; among those a job of the owner with the
-fewest running jobs; among those the oldest. Jobs whose images the worker does not hold are left to others.
+fewest running jobs, of several the owner who comes next by name after the one whose job the worker ran last; among
+those the oldest. Jobs whose images the worker does not hold are left to others.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, bindparam, func, insert, select
+from sqlalchemy import BindParameter, bindparam, func, select
 
 from shared.database import clock
-from shared.database.tables import Attempt, Job
+from shared.database.tables import Attempt, Job, JobEvent, Tally
+from shared.database.together import Rows, insert_together
 from shared.jobs.data_needs import Holdings
-from shared.jobs.guarded_write import add_status_event, advancing, table_of
+from shared.jobs.guarded_write import advancing, status_event, table_of
+from shared.jobs.reuse import twins
 from shared.jobs.running import waiting
 from shared.jobs.running.retry_policy import due
 from shared.jobs.running.waiting import Place
@@ -37,8 +40,8 @@ _MOST_STATEMENTS = 100
 _CLAIMED = [
     table_of(Job).c[name]
     for name in (
-        *("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind"),
-        *("created_at", "lease_expires_at", "owner", "trace"),
+        *("spec", "spec_hash", "running_seconds", "checkpoint", "exact", "kind", "pause_after"),
+        *("created_at", "lease_expires_at", "owner", "trace", "sweep", "cache", "twin_hash"),
     )
 ]
 
@@ -64,6 +67,8 @@ class Claimant:
         device_kind: its kind of device.
         kinds: the kinds of job that it runs.
         holdings: the images that it holds or may download.
+        after: the owner of the job that it ran last, empty for none; None where it has run none. Without this, one
+            worker, to which all owners have no running job, would serve them one after another, batch by batch.
     """
 
     worker: str
@@ -71,6 +76,7 @@ class Claimant:
     device_kind: str
     kinds: frozenset[JobKind] = KNOWN_KINDS
     holdings: Holdings = field(default_factory=Holdings)
+    after: str | None = None
 
     @property
     def queues(self) -> tuple[str, str]:
@@ -98,11 +104,23 @@ class Claim:
     """The job's checkpoint, as `record_checkpoint` wrote it."""
     exact: bool
     kind: JobKind
+    pause_after: int | None = None
+    """The epoch after which the job is to be paused; None: it runs to its end."""
     waited_seconds: float = 0.0
     """Time from the submission to this claim, by the database's clock."""
     owner: str | None = None
     origin: Origin = NOWHERE
     """The request that submitted the job."""
+    sweep: str | None = None
+    """The sweep that made the job."""
+    cache: str = "off"
+    """Whether the job uses what equal ones have trained: `prefer`, `exact` or `off`."""
+    twin_hash: str | None = None
+
+    @property
+    def reuses(self) -> bool:
+        """Whether the job uses what equal ones have trained."""
+        return self.cache != "off" and self.twin_hash is not None
 
 
 def claim_next(db: Database, claimant: Claimant, lease_seconds: float) -> Claim | None:
@@ -143,7 +161,8 @@ def take(connection: Connection, job_id: str, claimant: Claimant, lease_seconds:
     return _take(connection, bindparam("job_id"), {"job_id": job_id}, claimant, lease_seconds)
 
 
-_taking: dict[tuple[object, ...], Any] = {}  # building the statement takes longer than executing it
+_turns: dict[str, Any] = {}  # building a statement takes longer than executing it
+_taking: dict[tuple[object, ...], Any] = {}
 
 
 def _statement(connection: Connection, which: ColumnElement[str], lease_seconds: float) -> Any:
@@ -158,6 +177,7 @@ def _statement(connection: Connection, which: ColumnElement[str], lease_seconds:
             Job.kind.in_(bindparam("kinds", expanding=True)),
             Job.queue.in_(bindparam("queues", expanding=True)),
             due(connection),
+            twins.may_be_claimed(),
             reading=_CLAIMED,
             status=JobStatus.RUNNING,
             attempt=Job.attempt + 1,
@@ -166,6 +186,8 @@ def _statement(connection: Connection, which: ColumnElement[str], lease_seconds:
             device_kind=bindparam("on_kind"),
             lease_expires_at=clock.database_now_plus(connection, lease_seconds),
             not_before=None,
+            following=None,
+            leads=None,
             # By this time the release before would judge which messages of other jobs are lost.
             published_at=None,
             started_at=func.coalesce(Job.started_at, clock.database_now(connection), type_=Job.started_at.type),
@@ -187,13 +209,16 @@ def _take(
     job = connection.execute(statement, {**found_by, **mine, **lists}).one_or_none()
     if job is None:
         return None
-    now = clock.database_now(connection)
-    attempt = {"worker": claimant.worker, "device": claimant.device, "started_at": now}
-    connection.execute(insert(table_of(Attempt)).values(job_id=job.id, attempt=job.attempt, **attempt))
-    add_status_event(connection, job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
+    attempt = {"job_id": job.id, "attempt": job.attempt, "worker": claimant.worker, "device": claimant.device}
+    begun = status_event(job, JobStatus.RUNNING, worker=claimant.worker, device=claimant.device)
     waited_seconds = (job.lease_expires_at - job.created_at).total_seconds() - lease_seconds
-    if job.attempt == 1:
-        tallies.count_wait(connection, job.kind, waited_seconds)
+    waited = tallies.waited(job.kind, waited_seconds) if job.attempt == 1 else ()
+    insert_together(
+        connection,
+        Rows(Attempt, [attempt], now="started_at"),
+        Rows(JobEvent, [begun], now="created_at"),
+        Rows(Tally, tallies.rows_of(waited)),
+    )
     return Claim(
         job_id=job.id,
         attempt=job.attempt,
@@ -204,9 +229,13 @@ def _take(
         checkpoint=job.checkpoint,
         exact=job.exact,
         kind=JobKind(job.kind),
+        pause_after=job.pause_after,
         waited_seconds=waited_seconds,
         owner=job.owner,
         origin=Origin.of(job.trace),
+        sweep=job.sweep,
+        cache=job.cache,
+        twin_hash=job.twin_hash,
     )
 
 
@@ -220,9 +249,11 @@ def _claim_next(connection: Connection, claimant: Claimant, lease_seconds: float
     fitting = _fitting(connection, claimant, found)
     for priority in sorted({one.priority for one in fitting}, reverse=True):
         groups = [one.group for one in fitting if one.priority == priority]
-        for candidate in waiting.candidates(connection, groups, priority):
+        for candidate in waiting.candidates(connection, groups, priority, claimant.after):
             which, turn = waiting.oldest(owned=candidate.owner is not None), waiting.turn_values(candidate, priority)
             claim = _take(connection, which, turn, claimant, lease_seconds)
+            while claim is None and twins.park(connection, which, turn):
+                claim = _take(connection, which, turn, claimant, lease_seconds)
             if claim is not None:
                 return claim
     return None
@@ -234,8 +265,11 @@ def _wait_for_turn(connection: Connection) -> bool:
     Returns:
         Whether jobs have become due that are to be made ready.
     """
-    turn = [] if connection.dialect.name == "sqlite" else [func.pg_advisory_xact_lock(_TURN)]
-    *_, any_due = connection.execute(select(*turn, waiting.any_due(connection))).one()
+    dialect = connection.dialect.name
+    if dialect not in _turns:
+        lock = [] if dialect == "sqlite" else [func.pg_advisory_xact_lock(_TURN)]
+        _turns[dialect] = select(*lock, waiting.any_due(connection))
+    *_, any_due = connection.execute(_turns[dialect]).one()
     return bool(any_due)
 
 

@@ -112,6 +112,7 @@ def _fail(connection: Connection, job_id: str, detail: str) -> bool:
         error_detail=detail,
         finished_at=clock.database_now(connection),
         checkpoint=None,
+        state_hash=None,
     )
     if job is None:
         return False

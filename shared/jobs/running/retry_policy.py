@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, or_, select, update
 from shared.database import clock
 from shared.database.tables import Attempt, Job
 from shared.jobs.guarded_write import add_status_event, advance, close_attempt, owned_by, table_of
+from shared.jobs.reuse import twins
 from shared.jobs.status import JobStatus, Outcome
 from shared.telemetry import tallies
 
@@ -30,6 +31,8 @@ class Ending:
     code: str | None = None
     detail: str | None = None
     retryable: bool = False
+    following: str | None = None
+    """The twin that a released job is to follow, if that still leads."""
 
 
 def next_status(ending: Ending, *, failures: int, max_attempts: int, cancel_requested: bool) -> JobStatus:
@@ -41,14 +44,14 @@ def next_status(ending: Ending, *, failures: int, max_attempts: int, cancel_requ
         max_attempts: largest number of such attempts that the job allows.
         cancel_requested: whether the job's cancellation was requested: then it is never queued again.
     """
-    if ending.outcome == Outcome.SUCCEEDED:
-        return JobStatus.SUCCEEDED
-    if ending.outcome == Outcome.CANCELLED:
-        return JobStatus.CANCELLED
+    if ending.outcome in (Outcome.SUCCEEDED, Outcome.CANCELLED):
+        return JobStatus(ending.outcome)
     if ending.outcome == Outcome.TIMED_OUT or (ending.outcome == Outcome.FAILED and not ending.retryable):
         return JobStatus.FAILED
     if cancel_requested:
         return JobStatus.CANCELLED
+    if ending.outcome == Outcome.PAUSED:
+        return JobStatus.PAUSED
     if ending.outcome != Outcome.RELEASED and failures >= max_attempts:
         return JobStatus.FAILED
     return JobStatus.QUEUED
@@ -84,7 +87,7 @@ _JOBS = table_of(Job).c
 _READ = (
     *(_JOBS.failures, _JOBS.max_attempts, _JOBS.cancel_requested, _JOBS.running_seconds, _JOBS.queue),
     # The checkpoint itself: in RETURNING, SQLite 3.40 takes IS NOT NULL for true where the column is null.
-    *(_JOBS.device_kind, _JOBS.checkpoint, _JOBS.kind),
+    *(_JOBS.device_kind, _JOBS.checkpoint, _JOBS.kind, _JOBS.cache, _JOBS.twin_hash, _JOBS.state_hash),
 )
 
 
@@ -111,16 +114,22 @@ def end_attempt(
     """
     counts = int(ending.outcome in (Outcome.LOST, Outcome.FAILED) and ending.retryable)
     failures = Job.failures + counts
-    values: dict[str, Any] = {"failures": failures, "lease_expires_at": None}
+    values: dict[str, Any] = {"failures": failures, "lease_expires_at": None, "leads": None}
     job = advance(connection, job_id, *owned_by(attempt), *guards, reading=_READ, **values)
     if job is None:
         return None
+    followers = twins.let_go(connection, job_id)
     status = next_status(
         ending, failures=job.failures, max_attempts=job.max_attempts, cancel_requested=job.cancel_requested
     )
     delay = retry_delay_seconds(ending, failures=job.failures, retry_seconds=retry_seconds)
     again = status == JobStatus.QUEUED
-    values = _queued_again(connection, job, delay) if again else _finished(connection, ending, status)
+    if again:
+        values = _queued_again(connection, job, delay) | _follower(connection, job, ending)
+    elif status == JobStatus.PAUSED:
+        values = _paused(job)
+    else:
+        values = _finished(connection, ending, status) | _kept(job, status, followers)
     seconds = job.running_seconds + _seconds_running(connection, job_id, attempt)
     connection.execute(
         update(table_of(Job)).where(Job.id == job_id).values(status=status, running_seconds=seconds, **values)
@@ -133,17 +142,51 @@ def end_attempt(
         "error": ending.code and {"code": ending.code, "detail": ending.detail},
     }
     if again:
-        reason["not_before"] = clock.isoformat(values["not_before"])
+        leader = values.get("following")
+        reason["not_before"] = None if leader else clock.isoformat(values["not_before"])
+        reason |= {"following": leader} if leader else {}
     add_status_event(connection, job, status, **reason)
     return status
 
 
 def _queued_again(connection: Connection, job: Row[Any], delay_seconds: float) -> dict[str, Any]:
-    # A checkpoint binds the job to the kind of device it was made on, as results differ between kinds.
-    queue = job.device_kind if job.checkpoint else job.queue
     later = select(clock.database_now_plus(connection, delay_seconds))
-    values = {"queue": queue, "worker": None, "queued_at": clock.database_now(connection), "published_at": None}
+    values = {
+        "queue": _queue_of(job),
+        "worker": None,
+        "queued_at": clock.database_now(connection),
+        "published_at": None,
+    }
     return values | {"not_before": connection.scalar(later) if delay_seconds else None}
+
+
+def _follower(connection: Connection, job: Row[Any], ending: Ending) -> dict[str, Any]:
+    """Return the columns of a job that is to follow a twin; none where it need not, or the twin leads no more."""
+    leads = ending.following is not None and twins.leaders(connection, [job.twin_hash])
+    return {"following": leads[job.twin_hash], "not_before": twins.PARKED} if leads else {}
+
+
+def _kept(job: Row[Any], status: JobStatus, followers: int) -> dict[str, Any]:
+    """Return the columns of a checkpoint that is kept, for equal jobs to go on from; none where it is not.
+
+    A job that has succeeded has no use for the checkpoints of its way there.
+    """
+    wanted = status != JobStatus.SUCCEEDED and (job.cache != "off" or followers)
+    if not wanted or job.checkpoint is None or job.state_hash is None:
+        return {"state_hash": None}
+    size = sum(entry.get("bytes", 0) for entry in job.checkpoint["entries"])
+    return {"checkpoint": job.checkpoint, "kept_bytes": size}
+
+
+def _paused(job: Row[Any]) -> dict[str, Any]:
+    """Return the columns of a job that waits for nobody; its checkpoint stays."""
+    return {"queue": _queue_of(job), "worker": None, "not_before": None}
+
+
+def _queue_of(job: Row[Any]) -> str:
+    """Return where the job's next attempt is to run: a checkpoint binds it to the kind of device that made it."""
+    queue: str = job.device_kind if job.checkpoint else job.queue
+    return queue
 
 
 def _finished(connection: Connection, ending: Ending, status: JobStatus) -> dict[str, Any]:

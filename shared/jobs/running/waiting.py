@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, exists, select, text, update
 from shared.database.tables import DELAYED, LIVE, READY, Job
 from shared.jobs.data_needs import UNKNOWN_KEY, needs_columns, needs_of_spec, read_needs
 from shared.jobs.guarded_write import table_of
+from shared.jobs.reuse.twins import PARKED
 from shared.jobs.running.retry_policy import due
 from shared.jobs.status import KNOWN_KINDS, Queue
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 ready: ColumnElement[bool] = text(READY)  # type: ignore[assignment]  # as SQL text, so that the index serves it
 _delayed: ColumnElement[bool] = text(DELAYED)  # type: ignore[assignment]  # as SQL text, as above
+_unparked: ColumnElement[bool] = Job.not_before < PARKED
+"""Followers, of which there may be thousands, lie behind this in the index: nobody reads them to find what is due."""
 _NEXT_KIND = select(Job.kind).where(Job.kind > bindparam("last")).order_by(Job.kind).limit(1)
 _MOST_AT_ONCE = 500
 _MOST_CANDIDATES = 8
@@ -65,7 +68,7 @@ class Candidate(NamedTuple):
 
 def make_due_ready(connection: Connection) -> int:
     """Make those queued jobs ready whose time to wait is over; return how many. At most a few hundred at once."""
-    waited = select(Job.id).where(_delayed, due(connection))
+    waited = select(Job.id).where(_delayed, _unparked, due(connection))
     ids = connection.scalars(waited.limit(_MOST_AT_ONCE).with_for_update(skip_locked=True)).all()
     if ids:
         connection.execute(update(table_of(Job)).where(Job.id.in_(ids)).values(not_before=None))
@@ -82,7 +85,7 @@ def places(connection: Connection) -> list[Place]:
 
 def any_due(connection: Connection) -> Exists:
     """Return an SQL expression: whether `make_due_ready` would find a job."""
-    return exists().where(_delayed, due(connection))
+    return exists().where(_delayed, _unparked, due(connection))
 
 
 def groups_in(connection: Connection, places: Iterable[Place]) -> list[Waiting]:
@@ -102,13 +105,16 @@ def in_group(group: Group) -> tuple[ColumnElement[bool], ...]:
     return ready, Job.kind == group.kind, Job.queue == group.queue, Job.data_key == group.data_key
 
 
-def candidates(connection: Connection, groups: Iterable[Group], priority: int) -> list[Candidate]:
+def candidates(
+    connection: Connection, groups: Iterable[Group], priority: int, after: str | None = None
+) -> list[Candidate]:
     """Return whose turn it is among the jobs of these groups and this priority, the first one first.
 
-    First comes the owner with the fewest running jobs, then who has the oldest job. The list is cut after a few.
+    First comes the owner with the fewest running jobs; of several, who comes next by name after the owner `after`,
+    or without one who has the oldest job. The list is cut after a few.
     """
     statement = partial(_candidates, lateral=connection.dialect.name != "sqlite")
-    rows = _run(connection, statement, [tuple(group) for group in groups], priority=priority)
+    rows = _run(connection, statement, [tuple(group) for group in groups], priority=priority, after=after)
     return [Candidate(Group(row.kind, row.queue, row.data_key), row.owner or None) for row in rows]
 
 
@@ -241,6 +247,12 @@ def _candidates(groups: int, *, lateral: bool) -> TextClause:
         )
         SELECT kind, queue, data_key, oldest.owner AS owner
         FROM oldest LEFT JOIN running ON running.owner = oldest.owner
-        WHERE id IS NOT NULL ORDER BY coalesce(running.jobs, 0), id LIMIT {_MOST_CANDIDATES}
+        WHERE id IS NOT NULL
+        ORDER BY
+            coalesce(running.jobs, 0),
+            CASE WHEN oldest.owner > CAST(:after AS TEXT) THEN 0 ELSE 1 END,
+            CASE WHEN CAST(:after AS TEXT) IS NOT NULL THEN oldest.owner END,
+            id
+        LIMIT {_MOST_CANDIDATES}
         """  # noqa: S608 -- no value is part of the text
     )

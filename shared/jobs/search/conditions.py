@@ -13,7 +13,7 @@ from shared.errors import FieldError, InvalidQuery
 from shared.jobs.search.paths import Field, Scalar, field
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
-_CONDITION = re.compile(r"\s*([^\s=!<>]+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_CONDITION = re.compile(r"\s*([^=!<>]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
 _FORM = "must be a field, one of = != < <= > >=, and a value, such as training.optimizer.lr>=0.01"
 
 
@@ -45,7 +45,8 @@ def read_condition(text: str) -> Condition:
     if match is None:
         _refuse(f"where {_FORM}; {show(text)} is not.")
     path, operator, written = match.groups()
-    wanted = field(path.removeprefix("spec."), "where")
+    is_number = isinstance(value := _decoded(written), int | float) and not isinstance(value, bool)
+    wanted = field(path.removeprefix("spec."), "where", "number" if is_number else "text")
     return Condition(wanted, operator, _fitting(wanted, operator, written))  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import bindparam, func, select, text, update
 
@@ -19,11 +19,13 @@ from shared.jobs.guarded_write import insert_rows, table_of
 from shared.jobs.search.paths import key_of, values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from shared.database.engine import Database
+
+T = TypeVar("T")
 
 TIE_BITS = 12
 """Low bits of a number, which tell apart the jobs of one microsecond."""
@@ -36,7 +38,6 @@ _TAG = "#"
 _LONGEST = 400
 """Characters of a text that are kept: PostgreSQL's indexes take no more than 2,700 bytes."""
 _MISSING = select(table_of(Job).c.id).where(table_of(Job).c.number.is_(None))
-_ANY_MISSING = _MISSING.limit(1)
 _COLUMNS = (Job.id, Job.created_at, Job.spec, Job.name, Job.notes)
 
 
@@ -85,7 +86,7 @@ def numbers(connection: Connection, instant: dt.datetime, count: int) -> list[in
     first = first_number(instant)
     if connection.dialect.name == "postgresql":
         mask = (1 << TIE_BITS) - 1
-        return [first + (tie & mask) for tie in connection.scalars(_TIES, {"count": count})]
+        return sorted(first + (tie & mask) for tie in connection.scalars(_TIES, {"count": count}))
     within = (Job.number >= first, Job.number < first_number(instant + dt.timedelta(milliseconds=1)))
     last = connection.scalar(select(func.max(Job.number)).where(*within))
     start = first if last is None else last + 1
@@ -114,9 +115,13 @@ def catch_up(db: Database, most: int = _AT_ONCE) -> int:
     return db.write(work)
 
 
-def is_complete(connection: Connection) -> bool:
-    """Whether every job has its number."""
-    return connection.execute(_ANY_MISSING).one_or_none() is None
+def read_indexed(db: Database, read: Callable[[Connection], T]) -> T:
+    """Return what `read` reads in one transaction, in which every job is indexed."""
+    while True:
+        with db.read() as connection:
+            if connection.scalar(_MISSING.limit(1)) is None:
+                return read(connection)
+        catch_up(db)
 
 
 def _number(connection: Connection, job_ids: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import orjson
 from pydantic import BaseModel
 
-from shared.documents.phrases import did_you_mean, some_of
+from shared.documents.phrases import did_you_mean, nearest, some_of
 from shared.errors import FieldError, InvalidQuery
 from shared.jobspec.fields.evaluation import EvaluationSpec
 from shared.jobspec.fields.job import JobSpec
@@ -29,6 +29,10 @@ FILTERED = {name: name for name in ("status", "owner", "name", "tag", "kind", "d
     "best_val_accuracy": "min_best_val_accuracy",
 }
 """What is often taken for a field of a spec, and the filter of lists that finds it."""
+
+
+IMPORTED = ("params.", "metrics.", "run.")
+"""What the paths of an imported run's fields begin with; each run has fields of its own."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,16 @@ def fields() -> Mapping[str, Field]:
     return found
 
 
-def field(path: str, parameter: str) -> Field:
-    """Return the field at a path. Raises InvalidQuery that names similar fields, or those below the path."""
+def field(path: str, parameter: str, kind: Kind = "number") -> Field:
+    """Return the field at a path. Raises InvalidQuery that names similar fields, or those below the path.
+
+    A field of imported runs may hold numbers and texts; it is that of the values of this `kind`.
+    """
     found = fields().get(path)
     if found is not None:
         return found
+    if path.startswith(IMPORTED) and path not in IMPORTED:
+        return Field(path, kind)
     below = [known.removeprefix(f"{path}.") for known in fields() if known.startswith(f"{path}.")]
     if below:
         detail = f"{path} has fields of its own: {some_of(below)}. Name one of them, such as {path}.{below[0]}."
@@ -75,7 +84,7 @@ def field(path: str, parameter: str) -> Field:
         known = (
             _filter_for(path, parameter)
             or did_you_mean(path, fields())
-            or f" There are {some_of(list(fields()), most=60)}."
+            or f" The nearest are {some_of(nearest(path, fields()))}."
         )
         detail = f"No job's spec has a field {path[:100]!r} that can be searched.{known}"
     raise InvalidQuery(detail, (FieldError(f"/{parameter}", detail),))
@@ -91,10 +100,29 @@ def values(document: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
 
     Booleans are the texts ``true`` and ``false``.
     """
+    if "run" in document:
+        yield from _imported(document)
+        return
     spec, searched = EvaluationSpec if "job" in document else JobSpec, fields()
     for path, value in _values(spec, document, ""):
         if path in searched:
             yield path, value
+
+
+def _imported(document: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:
+    """Yield the values of an imported run; of two paths with the same number in the database only the first."""
+    found: dict[int, tuple[str, Scalar]] = {}
+    for path, value in _plain(document, ""):
+        found.setdefault(key_of(path), (path, value))
+    yield from found.values()
+
+
+def _plain(document: Mapping[str, Any], above: str) -> Iterator[tuple[str, Scalar]]:
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _plain(value, f"{above}{name}.")
+        elif (scalar := _scalar(value)) is not None:
+            yield f"{above}{name}", scalar
 
 
 def _values(model: type[BaseModel], document: Mapping[str, Any], above: str) -> Iterator[tuple[str, Scalar]]:

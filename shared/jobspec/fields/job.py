@@ -16,6 +16,7 @@ ImageSize = Annotated[int, Field(ge=1, le=1024)]
 ValFraction = Annotated[float, Field(gt=0, lt=1)]
 Priority = Annotated[int, Field(ge=0, le=9)]
 DeviceKind = Literal["any", "cpu", "cuda"]
+Cache = Literal["prefer", "exact", "off"]
 
 
 class Dataset(Part):
@@ -96,6 +97,15 @@ class JobSpec(Part):
     """0 to 9; higher starts earlier."""
     limits: Limits = Limits()
     """Time and attempts after which the job has failed."""
+    cache: Cache = "off"
+    """Whether what equal jobs have trained is used again instead of trained again: `prefer` uses it whatever it was
+    trained on, `exact` only where training here would give the same bits, `off` trains."""
+
+    @model_serializer(mode="wrap")
+    def _without_cache(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the cache where it is off: the release before refuses fields that it does not know."""
+        fields: dict[str, Any] = serialize(self)
+        return {name: value for name, value in fields.items() if (name, value) != ("cache", "off")}
 
     @property
     def queue(self) -> DeviceKind:

@@ -13,6 +13,7 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 WeightDecay = Annotated[float, Field(ge=0, le=100)]
 Betas = Annotated[tuple[Fraction, Fraction], Field(strict=False)]
 Epsilon = Annotated[float, Field(gt=0, le=1)]
+Engine = Literal["auto", "reference", "fused", "resident", "graphs"]
 JitterRange = Annotated[float, Field(ge=0, le=10)]
 
 
@@ -229,7 +230,7 @@ class Training(Part):
     """When to stop before the last epoch; null means never."""
     weight_average: MovingAverage | None = None
     """Average of the weights to validate and save in place of the weights themselves; null means none."""
-    engine: Literal["auto", "reference", "fused", "resident", "graphs"] = "auto"
+    engine: Engine = "auto"
     """Implementation of the training loop. `reference`: plain PyTorch. `fused`: without autograd, for fully
     connected networks without a weight_average on a CPU. `resident`: with the data on the device. `graphs`: whole steps
     as CUDA graphs. `auto`: the fastest that fits, so on a GPU graphs."""

@@ -120,5 +120,6 @@ def make(folder: Path) -> None:
 
 
 def figures(epoch: EpochResult) -> dict[str, Any]:
-    """An epoch without its wall times."""
-    return {k: v for k, v in dataclasses.asdict(epoch).items() if k not in {"seconds", "samples_per_second"}}
+    """An epoch without its wall times, and without the digest, which the first releases did not have."""
+    left_out = {"seconds", "samples_per_second", "digest"}
+    return {k: v for k, v in dataclasses.asdict(epoch).items() if k not in left_out}

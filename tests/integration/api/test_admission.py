@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
 
 from api.app import create_app
-from api.http import limits
-from api.http.actors import COOKIE
-from api.http.authentication import REMEMBERED_SECONDS
+from api.http.access import limits
+from api.http.access.actors import session_cookie
+from api.http.access.authentication import REMEMBERED_SECONDS
 from api.services import Services
 from shared.people import tokens
 from shared.people.scopes import Scope
@@ -76,7 +77,9 @@ def test_signing_in_and_out_counts_as_well(client: FlaskClient) -> None:
     """A browser's way in is no way around the limit, nor is its way out."""
     wrong = [headers["Authorization"].removeprefix("Bearer ") for headers in WRONG]
     tried = [client.post("/v1/session", json={"token": token}, environ_overrides=ATTACKER) for token in wrong[:2]]
-    cookie, browser = {"Cookie": f"{COOKIE}={'y' * 43}"}, client.application.test_client(use_cookies=False)
+    with client.application.test_request_context():
+        cookie = {"Cookie": f"{session_cookie(request)}={'y' * 43}"}
+    browser = client.application.test_client(use_cookies=False)
     left = [browser.delete("/v1/session", headers=cookie, environ_overrides=ATTACKER) for _ in range(2)]
     again = client.post("/v1/session", json={"token": wrong[2]}, environ_overrides=ATTACKER)
 

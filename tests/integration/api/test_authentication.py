@@ -106,7 +106,7 @@ def test_what_is_open_is_told() -> None:
     open_ones = {name for name, (_, scope) in found.items() if scope is None}
     assert open_ones == {"read_health", "read_readiness", "begin_session", "end_session"}
     readers = {name for name, (method, scope) in found.items() if scope is Scope.READ and method != "GET"}
-    assert readers == {"predict"}
+    assert readers == {"predict", "check_job"}
     admins = {name for name, (_, scope) in found.items() if scope is Scope.ADMIN}
     assert {"list_tokens", "create_token", "revoke_token"} <= admins
 

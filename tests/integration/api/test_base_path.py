@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import urljoin
 
 import pytest
 from flask.testing import FlaskClient
@@ -47,17 +48,16 @@ def test_every_link_has_the_path(client: FlaskClient, sent: str) -> None:
 
 
 @pytest.mark.parametrize("start", ["/lab/flightline", "/lab/flightline/", "/"])
-def test_the_start_leads_to_the_reference(client: FlaskClient, start: str) -> None:
-    """And what the page links to is found from there."""
-    moved = client.get(start)
-    page = client.get(moved.headers["Location"])
-    links = re.findall(r'href="([^"#]+)"', page.text)
+def test_the_start_leads_to_everything(client: FlaskClient, start: str) -> None:
+    """The page's files and the reference, and what the reference links to."""
+    found = set(re.findall(r'(?:href|src)="([^"#]+)"', client.get(start).text))
+    reference = set(re.findall(r'href="([^"#]+)"', client.get("/lab/flightline/docs").text))
 
-    assert moved.headers["Location"] == "/lab/flightline/docs"
-    assert set(links) == {"static/icon.svg", "static/reference.css", "openapi.json"}
-    for link in links:
-        with client.get(f"/lab/flightline/{link}") as found:
-            assert found.status_code == 200
+    assert "/lab/flightline/docs" in found
+    assert reference == {"./", "static/icon.svg", "static/reference.css", "openapi.json"}
+    for link in found | {urljoin("/lab/flightline/docs", link) for link in reference}:
+        with client.get(link) as there:
+            assert there.status_code == 200
 
 
 def test_a_proxy_may_say_the_path_itself(client: FlaskClient) -> None:

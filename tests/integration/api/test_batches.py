@@ -195,7 +195,7 @@ class TestManyIds:
             (b'{"ids": []}', "/ids", "ids takes at least 1; there are 0."),
             (b'{"ids": "abcd"}', "/ids", 'ids must be an array, not "abcd".'),
             (b'{"ids": [1]}', "/ids/0", "ids[0] must be a text, not 1."),
-            (b'{"ids": ["' + b"a" * 101 + b'"]}', "/ids/0", "ids[0] has more than 100 characters."),
+            (b'{"ids": ["' + b"a" * 101 + b'"]}', "/ids/0", "ids[0] may have at most 100 characters."),
             (b'{"ids": ["\\ud800"]}', "/ids/0", "ids[0] must be a text of whole characters."),
             (b'["abcd"]', "", 'The body must be an object such as {"ids": […]}, not an array.'),
         ],
@@ -235,13 +235,37 @@ class TestCompare:
         assert [job["id"] for job in found["jobs"]] == ids[::-1]
         assert found["differing"] == {"training.seed": [2, 1]}
 
+    def test_only_some_of_it_may_be_wanted(self, client: FlaskClient, submit: Callable[..., Any]) -> None:
+        """Fields of the jobs and curves by name; in what the jobs differ is said all the same."""
+        ids = [submit(dataset="synthetic", training={"seed": seed})["id"] for seed in (1, 2)]
+        jobs = f"/v1/compare?job={ids[0]}&job={ids[1]}"
+        found = client.get(f"{jobs}&fields=id,cost.parameters&columns=val_accuracy,lr").json or {}
+        assert [list(job) for job in found["jobs"]] == [["id", "cost"]] * 2
+        assert list(found["jobs"][0]["cost"]) == ["parameters"]
+        assert found["differing"] == {"training.seed": [1, 2]}
+        assert set(found["curves"]) == {"epoch", "val_accuracy", "lr"}
+        assert set((client.get(f"{jobs}&columns=epoch").json or {})["curves"]) == {"epoch"}
+        wrong = client.get(f"{jobs}&columns=val_acuracy")
+        assert (wrong.status_code, "did you mean" in (wrong.json or {})["detail"].lower()) == (422, True)
+
+    def test_all_jobs_that_are_gone_are_named(self, client: FlaskClient, submit: Callable[..., Any]) -> None:
+        """At once and as they were asked for, so that the others can be compared with the next request."""
+        there = submit(dataset="synthetic")["id"]
+        gone = ["01900000-0000-7000-8000-000000000000", "01900000-0000-7000-8000-000000000001"]
+        for asked, named in ((gone, gone), (["ABCD", "bcde", "no id"], ["abcd", "bcde", "no id"])):
+            response = client.get("/v1/compare", query_string={"job": [there, *asked]})
+            assert response.status_code == 404
+            problem = response.json or {}
+            assert problem["jobs"] == named
+            assert problem["detail"].startswith(f"There are no jobs {', '.join(named)}: they were deleted")
+
     @pytest.mark.parametrize(
         "query, status, detail",
         [
             ("", 422, '"job" is missing.'),
             ("?job=abcd", 422, "job takes at least 2; there is 1."),
             ("?" + "job=abcd&" * 201, 422, "job takes at most 200; there are 201."),
-            ("?job=abcd&job=bcde", 404, "There is no job abcd."),
+            ("?job=abcd&job=bcde", 404, "There are no jobs abcd, bcde: "),
         ],
     )
     def test_what_cannot_be_compared(self, client: FlaskClient, query: str, status: int, detail: str) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from api.http.streams import Streams, TooManyStreams
+from api.http.live.streams import Streams, TooManyStreams
 from shared.database.engine import Database
 from shared.errors import DatabaseUnavailable
 from shared.jobs import actions, batches, changes, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts
-from tests.support import factories
+from tests.support import factories, sweeps
 from tests.support.servers import wait_until
 
 Ring = tuple[str, set[str]]
@@ -161,3 +161,16 @@ def test_nobody_looks_while_nobody_listens(
     with heard(streams) as ears:
         ears.wait_for_reset()
         assert looks <= before + 1
+
+
+def test_a_sweep_rings_by_itself(database: Database, streams: Streams) -> None:
+    """Beside the jobs that it makes, and not as one of them; so does its end."""
+    with heard(streams) as ears:
+        ears.wait_for_reset()
+        sweep_id = sweeps.make(database, max_trials=1)
+        wait_until(lambda: ("sweeps", {sweep_id}) in ears.rings, "the sweep to ring")
+        wait_until(lambda: any(kind == "jobs" for kind, _ in ears.rings), "its job to ring")
+        assert all(sweep_id not in ids for kind, ids in ears.rings if kind == "jobs")
+        ears.rings.clear()
+        sweeps.work(database)
+        wait_until(lambda: ("sweeps", {sweep_id}) in ears.rings, "its end to ring")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from api.http import authentication
-from api.http.authentication import Authentication, Credential, Kind
+from api.http.access import authentication
+from api.http.access.authentication import Authentication, Credential, Kind
+from api.http.access.token_uses import TokenUses
 from api.http.errors import Unauthenticated
-from api.http.token_uses import TokenUses
 from shared.database.engine import Database
 from shared.jobs.actor import Actor, Scope
 from shared.people import identities, sessions, tokens

@@ -83,6 +83,32 @@ def test_a_dry_run_and_a_submission_agree(client: FlaskClient) -> None:
     assert announced["queue"] == "cuda"
 
 
+def test_a_check_answers_what_a_dry_run_does_and_stores_nothing(client: FlaskClient, get: Json) -> None:
+    """200 and the same job, for a job that would be accepted."""
+    body = {"preset": "notebook-linear", "training": {"seed": 7}}
+    checked, announced = client.post("/v1/jobs/check", json=body), client.post("/v1/jobs?dry_run=true", json=body).json
+
+    assert announced is not None
+    assert checked.status_code == 200
+    assert checked.json is not None
+    assert checked.json["problems"] == []
+    assert {**checked.json["job"], "estimate": None} == {**announced, "estimate": None}  # which has the time in it
+    assert get("/v1/jobs")["items"] == []
+
+
+def test_a_check_of_a_job_that_would_be_refused_is_no_error(client: FlaskClient) -> None:
+    """200 and the problems that a submission is refused with."""
+    layers = [{"kind": "conv2d", "out_channels": 4, "kernel_size": 3}, {"kind": "linear"}]
+    body = {"architecture": {"kind": "layers", "layers": layers}, "training": {"epochs": 0}}
+    checked, refused = client.post("/v1/jobs/check", json=body), client.post("/v1/jobs", json=body)
+
+    assert refused.status_code == 422
+    assert refused.json is not None
+    assert checked.status_code == 200
+    assert checked.json == {"job": None, "problems": refused.json["errors"]}
+    assert {one["pointer"] for one in refused.json["errors"]} == {"/training/epochs"}
+
+
 def test_a_submission_while_redis_is_away_is_accepted(services: Services) -> None:
     """201 all the same; the row waits to be published."""
     away = dataclasses.replace(services, broker=Broker("unix:///nowhere/redis.sock"))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections.abc import Callable, Iterator
 from itertools import count
+from time import monotonic
 
 import pytest
 
-from api.http import limits
-from api.http.limits import Limits
+from api.http.access import limits
+from api.http.access.limits import Limits
+from shared.delivery.rest import Rest
 from shared.errors import TooManyFailedSignIns, TooManyRequests
-from tests.support.servers import RedisServer, start_redis
+from tests.support.servers import RedisServer
 
 MakeLimits = Callable[..., Limits]
+Clock = Callable[[], float]
 _minutes = count(1_000_000)
 
 
@@ -32,15 +35,14 @@ def minute(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.fixture
 def make(redis_url: str, minute: object) -> Iterator[MakeLimits]:
     """Makes the counts of one process."""
-    made: list[Limits] = []
 
-    def make(url: str = redis_url, requests: int = 3, failed_sign_ins: int = 3) -> Limits:
-        made.append(Limits(url, requests=requests, failed_sign_ins=failed_sign_ins))
-        return made[-1]
+    def make(url: str = redis_url, *, requests: int = 3, failed_sign_ins: int = 3, clock: Clock = monotonic) -> Limits:
+        rest = closing.enter_context(contextlib.closing(Rest(url, clock)))
+        made = Limits(url, rest, requests=requests, failed_sign_ins=failed_sign_ins)
+        return closing.enter_context(contextlib.closing(made))
 
-    yield make
-    for one in made:
-        one.close()
+    with contextlib.ExitStack() as closing:
+        yield make
 
 
 def test_a_token_has_its_requests_of_a_minute(make: MakeLimits, minute: Callable[[], None]) -> None:
@@ -60,7 +62,7 @@ def test_a_token_has_its_requests_of_a_minute(make: MakeLimits, minute: Callable
 
 def test_without_a_limit_nothing_is_counted(make: MakeLimits) -> None:
     """Redis is not asked, and nobody is refused."""
-    free = make(url="unix:///nowhere", requests=0, failed_sign_ins=0)
+    free = make("unix:///nowhere", requests=0, failed_sign_ins=0)
     for _ in range(10):
         assert free.count("a") is None
         free.failed_sign_in("192.0.2.1")
@@ -123,30 +125,29 @@ def test_one_ipv6_network_counts_as_one_address(make: MakeLimits) -> None:
     assert not refused(process, "2001:db8:0:2::1")
 
 
-def test_without_redis_nobody_waits_or_is_refused(make: MakeLimits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_nobody_waits_or_is_refused(
+    own_redis: RedisServer, make: MakeLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A frozen Redis is asked once and then left alone for a while; failed sign-ins are still counted here."""
-    server = start_redis()
-    try:
-        process = make(url=server.url)
-        assert process.count("a") is not None
-        asked: list[str] = []
-        storage = process._shared._storage
-        incr = storage.incr
+    now = 100.0
+    process = make(own_redis.url, clock=lambda: now)
+    assert process.count("a") is not None
+    asked: list[str] = []
+    storage = process._shared._storage
+    incr = storage.incr
 
-        def ask(key: str, expiry: int) -> int:
-            asked.append(key)
-            return incr(key, expiry)
+    def ask(key: str, expiry: int) -> int:
+        asked.append(key)
+        return incr(key, expiry)
 
-        monkeypatch.setattr(storage, "incr", ask)
-        with server.frozen():
-            assert [process.count("a") for _ in range(100)] == [None] * 100
-            assert len(asked) == 1
-            for _ in range(3):
-                process.failed_sign_in("192.0.2.1")
-            assert refused(process, "192.0.2.1")
-            assert len(asked) == 1
-        monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + 10)
+    monkeypatch.setattr(storage, "incr", ask)
+    with own_redis.frozen():
+        assert [process.count("a") for _ in range(100)] == [None] * 100
+        assert len(asked) == 1
+        for _ in range(3):
+            process.failed_sign_in("192.0.2.1")
+        assert refused(process, "192.0.2.1")
+        assert len(asked) == 1
+    now += 2
 
-        assert process.count("a") is not None
-    finally:
-        server.remove()
+    assert process.count("a") is not None

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api.http import operations, streams
+from api.http import operations
+from api.http.live import streams
 
 
 def test_a_stream_ends_after_a_while(

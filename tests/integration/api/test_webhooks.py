@@ -64,7 +64,7 @@ def test_a_rotation_shows_another_secret(client: FlaskClient, made: dict[str, An
         ({"url": "http://127.0.0.1/"}, "/url", "FLIGHTLINE_WEBHOOK_HOSTS"),
         ({"url": "http://[::ffff:10.0.0.6]:8080/"}, "/url", "FLIGHTLINE_WEBHOOK_HOSTS"),
         ({"url": "http://169.254.169.254/latest"}, "/url", "FLIGHTLINE_WEBHOOK_HOSTS"),
-        ({"url": URL, "events": ["job.started"]}, "/events/0", "job.finished"),
+        ({"url": URL, "events": ["job.started"]}, "/events/0", '"job.finished" or "sweep.finished"'),
         ({"url": URL, "events": []}, "/events", "at least one event"),
         ({"url": URL, "secret": "whsec_mine"}, "/secret", "no field"),
     ],
@@ -108,6 +108,21 @@ def test_a_finished_job_is_in_the_list(
     (one,) = (client.get(f"/v1/webhooks/{made['id']}/deliveries").json or {})["items"]
     assert (one["job_id"], one["event"]) == (job, "job.finished")
     assert (one["payload"]["data"]["name"], one["payload"]["data"]["status"]) == ("mine", "cancelled")
+
+
+def test_a_finished_sweep_is_in_the_list(client: FlaskClient) -> None:
+    """Of a webhook that asked for it, with whatever else it asked for; twice the same is once."""
+    events = ["sweep.finished", "job.finished", "sweep.finished"]
+    made = client.post("/v1/webhooks", json={"url": URL, "events": events}).json or {}
+    assert made["events"] == ["sweep.finished", "job.finished"]
+    space = {"training.optimizer.lr": {"kind": "float", "low": 0.001, "high": 0.1}}
+    base = {"architecture": {"kind": "mlp", "hidden": []}, "dataset": "synthetic"}
+    sweep = (client.post("/v1/sweeps", json={"base": base, "space": space, "max_trials": 1}).json or {})["id"]
+    assert (client.post(f"/v1/sweeps/{sweep}/cancel").json or {})["finished_at"]
+    sent = (client.get(f"/v1/webhooks/{made['id']}/deliveries").json or {})["items"]
+    assert {one["event"] for one in sent} == {"sweep.finished", "job.finished"}
+    [one] = [one for one in sent if one["event"] == "sweep.finished"]
+    assert (one["job_id"], one["payload"]["data"]["id"], one["payload"]["data"]["status"]) == (None, sweep, "cancelled")
 
 
 @pytest.mark.parametrize("id", ["x", "%00", "0" * 36, "%00" * 36])

@@ -91,6 +91,25 @@ def test_a_job_is_told_from_the_command_to_the_receiver(
     assert run(environment, "list").stdout == ""
 
 
+def test_a_sweep_is_told_from_the_command_to_the_receiver(
+    environment: dict[str, str], server: ApiServer, receiver: Receiver
+) -> None:
+    """To a webhook for sweeps alone; the list of its deliveries names the sweep."""
+    added = json.loads(run(environment, "add", receiver.url, "--event", "sweep.finished", "--json").stdout)
+    assert added["events"] == ["sweep.finished"]
+    with Client(server.url) as client:
+        sweep = client.sweep(SPEC, {"training.optimizer.lr": {"kind": "values", "values": [0.1, 0.2]}}, max_trials=2)
+        client.cancel_sweep(sweep.id)
+        wait_until(lambda: receiver.messages, "a message")
+        message = receiver.messages[0]
+        event = Verifier(added["secret"]).verify(message.body.decode(), message.headers)
+        assert (event["type"], event["data"]["id"]) == ("sweep.finished", sweep.id)
+        assert event["data"]["counts"]["cancelled"] == 2
+        wait_until(lambda: not client.deliveries(added["id"], status="pending"), "a record of it")
+    assert sweep.id[-8:] in run(environment, "deliveries", added["id"]).stdout
+    assert len(receiver.messages) == 1
+
+
 def test_a_receiver_that_refuses_is_said(environment: dict[str, str], server: ApiServer, receiver: Receiver) -> None:
     """With its answer and exit code 1; another host and another id are refused with what to do."""
     added = run(environment, "add", receiver.url, "--json")

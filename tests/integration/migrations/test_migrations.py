@@ -100,7 +100,7 @@ class TestSchema:
         assert (without_rowid(empty_database) if empty_database.is_sqlite else set()) == trees
 
     def test_rows_of_epochs_tags_events_and_logs_lie_together(self, sqlite_database: Database) -> None:
-        """On SQLite, by job."""
+        """On SQLite, by job or by sweep."""
         assert without_rowid(sqlite_database) == {
             "epochs",
             "job_tags",
@@ -108,6 +108,10 @@ class TestSchema:
             "job_log",
             "job_values",
             "job_words",
+            "sweep_events",
+            "sweep_points",
+            "sweep_rungs",
+            "sweep_trials",
         }
 
     def test_one_line_of_steps(self) -> None:

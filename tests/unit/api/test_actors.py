@@ -11,9 +11,9 @@ from flask import Flask, request
 
 from api.app import ROUTES
 from api.http import operations
-from api.http.actors import COOKIE, actor_of, credential_of
-from api.http.admission import Admission
-from api.http.authentication import Credential, Kind
+from api.http.access.actors import actor_of, credential_of, session_cookie
+from api.http.access.admission import Admission
+from api.http.access.authentication import Credential, Kind
 from api.http.errors import Unauthenticated
 from api.http.operations import Operation, Reply
 from api.http.requests.images import IMAGES
@@ -65,6 +65,8 @@ def test_nobody_has_to_say_who_they_are(tmp_path: Path, settings: dict[str, str]
 
 
 SECRET = "a" * 43
+with Flask("test").test_request_context():
+    COOKIE = session_cookie(request)
 CREDENTIALS: list[tuple[dict[str, str], Credential | None]] = [
     ({}, None),
     ({"Authorization": f"Bearer fl_{SECRET}"}, Credential(Kind.BEARER, f"fl_{SECRET}")),
@@ -81,6 +83,17 @@ def test_a_token_goes_before_a_session(headers: dict[str, str], credential: Cred
     """And a password, which is a proxy's, is neither."""
     with Flask("test").test_request_context(headers=headers):
         assert credential_of(request) == credential
+
+
+def test_each_service_of_a_host_has_a_cookie_of_its_own() -> None:
+    """A browser sends a host's cookies to all ports: a session of one service must not replace another's."""
+    places = ["http://localhost:8470", "http://localhost:8471", "http://localhost", "http://localhost/fl"]
+    names = set()
+    for place in places:
+        with Flask("test").test_request_context(base_url=place):
+            names.add(session_cookie(request))
+    assert len(names) == len(places)
+    assert all(name.startswith("flightline_session_") for name in names)
 
 
 def test_a_credential_does_not_show_its_secret() -> None:

@@ -136,11 +136,3 @@ def test_addresses_have_one_spelling(client: FlaskClient) -> None:
     """A doubled or trailing slash is an unknown address, not a redirect that drops a body."""
     assert client.get("/v1//jobs").status_code == 404
     assert client.post("/v1/jobs/").status_code == 404
-
-
-def test_the_root_leads_to_the_reference(client: FlaskClient) -> None:
-    """Until there is a dashboard."""
-    response = client.get("/")
-
-    assert response.status_code == 302
-    assert response.headers["Location"] == "/docs"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.http import bell
-from api.http.bell import Listener
+from api.http.live import bell
+from api.http.live.bell import Listener
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +91,17 @@ def test_rings_are_not_nearer_to_each_other_than_they_may(monkeypatch: pytest.Mo
     reader.join(10)
     assert not reader.is_alive()
     assert seen == []
+
+
+def test_sweeps_ring_beside_jobs() -> None:
+    """Each kind has a frame of its own; all swallows both."""
+    listener = Listener()
+    frames = begun(listener)
+    listener.ring(["b"], ["s"])
+    listener.ring([], ["r"])
+    assert next(frames) == b'event: jobs\ndata: {"ids":["b"]}\n\nevent: sweeps\ndata: {"ids":["r","s"]}\n\n'
+    listener.ring([], ["s"])
+    assert next(frames) == b'event: sweeps\ndata: {"ids":["s"]}\n\n'
+    listener.ring([], ["s"])
+    listener.ring(None)
+    assert next(frames) == b"event: reset\ndata: {}\n\n"

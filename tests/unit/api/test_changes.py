@@ -54,7 +54,7 @@ def test_a_change_is_what_it_names(body: bytes, fields: dict[str, Any]) -> None:
             b'{"notes": "' + b"a" * 10_001 + b'"}',
             "invalid_spec",
             "/notes",
-            "notes has more than 10000 characters.",
+            "notes may have at most 10,000 characters.",
         ),
         (
             b'{"tags": [' + b",".join(b'"%d"' % number for number in range(21)) + b"]}",

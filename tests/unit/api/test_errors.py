@@ -74,6 +74,7 @@ def test_our_own_errors_keep_code_and_status(client: FlaskClient, code: str) -> 
         "code": code,
         "detail": error.detail,
         "errors": [{"pointer": one.pointer, "detail": one.detail} for one in error.errors],
+        **({"jobs": ["x"]} if isinstance(error, JobNotFound) else {}),
     }
 
 
@@ -164,11 +165,26 @@ def test_another_sites_page_changes_nothing(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [f"/v1/{TOKEN}", f"/v1/jobs/{TOKEN}", f"/v1/jobs?{TOKEN}=1", f"/v1/jobs?status={TOKEN}"]
+    "path", [f"/v1/{TOKEN}", f"/v1/jobs/{TOKEN}/x", f"/v1/jobs?{TOKEN}=1", f"/v1/jobs?status={TOKEN}"]
 )
 def test_a_token_where_none_belongs_is_not_repeated(tmp_path: Path, path: str) -> None:
     """A refused request may have it in its path, or as a parameter."""
     client = create_app(Settings.model_validate({"home": tmp_path, "redis_url": "unix:///nowhere.sock"})).test_client()
-    refused = client.get(f"/v1/{path}")
+    refused = client.get(path)
     assert refused.status_code in {404, 422}
     assert TOKEN not in refused.text
+
+
+def test_a_token_in_place_of_a_job_is_not_repeated() -> None:
+    """Neither in words, nor among the jobs that there are none of."""
+    app = Flask("api")
+    errors.register(app)
+
+    @app.get("/")
+    def fail() -> str:
+        raise JobNotFound(TOKEN, "x")
+
+    refused = app.test_client().get("/")
+    assert refused.status_code == 404
+    assert TOKEN not in refused.text
+    assert refused.get_json()["jobs"] == ["fl_***", "x"]

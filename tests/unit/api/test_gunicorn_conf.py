@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 import runpy
 from ipaddress import ip_address
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn import glogging
+from gunicorn.config import Config
 
 from api.app import create_app
-from api.http.token_uses import TokenUses
+from api.http.access.token_uses import TokenUses
 from api.services import Services
 from shared import logs
 from shared.delivery.reconciler import Reconciler
@@ -42,6 +47,32 @@ def test_the_settings_decide(configuration: Any) -> None:
 
     assert read["bind"] == "[::]:9000"
     assert (read["workers"], read["threads"]) == (3, 16)
+
+
+def test_a_process_says_that_it_is_alive_in_memory_where_there_is_some(configuration: Any) -> None:
+    """gunicorn does so before it looks for each request, and on a disk would wait for what others write."""
+    memory = Path("/dev/shm")
+
+    assert configuration()["worker_tmp_dir"] == (str(memory) if memory.is_dir() else None)
+
+
+def test_gunicorn_composes_no_line_for_a_request(configuration: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API writes its own lines; gunicorn would fill in each of its lines, though nobody reads it."""
+    composed: list[object] = []
+
+    def compose(*asked: object) -> dict[str, object]:
+        composed.append(asked)
+        return {}
+
+    monkeypatch.setattr(glogging.Logger, "atoms", compose)
+    read = configuration()
+    logger = object.__new__(read["logger_class"])  # whose constructor would set up the logs of the tests
+    logger.cfg, logger.access_log = Config(), logging.getLogger("nobody")
+    logger.cfg.set("logconfig_dict", read["logconfig_dict"])
+
+    logger.access(None, None, {}, dt.timedelta())
+
+    assert composed == []
 
 
 def test_the_reconciler_has_a_database_of_its_own(

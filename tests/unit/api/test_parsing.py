@@ -44,7 +44,7 @@ def test_a_repeated_status_means_any_of_them() -> None:
 
     assert query.status == (JobStatus.QUEUED, JobStatus.RUNNING)
     assert query.filter().status == ("queued", "running")
-    assert query.filter().tag == "x"
+    assert query.filter().tag == ("x",)
 
 
 def test_instants_become_utc() -> None:
@@ -122,7 +122,7 @@ def test_a_value_that_means_nothing_is_refused_by_name(text: str) -> None:
         ("device=tpu", 'device must be cpu, cuda or one GPU such as cuda:1, not "tpu".'),
         (
             "status=done",
-            'status must be "queued", "running", "succeeded", "failed" or "cancelled", not "done".',
+            'status must be "queued", "running", "paused", "succeeded", "failed" or "cancelled", not "done".',
         ),
         ("min_val_accuracy=high", 'min_val_accuracy must be a number from 0 to 1, not "high".'),
         ("min_val_accuracy=nan", 'min_val_accuracy must be a finite number, not "nan".'),
@@ -135,7 +135,7 @@ def test_a_value_that_means_nothing_is_refused_by_name(text: str) -> None:
             'created_after must be an instant with its offset, such as 2026-01-31T12:00:00Z, not "2026-01-31T12".',
         ),
         ("name=", "name is empty: give one, or leave the field out."),
-        ("name=" + "x" * 201, "name has more than 200 characters."),
+        ("name=" + "x" * 201, "name may have at most 200 characters."),
         ("cursor=a b", 'cursor must be the next_cursor of a page, not "a b".'),
     ],
 )

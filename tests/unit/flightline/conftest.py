@@ -16,6 +16,7 @@ import flightline.client.retry
 from flightline.cli.app import main
 from flightline.client.client import Client
 from tests.support.http_service import FakeService, serving
+from tests.support.http_sweeps import SweepService
 from tests.support.http_team import TeamService
 
 
@@ -38,6 +39,17 @@ def team(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TeamServic
         monkeypatch.setenv("FLIGHTLINE_URL", fake.url)
         monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
         monkeypatch.setattr(flightline.client.following.watch, "POLL_SECONDS", 0.001)
+        monkeypatch.setattr(flightline.client.retry, "RETRY_SECONDS", 0.001)
+        yield fake
+
+
+@pytest.fixture
+def searching(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SweepService]:
+    """A service that has sweeps, likewise."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    with serving(SweepService()) as fake:
+        monkeypatch.setenv("FLIGHTLINE_URL", fake.url)
+        monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
         monkeypatch.setattr(flightline.client.retry, "RETRY_SECONDS", 0.001)
         yield fake
 

@@ -16,6 +16,7 @@ from tests.unit.training.tiny import (
     CPU,
     Recording,
     every_state,
+    nothing,
     raises_after,
     same_results,
     timeless,
@@ -23,7 +24,7 @@ from tests.unit.training.tiny import (
     tiny_plan,
 )
 from worker.training import device
-from worker.training.errors import CancelRequested, CheckpointUnreadable, LeaseLost, StopRequested
+from worker.training.errors import CancelRequested, CheckpointUnreadable, LeaseLost, PauseReached, StopRequested
 from worker.training.plan import (
     AdamPlan,
     AdamWPlan,
@@ -45,7 +46,7 @@ from worker.training.plan import (
     WarmupCosinePlan,
     WeightAveragePlan,
 )
-from worker.training.results import EpochResult
+from worker.training.results import EpochResult, TrainingResult
 from worker.training.state.checkpoints import Checkpointing, State, decode, encode
 from worker.training.trainer import Run, train
 
@@ -134,6 +135,41 @@ def test_stopped_again_and_again() -> None:
     assert len(saved) == BOUNDARIES // 3
     assert [timeless(epoch) for epoch in epochs] == [timeless(epoch) for epoch in clean.epochs]
     assert same_results(result, clean.result)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_paused_after_an_epoch_and_gone_on_with(optimizer: str, schedule: str) -> None:
+    """Twice, as a sweep does at its rungs: the epochs and the result are those of a run in one go."""
+    plan = rich_plan(optimizer=OPTIMIZERS[optimizer], schedule=SCHEDULES[schedule])
+    clean = Recording(plan, DATA)
+    saved: list[State] = []
+    epochs: list[EpochResult] = []
+    for rung in (1, 3):
+        with pytest.raises(PauseReached):
+            _go_on(plan, saved, epochs, rung)
+        assert (saved[-1].epoch, saved[-1].batches) == (rung, 3)
+    result = _go_on(plan, saved, epochs, None)
+    once = [timeless(epoch) for epoch in clean.epochs]
+    assert [timeless(epoch) for epoch in epochs] == [once[0], once[0], *once[1:3], *once[2:]]
+    assert same_results(result, clean.result)
+
+
+def _go_on(plan: TrainingPlan, saved: list[State], epochs: list[EpochResult], rung: int | None) -> TrainingResult:
+    """Train from the newest of the saved states, through bytes, up to a rung."""
+    torch.manual_seed(random.randrange(2**32))
+    options: dict[str, Any] = {"on_epoch": epochs.append, "check": nothing, "pause_after": rung}
+    state = decode(encode(saved[-1])) if saved else None
+    return train(plan, DATA, CPU, resume=state, checkpoints=Checkpointing(saved.append), **options)
+
+
+def test_a_pause_at_the_end_or_beyond_is_none() -> None:
+    """A run that ends where it would be paused, by its last epoch or early, has a result."""
+    plan = rich_plan(early_stopping=EarlyStoppingPlan("val_accuracy", patience=1, min_delta=1.0))
+    clean = Recording(plan, DATA)
+    assert clean.result.epochs == 2
+    assert same_results(_go_on(plan, [], [], 2), clean.result)
+    assert same_results(_go_on(tiny_plan(), [], [], tiny_plan().epochs), Recording(tiny_plan(), DATA).result)
 
 
 @pytest.mark.parametrize("stopping", [EarlyStoppingPlan("val_accuracy", patience=1, min_delta=1.0)])

@@ -78,7 +78,7 @@ def test_epochs_are_reported_as_they_end() -> None:
     epochs = Recording(tiny_plan(), DATA).epochs
     assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
     for epoch in epochs:
-        assert all(math.isfinite(value) for value in dataclasses.astuple(epoch))
+        assert all(math.isfinite(value) for name, value in vars(epoch).items() if name != "digest")
         assert 0 <= epoch.val_accuracy <= 1
         assert epoch.seconds > 0
         assert epoch.samples_per_second > 0

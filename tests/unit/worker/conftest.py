@@ -27,7 +27,8 @@ T = TypeVar("T")
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time for the lease, the recorder and every deadline."""
     clock = Clock()
-    for module in ("worker.run_job.lease", "worker.run_job.recorder", "worker.processes.parent", "shared.timers"):
+    modules = ("worker.run_job.lease", "worker.run_job.records.recorder", "worker.processes.parent", "shared.timers")
+    for module in modules:
         monkeypatch.setattr(f"{module}.time", clock)
     return clock
 

@@ -112,6 +112,10 @@ class Loader:
         """
         return {"order": self._epoch_start, "augmentation": self._augmentation.get_state()}
 
+    def generators(self) -> dict[str, Tensor]:
+        """State of both generators as it is now: after all batches of an epoch, where the next one begins."""
+        return {"order": self._order.get_state(), "augmentation": self._augmentation.get_state()}
+
     def restore(self, state: dict[str, Tensor]) -> None:
         """Restore both generators from what `state` returned; then call `epoch` with the number of batches done."""
         self._order.set_state(state["order"])

@@ -50,6 +50,15 @@ class Engine(Protocol):
     def sample_batch(self) -> tuple[Tensor, Tensor]:
         """One batch on the device, images and labels, for a trial step; draws from no generator."""
 
+    def learned(self) -> list[Tensor]:
+        """The tensors that steps change, those of the network first, in an order that all engines share.
+
+        They are the network's, its average's where there is one, and the optimizer's for each parameter.
+        """
+
+    def generators(self) -> dict[str, Tensor]:
+        """States of the generators of order and augmentation after the epoch's draws, once `run_epoch` has returned."""
+
     def state(self) -> dict[str, Any]:
         """Checkpoint state at the last boundary: plain values and tensors, which later steps may change."""
 
@@ -59,3 +68,9 @@ class Engine(Protocol):
         Raises:
             KeyError, RuntimeError, ValueError: the state is that of another network or plan.
         """
+
+
+def learned_by(trained: nn.Module, validated: nn.Module) -> list[Tensor]:
+    """The tensors of the network that is trained, and of its average where that is the one that is validated."""
+    average = [] if validated is trained else [*validated.state_dict().values()]
+    return [*trained.state_dict().values(), *average]

@@ -178,7 +178,7 @@ class GraphProgram:
         self.batches, self.network = program.batches, program.network
         self.predicted = _BATCHES_PREDICTED * program.predicted
         self.rows, self.images, self.rates = program.rows, program.images, program.rates
-        self.state, self.restore = program.state, program.restore
+        self.state, self.restore, self.buffers = program.state, program.restore, program.buffers
         permission = Permission()
         self._train_on = GraphCache(program.train_on, recorder, permission)
         self._predict = GraphCache(partial(_predicted, program), recorder, permission)

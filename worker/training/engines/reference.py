@@ -12,12 +12,12 @@ from typing_extensions import override
 from worker.training.data import LoadedDataset
 from worker.training.data.loader import Loader, normalizer
 from worker.training.device import precision
-from worker.training.engines.base import Engine
+from worker.training.engines.base import Engine, learned_by
 from worker.training.evaluation import predict
 from worker.training.network.build import fresh_network
 from worker.training.optim.averaging import average_of
 from worker.training.optim.losses import mean_loss
-from worker.training.optim.optimizers import build_optimizer, set_learning_rate
+from worker.training.optim.optimizers import buffers_of, build_optimizer, set_learning_rate
 from worker.training.plan import TrainingPlan
 from worker.training.state.tally import Tally
 
@@ -69,6 +69,14 @@ class ReferenceEngine(Engine):
         split, size = self._data.train, self._plan.batch_size
         images = normalizer(self._plan, self._data)(split.images[:size])
         return images.to(self._device), split.labels[:size].to(self._device)
+
+    @override
+    def learned(self) -> list[Tensor]:
+        return [*learned_by(self._trained, self.network), *buffers_of(self._optimizer)]
+
+    @override
+    def generators(self) -> dict[str, Tensor]:
+        return self._loader.generators()
 
     @override
     def state(self) -> dict[str, Any]:

@@ -49,6 +49,20 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float | Tensor) -> N
         group["lr"] = lr
 
 
+_ORDER = {
+    "square": ("exp_avg_sq", "square_avg"),
+    "mean": ("exp_avg", "grad_avg"),
+    "momentum": ("momentum_buffer",),
+}
+"""Names of `Optimizer`'s buffers, each with those that classes of `torch.optim` give to the same."""
+
+
+def buffers_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """The buffers that the optimizer has of each parameter's shape, name by name, as `Optimizer.buffers`."""
+    states = [optimizer.state[one] for group in optimizer.param_groups for one in group["params"] if one.requires_grad]
+    return [state[name] for names in _ORDER.values() for name in names for state in states if name in state]
+
+
 class Optimizer:
     """The plan's optimizer by torch's functions, in their fused form where there is one: it reads and writes all once.
 
@@ -94,6 +108,10 @@ class Optimizer:
                 self._nadam(plan, gradients)
             case plan:
                 assert_never(plan)
+
+    def buffers(self) -> list[Tensor]:
+        """The buffers of each parameter's shape, name by name; counts, and what follows from them, are left out."""
+        return [one for name in _ORDER for one in self._buffers.get(name, ())]
 
     def state(self) -> dict[str, Any]:
         """Checkpoint state: each buffer and the step counts, a tensor for each parameter."""

@@ -7,7 +7,7 @@ import io
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -50,6 +50,7 @@ class Checkpointing:
 
     Args:
         save: writes a state.
+        final: gets the state at the last step boundary of the run's last epoch; None: nobody wants it.
         every_seconds: the least time between two states.
         clock: seconds, monotonic.
     """
@@ -58,9 +59,14 @@ class Checkpointing:
     FAILING_SHARE = 0.1  # the most while saving fails: after an outage a long run must soon have a state again
 
     def __init__(
-        self, save: Callable[[State], None], every_seconds: float = 10.0, clock: Callable[[], float] = time.monotonic
+        self,
+        save: Callable[[State], None],
+        every_seconds: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+        final: Callable[[State], None] | None = None,
     ) -> None:
         self._save, self._every, self._clock = save, every_seconds, clock
+        self.final = final
         self._next = clock() + every_seconds
         self._failing = False
 
@@ -101,6 +107,22 @@ def copied(tree: Any) -> Any:
 def origin_of(plan: TrainingPlan, environment: Environment) -> Environment:
     """The origin of a state of this plan, made in this environment: the value of `State.origin`."""
     return {"plan": first_digest(plan), "plan_digest": plan.digest, **environment}
+
+
+def adopted(state: State, made_by: TrainingPlan, plan: TrainingPlan, environment: Environment) -> tuple[State, bool]:
+    """Another run's state as one of this plan, which went the same way so far, and whether that is exact.
+
+    Args:
+        state: the state.
+        made_by: the plan of the run that made it.
+        plan: the plan of the run that is to go on from it.
+        environment: where that runs.
+
+    Raises:
+        CheckpointUnreadable: the state is of another run than `made_by`, or of another engine, kind of device or data.
+    """
+    exact = check_origin(state, origin_of(made_by, environment)) and bool(state.content["exact"])
+    return replace(state, origin={**state.origin, "plan": first_digest(plan), "plan_digest": plan.digest}), exact
 
 
 def check_origin(state: State, origin: Environment) -> bool:

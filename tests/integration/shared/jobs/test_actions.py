@@ -30,7 +30,7 @@ class TestSubmit:
         """Everything that was sent can be read back; nothing has happened to it yet."""
         sent = factories.submission(name="tapered", tags=["b", "a"], priority=7)
 
-        job_id = actions.submit(database, sent, actor=EVERYBODY)
+        job_id = actions.submit(database, sent, actor=EVERYBODY).job_id
 
         job = queries.job(database, job_id, actor=EVERYBODY)
         assert (job["name"], job["tags"], job["priority"]) == ("tapered", ["a", "b"], 7)
@@ -126,7 +126,7 @@ class TestRetry:
         old = factories.submit(database, name="x", tags=["a"], priority=2, training={"seed": 3})
         actions.cancel(database, old, actor=EVERYBODY)
 
-        new = actions.retry(database, old, Caps(), BUILT_IN, actor=EVERYBODY)
+        new = actions.retry(database, old, Caps(), BUILT_IN, actor=EVERYBODY).job_id
 
         was, job = queries.job(database, old, actor=EVERYBODY), queries.job(database, new, actor=EVERYBODY)
         assert (was["status"], job["status"], job["retry_of"]) == ("cancelled", "queued", old)
@@ -137,13 +137,13 @@ class TestRetry:
         """Though what is retried is its expansion."""
         old = actions.submit(
             database, factories.submission(preset="notebook-linear", architecture="notebook-linear"), actor=EVERYBODY
-        )
+        ).job_id
         actions.cancel(database, old, actor=EVERYBODY)
 
         assert (
-            queries.job(database, actions.retry(database, old, Caps(), BUILT_IN, actor=EVERYBODY), actor=EVERYBODY)[
-                "preset"
-            ]
+            queries.job(
+                database, actions.retry(database, old, Caps(), BUILT_IN, actor=EVERYBODY).job_id, actor=EVERYBODY
+            )["preset"]
             == "notebook-linear"
         )
 
@@ -232,7 +232,7 @@ class TestPriority:
 
 OPERATIONS: dict[str, Callable[[Database], object]] = {
     "cancel": lambda db: actions.cancel(db, NOBODY, actor=EVERYBODY),
-    "retry": lambda db: actions.retry(db, NOBODY, Caps(), BUILT_IN, actor=EVERYBODY),
+    "retry": lambda db: actions.retry(db, NOBODY, Caps(), BUILT_IN, actor=EVERYBODY).job_id,
     "delete": lambda db: factories.delete(db, NOBODY),
     "delete_all": lambda db: only(deletion.delete_all(db, Untouched(), [NOBODY], actor=EVERYBODY)),
     "set_priority": lambda db: edits.edit(db, NOBODY, {"priority": 1}, actor=EVERYBODY),

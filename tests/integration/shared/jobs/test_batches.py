@@ -57,7 +57,7 @@ class TestSubmit:
         ids = batches.submit_all(database, sent, actor=EVERYBODY)
 
         assert ids == sorted(ids)
-        alone = vars(queries.job(database, actions.submit(database, sent[1], actor=EVERYBODY), actor=EVERYBODY))
+        alone = vars(queries.job(database, actions.submit(database, sent[1], actor=EVERYBODY).job_id, actor=EVERYBODY))
         found = [vars(job) for job in queries.jobs_by_id(database, ids, actor=EVERYBODY)]
         own = {"id", "created_at", "queued_at"}
         assert {k: v for k, v in found[1].items() if k not in own} == {k: v for k, v in alone.items() if k not in own}
@@ -94,11 +94,11 @@ class TestSubmit:
         """Of one job or of a batch, whichever came first; the order of a batch counts."""
         sent = some(2)
         batches.submit_all_once(database, sent, SubmissionKey.of_batch("batch", sent, EVERYBODY), actor=EVERYBODY)
-        actions.submit_once(database, sent[0], SubmissionKey.of_submission("job", sent[0], EVERYBODY), actor=EVERYBODY)
+        actions.submit(database, sent[0], actor=EVERYBODY, key=SubmissionKey.of_submission("job", sent[0], EVERYBODY))
 
         with pytest.raises(IdempotencyKeyReused, match="a batch of 2 jobs"):
-            actions.submit_once(
-                database, sent[0], SubmissionKey.of_submission("batch", sent[0], EVERYBODY), actor=EVERYBODY
+            actions.submit(
+                database, sent[0], actor=EVERYBODY, key=SubmissionKey.of_submission("batch", sent[0], EVERYBODY)
             )
         with pytest.raises(IdempotencyKeyReused, match="which made job"):
             batches.submit_all_once(

@@ -105,3 +105,30 @@ def test_a_mark_of_another_database_is_known_as_such(database: Database) -> None
     else:
         mark = changes.Mark(snapshot="999999999999:999999999999:")
     assert changes.since(database, mark)[0] is None
+
+
+def test_a_look_tells_the_same_as_since(database: Database) -> None:
+    """In one statement, with whether every job has its number."""
+    factories.submit(database)
+    mark = changes.mark(database)
+    other = factories.submit(database)
+    factories.insert_jobs(database, [factories.job_row(7)])
+    with database.read() as connection:
+        seen = changes.look(connection, mark)
+        again = changes.look(connection, seen.mark)
+    assert set(seen.changed or ()) == set(changes.since(database, mark)[0] or ())
+    assert other in (seen.changed or ())
+    assert not seen.numbered
+    assert (again.changed, again.mark) == ([], seen.mark)
+    assert seen.mark.includes(mark)
+    assert not mark.includes(seen.mark)
+
+
+def test_which_snapshot_sees_more() -> None:
+    """A transaction that was in progress is unseen, though its number is smaller."""
+    early, late = changes.Mark(7, "a", "10:12:10"), changes.Mark(6, "b", "12:12:")
+    assert late.includes(early)
+    assert not early.includes(late)
+    assert early.includes(early)
+    assert changes.Mark(7, "a", "11:20:11,15").includes(changes.Mark(7, "a", "9:12:9,11"))
+    assert not changes.Mark(7, "a", "9:20:9,11").includes(changes.Mark(7, "a", "9:12:11"))

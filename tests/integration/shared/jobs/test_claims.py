@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ MNIST = Holdings([{"name": "mnist", "source": "torchvision", "classes": list("01
 
 def submit(db: Database, owner: str | None = None, **document: Any) -> str:
     """A queued job of somebody."""
-    return actions.submit(db, factories.submission(**document), actor=Actor(owner, Scope.SUBMIT))
+    return actions.submit(db, factories.submission(**document), actor=Actor(owner, Scope.SUBMIT)).job_id
 
 
 def change(db: Database, job_id: str, **values: object) -> None:
@@ -70,6 +71,27 @@ class TestOrder:
         assert ids(database, 1) == many[:1]
         bobs, nobodys = submit(database, "bob"), submit(database)
         assert ids(database, 3) == [bobs, nobodys, many[1]]
+
+    @pytest.mark.parametrize("workers", [1, 2, 8])
+    def test_owners_take_turns_however_few_workers_there_are(self, database: Database, workers: int) -> None:
+        """Nobody's batch is run before another's begins: at each claim no job of the one that ended runs any more."""
+        for owner in ("zoe", "ann", "bob", None):
+            for _ in range(12):
+                submit(database, owner)
+        running: list[Claim] = []
+        after = dict[int, str]()
+        served = Counter[str | None]()
+        for number in range(32):
+            slot = number % workers
+            if number >= workers:
+                factories.succeed(database, running.pop(0))
+            who = replace(factories.claimant(f"w{slot}"), after=after.get(slot))
+            claim = claims.claim_next(database, who, 30)
+            assert claim is not None
+            after[slot] = claim.owner or ""
+            running.append(claim)
+            served[claim.owner] += 1
+        assert served == {"zoe": 8, "ann": 8, "bob": 8, None: 8}
 
     def test_a_more_urgent_job_comes_first_however_many_its_owner_runs(self, database: Database) -> None:
         """Fairness is among equal priorities."""

@@ -12,7 +12,7 @@ from shared.database.tables import Dataset, Worker
 from shared.errors import DatasetNotFound
 from shared.fleet import datasets, workers
 from shared.fleet.workers import Identity
-from shared.jobs.reads import queries
+from shared.jobs.reads import lacking, queries
 from shared.jobspec import BUILT_IN, Caps, Catalog, Copy, parse_spec
 from tests.support import factories
 from tests.support.concurrency import together
@@ -89,7 +89,7 @@ class TestReports:
         submission = parse_spec({"dataset": "shapes", "architecture": MLP}, Caps(), catalog(database))
         assert submission.cost.layers[0].input_shape == (3, 48, 64)
         register(database, CIFAR, worker="other")
-        (warning,) = queries.warnings_for(live(database), submission)
+        (warning,) = lacking.warnings_for(live(database), submission)
         assert "holds the classes circle, square of the data set shapes" in warning
 
     def test_a_row_says_who_reported_what(self, database: Database) -> None:

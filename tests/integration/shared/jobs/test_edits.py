@@ -90,7 +90,7 @@ def test_a_job_that_is_not_there(database: Database) -> None:
 def test_a_job_of_another_owner_keeps_its_labels(database: Database) -> None:
     """But for one whose scope is admin."""
     alice, bob, admin = Actor("alice", Scope.SUBMIT), Actor("bob", Scope.SUBMIT), Actor("bob", Scope.ADMIN)
-    job_id = actions.submit(database, factories.submission(), actor=alice)
+    job_id = actions.submit(database, factories.submission(), actor=alice).job_id
     for labels in (LABELS, {"priority": 3}):
         with pytest.raises(NotYours):
             edits.edit(database, job_id, labels, actor=bob)
@@ -103,7 +103,9 @@ def test_a_retry_has_the_present_labels(database: Database) -> None:
     job_id = factories.submit(database, name="frist", tags=["z", "b"])
     edits.edit(database, job_id, {"name": "first", "tags": ["b", "z", "new"], "notes": "wrong name"}, actor=EVERYBODY)
     actions.cancel(database, job_id, actor=EVERYBODY)
-    again = queries.job(database, actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY), actor=EVERYBODY)
+    again = queries.job(
+        database, actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY).job_id, actor=EVERYBODY
+    )
     assert (again.name, again.tags, again.notes) == ("first", ["b", "new", "z"], None)
     assert (again.spec["name"], again.spec["tags"]) == ("first", ["z", "b", "new"])
     assert again.spec_hash == queries.job(database, job_id, actor=EVERYBODY).spec_hash

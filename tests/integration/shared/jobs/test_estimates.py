@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -23,11 +24,14 @@ from tests.support import factories
 ALICE, BOB = Actor("alice", Scope.SUBMIT), Actor("bob", Scope.SUBMIT)
 
 
-def live(db: Database, *kinds: str) -> Workers:
-    """Idle workers of these kinds of device."""
+SYNTHETIC = {"name": "synthetic", "source": "drawn", "classes": ["airplane", "bird"], "ready": True, "counts": {}}
+
+
+def live(db: Database, *kinds: str, held: Sequence[dict[str, Any]] = (SYNTHETIC,)) -> Workers:
+    """Idle workers of these kinds of device, which hold these data sets."""
     for number, kind in enumerate(kinds):
         identity = workers.Identity(f"w{number}", "box", number + 1, kind, kind)
-        workers.register(db, identity, device_name=None, versions={}, datasets=[])
+        workers.register(db, identity, device_name=None, versions={}, datasets=list(held))
     return queries.live_workers(db, silent_seconds=60)
 
 
@@ -116,7 +120,7 @@ class TestEstimates:
         there = live(database, "cpu", "cuda")
         submission = factories.submission(training={"epochs": 3, "seed": 7})
         before = Estimates(database).of_submission(submission, there, actor=ALICE)
-        job_id = actions.submit(database, submission, actor=ALICE)
+        job_id = actions.submit(database, submission, actor=ALICE).job_id
         estimate = Estimates(database).of_job(job_id, there, actor=BOB)
         assert estimate is not None
         for one in (before, estimate):
@@ -131,7 +135,10 @@ class TestEstimates:
         """Its place among its own owner's jobs decides."""
         for seed in range(5):
             actions.submit(database, factories.submission(training={"seed": seed}), actor=BOB)
-        mine = [actions.submit(database, factories.submission(training={"seed": seed}), actor=ALICE) for seed in (1, 2)]
+        mine = [
+            actions.submit(database, factories.submission(training={"seed": seed}), actor=ALICE).job_id
+            for seed in (1, 2)
+        ]
         there = live(database, "cpu")
         found = [Estimates(database).of_job(job_id, there, actor=ALICE) for job_id in mine]
         assert [one and one.ahead for one in found] == [1, 3]
@@ -159,6 +166,16 @@ class TestEstimates:
         estimate = Estimates(database).of_job(factories.submit(database), [], actor=EVERYBODY)
         assert estimate is not None
         assert (list(estimate.devices), estimate.starts_at) == ([], None)
+
+    def test_a_job_whose_images_nobody_has_does_not_start(self, database: Database) -> None:
+        """However idle the workers are; what it takes on them is known all the same."""
+        there = live(database, "cpu", held=[])
+        job_id = factories.submit(database)
+        before = Estimates(database).of_submission(factories.submission(), there, actor=EVERYBODY)
+        for one in (before, Estimates(database).of_job(job_id, there, actor=EVERYBODY)):
+            assert one is not None
+            assert [device.device_kind for device in one.devices] == ["cpu"]
+            assert one.starts_at is None
 
     def test_running_jobs_are_waited_for(self, database: Database) -> None:
         """As far as their last epoch says how long they take."""

@@ -35,7 +35,7 @@ def finished(db: Database, **document: Any) -> str:
 
 def evaluate(db: Database, job_id: str, **fields: object) -> str:
     """The id of its evaluation."""
-    return actions.evaluate(db, job_id, request(**fields), Caps(), BUILT_IN, actor=EVERYBODY)
+    return actions.evaluate(db, job_id, request(**fields), Caps(), BUILT_IN, actor=EVERYBODY).job_id
 
 
 class TestSubmission:
@@ -98,7 +98,7 @@ class TestSubmission:
 
         def once(asked: EvaluationRequest) -> tuple[str, bool]:
             key = SubmissionKey.of_evaluation("key", trained, asked, actor=EVERYBODY)
-            return actions.evaluate_once(database, trained, asked, Caps(), key, BUILT_IN, actor=EVERYBODY)
+            return actions.evaluate(database, trained, asked, Caps(), BUILT_IN, actor=EVERYBODY, key=key)
 
         first, again = once(request()), once(request(weights="best"))
         assert (first[0], first[1], again[1]) == (again[0], True, False)
@@ -146,7 +146,7 @@ class TestLife:
         job_id = evaluate(database, trained, tags=["a"])
         actions.cancel(database, job_id, actor=EVERYBODY)
         again = queries.job(
-            database, actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY), actor=EVERYBODY
+            database, actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY).job_id, actor=EVERYBODY
         )
         before = queries.job(database, job_id, actor=EVERYBODY)
         assert (again.kind, again.retry_of, again.tags) == ("evaluate", job_id, ["a"])

@@ -25,7 +25,7 @@ HOUR = dt.timedelta(hours=1)
 
 def submit(db: Database, key: SubmissionKey = KEY, **document: object) -> tuple[str, bool]:
     """A small job under a key."""
-    return actions.submit_once(db, factories.submission(**document), key, actor=EVERYBODY)
+    return actions.submit(db, factories.submission(**document), actor=EVERYBODY, key=key)
 
 
 def count(db: Database, table: type[Job | IdempotencyKey]) -> int:

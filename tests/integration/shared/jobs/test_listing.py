@@ -26,7 +26,7 @@ from tests.support.servers import PostgresServer
 
 Rows = list[dict[str, Any]]
 
-STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
+STATUSES = ("queued", "running", "paused", "succeeded", "failed", "cancelled")
 SPECS = [factories.submission(training={"epochs": epochs}).document for epochs in (1, 2, 3, 100)]
 TAGS = ("common", "rare", "emoji 🐦")
 
@@ -87,6 +87,7 @@ def _some_rows(count: int) -> Rows:
                 name=chance.choice([None, "a", "b"]),
                 val_accuracy=accuracy,
                 best_val_accuracy=accuracy and accuracy + chance.choice([0.0, 0.01]),
+                val_loss=accuracy and chance.choice([0.5, 0.25, 1.0 - accuracy]),
                 finished_at=EPOCH + dt.timedelta(seconds=chance.randrange(20)) if status == "failed" else None,
             )
         )
@@ -191,7 +192,7 @@ FILTERS: dict[str, tuple[JobFilter, Callable[[dict[str, Any]], bool]]] = {
     "device": (JobFilter(device="cuda:1"), lambda row: row["device"] == "cuda:1"),
     "architecture": (JobFilter(architecture_kind="layers"), lambda row: row["architecture_kind"] == "layers"),
     "preset": (JobFilter(preset="notebook-linear"), lambda row: row["preset"] == "notebook-linear"),
-    "tag": (JobFilter(tag="emoji 🐦"), lambda row: "emoji 🐦" in row["tags"]),
+    "tag": (JobFilter(tag=("emoji 🐦",)), lambda row: "emoji 🐦" in row["tags"]),
     "name": (JobFilter(name="a"), lambda row: row["name"] == "a"),
     "accuracy": (JobFilter(min_val_accuracy=0.8), lambda row: (row["val_accuracy"] or 0) >= 0.8),
     "best": (JobFilter(min_best_val_accuracy=0.81), lambda row: (row["best_val_accuracy"] or 0) >= 0.81),
@@ -205,7 +206,7 @@ FILTERS: dict[str, tuple[JobFilter, Callable[[dict[str, Any]], bool]]] = {
     ),
     "config": (JobFilter(config_hash=f"{3:064x}"), lambda row: row["config_hash"] == f"{3:064x}"),
     "several": (
-        JobFilter(status=("failed", "succeeded"), architecture_kind="mlp", tag="common", min_val_accuracy=0.5),
+        JobFilter(status=("failed", "succeeded"), architecture_kind="mlp", tag=("common",), min_val_accuracy=0.5),
         lambda row: (
             row["status"] in {"failed", "succeeded"}
             and row["architecture_kind"] == "mlp"
@@ -214,8 +215,8 @@ FILTERS: dict[str, tuple[JobFilter, Callable[[dict[str, Any]], bool]]] = {
         ),
     ),
     "ids": (JobFilter(id=("nobody's",)), lambda _row: False),
-    "nothing": (JobFilter(tag="nobody has this"), lambda _row: False),
-    "odd text": (JobFilter(tag="nul \x00 and half \ud800 a pair"), lambda _row: False),
+    "nothing": (JobFilter(tag=("nobody has this",)), lambda _row: False),
+    "odd text": (JobFilter(tag=("nul \x00 and half \ud800 a pair",)), lambda _row: False),
 }
 
 
@@ -259,13 +260,14 @@ INDEXES: list[tuple[JobFilter, str, str]] = [
     (JobFilter(), "created_at", "ix_jobs_number"),
     (JobFilter(), "-val_accuracy", "ix_jobs_by_val_accuracy"),
     (JobFilter(), "-best_val_accuracy", "ix_jobs_by_best_val_accuracy"),
+    (JobFilter(), "val_loss", "ix_jobs_by_val_loss"),
     (JobFilter(), "-finished_at", "ix_jobs_by_finish"),
     (JobFilter(architecture_kind="mlp"), "-val_accuracy", "ix_jobs_of_architecture"),
     (JobFilter(architecture_kind="mlp", min_val_accuracy=0.8), "-val_accuracy", "ix_jobs_by_val_accuracy"),
     (JobFilter(status=("running",)), "-created_at", "ix_jobs_of_status"),
     (JobFilter(kind="train"), "-created_at", "ix_jobs_of_kind"),
-    (JobFilter(tag="common"), "-created_at", "job_words"),
-    (JobFilter(tag="rare"), "-val_accuracy", "job_words"),
+    (JobFilter(tag=("common",)), "-created_at", "job_words"),
+    (JobFilter(tag=("rare",)), "-val_accuracy", "job_words"),
     (JobFilter(), "-spec.training.epochs", "ix_job_values_number"),
 ]
 
@@ -282,7 +284,7 @@ class TestIndexes:
             if plan == "SCAN job_changes":
                 continue  # its last entry, by its primary key
             assert not re.search("Seq Scan on job(s|_values|_words)", plan)
-            assert not re.search(r"SCAN \w+$", plan, re.MULTILINE) or "SCAN few" in plan or "SCAN anon" in plan, plan
+            assert not re.search(r"SCAN (?!(few|gathered|page|anon_1)$)\w+$", plan, re.MULTILINE), plan
 
     def test_a_deep_page_begins_in_the_index(self, large: Database) -> None:
         """Where the last one ended: nothing before it is read."""
@@ -293,13 +295,13 @@ class TestIndexes:
 
     def test_a_rare_tag_is_found_to_the_end(self, large: Database) -> None:
         """Among ten thousand jobs."""
-        assert len(walk(large, JobFilter(tag="rare"), "-val_accuracy")) == 10
+        assert len(walk(large, JobFilter(tag=("rare",)), "-val_accuracy")) == 10
 
 
 LARGE: dict[str, JobFilter] = {
     **{name: wanted for name, (wanted, _) in FILTERS.items()},
-    "common": JobFilter(tag="common"),
-    "rare": JobFilter(tag="rare"),
+    "common": JobFilter(tag=("common",)),
+    "rare": JobFilter(tag=("rare",)),
     "word": JobFilter(text="common"),
     "epochs": JobFilter(where=(read_condition("training.epochs>2"),)),
     "other epochs": JobFilter(where=(read_condition("training.epochs!=3"),)),

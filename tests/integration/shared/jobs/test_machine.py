@@ -21,17 +21,17 @@ from shared.errors import IllegalTransition
 from shared.jobs import actions, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
-from shared.jobs.running import attempts, leases
+from shared.jobs.running import attempts, leases, pauses
 from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import FINISHED, Outcome
 from tests.integration.shared.jobs.sequences import newest, sequence
 from tests.support import factories
-from tests.support.factories import BROKEN, CANCELLED, FLAKY, LOST, RELEASED, TIMED_OUT
+from tests.support.factories import BROKEN, CANCELLED, FLAKY, LOST, PAUSED, RELEASED, TIMED_OUT
 
 MAX_ATTEMPTS = 3
 RETRY_SECONDS = 600.0
-ENDINGS = st.sampled_from([LOST, FLAKY, RELEASED, BROKEN, TIMED_OUT, CANCELLED])
+ENDINGS = st.sampled_from([LOST, FLAKY, RELEASED, PAUSED, BROKEN, TIMED_OUT, CANCELLED])
 
 
 class OneJob(RuleBasedStateMachine):
@@ -149,6 +149,8 @@ class OneJob(RuleBasedStateMachine):
             self.status = "failed"
         elif ending is CANCELLED or self.cancel_requested:
             self.status = "cancelled"
+        elif ending is PAUSED:
+            self.status = "paused"
         else:
             self.status = "failed" if counted and self.failures >= MAX_ATTEMPTS else "queued"
         self.waits = self.status == "queued" and ending is FLAKY
@@ -171,9 +173,17 @@ class OneJob(RuleBasedStateMachine):
         assert actions.cancel(self.db, self.job_id, actor=EVERYBODY) == (
             "requested" if self.status == "running" else "cancelled"
         )
-        if self.status == "queued":
+        if self.status in ("queued", "paused"):
             self.status, self.waits = "cancelled", False
         self.cancel_requested |= self.status == "running"
+
+    @rule(pause_after=st.none() | st.integers(1, 3))
+    def go_on(self, pause_after: int | None) -> None:
+        """A sweep wants more of it, if it is paused."""
+        went_on = self.db.write(lambda connection: pauses.go_on(connection, self.job_id, pause_after))
+        assert went_on == (self.status == "paused")
+        if went_on:
+            self.status = "queued"
 
     @rule(priority=st.integers(0, 9))
     def set_priority(self, priority: int) -> None:

@@ -15,7 +15,7 @@ from shared.delivery.broker import Broker
 from shared.fleet import datasets, workers
 from shared.fleet.workers import Identity
 from shared.jobs.actor import EVERYBODY
-from shared.jobs.reads import queries
+from shared.jobs.reads import lacking, queries
 from shared.jobs.running import attempts
 from tests.conftest import Jump
 from tests.support import factories
@@ -228,7 +228,7 @@ class TestSubmissions:
             register(database, f"w{number}", where, (held,))
         submission = factories.submission(dataset=dataset, resources={"device": device})
 
-        told = queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
+        told = lacking.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
 
         assert bool(told) == (warning is not None)
         assert all(warning in text for text in told if warning)
@@ -279,7 +279,7 @@ class TestLimits:
         register(database, "a", held=(COPY,))
         submission = factories.submission(dataset={"name": "cifar10", "classes": ["airplane", "bird"], **asked})
 
-        told = queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
+        told = lacking.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
 
         assert len(told) == len(warnings)
         assert all(text.startswith(warning) for text, warning in zip(told, warnings, strict=True))
@@ -289,9 +289,9 @@ class TestLimits:
         submission = factories.submission(dataset="cifar2")
         empty = {"airplane": [40, 9], "bird": [30, 0]}
         register(database, "a", held=({**COPY, "ready": False, "counts": empty},))
-        assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
+        assert lacking.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission)
         register(database, "a", held=({**COPY, "ready": False, "source": "download"},))
-        assert queries.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission) == []
+        assert lacking.warnings_for(queries.live_workers(database, silent_seconds=SILENT), submission) == []
 
 
 class TestQueues:

@@ -102,6 +102,6 @@ def test_a_submission_with_a_key_waits_for_the_owners_others_as_one_without(data
     def single() -> None:
         inside.wait()
         key = SubmissionKey("a", "5" * 64, "ada")
-        assert actions.submit_once(database, factories.submission(), key, actor=ada)[1]
+        assert actions.submit(database, factories.submission(), actor=ada, key=key)[1]
 
     together(batch, single)

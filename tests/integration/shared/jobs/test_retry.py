@@ -12,7 +12,7 @@ from shared.database.engine import Database
 from shared.database.tables import Attempt, Job
 from shared.delivery.broker import Broker
 from shared.delivery.publisher import publish
-from shared.delivery.reconciler import Reconciler, Report, sweep
+from shared.delivery.reconciler import Reconciler, Report, repair
 from shared.jobs import actions, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import events, queries
@@ -182,7 +182,7 @@ class TestPeople:
         job_id = waiting(database)
         actions.cancel(database, job_id, actor=EVERYBODY)
 
-        new = actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY)
+        new = actions.retry(database, job_id, Caps(), BUILT_IN, actor=EVERYBODY).job_id
 
         job = queries.job(database, new, actor=EVERYBODY)
         assert (job["not_before"], job["warnings"]) == (None, [])
@@ -229,10 +229,10 @@ class TestMessages:
     def test_a_stack_that_starts_again(self, database: Database, broker: Broker, redis_server: RedisServer) -> None:
         """It does not try what is to wait."""
         job_id = waiting(database)
-        assert sweep(database, broker, 15.0) == Report()
+        assert repair(database, broker, 15.0) == Report()
 
         age(database)
-        assert sweep(database, broker, 15.0) == Report(tickets=1)
+        assert repair(database, broker, 15.0) == Report(tickets=1)
         assert messages(redis_server) == [job_id]
 
 

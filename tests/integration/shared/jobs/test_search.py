@@ -21,7 +21,7 @@ from shared.jobs import actions, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import listing, pages
 from shared.jobs.reads.filters import JobFilter
-from shared.jobs.search import index
+from shared.jobs.search import index, paths
 from shared.jobs.search.conditions import read_condition
 from tests.support import factories
 from tests.support.factories import EPOCH, job_row, submission
@@ -140,7 +140,8 @@ FILTERS: dict[str, tuple[dict[str, Any], Test]] = {
     "words": ({"text": "night, one"}, lambda row: {"night", "one"} <= _words(row)),
     "umlauts": ({"text": "GRÖSSE"}, lambda row: "grösse" in _words(row)),
     "signs": ({"text": "-"}, lambda _row: False),
-    "tag": ({"tag": "a-b"}, lambda row: "a-b" in row["tags"]),
+    "tag": ({"tag": ("a-b",)}, lambda row: "a-b" in row["tags"]),
+    "tags": ({"tag": tuple(TAGS[:2])}, lambda row: set(TAGS[:2]) <= set(row["tags"])),
     "status": ({"status": ("succeeded",)}, lambda row: row["status"] == "succeeded"),
     "statuses": ({"status": ("queued", "running")}, lambda row: row["status"] in {"queued", "running"}),
     "kind": ({"kind": "evaluate"}, lambda row: row["kind"] == "evaluate"),
@@ -261,7 +262,7 @@ class TestAtOnce:
         for wanted in (
             JobFilter(where=(read_condition("training.epochs=7"),)),
             JobFilter(text="fresh"),
-            JobFilter(tag="t 1"),
+            JobFilter(tag=("t 1",)),
             JobFilter(text="1"),
         ):
             assert walk(database, wanted, "-created_at") == [job_id]
@@ -286,11 +287,14 @@ class TestAtOnce:
             index.index_words(connection, job_id)
 
         database.write(work)
-        assert walk(database, JobFilter(tag="new", text="called"), "-created_at") == [job_id]
-        assert walk(database, JobFilter(tag="old"), "-created_at") == []
+        assert walk(database, JobFilter(tag=("new",), text="called"), "-created_at") == [job_id]
+        assert walk(database, JobFilter(tag=("old",)), "-created_at") == []
 
     def test_numbers_are_in_the_order_of_creation(self, database: Database) -> None:
-        """Those of one instant too, and a job that is indexed late stands where it was created."""
+        """Those of one instant too, wherever the ties begin; a job that is indexed late stands where it was created."""
+        if database.engine.dialect.name == "postgresql":
+            last = (1 << index.TIE_BITS) - 3
+            database.write(lambda connection: connection.execute(text(f"SELECT setval('job_number_ties', {last})")))
         late = _fill(database, 9)
         job_id = factories.submit(database)
         index.catch_up(database)
@@ -305,7 +309,7 @@ class TestAtOnce:
         rows = [job_row(1), job_row(2)]
         factories.insert_jobs(database, rows, [(rows[0]["id"], one), (rows[1]["id"], other)])
 
-        assert walk(database, JobFilter(tag=one), "-created_at") == [rows[0]["id"]]
+        assert walk(database, JobFilter(tag=(one,)), "-created_at") == [rows[0]["id"]]
         with database.read() as connection:
             assert len(connection.execute(select(JobTag.tag)).all()) == 2
 
@@ -375,5 +379,15 @@ def test_a_condition_that_cannot_be(condition: str, says: str) -> None:
 @pytest.mark.parametrize("sort", ["spec.training.optimiser.lr", "-spec.training", "spec."])
 def test_an_order_by_a_field_that_there_is_not(sqlite_database: Database, sort: str) -> None:
     """The error names what is like it, or below it."""
-    with pytest.raises(InvalidQuery, match=r"Did you mean|fields of its own|There are"):
+    with pytest.raises(InvalidQuery, match=r"Did you mean|fields of its own|The nearest are"):
         listing.jobs(sqlite_database, JobFilter(), sort, actor=EVERYBODY)
+
+
+def test_an_unlike_field_names_the_three_nearest() -> None:
+    """Not all that there are, which are several lines on a terminal."""
+    with pytest.raises(InvalidQuery) as caught:
+        read_condition("zzz_rate>3")
+    said, nearest = caught.value.detail.split(" The nearest are ")
+    assert said == "No job's spec has a field 'zzz_rate' that can be searched."
+    assert set(nearest.removesuffix(".").split(", ")) <= set(paths.fields())
+    assert nearest.count(",") == 2

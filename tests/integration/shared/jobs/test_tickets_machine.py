@@ -83,7 +83,7 @@ class OneQueue(RuleBasedStateMachine):
     def submit(self, owner: str | None, priority: int, device: str, images: str, of: str) -> None:
         """Somebody queues a job; its ticket may not be sent, and the release before says nothing of its images."""
         told = {"priority": priority, "resources": {"device": device}, "dataset": images}
-        job_id = actions.submit(self.db, factories.submission(**told), actor=Actor(owner, Scope.SUBMIT))
+        job_id = actions.submit(self.db, factories.submission(**told), actor=Actor(owner, Scope.SUBMIT)).job_id
         if of == "the release before":
             unsaid = update(Job).where(Job.id == job_id).values(data=None, data_key="", published_at=factories.EPOCH)
             self.db.write(lambda connection: connection.execute(unsaid))

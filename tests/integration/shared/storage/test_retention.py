@@ -102,7 +102,7 @@ def test_what_is_not_finished_or_needed_is_kept(database: Database, storage: Sto
     factories.running(database)
     needed, other = trained(database, storage, days_ago=2), trained(database, storage, days_ago=1)
     request = EvaluationRequest.model_validate({"dataset": "synthetic"})
-    waiting = actions.evaluate(database, needed, request, Caps(), BUILT_IN, actor=EVERYBODY)
+    waiting = actions.evaluate(database, needed, request, Caps(), BUILT_IN, actor=EVERYBODY).job_id
     everything = Retention(keep_jobs=0)
     assert jobs_of(prunable(database, everything)) == [other]
     actions.cancel(database, waiting, actor=EVERYBODY)

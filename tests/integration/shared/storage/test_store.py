@@ -134,6 +134,23 @@ def test_what_is_put_is_read_until_it_is_deleted(place: Place) -> None:
         place.storage.read("job/1/best")
 
 
+def test_a_copy_outlives_the_original(place: Place) -> None:
+    """And the other way round; to copy once more replaces the copy."""
+    place.storage.put("job/1/best", b"weights")
+    for _ in range(2):
+        place.storage.copy("job/1/best", "other/1/best")
+    place.storage.copy("other/1/best", "third/2/best")
+    place.storage.delete_below("other")
+    assert place.storage.read("third/2/best") == b"weights"
+    place.storage.put("job/1/best", b"changed")
+    assert place.storage.read("third/2/best") == b"weights"
+    place.storage.delete_below("job")
+    assert place.storage.read("third/2/best") == b"weights"
+    with pytest.raises(StorageError, match="job/1/best could not be copied"):
+        place.storage.copy("job/1/best", "fourth/1/best")
+    assert _stored(place.storage) == ["third/2/best"]
+
+
 def test_what_others_wrote_is_deleted_with_its_folder(place: Place) -> None:
     """No listing that was made earlier counts; what has a like name stays, and a second time is no error."""
     place.storage.put("job/1/a", b"x")

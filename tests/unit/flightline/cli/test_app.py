@@ -267,7 +267,7 @@ def test_jobs_lists_with_filters(run: Run, service: FakeService) -> None:
 
 def test_jobs_goes_over_pages_up_to_the_limit(run: Run, service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """A limit above a page is fetched in several."""
-    monkeypatch.setattr("flightline.cli.commands.jobs.PAGE_LIMIT", 2)
+    monkeypatch.setattr("flightline.cli.commands.training.jobs.PAGE_LIMIT", 2)
     for _ in range(6):
         service.add()
     page = run("jobs", "-n", "5", "--json").json

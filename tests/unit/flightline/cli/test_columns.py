@@ -117,7 +117,7 @@ def test_on_a_terminal(run: Run, service: FakeService, monkeypatch: pytest.Monke
     def terminal() -> Any:
         return make(highlight=False, soft_wrap=True, force_terminal=True, no_color=True, width=width)
 
-    for module in ("flightline.cli.console", "flightline.cli.commands.jobs"):
+    for module in ("flightline.cli.console", "flightline.cli.commands.training.jobs"):
         monkeypatch.setattr(f"{module}.out", terminal)
     job = service.add(name="a-name-that-is-much-too-long-for-this", epoch=2, epochs=3)
     shown = Text.from_ansi(run("jobs").out).plain

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +61,38 @@ def test_four_networks_on_real_images(run: Run, service: FakeService, stack: lis
     assert "about 83 %" in table
     assert "95.5 %" in table
     assert "NO REAL IMAGES" not in outcome.err
+
+
+def test_it_ends_by_saying_where_to_look(run: Run, service: FakeService) -> None:
+    """How to start the stack anew, and the view that compares the four."""
+    outcome = run("demo", "--epochs", "2")
+    start, address = outcome.out.splitlines()[-2:]
+    assert re.search("`FLIGHTLINE_HOME=/.+ flightline up`", start)
+    assert address == "http://127.0.0.1:8470/compare?" + "&".join(f"job={job_id}" for job_id in service.jobs)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a browser", "none"])
+def test_it_opens_the_page_and_stays(
+    run: Run, service: FakeService, stack: list[str], monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """With `--open` the curves are watched as they grow, and the stack runs until Ctrl-C, which is no failure."""
+    seen: list[tuple[str, list[str]]] = []
+
+    def opened(url: str) -> bool:
+        seen.append((url, list(stack)))
+        return there
+
+    def ctrl_c() -> None:
+        seen.append(("Ctrl-C", list(stack)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(webbrowser, "open", opened)
+    monkeypatch.setattr(signal, "pause", ctrl_c)
+    outcome = run("demo", "--epochs", "2", "--open")
+    assert (outcome.code, stack) == (0, ["up", "down"])
+    assert seen == [(f"{service.url}/", ["up"]), ("Ctrl-C", ["up"])]
+    assert (f"open {service.url}/" in outcome.out) is not there
+    assert outcome.out.splitlines()[-1].startswith(f"{service.url}/compare?job=")
 
 
 @pytest.mark.parametrize("epochs, own", [(1, 1), (20, 6), (100, 32)])

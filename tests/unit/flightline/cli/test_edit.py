@@ -64,6 +64,12 @@ class TestOptions:
         monkeypatch.setattr(sys, "stdin", io.StringIO("Two\nlines\n"))
         assert run("edit", job, "--notes", "-", "--json").json["notes"] == "Two\nlines"
 
+    def test_a_tag_that_is_not_there(self, team: TeamService, run: Run, job: str) -> None:
+        """It is removed as wished for, and most likely mistyped."""
+        outcome = run("edit", job, "--untag", "nope", "--untag", "b", "--untag", "nope")
+        assert (outcome.code, outcome.err.count("has no tag 'nope'.")) == (0, 1)
+        assert changes(team) == [{"tags": ["a"]}]
+
     def test_a_change_that_is_none(self, team: TeamService, run: Run, job: str) -> None:
         """A tag that is there already: nothing is sent."""
         assert run("edit", job, "--tag", "a").out == "Nothing was changed.\n"

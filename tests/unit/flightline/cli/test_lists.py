@@ -12,7 +12,7 @@ import pytest
 
 from flightline.cli.jobs.comparison import comparison_table
 from flightline.cli.jobs.fields import Field, condition, fields, order, values
-from flightline.client.comparison import Comparison
+from flightline.client.search.comparison import Comparison
 from flightline.errors import UsageError
 from tests.support.http_team import TeamService
 from tests.unit.flightline.conftest import Run

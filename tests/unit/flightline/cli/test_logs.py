@@ -100,7 +100,10 @@ def test_a_job_that_is_deleted_meanwhile(run: Run, service: FakeService) -> None
     job_id = service.add()["id"]
     service.refuse[f"GET /v1/jobs/{job_id}/log"] = problem(404, "job_not_found", "There is no such job.")
     outcome = run("logs", "-f", job_id)
-    assert (outcome.code, outcome.err) == (3, "Error: There is no such job.\n  (job_not_found, HTTP 404)\n")
+    assert (outcome.code, outcome.err) == (
+        3,
+        "Error: There is no such job. `flightline jobs` lists the jobs.\n  (job_not_found, HTTP 404)\n",
+    )
 
 
 @pytest.mark.parametrize("follow", [[], ["-f"]], ids=["", "-f"])

@@ -112,7 +112,7 @@ class TestFollowing:
         assert outcome.code == 0, outcome
         assert all(f"job{number}  succeeded" in outcome.out for number in range(3))
         outcome = run("watch", "--tag", "a")
-        assert (outcome.code, outcome.err) == (0, "No job that matches is queued or running.\n")
+        assert (outcome.code, outcome.err) == (0, "No job that matches is queued, running or paused.\n")
         failed = team.add(status="failed")["id"]
         assert run("watch", team.add()["id"], failed, "--json").code == 1
 
@@ -139,17 +139,18 @@ class TestFollowing:
 
 class TestEnding:
     def test_a_tag_is_cancelled_and_deleted(self, team: TeamService, run: Run) -> None:
-        """What runs and what waits, then all of it; others stay."""
+        """What runs, what waits and what is paused, then all of it; others stay."""
         queued, running = team.add(status="queued", tags=["a"])["id"], team.add(tags=["a"])["id"]
+        paused = team.add(status="paused", tags=["a"])["id"]
         other = team.add(tags=["b"])["id"]
         team.add(status="succeeded", tags=["a"])
         outcome = run("cancel", "--tag", "a", "--yes")
         assert (outcome.code, outcome.out) == (
             0,
-            "Cancelled 2 jobs. Those that run (1) stop within about a second.\n",
+            "Cancelled 3 jobs. Those that run (1) stop within about a second.\n",
         )
-        assert posted(team, "/v1/jobs/cancel") == [{"ids": [running, queued]}]
-        assert run("delete", "--tag", "a", "--yes").out == "Deleted 3 jobs.\n"
+        assert posted(team, "/v1/jobs/cancel") == [{"ids": [paused, running, queued]}]
+        assert run("delete", "--tag", "a", "--yes").out == "Deleted 4 jobs.\n"
         assert list(team.jobs) == [other]
 
     def test_without_a_terminal_the_answer_must_be_there(self, team: TeamService, run: Run) -> None:
@@ -176,7 +177,7 @@ class TestEnding:
 
     def test_nothing_matches(self, team: TeamService, run: Run) -> None:
         """That is no error, and sends nothing that changes."""
-        assert run("cancel", "--tag", "a").err == "No job that matches is queued or running.\n"
+        assert run("cancel", "--tag", "a").err == "No job that matches is queued, running or paused.\n"
         assert run("delete", "--where", "training.epochs>3", "--json").json == {"items": []}
 
     def test_nothing_of_ones_own_matches(self, team: TeamService, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +186,7 @@ class TestEnding:
         monkeypatch.setenv("FLIGHTLINE_TOKEN", "fl_ada")
         team.add(owner="bob", tags=["a"], status="succeeded")
         assert run("delete", "--tag", "a").err == "No job of ada's that matches is finished.\n"
-        assert run("cancel", "--tag", "a").err == "No job of ada's that matches is queued or running.\n"
+        assert run("cancel", "--tag", "a").err == "No job of ada's that matches is queued, running or paused.\n"
         assert run("delete", "--tag", "b", "--owner", "bob").err == "No job of bob's that matches is finished.\n"
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.unit.flightline.conftest import Run
 @pytest.mark.parametrize("command", [["up"], ["worker"], ["api"], ["migrate"], ["backup", "x"], ["restore", "x"]])
 def test_a_plain_installation_names_the_extra(run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     """Where only the client is installed, the service's commands say what to install."""
-    monkeypatch.setattr("flightline.cli.commands.service.find_spec", lambda _: None)
+    monkeypatch.setattr("flightline.cli.commands.service.programs.find_spec", lambda _: None)
     outcome = run(*command)
     assert (outcome.code, "pip install 'flightline-train[" in outcome.err) == (5, True)
 

@@ -38,7 +38,9 @@ def piped(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 def test_from_sign_in_to_sign_out(team: TeamService, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In between every command is somebody's; nothing that is printed has the token."""
-    assert run("jobs").code == 3
+    refused = run("jobs")
+    assert (refused.code, refused.err.startswith(f"Error: {team.url} asks for a token. Sign in with")) == (3, True)
+    assert "Authorization" not in refused.err
     piped(monkeypatch, f"{TOKEN}\n")
     signed_in = run("login", "--token-stdin")
     assert signed_in.code == 0, signed_in
@@ -78,7 +80,9 @@ def test_json(team: TeamService, run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("fl_wrong", 3, "does not accept this token. This takes a token. Nothing was stored."),
         ("", 2, "Standard input holds no token"),
-        ("two words", 2, "Standard input holds no token"),
+        ("two words", 2, "Standard input holds more than one word or line: pass the token alone."),
+        (f"{TOKEN}\n{TOKEN}\n", 2, "Standard input holds more than one word or line: pass the token alone."),
+        ("fl_é", 2, "Standard input holds no token"),
     ],
 )
 def test_what_is_not_accepted_is_not_stored(

@@ -12,10 +12,13 @@ from rich.console import Console
 
 from flightline.cli import tables
 from flightline.cli.progress import JobsView, follow_jobs
+from flightline.client import records
 from flightline.client.client import Client
+from flightline.client.display import cells
 from flightline.client.following.watch import Update
 from flightline.client.jobs import Job
 from flightline.client.records import Event
+from shared.jobs.status import FINISHED, JobStatus
 from tests.support.http_service import FakeService
 
 
@@ -52,7 +55,7 @@ def test_long_sparklines_end_with_the_latest_value() -> None:
     assert (len(line), line[-1], line[0]) == (10, "▁", "█")
 
 
-@pytest.mark.parametrize("value,text", [(None, "–"), (0.8105, "81.0 %"), (1.0, "100.0 %")])
+@pytest.mark.parametrize("value,text", [(0.8225, "82.3 %"), (None, "–"), (0.8105, "81.0 %"), (1.0, "100.0 %")])
 def test_percent(value: float | None, text: str) -> None:
     """Accuracies are fractions, shown as percentages."""
     assert tables.percent(value) == text
@@ -249,6 +252,7 @@ def test_view_says_once_how_a_job_ended_that_was_finished_before() -> None:
     [
         ({"status": "queued"}, "waits "),
         ({"cancel_requested": True}, "cancelling"),
+        ({"status": "paused"}, "paused"),
         ({"status": "cancelled"}, "cancelled"),
     ],
 )
@@ -280,3 +284,9 @@ def test_following_raises_what_a_watch_raises(client: Client, service: FakeServi
     service.jobs.clear()
     with pytest.raises(Exception, match="There is no job"):
         follow_jobs(client, [job], Console(file=io.StringIO()))
+
+
+def test_every_status_has_its_colours_and_its_side() -> None:
+    """On the terminal and in notebooks; and each is either an end or not."""
+    assert set(tables.COLOURS) == set(cells.COLOURS) == set(JobStatus)
+    assert (records.FINISHED, set(records.NOT_FINISHED)) == (FINISHED, set(JobStatus) - FINISHED)

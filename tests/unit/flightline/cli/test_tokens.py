@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from api.http.authentication import Authentication, Credential, Kind
+from api.http.access.authentication import Authentication, Credential, Kind
 from flightline.client.records import NewToken
 from shared.database.engine import Database
 from shared.jobs.actor import Actor, Scope
@@ -63,6 +63,7 @@ def test_they_are_listed_without_their_secrets_and_revoked(run: Run) -> None:
     """By their ids."""
     first, second = create(run, "--json").json, create(run, "--expires", "90d", "--json").json
     table = run("token", "list").out
+    assert table.splitlines()[0].endswith("EXPIRES (UTC)")
     assert [first["token"] in table, second["token"] in table] == [False, False]
     assert re.search(rf"^{first['id']} +alice +submit .+ never$", table, re.MULTILINE)
     assert re.search(rf"^{second['id']} +alice +submit .+ {second['expires_at'][:10]} [0-9:]+$", table, re.MULTILINE)

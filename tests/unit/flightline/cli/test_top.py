@@ -95,11 +95,11 @@ class TestPage:
 
 class TestSnapshots:
     def test_running_jobs_come_first(self, service: FakeService, client: Client) -> None:
-        """Then those that wait, then those that finished; as many as are wanted."""
-        for status in ("succeeded", "queued", "running"):
+        """Then those that wait, those that are paused, and those that finished; as many as are wanted."""
+        for status in ("succeeded", "paused", "queued", "running"):
             service.add(status=status, epochs=0)
         reader = SnapshotReader(client)
-        assert [job.status for job in reader.read(9).jobs] == ["running", "queued", "succeeded"]
+        assert [job.status for job in reader.read(9).jobs] == ["running", "queued", "paused", "succeeded"]
         assert [job.status for job in reader.read(2).jobs] == ["running", "queued"]
 
     def test_only_new_epochs_are_read(self, service: FakeService, client: Client) -> None:

@@ -14,9 +14,10 @@ import pytest
 
 import flightline.client.following.watch
 import flightline.client.retry
-from flightline import AsyncClient, AsyncJob, Client, Job, NotFound, NotReachable, Unavailable
+from flightline import AsyncClient, AsyncJob, AsyncSweep, Client, Job, NotFound, NotReachable, Sweep, Unavailable
 from flightline.client.blocking import iterate, run
 from flightline.client.calls import Calls
+from flightline.client.calls.sweeps import SweepCalls
 from tests.support.http_service import FakeService, problem
 
 Use = Callable[[AsyncClient], Awaitable[None]]
@@ -34,9 +35,11 @@ def using(service: FakeService, use: Use) -> None:
 
 def test_both_clients_have_the_same_calls() -> None:
     """And both kinds of jobs: what one has the other has, with the same arguments."""
-    of_calls = {name for name in dir(Calls) if not name.startswith("_")}
+    of_calls = {name for name in (*dir(Calls), *dir(SweepCalls)) if not name.startswith("_")}
     of_client = {name for name in vars(Client) if not name.startswith("_")}
     assert of_calls == of_client
+    assert of_calls == {name for name in dir(AsyncClient) if not name.startswith("_")}
+    assert {name for name in vars(Sweep) if name[0] != "_"} == {name for name in vars(AsyncSweep) if name[0] != "_"}
     for kind in (Job, AsyncJob):
         assert {"wait", "plot", "model"} <= set(vars(kind))
     assert {name for name in vars(Job) if name[0] != "_"} == {name for name in vars(AsyncJob) if name[0] != "_"}

@@ -71,14 +71,21 @@ def test_a_token_of_another_service_stays_here(team: TeamService) -> None:
 
 
 def test_a_refused_token_is_named_by_its_place(team: TeamService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most often a forgotten variable; the token itself is not shown."""
+    """Most often a forgotten variable, which signing in does not change; the token itself is not shown."""
+
+    def refusal(token: str | None = None) -> str:
+        with Client(team.url, token=token) as client, pytest.raises(Unauthenticated) as caught:
+            client.job("abcdef")
+        assert "fl_forgotten" not in "".join(traceback.format_exception(caught.value))
+        return caught.value.detail
+
+    keep(team.url, "fl_forgotten")
+    stored = refusal()
+    assert stored.endswith(f"credentials was sent. Store another with `flightline login {team.url}`.")
+    assert refusal("fl_forgotten").endswith("The token of Client(token=…) was sent. Pass another.")
     monkeypatch.setenv("FLIGHTLINE_TOKEN", "fl_forgotten")
-    with (
-        Client(team.url) as client,
-        pytest.raises(Unauthenticated, match=r"The token of FLIGHTLINE_TOKEN was sent") as caught,
-    ):
-        client.job("abcdef")
-    assert "fl_forgotten" not in "".join(traceback.format_exception(caught.value))
+    variable = refusal()
+    assert "The token of FLIGHTLINE_TOKEN was sent. Set FLIGHTLINE_TOKEN to another, or unset it" in variable
 
 
 def test_too_small_a_scope(team: TeamService) -> None:

@@ -163,3 +163,11 @@ class TestTheBell:
         """The bell is for whoever names no job."""
         job = client.job(team.add(status="succeeded", epoch=2)["id"])
         assert [event.kind for event in job.events()] == ["status", "status", "epoch", "epoch", "status"]
+
+
+def test_a_paused_job_has_not_finished(client: Client, service: FakeService) -> None:
+    """Whoever waits for it waits until its sweep has let it go on, and it has ended; alone as among others."""
+    alone, other = (client.job(service.add(status="paused", epochs=3, epoch=1)["id"]) for _ in range(2))
+    assert not other.finished
+    assert client.wait(alone.id).succeeded
+    assert [job.status for job in client.wait_all([other])] == ["succeeded"]

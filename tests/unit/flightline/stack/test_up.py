@@ -98,11 +98,11 @@ def test_storage_that_does_not_answer_keeps_nothing_from_starting(home: Path, mo
     def fail(_: Storage) -> None:
         raise StorageUnavailable("The artifact storage nas does not answer (Stale file handle).")
 
-    swept, said = Report(3, 4), list[str]()
+    repaired, said = Report(3, 4), list[str]()
     monkeypatch.setattr(Storage, "check", fail)
-    monkeypatch.setattr(database, "sweep", lambda *_: swept)
+    monkeypatch.setattr(database, "repair", lambda *_: repaired)
     settings = Settings.model_validate({"home": home})
-    assert database.migrate_and_sweep(settings, "unix:///none", warn=said.append) == swept
+    assert database.migrate_and_repair(settings, "unix:///none", warn=said.append) == repaired
     assert len(said) == 1
     assert "does not answer (Stale file handle). Jobs are trained all the same" in said[0]
 

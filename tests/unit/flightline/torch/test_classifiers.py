@@ -14,7 +14,7 @@ from flightline.client.files.model import Model
 from flightline.errors import UsageError
 from flightline.torch import Classifier
 from flightline.torch.classifiers import tensors
-from worker.run_job.tensors import safetensors
+from worker.run_job.records.tensors import safetensors
 
 ARCHITECTURE = {
     "kind": "layers",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.idempotency import SubmissionKey
 from shared.jobspec import Caps, Submission, parse_spec
-from shared.jobspec.hashes import canonical
+from shared.jobspec.hashes import canonical, twin_hash
 
 TAPERED: dict[str, Any] = {"preset": "notebook-tapered"}
 
@@ -50,6 +50,7 @@ def test_what_a_key_stands_for_never_changes() -> None:
     "same",
     [
         {"name": "other", "tags": ["x"], "priority": 9},
+        {"cache": "prefer"},
         {"limits": {"timeout_seconds": 60}, "resources": {"device": "cuda", "threads": 2}},
         {"training": {"engine": "reference"}},
         {"training": {"optimizer": {"lr": 0.01, "momentum": 0}}},
@@ -114,3 +115,28 @@ def test_canonical_json_is_that_of_rfc_8785(content: dict[str, Any]) -> None:
 def test_floats_are_written_as_by_ecma_script(value: float) -> None:
     """Where orjson and RFC 8785 differ: whole ones, large ones, small ones."""
     assert canonical({"a": [value, f"{value} and 1e5"]}) == rfc8785.dumps({"a": [value, f"{value} and 1e5"]})
+
+
+def test_twins_ask_for_the_same_in_the_same_way() -> None:
+    """Labels, priority, limits and the cache may differ; engine, device and threads, which decide bits, may not."""
+
+    def twin(**document: Any) -> str:
+        submission = parse(TAPERED | document)
+        return twin_hash(submission.spec, submission.spec_hash)
+
+    same: list[dict[str, Any]] = [
+        {"name": "other"},
+        {"priority": 9},
+        {"cache": "exact"},
+        {"limits": {"max_attempts": 1}},
+    ]
+    assert {twin(**document) for document in same} == {twin()}
+    others: list[dict[str, Any]] = [{"resources": {"device": "cpu"}}, {"resources": {"threads": 2}}]
+    others.append({"training": {"engine": "reference"}})
+    assert len({twin(), *(twin(**document) for document in others)}) == 4
+
+
+def test_a_cache_that_is_off_is_not_stored() -> None:
+    """The release before refuses a spec that has a field which it does not know."""
+    assert "cache" not in parse(TAPERED).document
+    assert parse(TAPERED | {"cache": "exact"}).document["cache"] == "exact"

@@ -92,7 +92,9 @@ def test_classes_of_any_script() -> None:
 
 def epochs(count: int) -> list[EpochResult]:
     """As many epochs, each with figures of its own."""
-    return [EpochResult(n, 1 / n, 0.5, 0.1, 1 / (3 * n), n / (count + 1), 0.1, 1.0, 1.0) for n in range(1, count + 1)]
+    return [
+        EpochResult(n, 1 / n, 0.5, 0.1, 1 / (3 * n), n / (count + 1), 0.1, 1.0, 1.0, "") for n in range(1, count + 1)
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 7, 500, 501, 1000, 4999])

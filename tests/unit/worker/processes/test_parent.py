@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 import os
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
+from shared.database.engine import Database
 from shared.database.fork_gate import GATE
 from shared.delivery.broker import Broker
 from shared.delivery.reconciler import Reconciler
+from shared.delivery.sweeps import SweepKeeper
+from shared.errors import DatabaseUnavailable
 from shared.fleet import workers
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
@@ -73,6 +78,7 @@ def _parent(context: Context, watch: ChildWatch, reconciler: Reconciler, watchdo
         db=context.db,
         broker=context.broker,
         reconciler=reconciler,
+        sweeps=SweepKeeper(context.db, context.broker),
         watch=watch,
         watchdog=watchdog,
     )
@@ -276,6 +282,37 @@ class TestParent:
         parent.look_after()
         assert sigterms == [os.getpid()]
         assert parent.exit_code == 1
+
+    def test_a_child_that_is_stuck_in_a_transaction_is_killed(
+        self,
+        context: Context,
+        reconciler: Reconciler,
+        watchdog: IdleWatchdog,
+        clock: Clock,
+        sqlite_url: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """SQLite is locked for everybody until then. One that gives signs of life is left alone."""
+        monkeypatch.setattr("shared.database.engine._BUSY_TIMEOUT_MS", 10)
+        db = Database(sqlite_url)
+        watch = ChildWatch(context.child_state, Deadline(1.0, longest_look=0.6))
+        killed: list[None] = []
+        monkeypatch.setattr(watch, "kill", lambda: killed.append(None))
+        parent = _parent(replace(context, db=db), watch, reconciler, watchdog)
+
+        def looked() -> int:
+            clock.now += 0.6
+            with pytest.raises(DatabaseUnavailable):
+                parent.look_after()
+            return len(killed)
+
+        with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as stuck, context.child_state.at_work():
+            stuck.execute("BEGIN IMMEDIATE")
+            for _ in range(4):
+                context.child_state.beat()
+                assert looked() == 0
+            assert [looked(), looked()] == [0, 1]
+        db.dispose()
 
     def test_a_worker_that_is_passed_over_exits_for_its_supervisor(
         self, parent: Parent, context: Context, watchdog: IdleWatchdog, clock: Clock

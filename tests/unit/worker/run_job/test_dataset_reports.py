@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import DatabaseUnavailable
 from tests.unit.training.data.test_own_folders import draw, pets
-from worker.run_job.dataset_reports import DatasetReports, Report
+from worker.run_job.data.dataset_reports import DatasetReports, Report
 from worker.training.data import Datasets
 
 

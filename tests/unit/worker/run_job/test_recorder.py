@@ -18,7 +18,7 @@ from shared.jobs.status import Outcome
 from tests.support import factories
 from tests.support.clocks import Clock
 from tests.support.fakes import FlakyDatabase
-from worker.run_job.recorder import WRITE_SECONDS, JobLogHandler, Recorder
+from worker.run_job.records.recorder import WRITE_SECONDS, JobLogHandler, Recorder
 from worker.training.errors import LeaseLost
 from worker.training.results import EpochResult
 

@@ -15,13 +15,13 @@ from safetensors import safe_open
 from safetensors.torch import load
 
 from shared.errors import StorageError, StorageUnavailable
-from shared.jobs.reads import queries
+from shared.jobs.reads import lacking, queries
 from shared.jobs.running.claims import Claim
 from shared.storage.store import Storage
 from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase
-from worker.run_job import artifacts
 from worker.run_job.context import Context
+from worker.run_job.records import artifacts
 from worker.training.data import Split, Statistics
 from worker.training.data.loader import Inputs
 from worker.training.evaluation import evaluate
@@ -223,7 +223,7 @@ class TestContext:
         fingerprints = [held["fingerprint"] for held in _reported(db)]
         assert fingerprints == [*[None] * len(surveyed), "d" * 64, f"{9:064}"]
         whole = factories.submission(dataset="synthetic")
-        assert queries.warnings_for(queries.live_workers(db, silent_seconds=60), whole) == []
+        assert lacking.warnings_for(queries.live_workers(db, silent_seconds=60), whole) == []
 
     def test_a_data_set_that_came_after_the_survey(self, context: Context, db: FlakyDatabase) -> None:
         """It is surveyed then: the whole of it is reported, not just the classes of the latest job."""

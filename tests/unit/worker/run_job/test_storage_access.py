@@ -19,10 +19,10 @@ from tests.support import factories
 from tests.support.clocks import Clock
 from tests.support.fakes import FlakyDatabase
 from worker.processes.stop_flag import StopFlag
-from worker.run_job import storage_access
 from worker.run_job.lease import Lease
-from worker.run_job.recorder import Recorder
-from worker.run_job.storage_access import StorageAccess
+from worker.run_job.records import storage_access
+from worker.run_job.records.recorder import Recorder
+from worker.run_job.records.storage_access import StorageAccess
 from worker.training.errors import CancelRequested, JobInterrupted, LeaseLost, StopRequested, TimedOut
 
 
@@ -73,7 +73,7 @@ def parts(db: FlakyDatabase, worker_settings: Settings, monkeypatch: pytest.Monk
     """One whose pauses are short."""
     for name in ("_FIRST_DELAY_SECONDS", "_LONGEST_DELAY_SECONDS", "_LISTEN_SECONDS"):
         monkeypatch.setattr(storage_access, name, 0.002)
-    monkeypatch.setattr("worker.run_job.recorder.WRITE_SECONDS", 1e9)
+    monkeypatch.setattr("worker.run_job.records.recorder.WRITE_SECONDS", 1e9)
     parts = Parts(db, worker_settings)
     yield parts
     parts.over.set()

@@ -21,13 +21,13 @@ from tests.support import factories
 from tests.support.fakes import FakeBroker, FlakyDatabase
 from tests.unit.training.data.test_folders import fill
 from worker.processes.stop_flag import StopFlag
-from worker.run_job import images as images_module
 from worker.run_job import lease as lease_module
 from worker.run_job import task
 from worker.run_job.attempt import Attempt
 from worker.run_job.context import Context
+from worker.run_job.data import images as images_module
 from worker.run_job.lease import Lease
-from worker.run_job.recorder import Recorder
+from worker.run_job.records.recorder import Recorder
 from worker.training.data import LoadedDataset
 from worker.training.errors import (
     CancelRequested,
@@ -36,6 +36,7 @@ from worker.training.errors import (
     LeaseLost,
     NonFiniteLoss,
     OutOfDeviceMemory,
+    PauseReached,
     StopRequested,
     TimedOut,
 )
@@ -44,6 +45,7 @@ from worker.training.plan import plan_from_spec
 ENDINGS: list[tuple[BaseException, Outcome, str | None, bool]] = [
     (CancelRequested(), Outcome.CANCELLED, None, False),
     (StopRequested(), Outcome.RELEASED, None, False),
+    (PauseReached(), Outcome.PAUSED, None, False),
     (JobInterrupted(), Outcome.RELEASED, None, False),
     (SystemExit(-241), Outcome.RELEASED, None, False),
     (KeyboardInterrupt(), Outcome.RELEASED, None, False),

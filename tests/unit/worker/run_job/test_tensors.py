@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import nn
 
-from worker.run_job.tensors import safetensors
+from worker.run_job.records.tensors import safetensors
 
 ABOUT = {"classes": '["Möwe", "bird"]', "quote": '"\\n'}
 

@@ -89,6 +89,10 @@ class FusedProgram(Program):
         return outputs.float()
 
     @override
+    def buffers(self) -> list[Tensor]:
+        return self._update.buffers()
+
+    @override
     def state(self) -> dict[str, Any]:
         return self._update.state()
 

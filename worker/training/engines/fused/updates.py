@@ -55,6 +55,10 @@ class Update(ABC):
     def settle(self) -> None:  # noqa: B027 -- likewise
         """Wait for parallel changes: all layers but the first are read next."""
 
+    def buffers(self) -> list[Tensor]:
+        """The optimizer's tensors, as `Program.buffers`; plain SGD has none."""
+        return []
+
     def state(self) -> dict[str, Any]:
         """Checkpoint state; plain SGD has none."""
         return {}
@@ -184,6 +188,10 @@ class ByOptimizer(Update):
         self._optimizer.step()
         for layer in self._layers:
             layer.refresh()
+
+    @override
+    def buffers(self) -> list[Tensor]:
+        return self._optimizer.buffers()
 
     @override
     def state(self) -> dict[str, Any]:

@@ -89,6 +89,10 @@ class AutogradProgram(Program):
         return scores.float()
 
     @override
+    def buffers(self) -> list[Tensor]:
+        return self._optimizer.buffers()
+
+    @override
     def state(self) -> dict[str, Any]:
         return {"optimizer": self._optimizer.state(), "average": self._average.state()}
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from worker.training.data import LoadedDataset
-from worker.training.engines.base import Engine
+from worker.training.engines.base import Engine, learned_by
 from worker.training.engines.resident.splits import ResidentTraining, ResidentValidation
 from worker.training.network.build import fresh_network
 from worker.training.plan import TrainingPlan
@@ -53,6 +53,9 @@ class Program(Protocol):
 
     def predict(self, rows: Tensor) -> Tensor:
         """Scores (N, classes) fp32. Draws from no generator."""
+
+    def buffers(self) -> list[Tensor]:
+        """The optimizer's tensors: those of each name for every parameter, as `optimizers.buffers_of` orders them."""
 
     def state(self) -> dict[str, Any]:
         """Checkpoint state of the program, without the network's own."""
@@ -106,6 +109,14 @@ class ResidentLoop(Engine, ABC):
     def sample_batch(self) -> tuple[Tensor, Tensor]:
         rows, labels = self._training.first(self._plan.batch_size)
         return self._program.images(rows), labels
+
+    @override
+    def learned(self) -> list[Tensor]:
+        return [*learned_by(self._trained, self.network), *self._program.buffers()]
+
+    @override
+    def generators(self) -> dict[str, Tensor]:
+        return self._training.generators()
 
     @override
     def state(self) -> dict[str, Any]:

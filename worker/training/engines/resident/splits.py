@@ -71,6 +71,11 @@ class ResidentTraining:
         assert self._draws is not None
         return self._draws.start
 
+    def generators(self) -> dict[str, Tensor]:
+        """State of the generators after the running epoch's draws, where the next one was drawn ahead."""
+        assert self._next is not None
+        return self._next.start
+
     def restore(self, state: dict[str, Tensor]) -> None:
         """Restore the generators to an epoch's start, from what `state` returned; then call `begin_epoch`."""
         self._order.restore(state)

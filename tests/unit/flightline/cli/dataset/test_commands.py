@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from flightline.cli.commands import dataset
-from flightline.cli.commands import service as service_commands
+from flightline.cli.commands.service import dataset
+from flightline.cli.commands.service import programs as service_commands
 from flightline.cli.dataset import examination
 from flightline.cli.dataset.half_blocks import beside, picture
 from flightline.cli.dataset.suggestion import suggested_command

@@ -1,0 +1,1 @@
+"""Who sends a request, whether it may, and how often."""

@@ -1,0 +1,1 @@
+"""What is told as it happens: event streams, and the bell for the whole service."""

@@ -1,0 +1,213 @@
+"""Live event streams: one thread per process reads the database for all of its streams and delivers what is new.
+
+The thread asks the log of changes what has changed since it last looked, for streams of the events of a job or a sweep
+and of the bell alike. So a thousand idle streams cost one small query per look, and without streams there is none. An
+idle stream holds a thread but no connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterator
+from queue import Empty, SimpleQueue
+from typing import Protocol, TypeAlias, assert_never
+
+import orjson
+
+from api.http.live.bell import KEEP_ALIVE, KEEP_ALIVE_SECONDS, RETRY, Listener
+from shared.database.engine import Database
+from shared.errors import DatabaseUnavailable, NotFound, ServiceUnavailable
+from shared.jobs import changes
+from shared.jobs.changes import Mark
+from shared.jobs.reads import events
+from shared.sweeps import ids
+from shared.wire import Event
+
+POLL_SECONDS = 0.05
+"""Seconds between two looks at the log: how late an event may be delivered."""
+log = logging.getLogger(__name__)
+
+
+class TooManyStreams(ServiceUnavailable):
+    """The process already serves its largest number of streams."""
+
+    code = "too_many_streams"
+
+
+class Position(Protocol):
+    """Where the events of a job or sweep stand."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether no event can follow."""
+
+
+Read: TypeAlias = Callable[[Database, str, int], tuple[list[Event], Position]]
+"""Reads the events of a job or sweep after a number, and the position that they reach."""
+
+
+class Subscription:
+    """A reader's subscription to the events of one job or sweep."""
+
+    def __init__(self, id: str, after: int, read: Read) -> None:
+        self.id = id
+        self.read = read
+        self.seq = after
+        """Number of the newest event delivered."""
+        self._queue: SimpleQueue[Event | None] = SimpleQueue()
+
+    def deliver(self, found: list[Event], *, last: bool) -> None:
+        """Deliver the events that are new to this reader; `last` when no event can follow."""
+        for event in found:
+            if event.seq > self.seq:
+                self.seq = event.seq
+                self._queue.put(event)
+        if last:
+            self.end()
+
+    def end(self) -> None:
+        """End the reader's loop once it has sent every delivered event."""
+        self._queue.put(None)
+
+    def frames(self) -> Iterator[bytes]:
+        """Yield the stream as server-sent events until it ends."""
+        yield RETRY
+        while True:
+            try:
+                event = self._queue.get(timeout=KEEP_ALIVE_SECONDS)
+            except Empty:
+                yield KEEP_ALIVE
+                continue
+            if event is None:
+                return
+            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (event.seq, event.kind.encode(), orjson.dumps(event.data))
+
+
+Stream: TypeAlias = Subscription | Listener
+
+
+class Streams:
+    """The event streams of one process.
+
+    Args:
+        db: the database.
+        most: largest number of simultaneous streams; each holds one of the server's threads.
+    """
+
+    def __init__(self, db: Database, most: int) -> None:
+        self._db = db
+        self._most = most
+        self._open: set[Stream] = set()
+        self._served: set[Stream] = set()
+        """Streams that have what was there at the last look, so that only changes since then are new to them."""
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._mark: Mark | None = None
+        self.serving: Callable[[], bool] = lambda: True
+        """Returns False once the process is stopping: then every stream ends, and its reader reconnects elsewhere."""
+
+    def subscribe(self, id: str, after: int, read: Read = events.read) -> Subscription:
+        """Open a stream of the events after number `after` of a job, or of what else `read` reads.
+
+        The caller must `close` it.
+
+        Raises:
+            TooManyStreams: this process serves its largest number of streams.
+        """
+        subscription = Subscription(id, after, read)
+        self._admit(subscription)
+        return subscription
+
+    def listen(self) -> Listener:
+        """Open a stream of the bell. The caller must `close` it. Raises as `subscribe`."""
+        listener = Listener()
+        self._admit(listener)
+        return listener
+
+    def _admit(self, stream: Stream) -> None:
+        with self._changed:
+            if len(self._open) >= self._most:
+                raise TooManyStreams(f"This process already serves {self._most} event streams. Try again in a moment.")
+            self._open.add(stream)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self, stream: Stream) -> None:
+        """Remove a stream, whether it ended by itself or its reader disconnected."""
+        with self._changed:
+            self._open.discard(stream)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._open:
+                    self._mark = None  # nobody looks at the log meanwhile, which does not reach back for ever
+                self._changed.wait_for(lambda: self._open)
+                waiting = set(self._open)
+            if not self.serving():
+                self._end(waiting)
+            try:
+                self._serve(waiting)
+            except DatabaseUnavailable as error:
+                self._mark = None  # the database may come back in another state
+                log.warning("streams_wait_for_database", extra={"reason": str(error)})
+            except Exception:
+                self._mark = None
+                log.exception("streams_failed")
+            threading.Event().wait(POLL_SECONDS)
+
+    def _serve(self, waiting: set[Stream]) -> None:
+        """Deliver what is new since the last look; to streams that are new whatever there is."""
+        changed = self._look()
+        fresh = waiting if changed is None else waiting - self._served
+        by_id: dict[str, list[Subscription]] = {}
+        sweeps = self._sweeps_in(changed or (), waiting)
+        for stream in waiting:
+            match stream:
+                case Listener():
+                    jobs = None if changed is None else [one for one in changed if one not in sweeps]
+                    stream.ring(None if stream in fresh else jobs, sweeps)
+                case Subscription(id=id):
+                    if stream in fresh or id in (changed or ()):
+                        by_id.setdefault(id, []).append(stream)
+                case _:
+                    assert_never(stream)
+        for one, readers in by_id.items():
+            self._deliver(one, readers)
+        self._served = waiting
+
+    def _look(self) -> Collection[str] | None:
+        """Return the jobs and sweeps that have changed since the last look; None where any may have."""
+        if self._mark is None:
+            self._mark = changes.mark(self._db)
+            return None
+        changed, self._mark = changes.since(self._db, self._mark)
+        return changed
+
+    def _sweeps_in(self, changed: Collection[str], waiting: set[Stream]) -> set[str]:
+        """Return the sweeps among what has changed, where somebody listens to the bell."""
+        listened = any(isinstance(stream, Listener) for stream in waiting)
+        return ids.among(self._db, changed) if listened else set()
+
+    def _deliver(self, id: str, readers: list[Subscription]) -> None:
+        try:
+            found, position = readers[0].read(self._db, id, min(reader.seq for reader in readers))
+        except NotFound:
+            self._end(readers)
+            return
+        for reader in readers:
+            reader.deliver(found, last=position.finished)
+        if position.finished:
+            self._forget(readers)
+
+    def _end(self, streams: Collection[Stream]) -> None:
+        for stream in streams:
+            stream.end()
+        self._forget(streams)
+
+    def _forget(self, streams: Collection[Stream]) -> None:
+        with self._changed:
+            self._open.difference_update(streams)

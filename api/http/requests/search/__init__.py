@@ -1,0 +1,1 @@
+"""What a request about sweeps or the leaderboard asks for."""

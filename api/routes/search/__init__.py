@@ -1,0 +1,1 @@
+"""The endpoints for finding the best of many jobs: sweeps, the leaderboard, comparisons."""

@@ -1,0 +1,1 @@
+"""The commands about who may ask, and who is told."""

@@ -1,0 +1,1 @@
+"""Sweeps in the terminal: their tables, and the best so far while one runs."""

@@ -1,0 +1,188 @@
+"""Sweeps and their points as text: rows, facts, values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from rich.text import Text
+
+from flightline.cli.columns import Columns
+from flightline.cli.tables import NOTHING, age, count, percent, plural
+from flightline.client.search.sweep_records import SweepRecord, Trial
+
+SWEEP_COLUMNS = Columns(
+    ("ID", "NAME", "STATUS", "POINTS", "JOBS", "BEST", "AGE"),
+    shortened="NAME",
+    dropped=("JOBS", "AGE", "POINTS"),
+)
+OWNED_SWEEP_COLUMNS = Columns(
+    ("ID", "NAME", "OWNER", "STATUS", "POINTS", "JOBS", "BEST", "AGE"),
+    shortened="NAME",
+    dropped=("JOBS", "AGE", "OWNER", "POINTS"),
+)
+OWNER_PLACE = 2
+COLOURS = {
+    "running": "cyan",
+    "paused": "blue",
+    "finished": "green",
+    "succeeded": "green",
+    "cancelled": "magenta",
+    "failed": "red",
+    "stopped": "dim",
+}
+"""Of sweeps' statuses and of their points'."""
+UNFINISHED = ("running", "queued", "paused")
+
+
+def figure(value: float | None, metric: str) -> str:
+    """An objective: an accuracy as a percentage, anything else with four digits; a dash for None."""
+    if value is None:
+        return NOTHING
+    return percent(value) if metric.endswith("accuracy") else f"{value:.4g}"
+
+
+def value_text(value: object) -> str:
+    """A value of a point: numbers with four digits, texts as they are, lists as JSON."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def short_names(paths: Sequence[str]) -> dict[str, str]:
+    """Each path's shortest end that no other path has: ``lr`` for ``training.optimizer.lr``."""
+    found = {}
+    for path in paths:
+        parts = path.split(".")
+        ends = (".".join(parts[-length:]) for length in range(1, len(parts) + 1))
+        alone = (end for end in ends if sum(f".{other}".endswith(f".{end}") for other in paths) == 1)
+        found[path] = next(alone, path)
+    return found
+
+
+def point_text(params: Mapping[str, Any]) -> str:
+    """A point's values in one line: ``lr=0.01 batch_size=64``."""
+    names = short_names(list(params))
+    return " ".join(f"{names[path]}={value_text(value)}" for path, value in params.items())
+
+
+def status(text: str) -> Text:
+    """A sweep's or a point's status in its colour."""
+    return Text(text, COLOURS.get(text, ""))
+
+
+def jobs_text(sweep: SweepRecord) -> str:
+    """How many of a sweep's jobs have not finished: ``8 running, 2 queued``; where all have, how many there are."""
+    counts = sweep.counts
+    unfinished = ", ".join(f"{counts.raw[name]} {name}" for name in UNFINISHED if counts.raw[name])
+    ended = sum(counts.raw.values())
+    return unfinished or (f"{ended} ended" if ended else NOTHING)
+
+
+def best_text(sweep: SweepRecord) -> str:
+    """The best objective so far; a dash while there is none."""
+    return figure(sweep.best.value if sweep.best else None, sweep.objective.metric)
+
+
+def sweep_table(sweeps: Sequence[SweepRecord], *, short: bool) -> tuple[Columns, list[list[object]]]:
+    """Columns and rows of a list of sweeps; whose they are is shown where any has an owner."""
+    rows = [_row(sweep, short=short) for sweep in sweeps]
+    if not any(sweep.owner for sweep in sweeps):
+        return SWEEP_COLUMNS, rows
+    for sweep, row in zip(sweeps, rows, strict=True):
+        row.insert(OWNER_PLACE, sweep.owner or NOTHING)
+    return OWNED_SWEEP_COLUMNS, rows
+
+
+def _row(sweep: SweepRecord, *, short: bool) -> list[object]:
+    return [
+        sweep.id[-8:] if short else sweep.id,
+        sweep.name or NOTHING,
+        status(sweep.status),
+        f"{sweep.points_done}/{sweep.points}",
+        jobs_text(sweep),
+        best_text(sweep),
+        age(sweep.created_at),
+    ]
+
+
+def trial_table(sweep: SweepRecord, trials: Sequence[Trial], *, short: bool) -> tuple[Columns, list[list[object]]]:
+    """Columns and rows of a sweep's points; a narrow terminal leaves out first what says least."""
+    names = short_names(list(sweep.space))
+    repeated = sweep.repeats > 1
+    headers = ("POINT", "STATUS", "VALUE", *(["STD"] if repeated else []), "EPOCH", *names.values(), "JOB")
+    rows: list[list[object]] = [
+        [
+            trial.point,
+            status(trial.status),
+            figure(trial.value, sweep.objective.metric),
+            *([figure(trial.std, sweep.objective.metric)] if repeated else []),
+            NOTHING if trial.epoch is None else trial.epoch,
+            *(value_text(trial.raw["params"][path]) if path in trial.raw["params"] else NOTHING for path in names),
+            _jobs(trial, short=short),
+        ]
+        for trial in trials
+    ]
+    return Columns(headers, wrapped=tuple(names.values()), dropped=("JOB", "EPOCH", "STATUS")), rows
+
+
+def _jobs(trial: Trial, *, short: bool) -> str:
+    ids = [one[-8:] if short else one for one in trial.jobs]
+    return " ".join(ids) or NOTHING
+
+
+def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
+    """The labels and values that `sweep show` prints above the points."""
+    best = sweep.best
+    facts: list[tuple[str, object]] = [
+        ("sweep", sweep.id),
+        ("name", sweep.name or NOTHING),
+        *([("owner", sweep.owner)] if sweep.owner else []),
+        ("status", status(sweep.status)),
+        ("points", f"{sweep.points_done} of {sweep.points} done, {sweep.points_made} made"),
+        ("jobs", jobs_text(sweep)),
+        ("algorithm", _algorithm(sweep)),
+        ("objective", _objective(sweep)),
+        ("stops", _stops(sweep)),
+        ("epochs", f"{count(sweep.epochs_trained)} trained, {count(sweep.epochs_saved)} saved"),
+        ("best", f"{best_text(sweep)} at {point_text(best.raw['params'])} (point {best.point})" if best else NOTHING),
+        *([("best job", " ".join(best.jobs))] if best else []),
+        ("created", sweep.created_at),
+        ("finished", sweep.finished_at or NOTHING),
+    ]
+    return facts
+
+
+def importance_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
+    """The share of each path in what sets the best points apart, the largest first."""
+    if sweep.importance is None:
+        return [("importance", "not known yet: too few points have ended")]
+    shares = sorted(sweep.importance.items(), key=lambda pair: -pair[1])
+    return [
+        ("importance" if place == 0 else "", f"{percent(share)} {path}") for place, (path, share) in enumerate(shares)
+    ]
+
+
+def _algorithm(sweep: SweepRecord) -> str:
+    kind, seed = sweep.algorithm.kind, sweep.algorithm.seed
+    return "grid: every point" if kind == "grid" else f"{kind}, seed {seed}"
+
+
+def _objective(sweep: SweepRecord) -> str:
+    objective = sweep.objective
+    wanted = objective.mode or ("min" if objective.metric.endswith("loss") else "max")
+    return f"{wanted} {objective.metric} of the {objective.at} epoch"
+
+
+def _stops(sweep: SweepRecord) -> str:
+    if sweep.asha is None:
+        return "none: every point trains to its end"
+    rungs = ", ".join(map(str, sweep.rungs[:-1]))
+    return f"after {rungs} of {plural(sweep.rungs[-1], 'epoch')}; the best 1/{sweep.asha.eta} go on"
+
+
+def first_points(points: Sequence[Mapping[str, Any]], most: int) -> list[str]:
+    """The first points of a sweep, one line each."""
+    return [point_text(point) for point in islice(points, most)]

@@ -1,0 +1,1 @@
+"""The best of many jobs: sweeps, the leaderboard, comparisons."""

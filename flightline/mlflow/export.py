@@ -1,0 +1,144 @@
+"""Finished jobs written to an MLflow server, each as one run, however often and wherever it is interrupted.
+
+The run is created with a tag that names its job, and tagged as whole at its end. The next export finds both: it passes
+over whole runs, and goes on with one that was left half done, whose values MLflow stores once.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from flightline.client.client import Client
+from flightline.client.jobs import Job
+from flightline.errors import UsageError
+from flightline.mlflow import exported
+from flightline.mlflow.server import Server
+
+AT_ONCE = 4
+"""Jobs that are written at the same time."""
+
+
+def export(
+    client: Client,
+    server: Server,
+    jobs: Iterable[Job],
+    *,
+    experiment: str,
+    artifacts: bool = True,
+    told: Callable[[int], None] = lambda _done: None,
+) -> Counter[str]:
+    """Write the finished jobs that train; return how many were written, were there, or were left out and why.
+
+    Args:
+        client: the service that has the jobs.
+        server: where they are written to.
+        jobs: jobs in any state.
+        experiment: name of the experiment, which is created where there is none.
+        artifacts: whether weights and other files are written too.
+        told: is called with the number of jobs that are written, after each of them.
+
+    Raises:
+        UsageError: the experiment is deleted there.
+        TrackerError, NotReachable, ApiError: the server or the service refuses a request, or does not answer. What was
+            written stays, and the next export goes on.
+    """
+    fates: Counter[str] = Counter()
+    waiting = []
+    experiment_id = _experiment(server, experiment)
+    known = _known(server, experiment_id)
+    for job in jobs:
+        run = known.get(job.id)
+        if job.kind != "train":
+            fates["other"] += 1
+        elif not job.finished:
+            fates["unfinished"] += 1
+        elif run is not None and _tag(run, exported.STATE) == exported.WHOLE:
+            fates["there"] += 1
+        else:
+            waiting.append((job, run))
+    waiting.reverse()  # the oldest first, as they would have been logged
+    with _pool(AT_ONCE) as pool:
+        tasks = [pool.submit(_write, client, server, job, run, experiment_id, artifacts) for job, run in waiting]
+        for done, task in enumerate(as_completed(tasks), 1):
+            fates.update(task.result())
+            told(done)
+    return fates
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose tasks that have not begun are dropped after an error, Ctrl-C included."""
+    pool = ThreadPoolExecutor(threads)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _experiment(server: Server, name: str) -> str:
+    found = server.experiment(name)
+    if found is None:
+        return server.create_experiment(name)
+    if found.get("lifecycle_stage") == "deleted":
+        raise UsageError(
+            f"The experiment {name!r} is deleted at {server.url}. Restore it there, or name another by --experiment."
+        )
+    return str(found["experiment_id"])
+
+
+def _known(server: Server, experiment_id: str) -> dict[str, Any]:
+    """Return the runs that exports have created, by job; those that were deleted since too, as nobody wants them."""
+    runs = server.runs(experiment_id, where=f"tags.`{exported.JOB}` LIKE '%'", view="ALL")
+    return {job: run for run in runs if (job := _tag(run, exported.JOB))}
+
+
+def _tag(run: Any, key: str) -> str | None:
+    tags = run["data"].get("tags", ())
+    return next((str(tag["value"]) for tag in tags if tag["key"] == key), None)
+
+
+def _write(client: Client, server: Server, job: Job, run: Any, experiment_id: str, artifacts: bool) -> Sequence[str]:
+    if run is None:
+        run = server.create_run(exported.run_of(job, experiment_id, client.base_url))
+    elif run["info"].get("lifecycle_stage") == "deleted":
+        return ["there"]
+    run_id = run["info"]["run_id"]
+    params = exported.pairs(exported.params_of(job), exported.LONGEST_PARAM)
+    tags = exported.pairs(exported.environment_tags(client.attempts(job.id)), exported.LONGEST_TAG)
+    metrics = exported.metrics_of(job, client.epochs(job.id))
+    for part in _parts(params, exported.PARAMS_AT_ONCE):
+        server.log(run_id, params=part)
+    for part in _parts(tags, exported.TAGS_AT_ONCE):
+        server.log(run_id, tags=part)
+    for part in _parts(metrics, exported.METRICS_AT_ONCE):
+        server.log(run_id, metrics=part)
+    stored = not artifacts or _store_files(client, server, job, str(run["info"]["artifact_uri"]))
+    ended = exported.milliseconds(job.finished_at or job.created_at)
+    server.end_run(run_id, exported.STATUSES[job.status], ended)
+    server.log(run_id, tags=[{"key": exported.STATE, "value": exported.WHOLE}])
+    return ["exported"] if stored else ["exported", "files_left_out"]
+
+
+def _parts(values: Iterable[exported.Json], most: int) -> Iterator[list[exported.Json]]:
+    """Yield the values in lists of at most so many."""
+    rest = iter(values)
+    while part := list(islice(rest, most)):
+        yield part
+
+
+def _store_files(client: Client, server: Server, job: Job, artifact_uri: str) -> bool:
+    """Store the job's files with the run; return whether the server takes files."""
+    with tempfile.TemporaryDirectory() as folder:
+        for artifact in client.artifacts(job.id):
+            file = client.download(job.id, artifact.name, Path(folder))
+            if not server.upload(artifact_uri, artifact.name, file):
+                return False
+            file.unlink()
+    return True

@@ -1,0 +1,1 @@
+"""Sweeps: searches over a space of jobs, whose trials are ordinary jobs."""

@@ -1,0 +1,309 @@
+"""Reads of sweeps: one, a page of them, and the points of one sorted by value or by number."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from sqlalchemy import and_, func, or_, select, tuple_
+
+from shared.database.tables import Attempt, Epoch, Job, Sweep, SweepPoint, SweepTrial
+from shared.errors import SweepNotFound
+from shared.jobs.guarded_write import table_of
+from shared.jobs.status import JobStatus
+from shared.sweeps.request import SweepRequest
+from shared.sweeps.status import STOPPED, PointStatus, SweepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select
+
+    from shared.database.engine import Database
+    from shared.sweeps.points.space import Point
+
+T = TypeVar("T")
+Sort = Literal["value", "number"]
+_SWEEPS, _POINTS, _TRIALS = table_of(Sweep), table_of(SweepPoint), table_of(SweepTrial)
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best point: of those at the highest rung that any has reached, so that equals are compared."""
+
+    point: int
+    params: Point
+    value: float
+    job_ids: Sequence[str]
+
+
+@dataclass
+class Jobs:
+    """The jobs of a sweep: how many have each status, the epochs that they trained, and those that it saved."""
+
+    counts: dict[JobStatus, int] = field(default_factory=lambda: dict.fromkeys(JobStatus, 0))
+    trained: int = 0
+    saved: int = 0
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """A sweep as it stands.
+
+    Attributes:
+        id: the sweep.
+        owner: its owner, null without authentication.
+        name: its name.
+        status: its status.
+        request: what was asked for, with every default.
+        points: how many points there are to be.
+        rungs: the epochs after which a job stops, its last one included.
+        points_made: points of which a trial was made.
+        points_done: points that run no more and will not.
+        jobs: how many of its jobs have each status; those that were deleted have none.
+        best: its best point so far; None while there is none.
+        epochs_trained: epochs that its jobs have trained.
+        epochs_saved: epochs that jobs did not train, as the sweep stopped them or an equal job had trained the same.
+        created_at: when it was made.
+        finished_at: when its last job had ended.
+    """
+
+    id: str
+    owner: str | None
+    name: str | None
+    status: SweepStatus
+    request: Mapping[str, Any]
+    points: int
+    rungs: Sequence[int]
+    points_made: int
+    points_done: int
+    jobs: Mapping[JobStatus, int]
+    best: Best | None
+    epochs_trained: int
+    epochs_saved: int
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class PointView:
+    """A point of a sweep as it stands: one configuration, with all its repeats.
+
+    Attributes:
+        point: its number, from 0.
+        params: its value for each path of the space.
+        status: its status.
+        value: mean of its trials' objectives at its rung; None while there is none.
+        std: their standard deviation; None for a single trial.
+        epoch: epochs after which the value was taken.
+        rung: index of the highest rung that it has reached.
+        error: why it failed.
+        job_ids: its jobs, by repeat.
+        created_at: when its first job was made.
+        finished_at: when it had ended.
+    """
+
+    point: int
+    params: Point
+    status: PointStatus
+    value: float | None
+    std: float | None
+    epoch: int | None
+    rung: int | None
+    error: str | None
+    job_ids: Sequence[str]
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Part of a list, and the cursor of the next one; None on the last page."""
+
+    items: Sequence[T]
+    next_cursor: str | None = field(default=None)
+
+
+def sweep(db: Database, sweep_id: str) -> SweepView:
+    """Return a sweep. Raises SweepNotFound."""
+    with db.read() as connection:
+        return view_in(connection, sweep_id)
+
+
+def sweeps(
+    db: Database,
+    *,
+    owner: str | None = None,
+    status: SweepStatus | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[SweepView]:
+    """Return sweeps, the newest first.
+
+    Args:
+        db: the database.
+        owner: of this owner alone.
+        status: of this status alone.
+        cursor: `next_cursor` of the page before; None for the first page.
+        limit: most sweeps on the page.
+    """
+    wanted: list[ColumnElement[bool]] = []
+    wanted += [] if owner is None else [Sweep.owner == owner]
+    wanted += [] if status is None else [Sweep.status == status]
+    wanted += [] if cursor is None else [Sweep.id < cursor]
+    newest = select(_SWEEPS).where(*wanted).order_by(Sweep.id.desc()).limit(limit + 1)
+    with db.read() as connection:
+        rows = connection.execute(newest).all()
+        items = _views(connection, rows[:limit])
+    return Page(items, items[-1].id if len(rows) > limit else None)
+
+
+def trials(
+    db: Database, sweep_id: str, *, sort: Sort = "number", cursor: str | None = None, limit: int = 100
+) -> Page[PointView]:
+    """Return points of a sweep, by number or with the best first; points without a value come last.
+
+    Args:
+        db: the database.
+        sweep_id: the sweep.
+        sort: the order.
+        cursor: `next_cursor` of the page before in this order; None for the first page.
+        limit: most points on the page.
+
+    Raises:
+        SweepNotFound: no such sweep.
+        ValueError: the cursor is none.
+    """
+    order = (_POINTS.c.point,) if sort == "number" else (_POINTS.c.loss, _POINTS.c.point)
+    mine = [_POINTS.c.sweep_id == sweep_id] + ([] if cursor is None else [_after(sort, cursor)])
+    with db.read() as connection:
+        if connection.scalar(select(Sweep.id).where(Sweep.id == sweep_id)) is None:
+            raise SweepNotFound(sweep_id)
+        rows = connection.execute(select(_POINTS).where(*mine).order_by(*order).limit(limit + 1)).all()
+        jobs = _jobs_of(connection, [(sweep_id, row.point) for row in rows])
+    last = rows[limit - 1] if len(rows) > limit else None
+    items = [_point(row, jobs.get((sweep_id, row.point), [])) for row in rows[:limit]]
+    return Page(items, None if last is None else _cursor(sort, last))
+
+
+def _cursor(sort: Sort, last: Row[Any]) -> str:
+    return str(last.point) if sort == "number" else f"{last.loss!r}:{last.point}"
+
+
+def _after(sort: Sort, cursor: str) -> ColumnElement[bool]:
+    """Return the condition of the points after a cursor. Raises ValueError where it is none."""
+    if sort == "number":
+        above: ColumnElement[bool] = _POINTS.c.point > int(cursor)
+        return above
+    loss, _, point = cursor.partition(":")
+    at, number = float(loss), int(point)
+    if math.isnan(at):
+        raise ValueError(cursor)
+    return or_(_POINTS.c.loss > at, and_(_POINTS.c.loss == at, _POINTS.c.point > number))
+
+
+def view_in(connection: Connection, sweep_id: str) -> SweepView:
+    """As `sweep`, in a transaction that is under way."""
+    row = connection.execute(select(_SWEEPS).where(_SWEEPS.c.id == sweep_id)).one_or_none()
+    if row is None:
+        raise SweepNotFound(sweep_id)
+    return _views(connection, [row])[0]
+
+
+def _views(connection: Connection, rows: Sequence[Row[Any]]) -> list[SweepView]:
+    """Return sweeps as they stand, in as many queries for a hundred as for one."""
+    ids = [row.id for row in rows]
+    done = _POINTS.c.status.not_in((PointStatus.RUNNING, PointStatus.PAUSED))
+    counted = select(_POINTS.c.sweep_id, func.count(), func.count().filter(done)).where(_POINTS.c.sweep_id.in_(ids))
+    points = {row[0]: (row[1], row[2]) for row in connection.execute(counted.group_by(_POINTS.c.sweep_id))}
+    jobs, best = _jobs(connection, ids), _best(connection, ids)
+    return [_view(row, points.get(row.id, (0, 0)), jobs.get(row.id, Jobs()), best.get(row.id)) for row in rows]
+
+
+def _view(row: Row[Any], points: tuple[int, int], jobs: Jobs, best: Best | None) -> SweepView:
+    return SweepView(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        status=SweepStatus(row.status),
+        request=row.request,
+        points=row.points,
+        rungs=SweepRequest.model_validate(row.request).rungs(row.epochs),
+        points_made=points[0],
+        points_done=points[1],
+        jobs=jobs.counts,
+        best=best,
+        epochs_trained=jobs.trained,
+        epochs_saved=jobs.saved,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _jobs(connection: Connection, sweep_ids: Sequence[str]) -> dict[str | None, Jobs]:
+    """Return of each sweep how many of its jobs have each status, and the epochs that they trained and were saved."""
+    stopped, served = Job.error_code == STOPPED, Job.served_from.is_not(None)
+    sums = (
+        func.sum(Job.epoch).filter(~served),
+        func.sum(Job.epoch).filter(served),
+        func.sum(Job.epochs - Job.epoch).filter(stopped),
+    )
+    wanted = select(Job.sweep, Job.status, func.count(), *sums).where(Job.sweep.in_(sweep_ids))
+    found: dict[str | None, Jobs] = {}
+    for sweep_id, status, count, trained, taken, spared in connection.execute(wanted.group_by(Job.sweep, Job.status)):
+        jobs = found.setdefault(sweep_id, Jobs())
+        jobs.counts[JobStatus(status)] = count
+        jobs.trained += trained or 0
+        jobs.saved += (taken or 0) + (spared or 0)
+    for sweep_id, adopted in connection.execute(_adopted(sweep_ids)):
+        found[sweep_id].trained -= adopted
+        found[sweep_id].saved += adopted
+    return found
+
+
+def _adopted(sweep_ids: Sequence[str]) -> Select[str | None, int]:
+    """Return a query for how many epochs of each sweep's jobs are other jobs', whose checkpoint they went on from."""
+    went_on = (Epoch.job_id == Job.id) & Job.continued_from.is_not(None)
+    before = (Attempt.job_id == Epoch.job_id) & (Attempt.attempt == Epoch.attempt)
+    adopted = select(Job.sweep, func.count()).select_from(Job).join(Epoch, went_on).join(Attempt, before)
+    return adopted.where(Job.sweep.in_(sweep_ids), Epoch.epoch < Attempt.resumed_from_epoch).group_by(Job.sweep)
+
+
+def _best(connection: Connection, sweep_ids: Sequence[str]) -> dict[str, Best]:
+    """Return the best point of each sweep that has one."""
+    chosen = select(_SWEEPS.c.id, _best_point().label("point")).where(_SWEEPS.c.id.in_(sweep_ids)).subquery()
+    this = (_POINTS.c.sweep_id == chosen.c.id) & (_POINTS.c.point == chosen.c.point)
+    columns = (_POINTS.c.sweep_id, _POINTS.c.point, _POINTS.c.params, _POINTS.c.value)
+    rows = connection.execute(select(*columns).join(chosen, this)).all()
+    jobs = _jobs_of(connection, [(row.sweep_id, row.point) for row in rows])
+    return {
+        row.sweep_id: Best(row.point, row.params, row.value, jobs.get((row.sweep_id, row.point), [])) for row in rows
+    }
+
+
+def _best_point() -> ScalarSelect[int]:
+    """Return a query for the best point of the sweep of the row that it stands beside."""
+    there, highest = _POINTS.alias(), _POINTS.alias()
+    valued = [(one.c.sweep_id == _SWEEPS.c.id) & one.c.value.is_not(None) for one in (there, highest)]
+    rung = select(func.max(highest.c.rung)).where(valued[1]).correlate(_SWEEPS).scalar_subquery()
+    best = select(there.c.point).where(valued[0], there.c.rung == rung).order_by(there.c.loss, there.c.point)
+    return best.limit(1).correlate(_SWEEPS).scalar_subquery()
+
+
+def _jobs_of(connection: Connection, points: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[str]]:
+    """Return the jobs of points, given with their sweeps, by repeat."""
+    of = tuple_(_TRIALS.c.sweep_id, _TRIALS.c.point)
+    wanted = select(_TRIALS.c.sweep_id, _TRIALS.c.point, _TRIALS.c.job_id).where(
+        of.in_(points), _TRIALS.c.job_id.is_not(None)
+    )
+    found: dict[tuple[str, int], list[str]] = {}
+    for sweep_id, point, job_id in connection.execute(wanted.order_by(_TRIALS.c.point, _TRIALS.c.repeat)):
+        found.setdefault((sweep_id, point), []).append(job_id)
+    return found
+
+
+def _point(row: Row[Any], job_ids: Sequence[str]) -> PointView:
+    columns = {name: value for name, value in row._asdict().items() if name not in ("sweep_id", "loss", "status")}
+    return PointView(**columns, status=PointStatus(row.status), job_ids=job_ids)

@@ -1,0 +1,136 @@
+"""The answers of the HTTP API about sweeps: a sweep, its points, what a new one would be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from shared.sweeps.status import PointStatus, SweepStatus
+from shared.wire.answer import Answer, Choice, Instant, Json, answer
+
+
+@answer
+class TrialCounts(Answer):
+    """How many jobs of a sweep have each status; those that were deleted have none."""
+
+    queued: int
+    running: int
+    paused: int
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
+@answer
+class BestPoint(Answer):
+    """The best point of a sweep so far."""
+
+    point: int
+    """Number of the point, from 0."""
+    params: Json
+    """Its values, by their dotted paths into the job."""
+    value: float
+    """Its objective; with several repeats their mean."""
+    jobs: Sequence[str]
+    """Ids of its jobs, one for each repeat."""
+
+
+@answer
+class Sweep(Answer):
+    """A sweep: what is searched, how far it is, and the best point so far."""
+
+    id: str
+    """UUID of the sweep; later sweeps have larger ids."""
+    name: str | None
+    """Name of the sweep, which its jobs have before their numbers; need not be unique."""
+    owner: str | None
+    """Owner of the token that started it, and of its jobs; null if it was started while authentication was off."""
+    status: Annotated[str, Choice(SweepStatus)]
+    """State of the sweep; `finished` and `cancelled` are final. A paused one makes no jobs and lets none go on."""
+    base: Json
+    """The job that its points are set into, as it was sent."""
+    space: Json
+    """What varies: dotted paths into the job, and the values of each."""
+    algorithm: Json
+    """How points are chosen."""
+    objective: Json
+    """What is compared: the figure of a job, and whether more or less of it is better."""
+    asha: Json | None
+    """When points stop early; null: every point trains to its end."""
+    max_trials: int
+    """Most points, as it was asked for."""
+    max_parallel: int
+    """Most jobs that are queued or running at once."""
+    repeats: int
+    """Jobs of each point, which differ by their seed."""
+    points: int
+    """Number of points that there are to be: `max_trials`, or those of a grid that has fewer."""
+    points_made: int
+    """Number of points that have a job, or could not be made into one."""
+    points_done: int
+    """Number of points that have ended: they train no more."""
+    rungs: Sequence[int]
+    """Epochs after which a job stops, ascending; the last one is its end."""
+    counts: TrialCounts
+    """Where its jobs stand."""
+    best: BestPoint | None
+    """The best of the points that have come furthest; null until one has a value."""
+    epochs_trained: int
+    """Epochs that its jobs have trained so far."""
+    epochs_saved: int
+    """Epochs that its jobs need not train: as others were better, or as an equal job had trained them before."""
+    importance: dict[str, float] | None
+    """Each path's share in what sets the best tenth of the points apart; null unless asked for, and where too few
+    points say anything."""
+    created_at: Instant
+    """When it was started."""
+    finished_at: Instant | None
+    """When the last of its jobs had ended."""
+
+
+@answer
+class Trial(Answer):
+    """A point of a sweep and what became of it."""
+
+    point: int
+    """Number of the point, from 0."""
+    params: Json
+    """Its values, by their dotted paths into the job."""
+    status: Annotated[str, Choice(PointStatus)]
+    """State of the point: `paused` waits at a rung, `stopped` ended at one as others were better."""
+    value: float | None
+    """Its objective at its rung; with several repeats their mean. Null while there is none."""
+    std: float | None
+    """Standard deviation of the objective over the repeats; null of fewer than two."""
+    epoch: int | None
+    """Epochs after which the value was taken."""
+    rung: int | None
+    """Index of the highest rung that it has reached, from 0; null before the first one."""
+    error: str | None
+    """Why it failed; null for a point that has not failed."""
+    jobs: Sequence[str]
+    """Ids of its jobs, one for each repeat; empty for a point that could not be made into a job."""
+    created_at: Instant
+    """When its first job was made."""
+    finished_at: Instant | None
+    """When it had ended."""
+
+
+@answer
+class SweepPreview(Answer):
+    """What a sweep would be; nothing was stored."""
+
+    points: int
+    """Number of points that there would be."""
+    jobs: int
+    """Number of jobs, with their repeats."""
+    first_points: Sequence[Json]
+    """Values of the first points by their dotted paths; of suggested ones those that do not depend on results."""
+    rungs: Sequence[int]
+    """Epochs after which a job stops, ascending; the last one is its end."""
+    epochs: int
+    """Epochs of all jobs, if each trained to its end."""
+    least_parameters: int
+    """Fewest trainable values of a network, of the jobs that were checked: those at the ends of the space."""
+    most_parameters: int
+    """Most trainable values of a network, of the same jobs."""

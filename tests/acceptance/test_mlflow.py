@@ -1,0 +1,224 @@
+"""Jobs written to a real MLflow server, and its runs kept as jobs: each once, wherever it is interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flightline import Client, Conflict, NotReachable
+from flightline.client.jobs import Job
+from flightline.mlflow.export import export
+from flightline.mlflow.imports import import_runs
+from flightline.mlflow.server import Server
+from tests.support.mlflow_server import MlflowServer
+from tests.support.stacks import TINY, Stack, flightline
+
+FIGURES = 8
+"""Figures of an epoch that are exported."""
+
+
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A real server of MLflow's."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A service with a worker."""
+    stack = Stack(tmp_path_factory.mktemp("stack") / "home")
+    yield stack
+    stack.close()
+
+
+@pytest.fixture(scope="module")
+def trained(stack: Stack) -> list[Job]:
+    """Jobs that were trained, the last of them with a name, tags and notes."""
+    with Client(stack.ready["url"]) as client:
+        jobs = client.submit_many([TINY, {**TINY, "name": "wide", "tags": ["a", "b"]}])
+        done = client.wait_all(jobs)
+        assert [job.status for job in done] == ["succeeded"] * 2
+        client.edit(done[1].id, notes="the first")
+        return [client.job(job.id) for job in done]
+
+
+class Interrupted(httpx.HTTPTransport):
+    """A connection to MLflow whose program is interrupted at its n-th request."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request, or be interrupted."""
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return super().handle_request(request)
+
+
+def pairs(run: dict[str, Any], what: str) -> dict[str, str]:
+    """The params or tags of a run."""
+    return {one["key"]: one["value"] for one in run["data"].get(what, [])}
+
+
+class TestExport:
+    def test_a_job_is_a_run_with_all_that_is_known_of_it(
+        self, stack: Stack, mlflow: MlflowServer, trained: list[Job]
+    ) -> None:
+        """Params, metrics by step, tags, times and files; a second export finds it there."""
+        first = flightline(stack.home, "export", "mlflow", "--to", mlflow.url, "--experiment", "whole")
+        assert first.stdout == f"Exported 2 jobs to {mlflow.url}.\n", first.stderr
+        again = flightline(stack.home, "export", "mlflow", "--to", mlflow.url, "--experiment", "whole")
+        assert again.stdout == f"Exported 0 jobs to {mlflow.url}; 2 there already.\n"
+        run = next(one for one in mlflow.runs("whole") if one["info"]["run_name"] == "wide")
+        assert run["info"]["status"] == "FINISHED"
+        assert pairs(run, "params")["training.epochs"] == "2"
+        tags = pairs(run, "tags")
+        job = trained[1]
+        assert (tags["flightline.job"], tags["flightline.tags"]) == (job.id, '["a", "b"]')
+        assert tags["mlflow.note.content"] == "the first"
+        assert tags["flightline.environment.engine"] == job.engine
+        history = mlflow.get("metrics/get-history", run_id=run["info"]["run_id"], metric_key="val_loss")["metrics"]
+        with Client(stack.ready["url"]) as client:
+            epochs = client.epochs(job.id)
+            content = client.model(job.id).content
+        assert [(one["step"], one["value"]) for one in history] == list(zip(epochs.epoch, epochs.val_loss, strict=True))
+        path = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/")
+        stored = httpx.get(f"{mlflow.url}/api/2.0/mlflow-artifacts/artifacts/{path}/best.safetensors")
+        assert stored.content == content
+
+    @pytest.mark.parametrize("requests", [1, 3, 5, 8, 12, 15])
+    def test_an_interrupted_export_is_finished_by_the_next(
+        self, stack: Stack, mlflow: MlflowServer, trained: list[Job], requests: int
+    ) -> None:
+        """With one run for each job, and each value once."""
+        name = f"interrupted at {requests}"
+        with Client(stack.ready["url"]) as client:
+            with pytest.raises(KeyboardInterrupt), Server(mlflow.url, Interrupted(requests)) as server:
+                export(client, server, trained, experiment=name)
+            with Server(mlflow.url) as server:
+                export(client, server, trained, experiment=name)
+                assert export(client, server, trained, experiment=name) == {"there": 2}
+        runs = mlflow.runs(name)
+        assert sorted(pairs(run, "tags")["flightline.job"] for run in runs) == sorted(job.id for job in trained)
+        for run in runs:
+            assert (run["info"]["status"], pairs(run, "tags")["flightline.exported"]) == ("FINISHED", "whole")
+            asked = {"run_id": run["info"]["run_id"]}
+            values = [
+                mlflow.get("metrics/get-history", metric_key=one["key"], **asked)["metrics"]
+                for one in run["data"]["metrics"]
+            ]
+            assert [len(each) for each in values] == [2] * FIGURES
+
+    def test_a_deleted_experiment_is_said(self, stack: Stack, mlflow: MlflowServer, trained: list[Job]) -> None:
+        """MLflow would not say it: it takes no runs, for a reason that nobody sees."""
+        assert trained
+        created = mlflow.post("experiments/create", name="gone")
+        mlflow.post("experiments/delete", experiment_id=created["experiment_id"])
+        done = flightline(stack.home, "export", "mlflow", "--to", mlflow.url, "--experiment", "gone")
+        assert done.returncode == 2
+        assert "The experiment 'gone' is deleted" in done.stderr
+
+
+class TestImport:
+    def test_a_run_is_a_job_beside_the_others(self, stack: Stack, mlflow: MlflowServer, trained: list[Job]) -> None:
+        """Found by its params, compared with jobs that were trained here, and never run."""
+        experiment = mlflow.post("experiments/create", name="theirs")["experiment_id"]
+        accuracy = [{"key": "val_acc", "value": 0.5 + n / 10, "timestamp": n, "step": n} for n in range(3)]
+        lost = [{"key": "loss", "value": "NaN", "timestamp": 1, "step": 0}]
+        params = [{"key": "lr", "value": "0.01"}, {"key": "text", "value": "x" * 5000}]
+        tags = [{"key": "team", "value": "vision"}, {"key": "mlflow.note.content", "value": "# why"}]
+        mlflow.log_run(experiment, "resnet", metrics=[*accuracy, *lost], params=params, tags=tags)
+        mlflow.log_run(experiment, "broken", status="FAILED")
+        mlflow.log_run(experiment, "stopped", status="KILLED")
+        mlflow.log_run(experiment, "going", status="RUNNING")
+        asked = ("import", "mlflow", "--from", mlflow.url, "--experiment", "theirs")
+        first = flightline(stack.home, *asked)
+        assert first.stdout == f"Imported 3 runs from {mlflow.url}; 1 left out, as not finished.\n", first.stderr
+        again = flightline(stack.home, *asked)
+        assert again.stdout.startswith(f"Imported 0 runs from {mlflow.url}; 3 there already")
+        with Client(stack.ready["url"]) as client:
+            [job] = client.jobs(where=["params.lr<0.1", "run.experiment=theirs"])
+            assert (job.name, job.kind, job.tags, job.notes) == ("resnet", "imported", ["team=vision"], "# why")
+            assert (job.started_at, job.finished_at) == ("2026-01-31T12:00:00.000Z", "2026-01-31T12:30:00.000Z")
+            assert job.result is not None
+            assert (job.result.best_val_accuracy, job.result.val_loss) == (0.7, None)
+            figures = {one.name: one.figures for one in job.metrics()}
+            assert figures == {"val_acc": [0.5, 0.6, 0.7], "loss": [None]}
+            statuses = {one.name: one.status for one in client.jobs(kind="imported")}
+            assert statuses == {"resnet": "succeeded", "broken": "failed", "stopped": "cancelled"}
+            compared = client.compare([job, trained[0]])
+            assert compared.curves.val_accuracy[0] == [0.5, 0.6, 0.7]
+            with pytest.raises(Conflict, match="it ran elsewhere"):
+                job.retry()
+            assert "resnet" in flightline(stack.home, "jobs", "--csv").stdout
+            assert f"mlflow run {job.spec['run']['id']}" in flightline(stack.home, "show", job.id).stdout
+            client.delete_many([one.id for one in client.jobs(kind="imported")])
+
+    def test_what_was_exported_comes_back_as_it_was(
+        self, stack: Stack, mlflow: MlflowServer, trained: list[Job], tmp_path: Path
+    ) -> None:
+        """In another service, with its epochs; the service that has the job itself keeps no copy."""
+        with Client(stack.ready["url"]) as client, Server(mlflow.url) as server:
+            export(client, server, trained, experiment="round")
+            assert import_runs(client, server, experiment="round") == {"from_here": 2}
+            epochs = client.epochs(trained[1].id)
+        other = Stack(tmp_path / "other", "none")
+        try:
+            with Client(other.ready["url"]) as client, Server(mlflow.url) as server:
+                assert import_runs(client, server, experiment="round")["imported"] == 2
+                [job] = client.jobs(name="wide")
+                known = job.epochs()
+                params = job.spec["params"]
+                tags = job.tags
+                was = job.result
+        finally:
+            other.close()
+        for name in ("epoch", "train_loss", "val_loss", "val_accuracy", "lr", "seconds"):
+            assert known.raw[name] == epochs.raw[name]
+        assert params["training"]["epochs"] == 2
+        assert tags == ["a", "b"]
+        assert was == trained[1].result
+
+    @pytest.mark.parametrize("requests", [3, 6, 20])
+    def test_an_interrupted_import_is_finished_by_the_next(
+        self, stack: Stack, mlflow: MlflowServer, requests: int
+    ) -> None:
+        """With one job for each run."""
+        name = f"many {requests}"
+        experiment = mlflow.post("experiments/create", name=name)["experiment_id"]
+        for number in range(8):
+            values = [{"key": key, "value": 0.5, "timestamp": 1, "step": 1} for key in ("a", "b")]
+            mlflow.log_run(experiment, f"run {number}", metrics=values)
+        with Client(stack.ready["url"]) as client:
+            with pytest.raises(KeyboardInterrupt), Server(mlflow.url, Interrupted(min(requests, 12))) as server:
+                import_runs(client, server, experiment=name)
+            with Server(mlflow.url) as server:
+                import_runs(client, server, experiment=name)
+                assert import_runs(client, server, experiment=name)["there"] == 8
+            found = list(client.jobs(where=[f"run.experiment={name}"]))
+            assert len(found) == 8
+            client.delete_many([job.id for job in found])
+
+
+def test_an_address_where_nothing_listens(stack: Stack) -> None:
+    """The message names it, and nothing is written."""
+    with Client(stack.ready["url"]) as client, Server("http://127.0.0.1:9") as server:
+        with pytest.raises(NotReachable, match=r"No MLflow server answers at http://127\.0\.0\.1:9"):
+            import_runs(client, server)
+        with pytest.raises(NotReachable):
+            export(client, server, [], experiment="x")
+
+
+def test_what_is_no_mlflow_server(stack: Stack) -> None:
+    """Such as Flightline itself."""
+    done = flightline(stack.home, "import", "mlflow", "--from", stack.ready["url"])
+    assert done.returncode == 3
+    assert "is no MLflow server" in done.stderr

@@ -1,0 +1,74 @@
+"""Sweeps on the page: started from the form, watched, paused and cancelled; the best as the next job."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from flightline import Client
+from tests.support.stacks import ENDLESS, TINY
+
+SPACE: dict[str, dict[str, Any]] = {
+    "training.optimizer.lr": {"kind": "float", "low": 0.01, "high": 0.5, "log": True},
+    "training.batch_size": {"kind": "values", "values": [16, 32]},
+}
+
+
+def started(client: Client, name: str, epochs: int, **changes: Any) -> str:
+    """A sweep over tiny jobs; returns its id."""
+    base = {**TINY, "training": {"epochs": epochs, "batch_size": 32}}
+    return str(client.sweep(base, SPACE, name=name, **changes).id)
+
+
+def test_a_search_is_started_in_the_form_and_watched(page: Page, client: Client) -> None:
+    """What it would be is said before; then each point is there as it ends, and the best can be cloned."""
+    page.goto("/new")
+    page.get_by_role("textbox", name="JSON").fill(json.dumps({**TINY, "name": "searched"}))
+    page.get_by_text("Search instead of one run").click()
+    page.get_by_role("textbox", name="Values of Learning rate").fill("0.01 to 0.5 log")
+    page.get_by_role("button", name="Vary a field").last.click()
+    page.get_by_role("spinbutton", name="Most points").fill("12")
+    page.get_by_role("checkbox", name="Stop early").uncheck()
+    page.get_by_role("button", name="What would it be?").click()
+    expect(page.get_by_text("12 points, 12 jobs, 24 epochs at most")).to_be_visible()
+
+    page.get_by_role("button", name="Start the search").click()
+    page.wait_for_url("**/sweeps/*")
+    expect(page.get_by_role("heading", name="searched")).to_be_visible()
+    expect(page.get_by_text("12 of 12")).to_be_visible()
+    expect(page.locator(".page-head .status")).to_have_text("finished")
+    expect(page.get_by_role("table").get_by_role("row")).to_have_count(13)
+    pictures = page.get_by_role("img", name=re.compile("^Parallel coordinates of 12"))
+    expect(pictures).to_be_visible()
+    expect(page.get_by_role("meter", name="optimizer.lr").or_(page.get_by_role("meter", name="lr"))).to_be_visible()
+
+    best = client.find_sweep(page.url.rsplit("/", 1)[1]).best
+    assert best is not None
+    page.get_by_role("link", name="Clone the best").click()
+    expect(page.get_by_role("heading", name="Start from")).to_be_visible()
+    written = json.loads(page.get_by_role("textbox", name="JSON").input_value())
+    assert written["training"]["optimizer"]["lr"] == best.params["training.optimizer.lr"]
+
+
+def test_a_sweep_is_paused_resumed_cancelled_and_deleted(page: Page, client: Client) -> None:
+    """From its page; the list shows it meanwhile, and its jobs stay when it is gone."""
+    sweep = started(client, "long", ENDLESS, max_trials=4, max_parallel=2)
+    page.goto("/sweeps")
+    page.get_by_role("link", name="long").click()
+    state = page.locator(".page-head .status")
+    page.get_by_role("button", name="Pause").click()
+    expect(state).to_have_text("paused")
+    page.get_by_role("button", name="Resume").click()
+    expect(state).to_have_text("running")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel it").click()
+    expect(state).to_have_text("cancelled")
+    for job in client.jobs(sweep=sweep):
+        client.wait(job.id)
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/sweeps")
+    expect(page.get_by_role("link", name="long")).to_be_hidden()

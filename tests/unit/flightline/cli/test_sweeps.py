@@ -1,0 +1,221 @@
+"""The commands about sweeps: started, checked, listed, followed, changed."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from flightline.cli.commands.training import sweeps as commands
+from flightline.cli.sweeps import tables
+from flightline.cli.sweeps.progress import SweepView, follow_sweep
+from flightline.client.client import Client
+from flightline.client.search.sweep_records import SweepRecord
+from tests.support.http_sweeps import LR, SweepService
+
+Run = Callable[..., Any]
+DOCUMENT = {"name": "rates", "base": {"preset": "notebook-linear"}, "space": {LR: {"kind": "float"}}}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A file that describes a sweep."""
+    path = tmp_path / "rates.json"
+    path.write_text(json.dumps(DOCUMENT))
+    return str(path)
+
+
+class TestStarting:
+    @pytest.mark.parametrize("word", [[], ["start"]], ids=["a file alone", "start"])
+    def test_a_file_starts_a_sweep(self, searching: SweepService, run: Run, file: str, word: list[str]) -> None:
+        """With what is set on the command line; its id and how to watch it are said."""
+        outcome = run("sweep", *word, file, "--set", "max_trials=3", "--name", "mine")
+        assert outcome.code == 0, outcome
+        [sweep] = searching.sweeps.values()
+        assert (sweep["name"], sweep["max_trials"], sweep["space"]) == ("mine", 3, DOCUMENT["space"])
+        assert outcome.out == (
+            f"Started mine: 3 points. Sweep {sweep['id']}\nWatch it with `flightline sweep watch {sweep['id']}`.\n"
+        )
+
+    def test_a_dry_run_shows_points_and_cost(self, searching: SweepService, run: Run, file: str) -> None:
+        """An option may come before the file; nothing is started."""
+        outcome = run("sweep", "--dry-run", file)
+        assert outcome.out == (
+            "lr=0.1\nlr=0.01\n…\n4 points, 8 jobs, 72 epochs at most, stops after 1, 3; 10 to 2,000 parameters. "
+            "Nothing was started.\n"
+        )
+        assert searching.sweeps == {}
+        assert run("sweep", file, "--dry-run", "--json").json["jobs"] == 8
+
+    def test_it_is_followed(self, searching: SweepService, run: Run, file: str) -> None:
+        """A line for each new best; the exit code says that there is one."""
+        outcome = run("sweep", file, "--watch")
+        assert outcome.code == 0, outcome
+        lines = outcome.out.splitlines()
+        assert "rates  running" in lines
+        assert lines[-1] == "rates finished: 4 points, best 70.0 % at lr=0.001"
+        assert any("best 70.0 % at lr=0.001 (point 2)" in line for line in lines)
+        followed = run("sweep", file, "--watch", "--json")
+        assert (followed.json["status"], followed.code) == ("finished", 0)
+
+    def test_ctrl_c_leaves_it_running(
+        self, searching: SweepService, run: Run, file: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And says how to see it again."""
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(commands, "follow_sweep", interrupted)
+        outcome = run("sweep", file, "-w")
+        [sweep] = searching.sweeps
+        assert (outcome.code, f"`flightline sweep watch {sweep}`" in outcome.err) == (130, True)
+        assert searching.sweeps[sweep]["status"] == "running"
+
+    @pytest.mark.parametrize(
+        "words, code, said",
+        [
+            (["sweep", "nowhere.json"], 2, "The sweep in 'nowhere.json' cannot be read"),
+            (["sweep", "cancell", "abcd"], 2, "cancel"),
+            (["sweep", "./other.json"], 2, "cannot be read"),
+            (["sweep", "show", "ab!"], 2, "is no sweep's id"),
+            (["sweep", "show", "abcd"], 3, "`flightline sweeps` lists the sweeps."),
+            (["sweep", "show", "last"], 2, "There is no sweep yet"),
+            (["jobs", "--sweep", "last"], 2, "There is no sweep yet"),
+        ],
+    )
+    def test_what_goes_wrong(self, searching: SweepService, run: Run, words: list[str], code: int, said: str) -> None:
+        """It is said with what to do."""
+        outcome = run(*words)
+        assert (outcome.code, said in outcome.err) == (code, True), outcome
+        assert searching.sweeps == {}
+
+    def test_a_job_is_no_sweep(self, searching: SweepService, run: Run, tmp_path: Path) -> None:
+        """Its file is not sent."""
+        (tmp_path / "job.json").write_text('{"preset": "notebook-linear"}')
+        outcome = run("sweep", str(tmp_path / "job.json"))
+        assert (outcome.code, "A sweep has a `base` and a `space`" in outcome.err) == (2, True)
+        assert searching.requests == []
+
+    def test_a_base_with_many_classes(self, searching: SweepService, run: Run, tmp_path: Path) -> None:
+        """Its lists may be as long as those of a job; a list that is too long for any field is named."""
+        base = {"preset": "x", "dataset": {"name": "own", "classes": [f"class {n}" for n in range(400)]}}
+        (tmp_path / "s.json").write_text(json.dumps(DOCUMENT | {"base": base}))
+        assert run("sweep", str(tmp_path / "s.json")).code == 0
+        (tmp_path / "s.json").write_text(json.dumps(DOCUMENT | {"base": {"training": {"augment": [{}] * 200}}}))
+        outcome = run("sweep", str(tmp_path / "s.json"))
+        assert (outcome.code, "is no sweep" in outcome.err, "/base/training/augment" in outcome.err) == (
+            2,
+            True,
+            True,
+        ), outcome
+        assert len(searching.sweeps) == 1
+
+    def test_what_the_service_refuses(self, searching: SweepService, run: Run, tmp_path: Path) -> None:
+        """Each problem with its place."""
+        (tmp_path / "s.json").write_text(json.dumps(DOCUMENT | {"space": {}}))
+        outcome = run("sweep", str(tmp_path / "s.json"))
+        assert (outcome.code, "/space: space takes at least 1." in outcome.err) == (3, True)
+
+
+class TestReading:
+    def test_the_list(self, searching: SweepService, run: Run) -> None:
+        """Newest first; owners where there are any; filtered."""
+        assert "Start one: `flightline sweep FILE`" in run("sweeps").err
+        first = searching.add_sweep(name="one")
+        assert "OWNER" not in run("sweeps").out
+        second = searching.add_sweep(name="two", status="paused", owner="ada")
+        searching.move_on(first)
+        lines = run("sweeps").out.splitlines()
+        assert [line.split()[:2] for line in lines[1:]] == [[second["id"], "two"], [first["id"], "one"]]
+        assert "OWNER" in lines[0]
+        assert "1/4" in lines[2]
+        assert "50.0 %" in lines[2]
+        assert [one["id"] for one in run("sweeps", "--status", "paused", "--json").json["items"]] == [second["id"]]
+        assert run("sweeps", "--owner", "bob").err == "No sweep matches these filters.\n"
+
+    def test_one_with_its_points(self, searching: SweepService, run: Run) -> None:
+        """The facts, then the best points first; as JSON and CSV with everything."""
+        sweep = searching.add_sweep(name="rates", asha={"min_epochs": 1, "eta": 3})
+        assert "No points yet." in run("sweep", "show", "last").err
+        assert "too few points" in run("sweep", "show", "last", "--importance").out
+        for _ in range(4):
+            searching.move_on(sweep)
+        shown = run("sweep", "show", sweep["id"][-8:]).out
+        assert "after 1, 3 of 9 epochs; the best 1/3 go on" in shown
+        assert "70.0 % at lr=0.001 (point 2)" in shown
+        rows = [line.split()[0] for line in shown.splitlines() if line[:1].isdigit()]
+        assert rows == ["2", "1", "3", "0"]
+        assert len(run("sweep", "show", "last", "--json", "-n", "2").json["trials"]) == 2
+        assert "importance" not in shown
+        matters = run("sweep", "show", "last", "--importance").out
+        assert "importance  75.0 % training.optimizer.lr\n            25.0 % training.seed\n" in matters
+        csv = run("sweep", "show", "last", "--csv").out.splitlines()
+        assert (f"params.{LR}" in csv[0], len(csv)) == (True, 5)
+
+    def test_the_jobs_of_one(self, searching: SweepService, run: Run) -> None:
+        """The end of its id will do."""
+        sweep = searching.add_sweep()
+        run("jobs", "--sweep", "last")
+        assert f"sweep={sweep['id']}" in searching.requests[-1][1]
+
+
+def test_changes(searching: SweepService, run: Run) -> None:
+    """Each says what it did; what is refused exits with 3."""
+    sweep = searching.add_sweep(name="rates")
+    for action, said in [("pause", "is paused"), ("resume", "goes on"), ("cancel", "is cancelled")]:
+        outcome = run("sweep", action, "last")
+        assert (outcome.code, outcome.out.startswith(f"rates {said}")) == (0, True), outcome
+    assert run("sweep", "resume", "last").code == 3
+    assert run("sweep", "watch", "last").code == 1
+    assert run("sweep", "delete", "last").out == f"Deleted sweep {sweep['id']}; its jobs stay.\n"
+    assert searching.sweeps == {}
+
+
+def test_a_live_view_on_a_terminal(searching: SweepService) -> None:
+    """How far it is, and the course of the best so far; never wider than the terminal."""
+    text = io.StringIO()
+    with Client(searching.url) as client:
+        sweep = client.sweep("notebook-linear", DOCUMENT["space"], name="rates")  # type: ignore[arg-type]
+        ended = follow_sweep(client, sweep, Console(file=text, force_terminal=True, width=70))
+    assert ended.ended
+    assert "4/4 points" in text.getvalue()
+    assert "best 70.0 %" in text.getvalue()
+
+
+def test_a_view_before_the_first_result(searching: SweepService) -> None:
+    """It says so, and nothing twice."""
+    raw = searching.add_sweep(name="rates")
+    view = SweepView(SweepRecord(raw))
+    assert view.add(SweepRecord(raw)) == ["rates  running"]
+    assert view.add(SweepRecord(raw)) == []
+    text = io.StringIO()
+    Console(file=text, width=60).print(view.drawn(60))
+    assert "no result yet" in text.getvalue()
+
+
+@pytest.mark.parametrize(
+    "paths, names",
+    [
+        (["training.optimizer.lr", "training.batch_size"], ["lr", "batch_size"]),
+        (["architecture.kind", "training.optimizer.kind"], ["architecture.kind", "optimizer.kind"]),
+        (["dataset", "training.dataset"], ["dataset", "training.dataset"]),
+    ],
+)
+def test_short_names_of_paths(paths: list[str], names: list[str]) -> None:
+    """The shortest ends that tell them apart; a path that is the end of another is itself."""
+    assert list(tables.short_names(paths).values()) == names
+
+
+@pytest.mark.parametrize(
+    "value, metric, text",
+    [(0.8125, "val_accuracy", "81.3 %"), (0.12345, "val_loss", "0.1235"), (None, "val_loss", "–")],
+)
+def test_figures(value: float | None, metric: str, text: str) -> None:
+    """Accuracies are percentages."""
+    assert tables.figure(value, metric) == text

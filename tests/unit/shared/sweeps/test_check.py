@@ -1,0 +1,141 @@
+"""What is wrong with a sweep is said all at once, with pointers into the request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from shared.errors import InvalidSpec
+from shared.jobspec import BUILT_IN, Caps
+from shared.sweeps.check import MOST_OF_GRID, CheckedSweep, check_sweep, parse_sweep
+from shared.sweeps.creation import preview
+
+LR = "training.optimizer.lr"
+FLOAT = {"kind": "float", "low": 0.001, "high": 0.1}
+
+
+def _check(**asked: Any) -> CheckedSweep:
+    whole = {"base": {"preset": "notebook-tapered", "dataset": "synthetic"}, "space": {LR: FLOAT}}
+    return check_sweep(whole | asked, Caps(), BUILT_IN)
+
+
+def _space(path: str = LR, **dimension: Any) -> dict[str, Any]:
+    return {"space": {path: FLOAT | dimension}}
+
+
+@pytest.mark.parametrize(
+    "asked, where, what",
+    [
+        ({"wide": 1}, "/wide", 'no field "wide"'),
+        ({"space": {}}, "/space", "at least 1"),
+        ({"base": 3}, "/base", "an object"),
+        ({"base": "nope"}, "/base", 'no preset "nope"'),
+        ({"algorithm": "gird"}, "/algorithm", 'Did you mean "grid"?'),
+        ({"objective": "speed"}, "/objective", "val_accuracy"),
+        ({"base": {"preset": "convnet", "name": 3}}, "/base/name", "must be a text"),
+        ({"base": {"preset": "nope"}}, "/base/preset", 'no preset "nope"'),
+        ({"base": {"preset": "notebook-tapered", "training": {"epochs": 0}}}, "/base/training/epochs", "1 or more"),
+        (_space(low=0), f"/space/{LR}", "must be above 0"),
+        (_space(low=2), f"/space/{LR}", "a `low` below its `high`."),
+        (_space(low="a"), f"/space/{LR}/low", "must be a number"),
+        (_space(kind="flaot"), f"/space/{LR}", 'Did you mean "float"?'),
+        (_space(stepp=1), f"/space/{LR}/stepp", 'Did you mean "step"?'),
+        (_space(low=-1e308, high=1e308, step=1e-300), f"/space/{LR}", "a larger `step`"),
+        (_space(step=5e-324), f"/space/{LR}", "a larger `step`"),
+        (_space(step=1.0), f"/space/{LR}/step", "at most 0.099"),
+        (_space("training.batch_size", kind="int", low=8, high=64, step=100), "/space/training.batch_size/step", "56"),
+        (_space("training.seed", kind="int", low=0, high=2**64), "/space/training.seed/high", "9,007,199,254,740,992"),
+        (
+            _space("training.seed", kind="int", low=1, high=10**400, log=True),
+            "/space/training.seed/high",
+            "must be from",
+        ),
+        (_space("training.optimzer.lr"), "/space/training.optimzer.lr", 'Did you mean "optimizer"?'),
+        (_space("Not a path"), "/space/Not a path", "is no path into a job"),
+        (_space("limits.timeout_seconds"), "/space/limits.timeout_seconds", "does not change what is trained"),
+        ({"space": {"training.optimizer": FLOAT, LR: FLOAT}}, f"/space/{LR}", "lies within training.optimizer"),
+        ({"base": {"preset": "convnet", "training": {"optimizer": 3}}}, f"/space/{LR}", "/training/optimizer is 3"),
+        ({"name": "n" * 99}, "/name", "at most 100"),
+        ({"objective": {"metric": "speed"}}, "/objective/metric", "val_accuracy"),
+        ({"asha": {"eta": 1}}, "/asha/eta", "from 2 to 100"),
+        ({"asha": {"min_epochs": 100}}, "/asha/min_epochs", "below the 100 epochs"),
+        ({"asha": {}, **_space("training.epochs", kind="int", low=1, high=9)}, "/space/training.epochs", "leave"),
+        ({"repeats": 2, **_space("training.seed", kind="int", low=1, high=9)}, "/repeats", "training.seed already"),
+        ({"algorithm": {"kind": "grid"}}, f"/space/{LR}", "needs a `step`"),
+        ({"algorithm": {"kind": "grid"}, **_space("training.seed", kind="int", low=1, high=101)}, "/max_trials", "101"),
+        ({"max_trials": 10_001}, "/max_trials", "from 1 to 10,000"),
+        ({"repeats": 2, "base": {"preset": "convnet", "training": {"seed": 2**32 - 1}}}, "/base/training/seed", "seed"),
+    ],
+)
+def test_problems_point_at_what_is_wrong(asked: dict[str, Any], where: str, what: str) -> None:
+    """With a sentence that says what would be right."""
+    with pytest.raises(InvalidSpec) as refused:
+        _check(**asked)
+    assert [(one.pointer, what in one.detail) for one in refused.value.errors][:1] == [(where, True)], (
+        refused.value.errors
+    )
+
+
+def test_every_point_of_a_grid_is_checked() -> None:
+    """One that cannot be trained is named."""
+    space = {"architecture.hidden": {"kind": "values", "values": [[8], [0], [4]]}}
+    with pytest.raises(InvalidSpec, match=r"\(At architecture.hidden = \[0\].\)"):
+        _check(space=space, algorithm={"kind": "grid"})
+
+
+def test_of_a_large_grid_every_value_of_a_list_and_some_combinations_are_checked() -> None:
+    """A value that can never be trained is found, wherever it stands; what the check costs does not grow any more."""
+    widths = [[width] for width in range(1, 101)]
+    sizes = {"kind": "values", "values": widths}
+    space: dict[str, Any] = {"architecture.hidden": sizes, "training.epochs": {"kind": "int", "low": 1, "high": 99}}
+    asked = {"space": space, "algorithm": {"kind": "grid"}, "max_trials": 10_000}
+    checked = _check(**asked)
+    points = [point for point, _ in checked.checked]
+    assert (checked.points, len(points)) == (9_900, MOST_OF_GRID)
+    assert points[0] == {"architecture.hidden": [1], "training.epochs": 1}
+    assert {point["architecture.hidden"][0] for point in points} == set(range(1, 101))
+    assert {point["training.epochs"] for point in points} == set(range(1, 100))
+    assert preview(checked).epochs == 9_900 * 50
+    widths[50] = [0]
+    with pytest.raises(InvalidSpec, match=r"\(At architecture.hidden = \[0\], training.epochs"):
+        _check(**asked)
+
+
+def test_a_short_form_is_spelled_out_where_the_space_varies_a_part() -> None:
+    """The data set's name in `base` stays what it is beside a path into the data set."""
+    space = {"dataset.train_per_class": {"kind": "int", "low": 10, "high": 20}}
+    checked = _check(space=space)
+    assert {job.spec.dataset.name for _, job in checked.checked} == {"synthetic"}
+
+
+def test_a_name_stands_for_an_object_that_has_nothing_else() -> None:
+    """A preset's, an algorithm's, a metric's; what is stored has the objects."""
+    short = _check(base="notebook-linear", algorithm="tpe", objective="val_loss").request
+    assert (short.base, short.algorithm.kind, short.objective.metric) == (
+        {"preset": "notebook-linear"},
+        "tpe",
+        "val_loss",
+    )
+    whole = {"algorithm": {"kind": "tpe"}, "objective": {"metric": "val_loss"}}
+    assert short == _check(base={"preset": "notebook-linear"}, **whole).request
+
+
+def test_all_problems_come_at_once() -> None:
+    """Those of the space and those of the rest."""
+    with pytest.raises(InvalidSpec) as refused:
+        _check(max_trials=0, repeats=0, **_space(low=7))
+    assert {one.pointer for one in refused.value.errors} == {"/max_trials", "/repeats", f"/space/{LR}"}
+
+
+def test_bytes_are_read_as_a_submission_is() -> None:
+    """What is no JSON, and what was given twice, is said."""
+    body = orjson.dumps({"base": {"preset": "convnet"}, "space": {LR: FLOAT}})
+    assert parse_sweep(body, Caps(), BUILT_IN).points == 100
+    with pytest.raises(InvalidSpec, match="is not JSON"):
+        parse_sweep(body[:-1], Caps(), BUILT_IN)
+    with pytest.raises(InvalidSpec, match="given twice"):
+        parse_sweep(body[:-1] + b',"space":{}}', Caps(), BUILT_IN)
+    with pytest.raises(InvalidSpec, match="A sweep is an object"):
+        parse_sweep(b"[]", Caps(), BUILT_IN)

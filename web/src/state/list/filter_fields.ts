@@ -1,0 +1,134 @@
+// The names that filters know: short ones for the fields of a job's spec, and those of the API's own filters.
+
+/** What a name of a filter stands for. */
+export interface FilterField {
+  name: string;
+  /** What it is, in a few words, for suggestions. */
+  means: string;
+  /** A field of the spec by its dotted path, compared by any sign. */
+  path?: string;
+  /** What its values are; not known of a field that is named by its path. */
+  holds?: "number" | "text" | "boolean";
+  /** A parameter of the API. `signs` are those it takes, the first one being how it is written. */
+  parameter?: string;
+  signs?: readonly string[];
+}
+
+const EQUAL = [":", "="] as const;
+
+/** The states of a job. */
+export const STATES = ["queued", "running", "paused", "succeeded", "failed", "cancelled"] as const;
+
+/** Words for several states at once. */
+export const STATE_GROUPS: Readonly<Record<string, readonly string[]>> = {
+  active: ["queued", "running", "paused"],
+  finished: ["succeeded", "failed", "cancelled"],
+};
+
+const PARAMETERS: readonly FilterField[] = [
+  {
+    name: "status",
+    means: "queued, running, paused, succeeded, failed or cancelled",
+    parameter: "status",
+    signs: EQUAL,
+  },
+  { name: "tag", means: "has this tag", parameter: "tag", signs: EQUAL },
+  { name: "name", means: "has exactly this name", parameter: "name", signs: EQUAL },
+  { name: "owner", means: "belongs to this person", parameter: "owner", signs: EQUAL },
+  { name: "preset", means: "was submitted from this preset", parameter: "preset", signs: EQUAL },
+  { name: "kind", means: "train, evaluate or imported", parameter: "kind", signs: EQUAL },
+  { name: "device", means: "ran on cpu, cuda or cuda:1", parameter: "device", signs: EQUAL },
+  {
+    name: "architecture",
+    means: "mlp, layers or torchvision",
+    parameter: "architecture_kind",
+    signs: EQUAL,
+  },
+  { name: "accuracy", means: "validation accuracy at least", parameter: "min_val_accuracy", signs: [">="] },
+  { name: "best", means: "best validation accuracy at least", parameter: "min_best_val_accuracy", signs: [">="] },
+  { name: "after", means: "submitted after a day or instant", parameter: "created_after", signs: EQUAL },
+  { name: "before", means: "submitted before a day or instant", parameter: "created_before", signs: EQUAL },
+  { name: "config", means: "same job but for the seed", parameter: "config_hash", signs: EQUAL },
+  { name: "sweep", means: "was made by this sweep", parameter: "sweep", signs: EQUAL },
+  { name: "id", means: "one job by its whole id", parameter: "id", signs: EQUAL },
+];
+
+const TEXTS = "optimizer loss precision schedule engine dataset classes hidden activation network".split(" ");
+const PATHS: readonly (readonly [name: string, path: string, means: string])[] = [
+  ["lr", "training.optimizer.lr", "learning rate"],
+  ["optimizer", "training.optimizer.kind", "sgd, adam, adamw …"],
+  ["momentum", "training.optimizer.momentum", "momentum of the optimizer"],
+  ["nesterov", "training.optimizer.nesterov", "Nesterov momentum"],
+  ["weight_decay", "training.optimizer.weight_decay", "weight decay"],
+  ["batch", "training.batch_size", "batch size"],
+  ["epochs", "training.epochs", "epochs asked for"],
+  ["seed", "training.seed", "seed"],
+  ["loss", "training.loss", "loss function"],
+  ["smoothing", "training.label_smoothing", "label smoothing"],
+  ["precision", "training.precision", "fp32, bf16 …"],
+  ["schedule", "training.schedule.kind", "schedule of the learning rate"],
+  ["warmup", "training.schedule.warmup_epochs", "epochs of warm-up"],
+  ["patience", "training.early_stopping.patience", "epochs before early stopping"],
+  ["engine", "training.engine", "engine asked for"],
+  ["dataset", "dataset.name", "data set"],
+  ["classes", "dataset.classes", "classes, as a list"],
+  ["image_size", "dataset.image_size", "pixels of an image's side"],
+  ["hidden", "architecture.hidden", "hidden layers, such as [512,128]"],
+  ["activation", "architecture.activation", "activation function"],
+  ["network", "architecture.network", "torchvision network"],
+  ["threads", "resources.threads", "CPU threads"],
+  ["priority", "priority", "0 to 9"],
+  ["timeout", "limits.timeout_seconds", "seconds before the job is stopped"],
+];
+
+/** Every name, in the order in which they are suggested. */
+export const FIELDS: readonly FilterField[] = [
+  ...PARAMETERS,
+  ...PATHS.map(([name, path, means]) => ({ name, path, means, holds: heldBy(name) })),
+];
+
+function heldBy(name: string): "number" | "text" | "boolean" {
+  return name === "nesterov" ? "boolean" : TEXTS.includes(name) ? "text" : "number";
+}
+
+const BY_NAME = new Map(FIELDS.map((field) => [field.name, field]));
+const BY_PATH = new Map(FIELDS.flatMap((field) => (field.path ? [[field.path, field.name] as const] : [])));
+const BY_PARAMETER = new Map(FIELDS.flatMap((field) => (field.parameter ? [[field.parameter, field] as const] : [])));
+
+/** The field of a name; dotted paths are fields of the spec by themselves. */
+export function fieldOf(name: string): FilterField | undefined {
+  const path = name.replace(/^spec\./, "");
+  return BY_NAME.get(name) ?? (path.includes(".") ? { name: shortName(path), means: "", path } : undefined);
+}
+
+/** The field that is a parameter of the API. */
+export function fieldOfParameter(parameter: string): FilterField | undefined {
+  return BY_PARAMETER.get(parameter);
+}
+
+/** The shortest name of a field of the spec. */
+export function shortName(path: string): string {
+  return BY_PATH.get(path) ?? path;
+}
+
+/** The known name that is most like a mistyped one. */
+export function similar(name: string): string | undefined {
+  const likely = FIELDS.map((field) => ({ field: field.name, far: distance(name, field.name) }));
+  likely.sort((one, other) => one.far - other.far);
+  const [first] = likely;
+  return first && first.far <= Math.max(1, Math.floor(name.length / 3)) ? first.field : undefined;
+}
+
+/** How many letters have to be changed, added or left out to make one word of another. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const [at, letter] of [...one].entries()) {
+    const next = [at + 1];
+    for (let index = 1; index <= other.length; index++) {
+      const swapped = (row[index - 1] ?? 0) + (letter === other[index - 1] ? 0 : 1);
+      next.push(Math.min(swapped, (row[index] ?? 0) + 1, (next[index - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}

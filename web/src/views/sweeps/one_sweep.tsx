@@ -1,0 +1,85 @@
+// One sweep: how far it is, the best so far, what of the space is good, and every point.
+
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { go, href, place } from "../../address";
+import type { Sweep, Trial } from "../../api/schema";
+import { shortId } from "../../format";
+import { Empty } from "../../parts/empty";
+import { ProblemNote } from "../../parts/problem";
+import { useLive } from "../../state/live";
+import { useTitle } from "../../state/title";
+import { Head } from "./head";
+import { Importance } from "./importance_bars";
+import { BestSoFar } from "./pictures/best_so_far";
+import { Parallel } from "./pictures/parallel";
+import { Scatters } from "./pictures/scatters";
+import { Points } from "./points";
+import { objectiveOf, variedOf } from "./space";
+import { Standing } from "./standing";
+import { useTrials } from "./trials";
+
+/** The view of the sweep with this id, or this end of an id. */
+export function OneSweep({ id }: { id: string }) {
+  const known = useLive<Sweep>(`/v1/sweeps/${encodeURIComponent(id)}`, { sweep: "any" });
+  const sweep = known.value.value;
+  const problem = known.problem.value;
+  useTitle(sweep ? (sweep.name ?? `Sweep ${shortId(sweep.id)}`) : "Sweep");
+  useEffect(() => {
+    const query = place.value.query;
+    if (sweep && sweep.id !== id) go(href(`/sweeps/${sweep.id}`, query), { replace: true });
+  }, [sweep?.id]);
+  if (!sweep && problem?.status === 404)
+    return (
+      <Empty alone title="There is no such sweep">
+        <p>{problem.message}</p>
+        <a class="button" href={href("/sweeps")}>
+          All sweeps
+        </a>
+      </Empty>
+    );
+  return (
+    <article class="stack sweep">
+      <ProblemNote problem={problem} />
+      {sweep && <Found sweep={sweep} refresh={known.refresh} />}
+    </article>
+  );
+}
+
+function Found({ sweep, refresh }: { sweep: Sweep; refresh: () => Promise<void> }) {
+  const store = useTrials(sweep.id);
+  const active = useSignal<string | null>(null);
+  const trials = store.trials.value ?? [];
+  const valued = trials.filter(({ value }) => value !== null);
+  const [varied, objective] = [variedOf(sweep), objectiveOf(sweep)];
+  const shared = { trials: valued, varied, objective, active, open };
+  return (
+    <>
+      <Head sweep={sweep} refresh={refresh} />
+      <Standing sweep={sweep} varied={varied} objective={objective} />
+      <ProblemNote problem={store.problem.value} />
+      {valued.length > 0 ? (
+        <>
+          <div class="halves">
+            <BestSoFar {...shared} start={sweep.created_at} />
+            <Importance {...shared} />
+          </div>
+          <Parallel {...shared} />
+          <Scatters {...shared} />
+        </>
+      ) : (
+        <p class="panel soft">
+          {store.trials.value === null
+            ? "Reading the points…"
+            : "No point has a value yet; pictures come with the first."}
+        </p>
+      )}
+      <Points trials={trials} varied={varied} objective={objective} />
+    </>
+  );
+
+  function open(point: string): void {
+    const [job] = trials.find((one: Trial) => String(one.point) === point)?.jobs ?? [];
+    if (job) go(href(`/jobs/${job}`));
+  }
+}

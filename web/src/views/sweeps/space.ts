@@ -1,0 +1,81 @@
+// What a sweep varies and what it compares: the fields of its points, and whether more or less of the objective is good.
+
+import type { Sweep, Trial } from "../../api/schema";
+import { figure, percent } from "../../format";
+import { type Kept, keeps } from "../../parts/pictures/parallel/brush";
+import { logarithmic, type Said, type Scale, scaleOf, type Value } from "../../parts/pictures/scales";
+import { plain, shareMark, shortest, valueText } from "../../parts/pictures/values";
+
+/** A hyperparameter that a sweep varies. */
+export interface Varied {
+  /** Its dotted path into the job. */
+  id: string;
+  label: string;
+  of: (trial: Trial) => Value;
+  scale: (trials: readonly Trial[]) => Scale;
+}
+
+/** What a sweep compares its points by. */
+export interface Objective {
+  label: string;
+  /** Whether less of it is better. */
+  less: boolean;
+  text: (value: number | null | undefined) => string;
+  mark: Said;
+}
+
+/** The hyperparameters of a sweep, in the order of its space. */
+export function variedOf({ space }: Sweep): readonly Varied[] {
+  const paths = Object.keys(space);
+  return paths.map((id) => {
+    const of = (trial: Trial) => plain(trial.params[id]);
+    const log = isLogarithmic(space[id]);
+    return {
+      id,
+      label: shortest(id, paths),
+      of,
+      scale: (trials) => (log ? logarithmic(trials.map(of)) : scaleOf(trials.map(of))),
+    };
+  });
+}
+
+/** The id by which the objective's own axis is kept. */
+export const VALUE = "value";
+
+/** Whether a point is within all that is kept. */
+export function isInside(trial: Trial, varied: readonly Varied[], limits: ReadonlyMap<string, Kept>): boolean {
+  const fields: readonly Pick<Varied, "id" | "of">[] = [...varied, { id: VALUE, of: (one) => one.value }];
+  return fields.every(({ id, of }) => {
+    const limit = limits.get(id);
+    return !limit || keeps(limit, of(trial));
+  });
+}
+
+function isLogarithmic(dimension: unknown): boolean {
+  return typeof dimension === "object" && dimension !== null && "log" in dimension && dimension.log === true;
+}
+
+/** The objective of a sweep. */
+export function objectiveOf({ objective }: Sweep): Objective {
+  const metric = String(objective["metric"] ?? "val_accuracy");
+  const mode = objective["mode"];
+  const accuracy = metric.endsWith("accuracy");
+  return {
+    label: `${WORDS[metric] ?? metric}${objective["at"] === "last" ? " of the last epoch" : ""}`,
+    less: mode === "min" || (mode !== "max" && !accuracy),
+    text: accuracy ? percent : figure,
+    mark: accuracy ? shareMark : figure,
+  };
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  val_accuracy: "validation accuracy",
+  val_loss: "validation loss",
+  train_accuracy: "training accuracy",
+  train_loss: "training loss",
+};
+
+/** The values of a point, in words. */
+export function paramsText(params: Readonly<Record<string, unknown>>, varied: readonly Varied[]): string {
+  return varied.map(({ id, label }) => `${label} ${valueText(plain(params[id]))}`).join(", ");
+}

@@ -1,0 +1,81 @@
+// How far a sweep is, what it was asked for, and its best point.
+
+import type { ComponentChildren } from "preact";
+import { href } from "../../address";
+import type { Sweep } from "../../api/schema";
+import { shortId } from "../../format";
+import { plain, valueText } from "../../parts/pictures/values";
+import type { Objective, Varied } from "./space";
+
+interface StandingProps {
+  sweep: Sweep;
+  varied: readonly Varied[];
+  objective: Objective;
+}
+
+/** The panel below the head. */
+export function Standing({ sweep, varied, objective }: StandingProps) {
+  const { points, points_done: done, counts, best } = sweep;
+  return (
+    <section class="panel standing" aria-label="How far it is">
+      <progress value={done} max={points} aria-label="Points that have ended" />
+      <dl class="figures large">
+        <Figure name="Points">
+          {done.toLocaleString("en")} of {points.toLocaleString("en")}
+        </Figure>
+        <Figure name={`Best ${objective.label}`}>{objective.text(best?.value)}</Figure>
+        <Figure name="Epochs trained">{sweep.epochs_trained.toLocaleString("en")}</Figure>
+        <Figure name="Epochs saved">{sweep.epochs_saved.toLocaleString("en")}</Figure>
+      </dl>
+      <dl class="figures">
+        <Figure name="Jobs">{jobsText(counts)}</Figure>
+        <Figure name="Points are chosen">
+          {CHOSEN[String(sweep.algorithm["kind"])] ?? String(sweep.algorithm["kind"])}
+        </Figure>
+        <Figure name="At once">at most {sweep.max_parallel} jobs</Figure>
+        {sweep.repeats > 1 && <Figure name="Seeds of each point">{sweep.repeats}</Figure>}
+        <Figure name="Stops early">
+          {sweep.asha
+            ? `after ${sweep.rungs.join(", ")} epochs only the best go on`
+            : "no: every point trains to its end"}
+        </Figure>
+      </dl>
+      {best && (
+        <dl class="figures best" aria-label="The best point">
+          {varied.map(({ id, label }) => (
+            <Figure key={id} name={label}>
+              {valueText(plain(best.params[id]))}
+            </Figure>
+          ))}
+          <Figure name={best.jobs.length > 1 ? "Its jobs" : "Its job"}>
+            {best.jobs.map((job) => (
+              <a key={job} href={href(`/jobs/${job}`)}>
+                {shortId(job)}
+              </a>
+            ))}
+          </Figure>
+        </dl>
+      )}
+    </section>
+  );
+}
+
+const CHOSEN: Readonly<Record<string, string>> = {
+  grid: "all of a grid",
+  random: "at random",
+  tpe: "by what was good so far (TPE)",
+};
+
+function jobsText(counts: Sweep["counts"]): string {
+  const some = Object.entries(counts).filter(([, count]) => count > 0);
+  return some.map(([status, count]) => `${count.toLocaleString("en")} ${status}`).join(", ") || "none yet";
+}
+
+function Figure({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

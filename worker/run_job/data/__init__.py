@@ -1,0 +1,1 @@
+"""The images that a run reads, and what a worker reports of its data sets."""
