@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text, update
 import migrations
 from shared.database import clock
 from shared.database.engine import Database
-from shared.database.tables import IdempotencyKey, Job
+from shared.database.tables import IdempotencyKey
 from tests.golden.releases import homes
 from tests.golden.releases.make import RELEASES
 from tests.support.notebooks import Kernel
@@ -49,19 +49,17 @@ def upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         homes.load_dump(home, url)
         settings = {"database_url": url}
     before = json.loads((home / homes.ANSWERS).read_text())
-    _turn_its_clock(url, before["running"])
+    _renew_its_key(url)
     stack = homes.Stack(home, **settings)
     yield Upgraded(stack, url, before)
     stack.close()
 
 
-def _turn_its_clock(url: str, running: str) -> None:
-    """Have it be of a moment ago, whenever it was made: its key still counts, the lease of who ran a job is over."""
+def _renew_its_key(url: str) -> None:
+    """Have the key be of a moment ago, whenever the home was made: it counts for a day."""
 
     def work(connection: Connection) -> None:
         connection.execute(update(IdempotencyKey).values(created_at=clock.database_now(connection)))
-        over = clock.database_now_plus(connection, -1)
-        connection.execute(update(Job).where(Job.id == running).values(lease_expires_at=over))
 
     db = Database(url)
     db.write(work)

@@ -85,7 +85,8 @@ def due(connection: Connection) -> ColumnElement[bool]:
 
 _JOBS = table_of(Job).c
 _READ = (
-    *(_JOBS.failures, _JOBS.max_attempts, _JOBS.cancel_requested, _JOBS.running_seconds, _JOBS.queue),
+    *(_JOBS.failures, _JOBS.max_attempts, _JOBS.cancel_requested, _JOBS.queue),
+    *(_JOBS.running_seconds, _JOBS.lease_expires_at),
     # The checkpoint itself: in RETURNING, SQLite 3.40 takes IS NOT NULL for true where the column is null.
     *(_JOBS.device_kind, _JOBS.checkpoint, _JOBS.kind, _JOBS.cache, _JOBS.twin_hash, _JOBS.state_hash),
 )
@@ -114,7 +115,7 @@ def end_attempt(
     """
     counts = int(ending.outcome in (Outcome.LOST, Outcome.FAILED) and ending.retryable)
     failures = Job.failures + counts
-    values: dict[str, Any] = {"failures": failures, "lease_expires_at": None, "leads": None}
+    values: dict[str, Any] = {"failures": failures, "leads": None}
     job = advance(connection, job_id, *owned_by(attempt), *guards, reading=_READ, **values)
     if job is None:
         return None
@@ -130,10 +131,9 @@ def end_attempt(
         values = _paused(job)
     else:
         values = _finished(connection, ending, status) | _kept(job, status, followers)
-    seconds = job.running_seconds + _seconds_running(connection, job_id, attempt)
-    connection.execute(
-        update(table_of(Job)).where(Job.id == job_id).values(status=status, running_seconds=seconds, **values)
-    )
+    values["running_seconds"] = job.running_seconds + _seconds_running(connection, job, attempt)
+    ended = update(table_of(Job)).where(Job.id == job_id).values(status=status, lease_expires_at=None, **values)
+    connection.execute(ended)
     error = {"error_code": ending.code, "error_detail": ending.detail}
     close_attempt(connection, job_id, attempt, {"outcome": ending.outcome, **error})
     tallies.count_ended(connection, job.kind, ending.outcome, ending.code)
@@ -196,10 +196,11 @@ def _finished(connection: Connection, ending: Ending, status: JobStatus) -> dict
     return values
 
 
-def _seconds_running(connection: Connection, job_id: str, attempt: int) -> float:
+def _seconds_running(connection: Connection, job: Row[Any], attempt: int) -> float:
+    """Return how long the attempt ran: no longer than its lease, as a lost one may be found days later."""
     started, now = connection.execute(
         select(Attempt.started_at, clock.database_now(connection)).where(
-            Attempt.job_id == job_id, Attempt.attempt == attempt
+            Attempt.job_id == job.id, Attempt.attempt == attempt
         )
     ).one()
-    return max(0.0, (now - started).total_seconds())
+    return max(0.0, (min(now, job.lease_expires_at or now) - started).total_seconds())

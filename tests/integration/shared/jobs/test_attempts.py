@@ -258,6 +258,16 @@ class TestSucceed:
         assert {**vars(artifact), "created_at": None} == {**factories.artifact(), "created_at": None}
         assert queries.attempts(database, claim.job_id, actor=EVERYBODY)[0]["outcome"] == "succeeded"
 
+    def test_an_attempt_runs_no_longer_than_its_lease(self, database: Database) -> None:
+        """A machine that was off for days does not use up `timeout_seconds` of the jobs that it ran."""
+        claim = factories.running(database)
+        _began(database, claim, 3 * 86400)
+        attempts.heartbeat(database, claim, -(3 * 86400 - 100))
+
+        assert attempts.end(database, claim, LOST) == "queued"
+
+        assert 100 <= factories.claim(database, claim.job_id).running_seconds < 110
+
     def test_a_repeated_call_recognises_its_own(self, database: Database) -> None:
         """After a commit whose answer was lost, the worker asks again and is told that it succeeded."""
         claim = factories.running(database)
