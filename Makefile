@@ -71,7 +71,8 @@ demo: install web ## the stack up, the notebook's three networks and a convnet t
 up: install web ## API, workers, Redis and database on this machine, until Ctrl-C
 	$(BIN)/flightline up || [ $$? -eq 130 ]
 
-PARALLEL = --numprocesses 2 --dist loadfile
+# One more than two cores: much of a test is waiting.
+PARALLEL = --numprocesses 3 --dist loadfile
 
 .PHONY: test
 test: tools web ## the whole test suite (ARGS="tests/unit -n0" for a part)

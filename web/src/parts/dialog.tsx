@@ -1,7 +1,7 @@
 // Dialogs: the browser's own, which keep the focus inside and close by Escape.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon";
 
 /** What has the focus first: a field, or else a button that does no harm. */
@@ -16,7 +16,7 @@ interface DialogProps {
 /** A dialog above the page for as long as it is rendered. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();

@@ -168,7 +168,7 @@ def test_a_silent_storage_is_said_to_be_waited_for(parts: Parts, monkeypatch: py
     assert len(parts.lines) == 2
 
 
-def test_a_long_wait_is_no_hung_loop_and_keeps_its_lease(parts: Parts, clock: Clock) -> None:
+def test_a_long_wait_is_no_hung_loop_and_keeps_its_lease(clock: Clock, parts: Parts) -> None:
     """Hours pass, the beats go on, and nobody kills the process; before the first step as well as after it."""
     for _ in range(50):
         clock.now += 200.0

@@ -1,7 +1,7 @@
 // Signing in, where the service asks for tokens: the whole page at a start, above what is shown when a session ends.
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Problem } from "../../api/client";
 import { ProblemNote } from "../../parts/problem";
 import { signIn, viewer } from "../../state/session";
@@ -48,7 +48,7 @@ function TokenForm() {
   const problem = useSignal<Problem | null>(null);
   const busy = useSignal(false);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
 
   async function submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();

@@ -1,6 +1,6 @@
 // The names of parallel axes: buttons to drag, and to move and brush their axes by keys.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { keptText } from "./brush";
 import type { ParallelAxis } from "./parallel";
 import { shareOf } from "./parallel_painting";
@@ -16,7 +16,7 @@ interface HeadProps {
 export function ParallelHead({ axes, onKey, onDrop }: HeadProps) {
   const box = useRef<HTMLDivElement>(null);
   const moving = useRef<string | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (moving.current) box.current?.querySelector<HTMLElement>(`[data-axis="${moving.current}"]`)?.focus();
     moving.current = null;
   }, [axes]); // an element that is moved loses the focus

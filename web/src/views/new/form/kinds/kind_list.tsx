@@ -1,7 +1,7 @@
 // A list of things of several kinds, such as layers: added, removed, doubled, moved by mouse or keys, each foldable.
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { labelOf } from "../../../../parts/words";
 import { costAt } from "../../shapes";
 import { starter } from "../../starters";
@@ -40,7 +40,8 @@ export function KindList({ path, field }: ControlProps) {
   const list = useRef<HTMLOListElement>(null);
   const drag = useDrag(list, (from, to) => change((all) => moved(all, from, to), to, "moved"));
 
-  useEffect(() => {
+  // In the layout effect of the very change: one that waits to be run could belong to the list as it was before.
+  useLayoutEffect(() => {
     if (focused.current === null) return;
     document.getElementById(idOf([...path, focused.current]))?.focus();
     focused.current = null;

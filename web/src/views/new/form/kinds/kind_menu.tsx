@@ -1,6 +1,6 @@
 // The menu of what may be added to a list: all kinds with what they do, searched by typing.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Dialog } from "../../../../parts/dialog";
 import type { Variant } from "../schema";
 
@@ -16,7 +16,7 @@ export function KindMenu({ title, variants, onChoose, onClose }: KindMenuProps) 
   const [search, setSearch] = useState("");
   const [active, setActive] = useState(0);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  useLayoutEffect(() => field.current?.focus(), []);
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   const found = variants.filter((one) => words.every((word) => `${one.kind} ${one.help}`.toLowerCase().includes(word)));
   const ranked = found.toSorted(
