@@ -1,7 +1,9 @@
 """Finished jobs written to an MLflow server, each as one run, however often and wherever it is interrupted.
 
 The run is created with a tag that names its job, and tagged as whole at its end. The next export finds both: it passes
-over whole runs, and goes on with one that was left half done, whose values MLflow stores once.
+over whole runs, and goes on with one that was left half done, whose values MLflow stores once. Of the runs that two
+exports create for a job at the same time one stays: a whole one, else that with the smallest id. Each export looks when
+it has created its own and before it calls it whole, so whichever comes later sees the other's.
 """
 
 from __future__ import annotations
@@ -93,10 +95,21 @@ def _experiment(server: Server, name: str) -> str:
     return str(found["experiment_id"])
 
 
-def _known(server: Server, experiment_id: str) -> dict[str, Any]:
-    """Return the runs that exports have created, by job; those that were deleted since too, as nobody wants them."""
-    runs = server.runs(experiment_id, where=f"tags.`{exported.JOB}` LIKE '%'", view="ALL")
-    return {job: run for run in runs if (job := _tag(run, exported.JOB))}
+def _known(server: Server, experiment_id: str, job_id: str = "%") -> dict[str, Any]:
+    """Return the runs that stand for jobs, by job; of those that were deleted too, as nobody wants them."""
+    runs: dict[str, list[Any]] = {}
+    for run in server.runs(experiment_id, where=f"tags.`{exported.JOB}` LIKE '{job_id}'", view="ALL"):
+        runs.setdefault(_tag(run, exported.JOB) or "", []).append(run)
+    return {job: min(several, key=_rank) for job, several in runs.items()}
+
+
+def _rank(run: Any) -> tuple[bool, bool, str]:
+    """Of several runs of one job, that with the lowest rank stands for it."""
+    return _deleted(run), _tag(run, exported.STATE) != exported.WHOLE, str(run["info"]["run_id"])
+
+
+def _deleted(run: Any) -> bool:
+    return bool(run["info"].get("lifecycle_stage") == "deleted")
 
 
 def _tag(run: Any, key: str) -> str | None:
@@ -107,9 +120,30 @@ def _tag(run: Any, key: str) -> str | None:
 def _write(client: Client, server: Server, job: Job, run: Any, experiment_id: str, artifacts: bool) -> Sequence[str]:
     if run is None:
         run = server.create_run(exported.run_of(job, experiment_id, client.base_url))
-    elif run["info"].get("lifecycle_stage") == "deleted":
+        if _given_up(server, run, job):
+            return ["there"]
+    elif _deleted(run):
         return ["there"]
-    run_id = run["info"]["run_id"]
+    _log(client, server, job, run["info"]["run_id"])
+    stored = not artifacts or _store_files(client, server, job, str(run["info"]["artifact_uri"]))
+    if _given_up(server, run, job):
+        return ["there"]
+    ended = exported.milliseconds(job.finished_at or job.created_at)
+    server.end_run(run["info"]["run_id"], exported.STATUSES[job.status], ended)
+    server.log(run["info"]["run_id"], tags=[{"key": exported.STATE, "value": exported.WHOLE}])
+    return ["exported"] if stored else ["exported", "files_left_out"]
+
+
+def _given_up(server: Server, run: Any, job: Job) -> bool:
+    """Delete the run if another one stands for the job; return whether it did."""
+    mine = run["info"]["run_id"]
+    other = _known(server, run["info"]["experiment_id"], job.id)[job.id]["info"]["run_id"] != mine
+    if other:
+        server.delete_run(mine)
+    return other
+
+
+def _log(client: Client, server: Server, job: Job, run_id: str) -> None:
     params = exported.pairs(exported.params_of(job), exported.LONGEST_PARAM)
     tags = exported.pairs(exported.environment_tags(client.attempts(job.id)), exported.LONGEST_TAG)
     metrics = exported.metrics_of(job, client.epochs(job.id))
@@ -119,11 +153,6 @@ def _write(client: Client, server: Server, job: Job, run: Any, experiment_id: st
         server.log(run_id, tags=part)
     for part in _parts(metrics, exported.METRICS_AT_ONCE):
         server.log(run_id, metrics=part)
-    stored = not artifacts or _store_files(client, server, job, str(run["info"]["artifact_uri"]))
-    ended = exported.milliseconds(job.finished_at or job.created_at)
-    server.end_run(run_id, exported.STATUSES[job.status], ended)
-    server.log(run_id, tags=[{"key": exported.STATE, "value": exported.WHOLE}])
-    return ["exported"] if stored else ["exported", "files_left_out"]
 
 
 def _parts(values: Iterable[exported.Json], most: int) -> Iterator[list[exported.Json]]:

@@ -116,6 +116,10 @@ class Server:
         """Set how and when a run ended; the time is in milliseconds since 1970."""
         self._post("runs/update", {"run_id": run_id, "status": status, "end_time": end_time})
 
+    def delete_run(self, run_id: str) -> None:
+        """Mark a run as deleted; MLflow keeps it among the deleted ones."""
+        self._post("runs/delete", {"run_id": run_id})
+
     def upload(self, artifact_uri: str, name: str, file: Path) -> bool:
         """Store a file of a run; return whether the server takes files for others: else the client had to store it."""
         place = urlsplit(artifact_uri)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +66,20 @@ class Interrupted(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
+class InStep(httpx.HTTPTransport):
+    """A connection to MLflow that creates no run before all the others are about to create theirs."""
+
+    def __init__(self, others: threading.Barrier) -> None:
+        super().__init__()
+        self.others = others
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request, with the others where it creates a run."""
+        if request.url.path.endswith("runs/create"):
+            self.others.wait(60)
+        return super().handle_request(request)
+
+
 def pairs(run: dict[str, Any], what: str) -> dict[str, str]:
     """The params or tags of a run."""
     return {one["key"]: one["value"] for one in run["data"].get(what, [])}
@@ -116,6 +133,25 @@ class TestExport:
                 for one in run["data"]["metrics"]
             ]
             assert [len(each) for each in values] == [2] * FIGURES
+
+    def test_two_exports_at_once_leave_one_run_of_a_job(
+        self, stack: Stack, mlflow: MlflowServer, trained: list[Job]
+    ) -> None:
+        """As from two schedulers: each creates a run of its own, and one of them stays; later exports find it."""
+        barrier = threading.Barrier(2 * len(trained))
+
+        def once(_number: int) -> Counter[str]:
+            with Client(stack.ready["url"]) as client, Server(mlflow.url, InStep(barrier)) as server:
+                return export(client, server, trained, experiment="twice")
+
+        with Client(stack.ready["url"]) as client, Server(mlflow.url) as server, ThreadPoolExecutor(2) as pool:
+            export(client, server, [], experiment="twice")
+            fates = sum(pool.map(once, range(2)), Counter())
+            assert export(client, server, trained, experiment="twice") == {"there": 2}
+        assert fates == {"exported": 2, "there": 2}
+        runs = mlflow.runs("twice")
+        assert sorted(pairs(run, "tags")["flightline.job"] for run in runs) == sorted(job.id for job in trained)
+        assert {pairs(run, "tags")["flightline.exported"] for run in runs} == {"whole"}
 
     def test_a_deleted_experiment_is_said(self, stack: Stack, mlflow: MlflowServer, trained: list[Job]) -> None:
         """MLflow would not say it: it takes no runs, for a reason that nobody sees."""
