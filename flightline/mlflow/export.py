@@ -136,11 +136,12 @@ def _write(client: Client, server: Server, job: Job, run: Any, experiment_id: st
 
 def _given_up(server: Server, run: Any, job: Job) -> bool:
     """Delete the run if another one stands for the job; return whether it did."""
-    mine = run["info"]["run_id"]
-    other = _known(server, run["info"]["experiment_id"], job.id)[job.id]["info"]["run_id"] != mine
-    if other:
-        server.delete_run(mine)
-    return other
+    mine = str(run["info"]["run_id"])
+    stands = _known(server, run["info"]["experiment_id"], job.id)[job.id]
+    if str(stands["info"]["run_id"]) == mine:
+        return False
+    server.delete_run(mine)
+    return True
 
 
 def _log(client: Client, server: Server, job: Job, run_id: str) -> None:
