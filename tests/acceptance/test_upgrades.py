@@ -25,7 +25,7 @@ from tests.support.notebooks import Kernel
 from tests.support.processes import PATIENCE
 from tests.support.servers import PostgresServer, wait_until
 
-HOMES = sorted(RELEASES.glob("*/*.tar.xz"))
+HOMES = sorted(path for name in homes.DATABASES for path in RELEASES.glob(f"*/{name}.tar.xz"))
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,9 @@ class WorkerProcess(Server):
         device: its `--device`.
     """
 
+    code = ROOT
+    """The folder of the packages that it runs."""
+
     def __init__(self, settings: Settings, folder: Path, device: str = "cpu") -> None:
         super().__init__(folder)
         self.gates = Gates(folder / "gates")
@@ -139,7 +142,7 @@ class WorkerProcess(Server):
         with (self.folder / "server.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-S", "-E", "-c", _LAUNCHER, *identity, *command],
-                cwd=ROOT,
+                cwd=self.code,
                 env={**kept, **ours},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

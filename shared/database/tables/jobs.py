@@ -90,6 +90,9 @@ class Job(Base):
     timeout_seconds: Mapped[float]
 
     attempt: Mapped[int]
+    claimed_attempt: Mapped[int | None]
+    """The latest attempt whose worker knows the job's kind. A trigger refuses any other claim of a job that is no
+    training: workers of the release before take all jobs for trainings."""
     failures: Mapped[int]
     """Number of attempts lost or failed with a retryable error, which `max_attempts` limits."""
     running_seconds: Mapped[float]

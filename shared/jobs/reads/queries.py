@@ -42,7 +42,7 @@ EPOCH_COLUMNS = names(wire.EpochColumns)
 # Large columns that lists do not show are not read.
 _LEFT_OUT = {
     *("checkpoint", "lease_expires_at", "warnings", "trace", "data", "data_key", "published_at"),
-    *("twin_hash", "leads", "state_hash", "kept_bytes"),
+    *("claimed_attempt", "twin_hash", "leads", "state_hash", "kept_bytes"),
 }
 JOB_COLUMNS = tuple(c for c in Job.__table__.columns if c.name not in _LEFT_OUT)
 

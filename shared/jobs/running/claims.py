@@ -181,6 +181,7 @@ def _statement(connection: Connection, which: ColumnElement[str], lease_seconds:
             reading=_CLAIMED,
             status=JobStatus.RUNNING,
             attempt=Job.attempt + 1,
+            claimed_attempt=Job.attempt + 1,
             worker=bindparam("by_worker"),
             device=bindparam("on_device"),
             device_kind=bindparam("on_kind"),

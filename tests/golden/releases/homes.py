@@ -25,6 +25,8 @@ from flightline import Client, Job
 from tests.support.processes import PATIENCE
 from tests.support.servers import PostgresServer, find_postgres, start_postgres, wait_until
 
+DATABASES = ("sqlite", "postgresql")
+"""What a release's homes are on; the archive of each has its name."""
 ANSWERS = "answers.json"
 """In a home: the answers of the API while it was made."""
 DUMP = "flightline.sql"

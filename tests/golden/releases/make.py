@@ -1,17 +1,20 @@
 """Keep what a release writes, so that later ones can be tried on it: `python -m tests.golden.releases.make`.
 
 To be run in a checkout of the release, before any later code is in it. Adds a folder named after the commit, which
-`tests/golden/test_releases.py` and `tests/acceptance/test_upgrades.py` then find by themselves.
+`tests/golden/test_releases.py`, `tests/acceptance/test_upgrades.py` and `test_old_workers.py` then find by themselves.
 """
 
 from __future__ import annotations
 
+import lzma
 import subprocess
 from pathlib import Path
 
 from tests.golden.releases import checkpoints, homes
 
 RELEASES = Path(__file__).parent
+CODE = "workers.tar.xz"
+"""In a release's folder: the packages that its workers consist of."""
 
 
 def main() -> None:
@@ -21,8 +24,12 @@ def main() -> None:
     folder = RELEASES / commit
     folder.mkdir()
     checkpoints.make(folder)
-    for database in ("sqlite", "postgresql"):
+    for database in homes.DATABASES:
         homes.make(folder, database)
+    archive = subprocess.run(
+        ["git", "archive", "HEAD", "shared", "worker"], cwd=RELEASES.parents[2], capture_output=True, check=True
+    )
+    (folder / CODE).write_bytes(lzma.compress(archive.stdout))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,18 @@ def without_rowid(db: Database) -> set[str]:
         return {name for name, statement in rows if "WITHOUT ROWID" in statement}
 
 
+def old_claim(db: Database, job_id: str) -> tuple[Any, ...] | None:
+    """Claim a job as workers of the first release do; return what their statement returns."""
+    claim = text("""
+        UPDATE jobs SET event_seq = event_seq + 1, status = 'running', attempt = attempt + 1, worker = 'old:cpu:1',
+            device = 'cpu', device_kind = 'cpu'
+        WHERE id = :job_id AND status = 'queued' AND queue IN ('any', 'cpu') AND priority = 5
+        RETURNING id, attempt, event_seq
+    """)
+    row = db.write(lambda connection: connection.execute(claim, {"job_id": job_id}).one_or_none())
+    return None if row is None else tuple(row)
+
+
 def _upgrade(url: str, start: Barrier) -> None:
     db = Database(url)
     start.wait()
@@ -248,6 +260,22 @@ class TestSteps:
         assert changes.since(empty_database, mark)[0] == []
         empty_database.write(lambda connection: connection.execute(renew.values(event_seq=Job.event_seq + 1)))
         assert changes.since(empty_database, mark)[0] == jobs
+
+    def test_a_claim_that_says_nothing_of_kinds_takes_trainings_alone(self, empty_database: Database) -> None:
+        """As the release before claims; up and down and up again leaves a trigger that works."""
+        migrations.upgrade(empty_database)
+        migrations.downgrade(empty_database, "0018")
+        migrations.upgrade(empty_database)
+        training, evaluation = factories.submit(empty_database), factories.submit(empty_database)
+        evaluates = update(Job).where(Job.id == evaluation).values(kind="evaluate")
+        empty_database.write(lambda connection: connection.execute(evaluates))
+
+        assert old_claim(empty_database, training) == (training, 1, 2)
+        for attempt in (1, 2):
+            assert old_claim(empty_database, evaluation) is None
+            claim = factories.claim(empty_database, evaluation)
+            assert claim.attempt == attempt
+            attempts.end(empty_database, claim, factories.FLAKY)
 
     def test_upgrading_again_changes_nothing(self, database: Database) -> None:
         """Each start of the stack does it."""
