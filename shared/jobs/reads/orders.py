@@ -72,24 +72,17 @@ class Sorting:
 
     def after(self) -> ColumnElement[bool]:
         """Return the condition that a row comes after a key, which `key_values` gives as the parameters."""
-        left, right = self._sides("after")
+        left: Any
+        right: Any
+        left, right = self.number, bindparam("after_number", type_=self.number.type)
+        if self.value is not None:
+            left, right = tuple_(self.value, left), tuple_(bindparam("after_value", type_=self.value.type), right)
         return left < right if self.descending else left > right  # type: ignore[no-any-return]
 
-    def until(self) -> ColumnElement[bool]:
-        """Return the condition that a row does not come after a key."""
-        left, right = self._sides("until")
-        return left >= right if self.descending else left <= right  # type: ignore[no-any-return]
 
-    def _sides(self, name: str) -> tuple[Any, Any]:
-        number = bindparam(f"{name}_number", type_=self.number.type)
-        if self.value is None:
-            return self.number, number
-        return tuple_(self.value, self.number), tuple_(bindparam(f"{name}_value", type_=self.value.type), number)
-
-
-def key_values(name: str, key: Key | None) -> dict[str, object]:
-    """Return the parameters of the condition of `Sorting` that has this name."""
-    return {} if key is None else {f"{name}_value": key[0], f"{name}_number": key[1]}
+def key_values(key: Key | None) -> dict[str, object]:
+    """Return the parameters of the condition of `Sorting.after`."""
+    return {} if key is None else {"after_value": key[0], "after_number": key[1]}
 
 
 @lru_cache(_MOST_KEPT)

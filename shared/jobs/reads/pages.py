@@ -1,16 +1,18 @@
 """One page of the jobs that pass some filters, in some order, by a bounded number of steps through an index.
 
 Where a filter's jobs are few, they are read from its index and sorted. Otherwise the index of the order is walked and
-each job tested, in `STEPS`. A walk that has taken all of them ends the page there, however few jobs it has found.
+each job tested, `MOST` at most. A walk that has tested so many ends the page there, however few jobs it has found.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Integer, and_, between, bindparam, func, null, select, true
+from sqlalchemy import Column, ColumnElement, Integer, and_, any_, between, bindparam, func, null, select, true
+from sqlalchemy.sql.util import ClauseAdapter
+from sqlalchemy.sql.visitors import iterate
 
 from shared.database.tables import Job
 from shared.jobs.guarded_write import table_of
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
 
 FEW = 2_000
 """Jobs of a filter that are sorted at most: more are walked through, as a page's hundred are then found soon."""
-STEPS = (400, 800)
-"""Jobs that are tested at most in each step of a walk; another step is taken where the page is not full yet."""
-COVERED_STEPS = (*STEPS, 8_800)
+MOST = 1_200
+"""Jobs that are tested at most in a walk."""
+COVERED_MOST = 10_000
 """The same where the index that is walked has all that the tests ask for: each job then costs a fifth."""
 SOME = 500
 """Jobs of a filter that are sorted at most without trying first whether a walk of such an index finds a page's."""
@@ -160,10 +162,10 @@ def _with_value(connection: Connection, query: Query, few: _Few | None, after: K
         return _gather(connection, query, few.filter, after, limit, lacking=False)
     if order.value is None:
         return _walk(connection, query, _by_number(query, descending=order.descending), after, limit)
-    rows, end = _walk(connection, query, _by_value(query), after, limit)
-    if few is not None and end is not None and len(rows) < limit:
-        return _gather(connection, query, few.filter, after, limit, lacking=False)
-    return rows, end
+    if few is None:
+        return _walk(connection, query, _by_value(query), after, limit)
+    rows = _passing(connection, query, _by_value(query), after, limit)
+    return (rows, None) if len(rows) >= limit else _gather(connection, query, few.filter, after, limit, lacking=False)
 
 
 def _without_value(connection: Connection, query: Query, few: _Few | None, after: Key | None, limit: int) -> _Part:
@@ -201,16 +203,15 @@ class _Walked:
     lacking: Any = None
     """An expression over a row of `jobs` that must be null."""
 
-    def between(self, *, after: bool, until: bool) -> Select[Any]:
-        """Return the rows after a key, up to another one, in order."""
+    def from_key(self, *, after: bool) -> Select[Any]:
+        """Return the rows in order; `after`: those after a key."""
         rows = self.rows.where(self.sorting.after()) if after else self.rows
         column = self.sorting.number if self.sorting.value is None else self.sorting.value
         for one in self.bounds:
             # SQLite would take the bound instead of the key, which is nearer.
-            nearer = after if one.is_least != self.sorting.descending else until
+            nearer = after and one.is_least is not None and one.is_least != self.sorting.descending
             if one.compare is not None:
-                rows = rows.where(one.compare(plain(column) if nearer and one.is_least is not None else column))
-        rows = rows.where(self.sorting.until()) if until else rows
+                rows = rows.where(one.compare(plain(column) if nearer else column))
         return rows.order_by(*self.sorting.clauses)
 
 
@@ -222,13 +223,13 @@ class _Walk:
         name: tells it from other walks of the same query.
         make: makes its SQL.
         tested: whether some jobs may not pass.
-        steps: jobs that are tested at most in each step.
+        most: jobs that are tested at most.
     """
 
     name: Hashable
     make: Callable[[], _Walked]
     tested: bool
-    steps: tuple[int, ...]
+    most: int
 
 
 def _a_walk(
@@ -237,7 +238,7 @@ def _a_walk(
     """Return a walk that tests these filters; `alone`: it looks at nothing but one index of `jobs`."""
     covered = alone and _covers(query, tested)
     some = bool(tested) or query.reach is not true()
-    return _Walk(name, make, some, COVERED_STEPS if covered else STEPS)
+    return _Walk(name, make, some, COVERED_MOST if covered else MOST)
 
 
 def _by_value(query: Query) -> _Walk:
@@ -284,75 +285,67 @@ def _lacking(query: Query) -> _Walk:
 
 def _walk(connection: Connection, query: Query, walk: _Walk, after: Key | None, limit: int) -> _Part:
     """Walk through rows in order, and return those of jobs that pass."""
-    if not walk.tested:
-        return _tested(connection, query, walk, after, None, limit), None
-    rows: list[Row[Any]] = []
-    end = None
-    for most in walk.steps:
-        end = _end(connection, query, walk, after, most)
-        rows += _tested(connection, query, walk, after, end, limit - len(rows))
-        if end is None or len(rows) >= limit:
-            break
-        after = end
-    return rows, end
+    rows = _passing(connection, query, walk, after, limit)
+    return rows, _end(connection, query, walk, after) if walk.tested and len(rows) < limit else None
 
 
-def _end(connection: Connection, query: Query, walk: _Walk, after: Key | None, most: int) -> Key | None:
-    """Return the last of the next `most` rows; None where there are fewer."""
+def _end(connection: Connection, query: Query, walk: _Walk, after: Key | None) -> Key | None:
+    """Return the last row that a walk comes to; None where that is the last of all."""
 
     def make() -> Select[Any]:
-        rows = walk.make().between(after=after is not None, until=False)
-        return rows.offset(_parameter("skipped")).limit(1)
+        return walk.make().from_key(after=after is not None).offset(_parameter("skipped")).limit(1)
 
     name = ("end", walk.name, after is not None)
-    rows = query.run(connection, name, make, skipped=most - 1, **key_values("after", after))
+    rows = query.run(connection, name, make, skipped=walk.most - 1, **key_values(after))
     return (rows[0].value, rows[0].number) if rows else None
 
 
-def _tested(
-    connection: Connection, query: Query, walk: _Walk, after: Key | None, until: Key | None, limit: int
-) -> Sequence[Row[Any]]:
-    """Return at most `limit` rows after a key, up to another one, of jobs that pass."""
+def _passing(connection: Connection, query: Query, walk: _Walk, after: Key | None, limit: int) -> Sequence[Row[Any]]:
+    """Return at most `limit` of the rows that a walk comes to, those of jobs that pass."""
 
     def make() -> Select[Any]:
         made = walk.make()
-        rows, number = made.between(after=after is not None, until=until is not None), made.sorting.number
-        of_number = None if made.lacking is not None else _tests_of_number(query, made.filters, number)
-        tests = _tests(query, made.filters, *([] if made.lacking is None else [made.lacking.is_(None)]))
-        if tests is not None and number.table is _JOBS:
-            rows = rows.where(tests)
-        elif tests is not None and of_number is not None:
-            rows = rows.where(of_number)
-        elif tests is not None:
-            job = _job(connection, number, null(), tests)
-            rows = rows.join(job.joined, job.condition)
-        return rows.limit(_parameter("limit"))
+        rows = made.from_key(after=after is not None)
+        return (_tested(connection, query, made, rows) if walk.tested else rows).limit(_parameter("limit"))
 
-    name = ("tested", walk.name, after is not None, until is not None)
-    keys = key_values("after", after) | key_values("until", until)
-    return query.run(connection, name, make, limit=limit, **keys)
+    name = ("passing", walk.name, after is not None)
+    return query.run(connection, name, make, most=walk.most, limit=limit, **key_values(after))
 
 
-class _Looked(NamedTuple):
-    """What to join in order to look up a job: the table, the condition, and the value that is read there."""
+def _tested(connection: Connection, query: Query, made: _Walked, rows: Select[Any]) -> Select[Any]:
+    """Return those of the first `most` of some rows that are of jobs that pass, in their order.
 
-    joined: Any
-    condition: ColumnElement[bool]
-    value: Any
+    The rows are a subquery with a limit. Both databases read it row by row, and no further than the page needs.
+    """
+    tests: Any = _tests(query, made.filters, *([] if made.lacking is None else [made.lacking.is_(None)]))
+    of_jobs = made.sorting.number.table is _JOBS
+    asked = [column for column in _columns_of_jobs(tests) if column.name != "number"] if of_jobs else []
+    first = rows.add_columns(*asked).limit(_parameter("most")).subquery("first")
+    passing = select(first.c.value, first.c.number)
+    if of_jobs:
+        return passing.where(ClauseAdapter(first).traverse(tests))
+    if made.lacking is None and (of_number := _tests_of_number(query, made.filters, first.c.number)) is not None:
+        return passing.where(of_number)
+    return passing.select_from(_with_job(connection, first, tests))
 
 
-def _job(connection: Connection, number: Any, value: Any, *tests: ColumnElement[bool]) -> _Looked:
-    """Look up the job of a row that has its number, and which is to be read first.
+def _columns_of_jobs(tests: Any) -> list[Any]:
+    """Return the columns of `jobs` that some tests ask for."""
+    found = (one.name for one in iterate(tests) if isinstance(one, Column) and one.table.name == _JOBS.name)
+    return [_JOBS.c[name] for name in dict.fromkeys(found)]
+
+
+def _with_job(connection: Connection, rows: Any, *tests: ColumnElement[bool]) -> Any:
+    """Join each row of a subquery, which is to be read first, with the job of its number, if that passes some tests.
 
     SQLite is given a range, because it then looks the job up in the index that holds what tests ask for: for an
     equation it takes the unique one, and reads the whole row, which costs three times as much. PostgreSQL is given a
     query with a limit, because it would else read all jobs that pass, and look for the rows among those.
     """
+    number, of_job = rows.c.number, _JOBS.c.number
     if connection.dialect.name == "sqlite":
-        return _Looked(_JOBS, and_(between(_JOBS.c.number, plain(number), plain(number)), *tests), value)
-    held = select(value.label("value")).select_from(_JOBS).where(_JOBS.c.number == number, *tests)
-    job = held.limit(1).lateral("job")
-    return _Looked(job, true(), job.c.value)
+        return rows.join(_JOBS, and_(between(of_job, plain(number), plain(number)), *tests))
+    return rows.join(select(of_job).where(of_job == number, *tests).limit(1).lateral("job"), true())
 
 
 def _gather(
@@ -361,29 +354,39 @@ def _gather(
     """Read the few jobs of one filter, test them, and sort them: those that have the order's value, or lack it."""
 
     def make() -> Select[Any]:
-        gathered = _gathered(connection, query, few)
+        gathered = _gathered(connection, query, few, lacking=lacking)
         order = query.order
         rows: Select[Any] = select(gathered.c.value, gathered.c.number)
         if order.value is not None:
             rows = rows.where(gathered.c.value.is_(None) if lacking else gathered.c.value.is_not(None))
         by_number = lacking or order.value is None
         sorting = Sorting(None if by_number else gathered.c.value, gathered.c.number, lacking or order.descending)
-        return _Walked(rows, sorting).between(after=after is not None, until=False).limit(_parameter("limit"))
+        return _Walked(rows, sorting).from_key(after=after is not None).limit(_parameter("limit"))
 
     name = ("gather", few, after is not None, lacking)
-    return query.run(connection, name, make, few=FEW, limit=limit, **key_values("after", after)), None
+    return query.run(connection, name, make, few=FEW, limit=limit, **key_values(after)), None
 
 
-def _gathered(connection: Connection, query: Query, few: Filter) -> Any:
+def _gathered(connection: Connection, query: Query, few: Filter, *, lacking: bool) -> Any:
     """Return the jobs of one filter that pass the others, each with the order's value, as a subquery."""
     order, found = query.order, _JOBS.select() if few.found is None else few.found
-    source = found.limit(_parameter("few")).subquery("few")
+    some = found.limit(_parameter("few"))
     others = [one for one in query.filters if one is not few]
-    tests, of_number = _tests(query, others), _tests_of_number(query, others, source.c.number)
-    if of_number is not None and order.of_number is not None:
-        every = select(order.of_number(source.c.number).label("value"), source.c.number).where(of_number)
+    tests = [] if (test := _tests(query, others)) is None else [test]
+    of_job = (null() if order.of_job is None else order.of_job).label("value")
+    if connection.dialect.name == "sqlite":
+        source = some.subquery("few")
+        of_number = _tests_of_number(query, others, source.c.number)
+        if of_number is not None and order.of_number is not None:
+            every = select(order.of_number(source.c.number).label("value"), source.c.number).where(of_number)
+        else:
+            every = select(of_job, source.c.number).select_from(_with_job(connection, source, *tests))
     else:
-        value = null() if order.of_job is None else order.of_job
-        job = _job(connection, source.c.number, value, *([] if tests is None else [tests]))
-        every = select(job.value.label("value"), source.c.number).select_from(source.join(job.joined, job.condition))
+        numbers = any_(func.array(some.scalar_subquery()))  # an array is looked up in one scan of an index
+        of_number = _tests_of_number(query, others, order.number)
+        if of_number is not None and order.of_number is not None and not lacking:
+            every = select(order.value.label("value"), order.number.label("number"))
+            every = every.where(order.within, order.number == numbers, of_number)
+        else:
+            every = select(of_job, _JOBS.c.number).where(_JOBS.c.number == numbers, *tests)
     return every.limit(_parameter("few")).subquery("gathered")  # with a limit, each value is worked out once

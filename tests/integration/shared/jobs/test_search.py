@@ -208,23 +208,17 @@ def _pairs() -> list[tuple[str, str]]:
     ]
 
 
-BOUNDS = {
-    "gathered": (1000, (1000,)),
-    "walked": (0, (1000,)),
-    "walked in steps": (0, (3, 1000)),
-    "walked in short steps": (0, (3, 10)),
-    "either": (8, (20,)),
-}
-"""By name: how many jobs are few, and the steps of a walk."""
+BOUNDS = {"gathered": (1000, 1000), "walked": (0, 1000), "walked in short pages": (0, 9), "either": (8, 20)}
+"""By name: how many jobs are few, and how many a walk tests."""
 
 
 @pytest.fixture(params=BOUNDS)
 def bounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A page is put together in each way, as if there were many more jobs."""
-    few, steps = BOUNDS[request.param]
+    few, most = BOUNDS[request.param]
     monkeypatch.setattr(pages, "FEW", few)
-    monkeypatch.setattr(pages, "STEPS", steps)
-    monkeypatch.setattr(pages, "COVERED_STEPS", (*steps, 5))
+    monkeypatch.setattr(pages, "MOST", most)
+    monkeypatch.setattr(pages, "COVERED_MOST", most + 5)
     monkeypatch.setattr(pages, "SOME", few // 3)
     return str(request.param)
 
@@ -320,9 +314,9 @@ def _delete(db: Database, job_id: str) -> None:
 
 class TestBounds:
     def test_a_page_may_end_early_and_goes_on(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A filter that none of the first jobs pass costs a bounded number of steps: an empty page with a key."""
+        """A filter that none of the first jobs pass has a bounded number of them tested: an empty page with a key."""
         monkeypatch.setattr(pages, "FEW", 3)
-        monkeypatch.setattr(pages, "COVERED_STEPS", (3, 7))
+        monkeypatch.setattr(pages, "COVERED_MOST", 10)
         rows = [
             job_row(number, val_accuracy=number / 100, owner="ada" if number < 50 else "grace") for number in range(99)
         ]
