@@ -24,10 +24,12 @@ from shared.database import clock
 from shared.database.clock import isoformat
 from shared.database.tables import DELAYED, READY, Job
 from shared.jobs.data_needs import Holdings, Needs, needs_of_spec
+from shared.jobs.reuse.twins import PARKED
+from shared.jobs.running import waiting
 from shared.jobs.status import JobStatus, WorkerState
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, TextClause
 
     from shared.database.engine import Database
     from shared.jobs.actor import Actor
@@ -42,8 +44,6 @@ FRESH_SECONDS = 10.0
 """How old what is known of finished and waiting jobs may be."""
 MOST_COUNTED = 10_000
 """Most jobs of an owner that are counted before one."""
-MOST_WAITING = 100_000
-"""Most queued jobs that are counted in all."""
 
 
 @dataclass(frozen=True)
@@ -210,6 +210,7 @@ def _device(finished: Sequence[Finished], wanted: Wanted, kind: str) -> wire.Dev
 _ASKED = (Job.queue, Job.priority, Job.owner, Job.config_hash, Job.architecture_kind, Job.flops_per_epoch)
 _LEFT = func.coalesce(Job.pause_after, Job.epochs) - Job.epoch
 _NEEDS_A_WORKER = Job.following.is_(None)
+_UNPARKED = Job.not_before < PARKED
 
 
 def _wanted(connection: Connection, job_id: str, actor: Actor) -> Wanted | None:
@@ -218,17 +219,21 @@ def _wanted(connection: Connection, job_id: str, actor: Actor) -> Wanted | None:
     row = connection.execute(statement).one_or_none()
     if row is None:
         return None
-    earlier = Job.id < job_id  # as workers take them: a job that goes back to the queue is as old as before
-    own = (
-        Job.status == JobStatus.QUEUED,
-        _NEEDS_A_WORKER,
-        Job.priority == row.priority,
-        Job.owner.is_not_distinct_from(row.owner),
-    )
-    counted = select(literal(1)).select_from(Job).where(*own, earlier).limit(MOST_COUNTED).subquery()
-    before = connection.scalar(select(func.count()).select_from(counted)) or 0
+    # Of the same owner workers take the oldest first: a job that goes back to the queue is as old as before.
+    owner = Job.owner.is_(None) if row.owner is None else Job.owner == row.owner
+    before = _before(connection, Job.priority == row.priority, owner, Job.id < job_id)
     asked = {column.key: getattr(row, column.key) for column in _ASKED}
     return Wanted(**asked, epochs=row.left, own_before=before, needs=needs_of_spec(row.spec))
+
+
+def _before(connection: Connection, *mine: ColumnElement[bool]) -> int:
+    """Count queued jobs of one owner and priority, `MOST_COUNTED` at most of those that may be claimed."""
+    groups = [one.group for one in waiting.groups_in(connection, waiting.places(connection))]
+    columns = (Job.kind, Job.queue, Job.data_key)  # with which the index of jobs that may be claimed begins
+    within = [column.in_({*values}) for column, values in zip(columns, zip(*groups, strict=True), strict=False)]
+    parts: list[list[Any]] = [[text(READY), *within], [text(DELAYED), _UNPARKED]]
+    counted = [select(literal(1)).select_from(Job).where(*part, *mine).limit(MOST_COUNTED).subquery() for part in parts]
+    return sum(connection.scalar(select(func.count()).select_from(one)) or 0 for one in counted)
 
 
 def _finished(connection: Connection) -> list[Finished]:
@@ -243,11 +248,10 @@ _GROUP = (Job.priority, Job.owner, Job.queue)
 
 
 def _waiting(connection: Connection) -> list[Waiting]:
-    """Count the queued jobs from indexes alone; their FLOPs are those of the latest, for jobs beyond the sample too."""
+    """Count the queued jobs; their FLOPs are those of the latest, for jobs beyond the sample too."""
     jobs = Counter[_Group]()
-    for condition in (READY, DELAYED):  # as SQL text, so that their indexes serve them
-        some = select(*_GROUP).where(text(condition), _NEEDS_A_WORKER).limit(MOST_WAITING).subquery()
-        for *group, counted in connection.execute(select(*some.c, func.count()).group_by(*some.c)):
+    for statement in (_ready_jobs(connection), _DELAYED_JOBS):
+        for *group, counted in connection.execute(statement):
             jobs[(*group,)] += counted
     sample = dict[_Group, list[float]]()
     for *group, flops in connection.execute(_LATEST_QUEUED):
@@ -258,6 +262,17 @@ def _waiting(connection: Connection) -> list[Waiting]:
     ]
 
 
+def _ready_jobs(connection: Connection) -> TextClause:
+    """Count the jobs that may be claimed from their index alone, in its order: none of them follows another.
+
+    SQLite would take an index of all jobs by status, and read their rows.
+    """
+    index = "INDEXED BY ix_jobs_next" if connection.dialect.name == "sqlite" else ""
+    groups = "kind, queue, data_key, priority, owner"
+    return text(f"SELECT priority, owner, queue, count(*) FROM jobs {index} WHERE {READY} GROUP BY {groups}")  # noqa: S608 -- no values
+
+
+_DELAYED_JOBS = select(*_GROUP, func.count()).where(text(DELAYED), _UNPARKED).group_by(*_GROUP)
 _LATEST_QUEUED = (
     select(*_GROUP, _LEFT * Job.flops_per_epoch * literal(1.0))
     .where(Job.status == JobStatus.QUEUED, _NEEDS_A_WORKER)

@@ -7,15 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from sqlalchemy import text, update
 
 from shared.database.engine import Database
+from shared.database.tables import Job
 from shared.fleet import workers
 from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY, Actor, Scope
 from shared.jobs.reads import queries
-from shared.jobs.reads.estimates import Estimates, Finished, Picture, Waiting, Wanted, ahead_of, epoch_seconds
+from shared.jobs.reads.estimates import (
+    Estimates,
+    Finished,
+    Picture,
+    Waiting,
+    Wanted,
+    _ready_jobs,
+    ahead_of,
+    epoch_seconds,
+)
 from shared.jobs.reads.estimates import wait_seconds as waits
 from shared.jobs.reads.queries import Workers
+from shared.jobs.reuse.twins import PARKED
 from shared.jobs.running import attempts
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
@@ -154,6 +166,26 @@ class TestEstimates:
         there = live(database, "cpu")
         found = [Estimates(database).of_job(one, there, actor=EVERYBODY) for one in (claim.job_id, later)]
         assert [one and one.ahead for one in found] == [0, 1]
+
+    def test_jobs_that_are_tried_again_later_count_and_those_that_follow_others_do_not(
+        self, database: Database
+    ) -> None:
+        """A worker runs the first, as it is older; a follower waits for no worker."""
+        claim = factories.running(database)
+        attempts.end(database, claim, factories.FLAKY, retry_seconds=600)
+        parked = {"following": claim.job_id, "not_before": PARKED}
+        follower = update(Job).where(Job.id == factories.submit(database)).values(parked)
+        database.write(lambda connection: connection.execute(follower))
+        estimate = Estimates(database).of_job(factories.submit(database), live(database, "cpu"), actor=EVERYBODY)
+        assert estimate is not None
+        assert estimate.ahead == 1
+
+    def test_a_long_queue_is_counted_in_its_index_alone(self, sqlite_database: Database) -> None:
+        """To read the rows of a hundred thousand jobs takes ten times as long."""
+        with sqlite_database.read() as connection:
+            counting = text(f"EXPLAIN QUERY PLAN {_ready_jobs(connection)}")
+            plan = [row.detail for row in connection.execute(counting)]
+        assert plan == ["SCAN jobs USING COVERING INDEX ix_jobs_next"]
 
     def test_a_job_that_is_not_queued_has_none(self, database: Database) -> None:
         """Nor has one that does not exist."""
