@@ -94,6 +94,26 @@ class Database:
             if not self.is_sqlite:
                 _roll_back(connection)
 
+    @contextmanager
+    def glance(self) -> Iterator[Connection]:
+        """Open a connection for one statement that reads: on PostgreSQL no transaction is begun and ended around it.
+
+        Raises:
+            DatabaseUnavailable: as for `read`.
+        """
+        if self.is_sqlite:
+            with self.read() as connection:
+                yield connection
+            return
+        with GATE.inside(), self._translated(), self._connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not driver.closed:
+                    driver.autocommit = False
+
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction and commit; repeat all of it after a conflict with another writer.
 

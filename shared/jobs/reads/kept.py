@@ -122,6 +122,12 @@ class Kept:
             if number is not None:
                 del self._documents[number]
 
+    def holds(self, asked: Hashable) -> bool:
+        """Whether the page that was asked for so is kept with the JSON of all of its jobs, as of whatever state."""
+        with self._lock:
+            page = self._pages.get(asked)
+            return page is not None and all(number in self._documents for number in page.numbers)
+
     def page(self, view: View, asked: Hashable) -> Found | None:
         """Return the page that was asked for so, if the transaction would read the same one."""
         with self._lock:

@@ -15,7 +15,7 @@ from shared.jobs.reads.pages import Query
 from shared.jobs.search import index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from shared.database.engine import Database
     from shared.jobs.reads.queries import Workers
@@ -63,6 +63,8 @@ def jobs(
     """
     kept = Kept() if kept is None else kept
     asked = (wanted, sort, after, limit, actor.reach)
+    if (same := _unchanged(db, kept, asked)) is not None:
+        return same
     while True:
         with db.read() as connection:
             view = kept.look(connection)
@@ -75,3 +77,16 @@ def jobs(
                 break
         index.catch_up(db)
     return Page(documents.json(live), found.next_key)
+
+
+def _unchanged(db: Database, kept: Kept, asked: Hashable) -> Page | None:
+    """Return a page that is kept with all of its jobs, if one look at the log of changes says that it still holds."""
+    if db.is_sqlite or not kept.holds(asked):  # on SQLite a transaction costs next to nothing
+        return None
+    with db.glance() as connection:
+        view = kept.look(connection)
+    found = kept.page(view, asked)
+    documents = kept.documents(view, found.numbers) if found else {}
+    if found is None or len(documents) < len(found.numbers):
+        return None
+    return Page([documents[number] for number in found.numbers], found.next_key)

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -65,6 +66,15 @@ class TestTransactions:
             database.write(lambda other: _lock(other, "a"))
             assert connection.scalars(select(Lock.name)).all() == []
         assert _names(database) == ["a"]
+
+    def test_a_glance_leaves_no_transaction(self, database: Database) -> None:
+        """Nor one that fails: the connection then sees one moment again."""
+        for statement in ("SELECT 1", "SELECT mistake"):
+            with suppress(DatabaseUnavailable, ProgrammingError), database.glance() as connection:
+                connection.execute(text(statement))
+        self.test_a_read_sees_one_moment(database)
+        with database.glance() as connection:
+            assert connection.scalars(select(Lock.name)).all() == ["a"]
 
     def test_writers_begin_rounds(self, database: Database) -> None:
         """None of many at once fails, and none is lost."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, event, insert, select, text, update
 
 from shared.database.engine import Database
 from shared.database.tables import Job, JobChange
-from shared.jobs import changes, edits
+from shared.jobs import changes, deletion, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.guarded_write import table_of
 from shared.jobs.reads import listing, pages, queries
@@ -67,6 +67,31 @@ def test_a_page_is_put_together_once_while_nothing_changes(database: Database, w
     following = listing.jobs(database, JobFilter(), after=page.next_key, limit=3, kept=kept, actor=EVERYBODY)
     assert [orjson.loads(item)["id"] for item in following.items] == jobs[1::-1]
     assert len(read(database, kept, JobFilter(status=("failed",))).items) == 0
+
+
+def test_a_page_that_still_holds_takes_one_statement(database: Database) -> None:
+    """On PostgreSQL without a transaction; once a job has changed, or is not finished, the page is read as ever."""
+    sent: list[str] = []
+    kept, jobs = Kept(), [finished(database) for _ in range(3)]
+    event.listen(database.engine, "before_cursor_execute", lambda _c, _u, sql, *_: sent.append(sql))
+
+    def read_now() -> list[str]:
+        sent.clear()
+        page = read(database, kept)
+        assert page == read(database, None)
+        return [orjson.loads(item)["id"] for item in page.items]
+
+    for again in (False, True, True):
+        sent.clear()
+        read(database, kept)
+        assert (len(sent) == 1) is again
+    running = factories.running(database)
+    for _ in range(2):
+        assert read_now() == [running.job_id, *jobs[:0:-1]]
+    factories.succeed(database, running)
+    assert read_now() == [running.job_id, *jobs[:0:-1]]
+    deletion.delete_rows(database, [running.job_id], actor=EVERYBODY)
+    assert read_now() == jobs[::-1]
 
 
 class Life:
