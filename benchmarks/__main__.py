@@ -17,26 +17,34 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from benchmarks.support.lines import Line, save, table
-from benchmarks.support.service import measure_the_defaults
+from benchmarks.support.stack.service import measure_the_defaults
 
-GROUPS = {
-    "jobs": "a warm job's overhead, and jobs per second, beside plain Celery (and RQ and Ray Tune, if installed)",
-    "scaling": "two workers beside one",
-    "memory": "of each process",
-    "api": "answers of the API to one client",
-    "changes": "batches of 1,000 jobs, 300 event streams, the bell",
-    "lists": "lists among 10,000 and 100,000 jobs on both databases (half an hour; only where asked for; SIZES=10000)",
-    "page": "the page in a real Chromium (ten minutes; only where asked for; MINUTES=60 watches a job for an hour)",
-    "predict": "predictions of one image and of 64, and the predictor's memory",
-    "claims": "a worker's claim in a queue of 100,000 jobs",
-    "sweeps": "a sweep's decisions among 10,000 trials, and its overhead over 1,000",
-    "search": "a search beside Optuna and Ray Tune's ASHA (ten minutes; only where asked for; SEEDS=0 for one)",
-    "upkeep": "what keeping a job safe takes of its time",
-    "epochs": "an epoch beside the notebook's loop",
-    "data": "50,000 images decoded, cached and loaded again (some minutes; only where asked for)",
-    "accuracy": "how well the convnet preset learns, over five seeds (a quarter of an hour; only where asked for)",
-    "delivery": "how quickly the service gets over what happens to it (ten minutes; only where asked for)",
+ROOMS = {
+    "workers": {
+        "jobs": "a warm job's overhead, and jobs per second, beside plain Celery (and RQ and Ray Tune, if installed)",
+        "scaling": "two workers beside one",
+        "memory": "of each process",
+        "claims": "a worker's claim in a queue of 100,000 jobs",
+        "sweeps": "a sweep's decisions among 10,000 trials, and its overhead over 1,000",
+        "upkeep": "what keeping a job safe takes of its time",
+        "delivery": "how quickly the service gets over what happens to it (ten minutes; only where asked for)",
+    },
+    "answers": {
+        "api": "answers of the API to one client",
+        "changes": "batches of 1,000 jobs, 300 event streams, the bell",
+        "lists": "lists among 10,000 and 100,000 jobs on both databases (some minutes; only where asked for)",
+        "page": "the page in a real Chromium (ten minutes; only where asked for; MINUTES=60 watches a job for an hour)",
+        "predict": "predictions of one image and of 64, and the predictor's memory",
+    },
+    "training": {
+        "epochs": "an epoch beside the notebook's loop",
+        "data": "50,000 images decoded, cached and loaded again (some minutes; only where asked for)",
+        "accuracy": "how well the convnet preset learns, over five seeds (a quarter of an hour; only where asked for)",
+        "search": "a search beside Optuna and Ray Tune's ASHA (ten minutes; only where asked for; SEEDS=0 for one)",
+    },
 }
+"""The groups of benchmarks in each folder, and what they measure."""
+GROUPS = {name: what for groups in ROOMS.values() for name, what in groups.items()}
 SLOW = ("lists", "page", "search", "data", "accuracy", "delivery")
 
 
@@ -71,8 +79,9 @@ def _rounds(text: str) -> int:
 
 
 def _measured(groups: Sequence[str], rounds: int) -> Iterator[Line]:
-    for name in groups:
-        yield from import_module(f"benchmarks.{name}").lines(rounds)
+    for room, there in ROOMS.items():
+        for name in (one for one in there if one in groups):
+            yield from import_module(f"benchmarks.{room}.{name}").lines(rounds)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
-from benchmarks.support.many_jobs import fill
+from benchmarks.support.stack.many_jobs import fill
 from flightline import Client
 from shared.database.engine import Database
 from shared.settings import Settings

@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import insert, text, update
 
-from benchmarks.claims import databases
 from benchmarks.support.lines import Line, median
+from benchmarks.workers.claims import databases
 from shared.database.engine import Database
 from shared.database.tables import Job, Sweep, SweepPoint, SweepRung, SweepTrial
 from shared.jobs.actor import EVERYBODY
@@ -111,7 +111,7 @@ def overhead(db: Database, name: str, url: str) -> Iterator[Line]:
     sweep_id = sweeps.make(
         db, max_trials=SHORT, max_parallel=4 * WORKERS, base=sweeps.BASE | {"training": {"epochs": 1}}
     )
-    command = [sys.executable, "-m", "benchmarks.support.stand_in", url, sweep_id, str(SLEEP_SECONDS)]
+    command = [sys.executable, "-m", "benchmarks.support.stack.stand_in", url, sweep_id, str(SLEEP_SECONDS)]
     began = time.perf_counter()
     workers = [subprocess.Popen([*command, f"host:cpu:{number}"]) for number in range(WORKERS)]
     for worker in workers:

@@ -9,7 +9,7 @@ rate × momentum × batch size × width, 60 trials of at most 9 epochs, TPE with
 epochs of which one in three goes on. Two workers of one thread each on both sides, fp32, constant learning rate, all
 validation images after each epoch.
 
-- Theirs: `benchmarks.support.ray_search`.
+- Theirs: `benchmarks.support.others.ray_search`.
 - Ours: API, Redis, SQLite and two workers, as `flightline up` has; a sweep sent by the client. Nothing is reused of
   earlier jobs (`"cache": "off"`). What is known of it is asked over HTTP, four times a second.
 
@@ -28,10 +28,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.support.course import Course, Recorder
 from benchmarks.support.images import real_or_drawn
 from benchmarks.support.lines import Line
-from benchmarks.support.service import Service, service
+from benchmarks.support.others.course import Course, Recorder
+from benchmarks.support.stack.service import Service, service
 from benchmarks.support.tapered import tapered
 from flightline import Client
 from shared.jobspec import Caps, parse_spec
@@ -105,7 +105,7 @@ def _together(pairs: list[tuple[Course, Course]]) -> Iterator[Line]:
 
 
 def _theirs(data: LoadedDataset, seeds: list[int]) -> dict[int, Course]:
-    from benchmarks.support.ray_search import ray_search  # noqa: PLC0415 -- Ray may not be installed
+    from benchmarks.support.others.ray_search import ray_search  # noqa: PLC0415 -- Ray may not be installed
 
     images = {
         **_normalised(data, data.train, "images", "labels"),

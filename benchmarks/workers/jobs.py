@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from benchmarks.support import paired
 from benchmarks.support.lines import Line, median
-from benchmarks.support.runners import Flightline, Runner, others
-from benchmarks.support.service import TINY, service
-from benchmarks.support.timed_worker import PARTS
+from benchmarks.support.others.runners import Flightline, Runner, others
+from benchmarks.support.stack.service import TINY, service
+from benchmarks.support.stack.timed_worker import PARTS
 
 OVERHEAD_MS = 50.0
 JOBS = 20
@@ -90,7 +90,7 @@ _MEANING = {
 def _parts(jobs: int) -> Iterator[Line]:
     """Each part of a warm job, from the end of the one before."""
     spent: dict[str, list[float]] = {part: [] for part in _MEANING}
-    with service(1, "benchmarks.support.timed_worker") as made:
+    with service(1, "benchmarks.support.stack.timed_worker") as made:
         timed = made.settings.home_dir / "timed"
         asked: dict[str, tuple[float, float]] = {}
         for _ in range(jobs):

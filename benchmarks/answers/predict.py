@@ -12,8 +12,8 @@ from PIL import Image
 
 from api.http.requests.images import MOST_IMAGES
 from benchmarks.support.lines import Line, median
-from benchmarks.support.processes import memory
-from benchmarks.support.service import TINY, Service, service
+from benchmarks.support.stack.processes import memory
+from benchmarks.support.stack.service import TINY, Service, service
 
 ONE_MS = 25.0
 IMAGES_PER_SECOND = 300.0

@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.support import tiny
-from benchmarks.support.service import TINY, Service
+from benchmarks.support.others import tiny
+from benchmarks.support.stack.service import TINY, Service
 from flightline.stack.processes import Child, Program
 from flightline.stack.programs import python_environment
 from tests.support.servers import start_redis
@@ -120,9 +120,9 @@ def plain_celery() -> Iterator[Runner]:
     """Celery alone: late acknowledgement, one prefork child, results in Redis."""
     with _redis() as (url, folder):
         os.environ["BENCHMARK_REDIS_URL"] = url.replace("unix://", "redis+socket://")
-        app: Any = import_module("benchmarks.support.plain_celery").app
+        app: Any = import_module("benchmarks.support.others.plain_celery").app
         options = ("worker", "--pool=prefork", "--concurrency=1", "--loglevel=WARNING")
-        with _running(folder, "-m", "celery", "-A", "benchmarks.support.plain_celery", *options):
+        with _running(folder, "-m", "celery", "-A", "benchmarks.support.others.plain_celery", *options):
             queue = Queued("plain Celery", lambda: _later(app.send_task("tiny")))
             queue.overhead()
             yield queue

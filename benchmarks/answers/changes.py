@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 
 from benchmarks.support.lines import Line, median
-from benchmarks.support.service import Service, service
+from benchmarks.support.stack.service import Service, service
 
 JOBS = 1000
 STREAMS = 300

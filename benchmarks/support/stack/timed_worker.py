@@ -1,4 +1,4 @@
-"""`python -m benchmarks.support.timed_worker`: the real worker, which writes down when each part of a job was over.
+"""`python -m benchmarks.support.stack.timed_worker`: the real worker, which writes down when parts of a job were over.
 
 One line a part, `JOB PART SECONDS` (since 1970), into the file `timed` of the home.
 """

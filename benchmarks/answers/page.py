@@ -16,12 +16,12 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from api.http.page import BUILD
-from benchmarks.lists import filled_service
+from benchmarks.answers.lists import filled_service
 from benchmarks.support.lines import Line, median
-from benchmarks.support.service import TINY, Service, service
+from benchmarks.support.stack.service import TINY, Service, service
 from tests.support.browsers import launch
 
-PROBES = Path(__file__).parent / "support" / "probes.js"
+PROBES = Path(__file__).with_name("probes.js")
 SIZES = {10_000: 500.0, 100_000: 700.0}
 """How many jobs there are, and within how many milliseconds rows must be visible among them."""
 COMPARED, COMPARED_EPOCHS = 200, 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from benchmarks.support.service import TINY
+from benchmarks.support.stack.service import TINY
 from shared.jobspec import Caps, parse_spec
 from shared.settings import Settings
 

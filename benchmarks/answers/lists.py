@@ -19,10 +19,10 @@ from urllib.parse import quote
 
 from sqlalchemy import func, select, update
 
-from benchmarks.support.connection import Connection
 from benchmarks.support.lines import Line
-from benchmarks.support.many_jobs import EPOCHS, fill
-from benchmarks.support.service import Service
+from benchmarks.support.stack.connection import Connection
+from benchmarks.support.stack.many_jobs import EPOCHS, fill
+from benchmarks.support.stack.service import Service
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.jobs.guarded_write import table_of

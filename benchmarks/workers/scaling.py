@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchmarks.support import paired
 from benchmarks.support.lines import Line
-from benchmarks.support.service import Service, service
+from benchmarks.support.stack.service import Service, service
 
 JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 6}}
 _WARM_UP = {**JOB, "training": {"epochs": 1}}

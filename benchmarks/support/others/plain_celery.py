@@ -6,7 +6,7 @@ import os
 
 from celery import Celery
 
-from benchmarks.support import tiny
+from benchmarks.support.others import tiny
 
 _URL = os.environ["BENCHMARK_REDIS_URL"]
 

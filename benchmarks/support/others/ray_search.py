@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.support.course import Course, Recorder
-from benchmarks.support.runners import ray_cluster
+from benchmarks.support.others.course import Course, Recorder
+from benchmarks.support.others.runners import ray_cluster
 from benchmarks.support.tapered import tapered
 
 Images = Mapping[str, "np.ndarray[Any, Any]"]

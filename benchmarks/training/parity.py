@@ -1,7 +1,7 @@
 """Whether jobs learn what the notebook's loop learns: prints a table of both, for the notebook's three networks.
 
-    python -m benchmarks.parity                                   two epochs of each: losses must agree to 1e-4
-    python -m benchmarks.parity --epochs 100 --only notebook-tapered    accuracy must agree to half a point
+    python -m benchmarks.training.parity                      two epochs of each: losses must agree to 1e-4
+    … --epochs 100 --only notebook-tapered                    accuracy must agree to half a point
 
 Real images where the data directory has them (FLIGHTLINE_DATA_DIR), else drawn ones. One thread.
 Exits with 1 where they do not agree.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.support.lines import Line
-from benchmarks.support.processes import Memory, children, memory
-from benchmarks.support.service import service
+from benchmarks.support.stack.processes import Memory, children, memory
+from benchmarks.support.stack.service import service
 
 JOB = {"preset": "notebook-tapered", "dataset": "synthetic", "training": {"epochs": 8}}
 """Long enough for the child to give what it freed back afterwards (`worker.processes.memory`)."""

@@ -17,8 +17,8 @@ from sqlalchemy import Row, select, text
 
 import migrations
 from benchmarks.support.lines import Line, median
-from benchmarks.support.processes import children
-from benchmarks.support.service import Service, service
+from benchmarks.support.stack.processes import children
+from benchmarks.support.stack.service import Service, service
 from shared.database.engine import Database
 from shared.database.tables import Job, JobEvent
 from shared.delivery import tickets

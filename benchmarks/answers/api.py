@@ -6,9 +6,9 @@ import json
 import statistics
 from collections.abc import Iterator
 
-from benchmarks.support.connection import Answer
 from benchmarks.support.lines import Line, median
-from benchmarks.support.service import Service, service
+from benchmarks.support.stack.connection import Answer
+from benchmarks.support.stack.service import Service, service
 
 REQUESTS_PER_ROUND = 100
 WARM_UP = 50

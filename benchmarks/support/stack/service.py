@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import migrations
-from benchmarks.support.connection import Connection
+from benchmarks.support.stack.connection import Connection
 from flightline.stack import redis_server
 from flightline.stack.addresses import free_port
 from flightline.stack.processes import Child

@@ -1,0 +1,1 @@
+"""Other systems over the same training, and what they are compared by."""
