@@ -1,7 +1,7 @@
 // The comparison for programs: in Python with Flightline's client, and with curl.
 
 import { BASE } from "../../address";
-import { Code } from "../../parts/code";
+import { Code } from "../../parts/clipboard/code";
 import { addressed } from "./asked";
 import type { Model } from "./model";
 

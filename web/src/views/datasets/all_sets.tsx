@@ -3,7 +3,7 @@
 import { href } from "../../address";
 import type { DatasetInfo, DatasetPage } from "../../api/schema";
 import { Heads, right } from "../../parts/heads";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
 import { useLive } from "../../state/live";
 import { useTitle } from "../../state/title";
 import { copiesOf, shapeOf, sizeOf } from "./held";

@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { BASE, ask as change, href, place } from "../../address";
 import { Problem, ask as request } from "../../api/client";
 import type { DatasetInfo, WorkerPage } from "../../api/schema";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
 import { useLive } from "../../state/live";
 import { beginnings, SPLITS, type SplitName, sizeOf } from "./held";
 

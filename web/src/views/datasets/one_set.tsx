@@ -3,8 +3,8 @@
 import { href } from "../../address";
 import type { DatasetInfo } from "../../api/schema";
 import { bytes } from "../../format";
-import { Empty } from "../../parts/empty";
-import { ProblemNote } from "../../parts/problem";
+import { Empty } from "../../parts/messages/empty";
+import { ProblemNote } from "../../parts/messages/problem";
 import { useLive } from "../../state/live";
 import { may } from "../../state/session";
 import { useTitle } from "../../state/title";

@@ -2,7 +2,7 @@
 
 import type { Attempt, AttemptPage, Job } from "../../api/schema";
 import { duration } from "../../format";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
 import { now as present } from "../../state/clock";
 import { useLive } from "../../state/live";
 

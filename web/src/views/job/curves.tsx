@@ -7,7 +7,7 @@ import type { Job } from "../../api/schema";
 import { duration, figure, percent } from "../../format";
 import { Chart, chartGroup, type Group, type Mark } from "../../parts/chart/chart";
 import { positionOf, type Span } from "../../parts/chart/zoom";
-import { useKeys } from "../../parts/keys";
+import { useKeys } from "../../parts/popups/keys";
 import type { Course } from "../../state/course";
 import { type EpochColumns, resumptions } from "../../state/epochs";
 import { isFinished } from "./job";

@@ -4,7 +4,7 @@ import { BASE } from "../../address";
 import type { ArtifactPage, Job } from "../../api/schema";
 import { bytes } from "../../format";
 import { Heads, right } from "../../parts/heads";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
 import { useLive } from "../../state/live";
 
 const WORDS: Record<string, string> = {

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { call } from "../../api/client";
 import type { Job } from "../../api/schema";
 import { Markdown } from "../../parts/markdown/markdown";
-import { attempt } from "../../parts/notices";
+import { attempt } from "../../parts/messages/notices";
 import { may } from "../../state/session";
 
 const MOST = 10_000;

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { ask, href, place } from "../../address";
 import type { Job } from "../../api/schema";
-import { useKeys } from "../../parts/keys";
+import { useKeys } from "../../parts/popups/keys";
 import { Attempts } from "./attempts";
 import { Files } from "./files";
 import { isImported } from "./job";

@@ -2,7 +2,7 @@
 
 import type { RefObject } from "preact";
 import { go } from "../../address";
-import { useKeys } from "../../parts/keys";
+import { useKeys } from "../../parts/popups/keys";
 import { may } from "../../state/session";
 import { show, withFailedToggled, withRunningToggled } from "./columns/shown";
 import { type Asking, compareAddress } from "./selection";

@@ -2,7 +2,7 @@
 
 import { href } from "../../address";
 import type { DatasetPage } from "../../api/schema";
-import { Empty } from "../../parts/empty";
+import { Empty } from "../../parts/messages/empty";
 import { parseFilter, withoutTerm } from "../../state/list/filter";
 import { useLive } from "../../state/live";
 import { may } from "../../state/session";

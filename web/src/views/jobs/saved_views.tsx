@@ -3,10 +3,10 @@
 import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { href, place } from "../../address";
-import { Dialog } from "../../parts/dialog";
 import { Icon } from "../../parts/icon";
-import { Popover } from "../../parts/menu";
-import { notify } from "../../parts/notices";
+import { notify } from "../../parts/messages/notices";
+import { Dialog } from "../../parts/popups/dialog";
+import { Popover } from "../../parts/popups/menu";
 import { open, queryOf } from "./columns/shown";
 
 /** A view: its name, and the part of the address that says what is shown. */

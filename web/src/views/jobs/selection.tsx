@@ -3,8 +3,8 @@
 import { useState } from "preact/hooks";
 import { href } from "../../address";
 import { shortId } from "../../format";
-import { Dialog } from "../../parts/dialog";
-import { attempt, notify } from "../../parts/notices";
+import { attempt, notify } from "../../parts/messages/notices";
+import { Dialog } from "../../parts/popups/dialog";
 import type { Row } from "../../state/list/jobs";
 import { may } from "../../state/session";
 import { nameOf } from "./columns/columns";

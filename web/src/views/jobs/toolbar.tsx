@@ -3,7 +3,7 @@
 import type { RefObject } from "preact";
 import { useState } from "preact/hooks";
 import { href } from "../../address";
-import { attempt } from "../../parts/notices";
+import { attempt } from "../../parts/messages/notices";
 import type { Asked } from "../../state/list/jobs";
 import { runningText } from "../../state/title";
 import { useNarrow } from "./columns/cards";

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { go, href, place } from "../../address";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
 import { type Heading, Table } from "../../parts/table/table";
 import { Curves } from "../../state/list/curves";
 import { parseFilter } from "../../state/list/filter";

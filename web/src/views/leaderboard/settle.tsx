@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { call } from "../../api/client";
 import type { Leaderboard, Settlement, Standing } from "../../api/schema";
-import { attempt, notify } from "../../parts/notices";
+import { attempt, notify } from "../../parts/messages/notices";
 
 interface SettleProps {
   board: Leaderboard;

@@ -2,7 +2,7 @@
 
 import { useRef } from "preact/hooks";
 import { BASE } from "../../address";
-import { Code } from "../../parts/code";
+import { Code } from "../../parts/clipboard/code";
 import { curlOf, pythonOf } from "./code";
 import { useForm } from "./form/form";
 

@@ -5,7 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { place } from "../../address";
 import { Problem, read } from "../../api/client";
 import type { DatasetInfo, Job, PresetInfo } from "../../api/schema";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
 import { useTitle } from "../../state/title";
 import type { ViewProps } from "..";
 import { Check, specOf } from "./check";

@@ -5,9 +5,9 @@ import { call } from "../../api/client";
 import type { Delivery, DeliveryPage } from "../../api/schema";
 import { shortId } from "../../format";
 import { Heads } from "../../parts/heads";
+import { attempt, notify } from "../../parts/messages/notices";
+import { ProblemNote } from "../../parts/messages/problem";
 import { Moment } from "../../parts/moment";
-import { attempt, notify } from "../../parts/notices";
-import { ProblemNote } from "../../parts/problem";
 import { useLive } from "../../state/live";
 
 const SECONDS = 3;

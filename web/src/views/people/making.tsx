@@ -3,8 +3,8 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { Problem } from "../../api/client";
-import { Dialog } from "../../parts/dialog";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
+import { Dialog } from "../../parts/popups/dialog";
 
 interface MakingProps<Made> {
   title: string;

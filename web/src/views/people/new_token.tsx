@@ -3,8 +3,8 @@
 import { useSignal } from "@preact/signals";
 import { call } from "../../api/client";
 import type { NewToken, TokenRequest } from "../../api/schema";
+import { Secret } from "../../parts/clipboard/secret";
 import { utc } from "../../parts/moment";
-import { Secret } from "../../parts/secret";
 import { Making } from "./making";
 
 const DAY = 86_400;

@@ -3,12 +3,12 @@
 import { useSignal } from "@preact/signals";
 import { call } from "../../api/client";
 import type { Token, TokenPage } from "../../api/schema";
-import { Confirm } from "../../parts/confirm";
-import { Empty } from "../../parts/empty";
 import { Heads } from "../../parts/heads";
+import { Empty } from "../../parts/messages/empty";
+import { notify } from "../../parts/messages/notices";
+import { ProblemNote } from "../../parts/messages/problem";
 import { Moment } from "../../parts/moment";
-import { notify } from "../../parts/notices";
-import { ProblemNote } from "../../parts/problem";
+import { Confirm } from "../../parts/popups/confirm";
 import { useLive } from "../../state/live";
 import { viewer } from "../../state/session";
 import { NewTokenDialog } from "./new_token";

@@ -1,6 +1,6 @@
 // People: the tokens by which the service knows them, and the webhooks by which it tells other services.
 
-import { Empty } from "../../parts/empty";
+import { Empty } from "../../parts/messages/empty";
 import { may, viewer } from "../../state/session";
 import { useTitle } from "../../state/title";
 import type { ViewProps } from "..";

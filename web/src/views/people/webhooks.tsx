@@ -3,11 +3,11 @@
 import { useSignal } from "@preact/signals";
 import { call } from "../../api/client";
 import type { Delivery, NewWebhook, Webhook, WebhookPage, WebhookRequest } from "../../api/schema";
-import { Confirm } from "../../parts/confirm";
+import { Secret } from "../../parts/clipboard/secret";
+import { attempt, notify } from "../../parts/messages/notices";
+import { ProblemNote } from "../../parts/messages/problem";
 import { Moment } from "../../parts/moment";
-import { attempt, notify } from "../../parts/notices";
-import { ProblemNote } from "../../parts/problem";
-import { Secret } from "../../parts/secret";
+import { Confirm } from "../../parts/popups/confirm";
 import { useLive } from "../../state/live";
 import { Deliveries } from "./deliveries";
 import { Making } from "./making";

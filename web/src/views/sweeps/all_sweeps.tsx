@@ -3,10 +3,10 @@
 import { href } from "../../address";
 import type { Sweep, SweepPage } from "../../api/schema";
 import { shortId } from "../../format";
-import { Empty } from "../../parts/empty";
 import { Heads, right } from "../../parts/heads";
+import { Empty } from "../../parts/messages/empty";
+import { ProblemNote } from "../../parts/messages/problem";
 import { Moment } from "../../parts/moment";
-import { ProblemNote } from "../../parts/problem";
 import { useLive } from "../../state/live";
 import { may, viewer } from "../../state/session";
 import { useTitle } from "../../state/title";

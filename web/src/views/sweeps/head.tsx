@@ -5,9 +5,9 @@ import { go, href } from "../../address";
 import { call } from "../../api/client";
 import type { Sweep } from "../../api/schema";
 import { shortId } from "../../format";
-import { Confirm } from "../../parts/confirm";
-import { CopyButton } from "../../parts/copy";
-import { attempt, notify } from "../../parts/notices";
+import { CopyButton } from "../../parts/clipboard/copy";
+import { attempt, notify } from "../../parts/messages/notices";
+import { Confirm } from "../../parts/popups/confirm";
 import { may } from "../../state/session";
 import { SweepStatus } from "./all_sweeps";
 

@@ -4,7 +4,7 @@ import { href } from "../../address";
 import type { Job, JobPage, Queue, QueuePage } from "../../api/schema";
 import { duration, shortId } from "../../format";
 import { Heads, right } from "../../parts/heads";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
 import { useLive } from "../../state/live";
 import { countWaiting } from "./waiting";
 

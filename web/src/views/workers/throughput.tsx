@@ -2,7 +2,7 @@
 
 import { href } from "../../address";
 import type { JobPage } from "../../api/schema";
-import { ProblemNote } from "../../parts/problem";
+import { ProblemNote } from "../../parts/messages/problem";
 import { now } from "../../state/clock";
 import { useLive } from "../../state/live";
 import { type Ended, spansOf } from "./waiting";

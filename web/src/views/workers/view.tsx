@@ -1,8 +1,8 @@
 // Workers and queues: who trains what, who is late, what waits, how much gets done.
 
 import type { JobPage, WorkerPage } from "../../api/schema";
-import { Empty } from "../../parts/empty";
-import { ProblemNote } from "../../parts/problem";
+import { Empty } from "../../parts/messages/empty";
+import { ProblemNote } from "../../parts/messages/problem";
 import { useLive } from "../../state/live";
 import { useTitle } from "../../state/title";
 import type { ViewProps } from "..";

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { Problem, read } from "../../../api/client";
 import type { Comparison, Curves, Job } from "../../../api/schema";
-import { notify } from "../../../parts/notices";
+import { notify } from "../../../parts/messages/notices";
 import { listen } from "../../../state/bell";
 import { passes } from "../../../state/live";
 import { Slots } from "../selection/slots";

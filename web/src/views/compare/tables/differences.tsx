@@ -3,7 +3,7 @@
 import { useMemo } from "preact/hooks";
 import { href } from "../../../address";
 import { shortId } from "../../../format";
-import { copy } from "../../../parts/copy";
+import { copy } from "../../../parts/clipboard/copy";
 import { Status } from "../../../parts/status";
 import { change } from "../asked";
 import { compareValues, type Field, nameOf } from "../fields/fields";

@@ -3,7 +3,7 @@
 import { href } from "../../../address";
 import type { Job } from "../../../api/schema";
 import { shortId } from "../../../format";
-import { CopyButton } from "../../../parts/copy";
+import { CopyButton } from "../../../parts/clipboard/copy";
 import { Status } from "../../../parts/status";
 import { Actions } from "./actions";
 import { Name, Priority, Tags } from "./labels";

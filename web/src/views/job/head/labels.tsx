@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../../../api/client";
 import type { Job } from "../../../api/schema";
 import { Icon } from "../../../parts/icon";
-import { attempt } from "../../../parts/notices";
+import { attempt } from "../../../parts/messages/notices";
 import { may } from "../../../state/session";
 import { titleOf } from "../job";
 

@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { Job, Metric, MetricPage } from "../../../api/schema";
 import { figure } from "../../../format";
 import { Chart } from "../../../parts/chart/chart";
-import { ProblemNote } from "../../../parts/problem";
+import { ProblemNote } from "../../../parts/messages/problem";
 import { useLive } from "../../../state/live";
 
 const COLOURS = 8;

@@ -4,7 +4,7 @@ import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ask, place } from "../../../address";
 import type { Job, LogLine } from "../../../api/schema";
 import { shortId } from "../../../format";
-import { ProblemNote } from "../../../parts/problem";
+import { ProblemNote } from "../../../parts/messages/problem";
 import { isFinished } from "../job";
 import { asText, type Row, rowsOf, type Wanted } from "./log_lines";
 import { LogReader } from "./log_reader";

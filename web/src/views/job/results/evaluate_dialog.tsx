@@ -4,8 +4,8 @@ import { useState } from "preact/hooks";
 import { go, href } from "../../../address";
 import { call, Problem } from "../../../api/client";
 import type { DatasetPage, Job } from "../../../api/schema";
-import { Dialog } from "../../../parts/dialog";
-import { ProblemNote } from "../../../parts/problem";
+import { ProblemNote } from "../../../parts/messages/problem";
+import { Dialog } from "../../../parts/popups/dialog";
 import { useLive } from "../../../state/live";
 import { datasetOf, fieldOf } from "../job";
 

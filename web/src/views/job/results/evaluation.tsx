@@ -3,7 +3,7 @@
 import { ask, place } from "../../../address";
 import type { Evaluation, Job } from "../../../api/schema";
 import { figure, percent } from "../../../format";
-import { ProblemNote } from "../../../parts/problem";
+import { ProblemNote } from "../../../parts/messages/problem";
 import { useLive } from "../../../state/live";
 import { fieldOf } from "../job";
 import { Confusion } from "./confusion";

@@ -5,8 +5,8 @@ import { ask, BASE, place } from "../../../address";
 import { Problem, ask as request } from "../../../api/client";
 import type { Job, Mistake, MistakePage } from "../../../api/schema";
 import { percent } from "../../../format";
-import { Empty } from "../../../parts/empty";
-import { ProblemNote } from "../../../parts/problem";
+import { Empty } from "../../../parts/messages/empty";
+import { ProblemNote } from "../../../parts/messages/problem";
 import { useLive } from "../../../state/live";
 import { datasetOf } from "../job";
 

@@ -2,7 +2,7 @@
 
 import type { Job, Outline } from "../../../api/schema";
 import { Layers } from "../../../parts/layers/layers";
-import { ProblemNote } from "../../../parts/problem";
+import { ProblemNote } from "../../../parts/messages/problem";
 import { useLive } from "../../../state/live";
 
 /** The layers with their shapes and parameters. */

@@ -2,7 +2,7 @@
 
 import { BASE } from "../../../address";
 import type { Job } from "../../../api/schema";
-import { Code } from "../../../parts/code";
+import { Code } from "../../../parts/clipboard/code";
 import { isFinished, isImported } from "../job";
 
 /** The code that reads this job. */

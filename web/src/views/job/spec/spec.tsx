@@ -1,8 +1,8 @@
 // What a job asks for: first what somebody chose, then all of it.
 
 import type { Job, Outline } from "../../../api/schema";
-import { CopyButton } from "../../../parts/copy";
-import { ProblemNote } from "../../../parts/problem";
+import { CopyButton } from "../../../parts/clipboard/copy";
+import { ProblemNote } from "../../../parts/messages/problem";
 import { useLive } from "../../../state/live";
 import { isImported } from "../job";
 

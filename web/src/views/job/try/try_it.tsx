@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { DatasetInfo, Job } from "../../../api/schema";
 import { percent } from "../../../format";
-import { ProblemNote } from "../../../parts/problem";
+import { ProblemNote } from "../../../parts/messages/problem";
 import { useLive } from "../../../state/live";
 import { type Seen, TriedImage } from "./try_image";
 import { MOST_IMAGES, Trial } from "./try_images";

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Icon } from "../../../parts/icon";
-import { Popover } from "../../../parts/menu";
+import { Popover } from "../../../parts/popups/menu";
 import { type SpecPath, specPaths } from "../../../state/list/spec_paths";
 import { COLUMN_NAMES, idOfPath, wordsOf } from "./columns";
 import { type ColumnChoice, show, USUAL_COLUMNS } from "./shown";

@@ -1,7 +1,7 @@
 // The menu of what may be added to a list: all kinds with what they do, searched by typing.
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Dialog } from "../../../../parts/dialog";
+import { Dialog } from "../../../../parts/popups/dialog";
 import type { Variant } from "../schema";
 
 interface KindMenuProps {

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { Icon } from "./icon";
+import { Icon } from "../icon";
 
 /** What has the focus first: a field, or else a button that does no harm. */
 const FIRST = ["input, select, textarea", "footer button", "button"];

@@ -1,8 +1,8 @@
 // Notices: what became of what somebody just did, said in a corner and to screen readers.
 
 import { signal } from "@preact/signals";
-import { Problem } from "../api/client";
-import { Icon } from "./icon";
+import { Problem } from "../../api/client";
+import { Icon } from "../icon";
 
 interface Notice {
   number: number;

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { hear, type Keys, listed, press } from "../state/keys";
+import { hear, type Keys, listed, press } from "../../state/keys";
 import { Dialog } from "./dialog";
 
 const NAMES: Record<string, string> = {

@@ -1,8 +1,8 @@
 // Copying to the clipboard.
 
+import { Icon } from "../icon";
+import { notify } from "../messages/notices";
 import { copyText } from "./copying";
-import { Icon } from "./icon";
-import { notify } from "./notices";
 
 /** Copy a text, and say so. Where the browser refuses, it says how to copy by hand. */
 export async function copy(text: string, what: string): Promise<void> {

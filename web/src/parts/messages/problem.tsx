@@ -1,6 +1,6 @@
 // What went wrong, in words that say what to do.
 
-import type { Problem } from "../api/client";
+import type { Problem } from "../../api/client";
 
 /** A problem of the API, with each field that it names; nothing where there is none. */
 export function ProblemNote({ problem }: { problem: Problem | null }) {

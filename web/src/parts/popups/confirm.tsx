@@ -2,8 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { attempt } from "../messages/notices";
 import { Dialog } from "./dialog";
-import { attempt } from "./notices";
 
 interface ConfirmProps {
   title: string;

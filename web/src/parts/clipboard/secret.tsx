@@ -1,8 +1,8 @@
 // A secret that is shown this once, to copy.
 
 import { useSignal } from "@preact/signals";
+import { Icon } from "../icon";
 import { copyText } from "./copying";
-import { Icon } from "./icon";
 
 interface SecretProps {
   /** What it is, for its label. */
