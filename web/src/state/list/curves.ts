@@ -17,6 +17,8 @@ const QUIET = 120; // milliseconds without scrolling before curves are asked for
 const MOST = 60; // whole ids, which every proxy lets pass in an address
 const POINTS = 48;
 const KEPT = 3000;
+/** Reading takes at most this share of the time: a service that is slow already is not asked the more. */
+const SHARE = 0.5;
 
 /** At most `POINTS` of values, evenly chosen, the last one among them. */
 export function thinned(values: readonly (number | null)[]): (number | null)[] {
@@ -28,7 +30,7 @@ export function thinned(values: readonly (number | null)[]): (number | null)[] {
 /** The curve after a row was read again; null where it has to be read: epochs are missing, or were trained again. */
 export function continued(curve: Curve, row: Row): Curve | null {
   const epoch = row.progress.epoch;
-  if (epoch === curve.epochs && (row.attempts ?? 0) === curve.attempts) return curve;
+  if (epoch <= curve.epochs && (row.attempts ?? 0) === curve.attempts) return curve;
   if (epoch !== curve.epochs + 1 || !row.result) return null;
   return {
     epochs: epoch,
@@ -38,11 +40,14 @@ export function continued(curve: Curve, row: Row): Curve | null {
   };
 }
 
-/** Curves by job. */
+/** Curves by job. One request at a time, each to its end: one that is given up costs the service as much, for nothing. */
 export class Curves {
   private readonly known = new Map<string, Signal<Curve | null>>();
-  private stop = new AbortController();
+  private readonly stop = new AbortController();
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private wanted: readonly Row[] = [];
+  private reading = false;
+  private rested = Number.NEGATIVE_INFINITY;
 
   /** The curve of a job; null until it is known. */
   of(id: string): Signal<Curve | null> {
@@ -53,9 +58,10 @@ export class Curves {
 
   /** Say which rows are in sight: their curves are read soon, unless they are known. */
   want(rows: readonly Row[]): void {
-    const missing = rows.filter((row) => row.progress.epoch > 0 && !this.go(row));
+    this.wanted = rows.filter((row) => row.progress.epoch > 0 && !this.go(row));
     clearTimeout(this.timer);
-    if (missing.length) this.timer = setTimeout(() => void this.read(missing.slice(0, MOST)), QUIET);
+    if (this.reading || !this.wanted.length) return;
+    this.timer = setTimeout(() => void this.read(), Math.max(QUIET, this.rested - performance.now()));
   }
 
   /** Read no more. */
@@ -72,17 +78,23 @@ export class Curves {
     return next !== null;
   }
 
-  private async read(rows: readonly Row[]): Promise<void> {
-    this.stop.abort();
-    const stop = new AbortController();
-    this.stop = stop;
+  private async read(): Promise<void> {
+    const start = performance.now();
+    const rows = this.wanted.slice(0, MOST);
+    this.wanted = this.wanted.slice(MOST);
+    this.reading = true;
     try {
       await (rows.length === 1 && rows[0] ? this.readOne(rows[0]) : this.readMany(rows));
     } catch (error) {
-      // Asked again with the next change: a job was deleted meanwhile, or others are in sight.
-      if (!(error instanceof Problem) && !stop.signal.aborted) throw error;
+      if (this.stop.signal.aborted) return;
+      if (!(error instanceof Problem)) throw error;
+      this.wanted = []; // asked again with the next change: a job was deleted meanwhile, or the service is away
+    } finally {
+      this.reading = false;
     }
+    this.rested = start + (performance.now() - start) / SHARE;
     for (const id of [...this.known.keys()].slice(0, Math.max(0, this.known.size - KEPT))) this.known.delete(id);
+    this.want(this.wanted);
   }
 
   private async readOne(row: Row): Promise<void> {
