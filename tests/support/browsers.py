@@ -17,12 +17,9 @@ from playwright.sync_api import Browser, Playwright
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 _PACKAGES = WEB / "node_modules"
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-)
+_ARGUMENTS = ("--no-sandbox", "--disable-background-networking", "--disable-gpu")
+"""Without a GPU: on an emulated one a tab that draws may wait for another's drawing for minutes, and while it waits it
+reads no answers, which keep the connections of all tabs."""
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 _UNPACK = """
