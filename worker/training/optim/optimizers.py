@@ -63,6 +63,11 @@ def buffers_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [state[name] for names in _ORDER.values() for name in names for state in states if name in state]
 
 
+def has_fused_step(plan: OptimizerPlan) -> bool:
+    """Whether torch takes the plan's step in one kernel, which reads and writes all once."""
+    return isinstance(plan, SgdPlan | AdamPlan | AdamWPlan)
+
+
 class Optimizer:
     """The plan's optimizer by torch's functions, in their fused form where there is one: it reads and writes all once.
 
@@ -106,6 +111,56 @@ class Optimizer:
                 self._rmsprop(plan, gradients)
             case NAdamPlan() as plan:
                 self._nadam(plan, gradients)
+            case plan:
+                assert_never(plan)
+
+    def count_step(self) -> None:
+        """Begin a step that `step_rows` takes, part by part."""
+        if self._steps:
+            torch._foreach_add_(self._steps, 1)
+
+    @torch.no_grad()
+    def step_rows(self, number: int, rows: slice, gradient: Tensor) -> None:
+        """Take the step for some rows of parameter `number`, by the gradient of these rows.
+
+        For plans with a fused step, on a CPU. The bits are those of `step`, whose kernel this is, for rows that begin
+        at a whole number of its lanes.
+        """
+        parameter = self._parameters[number][rows]
+        buffers = {name: [tensors[number][rows]] for name, tensors in self._buffers.items()}
+        match self._plan:
+            case SgdPlan() as plan:
+                torch._fused_sgd_(
+                    [parameter],
+                    [gradient],
+                    buffers.get("momentum", []),
+                    weight_decay=plan.weight_decay,
+                    momentum=plan.momentum,
+                    lr=self._lr,
+                    dampening=0.0,
+                    nesterov=plan.nesterov,
+                    maximize=False,
+                    is_first_step=False,
+                )
+            case AdamPlan() | AdamWPlan() as plan:
+                step = torch._fused_adam_ if isinstance(plan, AdamPlan) else torch._fused_adamw_
+                step(
+                    [parameter],
+                    [gradient],
+                    buffers["mean"],
+                    buffers["square"],
+                    [],
+                    [self._steps[number]],
+                    amsgrad=False,
+                    lr=self._lr,
+                    beta1=plan.betas[0],
+                    beta2=plan.betas[1],
+                    weight_decay=plan.weight_decay,
+                    eps=plan.eps,
+                    maximize=False,
+                )
+            case RmsPropPlan() | NAdamPlan():
+                raise NotImplementedError
             case plan:
                 assert_never(plan)
 

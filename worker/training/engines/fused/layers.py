@@ -118,9 +118,13 @@ class Layer:
 
     def refresh(self) -> None:
         """Bring the copy of weight and bias in `dtype` up to date."""
+        self.refresh_weight(slice(None))
+        self.refresh_bias()
+
+    def refresh_weight(self, rows: slice) -> None:
+        """Bring some rows of the copy of the weight in `dtype` up to date."""
         if self._copied:
-            self._weight.copy_(self.weight)
-            self.refresh_bias()
+            self._weight[rows].copy_(self.weight[rows])
 
     def refresh_bias(self) -> None:
         """Bring the copy of the bias in `dtype` up to date."""

@@ -7,7 +7,8 @@ behind an operator that torch.compile uses; where that is missing, everything he
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import torch
@@ -16,6 +17,8 @@ from torch.nn import functional as F
 
 _ENOUGH = 1 << 20  # multiply-adds; with fewer, setting up a oneDNN kernel costs more than it saves
 _PIECE, _MIXED_PIECE = 1 << 19, 1 << 17  # elements of a weight that are changed at a time
+_STEP_PIECE = 1 << 18  # the same, where an optimizer's buffers are changed with them
+_LANES = 16  # elements that a kernel takes at once; pieces of whole ones are rounded as the whole tensor is
 FUSED = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "leaky_relu": F.leaky_relu}
 """Activations that oneDNN applies while the product is in registers, with torch's functions for other kernels."""
 _OPTIONS = {"leaky_relu": [0.01]}
@@ -54,6 +57,16 @@ def add_product(
         _add_in_pieces(target, _products(left.contiguous(), right, rows), alpha, beta, copy)
     else:
         _add_in_pieces(target, [linear(left, right.mT)], alpha, beta, copy)
+
+
+def products_by_rows(left: Tensor, right: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """left (O, N) · right (N, I), some rows at a time, each piece small enough to be used while it is in the cache."""
+    count = max(1, len(left) * right.shape[1] // _STEP_PIECE)
+    rows = math.ceil(len(left) / count / _LANES) * _LANES
+    first = 0
+    for product in _products(left.contiguous(), right, rows):
+        yield slice(first, first + len(product)), product
+        first += len(product)
 
 
 def _products(left: Tensor, right: Tensor, rows: int) -> Iterable[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -11,9 +12,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from worker.training.engines.fused.layers import Layer
-from worker.training.engines.fused.products import linear
+from worker.training.engines.fused.products import linear, products_by_rows
 from worker.training.engines.resident.branch import Branch
-from worker.training.optim.optimizers import Optimizer, Rate
+from worker.training.optim.optimizers import Optimizer, Rate, has_fused_step
 from worker.training.plan import OptimizerPlan, SgdPlan
 
 
@@ -202,10 +203,44 @@ class ByOptimizer(Update):
         self._optimizer.restore(state)
 
 
+class ByRows(ByOptimizer):
+    """torch's fused step on some rows of a layer at a time, as soon as their gradient is there: it is never stored.
+
+    On a CPU the weights of a small batch's step are more memory than its products are work. This reads and writes each
+    of them, and each buffer, once; the bits are those of `ByOptimizer`.
+    """
+
+    def __init__(self, plan: OptimizerPlan, layers: Sequence[Layer]) -> None:
+        super().__init__(plan, layers, recorded=False)
+        counts = [len(layer.parameters) for layer in layers]
+        self._numbers = dict(zip(layers, accumulate(counts, initial=0), strict=False))
+
+    @override
+    def begin_step(self, number: int) -> None:
+        super().begin_step(number)
+        self._optimizer.count_step()
+
+    @override
+    def layer(self, layer: Layer, gradient: Tensor, inputs: Tensor) -> None:
+        number = self._numbers[layer]
+        for rows, product in products_by_rows(gradient.mT, inputs):
+            self._optimizer.step_rows(number, rows, product.to(layer.weight.dtype))
+            layer.refresh_weight(rows)
+        if layer.bias is not None:
+            self._optimizer.step_rows(number + 1, slice(None), gradient.sum(-2, dtype=layer.bias.dtype))
+            layer.refresh_bias()
+
+    @override
+    def finish(self) -> None:
+        """Do nothing: every layer has taken its step already."""
+
+
 def update_of(plan: OptimizerPlan, layers: Sequence[Layer], *, recorded: bool) -> Update:
     """The update of these layers that the plan's optimizer asks for."""
     if isinstance(plan, SgdPlan) and not plan.momentum:
         return RecordedInPlace(plan, layers) if recorded else InPlace(plan)
+    if has_fused_step(plan) and not recorded:
+        return ByRows(plan, layers)
     return ByOptimizer(plan, layers, recorded=recorded)
 
 
