@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 
 from shared.errors import DatabaseUnavailable
@@ -18,6 +19,14 @@ from worker.processes.stop_flag import StopFlag
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+
+
+def give_back() -> None:
+    """Let go of what only a next job would use: images prepared for training, and memory that was freed."""
+    from worker.training.engines.resident import prepared
+
+    prepared.forget()
+    memory.give_back()
 
 
 class Child:
@@ -39,6 +48,7 @@ class Child:
         self._identity = identity
         self._stop = stop
         self._child_state = child_state
+        self._rest = self._rest_to_come()
 
     def start(self) -> None:
         """Load torch and register the worker, right after the fork."""
@@ -84,6 +94,7 @@ class Child:
 
         Never raises: Celery would only log the error, and acknowledge the message all the same.
         """
+        self._rest.cancel()
         try:
             # The pool's own handler, which it installs after `start`, would end the process in the middle of a step.
             with self._stop.set_by_sigterm(), self._child_state.at_work():
@@ -91,6 +102,15 @@ class Child:
         except Exception:
             # The job's lease runs out, and the job is tried again; this worker continues.
             logger.exception("task_crashed")
+        self._rest = self._rest_to_come()
+        self._rest.start()
+
+    @staticmethod
+    def _rest_to_come() -> threading.Timer:
+        """A timer that gives memory back once no job has followed the last one for a while."""
+        timer = threading.Timer(memory.IDLE_SECONDS, give_back)
+        timer.daemon = True
+        return timer
 
     def _check_device(self) -> None:
         """Stop the worker if its GPU has failed: in this process, each further job would fail at once."""
@@ -103,11 +123,8 @@ class Child:
         if not self._stop.is_set():
             from worker.run_job import task
 
-            began = time.monotonic()
             task.run(self._context)
             self._check_device()
-            if time.monotonic() - began > memory.LONG_SECONDS:
-                memory.give_back()
         elif not self._stop.failed:
             # Celery may deliver one more ticket while it shuts down: another worker may have it at once. A worker that
             # could not start has nothing to send it with: it is missed soon enough.

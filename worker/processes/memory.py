@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
-LONG_SECONDS = 5.0
-"""The shortest job after which memory is returned: allocating it again costs the next job some milliseconds."""
+IDLE_SECONDS = 5.0
+"""How long a child waits for its next job before memory is returned: allocating it again would cost that job time."""
 
 
 def give_back() -> None:

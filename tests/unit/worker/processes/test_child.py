@@ -170,19 +170,23 @@ class TestChild:
         self._child(context).run("0192")
         assert context.child_state.idle
 
-    @pytest.mark.parametrize("long_seconds, given_back", [(-1.0, 1), (1000.0, 0)], ids=["long", "short"])
-    def test_memory_is_given_back_after_a_long_job(
-        self, context: Context, monkeypatch: pytest.MonkeyPatch, long_seconds: float, given_back: int
-    ) -> None:
-        """Short ones in a row would pay for it again and again."""
+    def test_an_idle_child_gives_memory_back(self, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Once no job follows for a while: jobs in a row would pay for it again and again."""
         from worker.run_job import task
 
-        calls: list[bool] = []
-        monkeypatch.setattr(task, "run", lambda *_: None)
-        monkeypatch.setattr(memory, "LONG_SECONDS", long_seconds)
-        monkeypatch.setattr(memory, "give_back", lambda: calls.append(True))
-        self._child(context).run("0192")
-        assert len(calls) == given_back
+        given = threading.Event()
+        cancelled: list[bool] = []
+        monkeypatch.setattr(memory, "IDLE_SECONDS", 1000.0)
+        monkeypatch.setattr(memory, "give_back", given.set)
+        child = self._child(context)
+        monkeypatch.setattr(task, "run", lambda *_: cancelled.append(child._rest.finished.is_set()))
+        for job_id in ("0192", "0193"):
+            child.run(job_id)
+            assert not child._rest.finished.is_set()
+        assert cancelled == [True, True]
+        child._rest.cancel()
+        child._rest.function()
+        assert given.is_set()
 
 
 @pytest.mark.skipif(not platform.libc_ver()[0], reason="the C library is not glibc")

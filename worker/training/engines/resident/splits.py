@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -11,14 +11,9 @@ from worker.training.data import LoadedDataset
 from worker.training.data.augmentation import apply
 from worker.training.data.loader import Normalizer, normalizer
 from worker.training.engines.resident.order import Draws, Order
+from worker.training.engines.resident.prepared import Prepare, prepared
 from worker.training.evaluation import BATCH_SIZE
 from worker.training.plan import TrainingPlan
-
-Prepare = Callable[[Tensor], Tensor]
-"""From normalised images (N, C, H, W) to the form that the engine stores: dtype, layout, shape."""
-
-_CHUNK = {"cpu": 512, "cuda": 4096}
-"""Images normalised at a time: few enough for a cache, enough for a GPU, and no second copy of the split."""
 
 
 class ResidentTraining:
@@ -37,7 +32,7 @@ class ResidentTraining:
         if plan.augment:
             self._images = data.train.images.to(device)
         else:
-            self._images = _prepared(data.train.images, self._normalize, prepare, device)
+            self._images = prepared(data.train.images, self._normalize, prepare, device)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -97,7 +92,7 @@ class ResidentValidation:
     def __init__(
         self, plan: TrainingPlan, data: LoadedDataset, device: torch.device, prepare: Prepare, size: int = BATCH_SIZE
     ) -> None:
-        self._images = _prepared(data.val.images, _on(device, normalizer(plan, data)), prepare, device)
+        self._images = prepared(data.val.images, _on(device, normalizer(plan, data)), prepare, device)
         self._size = size
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -107,13 +102,3 @@ class ResidentValidation:
 def _on(device: torch.device, normalize: Normalizer) -> Normalizer:
     moments = normalize.moments
     return normalize if moments is None else Normalizer((moments[0].to(device), moments[1].to(device)))
-
-
-def _prepared(images: Tensor, normalize: Normalizer, prepare: Prepare, device: torch.device) -> Tensor:
-    """Images on the device, prepared. They are sent as uint8, a quarter of the bytes, and normalised on the device."""
-    first = prepare(normalize(images[:1].to(device)))
-    out = torch.empty((len(images), *first.shape[1:]), dtype=first.dtype, device=device)
-    size = _CHUNK[device.type]
-    for target, chunk in zip(torch.split(out, size), torch.split(images, size), strict=True):
-        target.copy_(prepare(normalize(chunk.to(device))))
-    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from tests.unit.training.tiny import CPU, DATASET, tiny_data, tiny_plan
 from worker.training.data.loader import Loader, normalizer
+from worker.training.engines.resident import prepared
 from worker.training.engines.resident.splits import ResidentTraining, ResidentValidation
 from worker.training.plan import AugmentPlan, CropPlan, CutoutPlan, FlipPlan, Normalization
 
@@ -79,3 +81,48 @@ def test_validation_is_whole_and_in_the_splits_order() -> None:
     pieces = list(ResidentValidation(plan, DATA, CPU, as_they_are))
     assert [len(piece) for piece in pieces] == [500, 20]
     assert torch.equal(torch.cat(pieces), normalizer(plan, DATA)(DATA.val.images))
+
+
+class TestPrepared:
+    """Splits that outlive their run."""
+
+    def test_the_next_run_takes_what_the_last_one_prepared(self) -> None:
+        """The same memory, whatever else the runs differ in; and it is what would have been prepared anew."""
+        one, other = (ResidentValidation(tiny_plan(seed=seed), DATA, CPU, as_they_are) for seed in (0, 1))
+        assert _pointers(one) == _pointers(other)
+        prepared.forget()
+        anew = ResidentValidation(tiny_plan(), DATA, CPU, as_they_are)
+        assert _pointers(anew) != _pointers(one)
+        assert torch.equal(torch.cat([*anew]), torch.cat([*one]))
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            lambda: ResidentValidation(tiny_plan(), DATA, CPU, channels_last),
+            lambda: ResidentValidation(tiny_plan(), DATA, CPU, lambda images: images.double()),
+            lambda: ResidentValidation(tiny_plan(), tiny_data(train=300, val=260), CPU, as_they_are),
+            lambda: ResidentValidation(
+                tiny_plan(dataset=dataclasses.replace(DATASET, normalize="none")), DATA, CPU, as_they_are
+            ),
+        ],
+        ids=["layout", "type", "images", "normalisation"],
+    )
+    def test_what_differs_is_prepared_anew(self, other: Callable[[], ResidentValidation]) -> None:
+        """By as little as the mean that is subtracted; and then in its own form."""
+        before = ResidentValidation(tiny_plan(), DATA, CPU, as_they_are)
+        changed = other()
+        assert _pointers(changed) != _pointers(before)
+        prepared.forget()
+        assert torch.equal(torch.cat([*changed]), torch.cat([*other()]))
+
+    def test_only_one_data_sets_splits_stay(self) -> None:
+        """What was prepared for the images before goes, before memory is taken for the next."""
+        prepared.forget()
+        for data in (tiny_data(train=20, val=10), tiny_data(train=30, val=20), tiny_data(train=40, val=30)):
+            ResidentTraining(tiny_plan(), data, CPU, as_they_are)
+            ResidentValidation(tiny_plan(), data, CPU, as_they_are)
+        assert sorted(len(kept) for *_, kept in prepared._kept.values()) == [60, 80]
+
+
+def _pointers(split: ResidentValidation) -> list[int]:
+    return [part.data_ptr() for part in split]
