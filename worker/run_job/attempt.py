@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 
 import torch
 
@@ -85,6 +86,7 @@ class Attempt:
                 final=self._hold if keeps else None,
             ),
             pause_after=claim.pause_after,
+            goes_on=self._goes_on,
         )
         with tracing.span("store results", {}):
             self._finish(result)
@@ -103,6 +105,19 @@ class Attempt:
     def _check(self) -> None:
         self._lease.check()
         self._recorder.flush_if_due()
+
+    def _goes_on(self, epoch: int) -> int | None:
+        """The epoch up to which the job goes on from its rung at once, without a pause; None where it pauses."""
+        from shared.sweeps import progress
+
+        if self._claim.sweep is None:
+            return None
+        retry_until_written(self._lease, self._recorder.flush)
+        ask = partial(progress.next_rung, self._context.db, self._claim, epoch)
+        rung = retry_until_written(self._lease, ask)
+        if rung is not None:
+            self._context.advance_sweep(self._claim.sweep)  # another point may have waited for this one's figures
+        return rung
 
     def _save(self, state: State, chain: Chain) -> None:
         """Save a state, once every epoch before it is recorded: a run resumed from it reports none of them again.

@@ -48,6 +48,7 @@ def train(
     resume: State | None = None,
     checkpoints: Checkpointing | None = None,
     pause_after: int | None = None,
+    goes_on: Callable[[int], int | None] | None = None,
 ) -> TrainingResult:
     """Train the plan's network and evaluate it on the whole validation split after every epoch.
 
@@ -62,7 +63,9 @@ def train(
         resume: the state to resume from. Its earlier epochs are not reported again.
         checkpoints: decides when states are saved, and saves them; None never does.
         pause_after: the epoch after which the run stops, to be resumed later; None: it goes on to its end. Its state is
-            saved when that epoch is validated, so a run that is resumed validates and reports the epoch once more.
+            the one before that epoch was validated, so a run that is resumed validates and reports it once more.
+        goes_on: called where the run would stop, with that epoch, once it has been reported: returns the epoch after
+            which the run stops instead, or None where it stops now. By default it always does.
 
     Raises:
         TrainingError: DeviceUnavailable, OutOfDeviceMemory, NonFiniteLoss, CheckpointUnreadable or InvalidPlan.
@@ -73,7 +76,8 @@ def train(
     with settled(plan, device):
         try:
             with device_errors(device):
-                return _train(Run(plan, data, device, name, resume), on_epoch, check, checkpoints, pause_after)
+                run = Run(plan, data, device, name, resume)
+                return _train(run, on_epoch, _Steps(run, check, checkpoints), pause_after, goes_on or _pauses)
         except OutOfDeviceMemory as error:
             raise with_size_that_fits(error, plan, data, device, name) from error.__cause__
 
@@ -81,17 +85,19 @@ def train(
 def _train(
     run: Run,
     on_epoch: Callable[[EpochResult], None],
-    check: Callable[[], None],
-    checkpoints: Checkpointing | None,
+    steps: _Steps,
     pause_after: int | None,
+    goes_on: Callable[[int], int | None],
 ) -> TrainingResult:
-    steps = _Steps(run, check, checkpoints)
     while not run.finished:
-        pauses = pause_after is not None and pause_after <= run.epoch < run.epochs
-        last = steps.hold if run.epoch == run.epochs else _nothing
-        on_epoch(run.run_epoch(steps.boundary, steps.save if pauses else last))
+        epoch, last = run.epoch, steps.hand_over if run.epoch == run.epochs else _nothing
+        pauses = pause_after is not None and pause_after <= epoch < run.epochs
+        on_epoch(run.run_epoch(steps.boundary, steps.hold if pauses else last))
         if pauses and not run.finished:
-            raise PauseReached
+            pause_after = goes_on(epoch)
+            if pause_after is None:
+                steps.save_held()
+                raise PauseReached
     return run.result(steps.between)
 
 
@@ -100,13 +106,15 @@ class _Steps:
 
     def __init__(self, run: Run, check: Callable[[], None], checkpoints: Checkpointing | None) -> None:
         self._run, self._check, self._checkpoints = run, check, checkpoints
+        self._held: State | None = None
 
     def boundary(self) -> None:
         """Between two steps of training or validation, where the run's state is complete."""
         try:
             self._check()
         except StopRequested:
-            self.save()
+            if self._checkpoints is not None:
+                self._checkpoints.save_now(self._run.state)
             raise
         if self._checkpoints is not None:
             self._checkpoints.at_boundary(self._run.state)
@@ -116,12 +124,17 @@ class _Steps:
         with suppress(StopRequested):
             self._check()
 
-    def save(self) -> None:
-        """Save the run's state now, where states are saved."""
-        if self._checkpoints is not None:
-            self._checkpoints.save_now(self._run.state)
-
     def hold(self) -> None:
+        """Hold the run's state as it is now."""
+        if self._checkpoints is not None:
+            self._held = self._run.state()
+
+    def save_held(self) -> None:
+        """Save the state that is held, where states are saved."""
+        if self._checkpoints is not None and self._held is not None:
+            self._checkpoints.save_now(lambda held=self._held: held)  # type: ignore[misc]
+
+    def hand_over(self) -> None:
         """Give the state at the end of the last epoch to whoever wants it."""
         if self._checkpoints is not None and self._checkpoints.final is not None:
             self._checkpoints.final(self._run.state())
@@ -129,6 +142,10 @@ class _Steps:
 
 def _nothing() -> None:
     pass
+
+
+def _pauses(epoch: int) -> None:
+    del epoch
 
 
 class Run:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from shared.sweeps.progress.advance import advance
+from shared.sweeps.progress.continuation import next_rung
 
-__all__ = ["advance"]
+__all__ = ["advance", "next_rung"]

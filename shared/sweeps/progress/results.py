@@ -34,23 +34,27 @@ class End(NamedTuple):
     error: str | None = None
 
 
-def collect(step: Step) -> None:
-    """Take in the jobs of open trials that run no more, count those that do, and note where the points stand."""
+def collect(step: Step, reached: str | None = None) -> None:
+    """Take in the jobs of open trials that run no more, count those that do, and note where the points stand.
+
+    The job `reached` counts as paused: it runs, and has come to its rung.
+    """
     ended: dict[tuple[int, int], End] = {}
-    reached: list[str] = []
+    there: list[str] = []
     rows = step.connection.execute(_OPEN, {"sweep": step.sweep_id}).all()
     for row in rows:
-        end = _end_of(row, step)
+        at_rung = row.job_id == reached and row.status == JobStatus.RUNNING
+        end = End(TrialState.WAITING, row.rung) if at_rung else _end_of(row, step)
         if end is None:
             step.live += row.state == TrialState.LIVE
             step.due += [row] if row.state == TrialState.DUE else []
             continue
         ended[row.point, row.repeat] = end
         if end.error is None:
-            reached.append(row.job_id)
+            there.append(row.job_id)
     if not ended:
         return
-    values = _values(step, reached)
+    values = _values(step, there)
     closed = [row for row in rows if (row.point, row.repeat) in ended]
     write_ends(step, [(row, ended[row.point, row.repeat], values.get(row.job_id)) for row in closed])
     settle(step, {row.point: ended[row.point, row.repeat].error for row in closed}, _epochs_of(closed))

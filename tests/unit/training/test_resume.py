@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -155,12 +156,40 @@ def test_paused_after_an_epoch_and_gone_on_with(optimizer: str, schedule: str) -
     assert same_results(result, clean.result)
 
 
-def _go_on(plan: TrainingPlan, saved: list[State], epochs: list[EpochResult], rung: int | None) -> TrainingResult:
-    """Train from the newest of the saved states, through bytes, up to a rung."""
+def _go_on(
+    plan: TrainingPlan,
+    saved: list[State],
+    epochs: list[EpochResult],
+    rung: int | None,
+    goes_on: Callable[[int], int | None] | None = None,
+) -> TrainingResult:
+    """Train from the newest of the saved states, through bytes, up to a rung, or where it goes on from there."""
     torch.manual_seed(random.randrange(2**32))
-    options: dict[str, Any] = {"on_epoch": epochs.append, "check": nothing, "pause_after": rung}
+    options: dict[str, Any] = {"on_epoch": epochs.append, "check": nothing, "pause_after": rung, "goes_on": goes_on}
     state = decode(encode(saved[-1])) if saved else None
     return train(plan, DATA, CPU, resume=state, checkpoints=Checkpointing(saved.append), **options)
+
+
+def test_a_run_that_goes_on_at_its_rung() -> None:
+    """It saves nothing there and reports each epoch once; the next rung may be its pause, after which it goes on."""
+    plan = rich_plan(optimizer=OPTIMIZERS["momentum"], schedule=SCHEDULES["one_cycle"], early_stopping=None)
+    clean = Recording(plan, DATA)
+    saved: list[State] = []
+    epochs: list[EpochResult] = []
+    asked: list[int] = []
+
+    def goes_on(epoch: int) -> int | None:
+        asked.append(epoch)
+        return 2 if epoch == 1 else None
+
+    with pytest.raises(PauseReached):
+        _go_on(plan, saved, epochs, 1, goes_on)
+    assert asked == [1, 2]
+    assert [(state.epoch, state.batches) for state in saved] == [(2, 3)]
+    result = _go_on(plan, saved, epochs, 3, lambda _: plan.epochs)
+    once = [timeless(epoch) for epoch in clean.epochs]
+    assert [timeless(epoch) for epoch in epochs] == [*once[:2], *once[1:]]
+    assert same_results(result, clean.result)
 
 
 def test_a_pause_at_the_end_or_beyond_is_none() -> None:
