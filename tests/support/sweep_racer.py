@@ -15,7 +15,7 @@ def main(url: str, sweep_id: str, worker: str) -> None:
     db = Database(url)
     while reads.sweep(db, sweep_id).status != SweepStatus.FINISHED:
         if claim := sweeps.claim(db, worker):
-            sweeps.train(db, claim)
+            sweeps.train(db, claim, at_once=True)
         progress.advance(db, sweep_id)
 
 

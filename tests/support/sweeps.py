@@ -61,25 +61,34 @@ def next_claim(db: Database, worker: str = "host:cpu:1") -> Claim:
     return claimed
 
 
-def train(db: Database, claim: Claim, figure: Figure = by_lr, *, pausing: bool = True) -> str:
+def train(db: Database, claim: Claim, figure: Figure = by_lr, *, pausing: bool = True, at_once: bool = False) -> str:
     """Train a claimed job up to where it is to pause, or to its end; returns the outcome.
 
-    A worker that does not know of pauses goes on to the end.
+    A worker that does not know of pauses goes on to the end. One that asks `at_once` goes on from a rung where it may.
     """
+    whole: int = claim.spec["training"]["epochs"]
+    last: int | None = claim.pause_after if pausing and claim.pause_after else whole
+    while last is not None and last < whole:
+        rung = last
+        rows, best = _epochs(db, claim, figure, rung)
+        assert attempts.record_epochs(db, claim, rows, best)
+        last = progress.next_rung(db, claim, rung) if at_once else None
+    if last is None:
+        assert attempts.end(db, claim, Ending(Outcome.PAUSED)) is not None
+        return Outcome.PAUSED
+    rows, best = _epochs(db, claim, figure, whole)
+    results: dict[str, Any] = {"exact": True, "evaluations": [], "artifacts": []}
+    assert attempts.succeed(db, claim, epochs=rows, best=best, finished_epochs=whole, **results)
+    return Outcome.SUCCEEDED
+
+
+def _epochs(db: Database, claim: Claim, figure: Figure, last: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The epochs of a job that are not recorded yet, up to this one, and its best figures."""
     spec: dict[str, Any] = dict(claim.spec)
     with db.read() as connection:
         done = connection.scalar(select(Job.epoch).where(Job.id == claim.job_id)) or 0
-    whole = spec["training"]["epochs"]
-    last = claim.pause_after if pausing and claim.pause_after else whole
     rows = [factories.epoch_row(n, val_accuracy=figure(spec, n)) for n in range(done + 1, last + 1)]
-    best = factories.best(last, max((row["val_accuracy"] for row in rows), default=0.0))
-    if last < whole:
-        assert attempts.record_epochs(db, claim, rows, best)
-        assert attempts.end(db, claim, Ending(Outcome.PAUSED)) is not None
-        return Outcome.PAUSED
-    results: dict[str, Any] = {"exact": True, "evaluations": [], "artifacts": []}
-    assert attempts.succeed(db, claim, epochs=rows, best=best, finished_epochs=last, **results)
-    return Outcome.SUCCEEDED
+    return rows, factories.best(last, max((row["val_accuracy"] for row in rows), default=0.0))
 
 
 def work(db: Database, figure: Figure = by_lr, *, most: int = 10_000) -> int:

@@ -144,15 +144,22 @@ def check_origin(state: State, origin: Environment) -> bool:
 def encode(state: State) -> bytes:
     """The state as bytes that begin with a sha256 of the rest."""
     buffer = io.BytesIO()
+    buffer.write(_header(b""))  # its place: the digest is known only when all else is there, which is not copied again
+    begin = buffer.tell()
     torch.save(vars(state), buffer)
-    payload = buffer.getvalue()
-    return _MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
+    with buffer.getbuffer() as whole:
+        whole[:begin] = _header(whole[begin:])
+    return buffer.getvalue()
+
+
+def _header(payload: bytes | memoryview) -> bytes:
+    return _MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n"
 
 
 def decode(encoded: bytes, name: str = "checkpoint") -> State:
     """The state from `encode`'s bytes; loads plain values and tensors only. Raises CheckpointUnreadable."""
-    header, _, payload = encoded.partition(b"\n")
-    if header != _MAGIC + hashlib.sha256(payload).hexdigest().encode():
+    header, newline, payload = encoded.partition(b"\n")
+    if header + newline != _header(payload):
         raise CheckpointUnreadable(f"{name} is damaged, or is no checkpoint of this version.")
     try:
         return State(**torch.load(io.BytesIO(payload), weights_only=True))
