@@ -17,7 +17,6 @@ from torch.nn import functional as F
 
 _ENOUGH = 1 << 20  # multiply-adds; with fewer, setting up a oneDNN kernel costs more than it saves
 _PIECE, _MIXED_PIECE = 1 << 19, 1 << 17  # elements of a weight that are changed at a time
-_STEP_PIECE = 1 << 18  # the same, where an optimizer's buffers are changed with them
 _LANES = 16  # elements that a kernel takes at once; pieces of whole ones are rounded as the whole tensor is
 FUSED = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "leaky_relu": F.leaky_relu}
 """Activations that oneDNN applies while the product is in registers, with torch's functions for other kernels."""
@@ -61,7 +60,7 @@ def add_product(
 
 def products_by_rows(left: Tensor, right: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """left (O, N) · right (N, I), some rows at a time, each piece small enough to be used while it is in the cache."""
-    count = max(1, len(left) * right.shape[1] // _STEP_PIECE)
+    count = max(1, len(left) * right.shape[1] // _PIECE)
     rows = math.ceil(len(left) / count / _LANES) * _LANES
     first = 0
     for product in _products(left.contiguous(), right, rows):

@@ -54,7 +54,7 @@ def test_rows_have_the_bits_of_whole_steps(
 ) -> None:
     """Weights, their copies in the type of products, and buffers are those of one call for everything."""
     plan = OPTIMIZERS[optimizer]
-    monkeypatch.setattr(products, "_STEP_PIECE", 1024)
+    monkeypatch.setattr(products, "_PIECE", 1024)
     results = []
     for make in (ByRows, lambda plan, layers: ByOptimizer(plan, layers, recorded=False)):
         layers = linear_layers(WIDTHS[widths], dtype)
