@@ -96,8 +96,8 @@ def encoded(document: Mapping[str, Any]) -> bytes:
     """The document as JSON. NaN and infinities go as they are: the service's answer names their place.
 
     Raises:
-        UsageError: the document holds text that is not Unicode, a number too long to be written, or itself.
-        TypeError: the document holds a value that JSON has no form for.
+        UsageError: the document holds text that is not Unicode, a number too long to be written, a value that JSON has
+            no form for, or itself.
     """
     try:
         return json.dumps(document, ensure_ascii=False, default=_encodable).encode()
@@ -115,4 +115,6 @@ def _encodable(value: object) -> object:
         return dict(value)
     if isinstance(value, set | frozenset):
         return sorted(value)
-    raise TypeError(f"A job cannot hold a {type(value).__name__}: {value!r}. Use JSON's types.")
+    if callable(listed := getattr(value, "tolist", None)):  # numbers, arrays and tensors of numpy and torch
+        return listed()
+    raise UsageError(f"A job cannot hold a {type(value).__name__}: {value!r:.100}. Use JSON's types.")

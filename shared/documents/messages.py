@@ -137,9 +137,19 @@ def _not_an_instant(finding: ErrorDetails, where: Place) -> str:
     return f"{_name(where)} must be {wanted}, not {show(finding['input'])}."
 
 
+def _wrong_form(finding: ErrorDetails, where: Place) -> str:
+    wanted = (
+        "be the next_cursor of a page" if where.path[-1:] == ("cursor",) else "have the form that is asked for here"
+    )
+    return f"{_name(where)} must {wanted}, not {show(finding['input'])}."
+
+
 def _broken_rule(finding: ErrorDetails, where: Place) -> str:
-    given = "" if isinstance(finding["input"], Mapping) else f", not {show(finding['input'])}"
-    return f"{_name(where)} {finding['ctx']['error']}{given}."
+    rule = str(finding["ctx"]["error"])
+    if rule.endswith((".", "?")):  # it says all
+        return f"{_name(where)} {rule}"
+    given = "" if isinstance(finding["input"], Mapping | list) else f", not {show(finding['input'])}"
+    return f"{_name(where)} {rule}{given}."
 
 
 def _other(finding: ErrorDetails, where: Place) -> str:
@@ -158,6 +168,7 @@ _EXPLANATIONS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "less_than": _out_of_range,
     "less_than_equal": _out_of_range,
     "int_type": _not_a("a whole number"),
+    "int_from_float": _not_a("a whole number"),
     "int_parsing": _not_a("a whole number"),
     "int_parsing_size": _not_a("a whole number"),
     "float_type": _not_a("a number"),
@@ -173,6 +184,7 @@ _EXPLANATIONS: Mapping[str, Callable[[ErrorDetails, Place], str]] = {
     "too_long": _too_long,
     "too_short": _too_few,
     "string_unicode": lambda _, where: f"{_name(where)} must be a text of whole characters.",
+    "string_pattern_mismatch": _wrong_form,
     "string_too_short": _empty,
     "string_too_long": _too_many_characters,
     "datetime_parsing": _not_an_instant,

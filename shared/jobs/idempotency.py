@@ -142,12 +142,21 @@ def _first(connection: Connection, key: SubmissionKey) -> Row[Any] | None:
 
 def _same_request(key: SubmissionKey, row: Row[Any]) -> Row[Any]:
     if row.body_sha256 != key.body_sha256:
-        made = f"job {row.job_id}" if "job_id" in row._fields else f"a sweep or a batch of {len(row.job_ids):,} jobs"
+        made = f"job {row.job_id}" if "job_id" in row._fields else _several(len(row.job_ids))
         raise IdempotencyKeyReused(
             f"The Idempotency-Key {key.key!r} was already used for a different request, which made {made}. "
             "Use a new key for each job, batch or sweep."
         )
     return row
+
+
+def _several(count: int) -> str:
+    return "a sweep, or a batch of one job" if count == 1 else f"a batch of {count:,} jobs"
+
+
+def forget_batch(connection: Connection, key: SubmissionKey) -> None:
+    """Free a key that `first_batch` has locked: what it made is gone."""
+    connection.execute(delete(BatchKey).where(BatchKey.key == key.key, BatchKey.owner == key.owner))
 
 
 def record(connection: Connection, key: SubmissionKey, job_id: str) -> None:

@@ -177,9 +177,7 @@ def _paths(request: SweepRequest) -> Iterator[FieldError]:
 
 def _rules(request: SweepRequest) -> Iterator[FieldError]:
     """Find parts of a request that do not go together."""
-    name = request.base.get("name")
-    if not (name is None or isinstance(name, str)):
-        yield FieldError("/base/name", f"name must be a text, not {show(name)}.")
+    yield from _name_rules(request)
     for path, dimension in request.space.items():  # here, as requests that are stored already stay readable
         values = dimension.values()
         if len(values or ()) > space.MOST_STEPS:
@@ -195,6 +193,14 @@ def _rules(request: SweepRequest) -> Iterator[FieldError]:
         yield FieldError("/space/training.epochs", detail)
     if request.algorithm.kind == "grid":
         yield from _grid_rules(request)
+
+
+def _name_rules(request: SweepRequest) -> Iterator[FieldError]:
+    for where, name in (("/name", request.name), ("/base/name", request.base.get("name"))):
+        if not (name is None or isinstance(name, str)):
+            yield FieldError(where, f"name must be a text, not {show(name)}.")
+        elif name is not None and not name.strip():
+            yield FieldError(where, "The name is blank.")
 
 
 def _grid_rules(request: SweepRequest) -> Iterator[FieldError]:

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
 import uuid6
+from sqlalchemy import select
 
 from shared.database import clock
 from shared.database.tables import Sweep
@@ -88,7 +89,7 @@ def create_once(db: Database, sweep: CheckedSweep, key: SubmissionKey, *, actor:
     """As `create`; but where the key was sent before, write nothing and return the sweep of the first request.
 
     Returns:
-        The sweep's id, and whether it is new. That of a repeated request may have been deleted since.
+        The sweep's id, and whether it is new. A deleted sweep's key is free.
 
     Raises:
         IdempotencyKeyReused: the key was sent with a different request.
@@ -97,8 +98,10 @@ def create_once(db: Database, sweep: CheckedSweep, key: SubmissionKey, *, actor:
 
     def work(connection: Connection) -> tuple[str, bool]:
         first = idempotency.first_batch(connection, key)
-        if first is not None:
+        if first is not None and connection.scalar(select(Sweep.id).where(Sweep.id == first[0])):
             return first[0], False
+        if first is not None:
+            idempotency.forget_batch(connection, key)
         sweep_id = _insert(connection, sweep, actor)
         idempotency.record_batch(connection, key, [sweep_id])
         return sweep_id, True

@@ -68,10 +68,22 @@ def confirm(action: str, jobs: Sequence[Job], *, yes: bool) -> None:
     """
     if yes or len(jobs) < 2:
         return
-    many = plural(len(jobs), "job")
+    ask(action, plural(len(jobs), "job"), _owners(jobs))
+
+
+def ask(action: str, what: str, more: str = "") -> None:
+    """Ask whether to do it; a no, and Ctrl-C, end the command.
+
+    Raises:
+        UsageError: there is no terminal to ask on.
+    """
     if not sys.stdin or not sys.stdin.isatty():
-        raise UsageError(f"{many} are meant. Add --yes to {action.lower()} them without a question.")
-    if not typer.confirm(f"{action} {many}{_owners(jobs)}?", err=True):
+        raise UsageError(f"{what} are meant. Add --yes to {action.lower()} them without a question.")
+    try:
+        agreed = typer.confirm(f"{action} {what}{more}?", err=True)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
         err().print("Nothing was changed.")
         raise typer.Exit(INTERRUPTED)
 

@@ -256,6 +256,11 @@ def test_a_key_makes_repeating_it_safe(client: FlaskClient, get: Get) -> None:
     status, problem = sent(max_trials=4)
     assert (status, problem["code"], "a sweep" in problem["detail"]) == (422, "idempotency_key_reused", True)
 
+    assert client.post(f"/v1/sweeps/{made['id']}/cancel").status_code == 200
+    assert client.delete(f"/v1/sweeps/{made['id']}").status_code == 204
+    (status, anew), (_, again) = sent(), sent()
+    assert (status, anew["id"] != made["id"], again["id"]) == (201, True, anew["id"])
+
 
 def test_what_matters_is_told_where_it_is_asked_for(
     services: Services, start: Start, get: Get, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,16 @@ def test_it_says_what_it_would_delete_and_deletes_it(old: Settings) -> None:
     assert json.loads(run(old, "--max-size", "0", "--json").stdout) == nothing
 
 
+def test_more_than_one_job_is_asked_about(old: Settings) -> None:
+    """On a terminal; a script says --yes."""
+    with closing_database(old) as db:
+        trained(db, Storage(old.storage_url), days_ago=50, size=2000)
+    refused = run(old, "--keep", "0")
+    assert (refused.returncode, "of 2 jobs" in refused.stderr, "--yes" in refused.stderr) == (2, True, True)
+    assert len(files(old)) == 4
+    assert run(old, "--keep", "0", "--yes").stdout == "Deleted 4 files of 2 jobs, 4.0 kB.\n"
+
+
 @pytest.mark.parametrize(
     "arguments,words", [((), "--older-than 90d"), (("--older-than", "old"), "90d"), (("--max-size", "big"), "50GB")]
 )

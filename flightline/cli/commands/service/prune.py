@@ -13,6 +13,7 @@ from flightline.cli.arguments import load_settings
 from flightline.cli.commands.options import Json
 from flightline.cli.commands.service.programs import require
 from flightline.cli.console import out, print_json
+from flightline.cli.jobs.selection import ask
 from flightline.cli.quantities import read_duration, read_size
 from flightline.cli.tables import plural, scaled
 from flightline.errors import UsageError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from shared.database.engine import Database
     from shared.settings import Settings
+    from shared.storage.retention import Pruned
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +41,7 @@ def prune(
     keep: Keep = None,
     max_size: MaxSize = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before files of more than one job go.")] = False,
     json: Json = False,
 ) -> None:
     """Delete artifacts of old jobs (weights, logits, ONNX), while the service runs or stands.
@@ -64,12 +67,19 @@ def prune(
 
         jobs = prunable(db, retention)
         storage = Storage(settings.storage_url, in_use=partial(names_files, db))
-        pruned = Pruned.of(jobs) if dry_run else delete(db, storage, jobs)
+        pruned = Pruned.of(jobs)
+        if not dry_run:
+            if pruned.jobs > 1 and not yes:
+                ask("Delete", _size(pruned))
+            pruned = delete(db, storage, jobs)
     if json:
         print_json(asdict(pruned) | {"dry_run": dry_run})
         return
-    what = f"{plural(pruned.files, 'file')} of {plural(pruned.jobs, 'job')}, {scaled(pruned.bytes, 'B')}"
-    out().print(f"{'Would delete' if dry_run else 'Deleted'} {what}.", markup=False)
+    out().print(f"{'Would delete' if dry_run else 'Deleted'} {_size(pruned)}.", markup=False)
+
+
+def _size(pruned: Pruned) -> str:
+    return f"{plural(pruned.files, 'file')} of {plural(pruned.jobs, 'job')}, {scaled(pruned.bytes, 'B')}"
 
 
 @contextmanager

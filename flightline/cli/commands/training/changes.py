@@ -18,6 +18,7 @@ from flightline.cli.tables import plural, title
 from flightline.client.client import Client
 from flightline.client.jobs import Job
 from flightline.client.records import FINISHED, NOT_FINISHED, JobOutcome
+from flightline.errors import UsageError
 
 LONGEST_NOTES = 1_000_000
 """Characters that are read of standard input; how many a job may have is the service's to say."""
@@ -55,6 +56,8 @@ def edit(
 ) -> None:
     """Change a job's name, tags and notes; without options in your editor ($VISUAL or $EDITOR)."""
     with Client() as client:
+        if both := set(tag or []) & set(untag or []):
+            raise UsageError(f"The tag {min(both)!r} is to be added and removed.")
         job = read_job(client, id)
         if name is None and notes is None and not tag and not untag:
             changed = _edited(client, job)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -47,7 +48,8 @@ def export_mlflow(
             jobs = selected(client, ids or [], tag=tag, where=where or [], owner=owner)
         else:
             jobs = list(client.jobs(owner=owner))
-        fates = export(client, server, jobs, experiment=experiment, artifacts=artifacts, told=_progress("jobs"))
+        with _interruptible("jobs", "export"):
+            fates = export(client, server, jobs, experiment=experiment, artifacts=artifacts, told=_progress("jobs"))
         _report(fates, "exported", f"Exported {plural(fates['exported'], 'job')} to {server.url}", json=json)
 
 
@@ -61,7 +63,8 @@ def import_mlflow(
     However often this is run, and wherever it is interrupted, a run is one job here.
     """
     with Client() as client, Server(source) as server:
-        fates = import_runs(client, server, experiment=experiment, told=_progress("runs"))
+        with _interruptible("runs", "import"):
+            fates = import_runs(client, server, experiment=experiment, told=_progress("runs"))
         _report(fates, "imported", f"Imported {plural(fates['imported'], 'run')} from {server.url}", json=json)
 
 
@@ -80,6 +83,15 @@ def _report(fates: Mapping[str, int], done: str, text: str, *, json: bool) -> No
         return
     rest = [f"{fates[name]:,} {words}" for name, words in _WORDS.items() if fates.get(name)]
     out().print(f"{text}{''.join(f'; {one}' for one in rest)}.", markup=False)
+
+
+@contextmanager
+def _interruptible(what: str, command: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        err().print(f"Interrupted: the {what} that are done stay, and the next {command} goes on with the rest.")
+        raise
 
 
 def _progress(what: str) -> Callable[[int], None]:

@@ -104,8 +104,15 @@ def _start(files: Sequence[str] | None, preset: str | None) -> list[Document]:
         )
     if files and files.count("-") > 1:
         raise UsageError("Standard input holds one job: give - once.")
-    documents = [read_document(file) for file in files or []] or [{}]
+    documents = [_job_in(file) for file in files or []] or [{}]
     return documents if preset is None else [one | {"preset": preset} for one in documents]
+
+
+def _job_in(file: str) -> Document:
+    document = read_document(file)
+    if {"base", "space"} <= document.keys():
+        raise UsageError(f"This is a sweep, not a job: start it by `flightline sweep {file}`.")
+    return document
 
 
 def _check(client: Client, files: Sequence[str], documents: Sequence[Document], json: bool) -> None:

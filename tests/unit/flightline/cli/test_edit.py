@@ -57,6 +57,12 @@ class TestOptions:
         assert run("edit", job, "--name", "", "--notes", "").code == 0
         assert changes(team) == [{"name": "wide", "notes": "# Good", "tags": ["a", "c"]}, {"name": None, "notes": None}]
 
+    def test_a_tag_that_is_added_and_removed(self, team: TeamService, run: Run, job: str) -> None:
+        """Nobody can mean that: nothing is changed, and it is said."""
+        outcome = run("edit", job, "--tag", "x", "--untag", "x")
+        assert (outcome.code, "'x' is to be added and removed" in outcome.err) == (2, True)
+        assert changes(team) == []
+
     def test_notes_of_standard_input(
         self, team: TeamService, run: Run, job: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

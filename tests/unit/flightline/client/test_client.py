@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from flightline import ApiError, Client, Conflict, InvalidRequest, Job, NotFound, NotReachable, Unavailable
@@ -75,8 +76,15 @@ def test_nan_reaches_the_service(client: Client, service: FakeService) -> None:
 
 def test_values_that_are_no_json_are_named() -> None:
     """A value that JSON does not know is refused before anything is sent."""
-    with pytest.raises(TypeError, match="A job cannot hold a object"):
+    with pytest.raises(UsageError, match="A job cannot hold a object"):
         Client("http://127.0.0.1:9").submit({"architecture": object()})
+
+
+def test_numbers_of_numpy_and_torch_are_taken(client: Client, service: FakeService) -> None:
+    """As what loops over arrays gives, and as lists of them."""
+    client.submit({"architecture": {"hidden": list(np.array([16, 64]))}, "training": {"lr": np.float32(0.5)}})
+    assert json.loads(service.requests[-1][2])["architecture"] == {"hidden": [16, 64]}
+    assert json.loads(service.requests[-1][2])["training"] == {"lr": 0.5}
 
 
 @pytest.mark.parametrize(

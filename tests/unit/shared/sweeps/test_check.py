@@ -29,6 +29,13 @@ def _space(path: str = LR, **dimension: Any) -> dict[str, Any]:
     "asked, where, what",
     [
         ({"wide": 1}, "/wide", 'no field "wide"'),
+        ({"name": "  "}, "/name", "The name is blank."),
+        ({"base": {"preset": "convnet", "name": " "}}, "/base/name", "The name is blank."),
+        ({"max_trials": "5"}, "/max_trials", 'must be a whole number from 1 to 10,000, not "5"'),
+        ({"max_trials": True}, "/max_trials", "must be a whole number"),
+        ({"repeats": 1.5}, "/repeats", "must be a whole number"),
+        ({"asha": {"eta": "3"}}, "/asha/eta", "must be a whole number"),
+        ({"algorithm": {"kind": "tpe", "seed": "3"}}, "/algorithm/seed", "must be a whole number"),
         ({"space": {}}, "/space", "at least 1"),
         ({"base": 3}, "/base", "an object"),
         ({"base": "nope"}, "/base", 'no preset "nope"'),
