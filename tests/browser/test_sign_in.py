@@ -64,6 +64,27 @@ def test_a_session_that_ends_keeps_what_is_shown(tab: OpenTab, team: Team, conso
     expect(page.get_by_role("dialog", name="The token of carol")).to_be_visible()
 
 
+def test_who_signs_in_again_is_let_in_everywhere(tab: OpenTab, team: Team, console: Console) -> None:
+    """The session ends under two tabs: the token that one of them is given opens the other too."""
+    console.expect(REFUSED)
+    page = tab(team.stack.ready["url"])
+    page.goto("/")
+    sign_in(page, team.alice)
+    expect(page.get_by_role("grid")).to_be_visible()
+    other = page.context.new_page()
+    other.goto("/workers")
+    heading = other.get_by_role("heading", name="Workers", exact=True)
+    expect(heading).to_be_visible()
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Data").click()
+    for one in (page, other):
+        expect(one.get_by_role("dialog", name="Sign in again")).to_be_visible()
+    sign_in(page, team.alice)
+    for one in (page, other):
+        expect(one.get_by_role("dialog")).to_be_hidden()
+    expect(heading).to_be_visible()
+
+
 def test_who_may_only_look_is_shown_nothing_to_write_with(tab: OpenTab, team: Team, console: Console) -> None:
     """No new job, no people; data can be seen and not trained on."""
     console.expect(REFUSED)

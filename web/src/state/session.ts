@@ -3,11 +3,14 @@
 import { signal } from "@preact/signals";
 import { call, read, service } from "../api/client";
 import type { WhoAmI } from "../api/schema";
+import { others } from "./tabs";
 
 /** Who looks; null until the service has said it. Everybody may do everything while authentication is off. */
 export const viewer = signal<WhoAmI | null>(null);
 
 const RANKS = ["read", "submit", "admin"];
+/** The other tabs of this browser, which have its session too. */
+const tabs = others("session");
 
 /** Whether the viewer's scope is enough for `scope`. */
 export function may(scope: "read" | "submit" | "admin"): boolean {
@@ -21,10 +24,11 @@ export async function recognise(): Promise<void> {
   service.value = "open";
 }
 
-/** Sign in with a token. Raises `Problem` for one that is not accepted. */
+/** Sign in with a token, in all tabs. Raises `Problem` for one that is not accepted. */
 export async function signIn(token: string): Promise<void> {
   viewer.value = await call<WhoAmI>("POST", "/v1/session", { token });
   service.value = "open";
+  tabs?.postMessage("signed in");
 }
 
 /** Sign out: the service forgets this browser. */
@@ -32,3 +36,5 @@ export async function signOut(): Promise<void> {
   await call<undefined>("DELETE", "/v1/session");
   location.reload();
 }
+
+if (tabs) tabs.onmessage = () => void recognise().catch(() => undefined);
