@@ -26,7 +26,7 @@ def tabs(tab: OpenTab, own_stack: Stack, console: Console, job: Job) -> list[Pag
     """Eight tabs that know of the job, one after the other as somebody opens them: more than there are connections."""
     first = tab(own_stack.ready["url"])
     one, compared = f"/jobs/{job.id}", f"/compare?job={job.id}"
-    opened = []
+    opened: list[Page] = []
     for path in (one, "/", one, compared, one, "/workers", one, "/"):
         page = first if not opened else another(first.context, console)
         page.goto(path)
