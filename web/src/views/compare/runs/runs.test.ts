@@ -7,7 +7,7 @@ import { aRun } from "./testing";
 const api = vi.hoisted(() => ({ read: vi.fn(), said: vi.fn() }));
 
 vi.mock("../../../api/client", async (original) => ({ ...(await original<object>()), read: api.read }));
-vi.mock("../../../parts/notices", () => ({ notify: api.said }));
+vi.mock("../../../parts/messages/notices", () => ({ notify: api.said }));
 vi.mock("../../../state/bell", () => ({ listen: () => () => undefined }));
 
 const JOBS = [1, 2, 3, 4, 12].map((number) => aRun(number).job);
