@@ -82,6 +82,7 @@ class Kept:
         self._state = 0
         self._began = 0  # the state in which nothing was kept
         self._pages: OrderedDict[Hashable, Found] = OrderedDict()
+        self._asked_again: set[Hashable] = set()  # pages that have been used again
         self._documents: OrderedDict[int, Document] = OrderedDict()
         self._numbers: dict[str, int] = {}
         self._changes = 0
@@ -110,23 +111,27 @@ class Kept:
     def _forget_all(self, pool: Pool) -> None:
         self._state += 1
         self._began, self._pool = self._state, pool
-        for kept in (self._pages, self._documents, self._numbers, self._many):
+        for kept in (self._pages, self._asked_again, self._documents, self._numbers, self._many):
             kept.clear()
 
     def _forget(self, job_ids: Sequence[str]) -> None:
         self._state += 1
         self._changes += len(job_ids)
         self._pages.clear()
+        self._asked_again.clear()
         for job_id in job_ids:
             number = self._numbers.pop(job_id, None)
             if number is not None:
                 del self._documents[number]
 
-    def holds(self, asked: Hashable) -> bool:
-        """Whether the page that was asked for so is kept with the JSON of all of its jobs, as of whatever state."""
+    def is_likely(self, asked: Hashable) -> bool:
+        """Whether the page that was asked for so is kept with the JSON of all of its jobs, and has been used again.
+
+        One that has not may change as often as it is asked for.
+        """
         with self._lock:
-            page = self._pages.get(asked)
-            return page is not None and all(number in self._documents for number in page.numbers)
+            again = asked in self._asked_again
+            return again and all(number in self._documents for number in self._pages[asked].numbers)
 
     def page(self, view: View, asked: Hashable) -> Found | None:
         """Return the page that was asked for so, if the transaction would read the same one."""
@@ -134,6 +139,7 @@ class Kept:
             if view.state != self._state or asked not in self._pages:
                 return None
             self._pages.move_to_end(asked)
+            self._asked_again.add(asked)
             return self._pages[asked]
 
     def keep_page(self, view: View, asked: Hashable, page: Found) -> None:
@@ -142,7 +148,7 @@ class Kept:
             if view.state == self._state:
                 self._pages[asked] = page
                 if len(self._pages) > self._most_pages:
-                    self._pages.popitem(last=False)
+                    self._asked_again.discard(self._pages.popitem(last=False)[0])
 
     def many(self, view: View) -> Many:
         """Return the filters that many jobs pass, as a transaction sees it."""

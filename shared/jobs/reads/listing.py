@@ -81,7 +81,7 @@ def jobs(
 
 def _unchanged(db: Database, kept: Kept, asked: Hashable) -> Page | None:
     """Return a page that is kept with all of its jobs, if one look at the log of changes says that it still holds."""
-    if db.is_sqlite or not kept.holds(asked):  # on SQLite a transaction costs next to nothing
+    if db.is_sqlite or not kept.is_likely(asked):  # on SQLite a transaction costs next to nothing
         return None
     with db.glance() as connection:
         view = kept.look(connection)
