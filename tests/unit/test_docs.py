@@ -215,7 +215,7 @@ def test_the_house_is_drawn_as_it_stands() -> None:
     """Each package of ours has its line in CONTRIBUTING's drawing, below its parent, and no other folder has one."""
     drawing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
     drawn, parents = set(), [""]
-    for indent, name, what in re.findall(r"^( *)(\w+)/ +(.+)$", drawing, re.MULTILINE):
+    for indent, name, what in re.findall(r"^( *)([\w/]+)/ +(.+)$", drawing, re.MULTILINE):
         parents[len(indent) // 2 :] = [name]
         drawn |= {"/".join([*parents, *inner]) for inner in [[], *([word] for word in re.findall(r"\b(\w+)/", what))]}
     packages = {
