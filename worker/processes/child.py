@@ -95,6 +95,8 @@ class Child:
         Never raises: Celery would only log the error, and acknowledge the message all the same.
         """
         self._rest.cancel()
+        if self._rest.is_alive():
+            self._rest.join()  # it may be at it
         try:
             # The pool's own handler, which it installs after `start`, would end the process in the middle of a step.
             with self._stop.set_by_sigterm(), self._child_state.at_work():
