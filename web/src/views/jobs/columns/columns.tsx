@@ -110,7 +110,7 @@ const STANDARD: Readonly<Record<string, Made>> = {
   progress: {
     heading: "Epoch",
     title: "Epochs that have ended, of those asked for",
-    width: 100,
+    width: 116,
     align: "right",
     fields: [],
     cell: (row) => <Progress row={row} />,
