@@ -10,6 +10,11 @@ describe("figures as people read them", () => {
     expect([figure(0.52341), figure(1e-4), figure(0), figure(Number.NaN)]).toEqual(["0.5234", "1.00e-4", "0", "–"]);
   });
 
+  it("shows every digit of a whole number, as one seed is not another", () => {
+    expect([16384, 243938106, 2 ** 32, -123456].map(figure)).toEqual(["16384", "243938106", "4294967296", "-123456"]);
+    expect([123456.7, 1e300].map(figure)).toEqual(["1.23e+5", "1.00e+300"]);
+  });
+
   it("shows durations in the two largest units that matter", () => {
     expect([duration(0.04), duration(59.6), duration(200), duration(7500)]).toEqual([
       "0.0 s",

@@ -5,9 +5,10 @@ export function percent(share: number | null | undefined): string {
   return share === null || share === undefined ? "–" : `${(100 * share).toFixed(1)} %`;
 }
 
-/** A loss or another figure, with three significant digits or so. */
+/** A loss or another figure, with three significant digits or so; a whole number, such as a seed, with all of its own. */
 export function figure(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  if (Number.isSafeInteger(value)) return String(value);
   const size = Math.abs(value);
   return size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(2) : Number(value.toPrecision(4)).toString();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { categories, linear, logarithmic, scaleOf } from "./scales";
+import { categories, linear, logarithmic, logarithmicMarks, scaleOf } from "./scales";
 
 describe("the scale that suits values", () => {
   test("is a logarithm where positive numbers span decades", () => {
@@ -53,6 +53,25 @@ test("a logarithmic scale is marked however little it spans", () => {
     expect(ticks.every(({ at }) => at >= 0 && at <= 1)).toBe(true);
   }
   expect(logarithmic([0.31, 0.39]).ticks.map(({ label }) => label)).toEqual(["0.32", "0.34", "0.36", "0.38"]);
+});
+
+test("a logarithmic scale of two decades or so is marked over its whole length", () => {
+  const labels = (values: number[]) => logarithmic(values).ticks.map(({ label }) => label);
+  expect(labels([0.0016, 0.48])).toEqual(["0.003", "0.01", "0.03", "0.1", "0.3"]);
+  expect(labels([0.0016, 0.16])).toEqual(["0.002", "0.005", "0.01", "0.02", "0.05", "0.1"]);
+  for (let decades = 1; decades <= 16; decades += 0.25) {
+    for (const ticks of [3, 4, 6, 8]) {
+      const marks = logarithmicMarks(0.0016, 0.0016 * 10 ** decades, ticks).map(Math.log10);
+      const gaps = marks.slice(1).map((mark, index) => mark - (marks[index] ?? 0));
+      expect(marks.length, `${decades} decades, ${ticks} marks`).toBeGreaterThanOrEqual(3);
+      expect(Math.max(...gaps), `${decades} decades, ${ticks} marks`).toBeLessThanOrEqual(Math.max(1, decades / 2));
+    }
+  }
+});
+
+test("marks of large numbers are short", () => {
+  expect(linear([0, 4e8]).ticks.map(({ label }) => label)).toContain("2e+8");
+  expect(linear([0, 4e5]).ticks.map(({ label }) => label)).toContain("200000");
 });
 
 test("no mark of epochs is between two of them", () => {

@@ -28,10 +28,17 @@ export interface Scale {
 
 /** A factor between the largest and the smallest value from which a logarithmic axis shows more. */
 const DECADES = 20;
+/** From here on a number is too long to stand beside an axis. */
+const LARGE = 1e6;
 const STEPS = [1, 2, 2.5, 5, 10];
 
+/** A number as a mark says it: a large one, of which a mark has few digits, by its power of ten. */
+function markText(value: number | null | undefined): string {
+  return typeof value === "number" && Math.abs(value) >= LARGE ? value.toExponential() : figure(value);
+}
+
 /** The scale that suits values: categories where there is a text, a logarithm where positive numbers span decades. */
-export function scaleOf(values: readonly Value[], mark: Said = figure, ticks = 6): Scale {
+export function scaleOf(values: readonly Value[], mark: Said = markText, ticks = 6): Scale {
   if (values.some((value) => typeof value === "string")) return categories(values);
   const known = finite(values);
   return spansDecades(known) ? logarithmic(known, mark, ticks) : linear(known, mark, ticks);
@@ -44,7 +51,7 @@ export function spansDecades(known: readonly number[]): boolean {
 }
 
 /** A scale of numbers as they are, a little wider than they reach; between whole ones no mark is. */
-export function linear(values: readonly Value[], mark: Said = figure, ticks = 6): Scale {
+export function linear(values: readonly Value[], mark: Said = markText, ticks = 6): Scale {
   const known = finite(values);
   const [low, high] = widened(extent(known));
   const rough = stepOf((high - low) / Math.max(1, ticks));
@@ -60,7 +67,7 @@ export function linear(values: readonly Value[], mark: Said = figure, ticks = 6)
 }
 
 /** A scale of numbers by their logarithm; those of zero and less have no place on it. */
-export function logarithmic(values: readonly Value[], mark: Said = figure, ticks = 6): Scale {
+export function logarithmic(values: readonly Value[], mark: Said = markText, ticks = 6): Scale {
   const positive = finite(values).filter((value) => value > 0);
   const [low, high] = widened(extent(positive.map(Math.log10)));
   const place = (value: number) => (Math.log10(value) - low) / (high - low);
@@ -124,21 +131,31 @@ function rounded(value: number, step: number): number {
 /** The fewest marks by which one can read an axis. */
 const LEAST_MARKS = 3;
 
+/** What a logarithmic axis may mark of every decade, the densest first. */
+const OF_A_DECADE = [[1, 2, 5], [1, 3], [1]];
+
 /**
- * The values that a logarithmic axis marks: powers of ten, 2 and 5 between them where there are few, and where the axis
- * spans too little for those, round numbers as a linear one has them.
+ * The values that a logarithmic axis marks: powers of ten and as many between them as there is room for, or only some of
+ * the powers; where the axis spans too little for those, round numbers as a linear one has them.
  */
 export function logarithmicMarks(low: number, high: number, ticks = 6): number[] {
-  const within = Math.log10(high / low);
-  const every = Math.max(1, Math.ceil(within / ticks));
-  const factors = within <= ticks / 3 ? [1, 2, 5] : [1];
+  const every = Math.ceil(Math.log10(high / low) / ticks);
+  const choices = OF_A_DECADE.map((factors) => decades(low, high, factors, 1));
+  if (every > 1) choices.push(decades(low, high, [1], every));
+  const readable = choices.filter((marks) => marks.length >= LEAST_MARKS);
+  return (
+    readable.find((marks) => marks.length <= ticks + 1) ??
+    readable.at(-1) ??
+    steps(low, high, stepOf((high - low) / ticks))
+  );
+}
+
+/** These factors of every so many powers of ten, from one number to another. */
+function decades(low: number, high: number, factors: readonly number[], every: number): number[] {
   const marks: number[] = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
-    if (power % every !== 0) continue;
-    marks.push(...factors.map((factor) => Number((factor * 10 ** power).toPrecision(3))));
-  }
-  const inside = marks.filter((mark) => mark >= low && mark <= high);
-  return inside.length < LEAST_MARKS ? steps(low, high, stepOf((high - low) / ticks)) : inside;
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+    if (power % every === 0) marks.push(...factors.map((factor) => Number((factor * 10 ** power).toPrecision(3))));
+  return marks.filter((mark) => mark >= low && mark <= high);
 }
 
 /** The multiples of a step from one number to another. */

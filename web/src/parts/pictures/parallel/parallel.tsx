@@ -1,11 +1,11 @@
 // Parallel coordinates: an axis for each field, a line for each run; brushing keeps the runs that pass through a range.
 
 import { useMemo, useRef, useState } from "preact/hooks";
-import { figure } from "../../../format";
 import { Painted, type Painter } from "../canvas";
 import { pointerIn } from "../pointing";
 import { Readout } from "../readout";
 import type { Scale, Value } from "../scales";
+import { valueText } from "../values";
 import { between, type Kept, nudged } from "./brush";
 import { ParallelHead } from "./parallel_head";
 import { nearestRun, type Place, paintBrush, paintRun, paintRuns, placeAt, placesFor } from "./parallel_painting";
@@ -151,8 +151,4 @@ function RunReadout({ axes, run, width }: { axes: readonly ParallelAxis[]; run: 
       ))}
     </Readout>
   );
-}
-
-function valueText(value: Value): string {
-  return typeof value === "number" ? figure(value) : (value ?? "–");
 }

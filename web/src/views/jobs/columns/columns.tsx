@@ -241,7 +241,7 @@ function specColumn(id: string): Made | null {
       const value = valueAt(row, `spec.${path}`);
       if (value === null || value === undefined) return <span class="soft">–</span>;
       const written = typeof value === "object" ? JSON.stringify(value) : String(value);
-      const shown = typeof value === "number" && !Number.isInteger(value) ? figure(value) : written;
+      const shown = typeof value === "number" ? figure(value) : written;
       return <Value term={condition(name, "=", written)}>{shown}</Value>;
     },
   };
