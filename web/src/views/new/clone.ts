@@ -59,6 +59,14 @@ function variants(value: Json, kind: Kind): Json {
   });
 }
 
+/** The job at a point of a sweep: its base with the point's values, which are by dotted paths. */
+export function atPoint(base: JsonObject, params: JsonObject): JsonObject {
+  return Object.entries(params).reduce((job: JsonObject, [path, value]) => {
+    const made = withValue(job, path.split("."), value);
+    return isObject(made) ? made : job;
+  }, base);
+}
+
 const RATE = ["training", "optimizer", "lr"];
 const DIGITS = 12; // of a product, so that a tenth of 0.3 is 0.03
 

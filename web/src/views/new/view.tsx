@@ -4,12 +4,12 @@ import { effect, untracked, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { place } from "../../address";
 import { Problem, read } from "../../api/client";
-import type { DatasetInfo, Job, PresetInfo } from "../../api/schema";
+import type { DatasetInfo, Job, PresetInfo, Sweep } from "../../api/schema";
 import { ProblemNote } from "../../parts/messages/problem";
 import { useTitle } from "../../state/title";
 import type { ViewProps } from "..";
 import { Check, specOf } from "./check";
-import { differing, withOpenEnd, withRate } from "./clone";
+import { atPoint, differing, withOpenEnd, withRate } from "./clone";
 import { Data } from "./data";
 import { isObject, type Json, type JsonObject } from "./form/document";
 import { Draft } from "./form/draft";
@@ -26,7 +26,7 @@ import "./view.css";
 
 /**
  * The form at its address: `?preset=NAME`, `?from=ID` and `?dataset=NAME` say what it begins with; with `rate=0.1`
- * a clone learns at a tenth of the rate.
+ * a clone learns at a tenth of the rate. With `sweep=ID` it is the sweep's best point where the job is not there.
  */
 export function View(_: ViewProps) {
   useTitle("New job");
@@ -104,13 +104,26 @@ async function opened(origin: string, check: Check, stop: AbortSignal): Promise<
   const form = new Form(draft, check, new Schema(description).fields("Submission"), presets.items, datasets.items);
   if (!draft.blank) return form;
   const query = new URLSearchParams(origin);
-  const [preset, from, dataset] = [query.get("preset"), query.get("from"), query.get("dataset")];
-  if (from !== null) {
-    const job = await read<Job>(`/v1/jobs/${encodeURIComponent(from)}`, stop);
-    draft.begin(clonedFrom(job, form, Number(query.get("rate") ?? 1)));
-  } else if (preset !== null) draft.begin({ preset });
+  const [preset, dataset] = [query.get("preset"), query.get("dataset")];
+  if (query.has("from") || query.has("sweep")) draft.begin(await cloned(query, form, stop));
+  else if (preset !== null) draft.begin({ preset });
   else if (dataset !== null) draft.begin({ architecture: NETWORKS["layers"] ?? {}, dataset: { name: dataset } });
   return form;
+}
+
+/** What a clone begins with: a job, or where it was deleted or none is named the best point of its sweep. */
+async function cloned(query: URLSearchParams, form: Form, stop: AbortSignal): Promise<JsonObject> {
+  const [from, sweep] = [query.get("from"), query.get("sweep")];
+  if (from !== null) {
+    try {
+      const job = await read<Job>(`/v1/jobs/${encodeURIComponent(from)}`, stop);
+      return clonedFrom(job, form, Number(query.get("rate") ?? 1));
+    } catch (error) {
+      if (sweep === null || !(error instanceof Problem) || error.status !== 404) throw error;
+    }
+  }
+  const { base, best } = await read<Sweep>(`/v1/sweeps/${encodeURIComponent(sweep ?? "")}`, stop);
+  return atPoint(base as JsonObject, (best?.params ?? {}) as JsonObject);
 }
 
 /** What a job's spec says beyond its preset and the defaults, with the job's present labels; its learning rate `times` as high. */

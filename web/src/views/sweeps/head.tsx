@@ -58,8 +58,8 @@ function Actions({ sweep, refresh }: HeadProps) {
   };
   return (
     <>
-      {job && (
-        <a class="button" href={href("/new", { from: job })}>
+      {best && (
+        <a class="button" href={href("/new", { ...(job && { from: job }), sweep: sweep.id })}>
           Clone the best
         </a>
       )}

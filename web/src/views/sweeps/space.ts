@@ -1,4 +1,5 @@
-// What a sweep varies and what it compares: the fields of its points, and whether more or less of the objective is good.
+// What a sweep varies and what it compares: the fields of its points, whether more or less of the objective is good, and
+// where it stops points early.
 
 import type { Sweep, Trial } from "../../api/schema";
 import { figure, percent } from "../../format";
@@ -74,6 +75,12 @@ const WORDS: Readonly<Record<string, string>> = {
   train_accuracy: "training accuracy",
   train_loss: "training loss",
 };
+
+/** Where a sweep's points stop early, in words; the last rung is the end of those that go on. */
+export function stopsText({ asha, rungs }: Pick<Sweep, "asha" | "rungs">): string {
+  if (!asha || rungs.length < 2) return "no: every point trains to its end";
+  return `after ${rungs.slice(0, -1).join(", ")} of ${rungs.at(-1)} epochs only the best go on`;
+}
 
 /** The values of a point, in words. */
 export function paramsText(params: Readonly<Record<string, unknown>>, varied: readonly Varied[]): string {

@@ -2,10 +2,11 @@
 
 import type { ComponentChildren } from "preact";
 import { href } from "../../address";
-import type { Sweep } from "../../api/schema";
+import type { Job, Sweep } from "../../api/schema";
 import { shortId } from "../../format";
 import { plain, valueText } from "../../parts/pictures/values";
-import type { Objective, Varied } from "./space";
+import { useLive } from "../../state/live";
+import { type Objective, stopsText, type Varied } from "./space";
 
 interface StandingProps {
   sweep: Sweep;
@@ -34,11 +35,7 @@ export function Standing({ sweep, varied, objective }: StandingProps) {
         </Figure>
         <Figure name="At once">at most {sweep.max_parallel} jobs</Figure>
         {sweep.repeats > 1 && <Figure name="Seeds of each point">{sweep.repeats}</Figure>}
-        <Figure name="Stops early">
-          {sweep.asha
-            ? `after ${sweep.rungs.join(", ")} epochs only the best go on`
-            : "no: every point trains to its end"}
-        </Figure>
+        <Figure name="Stops early">{stopsText(sweep)}</Figure>
       </dl>
       {best && (
         <dl class="figures best" aria-label="The best point">
@@ -48,11 +45,9 @@ export function Standing({ sweep, varied, objective }: StandingProps) {
             </Figure>
           ))}
           <Figure name={best.jobs.length > 1 ? "Its jobs" : "Its job"}>
-            {best.jobs.map((job) => (
-              <a key={job} href={href(`/jobs/${job}`)}>
-                {shortId(job)}
-              </a>
-            ))}
+            <span class="row-of">
+              {best.jobs.length ? best.jobs.map((job) => <JobLink key={job} id={job} />) : "deleted"}
+            </span>
           </Figure>
         </dl>
       )}
@@ -65,6 +60,18 @@ const CHOSEN: Readonly<Record<string, string>> = {
   random: "at random",
   tpe: "by what was good so far (TPE)",
 };
+
+/** A job by the end of its id, and a way to it where it is still there. */
+function JobLink({ id }: { id: string }) {
+  const { problem } = useLive<Job>(`/v1/jobs/${id}`, { job: id });
+  if (problem.value?.status === 404)
+    return (
+      <span class="soft" title={id}>
+        {shortId(id)} (deleted)
+      </span>
+    );
+  return <a href={href(`/jobs/${id}`)}>{shortId(id)}</a>;
+}
 
 function jobsText(counts: Sweep["counts"]): string {
   const some = Object.entries(counts).filter(([, count]) => count > 0);
