@@ -70,6 +70,9 @@ def trial_answer(view: PointView) -> wire.Trial:
         epoch=view.epoch,
         rung=view.rung,
         error=view.error,
+        reached=[
+            wire.Reached(rung=one.rung, epoch=one.epoch, value=one.value, at=isoformat(one.at)) for one in view.reached
+        ],
         jobs=list(view.job_ids),
         created_at=isoformat(view.created_at),
         finished_at=isoformat(view.finished_at),

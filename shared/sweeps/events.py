@@ -15,6 +15,7 @@ from shared.jobs.guarded_write import insert_rows
 from shared.wire import Event
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
     from typing import Any
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 
     Told = tuple[str, dict[str, Any]]
     """Kind and data of an event."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A value of a point: the rung and the epochs after which it was taken, and when it became known."""
+
+    rung: int
+    epoch: int
+    value: float
+    at: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,18 @@ def events(db: Database, sweep_id: str, after: int = 0) -> tuple[list[Event], Po
         rows = connection.execute(wanted).all()
     found = [Event(seq=row.seq, kind=row.kind, data=row.data | {"at": isoformat(row.created_at)}) for row in rows]
     return found, now
+
+
+def reached(connection: Connection, sweep_id: str, points: Sequence[int]) -> dict[int, list[Reached]]:
+    """Return the values that points of a sweep have had at their rungs and ends, in order; none has no entry."""
+    point = SweepEvent.data["point"].as_integer()
+    ended = (SweepEvent.sweep_id == sweep_id, SweepEvent.kind == "ended", point.in_(points))
+    found: dict[int, list[Reached]] = {}
+    wanted = select(SweepEvent.data, SweepEvent.created_at).where(*ended).order_by(SweepEvent.seq)
+    for data, at in connection.execute(wanted):
+        if data["value"] is not None:
+            found.setdefault(data["point"], []).append(Reached(data["rung"], data["epoch"], data["value"], at))
+    return found
 
 
 def position(db: Database, sweep_id: str) -> Position:

@@ -13,6 +13,7 @@ from shared.database.tables import Attempt, Epoch, Job, Sweep, SweepPoint, Sweep
 from shared.errors import SweepNotFound
 from shared.jobs.guarded_write import table_of
 from shared.jobs.status import JobStatus
+from shared.sweeps import events
 from shared.sweeps.request import SweepRequest
 from shared.sweeps.status import STOPPED, PointStatus, SweepStatus
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select
 
     from shared.database.engine import Database
+    from shared.sweeps.events import Reached
     from shared.sweeps.points.space import Point
 
 T = TypeVar("T")
@@ -100,6 +102,7 @@ class PointView:
         epoch: epochs after which the value was taken.
         rung: index of the highest rung that it has reached.
         error: why it failed.
+        reached: its values as they became known, at its rungs and at its end.
         job_ids: its jobs, by repeat.
         created_at: when its first job was made.
         finished_at: when it had ended.
@@ -113,6 +116,7 @@ class PointView:
     epoch: int | None
     rung: int | None
     error: str | None
+    reached: Sequence[Reached]
     job_ids: Sequence[str]
     created_at: dt.datetime
     finished_at: dt.datetime | None
@@ -183,8 +187,9 @@ def trials(
             raise SweepNotFound(sweep_id)
         rows = connection.execute(select(_POINTS).where(*mine).order_by(*order).limit(limit + 1)).all()
         jobs = _jobs_of(connection, [(sweep_id, row.point) for row in rows])
+        reached = events.reached(connection, sweep_id, [row.point for row in rows[:limit]])
     last = rows[limit - 1] if len(rows) > limit else None
-    items = [_point(row, jobs.get((sweep_id, row.point), [])) for row in rows[:limit]]
+    items = [_point(row, jobs.get((sweep_id, row.point), []), reached.get(row.point, [])) for row in rows[:limit]]
     return Page(items, None if last is None else _cursor(sort, last))
 
 
@@ -304,6 +309,6 @@ def _jobs_of(connection: Connection, points: Sequence[tuple[str, int]]) -> dict[
     return found
 
 
-def _point(row: Row[Any], job_ids: Sequence[str]) -> PointView:
+def _point(row: Row[Any], job_ids: Sequence[str], reached: Sequence[Reached]) -> PointView:
     columns = {name: value for name, value in row._asdict().items() if name not in ("sweep_id", "loss", "status")}
-    return PointView(**columns, status=PointStatus(row.status), job_ids=job_ids)
+    return PointView(**columns, status=PointStatus(row.status), job_ids=job_ids, reached=reached)

@@ -33,7 +33,7 @@ from shared.wire.leaderboard import Leaderboard, SettledGroup, SettledPair, Sett
 from shared.wire.predictions import Mistake, Prediction, Predictions
 from shared.wire.replays import Replay
 from shared.wire.service import DatasetInfo, Health, Page, PresetInfo, Readiness
-from shared.wire.sweeps import BestPoint, Sweep, SweepPreview, Trial, TrialCounts
+from shared.wire.sweeps import BestPoint, Reached, Sweep, SweepPreview, Trial, TrialCounts
 from shared.wire.tokens import NewToken, Token, WhoAmI
 from shared.wire.webhooks import Delivery, FinishedJob, FinishedSweep, NewWebhook, Webhook
 
@@ -81,6 +81,7 @@ __all__ = [
     "PresetInfo",
     "Progress",
     "Queue",
+    "Reached",
     "Readiness",
     "Replay",
     "Result",

@@ -89,6 +89,20 @@ class Sweep(Answer):
 
 
 @answer
+class Reached(Answer):
+    """A value of a point, and when it became known."""
+
+    rung: int
+    """Index of the rung at which it was taken, from 0."""
+    epoch: int
+    """Epochs after which it was taken."""
+    value: float
+    """The objective then; with several repeats their mean."""
+    at: Instant
+    """When it became known."""
+
+
+@answer
 class Trial(Answer):
     """A point of a sweep and what became of it."""
 
@@ -108,6 +122,8 @@ class Trial(Answer):
     """Index of the highest rung that it has reached, from 0; null before the first one."""
     error: str | None
     """Why it failed; null for a point that has not failed."""
+    reached: Sequence[Reached]
+    """Its values as they became known: at each rung that it has stopped at, and at its end."""
     jobs: Sequence[str]
     """Ids of its jobs, one for each repeat; empty for a point that could not be made into a job."""
     created_at: Instant

@@ -63,7 +63,8 @@ class SweepService(TeamService):
         job = self.add(status="succeeded", sweep=sweep["id"], name=f"{sweep['name']}/{number}")["id"]
         value = 0.7 - abs(number - 2) / 10
         place = {"point": number, "params": {LR: 10.0 ** -(number + 1)}, "value": value}
-        ended = {"status": "succeeded", "std": None, "epoch": 9, "rung": 0, "error": None}
+        ended: dict[str, Any] = {"status": "succeeded", "std": None, "epoch": 9, "rung": 0, "error": None}
+        ended["reached"] = [{"rung": 0, "epoch": 9, "value": value, "at": ENDED}]
         self.points[sweep["id"]].append(place | ended | {"jobs": [job], "created_at": CREATED, "finished_at": ENDED})
         best = max(self.points[sweep["id"]], key=lambda one: one["value"])
         sweep |= {"points_made": number + 1, "points_done": number + 1, "epochs_trained": 9 * (number + 1)}

@@ -20,10 +20,15 @@ class BestPoint(Record, wire.BestPoint):
     params: Fields
 
 
+class Reached(Record, wire.Reached):
+    """A value of a point, and when it became known."""
+
+
 class Trial(Record, wire.Trial):
     """A point of a sweep and what became of it; `value` is its objective so far, `jobs` the ids of its jobs."""
 
     params: Fields
+    reached: list[Reached]
 
 
 class SweepCheck(Record, wire.SweepPreview):

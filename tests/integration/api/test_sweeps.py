@@ -205,6 +205,24 @@ def test_points_are_sorted_and_paged(services: Services, start: Start, get: Get)
     assert get(f"{path}?sort=number&cursor=0.5:3", 422)["errors"][0]["pointer"] == "/cursor"
 
 
+def test_when_values_became_known(services: Services, start: Start, get: Get) -> None:
+    """Each value of a point at a rung or at its end, whether it goes on, has stopped, waits or has not come so far."""
+    sweep_id = start(asha=ASHA)["id"]
+    sweeps.work(services.db, most=5)
+    path = f"/v1/sweeps/{sweep_id}/trials?sort=number"
+    for final in (False, True):
+        if final:
+            sweeps.work(services.db)
+        items = get(path)["items"]
+        assert any(one["reached"] for one in items)
+        for one in items:
+            known = one["reached"]
+            assert [(at["rung"], at["epoch"]) for at in known] == [(0, 1), (1, 2), (2, 4)][: len(known)]
+            assert [reached["at"] for reached in known] == sorted(reached["at"] for reached in known)
+            assert (known[-1]["value"] if known else None) == one["value"]
+    assert {len(one["reached"]) for one in items} > {1}
+
+
 def test_points_as_csv(client: FlaskClient, services: Services, start: Start) -> None:
     """A column for each path of the space; the next page is in `Link`."""
     sweep_id = start()["id"]

@@ -2,7 +2,7 @@
 
 import type { Trial } from "../../api/schema";
 
-/** The best value after each point that has ended: seconds since the sweep was started, and the value then. */
+/** The best value whenever one became known: seconds since the sweep was started, and the value then. */
 export interface Course {
   seconds: readonly number[];
   best: readonly number[];
@@ -10,33 +10,40 @@ export interface Course {
   points: readonly number[];
 }
 
-/** The best so far over time, of the points that have ended; of those that came less far none is the best. */
+/**
+ * The best so far over time: of the points that had come furthest by then, as the service says which is the best, whether
+ * they have ended, wait at a rung or go on.
+ */
 export function bestSoFar(trials: readonly Trial[], start: string, less: boolean): Course {
-  const ended = trials
-    .flatMap(({ point, value, finished_at, status }) =>
-      value === null || finished_at === null || status === "failed"
-        ? []
-        : [{ point, value, seconds: Math.max(0, (Date.parse(finished_at) - Date.parse(start)) / 1000) }],
+  const known = trials
+    .flatMap(({ point, status, reached }) =>
+      status === "failed" ? [] : reached.map(({ rung, value, at }) => ({ point, rung, value, at: Date.parse(at) })),
     )
-    .sort((one, other) => one.seconds - other.seconds);
+    .sort((one, other) => one.at - other.at || one.rung - other.rung);
   const [seconds, best, points]: [number[], number[], number[]] = [[], [], []];
-  for (const one of ended) {
-    const before = best.at(-1);
-    const better = before === undefined || (less ? one.value < before : one.value > before);
-    if (!better && before !== undefined) {
-      seconds.push(one.seconds);
-      best.push(before);
-      points.push(points.at(-1) ?? one.point);
-      continue;
-    }
-    if (before !== undefined) {
-      seconds.push(one.seconds); // it was so until now: a step, no slope
-      best.push(before);
-      points.push(points.at(-1) ?? one.point);
-    }
-    seconds.push(one.seconds);
-    best.push(one.value);
-    points.push(one.point);
+  let leader: (typeof known)[number] | undefined;
+  for (const one of known) {
+    const now = Math.max(0, (one.at - Date.parse(start)) / 1000);
+    if (leader) add(now, leader); // it was so until now: a step, no slope
+    if (leader && !leads(one, leader, less)) continue;
+    leader = one;
+    add(now, one);
   }
   return { seconds, best, points };
+
+  function add(now: number, { value, point }: { value: number; point: number }): void {
+    seconds.push(now);
+    best.push(value);
+    points.push(point);
+  }
+}
+
+interface Known {
+  rung: number;
+  value: number;
+}
+
+function leads(one: Known, other: Known, less: boolean): boolean {
+  if (one.rung !== other.rung) return one.rung > other.rung;
+  return less ? one.value < other.value : one.value > other.value;
 }

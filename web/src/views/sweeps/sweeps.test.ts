@@ -1,13 +1,16 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { Sweep, Trial } from "../../api/schema";
 import { bestSoFar } from "./best_so_far";
-import { objectiveOf, paramsText, variedOf } from "./space";
+import { objectiveOf, paramsText, stopsText, variedOf } from "./space";
 
 const START = "2026-01-01T00:00:00Z";
 
-function trial(point: number, value: number | null, seconds: number | null, changes: Partial<Trial> = {}): Trial {
-  const finished_at = seconds === null ? null : new Date(Date.parse(START) + seconds * 1000).toISOString();
-  return { point, value, finished_at, status: "succeeded", params: {}, jobs: [], ...changes } as Trial;
+/** A point with these values: the seconds after which each became known, its rung, and the value. */
+function trial(point: number, values: readonly [number, number, number][], changes: Partial<Trial> = {}): Trial {
+  const reached = values.map(([seconds, rung, value]) => {
+    return { rung, epoch: 4 ** rung, value, at: new Date(Date.parse(START) + seconds * 1000).toISOString() };
+  });
+  return { point, reached, status: "succeeded", params: {}, jobs: [], ...changes } as unknown as Trial;
 }
 
 function sweep(changes: Partial<Sweep>): Sweep {
@@ -15,20 +18,64 @@ function sweep(changes: Partial<Sweep>): Sweep {
 }
 
 describe("the best so far", () => {
-  it("is a line of steps, in the order in which points have ended", () => {
-    const trials = [trial(0, 0.5, 10), trial(1, 0.8, 5), trial(2, 0.7, 7), trial(3, 0.9, 20), trial(4, null, null)];
-    expect(bestSoFar(trials, START, false)).toEqual({
+  it("is a line of steps, in the order in which values became known", () => {
+    const trials = [
+      trial(0, [[10, 0, 0.5]]),
+      trial(1, [[5, 0, 0.8]]),
+      trial(2, [[7, 0, 0.7]]),
+      trial(3, [[20, 0, 0.9]]),
+    ];
+    expect(bestSoFar([...trials, trial(4, [])], START, false)).toEqual({
       seconds: [5, 7, 10, 20, 20],
       best: [0.8, 0.8, 0.8, 0.8, 0.9],
       points: [1, 1, 1, 1, 3],
     });
   });
 
-  it("is the least of a loss, and nothing of what has failed or not ended", () => {
-    const trials = [trial(0, 2, 1), trial(1, 1, 2), trial(2, 0, 3, { status: "failed" }), trial(3, 0.1, null)];
+  it("is of the points that have come furthest, also of those that wait or were stopped", () => {
+    const trials = [
+      trial(
+        0,
+        [
+          [1, 0, 0.5],
+          [4, 1, 0.7],
+        ],
+        { status: "stopped" },
+      ),
+      trial(
+        1,
+        [
+          [2, 0, 0.6],
+          [3, 1, 0.65],
+        ],
+        { status: "paused" },
+      ),
+      trial(2, [[5, 0, 0.8]], { status: "running" }),
+    ];
+    expect(bestSoFar(trials, START, false)).toEqual({
+      seconds: [1, 2, 2, 3, 3, 4, 4, 5],
+      best: [0.5, 0.5, 0.6, 0.6, 0.65, 0.65, 0.7, 0.7],
+      points: [0, 0, 1, 1, 1, 1, 0, 0],
+    });
+  });
+
+  it("is the least of a loss, and nothing of what has failed or has no value yet", () => {
+    const trials = [
+      trial(0, [[1, 0, 2]]),
+      trial(1, [[2, 0, 1]]),
+      trial(2, [[3, 0, 0]], { status: "failed" }),
+      trial(3, []),
+    ];
     expect(bestSoFar(trials, START, true).best).toEqual([2, 2, 1]);
     expect(bestSoFar([], START, true)).toEqual({ seconds: [], best: [], points: [] });
   });
+});
+
+test("a sweep stops early at its rungs but the last one, which is the end", () => {
+  const asha = { min_epochs: 1, eta: 4 };
+  expect(stopsText({ asha, rungs: [1, 4, 16, 64, 100] })).toBe("after 1, 4, 16, 64 of 100 epochs only the best go on");
+  expect(stopsText({ asha: null, rungs: [100] })).toMatch(/^no:/);
+  expect(stopsText({ asha, rungs: [1] })).toMatch(/^no:/);
 });
 
 describe("what a sweep varies", () => {
@@ -41,7 +88,7 @@ describe("what a sweep varies", () => {
   it("has names that tell fields apart, and axes by logarithm where the sweep draws so", () => {
     const varied = variedOf(sweep({ space }));
     expect(varied.map(({ label }) => label)).toEqual(["optimizer.lr", "schedule.lr", "hidden"]);
-    const trials = [0.01, 0.02].map((lr) => trial(0, 1, 1, { params: { "training.optimizer.lr": lr } }));
+    const trials = [0.01, 0.02].map((lr) => trial(0, [], { params: { "training.optimizer.lr": lr } }));
     expect(varied[0]?.scale(trials).kind).toBe("log");
     const params = { "training.optimizer.lr": 0.02, "architecture.hidden": [128, 64] };
     expect(paramsText(params, varied)).toBe("optimizer.lr 0.02, schedule.lr –, hidden [128,64]");

@@ -29,7 +29,7 @@ export function BestSoFar({ trials, objective, start, open }: PictureProps & { s
           onOpen={() => last !== undefined && open(String(last))}
         />
       ) : (
-        <p class="soft">No point has ended yet.</p>
+        <p class="soft">No point has a value yet.</p>
       )}
     </section>
   );
