@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from flightline import Client
+from tests.browser.conftest import Console
 from tests.support.stacks import ENDLESS, TINY
 
 SPACE: dict[str, dict[str, Any]] = {
@@ -72,3 +73,34 @@ def test_a_sweep_is_paused_resumed_cancelled_and_deleted(page: Page, client: Cli
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.wait_for_url("**/sweeps")
     expect(page.get_by_role("link", name="long")).to_be_hidden()
+
+
+def test_a_best_job_that_was_deleted(page: Page, client: Client, console: Console) -> None:
+    """It is no way into nothing, and the best is cloned from its values over what the sweep was asked for."""
+    console.expect("404")
+    sweep = client.find_sweep(started(client, "outlived", 2, max_trials=2)).wait()
+    assert sweep.best is not None
+    [job] = sweep.best.jobs
+    client.delete(job)
+    page.goto(f"/sweeps/{sweep.id}")
+    best = page.get_by_label("The best point")
+    expect(best).to_contain_text(f"{job[-8:]} (deleted)")
+    expect(best.get_by_role("link")).to_have_count(0)
+
+    page.get_by_role("link", name="Clone the best").click()
+    written = json.loads(page.get_by_role("textbox", name="JSON").input_value())
+    assert written["training"]["optimizer"]["lr"] == sweep.best.params["training.optimizer.lr"]
+    assert written["dataset"] == TINY["dataset"]
+
+
+def test_the_list_on_a_phone(phone: Page, client: Client) -> None:
+    """How far each sweep is, its best and that one's values are in sight; the bar's names stand apart."""
+    client.find_sweep(started(client, "pocket", 2, max_trials=2)).wait()
+    phone.set_viewport_size({"width": 320, "height": 844})
+    phone.goto("/sweeps")
+    row = phone.get_by_role("row").filter(has_text="pocket")
+    for text in ("pocket", "2 of 2", "%", "lr "):
+        expect(row.get_by_text(text).first).to_be_in_viewport(ratio=1)
+    names = phone.get_by_label("Views").get_by_role("link")
+    within = "all => all.map(one => one.scrollWidth <= one.clientWidth && one.getBoundingClientRect().right <= 320)"
+    assert set(names.evaluate_all(within)) == {True}

@@ -69,12 +69,12 @@ function Row({ sweep }: { sweep: Sweep }) {
       <td>
         <SweepStatus sweep={sweep} />
       </td>
-      <td class="right">
+      <td class="right points">
         {sweep.points_done.toLocaleString("en")} of {sweep.points.toLocaleString("en")}
       </td>
-      <td class="right">{sweep.counts.running}</td>
-      <td class="right">{best ? objectiveOf(sweep).text(best.value) : "–"}</td>
-      <td>{best && paramsText(best.params, variedOf(sweep))}</td>
+      <td class="right running">{sweep.counts.running}</td>
+      <td class="right best">{best ? objectiveOf(sweep).text(best.value) : "–"}</td>
+      <td class="with">{best && paramsText(best.params, variedOf(sweep))}</td>
       <td>
         <Moment at={sweep.created_at} never="" />
       </td>
