@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from shared.database.engine import Database
-from shared.database.tables import Job, SweepTrial
+from shared.database.tables import Job, SweepPoint, SweepRung, SweepTrial
 from shared.jobs.actor import EVERYBODY, Actor
 from shared.jobs.running import attempts, claims
 from shared.jobs.running.claims import Claim
@@ -19,6 +19,7 @@ from shared.jobs.status import Outcome
 from shared.jobspec import BUILT_IN, Caps
 from shared.sweeps import creation, events, progress
 from shared.sweeps.check import CheckedSweep, check_sweep
+from shared.sweeps.status import PointStatus
 from shared.sweeps.unfinished import unfinished
 from tests.support import factories
 
@@ -111,12 +112,28 @@ def decisions(db: Database, sweep_id: str) -> Counter[tuple[str, Any, Any, Any]]
 
 
 def faults(db: Database, sweep_id: str) -> list[str]:
-    """What was decided twice, and jobs and trials that do not belong to each other one to one."""
+    """What was decided twice, jobs and trials that do not belong one to one to each other, bests that were stopped."""
     found = [f"decided {times} times: {what}" for what, times in decisions(db, sweep_id).items() if times > 1]
     with db.read() as connection:
         jobs = set(connection.scalars(select(Job.id).where(Job.sweep == sweep_id)))
         trials = connection.scalars(select(SweepTrial.job_id).where(SweepTrial.sweep_id == sweep_id)).all()
     found += [] if len(trials) == len(set(trials)) else ["two trials have one job"]
     found += [] if jobs == set(trials) else [f"jobs without a trial, or trials without a job: {jobs ^ set(trials)}"]
+    found += _untrained(db, sweep_id)
     numbers = [event.seq for event in events.events(db, sweep_id)[0]]
     return found + ([] if numbers == list(range(1, len(numbers) + 1)) else ["events are not numbered one by one"])
+
+
+def _untrained(db: Database, sweep_id: str) -> list[str]:
+    """The points that their sweep has stopped although they were the best at a rung, of those that did not fail."""
+    rows = select(SweepRung.rung, SweepRung.point, SweepPoint.status).join(
+        SweepPoint, (SweepPoint.sweep_id == SweepRung.sweep_id) & (SweepPoint.point == SweepRung.point)
+    )
+    best: dict[int, tuple[int, str]] = {}
+    with db.read() as connection:
+        ordered = rows.where(SweepRung.sweep_id == sweep_id).order_by(SweepRung.loss, SweepRung.point)
+        for rung, point, status in connection.execute(ordered):
+            if status != PointStatus.FAILED:
+                best.setdefault(rung, (point, status))
+    stopped = [(rung, point) for rung, (point, status) in best.items() if status == PointStatus.STOPPED]
+    return [f"point {point} was stopped, the best at rung {rung}" for rung, point in stopped]

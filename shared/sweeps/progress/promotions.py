@@ -27,31 +27,46 @@ class Promotion(NamedTuple):
 def next_promotion(step: Step) -> Promotion | None:
     """Return the point that goes on next: of the highest rung where one is good enough, the best; None for none.
 
+    At the end the best of a rung is good enough, however few there are.
+
     Source: `shared.sweeps.halving.promotion`, which a test holds this to.
     """
     if step.request.asha is None:
         return None
-    for rung in reversed(range(step.last_rung)):
-        where = {"sweep": step.sweep_id, "at": rung, "eta": step.request.asha.eta}
-        point: int | None = step.connection.scalar(_BEST_WAITING, where)
-        if point is not None:
-            return Promotion(point, rung)
+    for statement in (_BEST_WAITING, _BEST_LEFT) if step.settled else (_BEST_WAITING,):
+        for rung in reversed(range(step.last_rung)):
+            where = {"sweep": step.sweep_id, "at": rung, "eta": step.request.asha.eta}
+            point: int | None = step.connection.scalar(statement, where)
+            if point is not None:
+                return Promotion(point, rung)
     return None
 
 
 def _best_waiting() -> Select[Any]:
     """Return a query for the best waiting one among the best 1/`eta` of all points that have reached a rung."""
-    there = (_RUNGS.c.sweep_id == bindparam("sweep"), _RUNGS.c.rung == bindparam("at"))
-    most = select(func.count() // bindparam("eta", type_=Integer())).select_from(_RUNGS).where(*there)
-    columns = (_RUNGS.c.point, _RUNGS.c.loss, _RUNGS.c.waiting)
-    ordered = select(*columns).where(*there).order_by(_RUNGS.c.loss, _RUNGS.c.point)
-    best = ordered.limit(most.scalar_subquery()).subquery()
-    waiting = select(best.c.point).where(best.c.waiting, best.c.loss < NO_LOSS)
-    return waiting.order_by(best.c.loss, best.c.point).limit(1)
+    most = select(func.count() // bindparam("eta", type_=Integer())).select_from(_RUNGS).where(*_THERE)
+    return _first_waiting(_ORDERED.limit(most.scalar_subquery()))
 
 
-_BEST_WAITING = _best_waiting()
-"""Built once, as that takes longer than executing it."""
+def _best_left() -> Select[Any]:
+    """Return a query for the best of all points that have reached a rung and not failed since, if it waits there."""
+    points = table_of(SweepPoint)
+    this = (points.c.sweep_id == _RUNGS.c.sweep_id) & (points.c.point == _RUNGS.c.point)
+    left = _ORDERED.join(points, this).where(points.c.status != PointStatus.FAILED)
+    return _first_waiting(left.limit(1))
+
+
+def _first_waiting(best: Select[Any]) -> Select[Any]:
+    there = best.subquery()
+    waiting = select(there.c.point).where(there.c.waiting, there.c.loss < NO_LOSS)
+    return waiting.order_by(there.c.loss, there.c.point).limit(1)
+
+
+_THERE = (_RUNGS.c.sweep_id == bindparam("sweep"), _RUNGS.c.rung == bindparam("at"))
+_COLUMNS = (_RUNGS.c.point, _RUNGS.c.loss, _RUNGS.c.waiting)
+_ORDERED = select(*_COLUMNS).where(*_THERE).order_by(_RUNGS.c.loss, _RUNGS.c.point)
+_BEST_WAITING, _BEST_LEFT = _best_waiting(), _best_left()
+"""Built once, as that takes longer than executing them."""
 
 
 def promote(step: Step, promotion: Promotion) -> None:

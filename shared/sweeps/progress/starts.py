@@ -83,7 +83,9 @@ def _start_next(step: Step, ready: Mapping[Trial, Prepared], new: list[tuple[Tri
         return None
     new.append((trial, ready[trial]))
     step.next_trial += 1
-    return int(ready[trial].job is not None)
+    jobs = int(ready[trial].job is not None)
+    step.live += jobs
+    return jobs
 
 
 def _go_on(step: Step, trial: Row[Any]) -> int:
@@ -120,7 +122,6 @@ def _make(step: Step, new: list[tuple[Trial, Prepared]]) -> None:
     for trial, _ in new:
         step.tell("trial", **trial._asdict(), job=job_of.get(trial))
     step.queued += ids
-    step.live += len(ids)
     refused = {trial.point: one.error for trial, one in new if one.job is None}
     if refused:
         results.settle(step, refused, {})

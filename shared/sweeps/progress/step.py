@@ -96,6 +96,11 @@ class Step:
         total = self.points * self.request.repeats
         return Trial.at(self.next_trial, self.request.repeats) if self.next_trial < total else None
 
+    @property
+    def settled(self) -> bool:
+        """Return whether no more points come and none runs: how they stand at their rungs changes no more by itself."""
+        return self.next is None and not self.live and not self.due
+
     def close(self) -> None:
         """Write the events and what has changed of the sweep's row; webhooks are told of its end."""
         if not (self.told or self.made or self.finished):

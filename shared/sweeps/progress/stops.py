@@ -78,17 +78,19 @@ def _reasons(step: Step, trials: Sequence[Row[Any]]) -> dict[int, str]:
     if not trials:
         return {}
     rungs = table_of(SweepRung)
-    place = func.row_number().over(partition_by=rungs.c.rung, order_by=(rungs.c.loss, rungs.c.point))
+    as_good = func.count().over(partition_by=rungs.c.rung, order_by=rungs.c.loss)  # equal ones and itself included
     there = func.count().over(partition_by=rungs.c.rung)
-    ranked = select(rungs.c.rung, rungs.c.point, place.label("place"), there.label("there"))
+    ranked = select(rungs.c.rung, rungs.c.point, as_good.label("as_good"), there.label("there"))
     ranks = ranked.where(rungs.c.sweep_id == step.sweep_id).subquery()
     mine = tuple_(ranks.c.rung, ranks.c.point).in_([(trial.rung, trial.point) for trial in trials])
     rows = step.connection.execute(select(ranks).where(mine))
-    return {
-        row.point: f"Stopped by its sweep after epoch {step.rungs[row.rung]} of {step.rungs[-1]}: {row.place - 1} of "
-        f"{row.there} there were better."
-        for row in rows
-    }
+    return {row.point: _reason(step, row) for row in rows}
+
+
+def _reason(step: Step, row: Row[Any]) -> str:
+    others, verb = row.as_good - 1, "was" if row.as_good == 2 else "were"
+    where = f"after epoch {step.rungs[row.rung]} of {step.rungs[-1]}"
+    return f"Stopped by its sweep {where}: {others} of {row.there} there {verb} at least as good."
 
 
 def _stop(step: Step, trial: Row[Any], reason: str) -> None:

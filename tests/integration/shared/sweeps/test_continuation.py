@@ -102,6 +102,23 @@ def test_the_last_rung(database: Database, cache: str, last: int | None) -> None
     assert sweeps.faults(database, sweep_id) == []
 
 
+def test_the_last_one_at_the_end(database: Database) -> None:
+    """The job that comes to its rung last goes on to the last rung where it is the best, and pauses where it is not."""
+    sweep_id, first, second = started(database, max_trials=3, asha={"eta": 100})
+    assert next_rung(database, first, at_rung(database, first, 0.6)) is None  # another one still runs
+    sweeps.train(database, first)
+    assert next_rung(database, second, at_rung(database, second, 0.7)) == 4
+    assert pause_after(database, second) == ("running", None)
+    assert sweeps.faults(database, sweep_id) == []
+
+
+def test_the_last_one_at_the_end_that_is_not_the_best(database: Database) -> None:
+    """Another one that waits is to go on: that is decided once this one has paused."""
+    _, first, second = started(database, max_trials=3, asha={"eta": 100})
+    sweeps.train(database, first, lambda *_: 0.8)
+    assert next_rung(database, second, at_rung(database, second, 0.7)) is None
+
+
 def test_repeats_pause(database: Database) -> None:
     """A point's jobs go on together."""
     _, good, _ = started(database, repeats=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from hypothesis import given, settings
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
 from shared.database.engine import Database
-from shared.database.tables import SweepRung
+from shared.database.tables import SweepPoint, SweepRung
 from shared.jobs.actor import EVERYBODY
 from shared.sweeps import creation
 from shared.sweeps.halving import Halving, Standing, promotion
 from shared.sweeps.progress.promotions import next_promotion
 from shared.sweeps.progress.step import NO_LOSS, locked
+from shared.sweeps.status import PointStatus
 from tests.support import sweeps
 
 EPOCHS = 16
@@ -36,8 +38,16 @@ def standings(draw: st.DrawFn) -> tuple[int, list[Standing], dict[int, int]]:
     return eta, found, waiting
 
 
+def _point(sweep_id: str, one: Standing, waiting: dict[int, int]) -> dict[str, Any]:
+    """The row of a point: one that has no value at its rung has failed on its way to it."""
+    paused = PointStatus.PAUSED if one.number in waiting else PointStatus.RUNNING
+    status = PointStatus.FAILED if one.values[one.rung] is None else paused
+    row = {"sweep_id": sweep_id, "point": one.number, "params": {}, "status": status, "loss": 0.0}
+    return row | {"created_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC)}
+
+
 def test_sql_decides_as_the_rule_does(database: Database) -> None:
-    """Whatever stands where: the same point is promoted, or none."""
+    """Whatever stands where, while points come and at the end: the same point is promoted, or none."""
     made: dict[int, str] = {}
     for eta in range(2, 6):
         base = sweeps.BASE | {"training": {"epochs": EPOCHS}}
@@ -45,8 +55,8 @@ def test_sql_decides_as_the_rule_does(database: Database) -> None:
         made[eta] = creation.create(database, checked, actor=EVERYBODY)
 
     @settings(max_examples=120, deadline=None)
-    @given(standings())
-    def holds(case: tuple[int, list[Standing], dict[int, int]]) -> None:
+    @given(standings(), st.booleans())
+    def holds(case: tuple[int, list[Standing], dict[int, int]], settled: bool) -> None:
         eta, found, waiting = case
         rows = [
             {
@@ -59,14 +69,17 @@ def test_sql_decides_as_the_rule_does(database: Database) -> None:
             for one in found
             for rung in range(one.rung + 1)
         ]
-        expected = promotion(Halving(1, eta), EPOCHS, found, waiting)
+        expected = promotion(Halving(1, eta), EPOCHS, found, waiting, settled=settled)
 
         def decide(connection: Any) -> int | None:
             connection.execute(delete(SweepRung))
+            connection.execute(delete(SweepPoint))
             if rows:
                 connection.execute(insert(SweepRung), rows)
+                connection.execute(insert(SweepPoint), [_point(made[eta], one, waiting) for one in found])
             step = locked(connection, made[eta])
             assert step is not None
+            step.next_trial = step.points if settled else 0
             decided = next_promotion(step)
             return None if decided is None else decided.point
 

@@ -101,6 +101,45 @@ def test_asha_stops_the_worse_ones_at_their_rungs(database: Database) -> None:
     assert all(point.epoch == 4 and point.rung == 2 for point in done)
 
 
+@pytest.mark.parametrize("asked", [{"max_trials": 1}, {"max_trials": 3}, {"max_trials": 5}, {"repeats": 2}])
+def test_asha_trains_the_best_to_its_end_however_few_there_are(database: Database, asked: dict[str, Any]) -> None:
+    """Fewer points than one in `eta` goes on of: the best one goes on once no more come, and the rest stop."""
+    sweep_id = make(database, **({"asha": {"eta": 100}} | asked))
+    sweeps.work(database, lambda spec, _: sweeps.by_lr(spec, 1))
+    view, points = reads.sweep(database, sweep_id), _points(database, sweep_id)
+    best = max(points, key=lambda point: point.value or 0.0)
+    assert [point.point for point in points if point.status == PointStatus.SUCCEEDED] == [best.point]
+    assert {point.status for point in points if point is not best} <= {PointStatus.STOPPED}
+    assert view.best is not None
+    assert (view.status, view.best.point, view.best.job_ids) == (SweepStatus.FINISHED, best.point, best.job_ids)
+    assert view.jobs[JobStatus.SUCCEEDED] == len(best.job_ids)
+    assert sweeps.faults(database, sweep_id) == []
+
+
+def test_where_the_best_fails_the_next_best_is_trained_to_its_end(database: Database) -> None:
+    """Whatever becomes of its job once it has gone on."""
+    sweep_id = make(database, max_trials=3, max_parallel=1, asha={"eta": 100})
+    for _ in range(3):
+        sweeps.train(database, sweeps.next_claim(database))
+        progress.advance(database, sweep_id)
+    gone_on = sweeps.next_claim(database)
+    attempts.end(database, gone_on, Ending(Outcome.FAILED, "non_finite_loss", "The loss is not a number."))
+    progress.advance(database, sweep_id)
+    assert sweeps.work(database) == 1
+    assert sorted(point.status for point in _points(database, sweep_id)) == ["failed", "stopped", "succeeded"]
+    assert sweeps.faults(database, sweep_id) == []
+
+
+def test_a_stopped_job_says_how_many_were_as_good(database: Database) -> None:
+    """Equal ones are counted, as the earlier of them goes on; nobody is told that none was."""
+    sweep_id = make(database, max_trials=4, max_parallel=1, asha={"eta": 100})
+    figures = {"sweep/0": 0.5, "sweep/1": 0.7, "sweep/2": 0.7, "sweep/3": 0.6}
+    sweeps.work(database, lambda spec, _: figures[spec["name"]])
+    reasons = [job.error_detail for job in _jobs(database, sweep_id)]
+    said = "Stopped by its sweep after epoch 1 of 4: {} of 4 there were at least as good."
+    assert reasons == [said.format(3), None, said.format(1).replace("were", "was"), said.format(2)]
+
+
 def test_a_point_is_the_mean_of_its_repeats(database: Database) -> None:
     """The value is the mean, the deviation is told, and rungs compare means."""
 

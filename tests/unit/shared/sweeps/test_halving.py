@@ -38,6 +38,32 @@ def test_the_highest_rung_goes_first_and_diverged_ones_never() -> None:
     assert promotion(RULE, 9, lost, dict.fromkeys(range(9), 0)) is None
 
 
+def test_at_the_end_the_best_of_each_rung_goes_on() -> None:
+    """However few there are, the highest rung first; once it has gone on, nobody else does."""
+    standings = [Standing(0, 0, [0.6]), Standing(1, 0, [0.7])]
+    waiting = {0: 0, 1: 0}
+    assert promotion(RULE, 9, standings, waiting) is None
+    assert promotion(RULE, 9, standings, waiting, settled=True) == 1
+    standings[1] = Standing(1, 1, [0.7, 0.5])
+    assert promotion(RULE, 9, standings, {0: 0, 1: 1}, settled=True) == 1
+    standings[1] = Standing(1, 2, [0.7, 0.5, 0.5])
+    assert promotion(RULE, 9, standings, {0: 0}, settled=True) is None
+
+
+def test_at_the_end_those_that_have_failed_since_do_not_count() -> None:
+    """The best of the others goes on in its place, as nothing would be trained to its end otherwise."""
+    standings = [Standing(0, 0, [0.6]), Standing(1, 1, [0.7, None]), Standing(2, 0, [0.5])]
+    assert promotion(RULE, 9, standings, {0: 0, 2: 0}) is None
+    assert promotion(RULE, 9, standings, {0: 0, 2: 0}, settled=True) == 0
+    assert promotion(RULE, 9, [Standing(0, 0, [None])], {}, settled=True) is None
+
+
+def test_at_the_end_one_that_ended_early_keeps_no_better_one_back() -> None:
+    """One that has come to its end by itself, after fewer epochs, stands at every rung as any other."""
+    standings = [Standing(0, 2, [0.5, 0.5, 0.5]), Standing(1, 0, [0.7])]
+    assert promotion(RULE, 9, standings, {1: 0}, settled=True) == 1
+
+
 def test_whoever_decides_from_the_same_rows_decides_alike() -> None:
     """The order of the rows does not matter, and all that can go on go on one after another."""
     draw = random.Random(1)
