@@ -7,9 +7,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy import and_, case, func, or_, select, tuple_
 
-from shared.database.tables import Attempt, Epoch, Job, Sweep, SweepPoint, SweepTrial
+from shared.database.tables import Job, Sweep, SweepPoint, SweepTrial
 from shared.errors import SweepNotFound
 from shared.jobs.guarded_write import table_of
 from shared.jobs.status import JobStatus
@@ -20,7 +20,7 @@ from shared.sweeps.status import STOPPED, PointStatus, SweepStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select
+    from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect
 
     from shared.database.engine import Database
     from shared.sweeps.events import Reached
@@ -249,31 +249,21 @@ def _view(row: Row[Any], points: tuple[int, int], jobs: Jobs, best: Best | None)
 
 def _jobs(connection: Connection, sweep_ids: Sequence[str]) -> dict[str | None, Jobs]:
     """Return of each sweep how many of its jobs have each status, and the epochs that they trained and were saved."""
-    stopped, served = Job.error_code == STOPPED, Job.served_from.is_not(None)
+    served = Job.served_from.is_not(None)
+    adopted = case((served, Job.epoch), (Job.continued_epochs < Job.epoch, Job.continued_epochs), else_=Job.epoch)
     sums = (
-        func.sum(Job.epoch).filter(~served),
-        func.sum(Job.epoch).filter(served),
-        func.sum(Job.epochs - Job.epoch).filter(stopped),
+        func.sum(Job.epoch),
+        func.sum(adopted).filter(served | Job.continued_epochs.is_not(None)),
+        func.sum(Job.epochs - Job.epoch).filter(Job.error_code == STOPPED),
     )
     wanted = select(Job.sweep, Job.status, func.count(), *sums).where(Job.sweep.in_(sweep_ids))
     found: dict[str | None, Jobs] = {}
-    for sweep_id, status, count, trained, taken, spared in connection.execute(wanted.group_by(Job.sweep, Job.status)):
+    for sweep_id, status, count, done, taken, spared in connection.execute(wanted.group_by(Job.sweep, Job.status)):
         jobs = found.setdefault(sweep_id, Jobs())
         jobs.counts[JobStatus(status)] = count
-        jobs.trained += trained or 0
+        jobs.trained += (done or 0) - (taken or 0)
         jobs.saved += (taken or 0) + (spared or 0)
-    for sweep_id, adopted in connection.execute(_adopted(sweep_ids)):
-        found[sweep_id].trained -= adopted
-        found[sweep_id].saved += adopted
     return found
-
-
-def _adopted(sweep_ids: Sequence[str]) -> Select[str | None, int]:
-    """Return a query for how many epochs of each sweep's jobs are other jobs', whose checkpoint they went on from."""
-    went_on = (Epoch.job_id == Job.id) & Job.continued_from.is_not(None)
-    before = (Attempt.job_id == Epoch.job_id) & (Attempt.attempt == Epoch.attempt)
-    adopted = select(Job.sweep, func.count()).select_from(Job).join(Epoch, went_on).join(Attempt, before)
-    return adopted.where(Job.sweep.in_(sweep_ids), Epoch.epoch < Attempt.resumed_from_epoch).group_by(Job.sweep)
 
 
 def _best(connection: Connection, sweep_ids: Sequence[str]) -> dict[str, Best]:

@@ -122,6 +122,8 @@ class Job(Base):
     """The equal job whose epochs, result and artifacts these are; null for a job that trained."""
     continued_from: Mapped[str | None] = mapped_column(String(36))
     """The job whose first epochs and checkpoint this one went on from; null where it trained all of its epochs."""
+    continued_epochs: Mapped[int | None]
+    """How many of its first epochs are that job's; null where it trained all of them."""
     state_hash: Mapped[str | None] = mapped_column(String(64))
     """What the newest checkpoint depends on, epoch by epoch: equal for runs that have gone the same way so far."""
     kept_bytes: Mapped[int | None] = mapped_column(BigInteger)

@@ -94,7 +94,8 @@ def adopt(db: Database, claim: Claim, donor_id: str, least: int, most: int) -> i
         if [row["epoch"] for row in rows] != list(range(1, len(rows) + 1)) or len(rows) < least:
             return None
         connection.execute(delete(table_of(Epoch)).where(Epoch.job_id == claim.job_id))
-        copy_epochs(connection, claim, rows, {"continued_from": donor_id, **_summary(rows)})
+        taken = {"continued_from": donor_id, "continued_epochs": len(rows)}
+        copy_epochs(connection, claim, rows, taken | _summary(rows))
         return len(rows)
 
     return db.write(work)

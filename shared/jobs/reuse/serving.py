@@ -131,7 +131,8 @@ def _take(connection: Connection, claim: Claim, source: Source, found: Row[Any])
     """Give the job its twin's epochs, evaluations and figures; what it had of its own is deleted."""
     for table in (Epoch, Evaluation):
         connection.execute(delete(table_of(table)).where(table_of(table).c.job_id == claim.job_id))
-    taken = found._asdict() | {"served_from": source.job_id, "continued_from": None, "epoch_seconds": None}
+    nothing = {"continued_from": None, "continued_epochs": None, "epoch_seconds": None}
+    taken = found._asdict() | nothing | {"served_from": source.job_id}
     copy_epochs(connection, claim, rows_of(connection, Epoch, source.job_id), taken)
     insert_rows(connection, Evaluation, rows_of(connection, Evaluation, source.job_id), job_id=claim.job_id)
     mine = (Attempt.job_id == claim.job_id, Attempt.attempt == claim.attempt)

@@ -105,7 +105,7 @@ def record_environment(
                 return False
             values["leads"] = claim.twin_hash
         if not from_checkpoint:
-            values["continued_from"] = None
+            values |= {"continued_from": None, "continued_epochs": None}
         events = int(first_epoch is not None)
         job = advance(connection, claim.job_id, *_owned(claim), events=events, **values)
         if job is None:

@@ -22,6 +22,7 @@ from shared.jobs import actions, changes
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
 from shared.jobs.reads.short_ids import whole_id
+from shared.jobs.reuse import prefixes
 from shared.jobs.running import attempts
 from shared.jobspec import BUILT_IN
 from shared.processes import pid_namespace
@@ -276,6 +277,22 @@ class TestSteps:
             claim = factories.claim(empty_database, evaluation)
             assert claim.attempt == attempt
             attempts.end(empty_database, claim, factories.FLAKY)
+
+    def test_epochs_that_jobs_of_before_went_on_from_are_counted(self, empty_database: Database) -> None:
+        """As they were until then; of a job that trained all of its epochs none are noted."""
+        migrations.upgrade(empty_database)
+        donor = factories.running(empty_database)
+        assert attempts.record_epochs(empty_database, donor, factories.epoch_rows(1, 2), factories.best())
+        claim = factories.running(empty_database, "host:cpu:2")
+        assert prefixes.adopt(empty_database, claim, donor.job_id, 2, 2) == 2
+        begins: dict[str, Any] = {"engine": "reference", "exact": True, "first_epoch": 3}
+        assert attempts.record_environment(empty_database, claim, {}, **begins)
+
+        migrations.downgrade(empty_database, "0019")
+        migrations.upgrade(empty_database)
+        with empty_database.read() as connection:
+            rows = connection.execute(select(Job.id, Job.continued_epochs)).all()
+        assert {row.id: row.continued_epochs for row in rows} == {donor.job_id: None, claim.job_id: 2}
 
     def test_upgrading_again_changes_nothing(self, database: Database) -> None:
         """Each start of the stack does it."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from sqlalchemy import event
 
 from shared.database.engine import Database
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reuse import prefixes
 from shared.jobs.running import attempts
+from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
-from shared.sweeps import creation, reads
+from shared.sweeps import creation, progress, reads
 from tests.support import factories, sweeps
 from tests.support.sweeps import ASHA, make
 
@@ -46,15 +50,46 @@ def test_a_page_of_sweeps_is_read_in_as_many_queries_as_one(database: Database) 
     assert _queries(database, 4) == _queries(database, 1) <= 6
 
 
+def _adopting(db: Database, donated: int) -> tuple[str, Claim]:
+    """A sweep of one point with ASHA, whose job has just gone on from another one's checkpoint of so many epochs."""
+    donor = factories.running(db)
+    assert attempts.record_epochs(db, donor, factories.epoch_rows(1, donated), factories.best())
+    attempts.end(db, donor, Ending(Outcome.FAILED, "non_finite_loss"))
+    sweep_id = make(db, max_trials=1, asha={"min_epochs": 2})
+    claim = sweeps.next_claim(db)
+    assert prefixes.adopt(db, claim, donor.job_id, donated, donated) == donated
+    _begin(db, claim, donated + 1)
+    return sweep_id, claim
+
+
+def _begin(db: Database, claim: Claim, first_epoch: int, *, from_checkpoint: bool = True) -> None:
+    where: dict[str, Any] = {"first_epoch": first_epoch, "from_checkpoint": from_checkpoint}
+    assert attempts.record_environment(db, claim, {}, engine="reference", exact=True, **where)
+
+
+def _epochs(db: Database, sweep_id: str) -> tuple[int, int]:
+    view = reads.sweep(db, sweep_id)
+    return view.epochs_trained, view.epochs_saved
+
+
 def test_epochs_that_another_job_had_trained_are_saved(database: Database) -> None:
     """A trial that goes on from another job's checkpoint trains what is left."""
-    donor = factories.running(database)
-    assert attempts.record_epochs(database, donor, factories.epoch_rows(1, 2), factories.best())
-    attempts.end(database, donor, Ending(Outcome.FAILED, "non_finite_loss"))
-    sweep_id = make(database, max_trials=1)
-    claim = sweeps.next_claim(database)
-    assert prefixes.adopt(database, claim, donor.job_id, 2, 2) == 2
-    assert attempts.record_environment(database, claim, {}, engine="reference", exact=True, first_epoch=3)
+    sweep_id, claim = _adopting(database, 1)
+    assert _epochs(database, sweep_id) == (0, 1)
+    sweeps.train(database, claim, pausing=False)
+    assert _epochs(database, sweep_id) == (3, 1)
+
+
+@pytest.mark.parametrize("from_checkpoint, expected", [(True, (2, 2)), (False, (4, 0))])
+def test_adopted_epochs_stay_saved_when_a_rung_is_gone_on_from(
+    database: Database, from_checkpoint: bool, expected: tuple[int, int]
+) -> None:
+    """The next attempt validates the rung's epoch again and trains nothing of it; without the checkpoint it does."""
+    sweep_id, claim = _adopting(database, 2)
     sweeps.train(database, claim)
-    view = reads.sweep(database, sweep_id)
-    assert (view.epochs_trained, view.epochs_saved) == (2, 2)
+    progress.advance(database, sweep_id)
+    again = sweeps.next_claim(database)
+    _begin(database, again, 2 if from_checkpoint else 1, from_checkpoint=from_checkpoint)
+    assert _epochs(database, sweep_id) == ((0, 1) if from_checkpoint else (0, 0))
+    sweeps.train(database, again)
+    assert _epochs(database, sweep_id) == expected
