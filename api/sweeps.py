@@ -74,6 +74,7 @@ def trial_answer(view: PointView) -> wire.Trial:
             wire.Reached(rung=one.rung, epoch=one.epoch, value=one.value, at=isoformat(one.at)) for one in view.reached
         ],
         jobs=list(view.job_ids),
+        deleted=list(view.deleted),
         created_at=isoformat(view.created_at),
         finished_at=isoformat(view.finished_at),
     )

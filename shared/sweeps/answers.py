@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from shared import wire
 from shared.database.clock import isoformat
-from shared.jobs.status import JobStatus
 
 if TYPE_CHECKING:
     from shared.sweeps.reads import SweepView
@@ -32,7 +31,7 @@ def finished_sweep(view: SweepView) -> wire.FinishedSweep:
 
 def trial_counts(view: SweepView) -> wire.TrialCounts:
     """Return how many jobs of a sweep have each status."""
-    return wire.TrialCounts(**{status.value: view.jobs.get(status, 0) for status in JobStatus})
+    return wire.TrialCounts(**view.jobs)
 
 
 def best_point(view: SweepView) -> wire.BestPoint | None:
@@ -40,4 +39,10 @@ def best_point(view: SweepView) -> wire.BestPoint | None:
     best = view.best
     if best is None:
         return None
-    return wire.BestPoint(point=best.point, params=dict(best.params), value=best.value, jobs=list(best.job_ids))
+    return wire.BestPoint(
+        point=best.point,
+        params=dict(best.params),
+        value=best.value,
+        jobs=list(best.job_ids),
+        deleted=list(best.deleted),
+    )

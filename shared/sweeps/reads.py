@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import and_, case, func, or_, select, tuple_
 
@@ -39,13 +39,15 @@ class Best:
     params: Point
     value: float
     job_ids: Sequence[str]
+    deleted: Sequence[str] = ()
+    """Those of its jobs that were deleted."""
 
 
 @dataclass
-class Jobs:
+class Totals:
     """The jobs of a sweep: how many have each status, the epochs that they trained, and those that it saved."""
 
-    counts: dict[JobStatus, int] = field(default_factory=lambda: dict.fromkeys(JobStatus, 0))
+    counts: dict[str, int] = field(default_factory=lambda: {status.value: 0 for status in JobStatus})
     trained: int = 0
     saved: int = 0
 
@@ -64,7 +66,7 @@ class SweepView:
         rungs: the epochs after which a job stops, its last one included.
         points_made: points of which a trial was made.
         points_done: points that run no more and will not.
-        jobs: how many of its jobs have each status; those that were deleted have none.
+        jobs: how many of its jobs have each status; of a sweep that has ended, had it then, deleted or not.
         best: its best point so far; None while there is none.
         epochs_trained: epochs that its jobs have trained.
         epochs_saved: epochs that jobs did not train, as the sweep stopped them or an equal job had trained the same.
@@ -81,7 +83,7 @@ class SweepView:
     rungs: Sequence[int]
     points_made: int
     points_done: int
-    jobs: Mapping[JobStatus, int]
+    jobs: Mapping[str, int]
     best: Best | None
     epochs_trained: int
     epochs_saved: int
@@ -120,6 +122,8 @@ class PointView:
     job_ids: Sequence[str]
     created_at: dt.datetime
     finished_at: dt.datetime | None
+    deleted: Sequence[str] = ()
+    """Those of its jobs that were deleted."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ def trials(
         jobs = _jobs_of(connection, [(sweep_id, row.point) for row in rows])
         reached = events.reached(connection, sweep_id, [row.point for row in rows[:limit]])
     last = rows[limit - 1] if len(rows) > limit else None
-    items = [_point(row, jobs.get((sweep_id, row.point), []), reached.get(row.point, [])) for row in rows[:limit]]
+    items = [_point(row, jobs.get((sweep_id, row.point), Ids()), reached.get(row.point, [])) for row in rows[:limit]]
     return Page(items, None if last is None else _cursor(sort, last))
 
 
@@ -223,11 +227,11 @@ def _views(connection: Connection, rows: Sequence[Row[Any]]) -> list[SweepView]:
     done = _POINTS.c.status.not_in((PointStatus.RUNNING, PointStatus.PAUSED))
     counted = select(_POINTS.c.sweep_id, func.count(), func.count().filter(done)).where(_POINTS.c.sweep_id.in_(ids))
     points = {row[0]: (row[1], row[2]) for row in connection.execute(counted.group_by(_POINTS.c.sweep_id))}
-    jobs, best = _jobs(connection, ids), _best(connection, ids)
-    return [_view(row, points.get(row.id, (0, 0)), jobs.get(row.id, Jobs()), best.get(row.id)) for row in rows]
+    totals, best = _totals(connection, rows), _best(connection, ids)
+    return [_view(row, points.get(row.id, (0, 0)), totals[row.id], best.get(row.id)) for row in rows]
 
 
-def _view(row: Row[Any], points: tuple[int, int], jobs: Jobs, best: Best | None) -> SweepView:
+def _view(row: Row[Any], points: tuple[int, int], totals: Totals, best: Best | None) -> SweepView:
     return SweepView(
         id=row.id,
         owner=row.owner,
@@ -238,17 +242,25 @@ def _view(row: Row[Any], points: tuple[int, int], jobs: Jobs, best: Best | None)
         rungs=SweepRequest.model_validate(row.request).rungs(row.epochs),
         points_made=points[0],
         points_done=points[1],
-        jobs=jobs.counts,
+        jobs=totals.counts,
         best=best,
-        epochs_trained=jobs.trained,
-        epochs_saved=jobs.saved,
+        epochs_trained=totals.trained,
+        epochs_saved=totals.saved,
         created_at=row.created_at,
         finished_at=row.finished_at,
     )
 
 
-def _jobs(connection: Connection, sweep_ids: Sequence[str]) -> dict[str | None, Jobs]:
-    """Return of each sweep how many of its jobs have each status, and the epochs that they trained and were saved."""
+def _totals(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, Totals]:
+    """Return the totals of sweeps: as they were written down at the end of each, else of the jobs that are there."""
+    found = {row.id: Totals(**row.totals) for row in rows if row.totals is not None}
+    return found | totals_of(connection, [row.id for row in rows if row.totals is None])
+
+
+def totals_of(connection: Connection, sweep_ids: Sequence[str]) -> dict[str, Totals]:
+    """Return the totals of the jobs of each sweep that are there."""
+    if not sweep_ids:
+        return {}
     served = Job.served_from.is_not(None)
     adopted = case((served, Job.epoch), (Job.continued_epochs < Job.epoch, Job.continued_epochs), else_=Job.epoch)
     sums = (
@@ -257,12 +269,12 @@ def _jobs(connection: Connection, sweep_ids: Sequence[str]) -> dict[str | None, 
         func.sum(Job.epochs - Job.epoch).filter(Job.error_code == STOPPED),
     )
     wanted = select(Job.sweep, Job.status, func.count(), *sums).where(Job.sweep.in_(sweep_ids))
-    found: dict[str | None, Jobs] = {}
+    found = {sweep_id: Totals() for sweep_id in sweep_ids}
     for sweep_id, status, count, done, taken, spared in connection.execute(wanted.group_by(Job.sweep, Job.status)):
-        jobs = found.setdefault(sweep_id, Jobs())
-        jobs.counts[JobStatus(status)] = count
-        jobs.trained += (done or 0) - (taken or 0)
-        jobs.saved += (taken or 0) + (spared or 0)
+        totals = found[sweep_id]
+        totals.counts[status] = count
+        totals.trained += (done or 0) - (taken or 0)
+        totals.saved += (taken or 0) + (spared or 0)
     return found
 
 
@@ -274,7 +286,8 @@ def _best(connection: Connection, sweep_ids: Sequence[str]) -> dict[str, Best]:
     rows = connection.execute(select(*columns).join(chosen, this)).all()
     jobs = _jobs_of(connection, [(row.sweep_id, row.point) for row in rows])
     return {
-        row.sweep_id: Best(row.point, row.params, row.value, jobs.get((row.sweep_id, row.point), [])) for row in rows
+        row.sweep_id: Best(row.point, row.params, row.value, *jobs.get((row.sweep_id, row.point), Ids()))
+        for row in rows
     }
 
 
@@ -287,18 +300,31 @@ def _best_point() -> ScalarSelect[int]:
     return best.limit(1).correlate(_SWEEPS).scalar_subquery()
 
 
-def _jobs_of(connection: Connection, points: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[str]]:
-    """Return the jobs of points, given with their sweeps, by repeat."""
-    of = tuple_(_TRIALS.c.sweep_id, _TRIALS.c.point)
-    wanted = select(_TRIALS.c.sweep_id, _TRIALS.c.point, _TRIALS.c.job_id).where(
-        of.in_(points), _TRIALS.c.job_id.is_not(None)
+class Ids(NamedTuple):
+    """The jobs of a point by repeat, and those of them that were deleted."""
+
+    every: Sequence[str] = ()
+    deleted: Sequence[str] = ()
+
+
+def _jobs_of(connection: Connection, points: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Ids]:
+    """Return the jobs of points, given with their sweeps."""
+    wanted = (
+        select(_TRIALS.c.sweep_id, _TRIALS.c.point, _TRIALS.c.job_id, Job.id.is_(None).label("deleted"))
+        .select_from(_TRIALS.outerjoin(table_of(Job), Job.id == _TRIALS.c.job_id))
+        .where(tuple_(_TRIALS.c.sweep_id, _TRIALS.c.point).in_(points), _TRIALS.c.job_id.is_not(None))
+        .order_by(_TRIALS.c.point, _TRIALS.c.repeat)
     )
-    found: dict[tuple[str, int], list[str]] = {}
-    for sweep_id, point, job_id in connection.execute(wanted.order_by(_TRIALS.c.point, _TRIALS.c.repeat)):
-        found.setdefault((sweep_id, point), []).append(job_id)
-    return found
+    found: dict[tuple[str, int], list[Row[Any]]] = {}
+    for row in connection.execute(wanted):
+        found.setdefault((row.sweep_id, row.point), []).append(row)
+    return {
+        point: Ids(tuple(row.job_id for row in rows), tuple(row.job_id for row in rows if row.deleted))
+        for point, rows in found.items()
+    }
 
 
-def _point(row: Row[Any], job_ids: Sequence[str], reached: Sequence[Reached]) -> PointView:
+def _point(row: Row[Any], jobs: Ids, reached: Sequence[Reached]) -> PointView:
     columns = {name: value for name, value in row._asdict().items() if name not in ("sweep_id", "loss", "status")}
-    return PointView(**columns, status=PointStatus(row.status), job_ids=job_ids, reached=reached)
+    status = PointStatus(row.status)
+    return PointView(**columns, status=status, job_ids=jobs.every, deleted=jobs.deleted, reached=reached)

@@ -11,7 +11,7 @@ from shared.wire.answer import Answer, Choice, Instant, Json, answer
 
 @answer
 class TrialCounts(Answer):
-    """How many jobs of a sweep have each status; those that were deleted have none."""
+    """How many jobs of a sweep have each status; of one that has ended, had it then, whether deleted since or not."""
 
     queued: int
     running: int
@@ -32,7 +32,9 @@ class BestPoint(Answer):
     value: float
     """Its objective; with several repeats their mean."""
     jobs: Sequence[str]
-    """Ids of its jobs, one for each repeat."""
+    """Ids of its jobs, one for each repeat, deleted or not."""
+    deleted: Sequence[str]
+    """Ids of those of its jobs that were deleted: `base` with the values of `params` is such a job, to train again."""
 
 
 @answer
@@ -125,7 +127,9 @@ class Trial(Answer):
     reached: Sequence[Reached]
     """Its values as they became known: at each rung that it has stopped at, and at its end."""
     jobs: Sequence[str]
-    """Ids of its jobs, one for each repeat; empty for a point that could not be made into a job."""
+    """Ids of its jobs, one for each repeat, deleted or not; empty for a point that could not be made into a job."""
+    deleted: Sequence[str]
+    """Ids of those of its jobs that were deleted."""
     created_at: Instant
     """When its first job was made."""
     finished_at: Instant | None

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from flightline import Client
 from tests.browser.conftest import Console, OpenTab
-from tests.support.stacks import ENDLESS, TINY, Stack
+from tests.support.stacks import ENDLESS, TINY, Stack, until
 
 LONG: dict[str, Any] = {**TINY, "training": {"epochs": ENDLESS, "batch_size": 32}}
 """A job that trains for as long as a test watches."""
@@ -138,6 +138,7 @@ def test_notes_are_markdown_and_nothing_else(page: Page, client: Client) -> None
     page.get_by_label("Notes", exact=True).fill(HOSTILE)
     expect(page.get_by_role("region", name="Preview").get_by_role("listitem")).to_have_count(2)
     page.get_by_role("button", name="Save").click()
+    until(lambda: client.job(job.id).notes == HOSTILE.strip())
     notes = page.locator(".markdown")
     expect(notes.get_by_role("heading")).to_contain_text("Notes <img src=x")
     expect(notes.get_by_role("link")).to_have_count(1)
@@ -145,7 +146,6 @@ def test_notes_are_markdown_and_nothing_else(page: Page, client: Client) -> None
     expect(notes).to_contain_text("<script>")
     assert page.locator(".markdown script, .markdown img").count() == 0
     expect(page).to_have_title(re.compile("noted"))
-    assert client.job(job.id).notes == HOSTILE.strip()
 
 
 def test_a_failed_job_says_why_and_can_be_retried_or_deleted(page: Page, client: Client, console: Console) -> None:

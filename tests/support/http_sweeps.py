@@ -65,10 +65,11 @@ class SweepService(TeamService):
         place = {"point": number, "params": {LR: 10.0 ** -(number + 1)}, "value": value}
         ended: dict[str, Any] = {"status": "succeeded", "std": None, "epoch": 9, "rung": 0, "error": None}
         ended["reached"] = [{"rung": 0, "epoch": 9, "value": value, "at": ENDED}]
-        self.points[sweep["id"]].append(place | ended | {"jobs": [job], "created_at": CREATED, "finished_at": ENDED})
+        ended |= {"jobs": [job], "deleted": [], "created_at": CREATED, "finished_at": ENDED}
+        self.points[sweep["id"]].append(place | ended)
         best = max(self.points[sweep["id"]], key=lambda one: one["value"])
         sweep |= {"points_made": number + 1, "points_done": number + 1, "epochs_trained": 9 * (number + 1)}
-        sweep["best"] = {key: best[key] for key in ("point", "params", "value", "jobs")}
+        sweep["best"] = {key: best[key] for key in ("point", "params", "value", "jobs", "deleted")}
         sweep["counts"]["succeeded"] = number + 1
         if number + 1 == sweep["points"]:
             sweep |= {"status": "finished", "finished_at": ENDED}

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from flightline.cli.columns import Columns
 from flightline.cli.tables import NOTHING, age, count, percent, plural
-from flightline.client.search.sweep_records import SweepRecord, Trial
+from flightline.client.search.sweep_records import BestPoint, SweepRecord, Trial
 
 SWEEP_COLUMNS = Columns(
     ("ID", "NAME", "STATUS", "POINTS", "JOBS", "BEST", "AGE"),
@@ -129,8 +129,12 @@ def trial_table(sweep: SweepRecord, trials: Sequence[Trial], *, short: bool) -> 
 
 
 def _jobs(trial: Trial, *, short: bool) -> str:
-    ids = [one[-8:] if short else one for one in trial.jobs]
-    return " ".join(ids) or NOTHING
+    return ids_text(trial, short=short) or NOTHING
+
+
+def ids_text(point: Trial | BestPoint, *, short: bool = False) -> str:
+    """The ids of a point's jobs; behind each that was deleted it says so."""
+    return " ".join((one[-8:] if short else one) + " (deleted)" * (one in point.deleted) for one in point.jobs)
 
 
 def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
@@ -148,7 +152,7 @@ def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
         ("stops", _stops(sweep)),
         ("epochs", f"{count(sweep.epochs_trained)} trained, {count(sweep.epochs_saved)} saved"),
         ("best", f"{best_text(sweep)} at {point_text(best.raw['params'])} (point {best.point})" if best else NOTHING),
-        *([("best job", " ".join(best.jobs))] if best else []),
+        *([("best job", ids_text(best))] if best else []),
         ("created", sweep.created_at),
         ("finished", sweep.finished_at or NOTHING),
     ]

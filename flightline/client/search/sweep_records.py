@@ -15,7 +15,10 @@ class TrialCounts(Record, wire.TrialCounts):
 
 
 class BestPoint(Record, wire.BestPoint):
-    """The best point of a sweep: its values in `params` by dotted paths, its objective, the ids of its jobs."""
+    """The best point of a sweep: its values in `params` by dotted paths, its objective, the ids of its jobs.
+
+    `deleted` has the ids of those that were deleted.
+    """
 
     params: Fields
 
@@ -25,7 +28,10 @@ class Reached(Record, wire.Reached):
 
 
 class Trial(Record, wire.Trial):
-    """A point of a sweep and what became of it; `value` is its objective so far, `jobs` the ids of its jobs."""
+    """A point of a sweep and what became of it; `value` is its objective so far, `jobs` the ids of its jobs.
+
+    `deleted` has the ids of those that were deleted.
+    """
 
     params: Fields
     reached: list[Reached]

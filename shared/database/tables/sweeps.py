@@ -41,6 +41,9 @@ class Sweep(Base):
     created_at: Mapped[dt.datetime]
     finished_at: Mapped[dt.datetime | None]
     """When its last job had ended; null until then."""
+    totals: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What its jobs had come to by then, as `reads.Totals`: it lasts when they are deleted. Null until then, and for a
+    sweep that the release before ended."""
     __table_args__ = (
         Index("ix_sweeps_unfinished", "id", **where(UNFINISHED)),
         Index("ix_sweeps_of_owner", "owner", "id"),

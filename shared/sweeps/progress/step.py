@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
@@ -14,7 +14,7 @@ from shared.jobs.guarded_write import table_of
 from shared.sweeps import events
 from shared.sweeps.answers import finished_sweep
 from shared.sweeps.points.trials import Trial
-from shared.sweeps.reads import view_in
+from shared.sweeps.reads import totals_of, view_in
 from shared.sweeps.request import SweepRequest
 from shared.sweeps.status import SweepStatus
 from shared.webhooks.events import sweep_finished
@@ -109,6 +109,7 @@ class Step:
         values: dict[str, Any] = {"status": self.status, "next_trial": self.next_trial, "event_seq": seq}
         if self.finished:
             values["finished_at"] = clock.database_now(self.connection)
+            values["totals"] = asdict(totals_of(self.connection, [self.sweep_id])[self.sweep_id])
         self.connection.execute(update(table_of(Sweep)).where(Sweep.id == self.sweep_id).values(values))
         if self.finished:
             sweep_finished(self.connection, lambda: finished_sweep(view_in(self.connection, self.sweep_id)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from shared.database.engine import Database
+from shared.database.tables import Sweep
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reuse import prefixes
 from shared.jobs.running import attempts
@@ -93,3 +95,33 @@ def test_adopted_epochs_stay_saved_when_a_rung_is_gone_on_from(
     assert _epochs(database, sweep_id) == ((0, 1) if from_checkpoint else (0, 0))
     sweeps.train(database, again)
     assert _epochs(database, sweep_id) == expected
+
+
+def test_a_sweep_that_has_ended_stays_as_it_was_when_jobs_are_deleted(database: Database) -> None:
+    """Its counts and epochs were written down at its end; of its best point it says which jobs are gone."""
+    sweep_id = make(database, max_trials=3, repeats=2, asha=ASHA)
+    sweeps.work(database)
+    before, points = reads.sweep(database, sweep_id), reads.trials(database, sweep_id).items
+    assert before.best is not None
+    assert (before.epochs_trained + before.epochs_saved, before.best.deleted) == (3 * 2 * 4, ())
+    gone = before.best.job_ids[1]
+    factories.delete(database, gone)
+    assert reads.sweep(database, sweep_id) == replace(before, best=replace(before.best, deleted=(gone,)))
+    for job_id in {job_id for point in points for job_id in point.job_ids} - {gone}:
+        factories.delete(database, job_id)
+    best = replace(before.best, deleted=before.best.job_ids)
+    assert reads.sweep(database, sweep_id) == replace(before, best=best)
+    assert list(reads.sweeps(database).items) == [replace(before, best=best)]
+    assert reads.trials(database, sweep_id).items == [replace(one, deleted=one.job_ids) for one in points]
+
+
+def test_a_sweep_that_the_release_before_ended_is_summed_up(database: Database) -> None:
+    """Over the jobs that are there, as it wrote nothing down."""
+    sweep_id = make(database, max_trials=2)
+    sweeps.work(database)
+    before = reads.sweep(database, sweep_id)
+    database.write(lambda connection: connection.execute(update(Sweep).values(totals=None)))
+    assert reads.sweep(database, sweep_id) == before
+    assert before.best is not None
+    factories.delete(database, before.best.job_ids[0])
+    assert (reads.sweep(database, sweep_id).epochs_trained, before.epochs_trained) == (4, 8)

@@ -158,6 +158,18 @@ class TestReading:
         csv = run("sweep", "show", "last", "--csv").out.splitlines()
         assert (f"params.{LR}" in csv[0], len(csv)) == (True, 5)
 
+    def test_one_whose_best_job_was_deleted(self, searching: SweepService, run: Run) -> None:
+        """Its id stays, and says that nothing is there any more; the others are named as before."""
+        sweep = searching.add_sweep(max_trials=1)
+        searching.move_on(sweep)
+        job = sweep["best"]["jobs"][0]
+        assert f"best job    {job}\n" in run("sweep", "show", "last").out
+        for point in (sweep["best"], searching.points[sweep["id"]][0]):
+            point["deleted"] = [job]
+        shown = run("sweep", "show", "last").out
+        assert f"best job    {job} (deleted)\n" in shown
+        assert shown.count("(deleted)") == 2
+
     def test_the_jobs_of_one(self, searching: SweepService, run: Run) -> None:
         """The end of its id will do."""
         sweep = searching.add_sweep()
