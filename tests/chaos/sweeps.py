@@ -84,7 +84,7 @@ def database(kind: str) -> Iterator[Database]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def search(db: Database, trials: int, kills: int, seed: int) -> Search:
+def search(db: Database, trials: int, kills: int, seed: int, eta: int = 2) -> Search:
     """Have `RACERS` stand-ins, `kills` of which are killed on the way, work through a sweep; judge what they decided.
 
     Args:
@@ -92,10 +92,12 @@ def search(db: Database, trials: int, kills: int, seed: int) -> Search:
         trials: number of points.
         kills: how many racers are killed, evenly over the sweep's events; another one starts for each.
         seed: decides the points, and which racer is killed.
+        eta: one of so many goes on at each rung; with more than `trials` the best alone, at the end.
     """
     webhook = hooks.create(db, "https://hooks.example.com/", ["sweep.finished"], SigningKey(bytes(32))).id
     base = sweeps.BASE | {"limits": {"max_attempts": 100}}
-    asked: dict[str, Any] = {"max_trials": trials, "base": base, "asha": sweeps.ASHA, "algorithm": {"seed": seed}}
+    asked: dict[str, Any] = {"max_trials": trials, "base": base, "asha": sweeps.ASHA | {"eta": eta}}
+    asked["algorithm"] = {"seed": seed}
     sweep_id = sweeps.make(db, max_parallel=2 * RACERS, **asked)
     result, began = Search(trials), time.monotonic()
     racers = [Racer(db, sweep_id, number) for number in range(RACERS)]
