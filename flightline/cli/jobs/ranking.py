@@ -71,6 +71,10 @@ def settled_note(found: Settlement) -> str:
         parts.append("More are wanted: raise --most-jobs, or settle again once these have ended.")
     told, pairs = sum(pair.told_apart for pair in found.pairs), len(found.pairs)
     parts.append(f"{told} of {plural(pairs, 'pair')} {'is' if told == 1 else 'are'} told apart already.")
+    if told < pairs and not found.jobs and not found.capped:
+        coming = sum(group.pending for group in found.groups)
+        why = f"{plural(coming, 'seed')} on the way may do it" if coming else "It would take over 100 seeds"
+        parts.append(f"{why}.")
     return " ".join(parts)
 
 

@@ -93,7 +93,10 @@ class _Plan:
 
     @cached_property
     def seeds_of_pairs(self) -> dict[tuple[int, int], float]:
-        """Return how many seeds each pair takes, the better one first; nothing of those that are told apart."""
+        """Return how many seeds each pair takes, the better one first; nothing of those that are told apart.
+
+        One more than it has at least: how many it takes is estimated as if all spread alike.
+        """
         groups = [one.group for one in self.configurations]
         deviation = pooled_deviation([group.values for group in groups])
         pairs = list(itertools.combinations(range(len(groups)), 2))
@@ -101,7 +104,10 @@ class _Plan:
         if deviation is None:
             return {}
         return {
-            (one, two): seeds_needed(groups[one].mean - groups[two].mean, deviation, len(pairs))
+            (one, two): max(
+                seeds_needed(groups[one].mean - groups[two].mean, deviation, len(pairs)),
+                1 + min(len(groups[place].values) for place in (one, two)),
+            )
             for one, two in pairs
             if (one, two) not in apart
         }

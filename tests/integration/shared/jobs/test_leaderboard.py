@@ -196,6 +196,18 @@ def test_configurations_of_one_seed_first_get_three(database: Database) -> None:
     assert [(group.wanted, list(group.new_seeds)) for group in done.groups] == [(3, [1, 2]), (3, [2, 3])]
 
 
+def test_a_pair_that_is_not_told_apart_wants_another_seed(database: Database) -> None:
+    """Also where as many as it has would do if both spread alike: one spreads far more, and the test knows it."""
+    for lr, accuracies in ((0.01, (0.78, 0.80, 0.826)), (0.0001, (0.49, 0.60, 0.68))):
+        for seed, accuracy in enumerate(accuracies):
+            finished(database, lr, seed, accuracy)
+    hashes = [row.config_hash for row in read(database).items]
+    done = settle(database, hashes)
+    assert [(pair.told_apart, pair.seeds) for pair in done.pairs] == [(False, 4)]
+    assert [list(group.new_seeds) for group in done.groups] == [[3], [3]]
+    assert settle(database, hashes).jobs == 0
+
+
 def test_those_that_are_told_apart_need_no_more_than_three(database: Database) -> None:
     """Nothing is queued for what is known already."""
     for lr, seed in itertools.product((0.1, 0.2), range(4)):
