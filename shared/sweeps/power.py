@@ -1,6 +1,7 @@
 """How many seeds it takes to tell two configurations apart.
 
-Source: W. C. Guenther, "Sample size formulas for normal theory t tests", The American Statistician 35 (1981).
+Sources: W. C. Guenther, "Sample size formulas for normal theory t tests", The American Statistician 35 (1981); F. E.
+Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2 (1946).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING
 
-from shared.sweeps.statistics import LEVEL
+from shared.sweeps.statistics import LEVEL, resolution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,20 +18,23 @@ if TYPE_CHECKING:
 POWER = 0.8
 """The chance that a true difference as large as the one that was seen is found with the seeds asked for."""
 FEWEST_SEEDS = 3
-"""Seeds that are asked for at least, also where nothing is known of the spread yet."""
+"""Seeds that are asked for at least, and that say how much a configuration itself spreads."""
 _SMALLEST = 1e-6
 """Smallest difference, in deviations, that anybody would look for: it takes a million million seeds."""
 _NORMAL = statistics.NormalDist()
 
 
 def seeds_needed(
-    difference: float, deviation: float, comparisons: int, level: float = LEVEL, power: float = POWER
+    difference: float, variances: tuple[float, float], comparisons: int, level: float = LEVEL, power: float = POWER
 ) -> float:
     """Return how many seeds each of two configurations needs, so that Welch's test finds a difference of their means.
 
+    With as many seeds of both, the test has from once the degrees of freedom that one of them has (only one spreads) to
+    twice (both spread alike), by Satterthwaite's formula. Guenther's are these two cases.
+
     Args:
         difference: of the means.
-        deviation: standard deviation over seeds, the same for both.
+        variances: of each configuration, over its seeds.
         comparisons: pairs that are tested together: each gets its share of the level.
         level: the accepted chance of one false distinction or more.
         power: the chance that the difference is found.
@@ -38,18 +42,27 @@ def seeds_needed(
     Returns:
         A whole number of at least `FEWEST_SEEDS`; infinity where there is next to no difference.
     """
-    if abs(difference) <= deviation * _SMALLEST:
+    variance = sum(variances)
+    if abs(difference) <= math.sqrt(variance) * _SMALLEST:
         return math.inf
+    if variance == 0.0:
+        return FEWEST_SEEDS
     certain = _NORMAL.inv_cdf(1 - level / comparisons / 2)
-    spread = deviation / abs(difference)
-    seeds = 2 * ((certain + _NORMAL.inv_cdf(power)) * spread) ** 2 + certain**2 / 4
+    freedom = 1 / sum((one / variance) ** 2 for one in variances)
+    spread = math.sqrt(variance) / abs(difference)
+    seeds = ((certain + _NORMAL.inv_cdf(power)) * spread) ** 2 + certain**2 / 2 / freedom
     return max(FEWEST_SEEDS, math.ceil(seeds))
 
 
-def pooled_deviation(groups: Sequence[Sequence[float]]) -> float | None:
-    """Return the standard deviation within groups, estimated from all of them; None where each has one figure."""
+def estimated_variances(groups: Sequence[Sequence[float]]) -> list[float] | None:
+    """Return the variance of each group's figures as the test takes it; None where each group has one figure.
+
+    That of a group with fewer than `FEWEST_SEEDS` figures is estimated from all groups.
+    """
     some = [group for group in groups if len(group) > 1]
-    freedom = sum(len(group) - 1 for group in some)
-    if not freedom:
+    if not some:
         return None
-    return math.sqrt(sum(statistics.variance(group) * (len(group) - 1) for group in some) / freedom)
+    hidden = resolution(groups) ** 2 / 12  # by figures that agree, see `welch`
+    squares = sum(statistics.variance(group) * (len(group) - 1) for group in some)
+    common = squares / sum(len(group) - 1 for group in some)
+    return [hidden + (statistics.variance(group) if len(group) >= FEWEST_SEEDS else common) for group in groups]

@@ -105,6 +105,9 @@ class Settlement(Answer):
     """Number of new jobs."""
     capped: bool
     """Whether `most_jobs` left out some of the wanted seeds: ask again once the jobs have ended."""
+    reason: str | None
+    """Why no seed is wanted, in a sentence: all are told apart, seeds are on the way, or more than 100 seeds would be
+    needed. Null where there are new jobs."""
     groups: Sequence[SettledGroup]
     """The configurations, the best mean first."""
     pairs: Sequence[SettledPair]

@@ -64,18 +64,15 @@ def settled_rows(found: Settlement) -> list[list[object]]:
 
 
 def settled_note(found: Settlement) -> str:
-    """What was done, and which pairs are not worth telling apart."""
-    done = "Would queue" if found.dry_run else "Queued"
-    parts = [f"{done} {plural(found.jobs, 'job')}."]
+    """What was done, or why nothing, and how many pairs are told apart already."""
+    told, pairs = sum(pair.told_apart for pair in found.pairs), len(found.pairs)
+    already = f"{told} of {plural(pairs, 'pair')} {'is' if told == 1 or pairs == 1 else 'are'} told apart already."
+    if found.reason is not None:
+        return found.reason if told in {0, pairs} else f"{found.reason} {already}"
+    parts = [f"{'Would queue' if found.dry_run else 'Queued'} {plural(found.jobs, 'job')}."]
     if found.capped:
         parts.append("More are wanted: raise --most-jobs, or settle again once these have ended.")
-    told, pairs = sum(pair.told_apart for pair in found.pairs), len(found.pairs)
-    parts.append(f"{told} of {plural(pairs, 'pair')} {'is' if told == 1 else 'are'} told apart already.")
-    if told < pairs and not found.jobs and not found.capped:
-        coming = sum(group.pending for group in found.groups)
-        why = f"{plural(coming, 'seed')} on the way may do it" if coming else "It would take over 100 seeds"
-        parts.append(f"{why}.")
-    return " ".join(parts)
+    return " ".join([*parts, already])
 
 
 def verdict_lines(job: JobRecord) -> Sequence[str]:

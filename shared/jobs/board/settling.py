@@ -26,7 +26,7 @@ from shared.jobs.search.paths import key_of
 from shared.jobs.status import FINISHED, JobKind, JobStatus
 from shared.jobspec import parse_spec
 from shared.jobspec.parser import refusal
-from shared.sweeps.power import FEWEST_SEEDS, pooled_deviation, seeds_needed
+from shared.sweeps.power import FEWEST_SEEDS, estimated_variances, seeds_needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,17 +95,17 @@ class _Plan:
     def seeds_of_pairs(self) -> dict[tuple[int, int], float]:
         """Return how many seeds each pair takes, the better one first; nothing of those that are told apart.
 
-        One more than it has at least: how many it takes is estimated as if all spread alike.
+        One more than it has at least: how many it takes is an estimate.
         """
         groups = [one.group for one in self.configurations]
-        deviation = pooled_deviation([group.values for group in groups])
+        variances = estimated_variances([group.values for group in groups])
         pairs = list(itertools.combinations(range(len(groups)), 2))
         apart = self.told_apart | {(worse, better) for better, worse in self.told_apart}
-        if deviation is None:
+        if variances is None:
             return {}
         return {
             (one, two): max(
-                seeds_needed(groups[one].mean - groups[two].mean, deviation, len(pairs)),
+                seeds_needed(groups[one].mean - groups[two].mean, (variances[one], variances[two]), len(pairs)),
                 1 + min(len(groups[place].values) for place in (one, two)),
             )
             for one, two in pairs
@@ -140,6 +140,23 @@ class _Plan:
             counts[min(lacking, key=lambda place: have[place] + counts[place])] += 1
         return [one.free_seeds(count) for one, count in zip(self.configurations, counts, strict=True)]
 
+    @property
+    def reason(self) -> str | None:
+        """Return why no seed is to be queued, in a sentence; None where some are."""
+        if any(self.new_seeds):
+            return None
+        if pending := sum(one.pending for one in self.configurations):
+            return (
+                f"{_some(pending, 'seed')} on the way: ask again once {'it has' if pending == 1 else 'all have'} ended."
+            )
+        if not (open_pairs := list(self.seeds_of_pairs)):
+            return "All of them are told apart already."
+        fewest = min(len(self.configurations[place].group.values) for pair in open_pairs for place in pair)
+        apart = f"{_some(len(open_pairs), 'pair')} not told apart"
+        if fewest >= MOST_SEEDS:
+            return f"{apart}, with the {MOST_SEEDS} seeds each that are asked for at most."
+        return f"{apart}, and too close: more than {MOST_SEEDS} seeds of each would be needed."
+
     def answer(self, job_ids: Sequence[str] = (), *, dry_run: bool) -> wire.Settlement:
         """Return what is said of the plan, with the jobs of its new seeds in their order."""
         ids = iter(job_ids)
@@ -163,6 +180,7 @@ class _Plan:
             dry_run=dry_run,
             jobs=jobs,
             capped=jobs < missing,
+            reason=self.reason,
             groups=groups,
             pairs=[self._pair(*pair) for pair in itertools.combinations(range(len(groups)), 2)],
         )
@@ -255,6 +273,10 @@ def _configuration(connection: Connection, config_hash: str, metric: Metric, act
         len(coming),
         connection.execute(newest).one(),
     )
+
+
+def _some(count: int, noun: str) -> str:
+    return f"One {noun} is" if count == 1 else f"{count} {noun}s are"
 
 
 def _jobs(planned: _Plan, caps: Caps, catalog: Catalog, actor: Actor) -> list[NewJob]:

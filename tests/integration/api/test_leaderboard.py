@@ -71,6 +71,10 @@ def test_settling_queues_jobs_and_asked_again_none(
     assert sum((services.broker.depths("train") or {}).values()) >= len(queued)
     again = client.post("/v1/leaderboard/settle", json={"groups": groups})
     assert (again.status_code, (again.json or {})["jobs"]) == (200, 0)
+    assert (said["reason"], (again.json or {})["reason"]) == (
+        None,
+        f"{len(queued)} seeds are on the way: ask again once all have ended.",
+    )
 
 
 @pytest.mark.parametrize(

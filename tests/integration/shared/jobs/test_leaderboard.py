@@ -205,7 +205,23 @@ def test_a_pair_that_is_not_told_apart_wants_another_seed(database: Database) ->
     done = settle(database, hashes)
     assert [(pair.told_apart, pair.seeds) for pair in done.pairs] == [(False, 4)]
     assert [list(group.new_seeds) for group in done.groups] == [[3], [3]]
-    assert settle(database, hashes).jobs == 0
+    assert done.reason is None
+    again = settle(database, hashes)
+    assert (again.jobs, again.reason) == (0, "2 seeds are on the way: ask again once all have ended.")
+
+
+def test_where_no_seed_is_wanted_the_reason_is_said(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Means that are next to equal; and a difference that all the seeds that are asked for have not shown."""
+    for lr, seed in itertools.product((0.1, 0.2), range(4)):
+        finished(database, lr, seed, 0.8 + (lr * seed) % 0.03 + (lr == 0.1) / 1000)
+    hashes = [row.config_hash for row in read(database).items]
+    close = settle(database, hashes)
+    assert close.reason == "One pair is not told apart, and too close: more than 100 seeds of each would be needed."
+    assert [pair.seeds for pair in close.pairs] == [None]
+    monkeypatch.setattr(settling, "MOST_SEEDS", 4)
+    most = settle(database, hashes)
+    assert most.reason == "One pair is not told apart, with the 4 seeds each that are asked for at most."
+    assert close.jobs == most.jobs == 0
 
 
 def test_those_that_are_told_apart_need_no_more_than_three(database: Database) -> None:
@@ -214,6 +230,7 @@ def test_those_that_are_told_apart_need_no_more_than_three(database: Database) -
         finished(database, lr, seed, 0.9 - lr + seed / 1000)
     done = settle(database, [row.config_hash for row in read(database).items])
     assert (done.jobs, [pair.told_apart for pair in done.pairs]) == (0, [True])
+    assert done.reason == "All of them are told apart already."
 
 
 def test_those_who_settle_at_once_queue_each_seed_once(database: Database) -> None:

@@ -26,7 +26,7 @@ export function Settle({ board, chosen, refresh }: SettleProps) {
   }
   async function settle(): Promise<void> {
     const done = await call<Settlement>("POST", "/v1/leaderboard/settle", request);
-    notify(done.jobs === 1 ? "One job is queued." : `${done.jobs} jobs are queued.`);
+    notify(done.reason ?? (done.jobs === 1 ? "One job is queued." : `${done.jobs} jobs are queued.`));
     plan.value = null;
     await refresh();
   }
@@ -51,11 +51,6 @@ export function Settle({ board, chosen, refresh }: SettleProps) {
 }
 
 /** What a plan comes to, in words. */
-export function planText({ pairs, jobs, capped, groups }: Settlement): string {
-  const pending = groups.reduce((sum, group) => sum + group.pending, 0);
-  if (pairs.every((pair) => pair.told_apart)) return "All of them are told apart already.";
-  if (jobs > 0)
-    return `${jobs} more ${jobs === 1 ? "seed" : "seeds"}${capped ? ", as many as one request queues" : ""}.`;
-  if (pending > 0) return `${pending} seeds are on their way; look again once they have ended.`;
-  return "No number of seeds within reason: as far as one can see, they are equal.";
+export function planText({ jobs, capped, reason }: Settlement): string {
+  return reason ?? `${jobs} more ${jobs === 1 ? "seed" : "seeds"}${capped ? ", as many as one request queues" : ""}.`;
 }
