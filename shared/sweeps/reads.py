@@ -68,6 +68,7 @@ class SweepView:
         points_done: points that run no more and will not.
         jobs: how many of its jobs have each status; of a sweep that has ended, had it then, deleted or not.
         best: its best point so far; None while there is none.
+        error: why the first of its points that failed did so, by number; None where none has.
         epochs_trained: epochs that its jobs have trained.
         epochs_saved: epochs that jobs did not train, as the sweep stopped them or an equal job had trained the same.
         created_at: when it was made.
@@ -85,6 +86,7 @@ class SweepView:
     points_done: int
     jobs: Mapping[str, int]
     best: Best | None
+    error: str | None
     epochs_trained: int
     epochs_saved: int
     created_at: dt.datetime
@@ -225,13 +227,34 @@ def _views(connection: Connection, rows: Sequence[Row[Any]]) -> list[SweepView]:
     """Return sweeps as they stand, in as many queries for a hundred as for one."""
     ids = [row.id for row in rows]
     done = _POINTS.c.status.not_in((PointStatus.RUNNING, PointStatus.PAUSED))
-    counted = select(_POINTS.c.sweep_id, func.count(), func.count().filter(done)).where(_POINTS.c.sweep_id.in_(ids))
-    points = {row[0]: (row[1], row[2]) for row in connection.execute(counted.group_by(_POINTS.c.sweep_id))}
-    totals, best = _totals(connection, rows), _best(connection, ids)
-    return [_view(row, points.get(row.id, (0, 0)), totals[row.id], best.get(row.id)) for row in rows]
+    failed = func.min(_POINTS.c.point).filter(_POINTS.c.status == PointStatus.FAILED)
+    counts = (func.count(), func.count().filter(done), failed)
+    counted = select(_POINTS.c.sweep_id, *counts).where(_POINTS.c.sweep_id.in_(ids)).group_by(_POINTS.c.sweep_id)
+    points = {sweep_id: _Points(*some) for sweep_id, *some in connection.execute(counted)}
+    totals, best, errors = _totals(connection, rows), _best(connection, ids), _errors(connection, points)
+    return [
+        _view(row, points.get(row.id, _Points()), totals[row.id], best.get(row.id), errors.get(row.id)) for row in rows
+    ]
 
 
-def _view(row: Row[Any], points: tuple[int, int], totals: Totals, best: Best | None) -> SweepView:
+class _Points(NamedTuple):
+    """How many points of a sweep there are and have ended, and the number of the first that failed."""
+
+    made: int = 0
+    done: int = 0
+    failed: int | None = None
+
+
+def _errors(connection: Connection, points: Mapping[str, _Points]) -> dict[str, str]:
+    """Return why the first point of each sweep that failed did so."""
+    failed = [(sweep_id, one.failed) for sweep_id, one in points.items() if one.failed is not None]
+    if not failed:
+        return {}
+    these = tuple_(_POINTS.c.sweep_id, _POINTS.c.point).in_(failed)
+    return {row[0]: row[1] for row in connection.execute(select(_POINTS.c.sweep_id, _POINTS.c.error).where(these))}
+
+
+def _view(row: Row[Any], points: _Points, totals: Totals, best: Best | None, error: str | None) -> SweepView:
     return SweepView(
         id=row.id,
         owner=row.owner,
@@ -240,10 +263,11 @@ def _view(row: Row[Any], points: tuple[int, int], totals: Totals, best: Best | N
         request=row.request,
         points=row.points,
         rungs=SweepRequest.model_validate(row.request).rungs(row.epochs),
-        points_made=points[0],
-        points_done=points[1],
+        points_made=points.made,
+        points_done=points.done,
         jobs=totals.counts,
         best=best,
+        error=error,
         epochs_trained=totals.trained,
         epochs_saved=totals.saved,
         created_at=row.created_at,

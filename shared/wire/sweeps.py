@@ -77,13 +77,15 @@ class Sweep(Answer):
     """Where its jobs stand."""
     best: BestPoint | None
     """The best of the points that have come furthest; null until one has a value."""
+    error: str | None
+    """Why the first of its points that failed did so, by their numbers; null where none has."""
     epochs_trained: int
     """Epochs that its jobs have trained so far."""
     epochs_saved: int
     """Epochs that its jobs need not train: as others were better, or as an equal job had trained them before."""
     importance: dict[str, float] | None
-    """Each path's share in what sets the best tenth of the points apart; null unless asked for, and where too few
-    points say anything."""
+    """Each path's share in what sets the best tenth of the points apart; null unless asked for, and where fewer
+    than 20 points have a value, or all of them the same."""
     created_at: Instant
     """When it was started."""
     finished_at: Instant | None

@@ -46,6 +46,7 @@ class SweepService(TeamService):
             "rungs": [1, 3, 9] if asked["asha"] else [9],
             "counts": dict.fromkeys(("queued", "running", "paused", "succeeded", "failed", "cancelled"), 0),
             "best": None,
+            "error": None,
             "epochs_trained": 0,
             "epochs_saved": 0,
             "importance": None,

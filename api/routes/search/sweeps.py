@@ -102,7 +102,8 @@ def list_sweeps(services: Services, actor: Actor, query: SweepsQuery) -> Reply:
 def read_sweep(services: Services, actor: Actor, query: ReadSweepQuery, sweep: str) -> Reply:
     """Read a sweep: what is searched, how far it is, the best point so far.
 
-    `importance=true` adds the share of each path in what sets the best tenth of the points apart, from 20 points on.
+    `importance=true` adds the share of each path in what sets the best tenth of the points apart, from 20 points with a
+    value on: of fewer it would be a guess, and is null.
     """
     del actor
     view = reads.sweep(services.db, whole_id(services.db, sweep))

@@ -85,8 +85,9 @@ class SweepView:
 
 
 def ending(sweep: SweepRecord) -> str:
-    """How a sweep has ended, in a sentence."""
+    """How a sweep has ended, and why its first point that failed did so, in a line."""
     best = (
         f"best {best_text(sweep)} at {point_text(sweep.best.raw['params'])}" if sweep.best else "no point has a value"
     )
-    return f"{sweep.status}: {plural(sweep.points_done, 'point')}, {best}"
+    failed = f"; {plural(sweep.counts.failed, 'job')} failed. The first error: {sweep.error}" if sweep.error else ""
+    return f"{sweep.status}: {plural(sweep.points_done, 'point')}, {best}{failed}"

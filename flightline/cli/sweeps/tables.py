@@ -34,6 +34,8 @@ COLOURS = {
     "stopped": "dim",
 }
 """Of sweeps' statuses and of their points'."""
+LEAST_POINTS = 20
+"""Points with a value of which the service says what matters."""
 UNFINISHED = ("running", "queued", "paused")
 
 
@@ -74,11 +76,11 @@ def status(text: str) -> Text:
 
 
 def jobs_text(sweep: SweepRecord) -> str:
-    """How many of a sweep's jobs have not finished: ``8 running, 2 queued``; where all have, how many there are."""
-    counts = sweep.counts
-    unfinished = ", ".join(f"{counts.raw[name]} {name}" for name in UNFINISHED if counts.raw[name])
-    ended = sum(counts.raw.values())
-    return unfinished or (f"{ended} ended" if ended else NOTHING)
+    """How many of a sweep's jobs have not finished, and have failed: ``8 running, 2 failed``; else where all ended."""
+    counts = {name: number for name, number in sweep.counts.raw.items() if number}
+    unfinished = [name for name in UNFINISHED if name in counts]
+    shown = [*unfinished, *(["failed"] if "failed" in counts else [])] if unfinished else [*counts]
+    return ", ".join(f"{counts[name]} {name}" for name in shown) or NOTHING
 
 
 def best_text(sweep: SweepRecord) -> str:
@@ -147,6 +149,7 @@ def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
         ("status", status(sweep.status)),
         ("points", f"{sweep.points_done} of {sweep.points} done, {sweep.points_made} made"),
         ("jobs", jobs_text(sweep)),
+        *([("error", sweep.error)] if sweep.error else []),
         ("algorithm", _algorithm(sweep)),
         ("objective", _objective(sweep)),
         ("stops", _stops(sweep)),
@@ -162,11 +165,21 @@ def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
 def importance_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
     """The share of each path in what sets the best points apart, the largest first."""
     if sweep.importance is None:
-        return [("importance", "not known yet: too few points have ended")]
+        return [("importance", _unknown(sweep))]
     shares = sorted(sweep.importance.items(), key=lambda pair: -pair[1])
     return [
         ("importance" if place == 0 else "", f"{percent(share)} {path}") for place, (path, share) in enumerate(shares)
     ]
+
+
+def _unknown(sweep: SweepRecord) -> str:
+    """Why nothing is said of what matters, and whether that may still come."""
+    takes = f"it takes {LEAST_POINTS} points with different values"
+    if sweep.points < LEAST_POINTS:
+        return f"not known: {takes}, and this sweep has {sweep.points}"
+    if sweep.ended:
+        return f"not known: {takes}, and too few have one"
+    return f"not known yet: {takes}"
 
 
 def _algorithm(sweep: SweepRecord) -> str:

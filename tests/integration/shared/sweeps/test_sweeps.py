@@ -51,7 +51,7 @@ def test_every_point_is_trained_and_the_best_is_known(database: Database) -> Non
     assert view.finished_at is not None
     best = max(_points(database, sweep_id), key=lambda point: point.value or 0)
     assert view.best == reads.Best(best.point, best.params, best.value or 0, best.job_ids)
-    assert (view.epochs_trained, view.epochs_saved) == (24, 0)
+    assert (view.epochs_trained, view.epochs_saved, view.error) == (24, 0, None)
     assert unfinished(database) == []
 
 
@@ -185,7 +185,8 @@ def test_a_failed_job_is_a_failed_point(database: Database) -> None:
     assert points[0].status == PointStatus.FAILED
     assert points[0].value is None
     assert "The loss is not a number." in (points[0].error or "")
-    assert reads.sweep(database, sweep_id).status == SweepStatus.FINISHED
+    view = reads.sweep(database, sweep_id)
+    assert (view.status, view.error) == (SweepStatus.FINISHED, points[0].error)
     assert [point.point for point in reads.trials(database, sweep_id, sort="value").items][-1] == 0
 
 

@@ -16,6 +16,7 @@ from flightline.cli.sweeps import tables
 from flightline.cli.sweeps.progress import SweepView, follow_sweep
 from flightline.client.client import Client
 from flightline.client.search.sweep_records import SweepRecord
+from shared.sweeps.points import suggestions
 from tests.support.http_sweeps import LR, SweepService
 
 Run = Callable[..., Any]
@@ -143,7 +144,7 @@ class TestReading:
         """The facts, then the best points first; as JSON and CSV with everything."""
         sweep = searching.add_sweep(name="rates", asha={"min_epochs": 1, "eta": 3})
         assert "No points yet." in run("sweep", "show", "last").err
-        assert "too few points" in run("sweep", "show", "last", "--importance").out
+        assert "not known: it takes 20 points" in run("sweep", "show", "last", "--importance").out
         for _ in range(4):
             searching.move_on(sweep)
         shown = run("sweep", "show", sweep["id"][-8:]).out
@@ -169,6 +170,36 @@ class TestReading:
         shown = run("sweep", "show", "last").out
         assert f"best job    {job} (deleted)\n" in shown
         assert shown.count("(deleted)") == 2
+
+    def test_one_that_failed_says_why(self, searching: SweepService, run: Run) -> None:
+        """The first error stands among the facts, and at the end of one that is followed; the jobs by their status."""
+        sweep = searching.add_sweep(name="rates", status="finished")
+        sweep["counts"] |= {"failed": 3, "cancelled": 1}
+        sweep |= {"error": "non_finite_loss: NaN", "points_done": 4, "finished_at": sweep["created_at"]}
+        shown = run("sweep", "show", "last").out
+        assert "jobs        3 failed, 1 cancelled\nerror       non_finite_loss: NaN\n" in shown
+        watched = run("sweep", "watch", "last")
+        said = "rates finished: 4 points, no point has a value; 3 jobs failed. The first error: non_finite_loss: NaN"
+        assert (watched.code, watched.out.splitlines()[-1]) == (1, said)
+        sweep["counts"]["running"] = 2
+        assert tables.jobs_text(SweepRecord(sweep)) == "2 running, 3 failed"
+
+    @pytest.mark.parametrize(
+        "points, status, said",
+        [
+            (19, "running", "not known: it takes 20 points with different values, and this sweep has 19\n"),
+            (20, "running", "not known yet: it takes 20 points with different values\n"),
+            (20, "finished", "not known: it takes 20 points with different values, and too few have one\n"),
+        ],
+    )
+    def test_one_that_does_not_say_what_matters(
+        self, searching: SweepService, run: Run, points: int, status: str, said: str
+    ) -> None:
+        """How many points it takes, and whether they may still come."""
+        assert tables.LEAST_POINTS == suggestions.LEAST_POINTS
+        sweep = searching.add_sweep(max_trials=points, status=status)
+        sweep["finished_at"] = sweep["created_at"] if status == "finished" else None
+        assert run("sweep", "show", "last", "--importance").out.partition("importance  ")[2].startswith(said)
 
     def test_the_jobs_of_one(self, searching: SweepService, run: Run) -> None:
         """The end of its id will do."""

@@ -14,7 +14,7 @@ export function Importance({ trials, varied, objective }: PictureProps) {
   }, [trials, varied]);
   return (
     <section class="panel" aria-labelledby="importance-title">
-      <h2 id="importance-title">What matters</h2>
+      <h2 id="importance-title">What each explains</h2>
       {trials.length < LEAST_POINTS ? (
         <p class="soft">It takes {LEAST_POINTS} points with a value to tell.</p>
       ) : (
@@ -30,7 +30,8 @@ export function Importance({ trials, varied, objective }: PictureProps) {
       )}
       <p class="soft note">
         How much of the spread of {objective.label} each explains by itself, beyond chance. What two explain only
-        together is in neither.
+        together is in neither. What sets the best tenth of the points apart is another question:{" "}
+        <code>flightline sweep show --importance</code>.
       </p>
     </section>
   );

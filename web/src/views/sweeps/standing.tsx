@@ -37,6 +37,7 @@ export function Standing({ sweep, varied, objective }: StandingProps) {
         {sweep.repeats > 1 && <Figure name="Seeds of each point">{sweep.repeats}</Figure>}
         <Figure name="Stops early">{stopsText(sweep)}</Figure>
       </dl>
+      {sweep.error && <p class="problem">The first error: {sweep.error}</p>}
       {best && (
         <dl class="figures best" aria-label="The best point">
           {varied.map(({ id, label }) => (
