@@ -74,17 +74,19 @@ def test_a_port_in_use_is_refused(stack: Stack, tmp_path: Path) -> None:
 def test_killed_parts_are_started_again(stack: Stack) -> None:
     """kill -9 of API and Redis: both come back, with the data, and the next job is trained."""
     before = [job.id for job in stack.client.jobs()]
-    api, redis = stack.child("api"), stack.child("redis")
-    os.kill(api, signal.SIGKILL)
-    os.kill(redis, signal.SIGKILL)
-    until(lambda: not {api, redis} & {stack.child("api"), stack.child("redis")} if _children(stack) >= 3 else False)
+    killed = {name: stack.child(name) for name in ("api", "redis")}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: all(_children(stack).get(name, [pid])[0] != pid for name, pid in killed.items()))
     until(partial(answers, stack.client))
     assert [job.id for job in stack.client.jobs()] == before
     assert stack.client.wait(stack.client.submit(TINY).id).succeeded
 
 
-def _children(stack: Stack) -> int:
-    return len(json.loads((stack.home / "stack.json").read_text())["children"])
+def _children(stack: Stack) -> dict[str, list[int]]:
+    """The process id of each of its programs that run, first."""
+    children: dict[str, list[int]] = json.loads((stack.home / "stack.json").read_text())["children"]
+    return children
 
 
 def test_ctrl_c_leaves_nothing_and_the_next_up_goes_on(stack: Stack) -> None:

@@ -48,9 +48,7 @@ def test_the_curve_grows_and_the_job_can_be_cancelled(page: Page, client: Client
     expect(loss(page)).to_be_visible()
     expect(page.get_by_text("● Live")).to_be_visible()
     seen = epoch_shown(page)
-    page.wait_for_function(
-        "seen => Number(/Epoch (\\d+)/.exec(document.querySelector('.curves .at').textContent)[1]) > seen + 5", arg=seen
-    )
+    until(lambda: epoch_shown(page) > seen + 5)
 
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".status")).to_have_text("cancelled")
@@ -67,9 +65,7 @@ def test_a_finished_job_shows_what_it_reached(page: Page, client: Client) -> Non
     expect(page.locator(".facts")).to_contain_text("3 of 3")
     matrix = page.get_by_role("table", name="Confusion matrix")
     expect(matrix.get_by_role("cell")).to_have_count(4)
-    page.wait_for_function(
-        "[...document.querySelectorAll('.confusion td')].reduce((all, one) => all + Number(one.textContent), 0) === 40"
-    )
+    until(lambda: sum(map(int, matrix.locator("td").all_inner_texts())) == 40)
     page.get_by_role("button", name="Per cent").click()
     expect(matrix.get_by_role("cell").filter(has_text="%")).to_have_count(4)
 
@@ -256,9 +252,7 @@ def test_nothing_is_lost_while_the_api_restarts(tab: OpenTab, own_stack: Stack, 
             expect(page.get_by_text("Reconnecting")).to_be_visible()
             expect(loss(page)).to_be_visible()
         expect(page.get_by_text("● Live")).to_be_visible()
-        page.wait_for_function(
-            "seen => Number(/Epoch (\\d+)/.exec(document.querySelector('.curves .at').textContent)[1]) > seen", arg=seen
-        )
+        until(lambda: epoch_shown(page) > seen)
         client.cancel(job.id)
         expect(page.locator(".status")).to_have_text("cancelled")
         expect(page.get_by_role("log")).to_contain_text("ancelled")
