@@ -90,6 +90,7 @@ def preview_answer(preview: Preview) -> wire.SweepPreview:
         first_points=[dict(point) for point in preview.first_points],
         rungs=list(preview.rungs),
         epochs=preview.epochs,
+        warnings=list(preview.warnings),
         least_parameters=least,
         most_parameters=most,
     )

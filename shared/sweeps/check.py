@@ -32,11 +32,13 @@ if TYPE_CHECKING:
 
     from shared.jobspec import Caps, Catalog, Submission
     from shared.sweeps.points.space import Point
+    from shared.sweeps.request import Asha
 
 MOST_CORNERS = 64
 """Jobs at ends of the space that are checked."""
 MOST_OF_GRID = 2_000
 """Jobs of a grid that are checked, in less than a second; up to so many points, all of them."""
+ONE_LENGTH = "asha compares points after the same epochs of schedules of one length"
 _LABELS = {"cache", "limits", "name", "preset", "priority", "resources", "tags"}
 """Fields of a job that do not change what is trained, or stand for others."""
 
@@ -59,8 +61,8 @@ class CheckedSweep:
 
     @property
     def epochs(self) -> int:
-        """Return the epochs of a job that runs to its end; of the first one checked where they differ."""
-        return self.checked[0][1].spec.training.epochs
+        """Return the epochs of a job that runs to its end; the most of those checked where they differ."""
+        return max(job.spec.training.epochs for _, job in self.checked)
 
     @property
     def seed(self) -> int:
@@ -107,11 +109,19 @@ def _check(sent: object, caps: Caps, catalog: Catalog) -> CheckedSweep:
     if problems:
         raise refusal(problems)
     checked = _checked(request, caps, catalog)
-    epochs = checked[0][1].spec.training.epochs
-    if request.asha and request.asha.min_epochs >= epochs:
-        detail = f"min_epochs must be below the {epochs} epochs of a job, or no point would stop early."
-        raise refusal([FieldError("/asha/min_epochs", detail)])
+    if request.asha:
+        _check_rungs(request.asha, {job.spec.training.epochs for _, job in checked})
     return CheckedSweep(request, point_count(request), checked, caps)
+
+
+def _check_rungs(asha: Asha, epochs: set[int]) -> None:
+    """Check that jobs have one length, and stop before its end. Raises InvalidSpec."""
+    if len(epochs) > 1:  # as the space varies `training` as a whole
+        raise refusal([FieldError("/space/training", f"{ONE_LENGTH}: give each the same epochs.")])
+    [length] = epochs
+    if asha.min_epochs >= length:
+        detail = f"min_epochs must be below the {length} epochs of a job, or no point would stop early."
+        raise refusal([FieldError("/asha/min_epochs", detail)])
 
 
 def _read(sent: object, caps: Caps) -> SweepRequest:
@@ -189,8 +199,7 @@ def _rules(request: SweepRequest) -> Iterator[FieldError]:
     if request.repeats > 1 and "training.seed" in request.space:
         yield FieldError("/repeats", "repeats gives each point several seeds; the space has training.seed already.")
     if request.asha and "training.epochs" in request.space:
-        detail = "asha compares points after the same epochs of schedules of one length: leave training.epochs out."
-        yield FieldError("/space/training.epochs", detail)
+        yield FieldError("/space/training.epochs", f"{ONE_LENGTH}: leave training.epochs out.")
     if request.algorithm.kind == "grid":
         yield from _grid_rules(request)
 

@@ -15,12 +15,13 @@ from shared.database.tables import Sweep
 from shared.jobs import idempotency
 from shared.jobs.guarded_write import insert_rows
 from shared.sweeps import events
+from shared.sweeps.points import space
 from shared.sweeps.points.sampling import random_point
 from shared.sweeps.points.trials import points_from
 from shared.sweeps.status import SweepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection
 
@@ -44,7 +45,8 @@ class Preview:
         first_points: the first ones, as they would be made; of suggested ones those that are random.
         parameters: fewest and most trainable values of a network, of the jobs that were checked.
         epochs: epochs of all jobs, if each ran to its end.
-        rungs: the epochs after which a job stops, its last one included.
+        rungs: the epochs after which a job stops, its last one included; the most where they differ.
+        warnings: what may not be meant.
     """
 
     points: int
@@ -53,26 +55,37 @@ class Preview:
     parameters: tuple[int, int]
     epochs: int
     rungs: Sequence[int]
+    warnings: Sequence[str]
 
 
 def preview(sweep: CheckedSweep) -> Preview:
     """Return what a checked sweep would be, without making it."""
     request, parameters = sweep.request, [job.cost.parameters for _, job in sweep.checked]
     jobs = sweep.points * request.repeats
-    epochs = round(jobs * _mean_epochs(sweep)) if "training.epochs" in request.space else jobs * sweep.epochs
+    epochs = round(jobs * _mean_epochs(sweep))
     first = min(FIRST_POINTS, sweep.points)
     if request.algorithm.kind == "tpe":
         points = [random_point(request.space, request.algorithm.seed, number) for number in range(first)]
     else:
         points = [*islice(points_from(request, 0), first)]
     whole = (min(parameters), max(parameters))
-    return Preview(sweep.points, jobs, points, whole, epochs, request.rungs(sweep.epochs))
+    return Preview(sweep.points, jobs, points, whole, epochs, request.rungs(sweep.epochs), [*_warnings(sweep)])
+
+
+def _warnings(sweep: CheckedSweep) -> Iterator[str]:
+    """Find out whether points are repeated for certain."""
+    algorithm, different = sweep.request.algorithm.kind, space.different(sweep.request.space)
+    if different is not None and different < sweep.points:
+        once = "give each value once" if algorithm == "grid" else "the algorithm grid tries each once"
+        some = "one point" if different == 1 else f"{different:,} different points"
+        yield f"The space has {some}, so at least {sweep.points - different:,} of {sweep.points:,} are repeats: {once}."
 
 
 def _mean_epochs(sweep: CheckedSweep) -> float:
-    """Return the epochs of a job on average, where the space varies them: exactly of a grid, else of those checked."""
-    if sweep.request.algorithm.kind == "grid":
-        return fmean(cast("Sequence[int]", sweep.request.space["training.epochs"].values()))
+    """Return the epochs of a job on average: exactly of a grid over `training.epochs`, else of those checked."""
+    varied = sweep.request.space.get("training.epochs")
+    if varied and sweep.request.algorithm.kind == "grid":
+        return fmean(cast("Sequence[int]", varied.values()))
     return fmean(job.spec.training.epochs for _, job in sweep.checked)
 
 

@@ -72,7 +72,7 @@ class Sweep(Answer):
     points_done: int
     """Number of points that have ended: they train no more."""
     rungs: Sequence[int]
-    """Epochs after which a job stops, ascending; the last one is its end."""
+    """Epochs after which a job stops, ascending; the last one is its end, the latest where the space varies it."""
     counts: TrialCounts
     """Where its jobs stand."""
     best: BestPoint | None
@@ -149,9 +149,11 @@ class SweepPreview(Answer):
     first_points: Sequence[Json]
     """Values of the first points by their dotted paths; of suggested ones those that do not depend on results."""
     rungs: Sequence[int]
-    """Epochs after which a job stops, ascending; the last one is its end."""
+    """Epochs after which a job stops, ascending; the last one is its end, the latest where the space varies it."""
     epochs: int
     """Epochs of all jobs, if each trained to its end."""
+    warnings: Sequence[str]
+    """What may not be meant, such as a space with fewer different points than there would be."""
     least_parameters: int
     """Fewest trainable values of a network, of the jobs that were checked: those at the ends of the space."""
     most_parameters: int

@@ -96,7 +96,7 @@ class SweepService(TeamService):
         if not dry:
             return 201, self.add_sweep(**written_out(document))
         points = [{LR: 0.1}, {LR: 0.01}]
-        cost = {"least_parameters": 10, "most_parameters": 2000}
+        cost = {"least_parameters": 10, "most_parameters": 2000, "warnings": ["The space is small."]}
         return 200, {"points": 4, "jobs": 8, "first_points": points, "rungs": [1, 3, 9], "epochs": 72, **cost}
 
     def _listed(self, asked: dict[str, list[str]]) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, overload
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -161,6 +161,32 @@ def count(space: Space) -> int | None:
     """Return the number of points; None where a dimension has a value between any two."""
     sizes = [dimension.values() for dimension in space.values()]
     return None if any(size is None for size in sizes) else math.prod(len(size) for size in sizes if size is not None)
+
+
+def different(space: Space) -> int | None:
+    """Return the number of points of which no two have equal values; None where there are endlessly many.
+
+    Equal are 1 and 1.0, as JSON has one kind of number.
+    """
+    every = [(dimension, dimension.values()) for dimension in space.values()]
+    if any(values is None for _, values in every):
+        return None
+    return math.prod(
+        len({_comparable(value) for value in values}) if isinstance(dimension, _List) else len(values)
+        for dimension, values in every
+        if values is not None
+    )
+
+
+def _comparable(value: object) -> Hashable:
+    """Return something that equals that of another value where the two are the same JSON."""
+    if isinstance(value, bool):
+        return (bool, value)  # which Python takes for 1 or 0
+    if isinstance(value, list):
+        return tuple(map(_comparable, value))
+    if isinstance(value, dict):
+        return frozenset((name, _comparable(one)) for name, one in value.items())
+    return value
 
 
 def grid(space: Space, numbers: Iterable[int]) -> Iterator[Point]:

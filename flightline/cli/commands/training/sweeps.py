@@ -93,6 +93,8 @@ def start(
 
 
 def _show_check(check: SweepCheck, json: bool) -> None:
+    for warning in check.warnings:
+        err().print(f"Warning: {warning}", markup=False)
     if json:
         print_json(check.raw)
         return

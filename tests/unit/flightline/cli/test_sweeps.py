@@ -50,6 +50,7 @@ class TestStarting:
             "lr=0.1\nlr=0.01\n…\n4 points, 8 jobs, 72 epochs at most, stops after 1, 3; 10 to 2,000 parameters. "
             "Nothing was started.\n"
         )
+        assert outcome.err == "Warning: The space is small.\n"
         assert searching.sweeps == {}
         assert run("sweep", file, "--dry-run", "--json").json["jobs"] == 8
 

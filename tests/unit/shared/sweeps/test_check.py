@@ -11,6 +11,7 @@ from shared.errors import InvalidSpec
 from shared.jobspec import BUILT_IN, Caps
 from shared.sweeps.check import MOST_OF_GRID, CheckedSweep, check_sweep, parse_sweep
 from shared.sweeps.creation import preview
+from shared.sweeps.points.space import Choice, different
 
 LR = "training.optimizer.lr"
 FLOAT = {"kind": "float", "low": 0.001, "high": 0.1}
@@ -23,6 +24,10 @@ def _check(**asked: Any) -> CheckedSweep:
 
 def _space(path: str = LR, **dimension: Any) -> dict[str, Any]:
     return {"space": {path: FLOAT | dimension}}
+
+
+def _over(path: str = LR, **dimension: Any) -> dict[str, Any]:
+    return {"space": {path: dimension}}
 
 
 @pytest.mark.parametrize(
@@ -108,6 +113,44 @@ def test_of_a_large_grid_every_value_of_a_list_and_some_combinations_are_checked
     widths[50] = [0]
     with pytest.raises(InvalidSpec, match=r"\(At architecture.hidden = \[0\], training.epochs"):
         _check(**asked)
+
+
+@pytest.mark.parametrize(
+    "space, algorithm, said",
+    [
+        (_over(kind="values", values=[0.1]), "random", "one point, so at least 5 of 6 are repeats: the algorithm"),
+        (
+            _over(kind="choice", values=[1, 1.0, 0.5]),
+            "grid",
+            "2 different points, so at least 1 of 3 are repeats: give",
+        ),
+        (_over("architecture.hidden", kind="values", values=[[8], [4], [8]]), "tpe", "2 different points"),
+        (_over(kind="choice", values=[1, 0.5]), "grid", None),
+        (_over("training.batch_size", kind="int", low=16, high=21), "random", None),
+        (_space(), "random", None),
+    ],
+)
+def test_points_that_are_repeated_for_certain_are_said(space: dict[str, Any], algorithm: str, said: str | None) -> None:
+    """A space with fewer points than there would be; equal numbers are one value, however they are written."""
+    found = preview(_check(**space, algorithm=algorithm, max_trials=6)).warnings
+    assert [said in one for one in found if said] == [True] * (said is not None), found
+    assert len(found) == (said is not None)
+
+
+def test_what_has_the_same_json_is_the_same_value() -> None:
+    """Whatever the order of an object's fields; true is no number."""
+    values = [True, 1, 1.0, {"a": [1], "b": None}, {"b": None, "a": [1.0]}, "1", None]
+    assert different({"x": Choice(kind="choice", values=values)}) == 5
+
+
+def test_where_lengths_differ_the_most_epochs_count() -> None:
+    """The last rung is the longest job's end; all together take what they take on average."""
+    found = preview(_check(**_over("training.epochs", kind="values", values=[1, 3, 2]), max_trials=10))
+    assert (list(found.rungs), found.epochs) == ([3], 20)
+    whole: dict[str, Any] = _over("training", kind="choice", values=[{"epochs": 1}, {"epochs": 3}])
+    assert preview(_check(**whole, max_trials=10)).epochs == 20
+    with pytest.raises(InvalidSpec, match="schedules of one length: give each the same epochs"):
+        _check(**whole, asha={})
 
 
 def test_a_short_form_is_spelled_out_where_the_space_varies_a_part() -> None:

@@ -114,12 +114,13 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 function previewText(preview: SweepPreview): string {
-  const { points, jobs, epochs, rungs, least_parameters: least, most_parameters: most } = preview;
+  const { points, jobs, epochs, rungs, warnings, least_parameters: least, most_parameters: most } = preview;
   const number = (count: number) => count.toLocaleString("en");
   const size = least === most ? number(least) : `${number(least)} to ${number(most)}`;
-  const stops = rungs.length > 1 ? ` Points stop after ${rungs.join(", ")} epochs unless they are among the best.` : "";
+  const early = rungs.slice(0, -1).join(", ");
+  const stops = early && ` Points stop after ${early} epochs unless they are among the best.`;
   const all = `${number(points)} points, ${number(jobs)} jobs, ${number(epochs)} epochs at most`;
-  return `${all}; networks of ${size} parameters.${stops}`;
+  return [`${all}; networks of ${size} parameters.${stops}`, ...warnings].join(" ");
 }
 
 interface SelectProps<T extends string> {
