@@ -103,11 +103,27 @@ def apply_settings(document: Document, settings: Sequence[str]) -> Document:
         path, equals, value = setting.partition("=")
         if not equals or not path:
             raise UsageError(f"--set {setting!r} is not understood. Write path=value, such as training.epochs=20.")
-        steps = path.split(".")
+        steps = _steps(result, path, value, setting)
         if len(steps) > 1:
             expand_short_form(result, steps[0])
         _set(result, steps, _value(value, setting), setting)
     return result
+
+
+def _steps(document: Document, path: str, value: str, setting: str) -> list[str]:
+    """The keys that a path leads through; below the `space` of a sweep the first one is a path itself, with dots."""
+    varied = document.get("space")
+    inner = path.removeprefix("space.")
+    if inner == path or not isinstance(varied, dict):
+        return path.split(".")
+    known = max((one for one in varied if f"{inner}.".startswith(f"{one}.")), key=len, default=None)
+    if known is not None:
+        return ["space", known, *inner[len(known) :].split(".")[1:]]
+    if not value.lstrip().startswith("{"):
+        added = re.sub(r"\.(low|high|step|log|values)$", "", inner)
+        example = f"--set 'space.{added}={{\"kind\": …}}'"
+        raise UsageError(f"--set {setting!r}: the space has {', '.join(varied)}. Add another path whole: {example}.")
+    return ["space", inner]
 
 
 def labelled(document: Document, name: str | None, tags: Sequence[str]) -> Document:

@@ -40,7 +40,7 @@ MOST_OF_GRID = 2_000
 """Jobs of a grid that are checked, in less than a second; up to so many points, all of them."""
 ONE_LENGTH = "asha compares points after the same epochs of schedules of one length"
 _LABELS = {"cache", "limits", "name", "preset", "priority", "resources", "tags"}
-"""Fields of a job that do not change what is trained, or stand for others."""
+"""Fields of a job that do not change what is trained, but for rounding, or stand for others."""
 
 
 @dataclass(frozen=True)
@@ -173,9 +173,7 @@ def _paths(request: SweepRequest) -> Iterator[FieldError]:
         if not space.PATH_PATTERN.fullmatch(path):
             yield FieldError(where, f"{show(path)} is no path into a job, such as training.optimizer.lr.")
         elif path.partition(".")[0] in _LABELS:
-            yield FieldError(
-                where, f"{path} does not change what is trained, or stands for other fields: put it into base."
-            )
+            yield FieldError(where, f"{path} {_why_fixed(path.partition('.')[0])}: put it into base.")
         for outer in request.space:
             if path.startswith(f"{outer}."):
                 yield FieldError(where, f"{path} lies within {outer}, which the space varies as a whole.")
@@ -183,6 +181,12 @@ def _paths(request: SweepRequest) -> Iterator[FieldError]:
         if value is not None and not isinstance(value, Mapping):
             detail = f"{pointer(present)} is {show(value)} in base, not an object with a field {path.split('.')[-1]}."
             yield FieldError(where, detail)
+
+
+def _why_fixed(label: str) -> str:
+    if label == "resources":
+        return "says where a job runs, which changes at most how figures are rounded"
+    return "stands for other fields" if label == "preset" else "does not change what is trained"
 
 
 def _rules(request: SweepRequest) -> Iterator[FieldError]:

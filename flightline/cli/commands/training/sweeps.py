@@ -46,9 +46,13 @@ Id = Annotated[
         metavar="ID", help="A sweep's id, four or more characters of its end, or `last`.", show_default=False
     ),
 ]
-group = typer.Typer(
-    cls=SweepGroup, no_args_is_help=True, help="Search a space of jobs for the best: `flightline sweep FILE`."
-)
+HELP = """Search a space of jobs for the best.
+
+Start one: `flightline sweep FILE [--set PATH=VALUE] [--name TEXT] [--dry-run] [--watch] [--json]`.
+
+What these say: `flightline sweep start --help`.
+"""
+group = typer.Typer(cls=SweepGroup, no_args_is_help=True, help=HELP)
 
 
 def register(app: typer.Typer) -> None:

@@ -34,6 +34,27 @@ def test_settings_change_a_copy_in_order() -> None:
     assert document == {"layers": [{"kind": "linear"}, {"kind": "tanh"}]}
 
 
+@pytest.mark.parametrize(
+    "setting, expected",
+    [
+        ("space.a.b.low=1", {"a.b": {"low": 1}, "a.b.c": {"values": [1, 2]}}),
+        ("space.a.b.c.values.1=3", {"a.b": {"low": 0}, "a.b.c": {"values": [1, 3]}}),
+        ('space.a.b={"low": 2}', {"a.b": {"low": 2}, "a.b.c": {"values": [1, 2]}}),
+        ('space.d.e={"low": 2}', {"a.b": {"low": 0}, "a.b.c": {"values": [1, 2]}, "d.e": {"low": 2}}),
+    ],
+)
+def test_settings_of_a_space(setting: str, expected: dict[str, object]) -> None:
+    """Its keys are paths with dots: the longest that fits is meant, and a new one is set whole."""
+    document = {"space": {"a.b": {"low": 0}, "a.b.c": {"values": [1, 2]}}}
+    assert apply_settings(document, [setting]) == {"space": expected}
+
+
+def test_a_setting_of_a_path_that_the_space_does_not_have() -> None:
+    """Its fields cannot be set one by one: the message names those that are there, and shows how to add it."""
+    with pytest.raises(UsageError, match=r"the space has a\.b\. Add another path whole: --set 'space\.c\.d="):
+        apply_settings({"space": {"a.b": {"low": 0}}}, ["space.c.d.low=5"])
+
+
 @pytest.mark.parametrize("setting", ["layers.2.kind=relu", "layers.x=1", "name.first=x", "=1", "name"])
 def test_settings_that_fit_nowhere(setting: str) -> None:
     """A path through a text, or past a list's end, is refused with the setting named."""

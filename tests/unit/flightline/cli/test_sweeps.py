@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from rich.console import Console
 
 from flightline.cli.commands.training import sweeps as commands
@@ -42,6 +43,14 @@ class TestStarting:
         assert outcome.out == (
             f"Started mine: 3 points. Sweep {sweep['id']}\nWatch it with `flightline sweep watch {sweep['id']}`.\n"
         )
+
+    def test_the_help_of_the_group_names_every_option_of_a_start(self, run: Run) -> None:
+        """As a file may stand where its commands do."""
+        started = typer.main.get_command(commands.group).commands["start"]  # type: ignore[attr-defined]
+        options = [one.opts[0] for one in started.params if one.opts[0].startswith("--") and one.name != "help"]
+        said = " ".join(run("sweep", "--help").out.split())
+        assert len(options) > 4
+        assert [one for one in options if f"[{one}" not in said] == []
 
     def test_a_dry_run_shows_points_and_cost(self, searching: SweepService, run: Run, file: str) -> None:
         """An option may come before the file; nothing is started."""

@@ -67,6 +67,8 @@ def _over(path: str = LR, **dimension: Any) -> dict[str, Any]:
         (_space("training.optimzer.lr"), "/space/training.optimzer.lr", 'Did you mean "optimizer"?'),
         (_space("Not a path"), "/space/Not a path", "is no path into a job"),
         (_space("limits.timeout_seconds"), "/space/limits.timeout_seconds", "does not change what is trained"),
+        (_space("resources.threads"), "/space/resources.threads", "changes at most how figures are rounded: put it"),
+        (_space("preset"), "/space/preset", "stands for other fields: put it into base"),
         ({"space": {"training.optimizer": FLOAT, LR: FLOAT}}, f"/space/{LR}", "lies within training.optimizer"),
         ({"base": {"preset": "convnet", "training": {"optimizer": 3}}}, f"/space/{LR}", "/training/optimizer is 3"),
         ({"name": "n" * 99}, "/name", "at most 100"),
