@@ -21,8 +21,6 @@ const METRICS: readonly [id: string, name: string][] = [
   ["best_val_accuracy", "best accuracy"],
   ["val_accuracy", "final accuracy"],
   ["val_loss", "validation loss"],
-  ["train_accuracy", "training accuracy"],
-  ["train_loss", "training loss"],
 ];
 
 /** The view of the leaderboard of the jobs that a filter lets through. */
