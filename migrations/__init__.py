@@ -54,8 +54,8 @@ def current(db: Database) -> str | None:
     Raises:
         DatabaseUnavailable: the database does not answer.
     """
-    # A write, as only writes are retried while another process is creating the file.
-    return db.write(lambda connection: MigrationContext.configure(connection).get_current_revision())
+    with db.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def is_known(revision: str | None) -> bool:

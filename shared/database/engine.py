@@ -10,6 +10,7 @@ import os
 import select
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +35,8 @@ TRY_AGAIN = "Nothing was changed; try again in a moment."
 """The end of the messages about a database that is unavailable."""
 _WRITE_TRIES = 3
 _BUSY_TIMEOUT_MS = 10_000
+_WAL_WAIT = 0.002
+"""Seconds between two attempts to set a new file's journal mode."""
 _RETRYABLE_SQLSTATES = {"40001", "40P01"}  # serialization failure, deadlock
 _UNDEFINED_SQLSTATES = {"42P01", "42703"}  # table, column
 _DISK_FULL_SQLSTATE = "53100"
@@ -237,9 +240,13 @@ class Database:
 def _is_conflict(error: BaseException | None) -> bool:
     original = error.orig if isinstance(error, DBAPIError) else None
     if isinstance(original, sqlite3.OperationalError):
-        code: int = getattr(original, "sqlite_errorcode", 0)  # errors raised by the driver itself have no code
-        return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        return _is_busy(original)
     return getattr(original, "sqlstate", None) in _RETRYABLE_SQLSTATES
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    code: int = getattr(error, "sqlite_errorcode", 0)  # errors raised by the driver itself have no code
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _explain(error: DBAPIError, url: URL) -> DatabaseUnavailable:
@@ -341,8 +348,22 @@ def _require_silence(connection: psycopg.Connection, _record: object, _proxy: ob
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver begins no transactions; _begin_sqlite does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
+    _turn_to_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_TIMEOUT_MS}"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _turn_to_wal(connection: sqlite3.Connection) -> None:
+    """Set the journal's mode, which a new file learns once; SQLite waits for no other connection that does the same."""
+    end = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > end:
+                raise
+        time.sleep(_WAL_WAIT)
 
 
 def _begin_sqlite(connection: Connection) -> None:

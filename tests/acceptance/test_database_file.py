@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from flightline.errors import Unavailable
 from tests.support.stacks import ENDLESS, TINY, Stack, until
 
-FEW = 8
-"""Two API processes, a worker's parent and its child say what they see; a line a second would soon be more."""
+FEW = 16
+"""Each of a process's pools says once what it sees: three in each of two API processes, and a worker's processes."""
+AWAY = 4.0
+"""Seconds without a file: a line a second from each would be more than `FEW`."""
 
 
 @pytest.fixture
@@ -47,6 +50,7 @@ def test_the_file_is_away_for_a_while(stack: Stack) -> None:
     with pytest.raises(Unavailable, match="is gone"):
         stack.client.job(job.id)
     until(lambda: "heartbeat_failed" in logs(stack))
+    time.sleep(AWAY)
     assert not database.exists()
 
     elsewhere.rename(database)

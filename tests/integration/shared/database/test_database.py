@@ -153,6 +153,15 @@ class TestTransactions:
 
         assert pragmas == ["wal", 2]
 
+    def test_many_open_a_new_file_at_once(self, tmp_path: Path) -> None:
+        """SQLite itself does not wait where two turn a new file to a write-ahead log: it says that it is locked."""
+        for number in range(40):
+            several = [Database(f"sqlite:///{tmp_path}/{number}.db") for _ in range(6)]
+            several[0].create()
+            together(*[database.engine.connect for database in several])
+            for database in several:
+                database.dispose()
+
     def test_a_writer_does_not_keep_readers_out(self, database: Database) -> None:
         """They see what was committed last."""
         with database.engine.connect().execution_options(flightline_write=True) as writer:
