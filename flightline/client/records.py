@@ -1,8 +1,9 @@
 """Records of the service: read-only views of the JSON that it answers with.
 
 Every key is an attribute, of objects within objects too, and `raw` is the JSON itself: a key that a newer service adds
-is there without a newer client. The keys of this release, their types and their meaning stand in `shared.wire`, whose
-answers the records inherit from; a record names those alone that it reads as records or `Fields` themselves.
+is there without a newer client, and one that a service of the last release does not send yet has a value that says
+nothing (`flightline.client.older`). The keys of this release, their types and their meaning stand in `shared.wire`,
+whose answers the records inherit from; a record names those alone that it reads as records or `Fields` themselves.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, ClassVar, Self, get_args, overload
 from flightline.client.display.curves import curves
 from flightline.client.display.tables import data_frame
 from flightline.client.fields import Fields, known, with_attributes
+from flightline.client.older import otherwise
 from shared import wire
 from shared.wire.answer import Answer
 
@@ -57,8 +59,10 @@ class View(Answer):
 
     def _value(self, key: str) -> Any:
         if key not in self._read:
-            self._read[key] = self._wrapped(key, self.raw[key])
+            value = self.raw[key] if key in self.raw else otherwise(type(self), key, self.raw)
+            self._read[key] = self._wrapped(key, value)
         return self._read[key]
+
 
     def _wrapped(self, key: str, value: object) -> object:
         kind = self._records.get(key)
