@@ -63,7 +63,6 @@ class View(Answer):
             self._read[key] = self._wrapped(key, value)
         return self._read[key]
 
-
     def _wrapped(self, key: str, value: object) -> object:
         kind = self._records.get(key)
         if isinstance(value, Mapping) and kind is not None:

@@ -1,8 +1,10 @@
-"""What a token allows."""
+"""What a token allows, and how long at most."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+LONGEST_LIFE_SECONDS = 10 * 366 * 86_400
 
 
 class Scope(StrEnum):

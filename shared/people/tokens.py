@@ -15,7 +15,7 @@ from shared.database.clock import isoformat
 from shared.database.tables import Token
 from shared.errors import ConfigurationError, DatabaseUnavailable, TokenNotFound
 from shared.people import secrets
-from shared.people.scopes import Scope
+from shared.people.scopes import LONGEST_LIFE_SECONDS, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 OWNER_PATTERN = "^[a-z0-9][a-z0-9._-]{0,38}$"
 ID_PATTERN = "^[0-9a-f]{12}$"
-LONGEST_LIFE_SECONDS = 10 * 366 * 86_400
 USED_SECONDS = 60.0
 """Least time between two records of a token's use."""
 FIRST_TOKEN = "flightline token create --owner NAME --scope admin"  # noqa: S105 -- a command, no token

@@ -13,6 +13,7 @@ from flightline.cli.columns import Columns
 from flightline.cli.tables import COLOURS, moment
 from flightline.client.display.tables import cell_text, flat
 from flightline.errors import UsageError
+from shared.errors import InvalidQuery
 
 GROUPS = ("spec.", "result.", "")
 """Where a short name is looked for first: what was asked for, then what came of it."""
@@ -74,11 +75,20 @@ def condition(text: str) -> str:
     """A condition as the service takes it: ``lr<=0.01`` is ``training.optimizer.lr<=0.01``.
 
     Raises:
-        UsageError: the short name of a field stands for several.
+        UsageError: the short name of a field stands for several, or no value of the field can meet the condition.
     """
     name = _NAME.match(text)
     path = _spec_path(name[0]) if name and "." not in name[0] else None
-    return text if path is None or name is None else path + text[name.end() :]
+    if path is None or name is None:
+        return text
+    from shared.jobs.search.conditions import read_condition  # pydantic takes a while to load
+
+    whole = path + text[name.end() :]
+    try:
+        read_condition(whole)
+    except InvalidQuery as refused:
+        raise UsageError(str(refused).replace(path, name[0])) from None
+    return whole
 
 
 def order(text: str) -> str:

@@ -16,7 +16,7 @@ from flightline.cli.console import err, out, print_json, print_table
 from flightline.cli.tables import age, span
 from flightline.client.client import Client
 from flightline.errors import UsageError
-from shared.people.scopes import Scope
+from shared.people.scopes import LONGEST_LIFE_SECONDS, Scope
 
 if TYPE_CHECKING:
     from flightline.client.records import NewToken, Token
@@ -111,7 +111,13 @@ def _seconds(expires: str | None) -> int | None:
     found = re.fullmatch(r"([1-9][0-9]{0,8})([mhdw])", expires.strip())
     if found is None:
         raise UsageError(f"--expires {expires!r:.40} is no time. Write a number and m, h, d or w, such as 90d or 12h.")
-    return int(found[1]) * UNITS[found[2]]
+    number, unit = int(found[1]), found[2]
+    if (longest := LONGEST_LIFE_SECONDS // UNITS[unit]) < number:
+        raise UsageError(
+            f"--expires {number}{unit} is too long: a token lasts for at most {longest}{unit}, and without --expires "
+            "for ever."
+        )
+    return number * UNITS[unit]
 
 
 def _tokens() -> Tokens:

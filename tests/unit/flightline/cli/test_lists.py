@@ -111,6 +111,22 @@ def test_so_may_an_order(typed: str, sent: str) -> None:
     assert order(typed) == sent
 
 
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        ("lr<=small", 'lr is a number; "small" is not.'),
+        ("hidden<[8]", "hidden < [8]: only numbers are ordered"),
+        ("lr", '; "lr" is not.'),
+    ],
+)
+def test_a_condition_that_none_can_meet_is_quoted_as_it_was_typed(typed: str, said: str) -> None:
+    """Not by the whole path, which nobody wrote."""
+    with pytest.raises(UsageError) as refused:
+        condition(typed)
+    assert said in str(refused.value)
+    assert "training.optimizer.lr" not in str(refused.value)
+
+
 def test_an_end_that_several_fields_have() -> None:
     """They are listed."""
     for ask in (condition, order):
