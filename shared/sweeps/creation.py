@@ -73,12 +73,28 @@ def preview(sweep: CheckedSweep) -> Preview:
 
 
 def _warnings(sweep: CheckedSweep) -> Iterator[str]:
-    """Find out whether points are repeated for certain."""
+    """Find out whether points are repeated: for certain, or by chance where one at least is to be expected."""
     algorithm, different = sweep.request.algorithm.kind, space.different(sweep.request.space)
-    if different is not None and different < sweep.points:
+    if different is None:
+        return
+    if different < sweep.points:
         once = "give each value once" if algorithm == "grid" else "the algorithm grid tries each once"
         some = "one point" if different == 1 else f"{different:,} different points"
         yield f"The space has {some}, so at least {sweep.points - different:,} of {sweep.points:,} are repeats: {once}."
+    elif algorithm == "random" and (repeats := repeats_by_chance(sweep.points, different)) >= 1:
+        yield (
+            f"Of {sweep.points:,} points about {repeats:,.0f} will repeat others, as each is drawn from {different:,} "
+            "by chance: the algorithm grid tries each once."
+        )
+
+
+def repeats_by_chance(points: int, different: int) -> float:
+    """Return how many points are to be expected to equal one before them, each drawn evenly from so many by itself.
+
+    Where some are drawn more often than others, as whole numbers on a logarithmic scale are, there are more.
+    """
+    many = min(different, 10**9)  # of more none is drawn twice, and floats lose digits
+    return points - many * (1 - (1 - 1 / many) ** points)
 
 
 def _mean_epochs(sweep: CheckedSweep) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 import orjson
@@ -10,8 +11,9 @@ import pytest
 from shared.errors import InvalidSpec
 from shared.jobspec import BUILT_IN, Caps
 from shared.sweeps.check import MOST_OF_GRID, CheckedSweep, check_sweep, parse_sweep
-from shared.sweeps.creation import preview
-from shared.sweeps.points.space import Choice, different
+from shared.sweeps.creation import preview, repeats_by_chance
+from shared.sweeps.points.sampling import random_point
+from shared.sweeps.points.space import Choice, IntRange, Space, different
 
 LR = "training.optimizer.lr"
 FLOAT = {"kind": "float", "low": 0.001, "high": 0.1}
@@ -128,7 +130,7 @@ def test_of_a_large_grid_every_value_of_a_list_and_some_combinations_are_checked
         ),
         (_over("architecture.hidden", kind="values", values=[[8], [4], [8]]), "tpe", "2 different points"),
         (_over(kind="choice", values=[1, 0.5]), "grid", None),
-        (_over("training.batch_size", kind="int", low=16, high=21), "random", None),
+        (_over("training.batch_size", kind="int", low=16, high=21), "tpe", None),
         (_space(), "random", None),
     ],
 )
@@ -137,6 +139,53 @@ def test_points_that_are_repeated_for_certain_are_said(space: dict[str, Any], al
     found = preview(_check(**space, algorithm=algorithm, max_trials=6)).warnings
     assert [said in one for one in found if said] == [True] * (said is not None), found
     assert len(found) == (said is not None)
+
+
+@pytest.mark.parametrize(
+    "algorithm, points, different, said",
+    [
+        (
+            "random",
+            20,
+            20,
+            "Of 20 points about 7 will repeat others, as each is drawn from 20 by chance: the",
+        ),
+        ("random", 20, 100, "Of 20 points about 2 will"),  # 1.79: 20 - 100 * (1 - 0.99 ** 20)
+        ("random", 20, 191, None),  # 0.96
+        ("random", 20, 5, "at least 15 of 20"),
+        ("random", 100, 5_000, None),  # 0.98
+        ("random", 100, 4_000, "Of 100 points about 1 will"),  # 1.23
+        ("tpe", 20, 20, None),
+        ("grid", 20, 20, None),
+    ],
+)
+def test_points_that_are_repeated_by_chance_are_said(
+    algorithm: str, points: int, different: int, said: str | None
+) -> None:
+    """Where one at least is to be expected; what is repeated for certain is said alone."""
+    space = _over("training.seed", kind="int", low=1, high=different)
+    found = preview(_check(**space, algorithm=algorithm, max_trials=points)).warnings
+    assert [said in one for one in found if said] == [True] * (said is not None), found
+    assert len(found) == (said is not None)
+
+
+def test_as_many_points_are_repeated_by_chance_as_were_expected() -> None:
+    """On average, over many seeds."""
+    space: Space = {
+        "x": IntRange(kind="int", low=1, high=4),
+        "y": Choice(kind="choice", values=[[1], [2], [3], [4], [5]]),
+    }
+    repeats = [
+        20 - len({(point["x"], point["y"][0]) for point in (random_point(space, seed, number) for number in range(20))})
+        for seed in range(500)
+    ]
+    assert fmean(repeats) == pytest.approx(repeats_by_chance(20, 20), abs=0.3)
+
+
+def test_huge_spaces_repeat_nothing() -> None:
+    """Also where no float is as large as the number of their points; a single point repeats none."""
+    assert repeats_by_chance(10_000, 10**400) == pytest.approx(0, abs=0.1)
+    assert repeats_by_chance(1, 1) == 0
 
 
 def test_what_has_the_same_json_is_the_same_value() -> None:
