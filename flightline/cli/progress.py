@@ -176,6 +176,8 @@ def event_line(job: Job, event: Event) -> str:
         return f"{title(job)}  {_early_end(data)}"
     if event.kind == "resumed":
         first = data["from_epoch"]
+        if job.continued_from and data["attempt"] == 1:
+            return f"{title(job)}  goes on from job {job.continued_from} with epoch {first}"
         what = "starts over" if first == 1 else f"resumes from its checkpoint with epoch {first}"
         return f"{title(job)}  attempt {data['attempt']} {what}"
     if event.kind != "epoch":
@@ -210,10 +212,11 @@ def _remaining(job: Job) -> str:
 
 
 def ending(job: Job) -> str:
-    """The job's status in a sentence: with the reason of a failure, or the accuracy of a success."""
+    """The job's status in a sentence: with the reason of a failure, or the accuracy of a success, and whose it is."""
     if job.error is not None:
         return f"{job.status}: {job.error.detail}"
     if job.succeeded and job.result is not None and job.result.best_epoch is not None:
         best = f"best {percent(job.result.best_val_accuracy)} after epoch {job.result.best_epoch}"
-        return f"succeeded: accuracy {percent(job.result.val_accuracy)}, {best}"
+        whose = f"; trained by job {job.served_from}" if job.served_from else ""
+        return f"succeeded: accuracy {percent(job.result.val_accuracy)}, {best}{whose}"
     return status(job).plain

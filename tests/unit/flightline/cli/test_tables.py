@@ -145,6 +145,22 @@ def test_view_goes_back_with_a_resumed_attempt() -> None:
     assert "█▁  " in drawn(view)
 
 
+def test_view_says_whose_results_a_job_has() -> None:
+    """A twin's epochs come all at once, and those of a shorter run do not come from its own checkpoint."""
+    told = JobsView([before := running(name="mine")])
+    result = {"val_accuracy": 0.8, "best_val_accuracy": 0.9, "best_epoch": 1}
+    served = Job({**before.raw, "status": "succeeded", "result": result, "served_from": "01936f00-7000"})
+    assert told.add(Update(served)) == [
+        "mine  succeeded: accuracy 80.0 %, best 90.0 % after epoch 1; trained by job 01936f00-7000"
+    ]
+    longer = Job({**before.raw, "continued_from": "01936f00-7000"})
+    resumed = Event({"seq": 4, "kind": "resumed", "data": {"attempt": 1, "from_epoch": 4}})
+    view = JobsView([longer])
+    assert view.add(Update(longer, (resumed,))) == ["mine  goes on from job 01936f00-7000 with epoch 4"]
+    again = Event({"seq": 9, "kind": "resumed", "data": {"attempt": 2, "from_epoch": 5}})
+    assert view.add(Update(longer, (again,))) == ["mine  attempt 2 resumes from its checkpoint with epoch 5"]
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 132])
 def test_view_never_wraps(width: int) -> None:
     """However narrow the terminal and however long the names, each job is one line of at most its width."""
