@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -14,9 +15,8 @@ from flightline.client.client import Client
 from flightline.client.search.sweep_records import SweepRecord
 from flightline.client.search.sweeps import Sweep
 
-SHORTEST_BAR, LONGEST_BAR, LONGEST_CURVE = 8, 24, 24
-BESIDE_BAR = 50
-"""Columns that name, status and numbers take beside the bar."""
+SHORTEST_TITLE, SHORTEST_BAR, LONGEST_BAR, LONGEST_CURVE = 8, 6, 24, 24
+GAP = 2
 
 
 def follow_sweep(client: Client, sweep: Sweep, console: Console) -> Sweep:
@@ -56,8 +56,13 @@ class SweepView:
         return lines
 
     @property
+    def _reached(self) -> int:
+        """How many points have ended; with `asha` were made, as any that stopped may go on until the sweep ends."""
+        return self._sweep.points_made if self._sweep.asha else self._sweep.points_done
+
+    @property
     def _done(self) -> str:
-        return f"{self._sweep.points_done}/{self._sweep.points}"
+        return f"{self._reached}/{self._sweep.points}"
 
     @property
     def _words(self) -> str:
@@ -67,21 +72,17 @@ class SweepView:
         return f"best {best_text(self._sweep)} at {point_text(best.raw['params'])} (point {best.point})"
 
     def drawn(self, width: int) -> RenderableType:
-        """Two lines: how far the sweep is, and the best so far with its course."""
+        """A line that says how far the sweep is, and below it the best so far with its course."""
         sweep = self._sweep
-        grid = Table.grid(padding=(0, 2))
-        bar = max(SHORTEST_BAR, min(LONGEST_BAR, width - BESIDE_BAR))
-        grid.add_row(
-            Text(sweep.title, "bold", no_wrap=True, overflow="ellipsis"),
-            status(sweep.status),
-            ProgressBar(total=max(1, sweep.points), completed=sweep.points_done, width=bar),
-            Text(f"{self._done} points", no_wrap=True),
-            Text(jobs_text(sweep), "dim", no_wrap=True, overflow="ellipsis"),
-        )
+        cells = [status(sweep.status), Text(f"{self._done} points"), Text(jobs_text(sweep), "dim")]
+        room = width - sum(cell_len(cell.plain) + GAP for cell in cells) - GAP
+        bar = max(SHORTEST_BAR, min(LONGEST_BAR, room - cell_len(sweep.title)))
+        title = Text(sweep.title, "bold")
+        title.truncate(max(SHORTEST_TITLE, room - bar), overflow="ellipsis")
+        grid = Table.grid(padding=(0, GAP))
+        grid.add_row(title, cells[0], ProgressBar(max(1, sweep.points), self._reached, width=bar), *cells[1:])
         curve = Text(sparkline(self._best, LONGEST_CURVE), "cyan")
-        return Group(
-            grid, Text.assemble(curve, "  " if self._best else "", self._words, no_wrap=True, overflow="ellipsis")
-        )
+        return Group(grid, Text.assemble(curve, "  " if self._best else "", self._words))
 
 
 def ending(sweep: SweepRecord) -> str:

@@ -121,7 +121,7 @@ def trial_table(sweep: SweepRecord, trials: Sequence[Trial], *, short: bool) -> 
             status(trial.status),
             figure(trial.value, sweep.objective.metric),
             *([figure(trial.std, sweep.objective.metric)] if repeated else []),
-            NOTHING if trial.epoch is None else trial.epoch,
+            NOTHING if trial.value is None else trial.epoch,
             *(value_text(trial.raw["params"][path]) if path in trial.raw["params"] else NOTHING for path in names),
             _jobs(trial, short=short),
         ]

@@ -12,8 +12,8 @@ Row = dict[str, Any]
 SHOWN_COLUMNS, SHOWN_ROWS = 12, 100
 """What a notebook shows of a table: the first columns and rows."""
 FIRST = ("id", "name", "status")
-LEFT_OUT = frozenset({"cost.layers", "spec.name", "spec.tags"})
-"""The cost of each layer, a table in itself that submissions alone have; and what a job has outside its spec too."""
+LEFT_OUT = frozenset({"cost.layers", "reached", "spec.name", "spec.tags"})
+"""The cost of each layer and the course of a sweep's point, tables in themselves; what a job has beside its spec too."""
 
 
 class Table(Sequence[Row]):

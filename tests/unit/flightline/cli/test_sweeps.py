@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 
 from flightline.cli.commands.training import sweeps as commands
 from flightline.cli.sweeps import tables
 from flightline.cli.sweeps.progress import SweepView, follow_sweep
 from flightline.client.client import Client
-from flightline.client.search.sweep_records import SweepRecord
+from flightline.client.search.sweep_records import SweepRecord, Trial
 from shared.sweeps.points import suggestions
+from tests.support.http_answers import CREATED
 from tests.support.http_sweeps import LR, SweepService
 
 Run = Callable[..., Any]
@@ -168,6 +170,7 @@ class TestReading:
         assert "importance  75.0 % training.optimizer.lr\n            25.0 % training.seed\n" in matters
         csv = run("sweep", "show", "last", "--csv").out.splitlines()
         assert (f"params.{LR}" in csv[0], len(csv)) == (True, 5)
+        assert "reached" not in csv[0]  # the course of each point is a table in itself
 
     def test_one_whose_best_job_was_deleted(self, searching: SweepService, run: Run) -> None:
         """Its id stays, and says that nothing is there any more; the others are named as before."""
@@ -250,6 +253,44 @@ def test_a_view_before_the_first_result(searching: SweepService) -> None:
     text = io.StringIO()
     Console(file=text, width=60).print(view.drawn(60))
     assert "no result yet" in text.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 132])
+def test_a_view_cuts_nothing_but_the_name(searching: SweepService, width: int) -> None:
+    """However many paths there are: the best point's values go on in the next line; each line fits the terminal."""
+    values = {f"training.part_{number}.of_a_long_name": number for number in range(9)}
+    best = {"point": 21, "params": values, "value": 0.8125, "jobs": ["1"], "deleted": []}
+    counts = {"queued": 0, "running": 8, "paused": 112, "succeeded": 0, "failed": 34, "cancelled": 0}
+    raw = searching.add_sweep(name="a-name-that-is-much-too-long-for-a-line" * 2, max_trials=1000)
+    view = SweepView(SweepRecord(raw))
+    view.add(SweepRecord(raw | {"best": best, "counts": counts, "points_done": 34, "points_made": 154}))
+    text = io.StringIO()
+    Console(file=text, width=width).print(view.drawn(width))
+    lines = text.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert "34/1000 points  8 running, 112 paused, 34 failed" in lines[0]
+    assert all(f"part_{number}.of_a_long_name={number}" in text.getvalue() for number in values.values())
+    assert "(point 21)" in " ".join(text.getvalue().split())
+
+
+def test_a_view_of_points_that_may_go_on_counts_those_that_were_made(searching: SweepService) -> None:
+    """With `asha` none is done before the sweep is: the bar would wait for the end."""
+    raw = searching.add_sweep(name="rates", asha={"min_epochs": 1, "eta": 3}, max_trials=30)
+    view, text = SweepView(SweepRecord(raw)), io.StringIO()
+    best = {"point": 2, "params": {LR: 0.1}, "value": 0.8125, "jobs": ["1"], "deleted": []}
+    lines = view.add(SweepRecord(raw | {"points_made": 12, "best": best}))
+    assert lines[0] == "rates  12/30  best 81.3 % at lr=0.1 (point 2)"
+    Console(file=text, width=80).print(view.drawn(80))
+    assert "12/30 points" in text.getvalue()
+
+
+def test_a_point_without_a_value_has_none_after_any_epoch(searching: SweepService) -> None:
+    """As one that failed in its first."""
+    sweep = SweepRecord(searching.add_sweep(name="rates"))
+    failed = {"point": 0, "params": {LR: 9.0}, "status": "failed", "value": None, "epoch": 0, "jobs": ["1"]}
+    trial = Trial(failed | {"std": None, "error": "nan", "rung": None, "deleted": [], "created_at": CREATED})
+    columns, [row] = tables.trial_table(sweep, [trial], short=True)
+    assert dict(zip(columns.headers, row, strict=True))["EPOCH"] == "–"
 
 
 @pytest.mark.parametrize(
