@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from flightline.client.client import Client
 from flightline.client.jobs import Job
 from flightline.errors import UsageError
-from flightline.mlflow import exported
+from flightline.mlflow import exported, runs
+from flightline.mlflow.nesting import nest
 from flightline.mlflow.server import Server
 
 AT_ONCE = 4
@@ -37,6 +37,8 @@ def export(
     told: Callable[[int], None] = lambda _done: None,
 ) -> Counter[str]:
     """Write the finished jobs that train; return how many were written, were there, or were left out and why.
+
+    The runs of a sweep's jobs are nested below one for the sweep.
 
     Args:
         client: the service that has the jobs.
@@ -55,13 +57,15 @@ def export(
     waiting = []
     experiment_id = _experiment(server, experiment)
     known = _known(server, experiment_id)
+    sweeps = set[str]()
     for job in jobs:
+        sweeps |= {job.sweep} if job.sweep and job.finished else set()
         run = known.get(job.id)
         if job.kind != "train":
             fates["other"] += 1
         elif not job.finished:
             fates["unfinished"] += 1
-        elif run is not None and _tag(run, exported.STATE) == exported.WHOLE:
+        elif run is not None and runs.is_whole(run):
             fates["there"] += 1
         else:
             waiting.append((job, run))
@@ -71,6 +75,7 @@ def export(
         for done, task in enumerate(as_completed(tasks), 1):
             fates.update(task.result())
             told(done)
+    nest(client, server, experiment_id, sorted(sweeps))
     return fates
 
 
@@ -97,24 +102,10 @@ def _experiment(server: Server, name: str) -> str:
 
 def _known(server: Server, experiment_id: str, job_id: str = "%") -> dict[str, Any]:
     """Return the runs that stand for jobs, by job; of those that were deleted too, as nobody wants them."""
-    runs: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {}
     for run in server.runs(experiment_id, where=f"tags.`{exported.JOB}` LIKE '{job_id}'", view="ALL"):
-        runs.setdefault(_tag(run, exported.JOB) or "", []).append(run)
-    return {job: min(several, key=_rank) for job, several in runs.items()}
-
-
-def _rank(run: Any) -> tuple[bool, bool, str]:
-    """Of several runs of one job, that with the lowest rank stands for it."""
-    return _deleted(run), _tag(run, exported.STATE) != exported.WHOLE, str(run["info"]["run_id"])
-
-
-def _deleted(run: Any) -> bool:
-    return bool(run["info"].get("lifecycle_stage") == "deleted")
-
-
-def _tag(run: Any, key: str) -> str | None:
-    tags = run["data"].get("tags", ())
-    return next((str(tag["value"]) for tag in tags if tag["key"] == key), None)
+        found.setdefault(runs.tag(run, exported.JOB) or "", []).append(run)
+    return {job: min(several, key=runs.rank) for job, several in found.items()}
 
 
 def _write(client: Client, server: Server, job: Job, run: Any, experiment_id: str, artifacts: bool) -> Sequence[str]:
@@ -122,7 +113,7 @@ def _write(client: Client, server: Server, job: Job, run: Any, experiment_id: st
         run = server.create_run(exported.run_of(job, experiment_id, client.base_url))
         if _given_up(server, run, job):
             return ["there"]
-    elif _deleted(run):
+    elif runs.is_deleted(run):
         return ["there"]
     _log(client, server, job, run["info"]["run_id"])
     stored = not artifacts or _store_files(client, server, job, str(run["info"]["artifact_uri"]))
@@ -130,7 +121,7 @@ def _write(client: Client, server: Server, job: Job, run: Any, experiment_id: st
         return ["there"]
     ended = exported.milliseconds(job.finished_at or job.created_at)
     server.end_run(run["info"]["run_id"], exported.STATUSES[job.status], ended)
-    server.log(run["info"]["run_id"], tags=[{"key": exported.STATE, "value": exported.WHOLE}])
+    server.log(run["info"]["run_id"], tags=[{"key": runs.STATE, "value": runs.WHOLE}])
     return ["exported"] if stored else ["exported", "files_left_out"]
 
 
@@ -148,19 +139,12 @@ def _log(client: Client, server: Server, job: Job, run_id: str) -> None:
     params = exported.pairs(exported.params_of(job), exported.LONGEST_PARAM)
     tags = exported.pairs(exported.environment_tags(client.attempts(job.id)), exported.LONGEST_TAG)
     metrics = exported.metrics_of(job, client.epochs(job.id))
-    for part in _parts(params, exported.PARAMS_AT_ONCE):
+    for part in exported.parts(params, exported.PARAMS_AT_ONCE):
         server.log(run_id, params=part)
-    for part in _parts(tags, exported.TAGS_AT_ONCE):
+    for part in exported.parts(tags, exported.TAGS_AT_ONCE):
         server.log(run_id, tags=part)
-    for part in _parts(metrics, exported.METRICS_AT_ONCE):
+    for part in exported.parts(metrics, exported.METRICS_AT_ONCE):
         server.log(run_id, metrics=part)
-
-
-def _parts(values: Iterable[exported.Json], most: int) -> Iterator[list[exported.Json]]:
-    """Yield the values in lists of at most so many."""
-    rest = iter(values)
-    while part := list(islice(rest, most)):
-        yield part
 
 
 def _store_files(client: Client, server: Server, job: Job, artifact_uri: str) -> bool:

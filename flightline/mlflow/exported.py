@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from flightline.client.display.tables import flat
 from flightline.client.jobs import Job
 from flightline.client.records import Attempt, Epochs
+from flightline.mlflow import runs
 
-JOB, STATE, TAGS = "flightline.job", "flightline.exported", "flightline.tags"
-BEGUN, WHOLE = "begun", "whole"
+JOB, TAGS = "flightline.job", "flightline.tags"
+SWEEP, SWEEP_RUN = "flightline.sweep", "flightline.sweep_run"
+"""Tags with the id of a sweep: those of its jobs' runs, and of the run that they are nested below."""
 PARAMS_AT_ONCE, TAGS_AT_ONCE, METRICS_AT_ONCE = 100, 100, 1000
 LONGEST_PARAM, LONGEST_TAG, LONGEST_KEY = 6000, 5000, 250
 STATUSES = {"succeeded": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
@@ -27,7 +30,7 @@ Json = dict[str, Any]
 
 def run_of(job: Job, experiment_id: str, url: str) -> Json:
     """Return the run to create for a job, whose tags say which job it is and that it is not whole yet."""
-    tags = {**tags_of(job, url), STATE: BEGUN}
+    tags = {**tags_of(job, url), runs.STATE: runs.BEGUN}
     return {
         "experiment_id": experiment_id,
         "run_name": job.title[:LONGEST_KEY],
@@ -62,13 +65,13 @@ def environment_tags(attempts: Sequence[Attempt]) -> dict[str, str]:
     """Return what decided the bits of the last attempt that says so, such as versions of packages."""
     environments = [attempt.raw["environment"] for attempt in attempts if attempt.raw.get("environment")]
     plain = flat(environments[-1]) if environments else {}
-    return {f"flightline.environment.{path}": _text(value) for path, value in plain.items() if value is not None}
+    return {f"flightline.environment.{path}": text(value) for path, value in plain.items() if value is not None}
 
 
 def params_of(job: Job) -> dict[str, str]:
     """Return the job's spec by dotted paths, labels apart; null is left out."""
     spec = {name: value for name, value in job.raw["spec"].items() if name not in {"name", "tags"}}
-    return {path: _text(value) for path, value in flat(spec).items() if value is not None}
+    return {path: text(value) for path, value in flat(spec).items() if value is not None}
 
 
 def metrics_of(job: Job, epochs: Epochs) -> Iterator[Json]:
@@ -88,6 +91,13 @@ def pairs(values: Mapping[str, str], longest: int) -> list[Json]:
     return [{"key": _key(key), "value": _cut(value, longest)} for key, value in values.items()]
 
 
+def parts(values: Iterable[Json], most: int) -> Iterator[list[Json]]:
+    """Yield the values in lists of at most so many."""
+    rest = iter(values)
+    while part := list(islice(rest, most)):
+        yield part
+
+
 def milliseconds(instant: str) -> int:
     """Return an ISO 8601 instant as milliseconds since 1970."""
     return int(dt.datetime.fromisoformat(instant).timestamp() * 1000)
@@ -101,6 +111,6 @@ def _cut(value: str, longest: int) -> str:
     return value if len(value) <= longest else f"{value[: longest - 1]}…"
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
     """Return a value as JSON, but a text as it is."""
     return value if isinstance(value, str) else json.dumps(value)

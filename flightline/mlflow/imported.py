@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flightline.mlflow.exported import JOB, TAGS
+from flightline.mlflow import runs
+from flightline.mlflow.exported import JOB, SWEEP_RUN, TAGS
 
 SOURCE = "mlflow"
 STATUSES = {"FINISHED": "succeeded", "FAILED": "failed", "KILLED": "cancelled"}
@@ -33,6 +34,11 @@ def is_finished(run: Mapping[str, Any]) -> bool:
 def job_of(run: Mapping[str, Any]) -> str | None:
     """Return the id of the job that the run was exported from; None for a run of any other origin."""
     return _pairs(run, "tags").get(JOB)
+
+
+def is_sweep(run: runs.Run) -> bool:
+    """Whether the run stands for a sweep, so that its jobs' runs are nested below it."""
+    return runs.tag(run, SWEEP_RUN) is not None
 
 
 def metric_names(run: Mapping[str, Any]) -> list[str]:

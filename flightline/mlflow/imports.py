@@ -43,6 +43,8 @@ def import_runs(
     for run, name in _runs(server, experiment):
         if not imported.is_finished(run):
             fates["unfinished"] += 1
+        elif imported.is_sweep(run):
+            fates["other"] += 1
         elif run["info"]["run_id"] in known:
             fates["there"] += 1
         else:

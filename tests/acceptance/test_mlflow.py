@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from flightline import Client, Conflict, NotReachable
 from flightline.client.jobs import Job
+from flightline.client.search.sweeps import Sweep
 from flightline.mlflow.export import export
 from flightline.mlflow.imports import import_runs
 from flightline.mlflow.server import Server
@@ -51,6 +53,14 @@ def trained(stack: Stack) -> list[Job]:
         return [client.job(job.id) for job in done]
 
 
+@pytest.fixture(scope="module")
+def searched(stack: Stack) -> Sweep:
+    """A sweep of three jobs that has ended."""
+    space = {"training.seed": {"kind": "int", "low": 7, "high": 9}}
+    with Client(stack.ready["url"]) as client:
+        return client.sweep(TINY, space, name="seeds", algorithm="grid").wait(progress=False)
+
+
 class Interrupted(httpx.HTTPTransport):
     """A connection to MLflow whose program is interrupted at its n-th request."""
 
@@ -67,17 +77,27 @@ class Interrupted(httpx.HTTPTransport):
 
 
 class InStep(httpx.HTTPTransport):
-    """A connection to MLflow that creates no run before all the others are about to create theirs."""
+    """A connection to MLflow that creates no run, or none of some, before all others are about to create theirs."""
 
-    def __init__(self, others: threading.Barrier) -> None:
+    def __init__(self, others: threading.Barrier, some: bytes = b"") -> None:
         super().__init__()
-        self.others = others
+        self.others, self.some = others, some
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, with the others where it creates a run."""
-        if request.url.path.endswith("runs/create"):
+        if request.url.path.endswith("runs/create") and self.some in request.content:
             self.others.wait(60)
         return super().handle_request(request)
+
+
+def nested(mlflow: MlflowServer, experiment: str, sweep: Sweep, jobs: int) -> dict[str, Any]:
+    """The one run of a sweep, after a look at whether the runs of all its jobs are nested below it."""
+    runs = mlflow.runs(experiment)
+    [parent] = [run for run in runs if pairs(run, "tags").get("flightline.sweep_run") == sweep.id]
+    below = [run for run in runs if pairs(run, "tags").get("mlflow.parentRunId") == parent["info"]["run_id"]]
+    assert len(below) == jobs == len(runs) - 1
+    assert {pairs(run, "tags")["flightline.sweep"] for run in below} == {sweep.id}
+    return parent
 
 
 def pairs(run: dict[str, Any], what: str) -> dict[str, str]:
@@ -161,6 +181,83 @@ class TestExport:
         done = flightline(stack.home, "export", "mlflow", "--to", mlflow.url, "--experiment", "gone")
         assert done.returncode == 2
         assert "The experiment 'gone' is deleted" in done.stderr
+
+
+class TestSweeps:
+    def test_its_jobs_are_nested_below_a_run_of_its_own(
+        self, stack: Stack, mlflow: MlflowServer, searched: Sweep
+    ) -> None:
+        """Which says what was searched and what was best; a second export changes nothing."""
+        asked = ("export", "mlflow", "--to", mlflow.url, "--experiment", "nested", "--where", "training.seed>=7")
+        assert flightline(stack.home, *asked).stdout == f"Exported 3 jobs to {mlflow.url}.\n"
+        before = mlflow.runs("nested")
+        assert flightline(stack.home, *asked).stdout == f"Exported 0 jobs to {mlflow.url}; 3 there already.\n"
+        assert mlflow.runs("nested") == before
+        parent = nested(mlflow, "nested", searched, 3)
+        assert searched.best is not None
+        assert (parent["info"]["run_name"], parent["info"]["status"]) == ("seeds", "FINISHED")
+        metrics = {one["key"]: one["value"] for one in parent["data"]["metrics"]}
+        assert metrics == {"best_val_accuracy": searched.best.value}
+        params = pairs(parent, "params")
+        assert (params["algorithm.kind"], params["objective.metric"]) == ("grid", "val_accuracy")
+        assert params["best.training.seed"] == str(searched.best.params["training.seed"])
+        assert json.loads(params["space.training.seed"])["high"] == 9
+        assert pairs(parent, "tags")["flightline.url"].endswith(f"/sweeps/{searched.id}")
+
+    @pytest.mark.parametrize("requests", [27, 29, 30, 31, 32, 34, 36])
+    def test_an_interrupted_export_is_finished_by_the_next(
+        self, stack: Stack, mlflow: MlflowServer, searched: Sweep, requests: int
+    ) -> None:
+        """Whether the sweep's run was there by then or not."""
+        name = f"nested at {requests}"
+        with Client(stack.ready["url"]) as client:
+            jobs = list(client.jobs(sweep=searched.id))
+            with pytest.raises(KeyboardInterrupt), Server(mlflow.url, Interrupted(requests)) as server:
+                export(client, server, jobs, experiment=name, artifacts=False)
+            with Server(mlflow.url) as server:
+                export(client, server, jobs, experiment=name, artifacts=False)
+        nested(mlflow, name, searched, 3)
+
+    def test_two_exports_at_once_leave_one_run_of_a_sweep(
+        self, stack: Stack, mlflow: MlflowServer, searched: Sweep
+    ) -> None:
+        """Below which all jobs are; each has created one."""
+        barrier = threading.Barrier(2)
+
+        def once(number: int) -> Counter[str]:
+            with (
+                Client(stack.ready["url"]) as client,
+                Server(mlflow.url, InStep(barrier, b"flightline.sweep_run")) as server,
+            ):
+                jobs = list(client.jobs(sweep=searched.id))[number : number + 2]
+                return export(client, server, jobs, experiment="nested twice")
+
+        with Client(stack.ready["url"]) as client, Server(mlflow.url) as server, ThreadPoolExecutor(2) as pool:
+            export(client, server, [], experiment="nested twice")
+            list(pool.map(once, range(2)))
+            nested(mlflow, "nested twice", searched, 3)
+            jobs = list(client.jobs(sweep=searched.id))
+            assert export(client, server, jobs, experiment="nested twice") == {"there": 3}
+            fates = import_runs(client, server, experiment="nested twice")
+        assert fates == {"other": 1, "from_here": 3}
+        nested(mlflow, "nested twice", searched, 3)
+
+    def test_a_sweep_that_goes_on_is_written_to_its_end_later(self, stack: Stack, mlflow: MlflowServer) -> None:
+        """Until then its run goes on too; one that was exported before its jobs were nested is nested now."""
+        with Client(stack.ready["url"]) as client, Server(mlflow.url) as server:
+            sweep = client.sweep(TINY, {"training.seed": {"kind": "values", "values": [20, 21]}}, max_trials=9)
+            sweep.pause()
+            jobs = client.wait_all(client.jobs(sweep=sweep.id))
+            export(client, server, jobs, experiment="going on")
+            parent = nested(mlflow, "going on", sweep, len(jobs))
+            assert parent["info"]["status"] == "RUNNING"
+            sweep.cancel()
+            export(client, server, client.jobs(sweep=sweep.id), experiment="going on")
+            after = nested(mlflow, "going on", sweep, len(jobs))
+            assert (after["info"]["run_id"], after["info"]["status"]) == (parent["info"]["run_id"], "KILLED")
+            mlflow.post("runs/delete", run_id=parent["info"]["run_id"])
+            export(client, server, client.jobs(sweep=sweep.id), experiment="going on")
+            assert all("flightline.job" in pairs(run, "tags") for run in mlflow.runs("going on"))
 
 
 class TestImport:

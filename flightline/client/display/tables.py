@@ -13,7 +13,7 @@ SHOWN_COLUMNS, SHOWN_ROWS = 12, 100
 """What a notebook shows of a table: the first columns and rows."""
 FIRST = ("id", "name", "status")
 LEFT_OUT = frozenset({"cost.layers", "reached", "spec.name", "spec.tags"})
-"""The cost of each layer and the course of a sweep's point, tables in themselves; what a job has beside its spec too."""
+"""The cost of each layer and the course of a sweep's point, tables in themselves; what jobs have beside their specs."""
 
 
 class Table(Sequence[Row]):

@@ -41,7 +41,8 @@ def export_mlflow(
 ) -> None:
     """Write finished jobs to an MLflow server, each as one run: all of them, or those that are named or match.
 
-    However often this is run, and wherever it is interrupted, a job is one run there.
+    However often this is run, and wherever it is interrupted, a job is one run there; those of a sweep are nested below
+    a run of the sweep's own.
     """
     with Client() as client, Server(to) as server:
         if ids or tag is not None or where:
