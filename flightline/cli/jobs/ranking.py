@@ -8,7 +8,7 @@ from flightline.cli.columns import Columns
 from flightline.cli.tables import NOTHING, loss, percent, plural
 from flightline.client.display.tables import cell_text
 from flightline.client.records import JobRecord
-from flightline.client.search.leaderboard import Leaderboard, Settlement
+from flightline.client.search.leaderboard import Leaderboard, Settlement, Standing
 
 BOARD_COLUMNS = Columns(
     ("#", "RANK", "MEAN", "STD", "SEEDS", "BEST", "BETTER THAN", "NAME", "CONFIGURATION"),
@@ -16,8 +16,12 @@ BOARD_COLUMNS = Columns(
     wrapped=("CONFIGURATION",),
     dropped=("BEST", "BETTER THAN"),
 )
-SETTLED_COLUMNS = Columns(("CONFIGURATION", "MEAN", "SEEDS", "COMING", "WANTED", "NEW SEEDS"), shortened="NEW SEEDS")
-SHORT_HASH = 8
+SETTLED_COLUMNS = Columns(
+    ("#", "MEAN", "SEEDS", "COMING", "WANTED", "NEW SEEDS", "NAME", "CONFIGURATION"),
+    shortened="NAME",
+    wrapped=("NEW SEEDS", "CONFIGURATION"),
+    dropped=("COMING", "MEAN"),
+)
 
 
 def board_rows(board: Leaderboard) -> list[list[object]]:
@@ -31,11 +35,16 @@ def board_rows(board: Leaderboard) -> list[list[object]]:
             row.seeds,
             figure(board.metric, row.best),
             ", ".join(map(str, row.better_than)) or NOTHING,
-            row.name or NOTHING,
-            ", ".join(f"{path}={cell_text(_plain(value))}" for path, value in row.raw["params"].items()) or NOTHING,
+            *_called(row),
         ]
         for row in board.items
     ]
+
+
+def _called(row: Standing) -> tuple[str, str]:
+    """A configuration's name, and the fields in which it differs from others of the leaderboard."""
+    differing = ", ".join(f"{path}={cell_text(_plain(value))}" for path, value in row.raw["params"].items())
+    return row.name or NOTHING, differing or NOTHING
 
 
 def board_note(board: Leaderboard) -> str:
@@ -48,16 +57,18 @@ def board_note(board: Leaderboard) -> str:
     return " ".join(parts)
 
 
-def settled_rows(found: Settlement) -> list[list[object]]:
-    """The cells for `SETTLED_COLUMNS`."""
+def settled_rows(found: Settlement, board: Leaderboard) -> list[list[object]]:
+    """The cells for `SETTLED_COLUMNS`, with the numbers and names that the leaderboard has."""
+    rows = {row.config_hash: row for row in board.items}
     return [
         [
-            group.config_hash[:SHORT_HASH],
+            rows[group.config_hash].number,
             figure(found.metric, group.mean),
             group.seeds,
             group.pending,
             group.wanted,
             ", ".join(map(str, group.new_seeds)) or NOTHING,
+            *_called(rows[group.config_hash]),
         ]
         for group in found.groups
     ]

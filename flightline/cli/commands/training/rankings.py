@@ -101,7 +101,7 @@ def settle(
     if json:
         print_json(found.raw)
     else:
-        print_table(SETTLED_COLUMNS, settled_rows(found), NO_JOBS)
+        print_table(SETTLED_COLUMNS, settled_rows(found, board), NO_JOBS)
         out().print(settled_note(found), markup=False)
 
 
