@@ -109,8 +109,15 @@ class Server:
         return created
 
     def log(self, run_id: str, **what: list[Json]) -> None:
-        """Log `metrics`, `params` or `tags` of a run, at most as many as MLflow takes at once."""
-        self._post("runs/log-batch", {"run_id": run_id, **what})
+        """Log `metrics`, `params` or `tags` of a run, at most as many as MLflow takes at once.
+
+        A refusal is asked again once: MLflow refuses one of two that write the same for the first time at once.
+        """
+        body = {"run_id": run_id, **what}
+        try:
+            self._post("runs/log-batch", body)
+        except TrackerError:
+            self._post("runs/log-batch", body)
 
     def end_run(self, run_id: str, status: str, end_time: int) -> None:
         """Set how and when a run ended; the time is in milliseconds since 1970."""

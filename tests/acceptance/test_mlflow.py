@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from flightline.client.jobs import Job
 from flightline.client.search.sweeps import Sweep
 from flightline.mlflow.export import export
 from flightline.mlflow.imports import import_runs
+from flightline.mlflow.nesting import nest
 from flightline.mlflow.server import Server
 from tests.support.mlflow_server import MlflowServer
 from tests.support.stacks import TINY, Stack, flightline
@@ -51,6 +52,21 @@ def trained(stack: Stack) -> list[Job]:
         assert [job.status for job in done] == ["succeeded"] * 2
         client.edit(done[1].id, notes="the first")
         return [client.job(job.id) for job in done]
+
+
+class InTheMidst(httpx.HTTPTransport):
+    """A connection to MLflow that has something else happen before its n-th request."""
+
+    def __init__(self, number: int, other: Callable[[], None]) -> None:
+        super().__init__()
+        self.left, self.other = number, other
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request, after the other thing where it is its turn."""
+        if not self.left:
+            self.other()
+        self.left -= 1
+        return super().handle_request(request)
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +258,26 @@ class TestSweeps:
         assert fates == {"other": 1, "from_here": 3}
         nested(mlflow, "nested twice", searched, 3)
 
+    @pytest.mark.parametrize("requests", range(12))
+    def test_another_export_in_the_midst_of_one_leaves_one_run_of_a_sweep(
+        self, stack: Stack, mlflow: MlflowServer, searched: Sweep, requests: int
+    ) -> None:
+        """From its beginning to its end, before each request of the other."""
+        name = f"in the midst {requests}"
+        experiment = mlflow.post("experiments/create", name=name)["experiment_id"]
+        for number in range(2):
+            mlflow.log_run(experiment, str(number), tags=[{"key": "flightline.sweep", "value": searched.id}])
+
+        def other() -> None:
+            with Client(stack.ready["url"]) as client, Server(mlflow.url) as server:
+                nest(client, server, experiment, [searched.id])
+
+        with Client(stack.ready["url"]) as client, Server(mlflow.url, InTheMidst(requests, other)) as server:
+            nest(client, server, experiment, [searched.id])
+        nested(mlflow, name, searched, 2)
+
     def test_a_sweep_that_goes_on_is_written_to_its_end_later(self, stack: Stack, mlflow: MlflowServer) -> None:
-        """Until then its run goes on too; one that was exported before its jobs were nested is nested now."""
+        """Until then its run goes on too; one that was deleted there stays deleted, and one deleted here has none."""
         with Client(stack.ready["url"]) as client, Server(mlflow.url) as server:
             sweep = client.sweep(TINY, {"training.seed": {"kind": "values", "values": [20, 21]}}, max_trials=9)
             sweep.pause()
@@ -258,6 +292,9 @@ class TestSweeps:
             mlflow.post("runs/delete", run_id=parent["info"]["run_id"])
             export(client, server, client.jobs(sweep=sweep.id), experiment="going on")
             assert all("flightline.job" in pairs(run, "tags") for run in mlflow.runs("going on"))
+            sweep.delete()
+            export(client, server, jobs, experiment="gone here")
+            assert len(mlflow.runs("gone here")) == len(jobs)
 
 
 class TestImport:

@@ -135,3 +135,21 @@ def test_an_experiment_that_somebody_else_creates_is_taken() -> None:
         return httpx.Response(200, json={"experiment": {"experiment_id": "7"}})
 
     assert server(answer).create_experiment("flightline") == "7"
+
+
+@pytest.mark.parametrize("refusals", [0, 1, 2])
+def test_what_somebody_else_writes_at_the_same_time_is_no_error(refusals: int) -> None:
+    """MLflow's database has it once, and refuses the other with what its driver says; a second refusal is meant."""
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.content)
+        refusal = {"error_code": "BAD_REQUEST", "message": "(sqlite3.IntegrityError) UNIQUE constraint failed"}
+        return httpx.Response(400, json=refusal) if len(asked) <= refusals else httpx.Response(200, json={})
+
+    if refusals == 2:
+        with pytest.raises(TrackerError, match="UNIQUE"):
+            server(answer).log("1", params=[{"key": "a", "value": "b"}])
+    else:
+        server(answer).log("1", params=[{"key": "a", "value": "b"}])
+    assert asked == asked[:1] * min(refusals + 1, 2)
