@@ -21,7 +21,7 @@ class SweepStatus(StrEnum):
 
 
 class PointStatus(StrEnum):
-    """What becomes of a point: `paused` waits at a rung, `stopped` ended there as others were better."""
+    """What becomes of a point: `paused` waits at a rung, `stopped` ended as others were better or with its sweep."""
 
     RUNNING = "running"
     PAUSED = "paused"

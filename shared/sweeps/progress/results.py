@@ -13,7 +13,7 @@ from shared.database.tables.sweeps import OPEN
 from shared.jobs.guarded_write import insert_rows, table_of
 from shared.jobs.status import JobStatus
 from shared.sweeps.progress.step import NO_LOSS
-from shared.sweeps.status import PointStatus, TrialState
+from shared.sweeps.status import PointStatus, SweepStatus, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from shared.sweeps.progress.step import Step
 
+CANCELLED_WITH_SWEEP = "Stopped as its sweep was cancelled."
+"""Why a point is stopped, not failed, whose jobs were cancelled with their sweep."""
 _TRIALS = table_of(SweepTrial)
 _POINTS = table_of(SweepPoint)
 
@@ -92,6 +94,8 @@ def _end_of(row: Row[Any], step: Step) -> End | None:
             return None if row.state == TrialState.DUE else End(TrialState.WAITING, row.rung)
         case JobStatus.SUCCEEDED:  # perhaps before the rung: it stopped early, or its worker knows no pause
             return End(TrialState.ENDED, step.last_rung)
+    if row.status == JobStatus.CANCELLED and step.status == SweepStatus.CANCELLED:
+        return End(TrialState.ENDED, row.rung, CANCELLED_WITH_SWEEP)
     what = "failed" if row.status == JobStatus.FAILED else f"was {row.status}"
     why = f": {row.error_detail}" if row.error_detail else "."
     return End(TrialState.ENDED, row.rung, f"Its job {row.job_id} {what}{why}")
@@ -172,7 +176,9 @@ def _stand(
     rung = min(reached + 1, step.last_rung) if failed else min(row.rung for row in trials)
     value = None if failed else statistics.fmean(values)
     loss = NO_LOSS if value is None else step.request.objective.loss(value)
-    status = PointStatus.FAILED if failed else PointStatus.PAUSED if waiting else PointStatus.SUCCEEDED
+    status = PointStatus.PAUSED if waiting else PointStatus.SUCCEEDED
+    if failed:
+        status = PointStatus.STOPPED if error == CANCELLED_WITH_SWEEP else PointStatus.FAILED
     written = {
         "status": status,
         "rung": rung,

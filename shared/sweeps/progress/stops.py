@@ -53,7 +53,7 @@ def cancel_open(step: Step) -> None:
         ended = ended or "cancelled" in outcomes.values()
     waiting = _waiting(step)
     for row in waiting:
-        _stop(step, row, "Stopped as its sweep was cancelled.")
+        _stop(step, row, results.CANCELLED_WITH_SWEEP)
     step.made += len(waiting)
     step.more = ended or len(waiting) == PART
     if not running and not step.more:

@@ -263,7 +263,9 @@ def test_a_cancelled_sweep_cancels_its_jobs(database: Database) -> None:
         changes.delete(database, sweep_id, actor=EVERYBODY)
     attempts.end(database, running, Ending(Outcome.CANCELLED))
     progress.advance(database, sweep_id)
-    assert reads.sweep(database, sweep_id).finished_at is not None
+    view = reads.sweep(database, sweep_id)
+    assert (view.finished_at is not None, view.error) == (True, None)
+    assert {point.status for point in _points(database, sweep_id)} == {PointStatus.STOPPED}
     with pytest.raises(IllegalTransition):
         changes.resume(database, sweep_id, actor=EVERYBODY)
     changes.delete(database, sweep_id, actor=EVERYBODY)
