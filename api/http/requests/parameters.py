@@ -87,8 +87,9 @@ class JobFilters(QueryModel):
         (),
         max_length=MAX_CONDITIONS,
         description="A condition on a field of the spec, such as `training.optimizer.lr>=0.01`: a dotted path, one of "
-        "`=` `!=` `<` `<=` `>` `>=`, and a number, text, `true`, `false` or `null`. Repeat it for several. Defaults "
-        "count as if they were written; a job that has no such field meets only `= null`.",
+        "`=` `!=` `<` `<=` `>` `>=`, and a number, text, `true`, `false` or `null`; or on `val_accuracy`, "
+        "`best_val_accuracy` or `val_loss`. Repeat it for several. Defaults count as if they were written; a job that "
+        "has no such field meets only `= null`.",
     )
 
     def filter(self) -> JobFilter:

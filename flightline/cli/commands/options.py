@@ -28,7 +28,7 @@ Where = Annotated[
     list[str] | None,
     typer.Option(
         metavar="CONDITION",
-        help="Such as 'training.optimizer.lr<=0.01': = != < <= > >=. May be repeated, and all hold.",
+        help="Such as 'lr<=0.01' or 'best_val_accuracy>0.8': = != < <= > >=. May be repeated, and all hold.",
     ),
 ]
 Set = Annotated[

@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, bindparam, func, null, select
 from shared.database.tables import Job, JobValue, JobWord
 from shared.jobs.guarded_write import table_of
 from shared.jobs.search.index import first_number, stored_text, tag_word, words
+from shared.jobs.search.paths import RESULTS
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -57,7 +58,7 @@ class JobFilter:
     text: str | None = None
     """Words, each of which must be one of the job's name or tags."""
     where: tuple[Condition, ...] = ()
-    """Conditions on the fields of the job's spec."""
+    """Conditions on the fields of the job's spec, and on its results."""
     min_val_accuracy: float | None = None
     min_best_val_accuracy: float | None = None
     created_after: dt.datetime | None = None
@@ -157,34 +158,49 @@ def _one_of(name: str) -> Filter:
 def _of_ranges(wanted: JobFilter) -> Iterator[Valued]:
     for name in ("min_val_accuracy", "min_best_val_accuracy"):
         if (least := getattr(wanted, name)) is not None:
-            yield Valued(_range(name), {name: least})
-    for name in ("created_after", "created_before"):
+            yield Valued(_of_result(name.removeprefix("min_"), ">=", name), {name: least})
+    for name, operator in (("created_after", ">="), ("created_before", "<")):
         if (instant := getattr(wanted, name)) is not None:
-            yield Valued(_range(name), {name: first_number(instant)})
-
-
-_RANGES: dict[str, tuple[str, str, str]] = {
-    "min_val_accuracy": ("val_accuracy", "val_accuracy", ">="),
-    "min_best_val_accuracy": ("best_val_accuracy", "best_val_accuracy", ">="),
-    "created_after": ("created_at", "number", ">="),
-    "created_before": ("created_at", "number", "<"),
-}
-"""Of each range the name of its order, its column, and how that compares."""
+            yield Valued(_of_creation(operator, name), {name: first_number(instant)})
 
 
 @cache
-def _range(name: str) -> Filter:
-    order, column_name, operator = _RANGES[name]
-    column, compare = _JOBS.c[column_name], _comparing(operator, name)
+def _of_creation(operator: str, parameter: str) -> Filter:
+    compare = _comparing(operator, parameter)
+    return Filter(
+        compare(plain(_JOBS.c.number)),
+        compare,
+        select(_JOBS.c.number).where(compare(_JOBS.c.number)),
+        in_order=True,
+        limits="created_at",
+        compare=compare,
+        is_least=operator == ">=",
+        covered_by=("created_at",),
+    )
+
+
+_KEPT_BY_CREATION = ("val_accuracy", "best_val_accuracy")
+"""Results that the index by creation holds."""
+
+
+@lru_cache(_MOST_KEPT)
+def _of_result(name: str, operator: str, parameter: str, *, is_null: bool = False) -> Filter:
+    """Return the condition on one of `RESULTS`, each of which is an order too."""
+    column, compare = _JOBS.c[name], _comparing(operator, parameter)
+    covered_by = ("created_at",) if name in _KEPT_BY_CREATION else ()
+    if is_null:
+        value = plain(column)
+        return Filter(value.is_(None) if operator == "=" else value.is_not(None), covered_by=covered_by)
+    if operator == "!=":
+        return Filter(compare(plain(column)), covered_by=covered_by)
     return Filter(
         compare(plain(column)),
-        compare if order == "created_at" else None,
-        select(_JOBS.c.number).where(compare(column)),
-        in_order=order == "created_at",
-        limits=order,
+        found=select(_JOBS.c.number).where(compare(column)),
+        in_order=operator == "=",
+        limits=name,
         compare=compare,
-        is_least=operator.startswith(">"),
-        covered_by=("created_at",),
+        is_least=None if operator == "=" else operator.startswith(">"),
+        covered_by=covered_by,
     )
 
 
@@ -240,8 +256,12 @@ def _own(wanted: Field, number: Any, name: str) -> Any:
 def _of_conditions(where: tuple[Condition, ...]) -> Iterator[Valued]:
     for number, one in enumerate(where):
         value = stored_text(one.value) if isinstance(one.value, str) else one.value
-        found = _condition(one.field, one.operator, f"where{number}", is_null=value is None)
-        yield Valued(found, {} if value is None else {f"where{number}": value})
+        about, parameter = one.field.path, f"where{number}"
+        if about in RESULTS:
+            found = _of_result(about, one.operator, parameter, is_null=value is None)
+        else:
+            found = _condition(one.field, one.operator, parameter, is_null=value is None)
+        yield Valued(found, {} if value is None else {parameter: value})
 
 
 @lru_cache(_MOST_KEPT)

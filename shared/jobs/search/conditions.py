@@ -1,4 +1,4 @@
-"""Conditions on the fields of jobs' specs, such as `training.optimizer.lr>=0.01`, as people write them."""
+"""Conditions on fields of jobs' specs and on results, such as `training.optimizer.lr>=0.01`, as they are written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORM = "must be a field, one of = != < <= > >=, and a value, such as training.o
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on a field of a job's spec.
+    """A condition on a field of a job's spec, or on a figure of its result.
 
     A job without a value there, because the field is null or its network or optimizer has no such field, meets only
     ``= null``.

@@ -25,11 +25,10 @@ NOT_SEARCHED = ("name", "tags")
 """Fields that lists have filters of their own for, and that change after the submission."""
 FILTERED = {name: name for name in ("status", "owner", "name", "tag", "kind", "device", "preset", "text")} | {
     "tags": "tag",
-    "val_accuracy": "min_val_accuracy",
-    "best_val_accuracy": "min_best_val_accuracy",
 }
 """What is often taken for a field of a spec, and the filter of lists that finds it."""
-
+RESULTS = ("val_accuracy", "best_val_accuracy", "val_loss")
+"""Figures of a job's result that conditions may be about, by the names that orders have for them."""
 
 IMPORTED = ("params.", "metrics.", "run.")
 """What the paths of an imported run's fields begin with; each run has fields of its own."""
@@ -70,8 +69,12 @@ def fields() -> Mapping[str, Field]:
 def field(path: str, parameter: str, kind: Kind = "number") -> Field:
     """Return the field at a path. Raises InvalidQuery that names similar fields, or those below the path.
 
-    A field of imported runs may hold numbers and texts; it is that of the values of this `kind`.
+    A field of imported runs may hold numbers and texts; it is that of the values of this `kind`. A condition (`where`)
+    may be about one of `RESULTS` as well.
     """
+    results = RESULTS if parameter == "where" else ()
+    if (result := path.removeprefix("result.")) in results:
+        return Field(result, "number")
     found = fields().get(path)
     if found is not None:
         return found
@@ -83,7 +86,7 @@ def field(path: str, parameter: str, kind: Kind = "number") -> Field:
     else:
         known = (
             _filter_for(path, parameter)
-            or did_you_mean(path, fields())
+            or did_you_mean(path, [*fields(), *results])
             or f" The nearest are {some_of(nearest(path, fields()))}."
         )
         detail = f"No job's spec has a field {path[:100]!r} that can be searched.{known}"
@@ -91,7 +94,7 @@ def field(path: str, parameter: str, kind: Kind = "number") -> Field:
 
 
 def _filter_for(path: str, parameter: str) -> str:
-    own = FILTERED.get(path.removeprefix("result.")) if parameter == "where" else None
+    own = FILTERED.get(path) if parameter == "where" else None
     return f" Lists have a filter of their own for it: {own}." if own else ""
 
 

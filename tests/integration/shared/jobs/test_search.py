@@ -23,6 +23,7 @@ from shared.jobs.reads import listing, pages
 from shared.jobs.reads.filters import JobFilter
 from shared.jobs.search import index, paths
 from shared.jobs.search.conditions import read_condition
+from shared.jobs.search.paths import RESULTS
 from tests.support import factories
 from tests.support.factories import EPOCH, job_row, submission
 
@@ -63,6 +64,7 @@ def _row(number: int, chance: random.Random) -> Row:
         device=chance.choice((None, "cpu", "cuda:0")),
         val_accuracy=accuracy,
         best_val_accuracy=accuracy,
+        val_loss=None if accuracy is None else 1 - accuracy,
         finished_at=EPOCH + dt.timedelta(seconds=chance.randrange(9)) if status == "failed" else None,
     )
 
@@ -101,7 +103,7 @@ _COMPARE = {
 def where(path: str, sign: str, value: Any) -> tuple[dict[str, Any], Test]:
     """A condition as the list takes it, and as the oracle tests it."""
     written = "null" if value is None else str(value).lower()
-    read = field(path)
+    read = operator.itemgetter(path) if path in RESULTS else field(path)
 
     def test(row: Row) -> bool:
         found = read(row)
@@ -130,6 +132,19 @@ FILTERS: dict[str, tuple[dict[str, Any], Test]] = {
     "not null": where("training.early_stopping.patience", "!=", None),
     "boolean": where("training.shuffle", "=", True),
     "nothing": where("training.epochs", "=", 77),
+    "best above": where("best_val_accuracy", ">", 0.5),
+    "best from": where("best_val_accuracy", ">=", 0.5),
+    "best below": where("best_val_accuracy", "<", 0.75),
+    "best up to": where("best_val_accuracy", "<=", 0.75),
+    "best is": where("best_val_accuracy", "=", 0.75),
+    "best is not": where("best_val_accuracy", "!=", 0.75),
+    "no accuracy": where("val_accuracy", "=", None),
+    "an accuracy": where("val_accuracy", "!=", None),
+    "loss": where("val_loss", "<=", 0.3),
+    "between": (
+        {"where": (read_condition("result.val_accuracy>0.5"), read_condition("val_accuracy<=0.75"))},
+        lambda row: row["val_accuracy"] is not None and 0.5 < row["val_accuracy"] <= 0.75,
+    ),
     "list": (
         {"where": (read_condition("architecture.hidden=[32, 16]"),)},
         lambda row: row["spec"]["architecture"].get("hidden") == [32, 16],
@@ -157,7 +172,7 @@ FILTERS: dict[str, tuple[dict[str, Any], Test]] = {
     ),
 }
 SORTS = (
-    *("created_at", "finished_at", "val_accuracy", "spec.training.optimizer.lr"),
+    *("created_at", "finished_at", "val_accuracy", "val_loss", "spec.training.optimizer.lr"),
     *("spec.training.optimizer.kind", "spec.training.early_stopping.patience"),
 )
 READ: dict[str, Callable[[Row], Any]] = {
@@ -354,7 +369,9 @@ class TestBounds:
         ("trainin.epochs=3", "Did you mean"),
         ("owner=bob", "Lists have a filter of their own for it: owner.$"),
         ("tags=x", "Lists have a filter of their own for it: tag.$"),
-        ("val_accuracy>0.8", "Lists have a filter of their own for it: min_val_accuracy.$"),
+        ("best_val_accuracy>much", "best_val_accuracy is a number"),
+        ("best_val_accuracy>null", "null can only"),
+        ("best_val_acuracy>0.8", 'Did you mean "best_val_accuracy"'),
         ("training.optimizer=sgd", "kind, lr"),
         ("training.epochs=many", "is a number"),
         ("training.shuffle=1", "true or false"),

@@ -84,6 +84,7 @@ class TestFields:
         ("lr = 3", "training.optimizer.lr = 3"),
         ("seed!=1", "training.seed!=1"),
         ("priority>5", "priority>5"),
+        ("best_val_accuracy>0.8", "best_val_accuracy>0.8"),
         ("training.optimizer.lr<=0.01", "training.optimizer.lr<=0.01"),
         ("spec.training.seed=1", "spec.training.seed=1"),
         ("unknown=1", "unknown=1"),
