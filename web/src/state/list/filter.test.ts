@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { condition, parseFilter, termsOf, withoutTerm, withTerm, writeFilter } from "./filter";
+import { condition, parseFilter, termsOf, withoutTerm, withTerm } from "./filter";
+import { sortOf } from "./filter_fields";
 
 function asked(text: string): string[] {
   const { query, problems } = parseFilter(text);
@@ -29,7 +30,7 @@ describe("filters as they are typed", () => {
       "where: training.seed=3",
       "name: my run",
       "owner: ann",
-      "min_val_accuracy: 0.8",
+      "where: val_accuracy>=0.8",
     ]);
   });
 
@@ -64,17 +65,28 @@ describe("filters as they are typed", () => {
   });
 
   it("takes per cent, and days", () => {
-    expect(asked("best >= 80% after:2026-02-01")).toEqual([
-      "min_best_val_accuracy: 0.8",
+    expect(asked("best >= 80% accuracy<79.5 after:2026-02-01")).toEqual([
+      "where: best_val_accuracy>=0.8",
+      "where: val_accuracy<0.795",
       "created_after: 2026-02-01T00:00:00Z",
+    ]);
+  });
+
+  it("compares accuracies and the loss by every sign, also by the names that the API has for them", () => {
+    for (const sign of [">", "<", ">=", "<=", "=", "!="]) {
+      expect(asked(`best${sign}0.795`)).toEqual([`where: best_val_accuracy${sign}0.795`]);
+    }
+    expect(asked("best_val_accuracy>0.795 result.val_accuracy!=null val_loss<1.5")).toEqual([
+      "where: best_val_accuracy>0.795",
+      "where: val_accuracy!=null",
+      "where: val_loss<1.5",
     ]);
   });
 
   it("says where something is wrong and what to do", () => {
     expect(wrong("learning=3")).toContain("There is no field learning.");
     expect(wrong("optimzer=sgd")).toBe("There is no field optimzer. Did you mean optimizer?");
-    expect(wrong("accuracy<0.5")).toBe("accuracy can only be asked for from below: accuracy>=0.5.");
-    expect(wrong("accuracy>=lots")).toContain("a share from 0 to 1");
+    expect(wrong("accuracy>=lots")).toBe("accuracy is a share from 0 to 1, or per cent, as in accuracy>0.8.");
     expect(wrong("lr>lots")).toBe("lr is a number; lots is none.");
     expect(wrong("training.schedule.gamma<few")).toContain("is a number");
     expect(wrong("optimizer>sgd")).toBe("Only numbers are ordered: compare optimizer by = or !=.");
@@ -91,21 +103,25 @@ describe("filters as they are typed", () => {
     expect([...parseFilter("foo=1 lr>0.1").query]).toEqual([["where", "training.optimizer.lr>0.1"]]);
   });
 
-  it.each([
-    "lr > 0.01 tag:night failed",
-    'name:"a \\"quoted\\" run" hidden=[512,128] best >= 0.8 words',
-    "training.schedule.gamma < 0.5 -failed -cancelled",
-    'momentum=-0.5 "failed" owner:"-x"',
-  ])("writes back what it has read: %s", (text) => {
-    const { query } = parseFilter(text);
-    expect([...parseFilter(writeFilter(query)).query].sort()).toEqual([...query].sort());
-  });
-
   it("adds a condition once, and takes one away where it stands", () => {
     const text = withTerm(withTerm("lr>0.1", condition("tag", ":", "my tag")), 'tag:"my tag"');
     expect(text).toBe('lr>0.1 tag:"my tag"');
     const [first, second] = termsOf(text);
     expect(first && withoutTerm(text, first)).toBe('tag:"my tag"');
     expect(second && withoutTerm(text, second)).toBe("lr>0.1");
+  });
+});
+
+describe("orders by the names of filters", () => {
+  it("are what the API sorts by", () => {
+    const sorts = ["-best", "best_val_accuracy", "lr", "-spec.training.optimizer.lr", "-created_at", "val_loss"];
+    expect(sorts.map(sortOf)).toEqual([
+      "-best_val_accuracy",
+      "best_val_accuracy",
+      "spec.training.optimizer.lr",
+      "-spec.training.optimizer.lr",
+      "-created_at",
+      "val_loss",
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 // Filters as people type them, such as `lr > 0.01 tag:night failed`, and the API's parameters that they stand for.
 
-import { type FilterField, fieldOf, fieldOfParameter, STATE_GROUPS, STATES, shortName, similar } from "./filter_fields";
+import { type FilterField, fieldOf, RESULTS, STATE_GROUPS, STATES, similar } from "./filter_fields";
 
 /** One condition of a filter, with where it stands in the text. */
 export interface Term {
@@ -34,7 +34,6 @@ const TERM = new RegExp(
   String.raw`(?<not>-?)(?<name>[A-Za-z][\w.]*)(?:(?<colon>:)|\s*(?<sign>!=|<=|>=|==|=|<|>)\s*)(?<value>${VALUE})?|(?<word>${VALUE})`,
   "g",
 );
-const WRONG_WAY: Readonly<Record<string, string>> = { "<": ">", ">": "<", "<=": ">=", ">=": "<=" };
 
 /** The conditions of a text, in its order. */
 export function termsOf(text: string): Term[] {
@@ -61,19 +60,6 @@ export function parseFilter(text: string): Filter {
   const terms = termsOf(text);
   for (const term of terms) reader.take(term);
   return { query: reader.query(), terms, problems: reader.problems };
-}
-
-/** Write the API's parameters as a filter; `parseFilter` reads them back. Order and page are no filter. */
-export function writeFilter(query: URLSearchParams): string {
-  const words: string[] = [];
-  for (const [parameter, value] of query) {
-    const field = fieldOfParameter(parameter);
-    if (parameter === "where") words.push(writtenCondition(value));
-    else if (parameter === "text") words.push(...value.split(/\s+/).map(quotedWord));
-    else if (parameter === "status") words.push(value);
-    else if (field) words.push(condition(field.name, field.signs?.[0] ?? ":", value));
-  }
-  return words.join(" ");
 }
 
 /** One condition as text, its value quoted where it has to be. */
@@ -154,13 +140,17 @@ class Reader {
 
   private takeWhere(term: Term, field: FilterField, sign: string): void {
     const ordered = sign !== "=" && sign !== "!=";
-    const number = term.value.trim() === "" ? Number.NaN : Number(term.value);
     const { name, path, holds } = field;
+    const number = numberOf(term.value, path);
     if (ordered && (holds === "text" || holds === "boolean")) {
       this.wrong(term, `Only numbers are ordered: compare ${name} by = or !=.`);
     } else if (term.value === "null" && !ordered) this.single.append("where", `${path}${sign}null`);
     else if ((ordered || holds === "number") && !Number.isFinite(number)) {
-      this.wrong(term, `${name} is a number; ${term.value} is none.`);
+      const share = "a share from 0 to 1, or per cent, as in";
+      this.wrong(
+        term,
+        isShare(path) ? `${name} is ${share} ${name}>0.8.` : `${name} is a number; ${term.value} is none.`,
+      );
     } else if (holds === "boolean" && !["true", "false"].includes(term.value)) {
       this.wrong(term, `${name} is true or false.`);
     } else this.single.append("where", `${path}${sign}${ordered || holds === "number" ? number : term.value}`);
@@ -169,11 +159,11 @@ class Reader {
   private takeParameter(term: Term, field: FilterField, sign: string): void {
     const signs = field.signs ?? [];
     const parameter = field.parameter ?? "";
-    const value = share(term.value, field);
-    if (!signs.includes(sign)) this.wrong(term, wrongSign(field, sign, term.value));
-    else if (value === null)
-      this.wrong(term, `${field.name} is a share from 0 to 1 or per cent, as in ${field.name}>=0.8.`);
-    else if (field.name === "tag") {
+    const { value } = term;
+    if (!signs.includes(sign)) {
+      const right = `${field.name}${signs[0] ?? ":"}${quoted(value)}`;
+      this.wrong(term, `${field.name} takes ${signs.join(" or ")}: write ${right}.`);
+    } else if (field.name === "tag") {
       if (!this.single.has(parameter, value)) this.single.append(parameter, value);
     } else if (this.single.has(parameter))
       this.wrong(term, `There can be one ${field.name} at a time. Take the other one away.`);
@@ -193,18 +183,16 @@ function unknown(name: string): string {
   return `There is no field ${name}. ${hint}`;
 }
 
-function wrongSign(field: FilterField, sign: string, value: string): string {
-  const right = field.signs?.[0] ?? ":";
-  const name = field.name;
-  if (right === ">=" && WRONG_WAY[sign]) return `${name} can only be asked for from below: ${name}>=${value}.`;
-  return `${name} takes ${(field.signs ?? []).join(" or ")}: write ${name}${right}${quoted(value)}.`;
+/** A number as it is written; of an accuracy also in per cent. Not a number where it is none, or no share. */
+function numberOf(value: string, path: string | undefined): number {
+  const number = value.trim() === "" ? Number.NaN : Number(value.replace(/%$/, ""));
+  if (!isShare(path)) return value.endsWith("%") ? Number.NaN : number;
+  const part = number / (value.endsWith("%") || number > 1 ? 100 : 1);
+  return part >= 0 && part <= 1 ? part : Number.NaN;
 }
 
-/** An accuracy from 0 to 1, also of one in per cent; null for what is none. Other values as they are. */
-function share(value: string, field: FilterField): string | null {
-  if (!field.parameter?.endsWith("val_accuracy")) return value;
-  const number = Number(value.replace("%", "")) / (value.endsWith("%") || Number(value) > 1 ? 100 : 1);
-  return Number.isFinite(number) && number >= 0 && number <= 1 ? String(number) : null;
+function isShare(path: string | undefined): boolean {
+  return RESULTS.has(path) && path !== "val_loss";
 }
 
 /** An instant of a day alone is its first one. */
@@ -213,17 +201,8 @@ function instant(value: string, field: FilterField): string {
   return day ? `${value}T00:00:00Z` : value;
 }
 
-function writtenCondition(where: string): string {
-  const match = /^\s*([^\s=!<>]+)\s*(!=|<=|>=|=|<|>)\s*(.*)$/s.exec(where);
-  return match ? condition(shortName((match[1] ?? "").replace(/^spec\./, "")), match[2] ?? "=", match[3] ?? "") : where;
-}
-
 function spaced(sign: string | null): string {
   return sign === null || sign === ":" ? (sign ?? "") : sign === "=" ? "=" : ` ${sign} `;
-}
-
-function quotedWord(word: string): string {
-  return statesOf(word) ? `"${word}"` : quoted(word);
 }
 
 function quoted(value: string): string {

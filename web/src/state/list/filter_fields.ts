@@ -1,11 +1,12 @@
-// The names that filters know: short ones for the fields of a job's spec, and those of the API's own filters.
+// The names that filters and orders know: short ones for results and the fields of a job's spec, and those of the API's
+// own filters.
 
 /** What a name of a filter stands for. */
 export interface FilterField {
   name: string;
   /** What it is, in a few words, for suggestions. */
   means: string;
-  /** A field of the spec by its dotted path, compared by any sign. */
+  /** A field of the spec by its dotted path, or one of `RESULTS`; compared by any sign. */
   path?: string;
   /** What its values are; not known of a field that is named by its path. */
   holds?: "number" | "text" | "boolean";
@@ -44,8 +45,6 @@ const PARAMETERS: readonly FilterField[] = [
     parameter: "architecture_kind",
     signs: EQUAL,
   },
-  { name: "accuracy", means: "validation accuracy at least", parameter: "min_val_accuracy", signs: [">="] },
-  { name: "best", means: "best validation accuracy at least", parameter: "min_best_val_accuracy", signs: [">="] },
   { name: "after", means: "submitted after a day or instant", parameter: "created_after", signs: EQUAL },
   { name: "before", means: "submitted before a day or instant", parameter: "created_before", signs: EQUAL },
   { name: "config", means: "same job but for the seed", parameter: "config_hash", signs: EQUAL },
@@ -55,6 +54,9 @@ const PARAMETERS: readonly FilterField[] = [
 
 const TEXTS = "optimizer loss precision schedule engine dataset classes hidden activation network".split(" ");
 const PATHS: readonly (readonly [name: string, path: string, means: string])[] = [
+  ["accuracy", "val_accuracy", "validation accuracy of the latest epoch"],
+  ["best", "best_val_accuracy", "validation accuracy of the best epoch"],
+  ["val_loss", "val_loss", "validation loss"],
   ["lr", "training.optimizer.lr", "learning rate"],
   ["optimizer", "training.optimizer.kind", "sgd, adam, adamw …"],
   ["momentum", "training.optimizer.momentum", "momentum of the optimizer"],
@@ -81,6 +83,9 @@ const PATHS: readonly (readonly [name: string, path: string, means: string])[] =
   ["timeout", "limits.timeout_seconds", "seconds before the job is stopped"],
 ];
 
+/** Figures of a job's result, which its list can be filtered and sorted by. */
+export const RESULTS: ReadonlySet<string | undefined> = new Set(PATHS.slice(0, 3).map(([, path]) => path));
+
 /** Every name, in the order in which they are suggested. */
 export const FIELDS: readonly FilterField[] = [
   ...PARAMETERS,
@@ -91,24 +96,26 @@ function heldBy(name: string): "number" | "text" | "boolean" {
   return name === "nesterov" ? "boolean" : TEXTS.includes(name) ? "text" : "number";
 }
 
-const BY_NAME = new Map(FIELDS.map((field) => [field.name, field]));
-const BY_PATH = new Map(FIELDS.flatMap((field) => (field.path ? [[field.path, field.name] as const] : [])));
-const BY_PARAMETER = new Map(FIELDS.flatMap((field) => (field.parameter ? [[field.parameter, field] as const] : [])));
+const BY_NAME = new Map(
+  FIELDS.flatMap((field) => [field.name, field.path ?? field.name].map((name) => [name, field] as const)),
+);
 
-/** The field of a name; dotted paths are fields of the spec by themselves. */
+/** The field of a name or a path; dotted paths are fields of the spec by themselves. */
 export function fieldOf(name: string): FilterField | undefined {
-  const path = name.replace(/^spec\./, "");
-  return BY_NAME.get(name) ?? (path.includes(".") ? { name: shortName(path), means: "", path } : undefined);
-}
-
-/** The field that is a parameter of the API. */
-export function fieldOfParameter(parameter: string): FilterField | undefined {
-  return BY_PARAMETER.get(parameter);
+  const path = name.replace(/^(spec|result)\./, "");
+  return BY_NAME.get(path) ?? (path.includes(".") ? { name: path, means: "", path } : undefined);
 }
 
 /** The shortest name of a field of the spec. */
 export function shortName(path: string): string {
-  return BY_PATH.get(path) ?? path;
+  return fieldOf(path)?.name ?? path;
+}
+
+/** An order as the API takes it, by any name that filters know: `-best` is `-best_val_accuracy`. */
+export function sortOf(text: string): string {
+  const name = text.replace(/^-/, "");
+  const path = fieldOf(name)?.path;
+  return path ? text.replace(name, RESULTS.has(path) ? path : `spec.${path}`) : text;
 }
 
 /** The known name that is most like a mistyped one. */

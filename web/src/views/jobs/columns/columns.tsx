@@ -8,7 +8,7 @@ import type { Column } from "../../../parts/table/table";
 import { labelOf } from "../../../parts/words";
 import type { Curves } from "../../../state/list/curves";
 import { condition } from "../../../state/list/filter";
-import { fieldOf, shortName } from "../../../state/list/filter_fields";
+import { fieldOf, RESULTS, shortName } from "../../../state/list/filter_fields";
 import type { Row } from "../../../state/list/jobs";
 import { valueAt } from "../../../state/list/order";
 import { Age, Left, Progress, Sparkline, Value } from "./cells";
@@ -228,7 +228,7 @@ function curveColumn(id: string, curves: Curves): Made | null {
 
 function specColumn(id: string): Made | null {
   const path = fieldOf(id)?.path;
-  if (!path) return null;
+  if (!path || RESULTS.has(path)) return null;
   const name = shortName(path);
   return {
     heading: name.split(".").at(-1) ?? name,

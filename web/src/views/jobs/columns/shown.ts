@@ -3,6 +3,7 @@
 
 import { ask, go, href, place } from "../../../address";
 import { termsOf, withoutTerm, withTerm } from "../../../state/list/filter";
+import { sortOf } from "../../../state/list/filter_fields";
 import { NEWEST_FIRST } from "../../../state/list/order";
 
 /** A column that is shown: what of, and how wide where somebody has changed it. */
@@ -56,7 +57,7 @@ export function writeColumns(columns: readonly ColumnChoice[]): string {
 export function shownBy(query: URLSearchParams): Shown {
   return {
     filter: query.get("filter") ?? "",
-    sort: query.get("sort") || NEWEST_FIRST,
+    sort: sortOf(query.get("sort") || NEWEST_FIRST),
     columns: readColumns(query.get("columns") ?? ""),
   };
 }
