@@ -26,7 +26,7 @@ import "./view.css";
 
 /**
  * The form at its address: `?preset=NAME`, `?from=ID` and `?dataset=NAME` say what it begins with; with `rate=0.1`
- * a clone learns at a tenth of the rate. With `sweep=ID` it is the sweep's best point where the job is not there.
+ * a clone learns at a tenth of the rate. With `sweep=ID` it is the sweep's best point.
  */
 export function View(_: ViewProps) {
   useTitle("New job");
@@ -111,19 +111,15 @@ async function opened(origin: string, check: Check, stop: AbortSignal): Promise<
   return form;
 }
 
-/** What a clone begins with: a job, or where it was deleted or none is named the best point of its sweep. */
+/** What a clone begins with: the best point of a sweep, which is there whatever was deleted, or else a job. */
 async function cloned(query: URLSearchParams, form: Form, stop: AbortSignal): Promise<JsonObject> {
-  const [from, sweep] = [query.get("from"), query.get("sweep")];
-  if (from !== null) {
-    try {
-      const job = await read<Job>(`/v1/jobs/${encodeURIComponent(from)}`, stop);
-      return clonedFrom(job, form, Number(query.get("rate") ?? 1));
-    } catch (error) {
-      if (sweep === null || !(error instanceof Problem) || error.status !== 404) throw error;
-    }
+  const sweep = query.get("sweep");
+  if (sweep !== null) {
+    const { base, best } = await read<Sweep>(`/v1/sweeps/${encodeURIComponent(sweep)}`, stop);
+    return atPoint(base as JsonObject, (best?.params ?? {}) as JsonObject);
   }
-  const { base, best } = await read<Sweep>(`/v1/sweeps/${encodeURIComponent(sweep ?? "")}`, stop);
-  return atPoint(base as JsonObject, (best?.params ?? {}) as JsonObject);
+  const job = await read<Job>(`/v1/jobs/${encodeURIComponent(query.get("from") ?? "")}`, stop);
+  return clonedFrom(job, form, Number(query.get("rate") ?? 1));
 }
 
 /** What a job's spec says beyond its preset and the defaults, with the job's present labels; its learning rate `times` as high. */

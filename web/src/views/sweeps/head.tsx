@@ -40,7 +40,6 @@ export function Head({ sweep, refresh }: HeadProps) {
 function Actions({ sweep, refresh }: HeadProps) {
   const asking = useSignal<"cancel" | "delete" | null>(null);
   const { status, best } = sweep;
-  const [job] = best?.jobs ?? [];
   const over = status === "finished" || status === "cancelled";
   const path = `/v1/sweeps/${sweep.id}`;
 
@@ -59,7 +58,7 @@ function Actions({ sweep, refresh }: HeadProps) {
   return (
     <>
       {best && (
-        <a class="button" href={href("/new", { ...(job && { from: job }), sweep: sweep.id })}>
+        <a class="button" href={href("/new", { sweep: sweep.id })}>
           Clone the best
         </a>
       )}

@@ -6,6 +6,7 @@ import { go, href, place } from "../../address";
 import type { Sweep, Trial } from "../../api/schema";
 import { shortId } from "../../format";
 import { Empty } from "../../parts/messages/empty";
+import { notify } from "../../parts/messages/notices";
 import { ProblemNote } from "../../parts/messages/problem";
 import { useLive } from "../../state/live";
 import { useTitle } from "../../state/title";
@@ -79,7 +80,9 @@ function Found({ sweep, refresh }: { sweep: Sweep; refresh: () => Promise<void> 
   );
 
   function open(point: string): void {
-    const [job] = trials.find((one: Trial) => String(one.point) === point)?.jobs ?? [];
+    const trial = trials.find((one: Trial) => String(one.point) === point);
+    const job = trial?.jobs.find((one) => !trial.deleted.includes(one));
     if (job) go(href(`/jobs/${job}`));
+    else notify("The job of this point was deleted.");
   }
 }

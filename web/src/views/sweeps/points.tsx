@@ -1,11 +1,10 @@
 // Every point of a sweep as a table, the best first.
 
 import { useSignal } from "@preact/signals";
-import { href } from "../../address";
 import type { Trial } from "../../api/schema";
-import { shortId } from "../../format";
 import { Heads, right } from "../../parts/heads";
 import { valueText } from "../../parts/pictures/values";
+import { JobLinks } from "./job_links";
 import type { Objective, Varied } from "./space";
 
 const SHOWN = 50;
@@ -79,12 +78,8 @@ function Row({ trial, varied, objective }: { trial: Trial; varied: readonly Vari
       {varied.map((field) => (
         <td key={field.id}>{valueText(field.of(trial))}</td>
       ))}
-      <td class="row-of">
-        {trial.jobs.map((job) => (
-          <a key={job} href={href(`/jobs/${job}`)}>
-            {shortId(job)}
-          </a>
-        ))}
+      <td>
+        <JobLinks of={trial} />
       </td>
     </tr>
   );

@@ -1,11 +1,9 @@
 // How far a sweep is, what it was asked for, and its best point.
 
 import type { ComponentChildren } from "preact";
-import { href } from "../../address";
-import type { Job, Sweep } from "../../api/schema";
-import { shortId } from "../../format";
+import type { Sweep } from "../../api/schema";
 import { plain, valueText } from "../../parts/pictures/values";
-import { useLive } from "../../state/live";
+import { JobLinks } from "./job_links";
 import { type Objective, stopsText, type Varied } from "./space";
 
 interface StandingProps {
@@ -46,9 +44,7 @@ export function Standing({ sweep, varied, objective }: StandingProps) {
             </Figure>
           ))}
           <Figure name={best.jobs.length > 1 ? "Its jobs" : "Its job"}>
-            <span class="row-of">
-              {best.jobs.length ? best.jobs.map((job) => <JobLink key={job} id={job} />) : "deleted"}
-            </span>
+            <JobLinks of={best} />
           </Figure>
         </dl>
       )}
@@ -61,18 +57,6 @@ const CHOSEN: Readonly<Record<string, string>> = {
   random: "at random",
   tpe: "by what was good so far (TPE)",
 };
-
-/** A job by the end of its id, and a way to it where it is still there. */
-function JobLink({ id }: { id: string }) {
-  const { problem } = useLive<Job>(`/v1/jobs/${id}`, { job: id });
-  if (problem.value?.status === 404)
-    return (
-      <span class="soft" title={id}>
-        {shortId(id)} (deleted)
-      </span>
-    );
-  return <a href={href(`/jobs/${id}`)}>{shortId(id)}</a>;
-}
 
 function jobsText(counts: Sweep["counts"]): string {
   const some = Object.entries(counts).filter(([, count]) => count > 0);
