@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ago, bytes, duration, figure, percent, shortId } from "./format";
+import { ago, bytes, duration, figure, nameOf, percent, shortId } from "./format";
 
 describe("figures as people read them", () => {
   it("shows shares as per cent, and a dash for none", () => {
@@ -42,5 +42,11 @@ describe("figures as people read them", () => {
 
   it("calls a job by the end of its id", () => {
     expect(shortId("019ac3f0-1111-7222-8333-0123456789ab")).toBe("456789ab");
+  });
+
+  it("calls a job by its name, its preset, or what it does", () => {
+    const called = (name: string | null, preset: string | null, kind: string) => nameOf({ name, preset, kind });
+    expect([called("mine", "convnet", "train"), called(null, "convnet", "train")]).toEqual(["mine", "convnet"]);
+    expect([called(null, null, "train"), called(null, null, "evaluate")]).toEqual(["job", "evaluation"]);
   });
 });

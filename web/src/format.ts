@@ -1,5 +1,7 @@
 // Figures, times and names as people read them.
 
+import type { Job } from "./api/schema";
+
 /** A share such as an accuracy, as per cent; a dash where there is none. */
 export function percent(share: number | null | undefined): string {
   return share === null || share === undefined ? "–" : `${(100 * share).toFixed(1)} %`;
@@ -48,4 +50,9 @@ export function bytes(count: number | null | undefined): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   return `${Number((count / 1000 ** power).toPrecision(3))} ${units[power]}`;
+}
+
+/** What people call a job: its name, else the preset that it was made from, else what it does. Its id tells it apart. */
+export function nameOf({ name, preset, kind }: Pick<Job, "name" | "preset" | "kind">): string {
+  return name ?? preset ?? (kind === "train" ? "job" : kind === "evaluate" ? "evaluation" : kind);
 }

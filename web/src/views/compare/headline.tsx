@@ -1,10 +1,11 @@
 // What the comparison comes to: the best job, and what of the jobs is kept.
 
 import { href } from "../../address";
+import { nameOf } from "../../format";
 import { keptText } from "../../parts/pictures/parallel/brush";
 import { keep } from "../../parts/pictures/parallel/kept";
 import { change } from "./asked";
-import { type Field, nameOf, ranked } from "./fields/fields";
+import { type Field, ranked } from "./fields/fields";
 import type { Model } from "./model";
 import { FieldChoice } from "./pictures/choice";
 

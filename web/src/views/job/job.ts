@@ -2,11 +2,6 @@
 
 import type { Job } from "../../api/schema";
 
-/** What people call a job: its name, else what it was made from. */
-export function titleOf(job: Job): string {
-  return job.name ?? job.preset ?? (job.kind === "evaluate" ? "Evaluation" : `${architectureOf(job) ?? job.kind}`);
-}
-
 /** Whether the job is a run of another tracker: it ran elsewhere, and only its figures are here. */
 export function isImported(job: Job): boolean {
   return job.kind === "imported";
@@ -33,10 +28,6 @@ export function textOf(job: Job, path: string): string | null {
 /** The name of the data set of the job. */
 export function datasetOf(job: Job): string {
   return textOf(job, "dataset.name") ?? "";
-}
-
-function architectureOf(job: Job): string | null {
-  return textOf(job, "architecture.kind");
 }
 
 /** How long the job has run, or ran, in seconds; null before its first attempt. */

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { go, href, place } from "../../address";
 import type { Problem } from "../../api/client";
 import type { Job } from "../../api/schema";
-import { shortId } from "../../format";
+import { nameOf, shortId } from "../../format";
 import { Empty } from "../../parts/messages/empty";
 import { ProblemNote } from "../../parts/messages/problem";
 import { useCourse } from "../../state/course";
@@ -16,7 +16,7 @@ import { Facts } from "./head/facts";
 import { Failure } from "./head/failure";
 import { Head } from "./head/head";
 import { Metrics } from "./imported/metrics";
-import { isFinished, isImported, titleOf } from "./job";
+import { isFinished, isImported } from "./job";
 import { ReplayPanel } from "./replay/replay";
 import { Tabs } from "./tabs";
 import "./view.css";
@@ -28,7 +28,7 @@ export function View({ match }: ViewProps) {
   const known = useLive<Job>(`/v1/jobs/${encodeURIComponent(match)}`, match.length === WHOLE_ID ? { job: match } : {});
   const job = known.value.value;
   const problem = known.problem.value;
-  useTitle(job ? titleOf(job) : shortId(match));
+  useTitle(job ? (job.name ?? `${nameOf(job)} ${shortId(job.id)}`) : shortId(match));
   useEffect(() => {
     if (job && job.id !== match) go(href(`/jobs/${job.id}`, place.value.query), { replace: true });
   }, [job?.id]);

@@ -2,12 +2,12 @@
 
 import { useState } from "preact/hooks";
 import { href } from "../../address";
-import { shortId } from "../../format";
+import { nameOf, shortId } from "../../format";
 import { attempt, notify } from "../../parts/messages/notices";
 import { Dialog } from "../../parts/popups/dialog";
 import type { Row } from "../../state/list/jobs";
 import { may } from "../../state/session";
-import { nameOf } from "./columns/columns";
+
 import { type Became, doToMany, jobs, readTags, tagMany } from "./many";
 
 interface SelectionProps {

@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { go, href, place } from "../../address";
+import { nameOf } from "../../format";
 import { ProblemNote } from "../../parts/messages/problem";
 import { type Heading, Table } from "../../parts/table/table";
 import { Curves } from "../../state/list/curves";
@@ -10,7 +11,7 @@ import { useTitle } from "../../state/title";
 import type { ViewProps } from "..";
 import { CARD, useNarrow } from "./columns/cards";
 import { moved } from "./columns/column_menu";
-import { columnsOf, nameOf } from "./columns/columns";
+import { columnsOf } from "./columns/columns";
 import { type ColumnChoice, keep, queryOf, restore, show, shownBy } from "./columns/shown";
 import { Chips } from "./filter/filter_box";
 import { useJobKeys } from "./keys";

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { ask, href, place } from "../../address";
 import type { Leaderboard, Standing } from "../../api/schema";
-import { figure, percent } from "../../format";
+import { figure, nameOf, percent } from "../../format";
 import { Heads, right } from "../../parts/heads";
 import { Empty } from "../../parts/messages/empty";
 import { ProblemNote } from "../../parts/messages/problem";
@@ -18,8 +18,8 @@ import "./view.css";
 
 const SECONDS = 15;
 const METRICS: readonly [id: string, name: string][] = [
-  ["best_val_accuracy", "best accuracy"],
-  ["val_accuracy", "final accuracy"],
+  ["best_val_accuracy", "best validation accuracy"],
+  ["val_accuracy", "final validation accuracy"],
   ["val_loss", "validation loss"],
 ];
 
@@ -127,7 +127,7 @@ interface RowProps {
 
 function Row({ one, paths, text, chosen, choose }: RowProps) {
   const [job] = one.job_ids;
-  const name = one.name ?? "job";
+  const name = nameOf({ name: one.name, preset: null, kind: "train" });
   return (
     <tr>
       <td>

@@ -5,7 +5,7 @@ import { useMemo } from "preact/hooks";
 import { go, href } from "../../address";
 import { Problem } from "../../api/client";
 import type { Job } from "../../api/schema";
-import { shortId } from "../../format";
+import { nameOf, shortId } from "../../format";
 import { notify } from "../../parts/messages/notices";
 import { ProblemNote } from "../../parts/messages/problem";
 import { may, viewer } from "../../state/session";
@@ -50,7 +50,7 @@ export function Launch() {
   function done(jobs: readonly Job[], watch: boolean): void {
     const [only] = jobs;
     notify(
-      jobs.length === 1 && only ? `Submitted ${only.name ?? shortId(only.id)}.` : `Submitted ${jobs.length} jobs.`,
+      jobs.length === 1 && only ? `Submitted ${nameOf(only)} ${shortId(only.id)}.` : `Submitted ${jobs.length} jobs.`,
     );
     if (!watch) return;
     form.draft.forget();

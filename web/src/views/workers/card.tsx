@@ -2,7 +2,8 @@
 
 import { href } from "../../address";
 import type { Job, Worker } from "../../api/schema";
-import { ago, duration, shortId } from "../../format";
+import { ago, nameOf, shortId } from "../../format";
+import { Left } from "../../parts/left";
 import { now } from "../../state/clock";
 
 const LATE_SECONDS = 12; // a worker reports every few seconds, and after 15 without a word its job is given away
@@ -61,7 +62,7 @@ function State({ worker }: { worker: Worker }) {
 function Work({ worker, job }: { worker: Worker; job: Job | undefined }) {
   if (worker.role === "predict") return <p class="work soft">Classifies images, reads data sets, writes ONNX files.</p>;
   if (worker.job_id === null) return <p class="work soft">Waits for a job.</p>;
-  const name = job ? (job.name ?? job.preset ?? job.kind) : "a job";
+  const name = job ? nameOf(job) : "a job";
   return (
     <div class="work">
       <div class="cut">
@@ -75,7 +76,11 @@ function Work({ worker, job }: { worker: Worker; job: Job | undefined }) {
             <span>
               epoch {job.progress.epoch} of {job.progress.epochs}
             </span>
-            <span>{job.progress.eta_seconds !== null && `${duration(job.progress.eta_seconds)} left`}</span>
+            {job.progress.eta_seconds !== null && (
+              <span>
+                <Left progress={job.progress} /> left
+              </span>
+            )}
           </div>
         </>
       )}

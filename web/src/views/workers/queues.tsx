@@ -2,7 +2,7 @@
 
 import { href } from "../../address";
 import type { Job, JobPage, Queue, QueuePage } from "../../api/schema";
-import { duration, shortId } from "../../format";
+import { duration, nameOf, shortId } from "../../format";
 import { Heads, right } from "../../parts/heads";
 import { ProblemNote } from "../../parts/messages/problem";
 import { useLive } from "../../state/live";
@@ -44,7 +44,7 @@ export function Queues() {
 }
 
 /** What a queue is for, such as "training on any device". */
-function nameOf({ name }: Queue): string {
+function queueName({ name }: Queue): string {
   const parts = name.split(".");
   const device = DEVICES[parts.at(-1) ?? ""] ?? name;
   return parts.includes("evaluate") ? `Evaluation, ${device}` : `Training, ${device}`;
@@ -58,7 +58,7 @@ function Depths({ queues }: { queues: Queue[] }) {
         <tbody>
           {queues.map((queue) => (
             <tr key={queue.name}>
-              <th scope="row">{nameOf(queue)}</th>
+              <th scope="row">{queueName(queue)}</th>
               <td class="right">{queue.depth.toLocaleString("en")}</td>
               <td class="right">{duration(queue.oldest_age_seconds)}</td>
             </tr>
@@ -96,8 +96,8 @@ function Oldest({ jobs }: { jobs: Job[] }) {
       <ul class="waiting">
         {jobs.map((job) => (
           <li key={job.id}>
-            <a href={href(`/jobs/${job.id}`)}>{job.name ?? job.preset ?? job.kind}</a>{" "}
-            <span class="soft">{shortId(job.id)}</span> {job.warnings.map((warning) => ` ${warning}`)}
+            <a href={href(`/jobs/${job.id}`)}>{nameOf(job)}</a> <span class="soft">{shortId(job.id)}</span>{" "}
+            {job.warnings.map((warning) => ` ${warning}`)}
           </li>
         ))}
       </ul>

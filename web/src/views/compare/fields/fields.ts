@@ -38,8 +38,14 @@ function result(
 /** What is known of every job, in the order in which one looks at it. */
 export const FIGURES: readonly Field[] = [
   result("status", "status", null, (job) => job.status),
-  result("best_val_accuracy", "best accuracy", "more", (job) => job.result?.best_val_accuracy ?? null, share),
-  result("val_accuracy", "final accuracy", "more", (job) => job.result?.val_accuracy ?? null, share),
+  result(
+    "best_val_accuracy",
+    "best validation accuracy",
+    "more",
+    (job) => job.result?.best_val_accuracy ?? null,
+    share,
+  ),
+  result("val_accuracy", "final validation accuracy", "more", (job) => job.result?.val_accuracy ?? null, share),
   result("val_loss", "validation loss", "less", (job) => job.result?.val_loss ?? null),
   result("train_loss", "training loss", "less", (job) => job.result?.train_loss ?? null),
   result("epochs", "epochs", null, (job) => job.progress.epoch),
@@ -102,11 +108,6 @@ export function isKept(run: Run, fields: ReadonlyMap<string, Field>, kept: Reado
     if (field && !keeps(one, field.of(run))) return false;
   }
   return true;
-}
-
-/** How people call a job. */
-export function nameOf(job: Pick<ComparedJob, "name" | "preset" | "kind">): string {
-  return job.name ?? job.preset ?? job.kind;
 }
 
 /** Jobs from the best to the worst by a field; those without a value last. */

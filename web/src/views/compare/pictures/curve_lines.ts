@@ -1,9 +1,10 @@
 // The curves of compared jobs as a picture takes them: by epoch or by time, smoothed, as lines or as bands.
 
+import { nameOf } from "../../../format";
 import { smooth as smoothed } from "../../../parts/chart/smoothing";
 import type { Band, Run as Line } from "../../../parts/pictures/bands";
 import { bandsOf, placesOf } from "../../../parts/pictures/statistics";
-import { nameOf } from "../fields/fields";
+
 import type { Group } from "../fields/groups";
 import type { Metric, Run } from "../runs/runs";
 

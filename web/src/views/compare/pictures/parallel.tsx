@@ -2,11 +2,12 @@
 
 import { useMemo } from "preact/hooks";
 import { go, href } from "../../../address";
+import { nameOf } from "../../../format";
 import { keep } from "../../../parts/pictures/parallel/kept";
 import { type ParallelRun, Parallel as Picture } from "../../../parts/pictures/parallel/parallel";
 import { scaleOf } from "../../../parts/pictures/scales";
 import { change } from "../asked";
-import { type Field, nameOf } from "../fields/fields";
+import type { Field } from "../fields/fields";
 import type { Model } from "../model";
 import { ShadeLegend } from "./scatter";
 import { shadesOf } from "./shades";

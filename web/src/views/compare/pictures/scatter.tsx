@@ -2,12 +2,13 @@
 
 import { useMemo, useState } from "preact/hooks";
 import { go, href } from "../../../address";
+import { nameOf } from "../../../format";
 import { shade } from "../../../parts/chart/colours";
 import { keep } from "../../../parts/pictures/parallel/kept";
 import { scaleOf } from "../../../parts/pictures/scales";
 import { Scatter as Picture, type Point } from "../../../parts/pictures/scatter";
 import { change } from "../asked";
-import { type Field, nameOf } from "../fields/fields";
+import type { Field } from "../fields/fields";
 import type { Model } from "../model";
 import type { Run } from "../runs/runs";
 import { FieldChoice } from "./choice";

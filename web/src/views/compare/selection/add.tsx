@@ -4,19 +4,19 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Problem } from "../../../api/client";
 import type { Job } from "../../../api/schema";
-import { percent, shortId } from "../../../format";
+import { nameOf, percent, shortId } from "../../../format";
 import { ProblemNote } from "../../../parts/messages/problem";
 import { Dialog } from "../../../parts/popups/dialog";
 import { Status } from "../../../parts/status";
 import { parseFilter } from "../../../state/list/filter";
 import { MOST, select } from "../asked";
-import { nameOf } from "../fields/fields";
+
 import { type Found, find } from "./finding";
 
 const MOST_LISTED = 100;
 const ORDERS = [
   { id: "-created_at", name: "newest first" },
-  { id: "-best_val_accuracy", name: "best accuracy first" },
+  { id: "-best_val_accuracy", name: "best validation accuracy first" },
 ];
 
 interface AddProps {

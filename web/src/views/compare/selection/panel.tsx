@@ -2,10 +2,10 @@
 
 import { useSignal } from "@preact/signals";
 import { href } from "../../../address";
-import { shortId } from "../../../format";
+import { nameOf, shortId } from "../../../format";
 import { Status } from "../../../parts/status";
 import { hide, MOST, select } from "../asked";
-import { nameOf } from "../fields/fields";
+
 import type { Model } from "../model";
 import { Swatch } from "../pictures/swatch";
 import type { Run } from "../runs/runs";

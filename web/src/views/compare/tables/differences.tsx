@@ -2,11 +2,11 @@
 
 import { useMemo } from "preact/hooks";
 import { href } from "../../../address";
-import { shortId } from "../../../format";
+import { nameOf, shortId } from "../../../format";
 import { copy } from "../../../parts/clipboard/copy";
 import { Status } from "../../../parts/status";
 import { change } from "../asked";
-import { compareValues, type Field, nameOf } from "../fields/fields";
+import { compareValues, type Field } from "../fields/fields";
 import type { Model } from "../model";
 import { shadesOf } from "../pictures/shades";
 import { Swatch } from "../pictures/swatch";

@@ -1,7 +1,8 @@
 // The table of what differs, as text to take along.
 
+import { nameOf } from "../../../format";
 import type { Field } from "../fields/fields";
-import { nameOf } from "../fields/fields";
+
 import type { Run } from "../runs/runs";
 
 /** The table as Markdown, with figures as the page shows them. */

@@ -2,9 +2,10 @@
 
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
+import { nameOf } from "../../../format";
 import { keep } from "../../../parts/pictures/parallel/kept";
 import { scaleOf } from "../../../parts/pictures/scales";
-import { compareValues, type Field, nameOf } from "../fields/fields";
+import { compareValues, type Field } from "../fields/fields";
 import { type Configuration, configurations } from "../fields/groups";
 import type { Model } from "../model";
 import { SortHead, type Sorting, sortedBy } from "./sorting";

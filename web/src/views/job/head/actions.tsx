@@ -4,13 +4,13 @@ import { useRef, useState } from "preact/hooks";
 import { go, href } from "../../../address";
 import { call } from "../../../api/client";
 import type { Job } from "../../../api/schema";
-import { shortId } from "../../../format";
+import { nameOf, shortId } from "../../../format";
 import { Icon } from "../../../parts/icon";
 import { attempt, notify } from "../../../parts/messages/notices";
 import { Confirm } from "../../../parts/popups/confirm";
 import { Menu, type MenuItem } from "../../../parts/popups/menu";
 import { may } from "../../../state/session";
-import { isFinished, isImported, titleOf } from "../job";
+import { isFinished, isImported } from "../job";
 import { EvaluateDialog } from "../results/evaluate_dialog";
 
 interface ActionProps {
@@ -97,13 +97,13 @@ function Retry({ job }: { job: Job }) {
 function DeleteDialog({ job, onClose }: { job: Job; onClose: () => void }) {
   async function remove(): Promise<void> {
     await call<undefined>("DELETE", `/v1/jobs/${job.id}`);
-    notify(`Deleted ${titleOf(job)}.`);
+    notify(`Deleted ${nameOf(job)}.`);
     go(href("/"));
   }
   return (
     <Confirm title="Delete this job?" does="Delete" run={remove} onClose={onClose}>
       <p>
-        {titleOf(job)} ({shortId(job.id)}) with its epochs, its log and its weights. This cannot be undone.
+        {nameOf(job)} ({shortId(job.id)}) with its epochs, its log and its weights. This cannot be undone.
       </p>
     </Confirm>
   );

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { href } from "../../../address";
 import type { Job } from "../../../api/schema";
 import { ago, duration, figure, percent } from "../../../format";
+import { Left } from "../../../parts/left";
 import { now as present } from "../../../state/clock";
 import { datasetOf, elapsed, isImported, textOf } from "../job";
 
@@ -47,22 +48,13 @@ function main(job: Job, now: number): Fact[] {
   const { result, progress, status } = job;
   const facts: Fact[] = [];
   if (job.kind === "train") facts.push(["Epoch", `${progress.epoch} of ${progress.epochs}`]);
-  if (status === "running")
-    facts.push(["Time left", progress.eta_seconds === null ? "–" : duration(progress.eta_seconds)]);
+  if (status === "running") facts.push(["Time left", <Left progress={progress} />]);
   if (status === "queued") facts.push(...waiting(job, now));
   else if (status !== "paused") facts.push(["Ran for", duration(elapsed(job, now))]);
   if (result && job.kind !== "evaluate") {
     if (result.best_epoch !== null)
-      facts.push(
-        [
-          "Best accuracy",
-          percent(result.best_val_accuracy),
-          `Validation accuracy, reached in epoch ${result.best_epoch}`,
-        ],
-        ["Best epoch", result.best_epoch],
-      );
-    if (result.val_accuracy !== null)
-      facts.push(["Latest accuracy", percent(result.val_accuracy), "Validation accuracy of the latest epoch"]);
+      facts.push(["Best validation accuracy", percent(result.best_val_accuracy)], ["Best epoch", result.best_epoch]);
+    if (result.val_accuracy !== null) facts.push(["Latest validation accuracy", percent(result.val_accuracy)]);
     if (result.val_loss !== null) facts.push(["Validation loss", figure(result.val_loss)]);
     if (result.train_loss !== null) facts.push(["Training loss", figure(result.train_loss)]);
   }

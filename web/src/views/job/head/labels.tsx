@@ -3,10 +3,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../../../api/client";
 import type { Job } from "../../../api/schema";
+import { nameOf } from "../../../format";
 import { Icon } from "../../../parts/icon";
 import { attempt } from "../../../parts/messages/notices";
 import { may } from "../../../state/session";
-import { titleOf } from "../job";
 
 interface LabelProps {
   job: Job;
@@ -40,7 +40,7 @@ export function Name(props: LabelProps) {
     );
   return (
     <h1 class="name">
-      {titleOf(job)}
+      {nameOf(job)}
       {may("submit") && (
         <button ref={button} type="button" class="quiet small" onClick={() => edit(true)}>
           Rename

@@ -2,11 +2,12 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { href } from "../../../address";
-import { percent, shortId } from "../../../format";
+import { nameOf, percent, shortId } from "../../../format";
+import { Left } from "../../../parts/left";
 import { Status } from "../../../parts/status";
 import type { Row } from "../../../state/list/jobs";
-import { Age, Left, Progress } from "./cells";
-import { type JobColumn, nameOf } from "./columns";
+import { Age, Progress } from "./cells";
+import type { JobColumn } from "./columns";
 
 const NARROW = matchMedia("(max-width: 640px)");
 
@@ -46,7 +47,7 @@ function Card({ row }: { row: Row }) {
         <span class="soft">
           {row.status === "running" ? (
             <>
-              <Left row={row} /> left
+              <Left progress={row.progress} read={row.read_at} /> left
             </>
           ) : (
             <>

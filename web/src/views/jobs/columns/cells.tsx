@@ -2,7 +2,7 @@
 
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { ago, duration } from "../../../format";
+import { ago } from "../../../format";
 import { now } from "../../../state/clock";
 import type { Curve } from "../../../state/list/curves";
 import type { Row } from "../../../state/list/jobs";
@@ -39,13 +39,6 @@ export function Progress({ row }: { row: Row }) {
 /** How long ago an instant was, as time goes on. */
 export function Age({ at }: { at: string | null | undefined }) {
   return <>{ago(at ?? null, now.value)}</>;
-}
-
-/** How long a running job will still take, as time goes on. */
-export function Left({ row }: { row: Row }) {
-  const seconds = row.progress.eta_seconds;
-  if (row.status !== "running" || seconds === null) return <span class="soft">–</span>;
-  return <>{duration(Math.max(0, seconds - (now.value - row.read_at) / 1000))}</>;
 }
 
 const WIDTH = 96;

@@ -2,7 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { href } from "../../../address";
-import { duration, figure, percent, shortId } from "../../../format";
+import { duration, figure, nameOf, percent, shortId } from "../../../format";
+import { Left } from "../../../parts/left";
 import { Status } from "../../../parts/status";
 import type { Column } from "../../../parts/table/table";
 import { labelOf } from "../../../parts/words";
@@ -11,7 +12,7 @@ import { condition } from "../../../state/list/filter";
 import { fieldOf, RESULTS, shortName } from "../../../state/list/filter_fields";
 import type { Row } from "../../../state/list/jobs";
 import { valueAt } from "../../../state/list/order";
-import { Age, Left, Progress, Sparkline, Value } from "./cells";
+import { Age, Progress, Sparkline, Value } from "./cells";
 import type { ColumnChoice } from "./shown";
 
 /** A column of the table of jobs, with the fields that it is made from. */
@@ -21,19 +22,15 @@ export interface JobColumn extends Column<Row> {
 
 type Made = Omit<JobColumn, "id">;
 
-/** What a job is called where there is no room for more. */
-export function nameOf(row: Row): string {
-  return row.name ?? row.preset ?? (row.kind === "train" ? "job" : row.kind);
-}
-
 function figures(
   heading: string,
   title: string,
   path: string,
   cell: (row: Row) => ComponentChildren,
   sort?: string,
+  width = 70,
 ): Made {
-  return { heading, title, width: 70, align: "right", fields: [path], cell, ...(sort ? { sort } : {}) };
+  return { heading, title, width, align: "right", fields: [path], cell, ...(sort ? { sort } : {}) };
 }
 
 /** The losses of the latest epoch. Lists have an order by the one that says how good a job is. */
@@ -117,22 +114,23 @@ const STANDARD: Readonly<Record<string, Made>> = {
   },
   ...losses(),
   accuracy: figures(
-    "Accuracy",
+    "Val. acc.",
     "Validation accuracy of the latest epoch",
     "result.val_accuracy",
     (row) => percent(row.result?.val_accuracy),
     "-val_accuracy",
   ),
   best: figures(
-    "Best",
+    "Best val. acc.",
     "Validation accuracy of the best epoch",
     "result.best_val_accuracy",
     (row) => percent(row.result?.best_val_accuracy),
     "-best_val_accuracy",
+    100,
   ),
   best_epoch: figures(
     "Best epoch",
-    "The epoch of the best accuracy",
+    "The epoch of the best validation accuracy",
     "result.best_epoch",
     (row) => row.result?.best_epoch ?? "–",
   ),
@@ -145,7 +143,8 @@ const STANDARD: Readonly<Record<string, Made>> = {
     width: 80,
     align: "right",
     fields: [],
-    cell: (row) => <Left row={row} />,
+    cell: (row) =>
+      row.status === "running" ? <Left progress={row.progress} read={row.read_at} /> : <span class="soft">–</span>,
   },
   device: word("Device", "Device of the latest attempt", "device", 64),
   owner: word("Owner", "Whose job it is", "owner", 100),
