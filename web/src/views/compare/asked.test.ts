@@ -51,3 +51,12 @@ test("other jobs are a step in the history, other views of them are not", () => 
   expect(history.length).toBe(before + 1);
   expect(asked()).toMatchObject({ jobs: [id(1), id(2)], metric: "lr", hidden: ["00000001"] });
 });
+
+test("the best of many jobs are said to be some of them, until others are chosen", () => {
+  go("/compare?job=aaaa&job=bbbb&best_of=500");
+  expect(asked().bestOf).toBe(500);
+  select([id(1), id(2)], { replace: true });
+  expect(asked().bestOf).toBe(500);
+  select([id(1)]);
+  expect(asked().bestOf).toBe(0);
+});

@@ -11,6 +11,8 @@ export const MOST = 200;
 export interface Asked {
   /** Ids of jobs, or the ends of ids. */
   jobs: readonly string[];
+  /** Of how many jobs these are the best; 0 where that is not said. */
+  bestOf: number;
   /** Ends of the ids of jobs that are not drawn. */
   hidden: readonly string[];
   /** What is kept of fields, by their ids; other jobs are drawn faintly or not at all. */
@@ -40,6 +42,7 @@ export function readAsked(query: URLSearchParams): Asked {
   const drawn = query.get("drawn");
   return {
     jobs: [...new Set(query.getAll("job").filter(Boolean))],
+    bestOf: Number(query.get("best_of")) || 0,
     hidden: list(query.get("hide")),
     kept: readAllKept(query.get("keep")),
     goal: query.get("goal") ?? "best_val_accuracy",
@@ -75,6 +78,7 @@ export function hide(ids: readonly string[], all: readonly string[]): void {
 export function select(ids: readonly string[], options: { replace?: boolean } = {}): void {
   const query = new URLSearchParams(place.value.query);
   query.delete("job");
+  if (!options.replace) query.delete("best_of"); // they are others now
   for (const id of addressed(ids)) query.append("job", id);
   go(href("/compare", query), options);
 }

@@ -25,7 +25,8 @@ export function View(_: ViewProps) {
   useSelection(model);
   useTitle("Compare");
 
-  const count = model.asked.value.jobs.length;
+  const { jobs, bestOf } = model.asked.value;
+  const count = jobs.length;
   const { problem, answered } = model.store;
   const enough = model.all.value.length > 1;
   return (
@@ -37,6 +38,12 @@ export function View(_: ViewProps) {
       {count > MOST && (
         <p class="warning">
           The address names {count} jobs; the first {MOST} are compared.
+        </p>
+      )}
+      {bestOf > count && (
+        <p class="warning">
+          {count} of {bestOf.toLocaleString("en")} jobs: those with the best validation accuracy. No picture or table
+          here has the other {(bestOf - count).toLocaleString("en")}.
         </p>
       )}
       {count < 2 && <Few count={count} />}

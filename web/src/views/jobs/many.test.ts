@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Problem } from "../../api/client";
 import type { Row } from "../../state/list/jobs";
 import { doToMany, jobs, readTags, tagMany } from "./many";
-import { bestOf } from "./selection";
+import { bestOf, compareAddress } from "./selection";
 
 const api = vi.hoisted(() => ({ call: vi.fn() }));
 vi.mock("../../api/client", async (original) => ({ ...(await original<object>()), call: api.call }));
@@ -57,4 +57,9 @@ describe("what is done to many jobs", () => {
     expect([jobs(1), jobs(1200)]).toEqual(["1 job", "1,200 jobs"]);
     expect(readTags(" night, my tag,,night ")).toEqual(["night", "my tag"]);
   });
+});
+
+it("the address that compares the best of many says of how many", () => {
+  expect(compareAddress(["a", "b"], 500)).toBe("/compare?best_of=500&job=a&job=b");
+  expect([compareAddress(["a", "b"]), compareAddress(["a"])]).toEqual(["/compare?job=a&job=b", null]);
 });

@@ -26,10 +26,11 @@ export type Asking = "tag" | "cancel" | "delete";
 const MOST_COMPARED = 200;
 const NAMED = 5;
 
-/** The address that compares jobs; null where there are too few or too many. */
-export function compareAddress(ids: readonly string[]): string | null {
+/** The address that compares jobs, `of` so many; null where there are too few or too many. */
+export function compareAddress(ids: readonly string[], of = ids.length): string | null {
   if (ids.length < 2 || ids.length > MOST_COMPARED) return null;
-  return href("/compare", new URLSearchParams(ids.map((id) => ["job", id])));
+  const best = of > ids.length ? [["best_of", String(of)]] : [];
+  return href("/compare", new URLSearchParams([...best, ...ids.map((id) => ["job", id])]));
 }
 
 /** Of too many jobs the best ones that can be compared; null where their accuracies are not at hand. */
@@ -93,13 +94,13 @@ export function SelectionBar({ ids, rowOf, onDone, asking, onAsk }: SelectionPro
 
 function Bar({ ids, rowOf, onAsk, onDone }: Pick<SelectionProps, "ids" | "rowOf" | "onAsk" | "onDone">) {
   const best = bestOf(ids, rowOf);
-  const compare = compareAddress(best ?? ids);
+  const compare = compareAddress(best ?? ids, ids.length);
   return (
     <div class="selection" role="toolbar" aria-label="Selected jobs">
       <strong>{jobs(ids.length)} selected</strong>
       {compare ? (
         <a class="button primary" href={compare}>
-          {best ? `Compare the best ${MOST_COMPARED}` : "Compare"}
+          {best ? `Compare the best ${MOST_COMPARED} of ${ids.length.toLocaleString("en")}` : "Compare"}
         </a>
       ) : (
         <span class="soft">

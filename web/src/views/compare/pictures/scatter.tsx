@@ -20,6 +20,7 @@ const MANY = 20; // jobs, beyond which their own colours say little
 export function Scatter({ model }: { model: Model }) {
   const runs = model.shown.value;
   const kept = model.kept.value;
+  const { bestOf } = model.asked.value;
   const { x, y, colour } = fieldsFor(model);
   const shades = useMemo(() => shadesOf(runs, colour), [runs, colour]);
   const points = useMemo(() => pointsOf(runs, kept, x, y, colour, shades), [runs, kept, x, y, colour, shades]);
@@ -71,6 +72,7 @@ export function Scatter({ model }: { model: Model }) {
       />
       <ShadeLegend field={colour} shades={shades} />
       <p class="soft note">
+        {bestOf > runs.length && `The best ${model.all.value.length} of ${bestOf.toLocaleString("en")} jobs alone. `}
         Drag a box to keep only the jobs in it.
         {without > 0 && ` ${without} ${without === 1 ? "job has" : "jobs have"} no value here.`}
       </p>
