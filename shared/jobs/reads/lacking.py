@@ -49,9 +49,8 @@ def _missing(live: Sequence[wire.Worker], queue: str, wanted: Any) -> list[str]:
     if any(Holdings(worker.datasets).meet(needs) for worker in fitting):
         return list(_shortages(Catalog.of_reports(live=[worker.datasets for worker in fitting]), wanted))
     name, classes = wanted["name"], some_of(wanted["classes"])
-    missing = f"No live worker that could take this job holds the classes {classes} of the data set {name}"
-    limit = "FLIGHTLINE_DATA_GRACE_SECONDS"
-    return [f"{missing}: the job waits for one that does, and fails (dataset_unavailable) after {limit} without."]
+    missing = f"No worker that could take this job holds images of the classes {classes} of {name}"
+    return [f"{missing}: the job waits for one that does, and fails if none comes soon."]
 
 
 def _shortages(held: Catalog, wanted: dict[str, Any]) -> Iterator[str]:

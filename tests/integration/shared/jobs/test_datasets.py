@@ -90,7 +90,7 @@ class TestReports:
         assert submission.cost.layers[0].input_shape == (3, 48, 64)
         register(database, CIFAR, worker="other")
         (warning,) = lacking.warnings_for(live(database), submission)
-        assert "holds the classes circle, square of the data set shapes" in warning
+        assert "holds images of the classes circle, square of shapes" in warning
 
     def test_a_row_says_who_reported_what(self, database: Database) -> None:
         """One row a data set, by whoever reported it last."""

@@ -209,9 +209,9 @@ class TestSubmissions:
             ([], "any", "synthetic", "No live worker: the job waits"),
             ([("cpu", DRAWN)], "any", "synthetic", None),
             ([("cpu", DRAWN)], "cuda", "synthetic", "No live worker has a cuda device"),
-            ([("cpu", DRAWN)], "any", "cifar2", "holds the classes airplane, bird of the data set cifar10: the job"),
+            ([("cpu", DRAWN)], "any", "cifar2", "holds images of the classes airplane, bird of cifar10: the job"),
             ([("cpu", CIFAR)], "any", "cifar2", None),
-            ([("cuda:0", CIFAR), ("cpu", DRAWN)], "cpu", "cifar2", "the data set cifar10"),
+            ([("cuda:0", CIFAR), ("cpu", DRAWN)], "cpu", "cifar2", "bird of cifar10"),
         ],
         ids=["nobody", "fits", "no device", "no data", "more classes", "on the other device"],
     )

@@ -2,12 +2,11 @@
 
 import type { DatasetInfo } from "../../api/schema";
 import { Heads, right } from "../../parts/heads";
-import { copiesOf } from "./held";
+import { heldClasses } from "./held";
 
 /** The classes with their images, those that no worker holds marked. */
 export function Balance({ info }: { info: DatasetInfo }) {
-  const copies = copiesOf(info);
-  const held = new Set(copies.flatMap((copy) => copy.classes));
+  const held = heldClasses(info);
   const most = Math.max(1, ...Object.values(info.counts).map(([train]) => train ?? 0));
   return (
     <section class="panel">
@@ -24,7 +23,7 @@ export function Balance({ info }: { info: DatasetInfo }) {
               return (
                 <tr key={name}>
                   <th scope="row">
-                    {name} {copies.length > 0 && !held.has(name) && <span class="soft small">on no worker</span>}
+                    {name} {!held.includes(name) && <span class="soft small">on no worker</span>}
                   </th>
                   <td>
                     <div class="bar" style={{ width: `${(100 * train) / most}%` }} />

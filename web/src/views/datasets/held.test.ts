@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DatasetInfo } from "../../api/schema";
-import { beginnings, copiesOf, sizeOf } from "./held";
+import { beginnings, copiesOf, heldClasses, sizeOf } from "./held";
 
 const FOLDER = {
   name: "shapes",
@@ -64,5 +64,10 @@ describe("what workers say of their copies", () => {
     expect(beginnings({ ...INFO, held: [{ ...FOLDER, source: "torchvision" }] }, "train")).toEqual([]);
     expect(beginnings({ ...INFO, held: [FOLDER, { ...FOLDER, place: "/elsewhere" }] }, "train")).toEqual([]);
     expect(beginnings(INFO, "train")).toEqual([]);
+  });
+
+  it("says which classes there are images of: all where nobody holds the set, as it may come", () => {
+    expect(heldClasses({ ...INFO, held: [FOLDER] })).toEqual(["circle", "square"]);
+    expect(heldClasses(INFO)).toEqual(["circle", "square", "triangle"]);
   });
 });

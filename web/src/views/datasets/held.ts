@@ -53,6 +53,12 @@ export function copiesOf(info: Pick<DatasetInfo, "held">): Copy[] {
   }));
 }
 
+/** The classes that live workers hold, in the set's order; all of its classes where nobody holds any. */
+export function heldClasses(info: Pick<DatasetInfo, "classes" | "held">): string[] {
+  const held = new Set(copiesOf(info).flatMap((copy) => copy.classes));
+  return held.size ? info.classes.filter((one) => held.has(one)) : info.classes;
+}
+
 /** How many images of a split there are: in the copy that a worker holds, or else in the whole set. */
 export function sizeOf(info: DatasetInfo, split: SplitName): number {
   const copy = copiesOf(info).find((one) => one.place !== null);

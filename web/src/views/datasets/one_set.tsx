@@ -10,7 +10,7 @@ import { may } from "../../state/session";
 import { useTitle } from "../../state/title";
 import { Balance } from "./balance";
 import { Copies } from "./copies";
-import { copiesOf, shapeOf, sizeOf } from "./held";
+import { heldClasses, shapeOf, sizeOf } from "./held";
 import { Images } from "./images";
 import { Moments } from "./moments";
 
@@ -48,7 +48,7 @@ export function OneSet({ name }: { name: string }) {
 }
 
 function Figures({ info }: { info: DatasetInfo }) {
-  const held = new Set(copiesOf(info).flatMap((copy) => copy.classes)).size || info.classes.length;
+  const held = heldClasses(info).length;
   const figures: [string, string][] = [
     ["Classes", held < info.classes.length ? `${held} of ${info.classes.length}` : String(info.classes.length)],
     ["Training images", sizeOf(info, "train").toLocaleString("en")],

@@ -1,7 +1,9 @@
 // The data: which set, and which of its classes.
 
+import { href } from "../../address";
 import type { DatasetInfo } from "../../api/schema";
-import { equal, itemsOf, type Path } from "./form/document";
+import { heldClasses, sizeOf } from "../datasets/held";
+import { itemsOf, type Path } from "./form/document";
 import { Fields, Fold, Labelled, Wrong } from "./form/field";
 import { idOf, useForm } from "./form/form";
 
@@ -54,7 +56,7 @@ function Name({ known }: { known: DatasetInfo | undefined }) {
         {form.datasets.map((one) => (
           <option key={one.name} value={one.name}>
             {one.name}
-            {one.held.length ? "" : " (missing)"}
+            {one.held.length ? "" : " (on no worker)"}
           </option>
         ))}
       </select>
@@ -64,8 +66,7 @@ function Name({ known }: { known: DatasetInfo | undefined }) {
 
 function describe(info: DatasetInfo): string {
   const shape = info.input_shape?.join(" × ") ?? "images of several sizes";
-  const images = Object.values(info.counts).reduce((sum, [train = 0]) => sum + train, 0);
-  return `${info.title}. ${info.classes.length} classes, ${shape}, ${images.toLocaleString("en")} training images.`;
+  return `${info.title}. ${heldClasses(info).length} classes, ${shape}, ${sizeOf(info, "train").toLocaleString("en")} training images.`;
 }
 
 function Classes({ known }: { known: DatasetInfo | undefined }) {
@@ -74,11 +75,13 @@ function Classes({ known }: { known: DatasetInfo | undefined }) {
   const field = form.inside("dataset").find((one) => one.name === "classes");
   if (!field) return null;
   const value = form.value(path, field);
-  const all = known?.classes ?? [];
+  const all = known ? heldClasses(known) : [];
   const chosen = value === null ? all : itemsOf(value).map(String);
+  const shown = [...all, ...chosen.filter((one) => !all.includes(one))];
+  const others = known?.classes.filter((one) => !shown.includes(one)).length ?? 0;
 
   function change(next: readonly string[]): void {
-    if (field) form.assign(path, equal(next, all) && all.length > 2 ? [...all] : next, field);
+    if (field) form.assign(path, [...next], field);
   }
 
   return (
@@ -96,7 +99,7 @@ function Classes({ known }: { known: DatasetInfo | undefined }) {
         </button>
       </legend>
       <div class="chips">
-        {[...all, ...chosen.filter((one) => !all.includes(one))].map((name) => (
+        {shown.map((name) => (
           <label key={name} class="chip">
             <input
               type="checkbox"
@@ -105,10 +108,16 @@ function Classes({ known }: { known: DatasetInfo | undefined }) {
                 change(event.currentTarget.checked ? [...chosen, name] : chosen.filter((one) => one !== name))
               }
             />
-            {name}
+            {name} {known && !all.includes(name) && <span class="soft">on no worker</span>}
           </label>
         ))}
       </div>
+      {others > 0 && (
+        <p class="soft">
+          The other {others} of its classes are on no worker:{" "}
+          <a href={href(`/datasets/${form.dataset()}`)}>where its images are</a>.
+        </p>
+      )}
       <Wrong path={path} within />
     </fieldset>
   );
