@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from flightline import Client
 from tests.support.stacks import TINY
@@ -63,6 +63,50 @@ def test_a_preset_is_changed_submitted_and_watched(page: Page, client: Client) -
     job = client.job(page.url.split("/")[-1])
     assert job.preset == "notebook-linear"
     assert (job.spec["training"]["epochs"], job.spec["dataset"]["train_per_class"]) == (1, 64)
+
+
+def test_a_job_that_cannot_be_submitted_says_why_and_leads_there(page: Page) -> None:
+    """The grey button is described by the reason, and a click on it leads to what is to be done."""
+    opened(page)
+    button = page.get_by_role("button", name="Submit and watch")
+    expect(button).to_have_accessible_description("Choose what to start from")
+    button.click(force=True)
+    expect(page.locator("[id='field/preset']")).to_be_focused()
+
+    editor(page).fill('{"preset": ')
+    expect(button).to_have_accessible_description("Mend the JSON")
+    button.click(force=True)
+    expect(editor(page)).to_be_focused()
+
+    editor(page).fill('{"preset": "convnet", "training": {"epochs": 0}}')
+    expect(button).to_have_accessible_description("One thing to mend")
+    button.click(force=True)
+    expect(page.get_by_role("textbox", name="Epochs")).to_be_focused()
+    page.get_by_role("textbox", name="Epochs").fill("1")
+    expect(button).to_have_accessible_description("")
+    expect(button).to_be_enabled()
+
+
+def test_classes_that_no_worker_holds_are_not_offered(page: Page) -> None:
+    """Those that are held can be chosen; another one that the job asks for stands there and is marked."""
+
+    def held(route: Route) -> None:
+        answer = route.fetch()
+        sets = answer.json()
+        mnist = next(one for one in sets["items"] if one["name"] == "mnist")
+        mnist["held"] = [{"place": "/data/mnist", "classes": ["0", "1"], "counts": {"0": [5, 2], "1": [6, 2]}}]
+        route.fulfill(response=answer, json=sets)
+
+    page.route("**/v1/datasets", held)
+    opened(page, "?dataset=mnist")
+    classes = page.get_by_role("group", name=re.compile("^Classes"))
+    editor(page).fill('{"architecture": "mlp", "dataset": {"name": "mnist", "classes": ["0", "7"]}}')
+    expect(classes.get_by_role("checkbox")).to_have_count(3)
+    expect(classes).to_contain_text("The other 7 of its classes are on no worker")
+    classes.get_by_role("checkbox", name="7 on no worker").click()
+    classes.get_by_role("checkbox", name="1").check()
+    assert written(page)["dataset"]["classes"] == ["0", "1"]
+    expect(page.get_by_text("2 classes, 1 × 28 × 28, 11 training images")).to_be_visible()
 
 
 def test_a_layer_that_does_not_fit_says_so_until_it_is_mended(page: Page) -> None:

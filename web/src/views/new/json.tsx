@@ -30,6 +30,7 @@ export function JsonEditor() {
       </h2>
       <textarea
         ref={area}
+        id="json"
         class="code"
         aria-labelledby="json-title"
         aria-describedby="json-fault"

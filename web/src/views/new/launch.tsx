@@ -15,6 +15,7 @@ import { Search } from "./search/search_fields";
 import { Submitter } from "./submit";
 import { combinations, countOf, MOST_JOBS, type Varied } from "./vary/vary";
 import { Vary } from "./vary/vary_fields";
+import { whyNot } from "./verdict";
 
 const MOST_COMPARED = 200;
 
@@ -26,14 +27,14 @@ export function Launch() {
   const problem = useSignal<Problem | null>(null);
   const submitter = useMemo(() => new Submitter(), []);
   const count = useComputed(() => countOf(varied.value)).value;
-  const verdict = form.check.verdict.value;
-  const wrong = form.draft.fault.value !== null || form.draft.blank || (verdict?.problems.length ?? 0) > 0;
+  const wrong = whyNot(form);
+  const why = wrong ?? (count > MOST_JOBS ? `At most ${MOST_JOBS.toLocaleString("en")} jobs at once` : null);
 
   async function submit(watch: boolean): Promise<void> {
     if (busy.value) return;
-    const [first] = form.draft.fault.value ? [] : (verdict?.problems ?? []);
-    if (first) lead(pathOf(first.pointer));
-    if (wrong) return;
+    if (form.draft.fault.value) document.getElementById("json")?.focus();
+    else if (wrong) lead(form.draft.blank ? ["preset"] : pathOf(form.check.verdict.value?.problems[0]?.pointer ?? ""));
+    if (why) return;
     busy.value = true;
     problem.value = null;
     try {
@@ -70,17 +71,25 @@ export function Launch() {
         <button
           type="button"
           class="primary"
-          aria-disabled={wrong || count > MOST_JOBS}
+          aria-disabled={why !== null}
+          aria-describedby="launch-why"
           onClick={() => void submit(true)}
         >
           Submit{what} and watch
         </button>
-        <button type="button" aria-disabled={wrong || count > MOST_JOBS} onClick={() => void submit(false)}>
+        <button
+          type="button"
+          aria-disabled={why !== null}
+          aria-describedby="launch-why"
+          onClick={() => void submit(false)}
+        >
           Submit{what}, stay here
         </button>
+        <span id="launch-why" class="soft">
+          {why}
+        </span>
       </div>
       <Search wrong={wrong} />
-      {count > MOST_JOBS && <p class="wrong">At most {MOST_JOBS.toLocaleString("en")} jobs at once.</p>}
     </section>
   );
 }

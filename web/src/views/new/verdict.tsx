@@ -5,18 +5,21 @@ import type { DeviceEstimate, DryRun } from "../../api/schema";
 import { duration } from "../../format";
 import { Layers } from "../../parts/layers/layers";
 import { pathOf } from "./form/document";
-import { lead, useForm } from "./form/form";
+import { type Form, lead, useForm } from "./form/form";
 
 /** The verdict, kept on the screen while one types. */
 export function Verdict() {
-  const { check, draft } = useForm();
+  const form = useForm();
+  const { check, draft } = form;
   const verdict = check.verdict.value;
   const sound = check.sound.value?.answer;
   const problems = draft.blank ? [] : (verdict?.problems ?? []);
   return (
     <section class="panel verdict" aria-labelledby="verdict-title">
       <h2 id="verdict-title">
-        <span role="status">{headline(draft.blank, problems.length, verdict?.refusal?.message, verdict !== null)}</span>
+        <span role="status">
+          {whyNot(form) ?? verdict?.refusal?.message ?? (verdict ? "Ready to train" : "Checking …")}
+        </span>
       </h2>
       <Problems problems={problems} />
       {sound?.warnings.map((warning) => (
@@ -38,12 +41,13 @@ export function Verdict() {
   );
 }
 
-function headline(blank: boolean, problems: number, refusal: string | undefined, asked: boolean): string {
-  if (blank) return "Choose what to start from";
-  if (refusal) return refusal;
-  if (!asked) return "Checking …";
+/** Why the job that is written cannot be submitted; null where nothing is known against it. */
+export function whyNot({ check, draft }: Pick<Form, "check" | "draft">): string | null {
+  const problems = check.verdict.value?.problems.length ?? 0;
+  if (draft.blank) return "Choose what to start from";
+  if (draft.fault.value) return "Mend the JSON";
   if (problems) return problems === 1 ? "One thing to mend" : `${problems} things to mend`;
-  return "Ready to train";
+  return null;
 }
 
 /** What is wrong, each with the way to its field. */

@@ -73,7 +73,9 @@ export function Add({ chosen, onClose }: AddProps) {
         </p>
       ))}
       <ProblemNote problem={problem.value} />
-      <p role="status">{found.value ? summary(found.value, fresh.length, room) : "Looking…"}</p>
+      <p role="status" id="add-why">
+        {found.value ? summary(found.value, fresh.length, room) : "Looking…"}
+      </p>
       <ul class="found">
         {fresh.slice(0, MOST_LISTED).map((job) => (
           <FoundRow key={job.id} job={job} onAdd={() => room > 0 && select([...chosen, job.id])} />
@@ -87,6 +89,7 @@ export function Add({ chosen, onClose }: AddProps) {
           type="button"
           class="primary"
           disabled={!fitting.length}
+          aria-describedby="add-why"
           onClick={() => {
             select([...chosen, ...fitting.map((job) => job.id)]);
             onClose();
@@ -135,7 +138,7 @@ function summary({ jobs, more }: Found, fresh: number, room: number): string {
   const compared = jobs.length - fresh;
   const count = `${more ? "More than " : ""}${jobs.length} ${jobs.length === 1 ? "job matches" : "jobs match"}`;
   const already = compared ? `, ${compared} of them compared already` : "";
-  const limit = more || fresh > room ? ` A comparison has room for ${MOST} jobs, ${room} more.` : "";
+  const limit = more || fresh > room || !room ? ` A comparison has room for ${MOST} jobs, ${room} more.` : "";
   return `${count}${already}.${limit}`;
 }
 

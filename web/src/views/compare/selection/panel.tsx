@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { href } from "../../../address";
 import { nameOf, shortId } from "../../../format";
 import { Status } from "../../../parts/status";
-import { hide, MOST, select } from "../asked";
+import { hide, select } from "../asked";
 
 import type { Model } from "../model";
 import { Swatch } from "../pictures/swatch";
@@ -33,7 +33,7 @@ export function Panel({ model }: { model: Model }) {
           {kept.size === all.length ? `${all.length}` : `${kept.size} of ${all.length} shown`}
         </span>
         <span class="grow" />
-        <button type="button" class="small" disabled={all.length >= MOST} onClick={() => (adding.value = true)}>
+        <button type="button" class="small" onClick={() => (adding.value = true)}>
           Add jobs
         </button>
       </div>

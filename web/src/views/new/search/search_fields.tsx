@@ -22,22 +22,22 @@ const METRICS: readonly [string, string][] = [
 ];
 const BATCH = { path: ["training", "batch_size"], text: "16, 64, 256" };
 
-/** The part of the form that searches; `wrong` while the job itself is not sound. */
-export function Search({ wrong }: { wrong: boolean }) {
+/** The part of the form that searches; `wrong` says why not, while the job itself is not sound. */
+export function Search({ wrong }: { wrong: string | null }) {
   const { draft } = useForm();
   const searched = useSignal<Searched>(FIRST);
   const preview = useSignal<SweepPreview | null>(null);
   const problem = useSignal<Problem | null>(null);
   const busy = useSignal(false);
   const { varied, algorithm, metric, early } = searched.value;
-  const impossible = wrong || varied.every(({ text }) => dimensionOf(text) === null);
+  const why = wrong ?? (varied.every(({ text }) => dimensionOf(text) === null) ? "Say what to search" : null);
 
   function change(next: Partial<Searched>): void {
     searched.value = { ...searched.value, ...next };
     preview.value = null;
   }
   async function ask<T>(path: string): Promise<T | null> {
-    if (busy.value || impossible) return null;
+    if (busy.value || why) return null;
     busy.value = true;
     problem.value = null;
     try {
@@ -95,12 +95,21 @@ export function Search({ wrong }: { wrong: boolean }) {
       <ProblemNote problem={problem.value} />
       {preview.value && <p role="status">{previewText(preview.value)}</p>}
       <div class="row-of">
-        <button type="button" class="primary" aria-disabled={impossible} onClick={() => void start()}>
+        <button
+          type="button"
+          class="primary"
+          aria-disabled={why !== null}
+          aria-describedby="search-why"
+          onClick={() => void start()}
+        >
           Start the search
         </button>
-        <button type="button" aria-disabled={impossible} onClick={() => void look()}>
+        <button type="button" aria-disabled={why !== null} aria-describedby="search-why" onClick={() => void look()}>
           What would it be?
         </button>
+        <span id="search-why" class="soft">
+          {why}
+        </span>
       </div>
     </details>
   );
