@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from flightline import Client
 from tests.support.stacks import ENDLESS, TINY
@@ -25,6 +25,13 @@ def row_of(page: Page, name: str) -> Locator:
 def named(*names: str) -> list[re.Pattern[str]]:
     """What the links of jobs say: the name, and the end of the id."""
     return [re.compile(f"^{name} ") for name in names]
+
+
+def box_of(place: Locator) -> FloatRect:
+    """Where something stands in the window."""
+    box = place.bounding_box()
+    assert box is not None
+    return box
 
 
 def asked(page: Page, name: str) -> str:
@@ -83,8 +90,13 @@ def test_a_filter_is_helped_with(page: Page, client: Client) -> None:
     submit(client, "helped", "suggested tag")
     page.goto("/")
     expect(row_of(page, "helped")).to_be_visible()
-    field = page.get_by_role("combobox", name="Filter jobs")
-    field.press_sequentially("lear")
+    table, field = page.get_by_role("grid", name="Jobs"), page.get_by_role("combobox", name="Filter jobs")
+    before = box_of(table)
+    field.press_sequentially("l")
+    expect(page.get_by_role("option", name="lr learning rate", exact=True)).to_be_visible()
+    offered = box_of(page.get_by_role("listbox", name="Suggestions"))
+    assert offered["y"] + offered["height"] <= before["y"] == box_of(table)["y"], "they cover jobs, or move them"
+    field.press_sequentially("ear")
     expect(page.get_by_role("option", name="lr learning rate", exact=True)).to_be_visible()
     field.fill("tag:sug")
     page.get_by_role("option", name='tag:"suggested tag"').wait_for()

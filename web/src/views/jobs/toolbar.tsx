@@ -36,8 +36,9 @@ export function Toolbar({ shown, asked, field, listed }: ToolbarProps) {
   const hides = hidesFailed(shown.filter);
   return (
     <div class="toolbar jobs-toolbar">
-      <FilterBox filter={shown.filter} rows={listed.inSight} field={field} />
-      <span class="count soft">{countOf(listed)}</span>
+      <FilterBox filter={shown.filter} rows={listed.inSight} field={field}>
+        <span class="count soft">{countOf(listed)}</span>
+      </FilterBox>
       <button
         type="button"
         aria-pressed={onlyRunning(shown.filter)}

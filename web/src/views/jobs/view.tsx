@@ -13,7 +13,7 @@ import { CARD, useNarrow } from "./columns/cards";
 import { moved } from "./columns/column_menu";
 import { columnsOf } from "./columns/columns";
 import { type ColumnChoice, keep, queryOf, restore, show, shownBy } from "./columns/shown";
-import { Chips } from "./filter/filter_box";
+import { Wrong } from "./filter/filter_box";
 import { useJobKeys } from "./keys";
 import { useChosen, useListed } from "./listed";
 import { Nothing } from "./nothing";
@@ -53,7 +53,7 @@ export function View(_: ViewProps) {
     <section class="fill jobs" ref={box}>
       <h1 class="sr">Jobs</h1>
       <Toolbar shown={shown} asked={asked} field={field} listed={listed} />
-      <Chips filter={shown.filter} />
+      <Wrong filter={shown.filter} />
       <ProblemNote problem={listed.problem} />
       {listed.complete !== null && listed.rows.length === 0 ? (
         <div class="table none">
