@@ -54,11 +54,29 @@ def test_the_best_of_many_is_found(tab: OpenTab, many: Stack) -> None:
     """A filter and a click on a heading order them all, not only those that were read."""
     page = tab(many.ready["url"])
     page.goto("/?filter=lr+%3E+0.1+optimizer%3Dsgd")
-    page.get_by_role("button", name="Best", exact=True).click()
+    page.get_by_role("button", name="Best val. acc.", exact=True).click()
     with Client(many.ready["url"]) as client:
         best = client.jobs(where=["training.optimizer.lr>0.1"], sort="-best_val_accuracy", limit=1)
         first = next(iter(best))
     expect(page.get_by_role("grid").get_by_role("link").first).to_contain_text(first.id[-8:])
+
+
+def test_the_best_of_too_many_to_compare_are_said_to_be_some(tab: OpenTab, many: Stack) -> None:
+    """Of how many they are stands on the button, above the pictures and below the scatter, until others are chosen."""
+    page = tab(many.ready["url"])
+    page.goto("/?filter=succeeded&sort=-best")
+    expect(page.get_by_text(re.compile(r"^\d,\d{3}\+ jobs$"))).to_be_visible()
+    page.get_by_role("grid").get_by_role("checkbox").first.check()
+    link = page.get_by_role("link", name=re.compile("^Compare the best 200 of"))
+    many_of = link.inner_text().rsplit(" ", 1)[1]
+    link.click()
+    expect(page.get_by_text(f"200 of {many_of} jobs: those with the best validation accuracy.")).to_be_visible()
+    scatter = page.get_by_role("region", name="One against another")
+    expect(scatter).to_contain_text(f"The best 200 of {many_of} jobs alone.")
+
+    page.get_by_role("button", name=re.compile("^Remove run")).first.click()
+    expect(page.get_by_text("those with the best validation accuracy")).to_be_hidden()
+    expect(scatter).not_to_contain_text("alone")
 
 
 def test_new_jobs_do_not_move_what_is_read(tab: OpenTab, many: Stack) -> None:

@@ -102,11 +102,11 @@ def test_classes_that_no_worker_holds_are_not_offered(page: Page) -> None:
     classes = page.get_by_role("group", name=re.compile("^Classes"))
     editor(page).fill('{"architecture": "mlp", "dataset": {"name": "mnist", "classes": ["0", "7"]}}')
     expect(classes.get_by_role("checkbox")).to_have_count(3)
-    expect(classes).to_contain_text("The other 7 of its classes are on no worker")
+    expect(classes).to_contain_text("No worker holds its other 7 classes.")
     classes.get_by_role("checkbox", name="7 on no worker").click()
     classes.get_by_role("checkbox", name="1").check()
     assert written(page)["dataset"]["classes"] == ["0", "1"]
-    expect(page.get_by_text("2 classes, 1 × 28 × 28, 11 training images")).to_be_visible()
+    expect(page.get_by_text("2 of 10 classes, 1 × 28 × 28, 11 training images")).to_be_visible()
 
 
 def test_a_layer_that_does_not_fit_says_so_until_it_is_mended(page: Page) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from flightline import Client
-from tests.browser.conftest import Console
 from tests.support.stacks import ENDLESS, TINY
 
 SPACE: dict[str, dict[str, Any]] = {
@@ -75,9 +74,8 @@ def test_a_sweep_is_paused_resumed_cancelled_and_deleted(page: Page, client: Cli
     expect(page.get_by_role("link", name="long")).to_be_hidden()
 
 
-def test_a_best_job_that_was_deleted(page: Page, client: Client, console: Console) -> None:
+def test_a_best_job_that_was_deleted(page: Page, client: Client) -> None:
     """It is no way into nothing, and the best is cloned from its values over what the sweep was asked for."""
-    console.expect("404")
     sweep = client.find_sweep(started(client, "outlived", 2, max_trials=2)).wait()
     assert sweep.best is not None
     [job] = sweep.best.jobs
@@ -86,6 +84,9 @@ def test_a_best_job_that_was_deleted(page: Page, client: Client, console: Consol
     best = page.get_by_label("The best point")
     expect(best).to_contain_text(f"{job[-8:]} (deleted)")
     expect(best.get_by_role("link")).to_have_count(0)
+    point = page.get_by_role("region", name="Points").get_by_role("row").nth(1)
+    expect(point).to_contain_text(f"{job[-8:]} (deleted)")
+    expect(point.get_by_role("link")).to_have_count(0)
 
     page.get_by_role("link", name="Clone the best").click()
     written = json.loads(page.get_by_role("textbox", name="JSON").input_value())

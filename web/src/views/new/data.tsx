@@ -66,7 +66,9 @@ function Name({ known }: { known: DatasetInfo | undefined }) {
 
 function describe(info: DatasetInfo): string {
   const shape = info.input_shape?.join(" × ") ?? "images of several sizes";
-  return `${info.title}. ${heldClasses(info).length} classes, ${shape}, ${sizeOf(info, "train").toLocaleString("en")} training images.`;
+  const [held, all] = [heldClasses(info).length, info.classes.length];
+  const classes = held < all ? `${held} of ${all} classes` : `${all} classes`;
+  return `${info.title}. ${classes}, ${shape}, ${sizeOf(info, "train").toLocaleString("en")} training images.`;
 }
 
 function Classes({ known }: { known: DatasetInfo | undefined }) {
@@ -114,8 +116,8 @@ function Classes({ known }: { known: DatasetInfo | undefined }) {
       </div>
       {others > 0 && (
         <p class="soft">
-          The other {others} of its classes are on no worker:{" "}
-          <a href={href(`/datasets/${form.dataset()}`)}>where its images are</a>.
+          No worker holds its other {others} classes.{" "}
+          <a href={href(`/datasets/${form.dataset()}`)}>Where its images are</a>
         </p>
       )}
       <Wrong path={path} within />

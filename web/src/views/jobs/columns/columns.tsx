@@ -95,7 +95,7 @@ const STANDARD: Readonly<Record<string, Made>> = {
   tags: {
     heading: "Tags",
     title: "Tags",
-    width: 112,
+    width: 104,
     fields: [],
     cell: (row) =>
       row.tags.map((tag) => (
@@ -107,7 +107,7 @@ const STANDARD: Readonly<Record<string, Made>> = {
   progress: {
     heading: "Epoch",
     title: "Epochs that have ended, of those asked for",
-    width: 116,
+    width: 100,
     align: "right",
     fields: [],
     cell: (row) => <Progress row={row} />,
@@ -126,7 +126,7 @@ const STANDARD: Readonly<Record<string, Made>> = {
     "result.best_val_accuracy",
     (row) => percent(row.result?.best_val_accuracy),
     "-best_val_accuracy",
-    100,
+    94,
   ),
   best_epoch: figures(
     "Best epoch",
