@@ -157,12 +157,10 @@ class Reader {
   }
 
   private takeParameter(term: Term, field: FilterField, sign: string): void {
-    const signs = field.signs ?? [];
     const parameter = field.parameter ?? "";
     const { value } = term;
-    if (!signs.includes(sign)) {
-      const right = `${field.name}${signs[0] ?? ":"}${quoted(value)}`;
-      this.wrong(term, `${field.name} takes ${signs.join(" or ")}: write ${right}.`);
+    if (sign !== ":" && sign !== "=") {
+      this.wrong(term, `${field.name} takes : or =: write ${field.name}:${quoted(value)}.`);
     } else if (field.name === "tag") {
       if (!this.single.has(parameter, value)) this.single.append(parameter, value);
     } else if (this.single.has(parameter))

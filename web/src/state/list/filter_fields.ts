@@ -10,12 +10,9 @@ export interface FilterField {
   path?: string;
   /** What its values are; not known of a field that is named by its path. */
   holds?: "number" | "text" | "boolean";
-  /** A parameter of the API. `signs` are those it takes, the first one being how it is written. */
+  /** A parameter of the API, compared by `:` or `=` alone. */
   parameter?: string;
-  signs?: readonly string[];
 }
-
-const EQUAL = [":", "="] as const;
 
 /** The states of a job. */
 export const STATES = ["queued", "running", "paused", "succeeded", "failed", "cancelled"] as const;
@@ -26,30 +23,20 @@ export const STATE_GROUPS: Readonly<Record<string, readonly string[]>> = {
   finished: ["succeeded", "failed", "cancelled"],
 };
 
-const PARAMETERS: readonly FilterField[] = [
-  {
-    name: "status",
-    means: "queued, running, paused, succeeded, failed or cancelled",
-    parameter: "status",
-    signs: EQUAL,
-  },
-  { name: "tag", means: "has this tag", parameter: "tag", signs: EQUAL },
-  { name: "name", means: "has exactly this name", parameter: "name", signs: EQUAL },
-  { name: "owner", means: "belongs to this person", parameter: "owner", signs: EQUAL },
-  { name: "preset", means: "was submitted from this preset", parameter: "preset", signs: EQUAL },
-  { name: "kind", means: "train, evaluate or imported", parameter: "kind", signs: EQUAL },
-  { name: "device", means: "ran on cpu, cuda or cuda:1", parameter: "device", signs: EQUAL },
-  {
-    name: "architecture",
-    means: "mlp, layers or torchvision",
-    parameter: "architecture_kind",
-    signs: EQUAL,
-  },
-  { name: "after", means: "submitted after a day or instant", parameter: "created_after", signs: EQUAL },
-  { name: "before", means: "submitted before a day or instant", parameter: "created_before", signs: EQUAL },
-  { name: "config", means: "same job but for the seed", parameter: "config_hash", signs: EQUAL },
-  { name: "sweep", means: "was made by this sweep", parameter: "sweep", signs: EQUAL },
-  { name: "id", means: "one job by its whole id", parameter: "id", signs: EQUAL },
+const PARAMETERS: readonly (readonly [name: string, means: string, parameter?: string])[] = [
+  ["status", "queued, running, paused, succeeded, failed or cancelled"],
+  ["tag", "has this tag"],
+  ["name", "has exactly this name"],
+  ["owner", "belongs to this person"],
+  ["preset", "was submitted from this preset"],
+  ["kind", "train, evaluate or imported"],
+  ["device", "ran on cpu, cuda or cuda:1"],
+  ["architecture", "mlp, layers or torchvision", "architecture_kind"],
+  ["after", "submitted after a day or instant", "created_after"],
+  ["before", "submitted before a day or instant", "created_before"],
+  ["config", "same job but for the seed", "config_hash"],
+  ["sweep", "was made by this sweep"],
+  ["id", "one job by its whole id"],
 ];
 
 const TEXTS = "optimizer loss precision schedule engine dataset classes hidden activation network".split(" ");
@@ -88,7 +75,7 @@ export const RESULTS: ReadonlySet<string | undefined> = new Set(PATHS.slice(0, 3
 
 /** Every name, in the order in which they are suggested. */
 export const FIELDS: readonly FilterField[] = [
-  ...PARAMETERS,
+  ...PARAMETERS.map(([name, means, parameter = name]) => ({ name, means, parameter })),
   ...PATHS.map(([name, path, means]) => ({ name, path, means, holds: heldBy(name) })),
 ];
 

@@ -47,8 +47,8 @@ function names(typed: string, not: boolean, known: Known): Free[] {
     means: not ? "not of this state" : "state",
     open: false,
   }));
-  const fields = FIELDS.map(({ name, means, path, signs }) => ({
-    text: `${name}${path ? "" : (signs?.[0] ?? ":")}`,
+  const fields = FIELDS.map(({ name, means, path }) => ({
+    text: `${name}${path ? "" : ":"}`,
     means,
     open: true,
   }));
