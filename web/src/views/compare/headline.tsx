@@ -17,6 +17,7 @@ export function Headline({ model }: { model: Model }) {
   const goals = model.fields.value.filter((field) => field.better);
   const [best] = ranked(model.kept.value, goal);
   const value = best && goal.of(best);
+  const equal = model.kept.value.filter((run) => goal.of(run) === value).length - 1;
   return (
     <div class="headline">
       <FieldChoice label="Best by" value={goal.id} fields={goals} onChoose={(id) => change({ goal: id })} />
@@ -24,6 +25,7 @@ export function Headline({ model }: { model: Model }) {
         <p>
           <a href={href(`/jobs/${best.job.id}`)}>{nameOf(best.job)}</a> <strong>{goal.text(goal.of(best))}</strong>{" "}
           <span class="soft">
+            {equal > 0 && `(as ${equal} ${equal === 1 ? "other" : "others"}) `}
             {model.telling.value
               .slice(0, MOST_VALUES)
               .map((field) => `${field.label} ${field.text(field.of(best))}`)

@@ -38,14 +38,8 @@ function result(
 /** What is known of every job, in the order in which one looks at it. */
 export const FIGURES: readonly Field[] = [
   result("status", "status", null, (job) => job.status),
-  result(
-    "best_val_accuracy",
-    "best validation accuracy",
-    "more",
-    (job) => job.result?.best_val_accuracy ?? null,
-    share,
-  ),
-  result("val_accuracy", "final validation accuracy", "more", (job) => job.result?.val_accuracy ?? null, share),
+  result("best_val_accuracy", "best val. accuracy", "more", (job) => job.result?.best_val_accuracy ?? null, share),
+  result("val_accuracy", "final val. accuracy", "more", (job) => job.result?.val_accuracy ?? null, share),
   result("val_loss", "validation loss", "less", (job) => job.result?.val_loss ?? null),
   result("train_loss", "training loss", "less", (job) => job.result?.train_loss ?? null),
   result("epochs", "epochs", null, (job) => job.progress.epoch),

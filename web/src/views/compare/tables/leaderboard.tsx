@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
+import { href } from "../../../address";
 import { nameOf } from "../../../format";
 import { keep } from "../../../parts/pictures/parallel/kept";
 import { scaleOf } from "../../../parts/pictures/scales";
@@ -53,7 +54,10 @@ export function Leaderboard({ model }: { model: Model }) {
           </tbody>
         </table>
       </div>
-      <p class="soft note">A configuration is everything but the seed. A click keeps its jobs in all pictures.</p>
+      <p class="soft note">
+        A configuration is everything but the seed. A click keeps its jobs in all pictures. The order is that of the
+        means: what is proven, and what is a tie, the <a href={href("/leaderboard")}>leaderboard</a> says.
+      </p>
     </section>
   );
 }
