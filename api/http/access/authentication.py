@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -94,9 +95,12 @@ class Authentication:
         return True
 
     def forget(self) -> None:
-        """Look at the database again for the next request of everybody: a token or a session has just ended."""
+        """Look at the database again for the next request of everybody: a token or a session has just ended.
+
+        Credentials that were accepted stay known as such, so an address with many failed sign-ins does not refuse them.
+        """
         with self._lock:
-            self._remembered.clear()
+            self._remembered = {key: (actor, -math.inf) for key, (actor, _) in self._remembered.items()}
 
     def _disown(self, key: tuple[Kind, str]) -> None:
         """Have a credential that does not hold any more counted as one that was never accepted."""

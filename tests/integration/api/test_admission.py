@@ -73,6 +73,18 @@ def test_an_address_with_wrong_tokens_is_refused(client: FlaskClient, services: 
     assert client.get("/v1/whoami", headers=unknown, environ_overrides=OTHER).status_code == 200
 
 
+def test_a_right_token_goes_on_after_another_is_revoked(client: FlaskClient, services: Services) -> None:
+    """All tokens are then looked up again, but those that were right before stay apart from the attacker's."""
+    known, admin = with_authentication(services.db), with_authentication(services.db, scope=Scope.ADMIN)
+    assert client.get("/v1/whoami", headers=known, environ_overrides=ATTACKER).status_code == 200
+    for headers in WRONG:
+        client.get("/v1/jobs", headers=headers, environ_overrides=ATTACKER)
+    made = client.post("/v1/tokens", json={"owner": "carol", "scope": "read"}, headers=admin, environ_overrides=OTHER)
+    client.delete(f"/v1/tokens/{(made.json or {})['id']}", headers=admin, environ_overrides=OTHER)
+
+    assert client.get("/v1/whoami", headers=known, environ_overrides=ATTACKER).status_code == 200
+
+
 def test_signing_in_and_out_counts_as_well(client: FlaskClient) -> None:
     """A browser's way in is no way around the limit, nor is its way out."""
     wrong = [headers["Authorization"].removeprefix("Bearer ") for headers in WRONG]
