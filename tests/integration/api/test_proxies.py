@@ -104,6 +104,15 @@ def test_links_lead_through_the_proxy(front: Front) -> None:
     assert described["servers"] == [{"url": front.path or "/"}]
 
 
+def test_the_address_that_people_are_given_is_the_page(front: Front) -> None:
+    """Also in a browser, where nothing adds the slash that a proxy may want behind the path."""
+    with front.client(follow_redirects=True) as client:
+        page = client.get(front.url)
+
+    assert page.status_code == 200
+    assert f'<meta name="base" content="{front.path}"' in page.text
+
+
 def test_the_reference_is_whole(front: Front) -> None:
     """All that it links to is found."""
     with front.client() as client:
