@@ -91,6 +91,8 @@ class Picture:
     waiting: Sequence[Waiting]
     running_seconds: float
     """Seconds that the running jobs have left, as far as it is known."""
+    read_at: dt.datetime
+    """When all this was so, by the database's clock."""
 
 
 class Estimates:
@@ -128,7 +130,8 @@ class Estimates:
         with self._reading:  # of requests at the same time one reads
             if self._picture is None or self._now() - self._read_at > FRESH_SECONDS:
                 with self._db.read() as connection:
-                    self._picture = Picture(_finished(connection), _waiting(connection), _running(connection))
+                    there = _finished(connection), _waiting(connection), _running(connection)
+                    self._picture = Picture(*there, _database_time(connection))
                 self._read_at = self._now()
             return self._picture
 
@@ -138,13 +141,24 @@ class Estimates:
         ahead, flops = ahead_of(picture.waiting, wanted, kinds)
         able = [worker.state for worker in fitting if Holdings(worker.datasets).meet(wanted.needs)]
         seconds = wait_seconds(picture, kinds, ahead, flops, able)
-        with self._db.read() as connection:
-            now: dt.datetime = connection.execute(select(clock.database_now(connection))).scalar_one()
         return wire.Estimate(
             devices=[_device(picture.finished, wanted, kind) for kind in kinds],
             ahead=ahead,
-            starts_at=None if seconds is None else isoformat(now + dt.timedelta(seconds=seconds)),
+            starts_at=None if seconds is None else isoformat(self._start(picture, seconds)),
         )
+
+    def _start(self, picture: Picture, seconds: float) -> dt.datetime:
+        """Return the instant so many seconds after the picture, which stays the same while the picture does."""
+        start = picture.read_at + dt.timedelta(seconds=seconds)
+        if seconds > FRESH_SECONDS:
+            return start
+        with self._db.read() as connection:
+            return max(start, _database_time(connection))
+
+
+def _database_time(connection: Connection) -> dt.datetime:
+    now: dt.datetime = connection.execute(select(clock.database_now(connection))).scalar_one()
+    return now
 
 
 def epoch_seconds(finished: Iterable[Finished], wanted: Wanted, device_kind: str) -> tuple[float | None, int]:

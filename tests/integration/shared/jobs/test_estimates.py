@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
+from shared.database import clock
 from shared.database.engine import Database
 from shared.database.tables import Job
 from shared.fleet import workers
@@ -33,6 +34,7 @@ from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
 
+NOW = dt.datetime.now(dt.UTC)
 ALICE, BOB = Actor("alice", Scope.SUBMIT), Actor("bob", Scope.SUBMIT)
 
 
@@ -102,7 +104,7 @@ class TestAhead:
 
 
 class TestWait:
-    PICTURE = Picture([finished(flops=100, seconds=2.0)], [], running_seconds=30.0)
+    PICTURE = Picture([finished(flops=100, seconds=2.0)], [], running_seconds=30.0, read_at=NOW)
 
     @pytest.mark.parametrize(
         "ahead, flops, states, seconds",
@@ -122,7 +124,7 @@ class TestWait:
 
     def test_unknown_work_has_no_end(self) -> None:
         """Nothing is known of what such FLOPs take."""
-        assert waits(Picture([], [], 0.0), ["cpu"], 1, 100.0, ["busy"]) is None
+        assert waits(Picture([], [], 0.0, NOW), ["cpu"], 1, 100.0, ["busy"]) is None
 
 
 class TestEstimates:
@@ -222,8 +224,8 @@ class TestEstimates:
 
     def test_the_picture_is_read_now_and_then(self, database: Database) -> None:
         """Not for every request."""
-        clock = [0.0]
-        estimates = Estimates(database, now=lambda: clock[0])
+        seconds = [0.0]
+        estimates = Estimates(database, now=lambda: seconds[0])
         job_id = factories.submit(database)
 
         def ahead(there: Workers) -> int | None:
@@ -234,5 +236,21 @@ class TestEstimates:
         actions.submit(database, factories.submission(priority=9), actor=EVERYBODY)
         there = live(database, "cpu")
         assert ahead(there) == 0
-        clock[0] = 11.0
+        seconds[0] = 11.0
         assert ahead(there) == 1
+
+    def test_the_start_of_a_job_stands_still_between_two_readings(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What has not changed is answered alike, however late it is asked again."""
+        claim = factories.running(database, worker="w0", training={"epochs": 101})
+        attempts.record_epochs(database, claim, [factories.epoch_row(1, seconds=6.0)], factories.best())
+        there = live(database, "cpu")
+        job_id = factories.submit(database)
+        estimates = Estimates(database, now=lambda: 0.0)
+        first = estimates.of_job(job_id, there, actor=EVERYBODY)
+        monkeypatch.setattr(clock, "database_now", lambda connection: clock.database_now_plus(connection, 5.0))
+
+        assert first is not None
+        assert first.starts_at is not None
+        assert estimates.of_job(job_id, there, actor=EVERYBODY) == first
