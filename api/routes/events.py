@@ -53,7 +53,7 @@ def stream_events(services: Services, actor: Actor, query: EventsQuery, job_id: 
     position = events.position(services.db, job_id, actor=actor)
     if position.finished and after >= position.seq:
         return Reply(None, status=204)
-    return streamed(services, services.streams.subscribe(job_id, after))
+    return streamed(services, services.streams.subscribe(job_id, after, owner=actor.owner))
 
 
 @routes.route("GET", "/v1/events", answers={200: BELL}, raises=(TooManyStreams,))
@@ -64,8 +64,7 @@ def stream_bell(services: Services, actor: Actor) -> Response:
     nothing; `sweeps` names the sweeps that have changed. After a broken connection the next stream begins so too. Both
     come at most four times a second.
     """
-    del actor  # everyone reads everything
-    return streamed(services, services.streams.listen())
+    return streamed(services, services.streams.listen(owner=actor.owner))
 
 
 def streamed(services: Services, stream: Stream) -> Response:

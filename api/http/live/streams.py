@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class TooManyStreams(ServiceUnavailable):
-    """The process already serves its largest number of streams."""
+    """The process already serves its largest number of streams, or an owner's largest number of them."""
 
     code = "too_many_streams"
 
@@ -92,13 +92,15 @@ class Streams:
 
     Args:
         db: the database.
-        most: largest number of simultaneous streams; each holds one of the server's threads.
+        most: largest number of simultaneous streams; each holds one of the server's threads. One owner has half of
+            them at most.
     """
 
     def __init__(self, db: Database, most: int) -> None:
         self._db = db
         self._most = most
-        self._open: set[Stream] = set()
+        self._open: dict[Stream, str | None] = {}
+        """The open streams, each with the owner of its reader; None where nobody is asked who they are."""
         self._served: set[Stream] = set()
         """Streams that have what was there at the last look, so that only changes since then are new to them."""
         self._changed = threading.Condition()
@@ -107,29 +109,35 @@ class Streams:
         self.serving: Callable[[], bool] = lambda: True
         """Returns False once the process is stopping: then every stream ends, and its reader reconnects elsewhere."""
 
-    def subscribe(self, id: str, after: int, read: Read = events.read) -> Subscription:
-        """Open a stream of the events after number `after` of a job, or of what else `read` reads.
+    def subscribe(self, id: str, after: int, read: Read = events.read, *, owner: str | None = None) -> Subscription:
+        """Open a stream of the events after number `after` of a job, or of what else `read` reads, for an owner.
 
         The caller must `close` it.
 
         Raises:
-            TooManyStreams: this process serves its largest number of streams.
+            TooManyStreams: this process serves its largest number of streams, or of this owner's.
         """
         subscription = Subscription(id, after, read)
-        self._admit(subscription)
+        self._admit(subscription, owner)
         return subscription
 
-    def listen(self) -> Listener:
+    def listen(self, *, owner: str | None = None) -> Listener:
         """Open a stream of the bell. The caller must `close` it. Raises as `subscribe`."""
         listener = Listener()
-        self._admit(listener)
+        self._admit(listener, owner)
         return listener
 
-    def _admit(self, stream: Stream) -> None:
+    def _admit(self, stream: Stream, owner: str | None) -> None:
+        share = max(1, self._most // 2)
         with self._changed:
             if len(self._open) >= self._most:
                 raise TooManyStreams(f"This process already serves {self._most} event streams. Try again in a moment.")
-            self._open.add(stream)
+            if owner is not None and sum(one == owner for one in self._open.values()) >= share:
+                raise TooManyStreams(
+                    f"This process already serves {share} event streams of {owner}, the most of one owner. "
+                    "Close some, or try again in a moment."
+                )
+            self._open[stream] = owner
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
                 self._thread.start()
@@ -138,7 +146,7 @@ class Streams:
     def close(self, stream: Stream) -> None:
         """Remove a stream, whether it ended by itself or its reader disconnected."""
         with self._changed:
-            self._open.discard(stream)
+            self._open.pop(stream, None)
 
     def _run(self) -> None:
         while True:
@@ -210,4 +218,5 @@ class Streams:
 
     def _forget(self, streams: Collection[Stream]) -> None:
         with self._changed:
-            self._open.difference_update(streams)
+            for stream in streams:
+                self._open.pop(stream, None)

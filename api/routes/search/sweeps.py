@@ -147,12 +147,11 @@ def stream_sweep_events(services: Services, actor: Actor, query: EventsQuery, sw
 
     Reconnecting works as for a job's events. The stream ends once the sweep and all of its jobs have ended.
     """
-    del actor
     sweep_id, after = whole_id(services.db, sweep), max(query.after, last_event_id())
     position = events.position(services.db, sweep_id)
     if position.finished and after >= position.seq:
         return Reply(None, status=204)
-    return streamed(services, services.streams.subscribe(sweep_id, after, events.events))
+    return streamed(services, services.streams.subscribe(sweep_id, after, events.events, owner=actor.owner))
 
 
 @routes.route("POST", "/v1/sweeps/<sweep>/pause", answers={200: wire.Sweep}, raises=CHANGED)

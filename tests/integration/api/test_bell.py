@@ -138,6 +138,19 @@ def test_streams_of_both_kinds_share_the_threads(database: Database, streams: St
     streams.listen()
 
 
+def test_one_owner_leaves_half_of_the_streams_to_others(database: Database, streams: Streams) -> None:
+    """A script that opens one after another takes its owner's share, and no more; one that ends makes room again."""
+    streams._most = 4
+    job_id = factories.submit(database)
+    reader, _ = streams.subscribe(job_id, 0, owner="alice"), streams.listen(owner="alice")
+    with pytest.raises(TooManyStreams, match="2 event streams of alice"):
+        streams.listen(owner="alice")
+    streams.listen(owner="bob")
+    streams.close(reader)
+    streams.listen(owner="alice")
+    streams.listen(owner="carol")
+
+
 def test_nobody_looks_while_nobody_listens(
     database: Database, streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
