@@ -12,6 +12,7 @@ from flightline.cli.arguments import load_settings
 from flightline.cli.commands.options import Json
 from flightline.cli.commands.service.programs import require
 from flightline.cli.console import out, print_json
+from flightline.cli.tables import plural
 from flightline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,5 +70,12 @@ def _report(about: About, done: str, *, json: bool) -> None:
     if json:
         print_json(dataclasses.asdict(about))
         return
-    missing = f"; {about.missing} files of artifacts are not in it" if about.missing else ""
-    out().print(f"{done}: {about.jobs} jobs, {about.files} files of artifacts{missing}.", markup=False)
+    found = f"{done}: {plural(about.jobs, 'job')}, {plural(about.files, 'file')} of artifacts."
+    out().print(f"{found}{_missing(about.missing)}", markup=False)
+
+
+def _missing(files: int) -> str:
+    if not files:
+        return ""
+    which = f"{plural(files, 'file')} that the database names {'is' if files == 1 else 'are'} not in it"
+    return f" {which}: deleted meanwhile, as checkpoints of running jobs are, or before."

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from flightline.cli.commands.service.backups import _report
+from flightline.stack.backup import About
 from tests.unit.flightline.conftest import Run
 
 
@@ -52,6 +54,18 @@ def test_backup_and_restore(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert run("restore", target, "--json").json["jobs"] == 0
     assert "--replace" in run("restore", target).err
     assert ": 0 jobs, 0 files of artifacts." in " ".join(run("restore", target, "--replace").out.split())
+
+
+def test_a_backup_says_why_a_file_is_not_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """A running job's last checkpoint is deleted by the next one: that is no damage."""
+    about = About(format=1, schema=None, taken_at="2026-01-31T12:00:00Z", jobs=1, files=2, missing=1)
+    _report(about, "Backed up to all.tar", json=False)
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == (
+        "Backed up to all.tar: 1 job, 2 files of artifacts. 1 file that the database names is not in it: deleted "
+        "meanwhile, as checkpoints of running jobs are, or before."
+    )
 
 
 @pytest.mark.parametrize("command,stream", [("backup", "standard output"), ("restore", "standard input")])
