@@ -46,13 +46,19 @@ def label_findings(name: str | None, tags: Sequence[str], caps: Caps) -> Iterato
             yield ["tags", index], f"The tag {show(tag)} is given twice."
 
 
+_CONTROL = {"Cc", "Zl", "Zp"}
+"""Categories of control characters and line ends; not of joiners, which letters and emoji need."""
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+"""Characters that turn the direction of what follows: in a list also that of other people's columns."""
+
+
 def _text_faults(text: str, longest: int) -> Iterator[str]:
     if len(text) > longest:
         yield f"has {len(text):,} characters; at most {longest} are allowed"
     elif not text.strip():
         yield "is blank"
     for position, character in enumerate(text[:longest]):
-        if unicodedata.category(character) in {"Cc", "Zl", "Zp"}:  # control characters and line ends; not joiners
+        if unicodedata.category(character) in _CONTROL or unicodedata.bidirectional(character) in _TURNS:
             yield f"holds the control character U+{ord(character):04X} at position {position}"
             return
 

@@ -41,6 +41,12 @@ def test_a_change_is_what_it_names(body: bytes, fields: dict[str, Any]) -> None:
         (b'{"priority": null}', "invalid_spec", "/priority", "priority must be a whole number from 0 to 9, not null."),
         (b'{"name": 3}', "invalid_spec", "/name", "name must be a text, not 3."),
         (b'{"name": " "}', "invalid_spec", "/name", "The name is blank."),
+        (
+            '{"name": "\u202ewol"}'.encode(),
+            "invalid_spec",
+            "/name",
+            "The name holds the control character U+202E at position 0.",
+        ),
         (b'{"tags": ["a", "b", "a"]}', "invalid_spec", "/tags/2", 'The tag "a" is given twice.'),
         (b'{"tags": "a"}', "invalid_spec", "/tags", 'tags must be an array, not "a".'),
         (b'{"tags": [3]}', "invalid_spec", "/tags/0", "tags[0] must be a text, not 3."),
