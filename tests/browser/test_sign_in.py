@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from flightline import Client
 from tests.browser.conftest import Console, OpenTab, Team
 from tests.support.proxies import Nginx
-from tests.support.stacks import TINY, Stack, flightline
+from tests.support.stacks import ENDLESS, TINY, Stack, flightline
 
 REFUSED = "401"
 
@@ -97,6 +97,24 @@ def test_who_may_only_look_is_shown_nothing_to_write_with(tab: OpenTab, team: Te
     expect(page.get_by_role("link", name="Train on this")).to_be_hidden()
     page.goto("/people")
     expect(page.get_by_role("heading", name="This is for admins")).to_be_visible()
+
+
+def test_another_owners_jobs_are_not_offered_to_be_changed(tab: OpenTab, team: Team, console: Console) -> None:
+    """They can be cloned and trained again; renamed, tagged, cancelled or deleted by their owner or an admin alone."""
+    console.expect(REFUSED)
+    url = team.stack.ready["url"]
+    with Client(url, token=team.root) as root, Client(url, token=team.alice) as alice:
+        jobs = [(who, who.submit(TINY, training={"epochs": ENDLESS})) for who in (root, alice)]
+        page = tab(url)
+        page.goto(f"/jobs/{jobs[0][1].id}")
+        sign_in(page, team.alice)
+        for changes, (_, job) in enumerate(jobs):
+            page.goto(f"/jobs/{job.id}")
+            expect(page.get_by_role("link", name="Clone", exact=True)).to_be_visible()
+            for name in ("Cancel", "Rename", "Write notes"):
+                expect(page.get_by_role("button", name=name)).to_have_count(changes)
+        for who, job in jobs:
+            who.cancel(job.id)
 
 
 def test_too_many_wrong_tokens_are_told_when_to_try_again(tab: OpenTab, tmp_path: Path, console: Console) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn
 
 import orjson
 
-from shared.documents.phrases import show
+from shared.documents.phrases import show, some_of
 from shared.errors import FieldError, InvalidQuery
 from shared.jobs.search.paths import Field, Scalar, field
 
@@ -64,7 +64,10 @@ def _fitting(wanted: Field, operator: str, written: str) -> Scalar | None:
         _refuse(f"{wanted.path} {operator} {written[:60]}: only numbers are ordered; compare this field by = or !=.")
     if wanted.kind == "boolean" and not isinstance(value, bool):
         _refuse(f"{wanted.path} is true or false; {show(written)} is neither.")
-    return _text(value, written)
+    text = _text(value, written)
+    if wanted.words and text not in wanted.words:
+        _refuse(f"{wanted.path} is one of {some_of(wanted.words)}; {show(written)} is none.")
+    return text
 
 
 def _decoded(written: str) -> Any:

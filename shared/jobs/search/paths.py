@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -36,13 +36,14 @@ IMPORTED = ("params.", "metrics.", "run.")
 
 @dataclass(frozen=True)
 class Field:
-    """A searchable field: its dotted path, and the type of its values.
+    """A searchable field: its dotted path, the type of its values, and which there are where it is one of some words.
 
     A list counts as the text of its JSON, such as ``[512,256]``.
     """
 
     path: str
     kind: Kind
+    words: tuple[str, ...] = ()
 
     @property
     def key(self) -> int:
@@ -62,7 +63,11 @@ def fields() -> Mapping[str, Field]:
     found: dict[str, Field] = {}
     for spec in (JobSpec, EvaluationSpec):
         for path, annotation in _leaves(spec):
-            found.setdefault(path, Field(path, _kind(annotation)))
+            one = Field(path, _kind(annotation), _words(annotation))
+            known = found.setdefault(path, one)
+            if known is not one:  # as `kind`, which each kind of optimizer has
+                both = (*known.words, *one.words) if known.words and one.words else ()
+                found[path] = replace(known, words=tuple(dict.fromkeys(both)))
     return found
 
 
@@ -210,3 +215,15 @@ def _kind(annotation: Any) -> Kind:
     if get_origin(annotation) in (Union, types.UnionType, Annotated):
         return _kind(next(one for one in get_args(annotation) if one is not type(None)))
     return "text"
+
+
+def _words(annotation: Any) -> tuple[str, ...]:
+    """Return the words of which a field's value is one; none where it may be another text."""
+    if get_origin(annotation) is Literal:
+        return tuple(word for word in get_args(annotation) if isinstance(word, str))
+    if get_origin(annotation) in (Union, types.UnionType, Annotated):
+        inner = [one for one in get_args(annotation) if one is not type(None)]
+        inner = inner[:1] if get_origin(annotation) is Annotated else inner
+        found = [_words(one) for one in inner]
+        return tuple(word for words in found for word in words) if all(found) else ()
+    return ()

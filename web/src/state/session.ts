@@ -18,6 +18,11 @@ export function may(scope: "read" | "submit" | "admin"): boolean {
   return mine !== null && (!mine.authentication || RANKS.indexOf(mine.scope) >= RANKS.indexOf(scope));
 }
 
+/** Whether the viewer may change, cancel or delete what is `owner`'s: their own or, with the scope admin, anybody's. */
+export function mayChange(owner: string | null): boolean {
+  return may("admin") || (may("submit") && owner !== null && owner === viewer.value?.owner);
+}
+
 /** Ask who looks. Raises `Problem`: 401 where a token is needed first. */
 export async function recognise(): Promise<void> {
   viewer.value = await read<WhoAmI>("/v1/whoami");

@@ -377,6 +377,8 @@ class TestBounds:
         ("training.shuffle=1", "true or false"),
         ("training.optimizer.kind<sgd", "only numbers are ordered"),
         ("training.epochs>null", "null can only"),
+        ("training.optimizer.kind=addam", "is one of sgd, adam, adamw, rmsprop, nadam; .*addam.* is none"),
+        ("resources.device!=gpu", "is one of any, cpu, cuda"),
         ("training.epochs", "must be a field"),
         ("=3", "must be a field"),
     ],

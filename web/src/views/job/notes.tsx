@@ -5,7 +5,7 @@ import { call } from "../../api/client";
 import type { Job } from "../../api/schema";
 import { Markdown } from "../../parts/markdown/markdown";
 import { attempt } from "../../parts/messages/notices";
-import { may } from "../../state/session";
+import { mayChange } from "../../state/session";
 
 const MOST = 10_000;
 const drafts = new Map<string, string>(); // what was typed and not saved yet, by job: another section may be shown meanwhile
@@ -30,7 +30,7 @@ export function Notes({ job, refresh }: { job: Job; refresh: () => Promise<void>
     return (
       <div class="notes">
         {job.notes ? <Markdown text={job.notes} /> : <p class="soft">No notes yet: what was tried, what came of it.</p>}
-        {may("submit") && (
+        {mayChange(job.owner) && (
           <button type="button" onClick={() => setDraft(job.notes ?? "")}>
             {job.notes ? "Edit" : "Write notes"}
           </button>

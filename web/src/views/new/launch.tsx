@@ -113,7 +113,7 @@ function Refused() {
   return (
     <p class="panel launch">
       You may look, and write a job here, but not submit it: that takes a token with the scope <code>submit</code>.
-      Whoever looks after the service makes one with <code>flightline token create --scope submit</code>.
+      Whoever looks after the service makes one with <code>flightline token create --owner NAME --scope submit</code>.
     </p>
   );
 }

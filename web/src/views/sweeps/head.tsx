@@ -8,7 +8,7 @@ import { shortId } from "../../format";
 import { CopyButton } from "../../parts/clipboard/copy";
 import { attempt, notify } from "../../parts/messages/notices";
 import { Confirm } from "../../parts/popups/confirm";
-import { may } from "../../state/session";
+import { may, mayChange } from "../../state/session";
 import { SweepStatus } from "./all_sweeps";
 
 interface HeadProps {
@@ -31,7 +31,12 @@ export function Head({ sweep, refresh }: HeadProps) {
         <a class="button" href={href("/", { filter: `sweep:${sweep.id}` })}>
           Its jobs
         </a>
-        {may("submit") && <Actions sweep={sweep} refresh={refresh} />}
+        {may("submit") && sweep.best && (
+          <a class="button" href={href("/new", { sweep: sweep.id })}>
+            Clone the best
+          </a>
+        )}
+        {mayChange(sweep.owner) && <Actions sweep={sweep} refresh={refresh} />}
       </div>
     </header>
   );
@@ -39,7 +44,7 @@ export function Head({ sweep, refresh }: HeadProps) {
 
 function Actions({ sweep, refresh }: HeadProps) {
   const asking = useSignal<"cancel" | "delete" | null>(null);
-  const { status, best } = sweep;
+  const { status } = sweep;
   const over = status === "finished" || status === "cancelled";
   const path = `/v1/sweeps/${sweep.id}`;
 
@@ -57,11 +62,6 @@ function Actions({ sweep, refresh }: HeadProps) {
   };
   return (
     <>
-      {best && (
-        <a class="button" href={href("/new", { sweep: sweep.id })}>
-          Clone the best
-        </a>
-      )}
       {status === "running" && (
         <button type="button" onClick={() => void attempt(() => ask("pause"))}>
           Pause

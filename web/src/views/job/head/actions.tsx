@@ -9,7 +9,7 @@ import { Icon } from "../../../parts/icon";
 import { attempt, notify } from "../../../parts/messages/notices";
 import { Confirm } from "../../../parts/popups/confirm";
 import { Menu, type MenuItem } from "../../../parts/popups/menu";
-import { may } from "../../../state/session";
+import { may, mayChange } from "../../../state/session";
 import { isFinished, isImported } from "../job";
 import { EvaluateDialog } from "../results/evaluate_dialog";
 
@@ -18,7 +18,7 @@ interface ActionProps {
   refresh: () => Promise<void>;
 }
 
-/** The actions that this job's state and the viewer's scope allow. */
+/** The actions that this job's state and owner and the viewer's scope allow. */
 export function Actions({ job, refresh }: ActionProps) {
   const [asking, ask] = useState<"delete" | "evaluate" | null>(null);
   const finished = isFinished(job);
@@ -35,8 +35,9 @@ export function Actions({ job, refresh }: ActionProps) {
     if (trains && job.status === "succeeded")
       items.push({ text: "Evaluate on other data…", run: () => ask("evaluate") });
     if (trains && job.status === "succeeded") items.push({ text: "Replay", run: () => void attempt(replay) });
-    if (finished) items.push({ text: "Delete…", danger: true, apart: true, run: () => ask("delete") });
   }
+  if (finished && mayChange(job.owner))
+    items.push({ text: "Delete…", danger: true, apart: true, run: () => ask("delete") });
 
   async function replay(): Promise<void> {
     const again = await call<Job>("POST", `/v1/jobs/${job.id}/replay`);
@@ -45,9 +46,9 @@ export function Actions({ job, refresh }: ActionProps) {
   }
   return (
     <>
+      {!finished && mayChange(job.owner) && <Cancel job={job} refresh={refresh} />}
       {may("submit") && (
         <>
-          {!finished && <Cancel job={job} refresh={refresh} />}
           {finished && !isImported(job) && <Retry job={job} />}
           {trains && (
             <a class="button" href={href("/new", { from: job.id })}>

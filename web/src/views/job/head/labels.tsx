@@ -6,7 +6,7 @@ import type { Job } from "../../../api/schema";
 import { nameOf } from "../../../format";
 import { Icon } from "../../../parts/icon";
 import { attempt } from "../../../parts/messages/notices";
-import { may } from "../../../state/session";
+import { mayChange } from "../../../state/session";
 
 interface LabelProps {
   job: Job;
@@ -41,7 +41,7 @@ export function Name(props: LabelProps) {
   return (
     <h1 class="name">
       {nameOf(job)}
-      {may("submit") && (
+      {mayChange(job.owner) && (
         <button ref={button} type="button" class="quiet small" onClick={() => edit(true)}>
           Rename
         </button>
@@ -89,7 +89,7 @@ function OneLine({ label, value, onSave, onClose }: OneLineProps) {
 export function Tags(props: LabelProps) {
   const { job } = props;
   const [adding, add] = useState(false);
-  const writable = may("submit");
+  const writable = mayChange(job.owner);
   const without = (tag: string) => job.tags.filter((one) => one !== tag);
   const put = (tags: string[]) => change(props, { tags: tags.length ? tags : null });
   return (
@@ -118,7 +118,7 @@ export function Tags(props: LabelProps) {
 
 /** The priority of a queued job. */
 export function Priority(props: LabelProps) {
-  if (props.job.status !== "queued" || !may("submit")) return null;
+  if (props.job.status !== "queued" || !mayChange(props.job.owner)) return null;
   return (
     <label class="row-of">
       Priority
