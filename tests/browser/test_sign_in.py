@@ -108,11 +108,12 @@ def test_another_owners_jobs_are_not_offered_to_be_changed(tab: OpenTab, team: T
         page = tab(url)
         page.goto(f"/jobs/{jobs[0][1].id}")
         sign_in(page, team.alice)
+        expect(page.get_by_role("heading", level=1)).not_to_have_text("Sign in")
         for changes, (_, job) in enumerate(jobs):
             page.goto(f"/jobs/{job.id}")
             expect(page.get_by_role("link", name="Clone", exact=True)).to_be_visible()
-            for name in ("Cancel", "Rename", "Write notes"):
-                expect(page.get_by_role("button", name=name)).to_have_count(changes)
+            for name in ("Cancel", "Rename", "Tag"):
+                expect(page.get_by_role("button", name=name, exact=True)).to_have_count(changes)
         for who, job in jobs:
             who.cancel(job.id)
 
