@@ -21,7 +21,7 @@ from shared.jobs import actions, deletion
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import listing, pages
 from shared.jobs.reads.filters import JobFilter
-from shared.jobs.search import index, paths
+from shared.jobs.search import index
 from shared.jobs.search.conditions import read_condition
 from shared.jobs.search.paths import RESULTS
 from tests.support import factories
@@ -363,44 +363,8 @@ class TestBounds:
         assert [job_id for job_id in found if job_id in old] == expected(rows, "spec.training.optimizer.lr")
 
 
-@pytest.mark.parametrize(
-    "condition, says",
-    [
-        ("trainin.epochs=3", "Did you mean"),
-        ("owner=bob", "Lists have a filter of their own for it: owner.$"),
-        ("tags=x", "Lists have a filter of their own for it: tag.$"),
-        ("best_val_accuracy>much", "best_val_accuracy is a number"),
-        ("best_val_accuracy>null", "null can only"),
-        ("best_val_acuracy>0.8", 'Did you mean "best_val_accuracy"'),
-        ("training.optimizer=sgd", "kind, lr"),
-        ("training.epochs=many", "is a number"),
-        ("training.shuffle=1", "true or false"),
-        ("training.optimizer.kind<sgd", "only numbers are ordered"),
-        ("training.epochs>null", "null can only"),
-        ("training.optimizer.kind=addam", "is one of sgd, adam, adamw, rmsprop, nadam; .*addam.* is none"),
-        ("resources.device!=gpu", "is one of any, cpu, cuda"),
-        ("training.epochs", "must be a field"),
-        ("=3", "must be a field"),
-    ],
-)
-def test_a_condition_that_cannot_be(condition: str, says: str) -> None:
-    """The error says what there is."""
-    with pytest.raises(InvalidQuery, match=says):
-        read_condition(condition)
-
-
 @pytest.mark.parametrize("sort", ["spec.training.optimiser.lr", "-spec.training", "spec."])
 def test_an_order_by_a_field_that_there_is_not(sqlite_database: Database, sort: str) -> None:
     """The error names what is like it, or below it."""
     with pytest.raises(InvalidQuery, match=r"Did you mean|fields of its own|The nearest are"):
         listing.jobs(sqlite_database, JobFilter(), sort, actor=EVERYBODY)
-
-
-def test_an_unlike_field_names_the_three_nearest() -> None:
-    """Not all that there are, which are several lines on a terminal."""
-    with pytest.raises(InvalidQuery) as caught:
-        read_condition("zzz_rate>3")
-    said, nearest = caught.value.detail.split(" The nearest are ")
-    assert said == "No job's spec has a field 'zzz_rate' that can be searched."
-    assert set(nearest.removesuffix(".").split(", ")) <= set(paths.fields())
-    assert nearest.count(",") == 2
