@@ -115,7 +115,7 @@ class Trial(Answer):
     params: Json
     """Its values, by their dotted paths into the job."""
     status: Annotated[str, Choice(PointStatus)]
-    """State of the point: `paused` waits at a rung, `stopped` ended at one as others were better."""
+    """State of the point: `paused` waits at a rung, `stopped` ended as others were better or with its sweep."""
     value: float | None
     """Its objective at its rung; with several repeats their mean. Null while there is none."""
     std: float | None

@@ -149,7 +149,7 @@ def settle(step: Step, points: dict[int, str | None], epochs: dict[int, int]) ->
     known = {row.point: row for row in step.connection.execute(_POINTS_OF, mine)}
     stands: list[dict[str, Any]] = []
     for point, found in sorted(trials.items()):
-        error = points[point] or known[point].error
+        error = known[point].error or points[point]  # of several repeats the first that failed says why
         running = any(row.state in (TrialState.LIVE, TrialState.DUE) for row in found)
         if running or len(found) < step.request.repeats:
             _keep_error(step, point, error)
@@ -178,7 +178,8 @@ def _stand(
     loss = NO_LOSS if value is None else step.request.objective.loss(value)
     status = PointStatus.PAUSED if waiting else PointStatus.SUCCEEDED
     if failed:
-        status = PointStatus.STOPPED if error == CANCELLED_WITH_SWEEP else PointStatus.FAILED
+        stopped = error == CANCELLED_WITH_SWEEP
+        status, error = (PointStatus.STOPPED, None) if stopped else (PointStatus.FAILED, error or "It has no figures.")
     written = {
         "status": status,
         "rung": rung,
@@ -186,7 +187,7 @@ def _stand(
         "value": value,
         "std": statistics.stdev(values) if len(values) > 1 and not failed else None,
         "loss": loss,
-        "error": error or ("It has no figures." if failed else None),
+        "error": error,
         "finished_at": None if waiting else clock.database_now(step.connection),
     }
     this = (_POINTS.c.sweep_id == step.sweep_id, _POINTS.c.point == point)

@@ -265,7 +265,7 @@ def test_a_cancelled_sweep_cancels_its_jobs(database: Database) -> None:
     progress.advance(database, sweep_id)
     view = reads.sweep(database, sweep_id)
     assert (view.finished_at is not None, view.error) == (True, None)
-    assert {point.status for point in _points(database, sweep_id)} == {PointStatus.STOPPED}
+    assert {(point.status, point.error) for point in _points(database, sweep_id)} == {(PointStatus.STOPPED, None)}
     with pytest.raises(IllegalTransition):
         changes.resume(database, sweep_id, actor=EVERYBODY)
     changes.delete(database, sweep_id, actor=EVERYBODY)

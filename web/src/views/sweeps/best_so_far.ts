@@ -16,8 +16,8 @@ export interface Course {
  */
 export function bestSoFar(trials: readonly Trial[], start: string, less: boolean): Course {
   const known = trials
-    .flatMap(({ point, status, reached }) =>
-      status === "failed" ? [] : reached.map(({ rung, value, at }) => ({ point, rung, value, at: Date.parse(at) })),
+    .flatMap(({ point, value: lasting, reached }) =>
+      lasting === null ? [] : reached.map(({ rung, value, at }) => ({ point, rung, value, at: Date.parse(at) })),
     )
     .sort((one, other) => one.at - other.at || one.rung - other.rung);
   const [seconds, best, points]: [number[], number[], number[]] = [[], [], []];

@@ -63,7 +63,7 @@ describe("the best so far", () => {
     const trials = [
       trial(0, [[1, 0, 2]]),
       trial(1, [[2, 0, 1]]),
-      trial(2, [[3, 0, 0]], { status: "failed" }),
+      trial(2, [[3, 0, 0]], { status: "failed", value: null }),
       trial(3, []),
     ];
     expect(bestSoFar(trials, START, true).best).toEqual([2, 2, 1]);
