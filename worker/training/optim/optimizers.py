@@ -159,7 +159,7 @@ class Optimizer:
                     eps=plan.eps,
                     maximize=False,
                 )
-            case RmsPropPlan() | NAdamPlan():
+            case RmsPropPlan() | NAdamPlan():  # without a fused step in torch: no engine takes theirs by rows
                 raise NotImplementedError
             case plan:
                 assert_never(plan)
