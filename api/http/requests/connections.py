@@ -175,13 +175,14 @@ class Connection(TConn):
         self._line_bytes = len(head) if line < 0 else line
         return bool(found) or ended or len(head) > HEAD_BYTES
 
-    def too_large(self) -> Exception | None:
-        """Return the error that gunicorn answers a head with that is too large; None where it is not."""
+    @override
+    def init(self) -> None:
+        """Refuse a head that is too large: gunicorn calls this once `wait_for_data` has found one, before it parses."""
         if self._line_bytes > LINE_BYTES:
-            return LimitRequestLine(self._line_bytes, LINE_BYTES)
+            raise LimitRequestLine(self._line_bytes, LINE_BYTES)
         if self._head_bytes > HEAD_BYTES:
-            return LimitRequestHeaders(f"more than {HEAD_BYTES} bytes")
-        return None
+            raise LimitRequestHeaders(f"more than {HEAD_BYTES} bytes")
+        super().init()
 
     def _read_now(self) -> bytes:
         self.sock.setblocking(False)
@@ -227,11 +228,7 @@ class ClientWorker(ThreadWorker):
         conn = cast("Connection", conn)  # see `accept`
         conn.sock.begin(self.client_seconds)
         conn.parser.mesg = None
-        if conn.wait_for_data(0) and (refusal := conn.too_large()):
-            self.handle_error(None, conn.sock, conn.client, refusal)
-            keep = False
-        else:
-            keep = super().handle(conn)
+        keep = super().handle(conn)
         # The next request waits for its head like the first.
         conn.initialized = conn.data_ready = False
         if not keep and not conn.is_read():
