@@ -30,6 +30,11 @@ class Algorithm(_Part):
     kind: Literal["grid", "random", "tpe"] = Field("random", description="Every point, random ones, or Optuna's TPE.")
     seed: int = Field(0, ge=0, lt=2**32, description="The same seed gives the same points.")
 
+    @property
+    def rests_on_results(self) -> bool:
+        """Return whether points rest on the results of earlier ones."""
+        return self.kind == "tpe"
+
 
 class Objective(_Part):
     """The figure of a point by which points are compared."""

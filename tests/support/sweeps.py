@@ -28,6 +28,8 @@ LR = "training.optimizer.lr"
 SPACE = {LR: {"kind": "float", "low": 0.001, "high": 0.1, "log": True}}
 ASHA = {"min_epochs": 1, "eta": 2}
 
+Decided = tuple[str, Any, Any, Any]
+"""A decision of a sweep: the kind of its event, the point, the repeat and the rung."""
 Figure = Callable[[dict[str, Any], int], float]
 """The validation accuracy of a job's spec after an epoch."""
 
@@ -104,16 +106,17 @@ def work(db: Database, figure: Figure = by_lr, *, most: int = 10_000) -> int:
     return most
 
 
-def decisions(db: Database, sweep_id: str) -> Counter[tuple[str, Any, Any, Any]]:
-    """How often each thing was decided: a trial made, a point that goes on, or has come to a rung."""
+def decided(db: Database, sweep_id: str) -> list[Decided]:
+    """What was decided, in order: a trial made, a point that goes on, or has come to a rung."""
     told = events.events(db, sweep_id)[0]
     kinds = [(one.kind, one.data.get("point"), one.data.get("repeat"), one.data.get("rung")) for one in told]
-    return Counter(kind for kind in kinds if kind[0] in ("trial", "promoted", "ended"))
+    return [kind for kind in kinds if kind[0] in ("trial", "promoted", "ended")]
 
 
 def faults(db: Database, sweep_id: str) -> list[str]:
     """What was decided twice, jobs and trials that do not belong one to one to each other, bests that were stopped."""
-    found = [f"decided {times} times: {what}" for what, times in decisions(db, sweep_id).items() if times > 1]
+    made = Counter(decided(db, sweep_id))
+    found = [f"decided {times} times: {what}" for what, times in made.items() if times > 1]
     with db.read() as connection:
         jobs = set(connection.scalars(select(Job.id).where(Job.sweep == sweep_id)))
         trials = connection.scalars(select(SweepTrial.job_id).where(SweepTrial.sweep_id == sweep_id)).all()

@@ -1,7 +1,7 @@
-"""Suggested points: which results each may rest on, and the question that is asked.
+"""Suggested points: the results that each rests on, and the question that is asked.
 
-Point n rests on the points before n - `lag` + 1, all of which have come to their first rung or failed by then, and on
-nothing else. So it is the same whenever it is asked for, in whatever order jobs end, and whoever was killed. The first
+A point rests on the results that its sweep has taken in when the point's place is to be filled. They are taken in by
+turns (`shared.sweeps.progress.turns`), so it is the same in whatever order jobs end, and whoever was killed. The first
 ones are random.
 """
 
@@ -16,10 +16,9 @@ from shared.database.tables import Sweep, SweepPoint, SweepRung
 from shared.errors import SweepNotFound
 from shared.sweeps.points.estimator import estimator
 from shared.sweeps.points.sampling import random_point
-from shared.sweeps.request import MOST_TRIALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Row
 
@@ -33,31 +32,23 @@ LEAST_POINTS = 20
 """Points that say something of what matters: the best tenth of them are two."""
 
 
-def lag(request: SweepRequest) -> int:
-    """Return how many points may be open at once: a suggestion waits for those before them."""
-    return -(-request.max_parallel // request.repeats)
-
-
-def known(request: SweepRequest, number: int) -> int:
-    """Return how many points, from the first on, the point with a number rests on."""
-    return max(0, number - lag(request) + 1)
-
-
-def points(db: Database, sweep_id: str, request: SweepRequest, numbers: range) -> list[Point]:
-    """Return points by their numbers, up to the first that rests on results which are still to come.
+def point(db: Database, sweep_id: str, request: SweepRequest, number: int) -> Point:
+    """Return the point with a number: the one that the sweep has, or the one that is to be made next.
 
     Raises:
         SuggestionFailed: Optuna gave none.
     """
-    random = [number for number in numbers if known(request, number) < STARTUP]
-    found = [random_point(request.space, request.algorithm.seed, number) for number in random]
-    rest = numbers[len(random) :]
-    if not rest:
-        return found
-    rows = _standings(db, sweep_id, known(request, rest[-1]))
-    history = _history(row for index, row in enumerate(rows) if row.point == index)  # up to one that has not come to it
-    ready = [number for number in rest if known(request, number) <= len(history)]
-    return found + (_ask(request, ready, history) if ready else [])
+    made = _made(db, sweep_id)
+    if number < len(made):
+        params: Point = made[number].params
+        return params
+    known = [one for one in made if one.rung is not None]
+    if len(known) < STARTUP:
+        return random_point(request.space, request.algorithm.seed, number)
+    history = [{"params": one.params, "rung": one.rung, "loss": _finite(one.loss)} for one in known]
+    asked = {"seed": request.algorithm.seed, "number": number}
+    suggested: Point = estimator.ask({"space": request.document["space"], "history": history} | asked)
+    return suggested
 
 
 def importance(db: Database, sweep_id: str) -> dict[str, float] | None:
@@ -73,32 +64,29 @@ def importance(db: Database, sweep_id: str) -> dict[str, float] | None:
         request = connection.scalar(select(Sweep.request).where(Sweep.id == sweep_id))
     if request is None:
         raise SweepNotFound(sweep_id)
-    rows = [row for row in _standings(db, sweep_id, MOST_TRIALS) if math.isfinite(row.loss)]
-    if len(rows) < LEAST_POINTS or len({row.loss for row in rows}) == 1:
+    history = _at_first_rung(db, sweep_id)
+    if len(history) < LEAST_POINTS or len({one["loss"] for one in history}) == 1:
         return None
-    shares: dict[str, float] = estimator.ask({"space": request["space"], "history": _history(rows)})
+    shares: dict[str, float] = estimator.ask({"space": request["space"], "history": history})
     return shares
 
 
-def _standings(db: Database, sweep_id: str, before: int) -> Sequence[Row[Any]]:
-    """Return the points below a number that have come to their first rung, with their losses there."""
-    rungs = (SweepRung.sweep_id == SweepPoint.sweep_id) & (SweepRung.point == SweepPoint.point)
-    first = select(SweepPoint.point, SweepPoint.params, SweepRung.loss).join(SweepRung, rungs)
-    mine = first.where(SweepPoint.sweep_id == sweep_id, SweepRung.rung == 0, SweepPoint.point < before)
+def _made(db: Database, sweep_id: str) -> Sequence[Row[Any]]:
+    """Return the points by their numbers, with how each stands at the highest rung that it has come to."""
+    wanted = select(SweepPoint.params, SweepPoint.rung, SweepPoint.loss).where(SweepPoint.sweep_id == sweep_id)
     with db.read() as connection:
-        return connection.execute(mine.order_by(SweepPoint.point)).all()
+        return connection.execute(wanted.order_by(SweepPoint.point)).all()
 
 
-def _history(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
-    return [{"params": row.params, "loss": row.loss if math.isfinite(row.loss) else None} for row in rows]
+def _at_first_rung(db: Database, sweep_id: str) -> list[dict[str, Any]]:
+    """Return the points that have come to their first rung with a figure, and their losses there."""
+    rungs = (SweepRung.sweep_id == SweepPoint.sweep_id) & (SweepRung.point == SweepPoint.point)
+    first = select(SweepPoint.params, SweepRung.loss).join(SweepRung, rungs)
+    mine = first.where(SweepPoint.sweep_id == sweep_id, SweepRung.rung == 0).order_by(SweepPoint.point)
+    with db.read() as connection:
+        rows = connection.execute(mine).all()
+    return [{"params": row.params, "rung": 0, "loss": row.loss} for row in rows if math.isfinite(row.loss)]
 
 
-def _ask(request: SweepRequest, numbers: list[int], history: list[dict[str, Any]]) -> list[Point]:
-    asked = {
-        "space": request.document["space"],
-        "seed": request.algorithm.seed,
-        "history": history,
-        "asked": [[number, known(request, number)] for number in numbers],
-    }
-    answer: list[Point] = estimator.ask(asked)
-    return answer
+def _finite(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None

@@ -1,6 +1,6 @@
 """Suggestions by Optuna's tree-structured Parzen estimator, in a process of their own.
 
-``python -m shared.sweeps.points.tpe`` reads questions, a line of JSON each, and writes a line for each answer: points,
+``python -m shared.sweeps.points.tpe`` reads questions, a line of JSON each, and writes a line for each answer: a point,
 or shares of importance. It ends with its input, or when no question has come for a while. Nothing is stored: a study is
 rebuilt from the history each time, and each number has a seed of its own, so that the same history gives the same
 answer.
@@ -50,27 +50,36 @@ def suggest(space: Space, seed: int, number: int, history: Sequence[Mapping[str,
         space: the space.
         seed: the sweep's seed.
         number: the point's number.
-        history: `params` and `loss` of the points that it rests on; less is better, null for one that failed.
+        history: of the points that it rests on the `params`, the highest `rung` that each has come to, and its `loss`
+            there; less is better, null for one that failed. Those that have come further go before the others.
     """
-    study = _study(space, history, seed=Random(f"{seed}/{number}/tpe").getrandbits(32))
+    # Optuna has this order for trials that were pruned: by how far they came, then by their value there.
+    study = _study(space, history, TrialState.PRUNED, seed=Random(f"{seed}/{number}/tpe").getrandbits(32))
     trial = study.ask({path: _distribution(dimension) for path, dimension in space.items()})
     return {path: _value(dimension, trial.params[path]) for path, dimension in space.items()}
 
 
 def importance(space: Space, history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return each path's share in what sets the best tenth of the points apart, by PED-ANOVA; the shares sum to 1."""
-    study = _study(space, history, seed=0)
+    study = _study(space, history, TrialState.COMPLETE, seed=0)
     return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
 
 
-def _study(space: Space, history: Sequence[Mapping[str, Any]], *, seed: int) -> Study:
+def _study(space: Space, history: Sequence[Mapping[str, Any]], state: TrialState, *, seed: int) -> Study:
     sampler = TPESampler(seed=seed, multivariate=len(space) > 1, n_startup_trials=0)
     study = optuna.create_study(sampler=sampler)
     distributions = {path: _distribution(dimension) for path, dimension in space.items()}
     for one in history:
         params = {path: _coded(dimension, one["params"][path]) for path, dimension in space.items()}
-        state = TrialState.FAIL if one["loss"] is None else TrialState.COMPLETE
-        study.add_trial(create_trial(params=params, distributions=distributions, value=one["loss"], state=state))
+        failed = one["loss"] is None
+        trial = create_trial(
+            params=params,
+            distributions=distributions,
+            state=TrialState.FAIL if failed else state,
+            value=one["loss"],
+            intermediate_values={} if failed else {one["rung"]: one["loss"]},
+        )
+        study.add_trial(trial)
     return study
 
 
@@ -115,8 +124,8 @@ def main() -> None:
 
 def _answer(asked: Mapping[str, Any]) -> Any:
     space, history = _SPACE.validate_python(asked["space"]), asked["history"]
-    if "asked" in asked:
-        return [suggest(space, asked["seed"], number, history[:known]) for number, known in asked["asked"]]
+    if "number" in asked:
+        return suggest(space, asked["seed"], asked["number"], history)
     return importance(space, history)
 
 

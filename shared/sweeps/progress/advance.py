@@ -1,8 +1,8 @@
 """`advance`: a sweep is brought up to date, by whoever comes to it, as often as they like.
 
 Each decision is one transaction that holds the sweep's row. What takes long is done before it: checking the jobs of new
-trials, and asking for suggestions. They depend on the trial's number, and on results that no longer change, so that it
-does not matter who prepared them.
+trials, and asking for suggestions. They depend on the trial's number, and suggestions on results that no others join
+until the suggested point is made, so that it does not matter who prepared them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,9 @@ from shared.sweeps.progress.stops import cancel_open, stop_waiting
 from shared.sweeps.status import SweepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sqlalchemy import Connection
 
     from shared.database.engine import Database
-    from shared.sweeps.points.trials import Trial
-    from shared.sweeps.progress.starts import Prepared
     from shared.sweeps.progress.step import Step
 
 
@@ -40,8 +36,7 @@ def advance(db: Database, sweep_id: str) -> list[str]:
     preparation = Preparation(db, sweep_id)
     queued: list[str] = []
     while True:
-        ready = preparation.ready
-        step = db.write(lambda connection, ready=ready: _step(connection, sweep_id, ready))  # type: ignore[misc]
+        step = db.write(lambda connection: _step(connection, sweep_id, preparation))
         if step is None:
             return queued
         queued += step.queued
@@ -49,13 +44,14 @@ def advance(db: Database, sweep_id: str) -> list[str]:
             return queued
 
 
-def _step(connection: Connection, sweep_id: str, ready: Mapping[Trial, Prepared]) -> Step | None:
+def _step(connection: Connection, sweep_id: str, preparation: Preparation) -> Step | None:
     step = locked(connection, sweep_id)
     if step is None:
         return None
     collect(step)
-    if step.status == SweepStatus.RUNNING and start(step, ready):
+    if step.status == SweepStatus.RUNNING and start(step, preparation.ready):
         stop_waiting(step)
+    step.more = step.more or (step.in_turn and step.has_changed and not step.wanted)
     if step.status == SweepStatus.CANCELLED:
         cancel_open(step)
     step.close()

@@ -77,5 +77,6 @@ def _promoted(step: Step, claim: Claim) -> int:
         raise _Pauses
     trials = table_of(SweepTrial)
     this = (trials.c.sweep_id == step.sweep_id, trials.c.point == promotion.point)
-    step.connection.execute(update(trials).where(*this).values(state=TrialState.LIVE))
-    return promotion.rung + 1
+    rung = promotion.rung + 1
+    step.connection.execute(update(trials).where(*this).values(state=TrialState.LIVE, turn=step.turn(rung)))
+    return rung

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -44,11 +43,13 @@ class Preparation:
         self._catalog: Catalog | None = None
         self.ready: dict[Trial, Prepared] = {}
         row = self._row()
-        if row is not None and row.status == SweepStatus.RUNNING and row.request["algorithm"]["kind"] != "tpe":
+        if row is not None and row.status == SweepStatus.RUNNING and not _request(row).algorithm.rests_on_results:
             self._prepare(row, row.next_trial, 1)
 
     def prepare(self, wanted: Sequence[Trial], free: int) -> bool:
         """Prepare the first trial that is wanted and those after it, `free` at most; return whether there is a new one.
+
+        Of suggested ones only the first: what the next rests on is known once this one has been made.
 
         Raises:
             SuggestionFailed: Optuna gave no point.
@@ -56,8 +57,9 @@ class Preparation:
         row = self._row() if wanted else None
         if row is None:
             return False
-        before = len(self.ready)
-        self._prepare(row, wanted[0].point * row.request["repeats"] + wanted[0].repeat, free)
+        request, before = _request(row), len(self.ready)
+        count = 1 if request.algorithm.rests_on_results else free
+        self._prepare(row, wanted[0].point * request.repeats + wanted[0].repeat, count)
         return len(self.ready) > before
 
     def _row(self) -> Row[Any] | None:
@@ -66,7 +68,7 @@ class Preparation:
 
     def _prepare(self, row: Row[Any], first: int, count: int) -> None:
         """Prepare the trials from number `first` on."""
-        request = SweepRequest.model_validate(row.request)
+        request = _request(row)
         last = min(first + count, row.points * request.repeats)
         trials = [Trial.at(index, request.repeats) for index in range(first, last)]
         if not trials:
@@ -77,14 +79,16 @@ class Preparation:
         points = dict(zip(numbers, self._points(request, numbers), strict=False))
         caps = Caps(**row.limits["caps"])
         for trial in trials:
-            if trial.point in points:
-                self.ready[trial] = _checked(request, points[trial.point], trial, row.seed, caps, self._catalog)
+            self.ready[trial] = _checked(request, points[trial.point], trial, row.seed, caps, self._catalog)
 
     def _points(self, request: SweepRequest, numbers: range) -> Iterable[Point]:
-        """Return points by their numbers; of suggested ones only the first, whose history is complete."""
-        if request.algorithm.kind == "tpe":
-            return suggestions.points(self._db, self._sweep_id, request, numbers)
-        return islice(points_from(request, numbers.start), len(numbers))
+        if request.algorithm.rests_on_results:
+            return [suggestions.point(self._db, self._sweep_id, request, numbers.start)]
+        return points_from(request, numbers.start)
+
+
+def _request(row: Row[Any]) -> SweepRequest:
+    return SweepRequest.model_validate(row.request)
 
 
 def _checked(request: SweepRequest, point: Point, trial: Trial, seed: int, caps: Caps, catalog: Catalog) -> Prepared:

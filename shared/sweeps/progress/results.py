@@ -13,6 +13,7 @@ from shared.database.tables.sweeps import OPEN
 from shared.jobs.guarded_write import insert_rows, table_of
 from shared.jobs.status import JobStatus
 from shared.sweeps.progress.step import NO_LOSS
+from shared.sweeps.progress.turns import in_turn
 from shared.sweeps.status import PointStatus, SweepStatus, TrialState
 
 if TYPE_CHECKING:
@@ -37,33 +38,30 @@ class End(NamedTuple):
 
 
 def collect(step: Step, reached: str | None = None) -> None:
-    """Take in the jobs of open trials that run no more, count those that do, and note where the points stand.
+    """Take in the jobs of open trials that run no more, count the others, and note where the points stand.
+
+    Where the sweep goes by turns, the next one alone is taken in, and only in its turn.
 
     The job `reached` counts as paused: it runs, and has come to its rung.
     """
-    ended: dict[tuple[int, int], End] = {}
-    there: list[str] = []
     rows = step.connection.execute(_OPEN, {"sweep": step.sweep_id}).all()
-    for row in rows:
-        at_rung = row.job_id == reached and row.status == JobStatus.RUNNING
-        end = End(TrialState.WAITING, row.rung) if at_rung else _end_of(row, step)
-        if end is None:
-            step.live += row.state == TrialState.LIVE
-            step.due += [row] if row.state == TrialState.DUE else []
-            continue
-        ended[row.point, row.repeat] = end
-        if end.error is None:
-            there.append(row.job_id)
-    if not ended:
+    at_rung = [row for row in rows if row.job_id == reached and row.status == JobStatus.RUNNING]
+    ends = {row: end for row in rows if (end := _end_of(row, step)) is not None}
+    ends |= {row: End(TrialState.WAITING, row.rung) for row in at_rung}
+    step.live = sum(row.state == TrialState.LIVE for row in rows)
+    step.due = [row for row in rows if row.state == TrialState.DUE]
+    taken = in_turn(step, rows, ends) if step.by_turns else list(ends)
+    if not taken:
         return
-    values = _values(step, there)
-    closed = [row for row in rows if (row.point, row.repeat) in ended]
-    write_ends(step, [(row, ended[row.point, row.repeat], values.get(row.job_id)) for row in closed])
-    settle(step, {row.point: ended[row.point, row.repeat].error for row in closed}, _epochs_of(closed))
+    step.live -= sum(row.state == TrialState.LIVE for row in taken)
+    step.due = [row for row in step.due if row not in taken]
+    values = _values(step, [row.job_id for row in taken if ends[row].error is None])
+    write_ends(step, [(row, ends[row], values.get(row.job_id)) for row in taken])
+    settle(step, {row.point: ends[row].error for row in taken}, _epochs_of(taken))
 
 
 _OPEN = (
-    select(*(_TRIALS.c[name] for name in ("point", "repeat", "job_id", "state", "rung")))
+    select(*(_TRIALS.c[name] for name in ("point", "repeat", "job_id", "state", "rung", "turn")))
     .add_columns(Job.status, Job.epoch, Job.error_detail)
     .select_from(_TRIALS.outerjoin(table_of(Job), Job.id == _TRIALS.c.job_id))
     .where(_TRIALS.c.sweep_id == bindparam("sweep"), text(OPEN))

@@ -92,7 +92,7 @@ def _go_on(step: Step, trial: Row[Any]) -> int:
     """Queue the paused job of a promoted point; return 0 where somebody else has ended it."""
     if pauses.go_on(step.connection, trial.job_id, step.pause_after(trial.rung)):
         this = (_TRIALS.c.sweep_id == step.sweep_id, _TRIALS.c.point == trial.point, _TRIALS.c.repeat == trial.repeat)
-        step.connection.execute(update(_TRIALS).where(*this).values(state=TrialState.LIVE))
+        step.connection.execute(update(_TRIALS).where(*this).values(state=TrialState.LIVE, turn=step.turn(trial.rung)))
         step.queued.append(trial.job_id)
         step.live += 1
         return 1
@@ -118,7 +118,7 @@ def _make(step: Step, new: list[tuple[Trial, Prepared]]) -> None:
         {**trial._asdict(), "job_id": job_of.get(trial), "state": TrialState.LIVE if one.job else TrialState.ENDED}
         for trial, one in new
     ]
-    insert_rows(step.connection, SweepTrial, trials, sweep_id=step.sweep_id, rung=0)
+    insert_rows(step.connection, SweepTrial, trials, sweep_id=step.sweep_id, rung=0, turn=step.turn(0))
     for trial, _ in new:
         step.tell("trial", **trial._asdict(), job=job_of.get(trial))
     step.queued += ids

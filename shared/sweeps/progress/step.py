@@ -45,10 +45,12 @@ class Step:
         rungs: the epochs after which a job stops, its last one included.
         seed: as the column of `Sweep`.
         next_trial: how many trials have been made.
+        clock: as the column of `Sweep`.
         live: jobs that are queued or running.
         due: trials that were promoted and go on next, with their jobs.
         queued: ids of jobs that this step queued: the caller publishes them after the commit.
         wanted: trials to be made whose jobs were not at hand.
+        in_turn: whether the job whose result is next in its turn has ended.
         more: whether another step is to follow at once.
     """
 
@@ -63,14 +65,16 @@ class Step:
     seed: int
     next_trial: int
     event_seq: int
+    clock: int
     live: int = 0
     due: list[Row[Any]] = field(default_factory=list)
     queued: list[str] = field(default_factory=list)
     wanted: list[Trial] = field(default_factory=list)
+    in_turn: bool = False
     more: bool = False
     finished: bool = False
     told: list[Told] = field(default_factory=list)
-    made: int = 0
+    changed: bool = False
 
     @property
     def last_rung(self) -> int:
@@ -80,6 +84,15 @@ class Step:
     def pause_after(self, rung: int) -> int | None:
         """Return the epoch after which a job that runs to a rung is to pause; None at the last one."""
         return self.rungs[rung] if rung < self.last_rung else None
+
+    @property
+    def by_turns(self) -> bool:
+        """Return whether results are taken in one by one, in their turns; of a cancelled sweep all are at once."""
+        return self.request.algorithm.rests_on_results and self.status != SweepStatus.CANCELLED
+
+    def turn(self, rung: int) -> int:
+        """Return the turn of a job that starts now, and runs to a rung from the one before."""
+        return self.clock + self.rungs[rung] - (self.rungs[rung - 1] if rung else 0)
 
     def tell(self, kind: str, **data: object) -> None:
         """Note an event, which `close` writes."""
@@ -101,12 +114,18 @@ class Step:
         """Return whether no more points come and none runs: how they stand at their rungs changes no more by itself."""
         return self.next is None and not self.live and not self.due
 
+    @property
+    def has_changed(self) -> bool:
+        """Return whether the step has decided anything."""
+        return bool(self.told) or self.changed or self.finished
+
     def close(self) -> None:
         """Write the events and what has changed of the sweep's row; webhooks are told of its end."""
-        if not (self.told or self.made or self.finished):
+        if not self.has_changed:
             return
         seq = events.add(self.connection, self.sweep_id, self.event_seq, self.told)
         values: dict[str, Any] = {"status": self.status, "next_trial": self.next_trial, "event_seq": seq}
+        values["clock"] = self.clock
         if self.finished:
             values["finished_at"] = clock.database_now(self.connection)
             values["totals"] = asdict(totals_of(self.connection, [self.sweep_id])[self.sweep_id])
@@ -137,4 +156,5 @@ def locked(connection: Connection, sweep_id: str) -> Step | None:
         seed=row.seed,
         next_trial=row.next_trial,
         event_seq=row.event_seq,
+        clock=row.clock,
     )

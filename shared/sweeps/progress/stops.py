@@ -33,7 +33,7 @@ def stop_waiting(step: Step) -> None:
     reasons = _reasons(step, waiting)
     for row in waiting:
         _stop(step, row, reasons[row.point])
-    step.made += len(waiting)
+    step.changed = step.changed or bool(waiting)
     if len(waiting) == PART:
         step.more = True
     else:
@@ -54,7 +54,7 @@ def cancel_open(step: Step) -> None:
     waiting = _waiting(step)
     for row in waiting:
         _stop(step, row, results.CANCELLED_WITH_SWEEP)
-    step.made += len(waiting)
+    step.changed = step.changed or bool(waiting)
     step.more = ended or len(waiting) == PART
     if not running and not step.more:
         _end(step)

@@ -28,12 +28,17 @@ def _require_each_decision_once(db: Database, sweep_id: str) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("trials, kills, eta", [(30, 6, 2), (10, 3, 50)])
+@pytest.mark.parametrize(
+    "trials, kills, eta, algorithm", [(30, 6, 2, "random"), (10, 3, 50, "random"), (30, 6, 2, "tpe")]
+)
 def test_six_processes_decide_each_thing_once_whoever_is_killed(
-    database: Database, trials: int, kills: int, eta: int
+    database: Database, trials: int, kills: int, eta: int, algorithm: str
 ) -> None:
-    """They work and decide at once, and are killed anywhere; the points are those of the seed, the end is told once."""
-    result = search(database, trials, kills, seed=7, eta=eta)
+    """They work and decide at once, and are killed anywhere; the points are those of the seed, the end is told once.
+
+    With `tpe` all that is decided, in its order, is that of a search in which nobody is killed.
+    """
+    result = search(database, trials, kills, seed=7, eta=eta, algorithm=algorithm)
     assert result.violations == []
     assert result.kills > 0  # a fast machine has searched before the last are due
     assert result.decisions > 2 * trials

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import sys
+import uuid
+from collections.abc import Callable
+from random import Random
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from shared.database.engine import Database
+from shared.database.tables import Sweep, SweepTrial
 from shared.errors import SuggestionFailed, SweepNotFound
+from shared.jobs import actions
+from shared.jobs.actor import EVERYBODY, Actor
+from shared.jobs.running import attempts
 from shared.jobs.running.claims import Claim
-from shared.sweeps import progress, reads
+from shared.jobs.running.retry_policy import Ending
+from shared.jobs.status import Outcome
+from shared.people.scopes import Scope
+from shared.sweeps import changes, progress, reads
 from shared.sweeps.points import suggestions
 from shared.sweeps.points.estimator import Estimator, estimator
 from shared.sweeps.points.space import Point
 from shared.sweeps.status import SweepStatus
 from tests.support import sweeps
-from tests.support.sweeps import ASHA, make
+from tests.support.sweeps import ASHA, Decided, make
 
 TPE = {"kind": "tpe", "seed": 2}
 
@@ -24,36 +36,120 @@ def _params(db: Database, sweep_id: str) -> list[Point]:
     return [point.params for point in reads.trials(db, sweep_id, limit=100).items]
 
 
-@pytest.mark.parametrize("asha", [None, ASHA], ids=["whole", "asha"])
-def test_the_order_in_which_jobs_end_does_not_matter(database: Database, asha: dict[str, int] | None) -> None:
-    """The same seed gives the same trials where the last one claimed ends first, and where the first one does."""
-    made = []
-    for backwards in (False, True):
-        sweep_id = make(database, algorithm=TPE, max_trials=13, max_parallel=2, asha=asha)
-        while reads.sweep(database, sweep_id).status != SweepStatus.FINISHED:
-            claims: list[Claim] = []
-            while claim := sweeps.claim(database, f"host:cpu:{len(claims)}"):
-                claims.append(claim)
-            for claim in reversed(claims) if backwards else claims:
-                sweeps.train(database, claim)
-                progress.advance(database, sweep_id)
-        made.append(_params(database, sweep_id))
-    assert made[0] == made[1]
-    assert len(made[0]) == 13
+Order = Callable[[list[Claim]], list[Claim]]
+"""Which of the claimed jobs end now, in which order."""
 
 
-def test_a_point_waits_for_the_results_that_it_rests_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One slow trial holds up those that rest on it, and no suggestion is asked for before."""
+def _played(db: Database, order: Order, *, at_once: bool = False, **asked: Any) -> tuple[list[Point], list[Decided]]:
+    """Play workers until a sweep has finished; returns its points and its decisions, in order."""
+    sweep_id = make(db, algorithm=TPE, **asked)
+    claims: list[Claim] = []
+    while reads.sweep(db, sweep_id).status != SweepStatus.FINISHED:
+        while claim := sweeps.claim(db, f"host:cpu:{uuid.uuid4()}"):
+            claims.append(claim)
+        for claim in order(claims):
+            claims.remove(claim)
+            sweeps.train(db, claim, at_once=at_once)
+            progress.advance(db, sweep_id)
+    assert sweeps.faults(db, sweep_id) == []
+    return _params(db, sweep_id), sweeps.decided(db, sweep_id)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"asha": ASHA}, {"asha": ASHA, "repeats": 2, "max_parallel": 5}, {"asha": {"min_epochs": 2, "eta": 3}}],
+    ids=["whole", "asha", "repeats", "late"],
+)
+def test_the_order_in_which_jobs_end_does_not_matter(database: Database, asked: dict[str, Any]) -> None:
+    """The same seed gives the same trials, and lets the same ones go on, whichever of the claimed jobs ends first."""
+    asked = {"max_trials": 16, "max_parallel": 3} | asked
+    base = sweeps.BASE | {"cache": "off"}
+    random = Random(5)
+    expected = _played(database, lambda claims: claims[:1], base=base, **asked)
+    assert len(expected[0]) == 16
+    assert _played(database, lambda claims: claims[::-1], base=base, **asked) == expected
+    assert _played(database, lambda claims: claims[-1:], base=base, at_once=True, **asked) == expected
+    shuffled = _played(database, lambda claims: random.sample(claims, 1), base=base, at_once=True, **asked)
+    assert shuffled == expected
+
+
+def test_what_is_trained_already_changes_no_decision(database: Database) -> None:
+    """Jobs that end at once, as equal ones have been trained, are taken in in the same turns."""
+    asked: dict[str, Any] = {"max_trials": 16, "max_parallel": 3, "asha": ASHA}
+    first, again = (_played(database, lambda claims: claims[-1:], **asked) for _ in range(2))
+    assert first == again
+
+
+def test_a_limit_of_queued_jobs_changes_no_decision(database: Database) -> None:
+    """It makes the sweep slower: a place that may not be filled yet is filled before the next result is taken in."""
+    asked: dict[str, Any] = {"max_trials": 14, "max_parallel": 4, "asha": ASHA, "base": sweeps.BASE | {"cache": "off"}}
+    free = _played(database, lambda claims: claims[:1], **asked)
+    few = Actor("me", Scope.SUBMIT, most_queued=1)
+    assert _played(database, lambda claims: claims[-1:], actor=few, **asked) == free
+
+
+def test_a_slow_trial_holds_up_what_rests_on_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that end before it keep their places until its turn has passed; no suggestion is asked for before."""
     sweep_id = make(database, algorithm=TPE, max_trials=13, max_parallel=2)
+    for _ in range(8):
+        sweeps.train(database, sweeps.next_claim(database))
+        progress.advance(database, sweep_id)
     monkeypatch.setattr(estimator, "ask", lambda _asked: pytest.fail("asked too early"))
     slow = sweeps.next_claim(database, "host:cpu:slow")
     sweeps.work(database)
-    assert len(_params(database, sweep_id)) == 11  # points 0 to 10 are random: fewer than ten results are known
+    assert len(_params(database, sweep_id)) == 10
     monkeypatch.undo()
     sweeps.train(database, slow)
     progress.advance(database, sweep_id)
     sweeps.work(database)
     assert reads.sweep(database, sweep_id).status == SweepStatus.FINISHED
+
+
+def test_a_sweep_of_the_release_before_goes_on(database: Database) -> None:
+    """Its trials have no turns: those that run are taken in in the order of their points."""
+    sweep_id = make(database, algorithm=TPE, max_trials=16, max_parallel=3, asha=ASHA)
+    sweeps.work(database, most=12)
+    with database.engine.begin() as connection:
+        connection.execute(update(Sweep).values(clock=0))
+        connection.execute(update(SweepTrial).values(turn=0))
+    sweeps.work(database)
+    assert reads.sweep(database, sweep_id).status == SweepStatus.FINISHED
+    assert sweeps.faults(database, sweep_id) == []
+
+
+def test_a_long_way_lets_as_many_short_ones_pass(database: Database) -> None:
+    """A job that goes on for two epochs is taken in after those that start with it for one, and before the next."""
+    sweep_id = make(database, algorithm=TPE, max_trials=12, max_parallel=2, asha={"min_epochs": 1, "eta": 3})
+    while not (long := [one for one in sweeps.decided(database, sweep_id) if one[0] == "promoted"]):
+        sweeps.work(database, most=1)
+    claims = {claim.pause_after: claim for claim in (sweeps.next_claim(database, f"host:cpu:{n}") for n in range(2))}
+    sweeps.train(database, claims.pop(3))  # ends first, and is not taken in yet
+    progress.advance(database, sweep_id)
+    assert ("ended", long[0][1], None, 1) not in sweeps.decided(database, sweep_id)
+    sweeps.train(database, claims.pop(1))
+    progress.advance(database, sweep_id)
+    kinds = [kind for kind, *_ in sweeps.decided(database, sweep_id)]
+    sweeps.work(database)
+    ended = [one[1] for one in sweeps.decided(database, sweep_id)[len(kinds) - 1 :] if one[0] == "ended"]
+    assert ended.index(long[0][1]) in {0, 1}
+
+
+def test_jobs_that_are_cancelled_hold_nothing_up(database: Database) -> None:
+    """They are failed points in their turns; a sweep that is cancelled ends whatever turn it was."""
+    sweep_id = make(database, algorithm=TPE, max_trials=14, max_parallel=4, asha=ASHA)
+    for count in range(20):
+        claims = [sweeps.next_claim(database, f"host:cpu:{count}") for _ in range(2)]
+        actions.cancel(database, claims[0].job_id, actor=EVERYBODY)
+        assert attempts.end(database, claims[0], Ending(Outcome.CANCELLED))
+        sweeps.train(database, claims[1])
+        progress.advance(database, sweep_id)
+        if count == 3:
+            break
+    changes.cancel(database, sweep_id, actor=EVERYBODY)
+    for _ in range(2):
+        progress.advance(database, sweep_id)
+    view = reads.sweep(database, sweep_id)
+    assert (view.status, view.finished_at is not None) == (SweepStatus.CANCELLED, True)
 
 
 def test_a_suggestion_that_fails_is_asked_for_again(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

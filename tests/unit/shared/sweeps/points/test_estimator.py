@@ -17,8 +17,8 @@ from shared.sweeps.points.estimator import Estimator
 QUESTION: dict[str, Any] = {
     "space": {"a.float": {"kind": "float", "low": 0.0, "high": 1.0}},
     "seed": 0,
-    "history": [{"params": {"a.float": number / 10}, "loss": number} for number in range(10)],
-    "asked": [(12, 10)],
+    "history": [{"params": {"a.float": number / 10}, "rung": 0, "loss": number} for number in range(10)],
+    "number": 12,
 }
 
 
@@ -60,7 +60,7 @@ def test_a_process_that_fails_on_a_question_answers_no_other(started: list[subpr
     estimator = Estimator()
     before = estimator.ask(QUESTION)
     with pytest.raises(SuggestionFailed, match=r"a\.float"):
-        estimator.ask(QUESTION | {"history": [{"params": {}, "loss": 1.0}]})
+        estimator.ask(QUESTION | {"history": [{"params": {}, "rung": 0, "loss": 1.0}]})
     assert estimator.ask(QUESTION) == before
     assert all(child.returncode is not None for child in started[:-1])
 

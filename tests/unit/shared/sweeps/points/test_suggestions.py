@@ -1,4 +1,4 @@
-"""Suggestions: the same history gives the same point, and no point waits for more than it must."""
+"""Suggestions: the same history gives the same point, and what has come further counts first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from shared.errors import SuggestionFailed
-from shared.sweeps.points import suggestions
 from shared.sweeps.points.estimator import estimator
 from shared.sweeps.points.sampling import random_point
 from shared.sweeps.request import SweepRequest
@@ -20,28 +19,28 @@ SPACE: dict[str, Any] = {
     "a.list": {"kind": "choice", "values": [[1], [2, 3], "x"]},
     "a.size": {"kind": "values", "values": [16, 64, 256]},
 }
-REQUEST = SweepRequest.model_validate(
-    {"base": {}, "space": SPACE, "algorithm": {"kind": "tpe"}, "max_parallel": 8, "repeats": 3}
-)
+REQUEST = SweepRequest.model_validate({"base": {}, "space": SPACE, "algorithm": {"kind": "tpe"}})
 
 
 def _history(count: int) -> list[dict[str, Any]]:
     """Points whose loss is less the smaller `a.float` is; every seventh has failed."""
     points = [random_point(REQUEST.space, 0, number) for number in range(count)]
     return [
-        {"params": point, "loss": None if number % 7 == 3 else point["a.float"]} for number, point in enumerate(points)
+        {"params": point, "rung": 0, "loss": None if number % 7 == 3 else point["a.float"]}
+        for number, point in enumerate(points)
     ]
 
 
-def _ask(history: list[dict[str, Any]], *asked: tuple[int, int]) -> Any:
-    return estimator.ask({"space": SPACE, "seed": 0, "history": history, "asked": asked})
+def _ask(history: list[dict[str, Any]], number: int) -> Any:
+    return estimator.ask({"space": SPACE, "seed": 0, "history": history, "number": number})
 
 
 def test_the_same_history_gives_the_same_points() -> None:
-    """In every process, alone or with others, and whatever else has come in meanwhile."""
-    both = _ask(_history(30), (30, 20), (31, 21))
-    assert both == [_ask(_history(20), (30, 20))[0], _ask(_history(40), (31, 21))[0]]
-    for point in both:
+    """In every process; another number or another history gives another one."""
+    found = [_ask(_history(30), number) for number in (30, 31, 30)]
+    assert found[0] == found[2] != found[1]
+    assert _ask(_history(40), 30) != found[0]
+    for point in found:
         for path, dimension in REQUEST.space.items():
             values = dimension.values()
             assert values is None or point[path] in values
@@ -50,8 +49,15 @@ def test_the_same_history_gives_the_same_points() -> None:
 
 def test_suggestions_go_where_points_were_good() -> None:
     """With forty points behind them, most are among the better half."""
-    found = _ask(_history(40), *((number, 40) for number in range(40, 60)))
+    found = [_ask(_history(40), number) for number in range(40, 60)]
     assert sum(point["a.float"] < 0.1 for point in found) > 13
+
+
+def test_those_that_have_come_furthest_count_first() -> None:
+    """An early loss is not held against a late one: suggestions go where points came far, though others look better."""
+    far = [one | {"rung": 2, "loss": 100.0} if one["params"]["a.list"] == "x" else one for one in _history(40)]
+    found = [_ask(far, number) for number in range(40, 60)]
+    assert sum(point["a.list"] == "x" for point in found) > 13
 
 
 def test_importance_finds_what_matters() -> None:
@@ -61,14 +67,8 @@ def test_importance_finds_what_matters() -> None:
     assert sum(shares.values()) == pytest.approx(1.0)
 
 
-def test_a_point_rests_on_those_that_must_have_ended() -> None:
-    """At most `max_parallel` jobs of other points may still run when it is asked for."""
-    assert suggestions.lag(REQUEST) == 3
-    assert [suggestions.known(REQUEST, number) for number in (0, 2, 3, 30)] == [0, 0, 1, 28]
-
-
 def test_a_process_that_fails_says_why() -> None:
     """The error's last line, and a suggestion is asked for again later."""
     with pytest.raises(SuggestionFailed, match=r"a\.float") as failed:
-        _ask([{"params": {}, "loss": 1.0}], (20, 1))
+        _ask([{"params": {}, "rung": 0, "loss": 1.0}], 20)
     assert failed.value.retryable
