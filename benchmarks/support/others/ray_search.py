@@ -44,11 +44,11 @@ class RaySearch:
         self._folder, self._space, self._workers = folder, space, workers
         self._train = self._tune.with_parameters(train, images=dict(images))
 
-    def run(self, seed: int, *, trials: int, epochs: int, eta: int) -> Course:
+    def run(self, seed: int, *, trials: int, epochs: int, grace: int, eta: int) -> Course:
         """Search once, with a seed for the sampler."""
         searcher: Any = import_module("ray.tune.search.optuna").OptunaSearch(seed=seed)
         asha: Any = import_module("ray.tune.schedulers").ASHAScheduler(
-            max_t=epochs, grace_period=1, reduction_factor=eta
+            max_t=epochs, grace_period=grace, reduction_factor=eta
         )
         recorder = Recorder()
         tuner = self._tune.Tuner(
