@@ -83,11 +83,12 @@ SEED ?= 0
 JOBS ?= 50
 FAULTS ?= 25
 TRIALS ?= 0
+ALGORITHM ?= random
 DATABASE ?= both
 STORAGE ?= both
 .PHONY: chaos
-chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both, STORAGE=folder|s3|both; TRIALS= for a sweep alone)
-	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --trials $(TRIALS) --database $(DATABASE) --storage $(STORAGE)
+chaos: tools ## hurt a whole service at random, check that nothing is lost (SEED=, JOBS=, FAULTS=, DATABASE=sqlite|postgresql|both, STORAGE=folder|s3|both; TRIALS= and ALGORITHM=random|tpe for a sweep alone)
+	$(BIN)/python -m tests.chaos --seed $(SEED) --jobs $(JOBS) --faults $(FAULTS) --trials $(TRIALS) --algorithm $(ALGORITHM) --database $(DATABASE) --storage $(STORAGE)
 
 REQUESTS ?= 100000
 .PHONY: fuzz

@@ -32,6 +32,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--faults", type=int, default=25)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--trials", type=int, default=0, help="instead of a service, a sweep of so many points")
+    parser.add_argument("--algorithm", choices=["random", "tpe"], default="random", help="of the sweep")
     parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
     parser.add_argument("--storage", choices=["folder", "s3", "both"], default="both")
     options = parser.parse_args(arguments)
@@ -40,7 +41,8 @@ def main(arguments: list[str]) -> int:
     own_mounts()
     databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
     if options.trials:
-        return max(_report_search(kind, options.trials, options.faults, options.seed) for kind in databases)
+        how = (options.trials, options.faults, options.seed, options.algorithm)
+        return max(_report_search(kind, *how) for kind in databases)
     storages = ["folder", "s3"] if options.storage == "both" else [options.storage]
     orders = [
         Order(options.seed, options.jobs, options.faults, database, storage, options.workers)
@@ -63,10 +65,10 @@ def _report(order: Order) -> int:
     return int(bool(result.violations))
 
 
-def _report_search(kind: str, trials: int, kills: int, seed: int) -> int:
-    say(f"Seed {seed} on {kind}: a sweep of {trials} points, {RACERS} stand-ins at a time, {kills} kills")
+def _report_search(kind: str, trials: int, kills: int, seed: int, algorithm: str) -> int:
+    say(f"Seed {seed} on {kind}: a sweep of {trials} points ({algorithm}), {RACERS} stand-ins at a time, {kills} kills")
     with database(kind) as db:
-        result = search(db, trials, kills, seed)
+        result = search(db, trials, kills, seed, algorithm=algorithm)
     twice = len(result.violations)
     say(f"{result.kills} kills, {result.decisions} decisions, {twice} violations, {result.seconds:.0f} s")
     for line in result.violations[:_SHOWN]:
