@@ -117,7 +117,7 @@ def _theirs(data: LoadedDataset, seeds: list[int]) -> dict[int, Course]:
         **_normalised(data, data.val, "val_images", "val_labels"),
     }
     with ray_search(images, SPACE, WORKERS) as search:
-        search.run(0, trials=SMALL, epochs=ETA, grace=1, eta=ETA)
+        search.run(0, trials=SMALL, epochs=MIN_EPOCHS + 1, grace=GRACE, eta=ETA)
         return {seed: search.run(seed, trials=TRIALS, epochs=EPOCHS, grace=GRACE, eta=ETA) for seed in seeds}
 
 
@@ -128,7 +128,7 @@ def _normalised(data: LoadedDataset, split: Split, images: str, labels: str) -> 
 
 def _ours(data: LoadedDataset, seeds: list[int]) -> dict[int, Course]:
     with service(WORKERS, warm_up=_base(data, 1)) as made:
-        _sweep(made, data, 0, trials=SMALL, epochs=ETA)
+        _sweep(made, data, 0, trials=SMALL, epochs=MIN_EPOCHS + 1)
         return {seed: _sweep(made, data, seed, trials=TRIALS, epochs=EPOCHS) for seed in seeds}
 
 
