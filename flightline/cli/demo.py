@@ -26,6 +26,7 @@ from flightline.client.client import Client
 from flightline.client.jobs import Job
 from flightline.errors import FlightlineError, StackError
 from flightline.stack import parent_death
+from flightline.stack.home import make_home
 from flightline.stack.log_tail import last_lines
 from flightline.stack.programs import flightline_command, python_environment
 from shared.paths import expanded
@@ -163,7 +164,7 @@ def _token(home: Path) -> Iterator[str | None]:
 @contextmanager
 def _stack(home: Path, workers: str | None) -> Iterator[str]:
     """Run `flightline up` for the demo alone: yield its URL, and stop it at the end in any case."""
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     log = home / "demo.log"
     out().print(f"Starting API, Redis, database and workers in {home} …", markup=False)
     options = ["--json", "--port", "0", "--workers", workers or "predict=0"]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 import migrations
 from flightline.client.records import Dataset, NewToken, Token, Worker
 from flightline.errors import StackError, UsageError
+from flightline.stack.home import make_home
 from shared.database.engine import TRY_AGAIN, Database
 from shared.delivery.broker import ACCEPTED_MEANWHILE, Broker
 from shared.delivery.reconciler import Report, repair
@@ -122,7 +123,7 @@ class TokenTable:
 
     def _call(self, call: Callable[[Database], object]) -> Any:
         """Return what `call` gives as the JSON that the API would answer with."""
-        self._settings.home_dir.mkdir(parents=True, exist_ok=True)
+        make_home(self._settings.home_dir)
         migrate(self._settings)
         return _as_json(self._settings, call)
 

@@ -149,6 +149,11 @@ def _was_started_for(home: Path, pid: int) -> bool:
         return False
 
 
+def make_home(home: Path) -> None:
+    """Create a home that its user alone can look into, unless it exists. Raises OSError."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 @contextmanager
 def home_lock(home: Path) -> Iterator[None]:
     """Lock the home for this process; the kernel releases the lock when the process ends, however it ends.
@@ -158,7 +163,7 @@ def home_lock(home: Path) -> Iterator[None]:
         StackError: the home cannot be created or written, or shares its files with another folder.
     """
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_home(home)
         lock = (home / LOCK_FILE).open("a")
     except OSError as error:
         raise StackError(

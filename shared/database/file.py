@@ -70,11 +70,14 @@ class DatabaseFile:
         self._lock = threading.RLock()
 
     def create(self) -> None:
-        """Create an empty file, and the folders above it, unless the file exists. Raises OSError."""
+        """Create an empty file that its user alone can read, and the folders above it, unless it exists.
+
+        Raises OSError.
+        """
         path = Path(self._path)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(0o644)
+            path.touch(0o600)
 
     def watch(self, engine: Engine) -> None:
         """Make this engine open the file without creating one. Call after adding other listeners for ``connect``."""

@@ -131,9 +131,10 @@ def migrate(json: Json = False) -> None:
     """Create the database's tables or bring them up to date."""
     require("api", "alembic", "sqlalchemy")
     from flightline.stack.database import migrate as bring_up_to_date
+    from flightline.stack.home import make_home
 
     settings = load_settings()
-    settings.home_dir.mkdir(parents=True, exist_ok=True)
+    make_home(settings.home_dir)
     url = bring_up_to_date(settings)
     if json:
         print_json({"database": url})

@@ -72,6 +72,16 @@ def calls(db: Database) -> list[Callable[[], object]]:
     return [db.ping, lambda: queries.workers(db, silent_seconds=60), lambda: factories.submit(db)]
 
 
+def test_a_new_file_is_its_users_alone(quick_dir: Path) -> None:
+    """Its write-ahead log too: nobody else on the machine can read whose jobs there are."""
+    path = quick_dir / "new.db"
+    db = Database(f"sqlite:///{path}")
+    migrations.upgrade(db)
+    factories.submit(db)
+    assert {one.stat().st_mode & 0o777 for one in (path, *log_of(path))} == {0o600}
+    db.dispose()
+
+
 def test_the_last_connection_is_closed_while_another_is_opened(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

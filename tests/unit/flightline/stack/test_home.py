@@ -44,6 +44,14 @@ def test_a_home_whose_stack_has_not_said_who_it_is(tmp_path: Path) -> None:
     assert "4711" not in refused.value.detail
 
 
+def test_a_home_is_its_users_alone(tmp_path: Path) -> None:
+    """Nobody else on the machine can look into a new one; one that is there keeps its mode."""
+    for mode in (0o700, 0o755):
+        with home_lock(tmp_path / "new" / "home"):
+            assert (tmp_path / "new" / "home").stat().st_mode & 0o777 == mode
+        (tmp_path / "new" / "home").chmod(0o755)
+
+
 def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     """A home in the place of a file is refused with the variable to set."""
     (tmp_path / "file").write_text("")
