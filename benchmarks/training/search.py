@@ -8,11 +8,11 @@ The tapered network on airplanes and birds (real images where FLIGHTLINE_DATA_DI
 rate × momentum × batch size × width, 60 trials of at most 9 epochs, TPE with a seed, ASHA of which one in three goes
 on. Two workers of one thread each on both sides, fp32, constant learning rate, all validation images after each epoch.
 
-- Theirs: `benchmarks.support.others.ray_search`, with rungs after 1 and 3 epochs, or from `GRACE` epochs on: Ray's
-  default of one epoch.
-- Ours: API, Redis, SQLite and two workers, as `flightline up` has; a sweep sent by the client, whose rung is after
-  3 epochs, as docs/sweeps.md advises for jobs of few epochs. Nothing is reused of earlier jobs (`"cache": "off"`). What
-  is known of it is asked over HTTP, four times a second.
+- Theirs: `benchmarks.support.others.ray_search`.
+- Ours: API, Redis, SQLite and two workers, as `flightline up` has; a sweep sent by the client. Nothing is reused of
+  earlier jobs (`"cache": "off"`). What is known of it is asked over HTTP, four times a second.
+
+Rungs are after 1 and 3 epochs on both sides. `MIN_EPOCHS` is another first rung of ours, `GRACE` one of theirs.
 
 The clock starts with the call that starts the search, all services being up, the images decoded, and a small search
 done on either side. It stops when whoever started the search can know of the accuracy.
@@ -41,10 +41,8 @@ from worker.training.data.loader import normalizer
 from worker.training.plan import plan_from_spec
 
 WORKERS, TRIALS, EPOCHS, ETA = 2, 60, 9, 3
-MIN_EPOCHS = 3
-"""Of ours, before a point may stop."""
-GRACE = int(os.environ.get("GRACE", "1"))
-"""Of theirs."""
+MIN_EPOCHS, GRACE = (int(os.environ.get(name, "1")) for name in ("MIN_EPOCHS", "GRACE"))
+"""Epochs before a point of ours, and of theirs, may stop."""
 SMALL = 2
 """Trials of the small search that comes before."""
 PARALLEL = WORKERS + 1
