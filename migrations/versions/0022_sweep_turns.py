@@ -17,7 +17,7 @@ _COLUMNS = [("sweeps", "clock"), ("sweep_trials", "turn")]
 def upgrade() -> None:
     """Add the columns."""
     for table, column in _COLUMNS:
-        op.add_column(table, sa.Column(column, sa.Integer(), nullable=False, server_default="0"))
+        op.add_column(table, sa.Column(column, sa.BigInteger(), nullable=False, server_default="0"))
 
 
 def downgrade() -> None:

@@ -38,7 +38,7 @@ class Sweep(Base):
     next_trial: Mapped[int]
     """How many trials have been made: point and repeat of the next one follow from it."""
     event_seq: Mapped[int]
-    clock: Mapped[int] = mapped_column(server_default="0")
+    clock: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """The turn of the result that was taken in last, see `SweepTrial.turn`."""
     created_at: Mapped[dt.datetime]
     finished_at: Mapped[dt.datetime | None]
@@ -95,9 +95,9 @@ class SweepTrial(Base):
     """Index of the rung that it runs to, or waits at."""
     value: Mapped[float | None]
     """Its objective there; null while it runs there, and where it failed."""
-    turn: Mapped[int] = mapped_column(server_default="0")
-    """When it would come there if every epoch took one unit of the sweep's clock: results are taken in in this order
-    where later points rest on them (`shared.sweeps.progress.turns`)."""
+    turn: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """When it would come there by the sweep's clock, which counts FLOPs: results are taken in in this order where later
+    points rest on them (`shared.sweeps.progress.turns`)."""
     __table_args__ = (
         Index("ix_sweep_trials_job", "job_id", unique=True),
         Index("ix_sweep_trials_open", "sweep_id", "point", "repeat", **where(OPEN)),

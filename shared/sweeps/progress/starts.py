@@ -18,6 +18,7 @@ from shared.sweeps.progress import results
 from shared.sweeps.progress.promotions import next_promotion, promote
 from shared.sweeps.progress.results import End
 from shared.sweeps.progress.step import NO_LOSS
+from shared.sweeps.progress.turns import turn, turn_of_job
 from shared.sweeps.status import PointStatus, TrialState
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def _go_on(step: Step, trial: Row[Any]) -> int:
     """Queue the paused job of a promoted point; return 0 where somebody else has ended it."""
     if pauses.go_on(step.connection, trial.job_id, step.pause_after(trial.rung)):
         this = (_TRIALS.c.sweep_id == step.sweep_id, _TRIALS.c.point == trial.point, _TRIALS.c.repeat == trial.repeat)
-        step.connection.execute(update(_TRIALS).where(*this).values(state=TrialState.LIVE, turn=step.turn(trial.rung)))
+        live = {"state": TrialState.LIVE, "turn": turn_of_job(step, trial.rung)}
+        step.connection.execute(update(_TRIALS).where(*this).values(live))
         step.queued.append(trial.job_id)
         step.live += 1
         return 1
@@ -114,17 +116,20 @@ def _make(step: Step, new: list[tuple[Trial, Prepared]]) -> None:
     points = [{"point": number, "params": one.point} for number, one in first]
     common = {"sweep_id": step.sweep_id, "status": PointStatus.RUNNING, "loss": NO_LOSS}
     insert_rows(step.connection, SweepPoint, points, **common, created_at=clock.database_now(step.connection))
-    trials = [
-        {**trial._asdict(), "job_id": job_of.get(trial), "state": TrialState.LIVE if one.job else TrialState.ENDED}
-        for trial, one in new
-    ]
-    insert_rows(step.connection, SweepTrial, trials, sweep_id=step.sweep_id, rung=0, turn=step.turn(0))
+    trials = [_row(step, trial, one.job, job_of.get(trial)) for trial, one in new]
+    insert_rows(step.connection, SweepTrial, trials, sweep_id=step.sweep_id, rung=0)
     for trial, _ in new:
         step.tell("trial", **trial._asdict(), job=job_of.get(trial))
     step.queued += ids
     refused = {trial.point: one.error for trial, one in new if one.job is None}
     if refused:
         results.settle(step, refused, {})
+
+
+def _row(step: Step, trial: Trial, submission: Submission | None, job_id: str | None) -> dict[str, Any]:
+    state = TrialState.ENDED if submission is None else TrialState.LIVE
+    at = step.clock if submission is None else turn(step, 0, submission.cost.flops_per_epoch)
+    return {**trial._asdict(), "job_id": job_id, "state": state, "turn": at}
 
 
 def _job(step: Step, submission: Submission, pause_after: int | None) -> NewJob:

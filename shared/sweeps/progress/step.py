@@ -90,10 +90,6 @@ class Step:
         """Return whether results are taken in one by one, in their turns; of a cancelled sweep all are at once."""
         return self.request.algorithm.rests_on_results and self.status != SweepStatus.CANCELLED
 
-    def turn(self, rung: int) -> int:
-        """Return the turn of a job that starts now, and runs to a rung from the one before."""
-        return self.clock + self.rungs[rung] - (self.rungs[rung - 1] if rung else 0)
-
     def tell(self, kind: str, **data: object) -> None:
         """Note an event, which `close` writes."""
         self.told.append((kind, data))

@@ -1,6 +1,6 @@
 """Turns: the order in which a sweep takes in results, where points that come later rest on those it knows.
 
-Jobs end in whatever order machines are fast, and are killed. So their ends are taken in as if every epoch took the same
+Jobs end in whatever order machines are fast, and are killed. So their ends are taken in as if every FLOP took the same
 time, one by one, and after each the free place is filled before the next: what is known whenever a point is suggested
 or promoted follows from the sweep alone. A job that has ended before its turn keeps its place until then.
 """
@@ -9,15 +9,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import literal, select
+
+from shared.database.tables import Job, SweepTrial
+from shared.jobs.guarded_write import table_of
 from shared.sweeps.progress.promotions import next_promotion
 from shared.sweeps.status import TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row
 
     from shared.sweeps.progress.step import Step
+
+
+def turn(step: Step, rung: int, flops_per_epoch: int) -> int:
+    """Return the turn of a job that starts now, and runs to a rung from the one before."""
+    return step.clock + _epochs(step, rung) * flops_per_epoch
+
+
+def turn_of_job(step: Step, rung: int) -> ColumnElement[int]:
+    """Return the same of a trial whose job there is, to be written into its row."""
+    flops = select(Job.flops_per_epoch).where(Job.id == table_of(SweepTrial).c.job_id).scalar_subquery()
+    return literal(step.clock) + _epochs(step, rung) * flops
+
+
+def _epochs(step: Step, rung: int) -> int:
+    return step.rungs[rung] - (step.rungs[rung - 1] if rung else 0)
 
 
 def in_turn(step: Step, rows: Sequence[Row[Any]], ended: Collection[Row[Any]]) -> list[Row[Any]]:

@@ -9,10 +9,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from shared.database.engine import Database
-from shared.database.tables import Sweep, SweepTrial
+from shared.database.tables import Job, Sweep, SweepTrial
 from shared.errors import SuggestionFailed, SweepNotFound
 from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY, Actor
@@ -30,6 +30,7 @@ from tests.support import sweeps
 from tests.support.sweeps import ASHA, Decided, make
 
 TPE = {"kind": "tpe", "seed": 2}
+WIDTHS = {"architecture.hidden": {"kind": "choice", "values": [[4], [16, 8], [64]]}}
 
 
 def _params(db: Database, sweep_id: str) -> list[Point]:
@@ -57,8 +58,13 @@ def _played(db: Database, order: Order, *, at_once: bool = False, **asked: Any) 
 
 @pytest.mark.parametrize(
     "asked",
-    [{}, {"asha": ASHA}, {"asha": ASHA, "repeats": 2, "max_parallel": 5}, {"asha": {"min_epochs": 2, "eta": 3}}],
-    ids=["whole", "asha", "repeats", "late"],
+    [
+        {},
+        {"asha": ASHA},
+        {"asha": ASHA, "repeats": 2, "max_parallel": 5},
+        {"asha": {"min_epochs": 2, "eta": 3}, "space": sweeps.SPACE | WIDTHS},
+    ],
+    ids=["whole", "asha", "repeats", "widths"],
 )
 def test_the_order_in_which_jobs_end_does_not_matter(database: Database, asked: dict[str, Any]) -> None:
     """The same seed gives the same trials, and lets the same ones go on, whichever of the claimed jobs ends first."""
@@ -132,6 +138,19 @@ def test_a_long_way_lets_as_many_short_ones_pass(database: Database) -> None:
     sweeps.work(database)
     ended = [one[1] for one in sweeps.decided(database, sweep_id)[len(kinds) - 1 :] if one[0] == "ended"]
     assert ended.index(long[0][1]) in {0, 1}
+
+
+def test_a_costly_job_lets_as_many_cheap_ones_pass(database: Database) -> None:
+    """Turns count FLOPs, so that few wait for the one that any machine takes longest for."""
+    sweep_id = make(database, algorithm=TPE, space=sweeps.SPACE | WIDTHS, max_trials=9, max_parallel=9)
+    of_points = select(SweepTrial.turn, Job.flops_per_epoch).join(Job, Job.id == SweepTrial.job_id)
+    with database.read() as connection:
+        rows = connection.execute(of_points.order_by(SweepTrial.point)).all()
+    assert {row.turn for row in rows} == {4 * row.flops_per_epoch for row in rows}
+    assert len({row.turn for row in rows}) == 3
+    sweeps.work(database)
+    points = [one[1] for one in sweeps.decided(database, sweep_id) if one[0] == "ended"]
+    assert points == [point for _, point in sorted((row.turn, point) for point, row in enumerate(rows))]
 
 
 def test_jobs_that_are_cancelled_hold_nothing_up(database: Database) -> None:
