@@ -45,8 +45,8 @@ MIN_EPOCHS, GRACE = (int(os.environ.get(name, "1")) for name in ("MIN_EPOCHS", "
 """Epochs before a point of ours, and of theirs, may stop."""
 SMALL = 2
 """Trials of the small search that comes before."""
-PARALLEL = WORKERS + 1
-"""Jobs of ours that are queued or running at once: one waits, so that no worker does."""
+PARALLEL = 2 * WORKERS
+"""Jobs of ours that are queued or running, or wait for their turn, at once: so that few workers wait."""
 LOOK_SECONDS = 0.25
 WALL_TIME = 0.7
 """Of the wall time of theirs, at most."""
