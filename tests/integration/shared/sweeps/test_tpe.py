@@ -94,6 +94,19 @@ def test_a_limit_of_queued_jobs_changes_no_decision(database: Database) -> None:
     assert _played(database, lambda claims: claims[-1:], actor=few, **asked) == free
 
 
+def test_a_pause_changes_no_decision(database: Database) -> None:
+    """Whatever ends meanwhile is taken in in its turn, once the sweep goes on."""
+    asked: dict[str, Any] = {"max_trials": 14, "max_parallel": 3, "asha": ASHA, "base": sweeps.BASE | {"cache": "off"}}
+    expected = _played(database, lambda claims: claims[:1], **asked)
+    sweep_id = make(database, algorithm=TPE, **asked)
+    while reads.sweep(database, sweep_id).status != SweepStatus.FINISHED:
+        changes.pause(database, sweep_id, actor=EVERYBODY)
+        sweeps.work(database)
+        changes.resume(database, sweep_id, actor=EVERYBODY)
+        progress.advance(database, sweep_id)
+    assert (_params(database, sweep_id), sweeps.decided(database, sweep_id)) == expected
+
+
 def test_a_slow_trial_holds_up_what_rests_on_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that end before it keep their places until its turn has passed; no suggestion is asked for before."""
     sweep_id = make(database, algorithm=TPE, max_trials=13, max_parallel=2)
