@@ -96,8 +96,8 @@ class SweepTrial(Base):
     value: Mapped[float | None]
     """Its objective there; null while it runs there, and where it failed."""
     turn: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    """When it would come there by the sweep's clock, which counts FLOPs: results are taken in in this order where later
-    points rest on them (`shared.sweeps.progress.turns`)."""
+    """When it would come there by the sweep's clock, which counts millions of FLOPs: results are taken in in this order
+    where later points rest on them (`shared.sweeps.progress.turns`)."""
     __table_args__ = (
         Index("ix_sweep_trials_job", "job_id", unique=True),
         Index("ix_sweep_trials_open", "sweep_id", "point", "repeat", **where(OPEN)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import literal, select
+from sqlalchemy import BigInteger, literal, select
 
 from shared.database.tables import Job, SweepTrial
 from shared.jobs.guarded_write import table_of
@@ -24,15 +24,19 @@ if TYPE_CHECKING:
     from shared.sweeps.progress.step import Step
 
 
+_UNIT = 1_000_000
+"""FLOPs of one unit of the clock: a large sweep takes more of them than an integer of a database holds."""
+
+
 def turn(step: Step, rung: int, flops_per_epoch: int) -> int:
     """Return the turn of a job that starts now, and runs to a rung from the one before."""
-    return step.clock + _epochs(step, rung) * flops_per_epoch
+    return step.clock + _epochs(step, rung) * (flops_per_epoch // _UNIT)
 
 
 def turn_of_job(step: Step, rung: int) -> ColumnElement[int]:
     """Return the same of a trial whose job there is, to be written into its row."""
-    flops = select(Job.flops_per_epoch).where(Job.id == table_of(SweepTrial).c.job_id).scalar_subquery()
-    return literal(step.clock) + _epochs(step, rung) * flops
+    cost = select(Job.flops_per_epoch // _UNIT).where(Job.id == table_of(SweepTrial).c.job_id).scalar_subquery()
+    return literal(step.clock, BigInteger) + _epochs(step, rung) * cost
 
 
 def _epochs(step: Step, rung: int) -> int:

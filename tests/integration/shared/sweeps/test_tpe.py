@@ -159,11 +159,26 @@ def test_a_costly_job_lets_as_many_cheap_ones_pass(database: Database) -> None:
     of_points = select(SweepTrial.turn, Job.flops_per_epoch).join(Job, Job.id == SweepTrial.job_id)
     with database.read() as connection:
         rows = connection.execute(of_points.order_by(SweepTrial.point)).all()
-    assert {row.turn for row in rows} == {4 * row.flops_per_epoch for row in rows}
+    assert {row.turn for row in rows} == {4 * (row.flops_per_epoch // 1_000_000) for row in rows}
     assert len({row.turn for row in rows}) == 3
     sweeps.work(database)
     points = [one[1] for one in sweeps.decided(database, sweep_id) if one[0] == "ended"]
     assert points == [point for _, point in sorted((row.turn, point) for point, row in enumerate(rows))]
+
+
+def test_the_clock_of_a_year(database: Database) -> None:
+    """A sweep may take 1e20 FLOPs and more, which no integer of a database holds."""
+    sweep_id = make(database, algorithm=TPE, max_trials=13, max_parallel=3, asha=ASHA)
+    with database.engine.begin() as connection:
+        connection.execute(update(Sweep).values(clock=10**15))
+    for _ in range(20):
+        sweeps.work(database, most=1)
+        with database.engine.begin() as connection:
+            connection.execute(update(Job).values(flops_per_epoch=4 * 10**18))
+    sweeps.work(database)
+    assert reads.sweep(database, sweep_id).status == SweepStatus.FINISHED
+    with database.read() as connection:
+        assert (connection.scalar(select(Sweep.clock)) or 0) > 10**15 + 10**11
 
 
 def test_jobs_that_are_cancelled_hold_nothing_up(database: Database) -> None:
