@@ -43,8 +43,11 @@ class Preparation:
         self._catalog: Catalog | None = None
         self.ready: dict[Trial, Prepared] = {}
         row = self._row()
-        if row is not None and row.status == SweepStatus.RUNNING and not _request(row).algorithm.rests_on_results:
-            self._prepare(row, row.next_trial, 1)
+        if row is None or row.status != SweepStatus.RUNNING:
+            return
+        request = _request(row)
+        if not request.algorithm.rests_on_results:
+            self._prepare(row, request, row.next_trial, 1)
 
     def prepare(self, wanted: Sequence[Trial], free: int) -> bool:
         """Prepare the first trial that is wanted and those after it, `free` at most; return whether there is a new one.
@@ -59,16 +62,15 @@ class Preparation:
             return False
         request, before = _request(row), len(self.ready)
         count = 1 if request.algorithm.rests_on_results else free
-        self._prepare(row, wanted[0].point * request.repeats + wanted[0].repeat, count)
+        self._prepare(row, request, wanted[0].point * request.repeats + wanted[0].repeat, count)
         return len(self.ready) > before
 
     def _row(self) -> Row[Any] | None:
         with self._db.read() as connection:
             return connection.execute(select(table_of(Sweep)).where(Sweep.id == self._sweep_id)).one_or_none()
 
-    def _prepare(self, row: Row[Any], first: int, count: int) -> None:
+    def _prepare(self, row: Row[Any], request: SweepRequest, first: int, count: int) -> None:
         """Prepare the trials from number `first` on."""
-        request = _request(row)
         last = min(first + count, row.points * request.repeats)
         trials = [Trial.at(index, request.repeats) for index in range(first, last)]
         if not trials:
