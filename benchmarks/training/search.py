@@ -5,7 +5,7 @@
     SEEDS=0 python -m benchmarks search
 
 The tapered network on airplanes and birds (real images where FLIGHTLINE_DATA_DIR has them, else drawn ones): learning
-rate × momentum × batch size × width, 60 trials of at most 9 epochs, TPE with a seed, ASHA of which one in three goes
+rate × momentum × batch size × width, 60 trials of at most 9 epochs, TPE with a seed, ASHA that lets one in three go
 on. Two workers of one thread each on both sides, fp32, constant learning rate, all validation images after each epoch.
 
 - Theirs: `benchmarks.support.others.ray_search`.

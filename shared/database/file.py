@@ -76,7 +76,7 @@ class DatabaseFile:
         """
         path = Path(self._path)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.touch(0o600)
 
     def watch(self, engine: Engine) -> None:

@@ -51,7 +51,7 @@ def _step(connection: Connection, sweep_id: str, preparation: Preparation) -> St
     collect(step)
     if step.status == SweepStatus.RUNNING and start(step, preparation.ready):
         stop_waiting(step)
-    step.more = step.more or (step.in_turn and step.has_changed and not step.wanted)
+    step.more = step.more or (step.next_has_ended and step.changed and not step.wanted)
     if step.status == SweepStatus.CANCELLED:
         cancel_open(step)
     step.close()

@@ -15,7 +15,7 @@ from shared.jobs.guarded_write import change, owned_by, table_of
 from shared.sweeps.progress.promotions import next_promotion, promote
 from shared.sweeps.progress.results import collect
 from shared.sweeps.progress.step import locked
-from shared.sweeps.progress.turns import turn_of_job
+from shared.sweeps.progress.turns import OF_ITS_JOB, turn
 from shared.sweeps.status import SweepStatus, TrialState
 
 if TYPE_CHECKING:
@@ -79,5 +79,6 @@ def _promoted(step: Step, claim: Claim) -> int:
     trials = table_of(SweepTrial)
     this = (trials.c.sweep_id == step.sweep_id, trials.c.point == promotion.point)
     rung = promotion.rung + 1
-    step.connection.execute(update(trials).where(*this).values(state=TrialState.LIVE, turn=turn_of_job(step, rung)))
+    live = {"state": TrialState.LIVE, "turn": turn(step, rung, OF_ITS_JOB)}
+    step.connection.execute(update(trials).where(*this).values(live))
     return rung

@@ -18,7 +18,7 @@ from shared.sweeps.progress import results
 from shared.sweeps.progress.promotions import next_promotion, promote
 from shared.sweeps.progress.results import End
 from shared.sweeps.progress.step import NO_LOSS
-from shared.sweeps.progress.turns import turn, turn_of_job
+from shared.sweeps.progress.turns import OF_ITS_JOB, turn
 from shared.sweeps.status import PointStatus, TrialState
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _go_on(step: Step, trial: Row[Any]) -> int:
     """Queue the paused job of a promoted point; return 0 where somebody else has ended it."""
     if pauses.go_on(step.connection, trial.job_id, step.pause_after(trial.rung)):
         this = (_TRIALS.c.sweep_id == step.sweep_id, _TRIALS.c.point == trial.point, _TRIALS.c.repeat == trial.repeat)
-        live = {"state": TrialState.LIVE, "turn": turn_of_job(step, trial.rung)}
+        live = {"state": TrialState.LIVE, "turn": turn(step, trial.rung, OF_ITS_JOB)}
         step.connection.execute(update(_TRIALS).where(*this).values(live))
         step.queued.append(trial.job_id)
         step.live += 1

@@ -50,8 +50,11 @@ class Step:
         due: trials that were promoted and go on next, with their jobs.
         queued: ids of jobs that this step queued: the caller publishes them after the commit.
         wanted: trials to be made whose jobs were not at hand.
-        in_turn: whether the job whose result is next in its turn has ended.
+        next_has_ended: whether the job whose result is next in its turn has ended.
         more: whether another step is to follow at once.
+        changed: whether the step has decided anything.
+        finished: whether nothing of the sweep remains to be done.
+        told: the events to be written.
     """
 
     connection: Connection
@@ -70,7 +73,7 @@ class Step:
     due: list[Row[Any]] = field(default_factory=list)
     queued: list[str] = field(default_factory=list)
     wanted: list[Trial] = field(default_factory=list)
-    in_turn: bool = False
+    next_has_ended: bool = False
     more: bool = False
     finished: bool = False
     told: list[Told] = field(default_factory=list)
@@ -93,6 +96,7 @@ class Step:
     def tell(self, kind: str, **data: object) -> None:
         """Note an event, which `close` writes."""
         self.told.append((kind, data))
+        self.changed = True
 
     def become(self, status: SweepStatus) -> None:
         """Change the status, and note the event."""
@@ -110,18 +114,17 @@ class Step:
         """Return whether no more points come and none runs: how they stand at their rungs changes no more by itself."""
         return self.next is None and not self.live and not self.due
 
-    @property
-    def has_changed(self) -> bool:
-        """Return whether the step has decided anything."""
-        return bool(self.told) or self.changed or self.finished
-
     def close(self) -> None:
         """Write the events and what has changed of the sweep's row; webhooks are told of its end."""
-        if not self.has_changed:
+        if not self.changed:
             return
         seq = events.add(self.connection, self.sweep_id, self.event_seq, self.told)
-        values: dict[str, Any] = {"status": self.status, "next_trial": self.next_trial, "event_seq": seq}
-        values["clock"] = self.clock
+        values: dict[str, Any] = {
+            "status": self.status,
+            "next_trial": self.next_trial,
+            "event_seq": seq,
+            "clock": self.clock,
+        }
         if self.finished:
             values["finished_at"] = clock.database_now(self.connection)
             values["totals"] = asdict(totals_of(self.connection, [self.sweep_id])[self.sweep_id])

@@ -61,7 +61,7 @@ def cancel_open(step: Step) -> None:
 
 
 def _end(step: Step) -> None:
-    step.finished = True
+    step.finished = step.changed = True
     if step.status == SweepStatus.RUNNING:
         step.become(SweepStatus.FINISHED)
 

@@ -7,9 +7,9 @@ or promoted follows from the sweep alone. A job that has ended before its turn k
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import BigInteger, literal, select
+from sqlalchemy import ColumnElement, select
 
 from shared.database.tables import Job, SweepTrial
 from shared.jobs.guarded_write import table_of
@@ -19,28 +19,22 @@ from shared.sweeps.status import TrialState
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import Row
 
     from shared.sweeps.progress.step import Step
 
+Flops = TypeVar("Flops", int, ColumnElement[int])
 
+OF_ITS_JOB = select(Job.flops_per_epoch).where(Job.id == table_of(SweepTrial).c.job_id).scalar_subquery()
+"""FLOPs of an epoch of a trial's job, in a statement that changes the trial."""
 _UNIT = 1_000_000
 """FLOPs of one unit of the clock: a large sweep takes more of them than an integer of a database holds."""
 
 
-def turn(step: Step, rung: int, flops_per_epoch: int) -> int:
+def turn(step: Step, rung: int, flops_per_epoch: Flops) -> Flops:
     """Return the turn of a job that starts now, and runs to a rung from the one before."""
-    return step.clock + _epochs(step, rung) * (flops_per_epoch // _UNIT)
-
-
-def turn_of_job(step: Step, rung: int) -> ColumnElement[int]:
-    """Return the same of a trial whose job there is, to be written into its row."""
-    cost = select(Job.flops_per_epoch // _UNIT).where(Job.id == table_of(SweepTrial).c.job_id).scalar_subquery()
-    return literal(step.clock, BigInteger) + _epochs(step, rung) * cost
-
-
-def _epochs(step: Step, rung: int) -> int:
-    return step.rungs[rung] - (step.rungs[rung - 1] if rung else 0)
+    epochs = step.rungs[rung] - (step.rungs[rung - 1] if rung else 0)
+    return step.clock + epochs * (flops_per_epoch // _UNIT)
 
 
 def in_turn(step: Step, rows: Sequence[Row[Any]], ended: Collection[Row[Any]]) -> list[Row[Any]]:
@@ -53,7 +47,7 @@ def in_turn(step: Step, rows: Sequence[Row[Any]], ended: Collection[Row[Any]]) -
     """
     places = sorted((row for row in rows if row.state == TrialState.LIVE), key=lambda row: (row.turn, *row[:2]))
     taken = [row for row in places[:1] if row in ended and _is_full(step)]
-    step.in_turn = any(row in ended for row in places[len(taken) : len(taken) + 1])
+    step.next_has_ended = any(row in ended for row in places[len(taken) : len(taken) + 1])
     if taken:
         step.clock, step.changed = max(step.clock, taken[0].turn), True
     return taken
