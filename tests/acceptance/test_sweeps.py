@@ -65,10 +65,15 @@ def test_a_search_that_stops_what_is_not_worth_it(stack: Stack, client: Client, 
     best = client.job(shown["best"]["jobs"][0])
     assert best.result is not None
     assert (best.succeeded, best.attempts > 1, best.result.best_val_accuracy) == (True, True, shown["best"]["value"])
+    board = json.loads(flightline(stack.home, "leaderboard", "--sweep", "last", "--json").stdout)
+    ended = [row["job_ids"] for row in board["items"]]
+    assert sorted(ended) == sorted([job.id] for job in jobs if job.succeeded)
     again = best.retry(cache="off").wait()
     assert (again.succeeded, again.served_from, again.attempts) == (True, None, 1)
     figures = ("train_loss", "val_loss", "val_accuracy", "lr")
     assert [again.epochs()[name] for name in figures] == [best.epochs()[name] for name in figures]
+    board = json.loads(flightline(stack.home, "leaderboard", "--sweep", "last", "--json").stdout)
+    assert sorted(row["job_ids"] for row in board["items"] if best.id in row["job_ids"]) == [[again.id, best.id]]
 
 
 @pytest.mark.timeout(300)

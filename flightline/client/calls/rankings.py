@@ -56,7 +56,8 @@ class RankingCalls(BaseCalls[J]):
             metric: the figure of a job's result that configurations are compared by.
             mode: whether more (``max``) or less (``min``) is better; default by the metric.
             limit: the most configurations, up to 100.
-            **filters: as `jobs` takes them; without `status` and `kind` trainings that have succeeded count.
+            **filters: as `jobs` takes them; without `status` and `kind` trainings that have succeeded count. With
+                `sweep` every job counts whose configuration the sweep has tried, such as those of `settle`.
         """
         found = await self._transport.get("/v1/leaderboard", metric=metric, mode=mode, limit=limit, **filters)
         return Leaderboard(found)

@@ -65,7 +65,9 @@ class JobFilter:
     created_before: dt.datetime | None = None
     config_hash: str | None = None
     sweep: str | None = None
-    """Whole id of a sweep."""
+    """Whole id of the sweep that made the job."""
+    tried_by: str | None = None
+    """Whole id of a sweep that has made a job of the same configuration, this one or another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +128,8 @@ def _of_columns(wanted: JobFilter) -> Iterator[Valued]:
         value = getattr(wanted, name)
         if value is not None:
             yield Valued(_equal("device_kind" if name == "device" and not one_device else name), {name: value})
+    if wanted.tried_by is not None:
+        yield Valued(_tried_by(), {"tried_by": wanted.tried_by})
     if wanted.id:
         yield Valued(_one_of("id"), {"id": wanted.id})
     if len(wanted.status) == 1:
@@ -153,6 +157,14 @@ def _one_of(name: str) -> Filter:
     values: Any = bindparam(name, expanding=True)
     found = select(_JOBS.c.number).where(column.in_(values))
     return Filter(plain(column).in_(values), found=found, covered_by=SORTS if name in _COVERED else ())
+
+
+@cache
+def _tried_by() -> Filter:
+    made = _JOBS.alias("made")
+    configurations = select(made.c.config_hash).where(made.c.sweep == bindparam("tried_by"))
+    found = select(_JOBS.c.number).where(_JOBS.c.config_hash.in_(configurations))
+    return Filter(plain(_JOBS.c.config_hash).in_(configurations), found=found)
 
 
 def _of_ranges(wanted: JobFilter) -> Iterator[Valued]:

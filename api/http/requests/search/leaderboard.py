@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from api.http.operations import Json
 from api.http.requests.documents import Document, read_document
-from api.http.requests.parameters import JobFilters
+from api.http.requests.parameters import JobFilters, Text
 from api.http.requests.parsing import Flag, QueryModel
 from shared.documents.reader import decode
 from shared.jobs.board.leaderboard import MOST_GROUPS, Metric, Mode
@@ -26,6 +26,9 @@ MOST_SEEDS = 200
 class LeaderboardQuery(JobFilters):
     """Query parameters of the leaderboard: which jobs count, and what their configurations are compared by."""
 
+    sweep: Text | None = Field(
+        None, description="Is of a configuration that this sweep has tried, whoever made the job: the sweep's whole id."
+    )
     metric: Metric = Field(
         "best_val_accuracy", description="The figure of a job's result that configurations are compared by."
     )
@@ -37,7 +40,11 @@ class LeaderboardQuery(JobFilters):
         """Return the parameters that filter jobs; trainings that have succeeded, unless they ask for others."""
         wanted = super().filter()
         return replace(
-            wanted, status=wanted.status or (JobStatus.SUCCEEDED.value,), kind=wanted.kind or JobKind.TRAIN.value
+            wanted,
+            status=wanted.status or (JobStatus.SUCCEEDED.value,),
+            kind=wanted.kind or JobKind.TRAIN.value,
+            sweep=None,
+            tried_by=self.sweep,
         )
 
 

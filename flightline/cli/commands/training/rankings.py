@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flightline.cli.arguments import find_job
+from flightline.cli.arguments import find_job, find_sweep
 from flightline.cli.commands.options import Csv, JobId, Json, Watch, Where, one_format
 from flightline.cli.commands.training.submission import announce_warnings, follow_to_success
 from flightline.cli.console import err, out, print_csv, print_json, print_table
@@ -30,6 +30,9 @@ Tag = Annotated[Text, typer.Option(help="Only jobs with this tag.")]
 Owner = Annotated[Text, typer.Option(help="Only jobs of this owner.")]
 Preset = Annotated[Text, typer.Option(help="Only jobs that were submitted from this preset.")]
 Device = Annotated[Text, typer.Option(help="Only jobs that ran last on this: cpu, cuda, or one GPU such as cuda:1.")]
+Sweep = Annotated[
+    Text, typer.Option(help="Only configurations that this sweep tried: its id, the end of it, or `last`.")
+]
 By = Annotated[Metric, typer.Option(help="What configurations are compared by.")]
 Better = Annotated[Mode | None, typer.Option(help="Whether more or less is better; default by the metric.")]
 NO_JOBS = "No training that matches has succeeded."
@@ -47,6 +50,7 @@ def leaderboard(
     owner: Owner = None,
     preset: Preset = None,
     device: Device = None,
+    sweep: Sweep = None,
     metric: By = "best_val_accuracy",
     mode: Better = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many at most.")] = 20,
@@ -58,8 +62,8 @@ def leaderboard(
     Those that statistics cannot tell apart share a rank, with an equals sign.
     """
     one_format(csv=csv, json=json)
-    filters = _filters(tag, where, owner, preset, device)
     with Client() as client:
+        filters = _filters(tag, where, owner, preset, device) | _of_sweep(client, sweep)
         board = client.leaderboard(metric, mode=mode, limit=limit, **filters)
     if json:
         print_json(board.raw)
@@ -82,6 +86,7 @@ def settle(
     owner: Owner = None,
     preset: Preset = None,
     device: Device = None,
+    sweep: Sweep = None,
     metric: By = "best_val_accuracy",
     mode: Better = None,
     most_jobs: Annotated[int, typer.Option(min=1, max=200, help="How many of these jobs wait and run at most.")] = 20,
@@ -92,8 +97,8 @@ def settle(
 
     Example: flightline settle --tag sweep1 --top 2 --dry-run.
     """
-    filters = _filters(tag, where, owner, preset, device)
     with Client() as client:
+        filters = _filters(tag, where, owner, preset, device) | _of_sweep(client, sweep)
         board = client.leaderboard(metric, mode=mode, limit=top, **filters)
         if len(board.items) < 2:
             raise UsageError("There are not two configurations to tell apart. " + NO_JOBS * (not board.items))
@@ -137,3 +142,7 @@ def _filters(
 ) -> dict[str, Any]:
     conditions = [condition(one) for one in where or []]
     return {"tag": tag, "where": conditions, "owner": owner, "preset": preset, "device": device}
+
+
+def _of_sweep(client: Client, sweep: str | None) -> dict[str, str]:
+    return {} if sweep is None else {"sweep": find_sweep(client, sweep).id}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -74,6 +75,17 @@ def test_filters_decide_which_jobs_count(database: Database) -> None:
     [row] = read(database, JobFilter(status=("succeeded",), tag=("try",))).items
     assert (row.jobs, row.mean) == (1, 0.9)
     assert read(database, JobFilter(status=("failed",))).items == []
+
+
+def test_a_sweep_stands_for_its_configurations(database: Database) -> None:
+    """With all of their seeds: those that were queued later to settle them are no jobs of the sweep."""
+    tried = {seed: finished(database, 0.1, seed, 0.8 + seed / 10) for seed in (0, 1)}
+    finished(database, 0.2, 0, 0.95)
+    _set(database, tried[0], sweep="one")
+    _set(database, finished(database, 0.3, 0, 0.7), sweep="another")
+    [row] = read(database, replace(SUCCEEDED, tried_by="one")).items
+    assert (set(row.job_ids), row.seeds, row.mean) == (set(tried.values()), 2, pytest.approx(0.85))
+    assert read(database, replace(SUCCEEDED, tried_by="none")).items == []
 
 
 def test_of_a_loss_less_is_better(database: Database) -> None:

@@ -31,6 +31,9 @@ export function Head({ sweep, refresh }: HeadProps) {
         <a class="button" href={href("/", { filter: `sweep:${sweep.id}` })}>
           Its jobs
         </a>
+        <a class="button" href={href("/leaderboard", { filter: `sweep:${sweep.id}` })}>
+          Its leaderboard
+        </a>
         {may("submit") && sweep.best && (
           <a class="button" href={href("/new", { sweep: sweep.id })}>
             Clone the best
