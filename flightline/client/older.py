@@ -16,6 +16,7 @@ ADDED: Mapping[type[Answer], Mapping[str, Any]] = {
     wire.EpochFigures: {"digest": None},
     wire.Job: {"kind": "train", "cache": "off"},
     wire.SweepPreview: {"warnings": ()},
+    wire.TrialCounts: {"stopped": 0},
     wire.Trial: {"deleted": (), "reached": ()},
     wire.Worker: {"role": "train"},
 }

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import and_, case, func, or_, select, tuple_
+from sqlalchemy import and_, case, exists, func, or_, select, tuple_
 
 from shared.database.tables import Job, Sweep, SweepPoint, SweepTrial
 from shared.errors import SweepNotFound
@@ -15,7 +15,8 @@ from shared.jobs.guarded_write import table_of
 from shared.jobs.status import JobStatus
 from shared.sweeps import events
 from shared.sweeps.request import SweepRequest
-from shared.sweeps.status import STOPPED, PointStatus, SweepStatus
+from shared.sweeps.standing import Standing, shown
+from shared.sweeps.status import STOPPED, PointStatus, SweepStatus, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,9 +46,14 @@ class Best:
 
 @dataclass
 class Totals:
-    """The jobs of a sweep: how many have each status, the epochs that they trained, and those that it saved."""
+    """The jobs of a sweep: how many have each status, the epochs that they trained, and those that it saved.
 
-    counts: dict[str, int] = field(default_factory=lambda: {status.value: 0 for status in JobStatus})
+    A cancelled job of a point that is `stopped` counts as stopped, too: it was not cancelled by itself.
+    """
+
+    counts: dict[str, int] = field(
+        default_factory=lambda: {status.value: 0 for status in (*JobStatus, PointStatus.STOPPED)}
+    )
     trained: int = 0
     saved: int = 0
 
@@ -66,7 +72,8 @@ class SweepView:
         rungs: the epochs after which a job stops, its last one included.
         points_made: points of which a trial was made.
         points_done: points that run no more and will not.
-        jobs: how many of its jobs have each status; of a sweep that has ended, had it then, deleted or not.
+        jobs: how many of its jobs have each status, as in `Totals`; of a sweep that has ended, had it then, deleted or
+            not.
         best: its best point so far; None while there is none.
         error: why the first of its points that failed did so, by number; None where none has.
         epochs_trained: epochs that its jobs have trained.
@@ -100,7 +107,7 @@ class PointView:
     Attributes:
         point: its number, from 0.
         params: its value for each path of the space.
-        status: its status.
+        status: its status, as it is shown (`shared.sweeps.standing`).
         value: mean of its trials' objectives at its rung; None while there is none.
         std: their standard deviation; None for a single trial.
         epoch: epochs after which the value was taken.
@@ -189,13 +196,17 @@ def trials(
     order = (_POINTS.c.point,) if sort == "number" else (_POINTS.c.loss, _POINTS.c.point)
     mine = [_POINTS.c.sweep_id == sweep_id] + ([] if cursor is None else [_after(sort, cursor)])
     with db.read() as connection:
-        if connection.scalar(select(Sweep.id).where(Sweep.id == sweep_id)) is None:
+        request = connection.scalar(select(Sweep.request).where(Sweep.id == sweep_id))
+        if request is None:
             raise SweepNotFound(sweep_id)
         rows = connection.execute(select(_POINTS).where(*mine).order_by(*order).limit(limit + 1)).all()
-        jobs = _jobs_of(connection, [(sweep_id, row.point) for row in rows])
+        made = _trials_of(connection, [(sweep_id, row.point) for row in rows])
         reached = events.reached(connection, sweep_id, [row.point for row in rows[:limit]])
     last = rows[limit - 1] if len(rows) > limit else None
-    items = [_point(row, jobs.get((sweep_id, row.point), Ids()), reached.get(row.point, [])) for row in rows[:limit]]
+    items = [
+        _point(row, made.get((sweep_id, row.point), []), reached.get(row.point, []), request["repeats"])
+        for row in rows[:limit]
+    ]
     return Page(items, None if last is None else _cursor(sort, last))
 
 
@@ -277,7 +288,8 @@ def _view(row: Row[Any], points: _Points, totals: Totals, best: Best | None, err
 
 def _totals(connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, Totals]:
     """Return the totals of sweeps: as they were written down at the end of each, else of the jobs that are there."""
-    found = {row.id: Totals(**row.totals) for row in rows if row.totals is not None}
+    written = {row.id: row.totals for row in rows if row.totals is not None}
+    found = {one: Totals(**totals | {"counts": Totals().counts | totals["counts"]}) for one, totals in written.items()}
     return found | totals_of(connection, [row.id for row in rows if row.totals is None])
 
 
@@ -292,14 +304,21 @@ def totals_of(connection: Connection, sweep_ids: Sequence[str]) -> dict[str, Tot
         func.sum(adopted).filter(served | Job.continued_epochs.is_not(None)),
         func.sum(Job.epochs - Job.epoch).filter(Job.error_code == STOPPED),
     )
-    wanted = select(Job.sweep, Job.status, func.count(), *sums).where(Job.sweep.in_(sweep_ids))
+    counted = case(((Job.status == JobStatus.CANCELLED) & _of_stopped_point(), PointStatus.STOPPED), else_=Job.status)
+    wanted = select(Job.sweep, counted.label("counted"), func.count(), *sums).where(Job.sweep.in_(sweep_ids))
     found = {sweep_id: Totals() for sweep_id in sweep_ids}
-    for sweep_id, status, count, done, taken, spared in connection.execute(wanted.group_by(Job.sweep, Job.status)):
+    for sweep_id, status, count, done, taken, spared in connection.execute(wanted.group_by(Job.sweep, "counted")):
         totals = found[sweep_id]
         totals.counts[status] = count
         totals.trained += (done or 0) - (taken or 0)
         totals.saved += (taken or 0) + (spared or 0)
     return found
+
+
+def _of_stopped_point() -> ColumnElement[bool]:
+    """Return whether the point of a job is one that its sweep has stopped."""
+    this = (_TRIALS.c.job_id == Job.id, _POINTS.c.sweep_id == _TRIALS.c.sweep_id, _POINTS.c.point == _TRIALS.c.point)
+    return exists().where(*this, _POINTS.c.status == PointStatus.STOPPED)
 
 
 def _best(connection: Connection, sweep_ids: Sequence[str]) -> dict[str, Best]:
@@ -308,9 +327,9 @@ def _best(connection: Connection, sweep_ids: Sequence[str]) -> dict[str, Best]:
     this = (_POINTS.c.sweep_id == chosen.c.id) & (_POINTS.c.point == chosen.c.point)
     columns = (_POINTS.c.sweep_id, _POINTS.c.point, _POINTS.c.params, _POINTS.c.value)
     rows = connection.execute(select(*columns).join(chosen, this)).all()
-    jobs = _jobs_of(connection, [(row.sweep_id, row.point) for row in rows])
+    made = _trials_of(connection, [(row.sweep_id, row.point) for row in rows])
     return {
-        row.sweep_id: Best(row.point, row.params, row.value, *jobs.get((row.sweep_id, row.point), Ids()))
+        row.sweep_id: Best(row.point, row.params, row.value, *_ids(made.get((row.sweep_id, row.point), [])))
         for row in rows
     }
 
@@ -324,31 +343,34 @@ def _best_point() -> ScalarSelect[int]:
     return best.limit(1).correlate(_SWEEPS).scalar_subquery()
 
 
-class Ids(NamedTuple):
-    """The jobs of a point by repeat, and those of them that were deleted."""
-
-    every: Sequence[str] = ()
-    deleted: Sequence[str] = ()
-
-
-def _jobs_of(connection: Connection, points: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Ids]:
-    """Return the jobs of points, given with their sweeps."""
+def _trials_of(connection: Connection, points: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[Row[Any]]]:
+    """Return the trials of points, given with their sweeps, by repeat, each with its job's status (null: deleted)."""
     wanted = (
-        select(_TRIALS.c.sweep_id, _TRIALS.c.point, _TRIALS.c.job_id, Job.id.is_(None).label("deleted"))
+        select(_TRIALS.c.sweep_id, _TRIALS.c.point, _TRIALS.c.job_id, _TRIALS.c.state, Job.status)
         .select_from(_TRIALS.outerjoin(table_of(Job), Job.id == _TRIALS.c.job_id))
-        .where(tuple_(_TRIALS.c.sweep_id, _TRIALS.c.point).in_(points), _TRIALS.c.job_id.is_not(None))
+        .where(tuple_(_TRIALS.c.sweep_id, _TRIALS.c.point).in_(points))
         .order_by(_TRIALS.c.point, _TRIALS.c.repeat)
     )
     found: dict[tuple[str, int], list[Row[Any]]] = {}
     for row in connection.execute(wanted):
         found.setdefault((row.sweep_id, row.point), []).append(row)
-    return {
-        point: Ids(tuple(row.job_id for row in rows), tuple(row.job_id for row in rows if row.deleted))
-        for point, rows in found.items()
-    }
+    return found
 
 
-def _point(row: Row[Any], jobs: Ids, reached: Sequence[Reached]) -> PointView:
+class Ids(NamedTuple):
+    """The jobs of a point by repeat, and those of them that were deleted."""
+
+    every: Sequence[str]
+    deleted: Sequence[str]
+
+
+def _ids(trials: Sequence[Row[Any]]) -> Ids:
+    jobs = [row for row in trials if row.job_id is not None]
+    return Ids(tuple(row.job_id for row in jobs), tuple(row.job_id for row in jobs if row.status is None))
+
+
+def _point(row: Row[Any], trials: Sequence[Row[Any]], reached: Sequence[Reached], repeats: int) -> PointView:
     columns = {name: value for name, value in row._asdict().items() if name not in ("sweep_id", "loss", "status")}
-    status = PointStatus(row.status)
-    return PointView(**columns, status=status, job_ids=jobs.every, deleted=jobs.deleted, reached=reached)
+    standings = [Standing(TrialState(trial.state), trial.status and JobStatus(trial.status)) for trial in trials]
+    status, ids = shown(PointStatus(row.status), standings, repeats), _ids(trials)
+    return PointView(**columns, status=status, job_ids=ids.every, deleted=ids.deleted, reached=reached)

@@ -21,9 +21,15 @@ class SweepStatus(StrEnum):
 
 
 class PointStatus(StrEnum):
-    """What becomes of a point: `paused` waits at a rung, `stopped` ended as others were better or with its sweep."""
+    """What becomes of a point: `paused` waits at a rung, `stopped` ended as others were better or with its sweep.
 
+    `queued`, `running` and `undecided` are those of which the sweep has not decided it: all are stored as `running`,
+    and shown as their jobs are (`shared.sweeps.standing`).
+    """
+
+    QUEUED = "queued"
     RUNNING = "running"
+    UNDECIDED = "undecided"
     PAUSED = "paused"
     SUCCEEDED = "succeeded"
     STOPPED = "stopped"

@@ -11,7 +11,10 @@ from shared.wire.answer import Answer, Choice, Instant, Json, answer
 
 @answer
 class TrialCounts(Answer):
-    """How many jobs of a sweep have each status; of one that has ended, had it then, whether deleted since or not."""
+    """How many jobs of a sweep have each status, those that it stopped apart from those that somebody cancelled.
+
+    Of one that has ended: had it then, whether deleted since or not.
+    """
 
     queued: int
     running: int
@@ -19,6 +22,9 @@ class TrialCounts(Answer):
     succeeded: int
     failed: int
     cancelled: int
+    """Jobs that somebody cancelled one by one."""
+    stopped: int
+    """Jobs that ended as `cancelled` with their points `stopped`: others were better, or the sweep was cancelled."""
 
 
 @answer
@@ -115,7 +121,9 @@ class Trial(Answer):
     params: Json
     """Its values, by their dotted paths into the job."""
     status: Annotated[str, Choice(PointStatus)]
-    """State of the point: `paused` waits at a rung, `stopped` ended as others were better or with its sweep."""
+    """State of the point: `queued` while none of its jobs runs, though one is to; `undecided` while its jobs have ended
+    or paused and the result waits for its turn, or for the sweep to go on; `paused` waits at a rung; `stopped` ended as
+    others were better or with its sweep."""
     value: float | None
     """Its objective at its rung; with several repeats their mean. Null while there is none."""
     std: float | None

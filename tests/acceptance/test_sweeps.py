@@ -57,6 +57,7 @@ def test_a_search_that_stops_what_is_not_worth_it(stack: Stack, client: Client, 
     stopped = [job for job in jobs if job.status == "cancelled"]
     assert {job.status for job in jobs} == {"succeeded", "cancelled"}
     assert stopped
+    assert (shown["counts"]["stopped"], shown["counts"]["cancelled"]) == (len(stopped), 0)
     for job in stopped:
         assert job.error is not None
         reason = r"Stopped by its sweep after epoch [12] of 4: \d of \d there (was|were) at least as good\."
@@ -88,7 +89,7 @@ def test_two_at_once_of_which_one_is_cancelled(stack: Stack, client: Client) -> 
     assert (done.returncode, done.stdout) == (0, f"long is cancelled, and its jobs with it. Sweep {long.id}\n")
 
     ended = long.wait()
-    assert (ended.status, ended.counts.cancelled, ended.counts.queued) == ("cancelled", 2, 0)
+    assert (ended.status, ended.counts.stopped, ended.counts.queued) == ("cancelled", 2, 0)
     assert short.wait().counts.succeeded == 3
     ended.delete()
     assert [sweep.id for sweep in client.sweeps(status="cancelled")] == []

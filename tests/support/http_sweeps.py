@@ -8,6 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from shared.jobs.status import JobStatus
 from shared.sweeps.check import written_out
 from tests.support.http_answers import CREATED
 from tests.support.http_service import Answer, problem
@@ -44,7 +45,7 @@ class SweepService(TeamService):
             "points_made": 0,
             "points_done": 0,
             "rungs": [1, 3, 9] if asked["asha"] else [9],
-            "counts": dict.fromkeys(("queued", "running", "paused", "succeeded", "failed", "cancelled"), 0),
+            "counts": dict.fromkeys((*JobStatus, "stopped"), 0),
             "best": None,
             "error": None,
             "epochs_trained": 0,

@@ -25,7 +25,9 @@ OWNED_SWEEP_COLUMNS = Columns(
 )
 OWNER_PLACE = 2
 COLOURS = {
+    "queued": "yellow",
     "running": "cyan",
+    "undecided": "blue",
     "paused": "blue",
     "finished": "green",
     "succeeded": "green",
@@ -128,6 +130,15 @@ def trial_table(sweep: SweepRecord, trials: Sequence[Trial], *, short: bool) -> 
         for trial in trials
     ]
     return Columns(headers, wrapped=tuple(names.values()), dropped=("JOB", "EPOCH", "STATUS")), rows
+
+
+def undecided(sweep: SweepRecord, trials: Sequence[Trial]) -> str:
+    """What the points of a sweep that are undecided wait for, in a sentence; empty where none is."""
+    number = sum(trial.status == "undecided" for trial in trials)
+    if not number:
+        return ""
+    until = f"until `flightline sweep resume {sweep.id[-8:]}`" if sweep.status == "paused" else "for its turn"
+    return f"{plural(number, 'point')} undecided: the jobs of each have stopped, and its result waits {until}."
 
 
 def _jobs(trial: Trial, *, short: bool) -> str:

@@ -133,7 +133,7 @@ def _epochs_of(rows: Sequence[Row[Any]]) -> dict[int, int]:
 
 
 def settle(step: Step, points: dict[int, str | None], epochs: dict[int, int]) -> None:
-    """Note where points stand whose trials have all come to a stop.
+    """Note where points stand whose trials have all come to a stop; of a cancelled sweep, those that have been made.
 
     Args:
         step: the step.
@@ -149,7 +149,8 @@ def settle(step: Step, points: dict[int, str | None], epochs: dict[int, int]) ->
     for point, found in sorted(trials.items()):
         error = known[point].error or points[point]  # of several repeats the first that failed says why
         running = any(row.state in (TrialState.LIVE, TrialState.DUE) for row in found)
-        if running or len(found) < step.request.repeats:
+        more = len(found) < step.request.repeats and step.status != SweepStatus.CANCELLED
+        if running or more:
             _keep_error(step, point, error)
         else:
             reached = -1 if known[point].rung is None else known[point].rung
@@ -169,7 +170,7 @@ def _stand(
 ) -> list[dict[str, Any]]:
     """Write a point whose trials have all come to a stop; return its rows of `sweep_rungs`."""
     values = [row.value for row in trials if row.value is not None]
-    failed = len(values) < len(trials)
+    failed = len(values) < step.request.repeats
     waiting = not failed and any(row.state == TrialState.WAITING for row in trials)
     rung = min(reached + 1, step.last_rung) if failed else min(row.rung for row in trials)
     value = None if failed else statistics.fmean(values)

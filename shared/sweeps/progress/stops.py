@@ -57,7 +57,16 @@ def cancel_open(step: Step) -> None:
     step.changed = step.changed or bool(waiting)
     step.more = ended or len(waiting) == PART
     if not running and not step.more:
+        _stop_incomplete(step)
         _end(step)
+
+
+def _stop_incomplete(step: Step) -> None:
+    """Note the end of points of which no job runs or waits, and some were never made."""
+    points = table_of(SweepPoint)
+    mine = (points.c.sweep_id == step.sweep_id, points.c.status == PointStatus.RUNNING)
+    left = step.connection.scalars(select(points.c.point).where(*mine)).all()
+    results.settle(step, dict.fromkeys(left, results.CANCELLED_WITH_SWEEP), {})
 
 
 def _end(step: Step) -> None:

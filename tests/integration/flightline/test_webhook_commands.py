@@ -104,7 +104,7 @@ def test_a_sweep_is_told_from_the_command_to_the_receiver(
         message = receiver.messages[0]
         event = Verifier(added["secret"]).verify(message.body.decode(), message.headers)
         assert (event["type"], event["data"]["id"]) == ("sweep.finished", sweep.id)
-        assert event["data"]["counts"]["cancelled"] == 2
+        assert event["data"]["counts"]["stopped"] == 2
         wait_until(lambda: not client.deliveries(added["id"], status="pending"), "a record of it")
     assert sweep.id[-8:] in run(environment, "deliveries", added["id"]).stdout
     assert len(receiver.messages) == 1

@@ -12,7 +12,14 @@ from flightline.cli.arguments import EXAMPLES, apply_settings, find_sweep, own_n
 from flightline.cli.commands.options import Csv, Json, Set, one_format
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_csv, print_facts, print_json, print_table
 from flightline.cli.sweeps.progress import ending, follow_sweep
-from flightline.cli.sweeps.tables import first_points, importance_facts, sweep_facts, sweep_table, trial_table
+from flightline.cli.sweeps.tables import (
+    first_points,
+    importance_facts,
+    sweep_facts,
+    sweep_table,
+    trial_table,
+    undecided,
+)
 from flightline.cli.tables import count, plural
 from flightline.client.client import Client
 from flightline.client.display.tables import Table
@@ -157,6 +164,8 @@ def show(
     else:
         print_facts([*sweep_facts(sweep), *(importance_facts(sweep) if importance else [])])
         print_table(*trial_table(sweep, trials, short=out().is_terminal), "No points yet.")
+        if note := undecided(sweep, trials):
+            err().print(note, markup=False)
 
 
 def watch(id: Id, json: Json = False) -> None:

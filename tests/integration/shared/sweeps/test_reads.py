@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from shared.database.engine import Database
-from shared.database.tables import Sweep
+from shared.database.tables import Job, Sweep
+from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reuse import prefixes
 from shared.jobs.running import attempts
 from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
-from shared.sweeps import creation, progress, reads
+from shared.sweeps import changes, creation, progress, reads
 from tests.support import factories, sweeps
 from tests.support.sweeps import ASHA, make
 
@@ -125,3 +127,108 @@ def test_a_sweep_that_the_release_before_ended_is_summed_up(database: Database) 
     assert before.best is not None
     factories.delete(database, before.best.job_ids[0])
     assert (reads.sweep(database, sweep_id).epochs_trained, before.epochs_trained) == (4, 8)
+
+
+def _states(db: Database, sweep_id: str) -> list[str]:
+    return [point.status.value for point in reads.trials(db, sweep_id).items]
+
+
+def test_a_point_is_as_its_jobs_are_until_its_result_is_taken_in(database: Database) -> None:
+    """Queued, running, and undecided while a result waits for its turn; what is counted of the sweep agrees."""
+    asked: dict[str, Any] = {"algorithm": "tpe", "max_trials": 4, "max_parallel": 3, "asha": ASHA}
+    sweep_id = make(database, **asked)
+    assert _states(database, sweep_id) == ["queued"] * 3
+    claims = [sweeps.next_claim(database, f"host:cpu:{number}") for number in range(2)]
+    assert _states(database, sweep_id) == ["running", "running", "queued"]
+    sweeps.train(database, claims[1])
+    progress.advance(database, sweep_id)
+    assert _states(database, sweep_id) == ["running", "undecided", "queued"]
+    view = reads.sweep(database, sweep_id)
+    assert {name: count for name, count in view.jobs.items() if count} == {"running": 1, "queued": 1, "paused": 1}
+    assert (view.points_made, view.points_done) == (3, 0)
+
+    changes.pause(database, sweep_id, actor=EVERYBODY)
+    sweeps.train(database, claims[0], pausing=False)
+    actions.cancel(database, sweeps.next_claim(database).job_id, actor=EVERYBODY)
+    progress.advance(database, sweep_id)
+    assert _states(database, sweep_id) == ["succeeded", "undecided", "running"]
+    actions.cancel(database, claims[1].job_id, actor=EVERYBODY)
+    factories.delete(database, claims[1].job_id)
+    assert _states(database, sweep_id)[1] == "undecided"
+    assert (reads.sweep(database, sweep_id).points_done, reads.sweep(database, sweep_id).points_made) == (1, 3)
+
+    changes.resume(database, sweep_id, actor=EVERYBODY)
+    progress.advance(database, sweep_id)
+    assert _states(database, sweep_id)[1] == "failed"
+
+
+def test_a_point_with_repeats_waits_for_the_last_of_its_jobs(database: Database) -> None:
+    """It is queued while one of its jobs is to be made, or to go on, and running while any of them runs."""
+    sweep_id = make(database, max_trials=2, max_parallel=1, repeats=2, asha=ASHA)
+    claim = sweeps.next_claim(database)
+    changes.pause(database, sweep_id, actor=EVERYBODY)
+    assert _states(database, sweep_id) == ["running"]
+    sweeps.train(database, claim)
+    progress.advance(database, sweep_id)
+    assert _states(database, sweep_id) == ["queued"]  # its second job is not made
+    changes.resume(database, sweep_id, actor=EVERYBODY)
+    progress.advance(database, sweep_id)
+    while (seen := set(_states(database, sweep_id))) != {"succeeded", "stopped"}:
+        assert "undecided" not in seen
+        sweeps.work(database, most=1)
+
+
+@pytest.mark.parametrize("asha", [None, ASHA])
+def test_a_point_that_lacks_repeats_ends_with_its_sweep(database: Database, asha: dict[str, int] | None) -> None:
+    """One of its jobs has come to a stop and the other was never made: it is stopped, as those that ran are."""
+    sweep_id = make(database, max_trials=2, max_parallel=1, repeats=2, asha=asha)
+    changes.pause(database, sweep_id, actor=EVERYBODY)
+    sweeps.work(database)
+    changes.cancel(database, sweep_id, actor=EVERYBODY)
+    for _ in range(2):
+        progress.advance(database, sweep_id)
+    view, [point] = reads.sweep(database, sweep_id), reads.trials(database, sweep_id).items
+    assert (view.status.value, view.points_done, view.error) == ("cancelled", 1, None)
+    assert (point.status.value, point.value, point.error, point.finished_at is None) == ("stopped", None, None, False)
+    assert sweeps.decided(database, sweep_id)[-1][0] == "ended"
+
+
+def test_jobs_that_a_sweep_stopped_are_told_from_cancelled_ones(database: Database) -> None:
+    """They are as many as its stopped points; of a failed point whose job somebody cancelled, the job is cancelled."""
+    sweep_id = make(database, max_trials=6, asha=ASHA)
+    claim = sweeps.next_claim(database)
+    actions.cancel(database, claim.job_id, actor=EVERYBODY)
+    assert attempts.end(database, claim, Ending(Outcome.CANCELLED))
+    progress.advance(database, sweep_id)
+    sweeps.work(database)
+    _counted_alike(database, sweep_id)
+    assert reads.sweep(database, sweep_id).jobs["stopped"] > 0
+
+
+def test_jobs_that_end_with_their_sweep_are_stopped_by_it(database: Database) -> None:
+    """Those that wait, those that are queued and those that run; the totals that are written down say so, too."""
+    sweep_id = make(database, max_trials=6, max_parallel=3, asha={"min_epochs": 1, "eta": 3})
+    sweeps.work(database, most=2)
+    actions.cancel(database, sweeps.next_claim(database).job_id, actor=EVERYBODY)
+    running = sweeps.next_claim(database)
+    changes.cancel(database, sweep_id, actor=EVERYBODY)
+    progress.advance(database, sweep_id)
+    assert attempts.end(database, running, Ending(Outcome.CANCELLED))
+    with database.read() as connection:
+        left = connection.scalars(select(Job.id).where(Job.status == "running")).one()
+    assert attempts.end(database, replace(running, job_id=left), Ending(Outcome.CANCELLED))
+    for _ in range(2):
+        progress.advance(database, sweep_id)
+    _counted_alike(database, sweep_id)
+    view = reads.sweep(database, sweep_id)
+    assert (view.finished_at is None, view.jobs["cancelled"]) == (False, 0)
+    database.write(lambda connection: connection.execute(update(Sweep).values(totals=None)))
+    assert reads.sweep(database, sweep_id) == view
+
+
+def _counted_alike(db: Database, sweep_id: str) -> None:
+    """Without repeats a point and its job have one status, but that the point of a cancelled job failed."""
+    points = Counter(_states(db, sweep_id))
+    jobs = Counter(reads.sweep(db, sweep_id).jobs)
+    jobs["failed"] += jobs.pop("cancelled")
+    assert +points == +jobs

@@ -55,7 +55,7 @@ def test_each_webhook_that_asked_is_told_of_the_end_once(database: Database, fak
         assert (data["best"]["point"], data["best"]["params"]) == (view.best.point, view.best.params)
         assert data["best"]["jobs"] == list(view.best.job_ids)
         assert (data["points"], data["points_made"]) == (4, 4)
-        assert data["counts"]["succeeded"] + data["counts"]["cancelled"] == 4
+        assert data["counts"]["succeeded"] + data["counts"]["stopped"] == 4
         assert (data["epochs_trained"], data["epochs_saved"]) == (view.epochs_trained, view.epochs_saved)
     assert {one.event for one in told(database, jobs)} == {"job.finished"}
 
@@ -86,7 +86,7 @@ def test_a_cancelled_sweep_is_told_once_its_last_job_has_ended(database: Databas
     progress.advance(database, sweep_id)
     (one,) = told(database, webhook)
     assert (one.payload["data"]["status"], one.payload["data"]["best"]) == ("cancelled", None)
-    assert one.payload["data"]["counts"]["cancelled"] == 2
+    assert one.payload["data"]["counts"]["stopped"] == 2
 
 
 def test_an_end_that_is_rolled_back_is_told_to_nobody(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,15 +187,29 @@ class TestReading:
     def test_one_that_failed_says_why(self, searching: SweepService, run: Run) -> None:
         """The first error stands among the facts, and at the end of one that is followed; the jobs by their status."""
         sweep = searching.add_sweep(name="rates", status="finished")
-        sweep["counts"] |= {"failed": 3, "cancelled": 1}
+        sweep["counts"] |= {"failed": 3, "cancelled": 1, "stopped": 2}
         sweep |= {"error": "non_finite_loss: NaN", "points_done": 4, "finished_at": sweep["created_at"]}
         shown = run("sweep", "show", "last").out
-        assert "jobs        3 failed, 1 cancelled\nerror       non_finite_loss: NaN\n" in shown
+        assert "jobs        3 failed, 1 cancelled, 2 stopped\nerror       non_finite_loss: NaN\n" in shown
         watched = run("sweep", "watch", "last")
         said = "rates finished: 4 points, no point has a value; 3 jobs failed. The first error: non_finite_loss: NaN"
         assert (watched.code, watched.out.splitlines()[-1]) == (1, said)
         sweep["counts"]["running"] = 2
         assert tables.jobs_text(SweepRecord(sweep)) == "2 running, 3 failed"
+
+    def test_one_with_undecided_points(self, searching: SweepService, run: Run) -> None:
+        """What they wait for is said beside the table, and how a paused sweep goes on."""
+        sweep = searching.add_sweep()
+        for _ in range(3):
+            searching.move_on(sweep)
+        shown = run("sweep", "show", "last")
+        assert shown.err == ""
+        for point in searching.points[sweep["id"]][:2]:
+            point["status"] = "undecided"
+        said = "2 points undecided: the jobs of each have stopped, and its result waits"
+        assert run("sweep", "show", "last").err == f"{said} for its turn.\n"
+        sweep["status"] = "paused"
+        assert run("sweep", "show", "last").err == f"{said} until `flightline sweep resume {sweep['id'][-8:]}`.\n"
 
     @pytest.mark.parametrize(
         "points, status, said",

@@ -8,7 +8,10 @@ import { JobLinks } from "./job_links";
 import type { Objective, Varied } from "./space";
 
 const SHOWN = 50;
-const MARKS: Readonly<Record<string, string>> = { stopped: "cancelled" };
+const MARKS: Readonly<Record<string, string>> = { stopped: "cancelled", undecided: "paused" };
+const MEANINGS: Readonly<Record<string, string>> = {
+  undecided: "Its jobs have stopped; its result waits for its turn, or for the sweep to go on.",
+};
 
 interface PointsProps {
   trials: readonly Trial[];
@@ -67,7 +70,9 @@ function Row({ trial, varied, objective }: { trial: Trial; varied: readonly Vari
     <tr>
       <td class="right">{trial.point}</td>
       <td>
-        <span class={`status ${MARKS[trial.status] ?? trial.status}`}>{trial.status}</span>
+        <span class={`status ${MARKS[trial.status] ?? trial.status}`} title={MEANINGS[trial.status]}>
+          {trial.status}
+        </span>
         {trial.error && <div class="soft small">{trial.error}</div>}
       </td>
       <td class="right">
