@@ -52,6 +52,7 @@ def sweep_answer(view: SweepView, importance: Mapping[str, float] | None = None)
         counts=trial_counts(view),
         best=best_point(view),
         error=view.error,
+        warnings=list(view.warnings),
         epochs_trained=view.epochs_trained,
         epochs_saved=view.epochs_saved,
         importance=None if importance is None else dict(importance),

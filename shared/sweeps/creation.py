@@ -15,13 +15,13 @@ from shared.database.tables import Sweep
 from shared.jobs import idempotency
 from shared.jobs.guarded_write import insert_rows
 from shared.sweeps import events
-from shared.sweeps.points import space
+from shared.sweeps.points import repetition
 from shared.sweeps.points.sampling import random_point
 from shared.sweeps.points.trials import points_from
 from shared.sweeps.status import SweepStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection
 
@@ -69,32 +69,15 @@ def preview(sweep: CheckedSweep) -> Preview:
     else:
         points = [*islice(points_from(request, 0), first)]
     whole = (min(parameters), max(parameters))
-    return Preview(sweep.points, jobs, points, whole, epochs, request.rungs(sweep.epochs), [*_warnings(sweep)])
-
-
-def _warnings(sweep: CheckedSweep) -> Iterator[str]:
-    """Find out whether points are repeated: for certain, or by chance where one at least is to be expected."""
-    algorithm, different = sweep.request.algorithm.kind, space.different(sweep.request.space)
-    if different is None:
-        return
-    if different < sweep.points:
-        once = "give each value once" if algorithm == "grid" else "the algorithm grid tries each once"
-        some = "one point" if different == 1 else f"{different:,} different points"
-        yield f"The space has {some}, so at least {sweep.points - different:,} of {sweep.points:,} are repeats: {once}."
-    elif algorithm == "random" and (repeats := repeats_by_chance(sweep.points, different)) >= 1:
-        yield (
-            f"Of {sweep.points:,} points about {repeats:,.0f} will repeat others, as each is drawn from {different:,} "
-            "by chance: the algorithm grid tries each once."
-        )
-
-
-def repeats_by_chance(points: int, different: int) -> float:
-    """Return how many points are to be expected to equal one before them, each drawn evenly from so many by itself.
-
-    Where some are drawn more often than others, as whole numbers on a logarithmic scale are, there are more.
-    """
-    many = min(different, 10**9)  # of more none is drawn twice, and floats lose digits
-    return points - many * (1 - (1 - 1 / many) ** points)
+    return Preview(
+        sweep.points,
+        jobs,
+        points,
+        whole,
+        epochs,
+        request.rungs(sweep.epochs),
+        repetition.warnings(request, sweep.points),
+    )
 
 
 def _mean_epochs(sweep: CheckedSweep) -> float:

@@ -14,6 +14,7 @@ from shared.errors import SweepNotFound
 from shared.jobs.guarded_write import table_of
 from shared.jobs.status import JobStatus
 from shared.sweeps import events
+from shared.sweeps.points import repetition
 from shared.sweeps.request import SweepRequest
 from shared.sweeps.standing import Standing, shown
 from shared.sweeps.status import STOPPED, PointStatus, SweepStatus, TrialState
@@ -76,6 +77,7 @@ class SweepView:
             not.
         best: its best point so far; None while there is none.
         error: why the first of its points that failed did so, by number; None where none has.
+        warnings: what may not be meant, as its preview says.
         epochs_trained: epochs that its jobs have trained.
         epochs_saved: epochs that jobs did not train, as the sweep stopped them or an equal job had trained the same.
         created_at: when it was made.
@@ -94,6 +96,7 @@ class SweepView:
     jobs: Mapping[str, int]
     best: Best | None
     error: str | None
+    warnings: Sequence[str]
     epochs_trained: int
     epochs_saved: int
     created_at: dt.datetime
@@ -266,6 +269,7 @@ def _errors(connection: Connection, points: Mapping[str, _Points]) -> dict[str, 
 
 
 def _view(row: Row[Any], points: _Points, totals: Totals, best: Best | None, error: str | None) -> SweepView:
+    request = SweepRequest.model_validate(row.request)
     return SweepView(
         id=row.id,
         owner=row.owner,
@@ -273,12 +277,13 @@ def _view(row: Row[Any], points: _Points, totals: Totals, best: Best | None, err
         status=SweepStatus(row.status),
         request=row.request,
         points=row.points,
-        rungs=SweepRequest.model_validate(row.request).rungs(row.epochs),
+        rungs=request.rungs(row.epochs),
         points_made=points.made,
         points_done=points.done,
         jobs=totals.counts,
         best=best,
         error=error,
+        warnings=repetition.warnings(request, row.points),
         epochs_trained=totals.trained,
         epochs_saved=totals.saved,
         created_at=row.created_at,

@@ -85,6 +85,8 @@ class Sweep(Answer):
     """The best of the points that have come furthest; null until one has a value."""
     error: str | None
     """Why the first of its points that failed did so, by their numbers; null where none has."""
+    warnings: Sequence[str]
+    """What may not be meant, as its dry run says: a space with fewer different points than there are to be."""
     epochs_trained: int
     """Epochs that its jobs have trained so far."""
     epochs_saved: int

@@ -16,6 +16,7 @@ from tests.support.http_team import TeamService
 
 LR = "training.optimizer.lr"
 ENDED = "2026-01-31T12:01:01.000Z"
+SMALL = "The space is small."
 DEFAULTS: dict[str, Any] = {"asha": None, "max_trials": 4, "max_parallel": 2, "repeats": 1, "name": None}
 
 
@@ -48,6 +49,7 @@ class SweepService(TeamService):
             "counts": dict.fromkeys((*JobStatus, "stopped"), 0),
             "best": None,
             "error": None,
+            "warnings": [SMALL],
             "epochs_trained": 0,
             "epochs_saved": 0,
             "importance": None,
@@ -97,7 +99,7 @@ class SweepService(TeamService):
         if not dry:
             return 201, self.add_sweep(**written_out(document))
         points = [{LR: 0.1}, {LR: 0.01}]
-        cost = {"least_parameters": 10, "most_parameters": 2000, "warnings": ["The space is small."]}
+        cost = {"least_parameters": 10, "most_parameters": 2000, "warnings": [SMALL]}
         return 200, {"points": 4, "jobs": 8, "first_points": points, "rungs": [1, 3, 9], "epochs": 72, **cost}
 
     def _listed(self, asked: dict[str, list[str]]) -> Answer:

@@ -161,6 +161,7 @@ def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
         ("points", f"{sweep.points_done} of {sweep.points} done, {sweep.points_made} made"),
         ("jobs", jobs_text(sweep)),
         *([("error", sweep.error)] if sweep.error else []),
+        *[("warning", warning) for warning in sweep.warnings],
         ("algorithm", _algorithm(sweep)),
         ("objective", _objective(sweep)),
         ("stops", _stops(sweep)),

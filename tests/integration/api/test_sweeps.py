@@ -94,6 +94,17 @@ def test_a_dry_run_stores_nothing(client: FlaskClient, get: Get) -> None:
     assert get("/v1/jobs")["items"] == []
 
 
+def test_what_may_not_be_meant_is_said_by_every_answer(client: FlaskClient, start: Start, get: Get) -> None:
+    """A sweep that is started says what its dry run would have said, and so does each later answer."""
+    asked = {"space": {"training.batch_size": {"kind": "values", "values": [16, 32]}}, "max_trials": 4}
+    dry = client.post("/v1/sweeps?dry_run=true", json={"base": BASE} | asked).json or {}
+    made = start(**asked)
+    assert (len(dry["warnings"]), "at least 2 of 4 are repeats" in dry["warnings"][0]) == (1, True)
+    assert made["warnings"] == get(f"/v1/sweeps/{made['id']}")["warnings"] == dry["warnings"]
+    assert get("/v1/sweeps")["items"][0]["warnings"] == dry["warnings"]
+    assert start()["warnings"] == []
+
+
 @pytest.mark.parametrize(
     "asked, pointer, words",
     [

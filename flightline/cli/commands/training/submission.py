@@ -22,6 +22,7 @@ from flightline.client.documents import Document, resubmission
 from flightline.client.jobs import Job
 from flightline.client.records import NOT_FINISHED, Check
 from flightline.errors import UsageError
+from shared import wire
 
 LAYER_COLUMNS = Columns(("LAYER", "IN", "OUT", "PARAMETERS"))
 Layer = dict[str, Any]
@@ -132,9 +133,9 @@ def _submitted(client: Client, job: Job, note: str | None, follow: bool, json: b
         _follow(client, job, json)
 
 
-def announce_warnings(job: Job) -> None:
-    """Say on standard error what a job that was just submitted waits for."""
-    for warning in job.warnings:
+def announce_warnings(started: wire.Job | wire.Sweep | wire.SweepPreview) -> None:
+    """Say on standard error what a job that was just submitted waits for, or what of a sweep may not be meant."""
+    for warning in started.warnings:
         err().print(f"Warning: {warning}", markup=False)
 
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from flightline.cli.arguments import EXAMPLES, apply_settings, find_sweep, own_name, read_document
 from flightline.cli.commands.options import Csv, Json, Set, one_format
+from flightline.cli.commands.training.submission import announce_warnings
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_csv, print_facts, print_json, print_table
 from flightline.cli.sweeps.progress import ending, follow_sweep
 from flightline.cli.sweeps.tables import (
@@ -93,6 +94,7 @@ def start(
             _show_check(client.check_sweep(base, space, **document), json)
             return
         sweep = client.sweep(base, space, **document)
+        announce_warnings(sweep)
         if json and not follow:
             print_json(sweep.raw)
         elif not json:
@@ -104,8 +106,7 @@ def start(
 
 
 def _show_check(check: SweepCheck, json: bool) -> None:
-    for warning in check.warnings:
-        err().print(f"Warning: {warning}", markup=False)
+    announce_warnings(check)
     if json:
         print_json(check.raw)
         return

@@ -45,6 +45,8 @@ class TestStarting:
         assert outcome.out == (
             f"Started mine: 3 points. Sweep {sweep['id']}\nWatch it with `flightline sweep watch {sweep['id']}`.\n"
         )
+        assert outcome.err == "Warning: The space is small.\n"
+        assert "\nwarning     The space is small.\n" in run("sweep", "show", "last").out
 
     def test_the_help_of_the_group_names_every_option_of_a_start(self, run: Run) -> None:
         """As a file may stand where its commands do."""

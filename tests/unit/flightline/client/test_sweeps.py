@@ -31,6 +31,7 @@ def test_a_sweep_from_start_to_end(searching: SweepService) -> None:
             "name": "rates",
         }
         assert (isinstance(sweep, Sweep), sweep.ended, sweep.best, sweep.counts.queued) == (True, False, None, 0)
+        assert sweep.warnings == ["The space is small."]
         seen: list[int] = []
         ended = sweep.wait(on_change=lambda state: seen.append(state.points_done))
         assert ended.best is not None

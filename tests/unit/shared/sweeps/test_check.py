@@ -11,7 +11,8 @@ import pytest
 from shared.errors import InvalidSpec
 from shared.jobspec import BUILT_IN, Caps
 from shared.sweeps.check import MOST_OF_GRID, CheckedSweep, check_sweep, parse_sweep
-from shared.sweeps.creation import preview, repeats_by_chance
+from shared.sweeps.creation import preview
+from shared.sweeps.points.repetition import by_chance
 from shared.sweeps.points.sampling import random_point
 from shared.sweeps.points.space import Choice, IntRange, Space, different
 
@@ -179,13 +180,13 @@ def test_as_many_points_are_repeated_by_chance_as_were_expected() -> None:
         20 - len({(point["x"], point["y"][0]) for point in (random_point(space, seed, number) for number in range(20))})
         for seed in range(500)
     ]
-    assert fmean(repeats) == pytest.approx(repeats_by_chance(20, 20), abs=0.3)
+    assert fmean(repeats) == pytest.approx(by_chance(20, 20), abs=0.3)
 
 
 def test_huge_spaces_repeat_nothing() -> None:
     """Also where no float is as large as the number of their points; a single point repeats none."""
-    assert repeats_by_chance(10_000, 10**400) == pytest.approx(0, abs=0.1)
-    assert repeats_by_chance(1, 1) == 0
+    assert by_chance(10_000, 10**400) == pytest.approx(0, abs=0.1)
+    assert by_chance(1, 1) == 0
 
 
 def test_what_has_the_same_json_is_the_same_value() -> None:

@@ -36,6 +36,11 @@ export function Standing({ sweep, varied, objective }: StandingProps) {
         <Figure name="Stops early">{stopsText(sweep)}</Figure>
       </dl>
       {sweep.error && <p class="problem">The first error: {sweep.error}</p>}
+      {sweep.warnings.map((warning) => (
+        <p key={warning} class="warning">
+          {warning}
+        </p>
+      ))}
       {best && (
         <dl class="figures best" aria-label="The best point">
           {varied.map(({ id, label }) => (
