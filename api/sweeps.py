@@ -48,6 +48,7 @@ def sweep_answer(view: SweepView, importance: Mapping[str, float] | None = None)
         points=view.points,
         points_made=view.points_made,
         points_done=view.points_done,
+        points_failed=view.points_failed,
         rungs=list(view.rungs),
         counts=trial_counts(view),
         best=best_point(view),

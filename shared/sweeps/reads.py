@@ -73,6 +73,7 @@ class SweepView:
         rungs: the epochs after which a job stops, its last one included.
         points_made: points of which a trial was made.
         points_done: points that run no more and will not.
+        points_failed: those of them that have failed.
         jobs: how many of its jobs have each status, as in `Totals`; of a sweep that has ended, had it then, deleted or
             not.
         best: its best point so far; None while there is none.
@@ -93,6 +94,7 @@ class SweepView:
     rungs: Sequence[int]
     points_made: int
     points_done: int
+    points_failed: int
     jobs: Mapping[str, int]
     best: Best | None
     error: str | None
@@ -241,8 +243,9 @@ def _views(connection: Connection, rows: Sequence[Row[Any]]) -> list[SweepView]:
     """Return sweeps as they stand, in as many queries for a hundred as for one."""
     ids = [row.id for row in rows]
     done = _POINTS.c.status.not_in((PointStatus.RUNNING, PointStatus.PAUSED))
-    failed = func.min(_POINTS.c.point).filter(_POINTS.c.status == PointStatus.FAILED)
-    counts = (func.count(), func.count().filter(done), failed)
+    failed = _POINTS.c.status == PointStatus.FAILED
+    first = func.min(_POINTS.c.point).filter(failed)
+    counts = (func.count(), func.count().filter(done), func.count().filter(failed), first)
     counted = select(_POINTS.c.sweep_id, *counts).where(_POINTS.c.sweep_id.in_(ids)).group_by(_POINTS.c.sweep_id)
     points = {sweep_id: _Points(*some) for sweep_id, *some in connection.execute(counted)}
     totals, best, errors = _totals(connection, rows), _best(connection, ids), _errors(connection, points)
@@ -252,16 +255,17 @@ def _views(connection: Connection, rows: Sequence[Row[Any]]) -> list[SweepView]:
 
 
 class _Points(NamedTuple):
-    """How many points of a sweep there are and have ended, and the number of the first that failed."""
+    """How many points of a sweep there are, have ended and failed, and the number of the first that failed."""
 
     made: int = 0
     done: int = 0
-    failed: int | None = None
+    failed: int = 0
+    first: int | None = None
 
 
 def _errors(connection: Connection, points: Mapping[str, _Points]) -> dict[str, str]:
     """Return why the first point of each sweep that failed did so."""
-    failed = [(sweep_id, one.failed) for sweep_id, one in points.items() if one.failed is not None]
+    failed = [(sweep_id, one.first) for sweep_id, one in points.items() if one.first is not None]
     if not failed:
         return {}
     these = tuple_(_POINTS.c.sweep_id, _POINTS.c.point).in_(failed)
@@ -280,6 +284,7 @@ def _view(row: Row[Any], points: _Points, totals: Totals, best: Best | None, err
         rungs=request.rungs(row.epochs),
         points_made=points.made,
         points_done=points.done,
+        points_failed=points.failed,
         jobs=totals.counts,
         best=best,
         error=error,

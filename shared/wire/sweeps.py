@@ -77,6 +77,8 @@ class Sweep(Answer):
     """Number of points that have a job, or could not be made into one."""
     points_done: int
     """Number of points that have ended: they train no more."""
+    points_failed: int
+    """Number of those that failed: a job of each did, or there could be none; `error` says why the first did."""
     rungs: Sequence[int]
     """Epochs after which a job stops, ascending; the last one is its end, the latest where the space varies it."""
     counts: TrialCounts

@@ -45,6 +45,7 @@ class SweepService(TeamService):
             "points": asked["max_trials"],
             "points_made": 0,
             "points_done": 0,
+            "points_failed": 0,
             "rungs": [1, 3, 9] if asked["asha"] else [9],
             "counts": dict.fromkeys((*JobStatus, "stopped"), 0),
             "best": None,

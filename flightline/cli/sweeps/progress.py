@@ -90,5 +90,5 @@ def ending(sweep: SweepRecord) -> str:
     best = (
         f"best {best_text(sweep)} at {point_text(sweep.best.raw['params'])}" if sweep.best else "no point has a value"
     )
-    failed = f"; {plural(sweep.counts.failed, 'job')} failed. The first error: {sweep.error}" if sweep.error else ""
+    failed = f"; {plural(sweep.points_failed, 'point')} failed. The first error: {sweep.error}" if sweep.error else ""
     return f"{sweep.status}: {plural(sweep.points_done, 'point')}, {best}{failed}"

@@ -113,10 +113,11 @@ def _row(sweep: SweepRecord, *, short: bool) -> list[object]:
 
 
 def trial_table(sweep: SweepRecord, trials: Sequence[Trial], *, short: bool) -> tuple[Columns, list[list[object]]]:
-    """Columns and rows of a sweep's points; a narrow terminal leaves out first what says least."""
+    """Columns and rows of a sweep's points, with errors where one has some: a narrow terminal leaves them out first."""
     names = short_names(list(sweep.space))
-    repeated = sweep.repeats > 1
-    headers = ("POINT", "STATUS", "VALUE", *(["STD"] if repeated else []), "EPOCH", *names.values(), "JOB")
+    repeated, failed = sweep.repeats > 1, any(trial.error for trial in trials)
+    middle = (*(["STD"] if repeated else []), "EPOCH", *names.values(), "JOB")
+    headers = ("POINT", "STATUS", "VALUE", *middle, *(["ERROR"] if failed else []))
     rows: list[list[object]] = [
         [
             trial.point,
@@ -126,10 +127,18 @@ def trial_table(sweep: SweepRecord, trials: Sequence[Trial], *, short: bool) -> 
             NOTHING if trial.value is None else trial.epoch,
             *(value_text(trial.raw["params"][path]) if path in trial.raw["params"] else NOTHING for path in names),
             _jobs(trial, short=short),
+            *([_error(trial)] if failed else []),
         ]
         for trial in trials
     ]
-    return Columns(headers, wrapped=tuple(names.values()), dropped=("JOB", "EPOCH", "STATUS")), rows
+    dropped = (*(["ERROR"] if failed else []), "JOB", "EPOCH", "STATUS")
+    return Columns(headers, wrapped=(*names.values(), "ERROR"), dropped=dropped), rows
+
+
+def _error(trial: Trial) -> str:
+    """Why a point failed, without the id of its only job, which stands beside it."""
+    error = trial.error or ""
+    return error.removeprefix(f"Its job {trial.jobs[0]} failed: ") if len(trial.jobs) == 1 else error
 
 
 def undecided(sweep: SweepRecord, trials: Sequence[Trial]) -> str:
@@ -158,7 +167,7 @@ def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
         ("name", sweep.name or NOTHING),
         *([("owner", sweep.owner)] if sweep.owner else []),
         ("status", status(sweep.status)),
-        ("points", f"{sweep.points_done} of {sweep.points} done, {sweep.points_made} made"),
+        ("points", _points(sweep)),
         ("jobs", jobs_text(sweep)),
         *([("error", sweep.error)] if sweep.error else []),
         *[("warning", warning) for warning in sweep.warnings],
@@ -172,6 +181,11 @@ def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
         ("finished", sweep.finished_at or NOTHING),
     ]
     return facts
+
+
+def _points(sweep: SweepRecord) -> str:
+    failed = f", {sweep.points_failed} failed" if sweep.points_failed else ""
+    return f"{sweep.points_done} of {sweep.points} done{failed}, {sweep.points_made} made"
 
 
 def importance_facts(sweep: SweepRecord) -> list[tuple[str, object]]:

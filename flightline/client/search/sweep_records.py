@@ -69,7 +69,8 @@ class SweepRecord(Record, wire.Sweep):
     def words(self) -> str:
         """How far the sweep is, and the best so far, in a few words."""
         best = f", best {self.objective.metric} {self.best.value:.4f}" if self.best else ""
-        return f"{self.title}: {self.status}, {self.points_done} of {self.points} points done{best}"
+        failed = f", {self.points_failed} failed" if self.points_failed else ""
+        return f"{self.title}: {self.status}, {self.points_done} of {self.points} points done{failed}{best}"
 
     def __repr__(self) -> str:
         return f"<Sweep {self.words}>"

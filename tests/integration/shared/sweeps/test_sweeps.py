@@ -186,7 +186,7 @@ def test_a_failed_job_is_a_failed_point(database: Database) -> None:
     assert points[0].value is None
     assert "The loss is not a number." in (points[0].error or "")
     view = reads.sweep(database, sweep_id)
-    assert (view.status, view.error) == (SweepStatus.FINISHED, points[0].error)
+    assert (view.status, view.error, view.points_failed) == (SweepStatus.FINISHED, points[0].error, 1)
     assert [point.point for point in reads.trials(database, sweep_id, sort="value").items][-1] == 0
 
 
@@ -305,7 +305,9 @@ def test_a_point_that_cannot_be_trained_fails_with_the_reason(database: Database
     progress.advance(database, sweep_id)
     sweeps.work(database)
     points = _points(database, sweep_id)
-    assert reads.sweep(database, sweep_id).status == SweepStatus.FINISHED
+    view = reads.sweep(database, sweep_id)
+    failed = sum(point.status == PointStatus.FAILED for point in points)
+    assert (view.status, view.points_failed, view.jobs["failed"]) == (SweepStatus.FINISHED, failed, 0)
     assert len(points) == 12
     for point in points:
         refused = point.params["training.batch_size"] > most

@@ -187,17 +187,35 @@ class TestReading:
         assert shown.count("(deleted)") == 2
 
     def test_one_that_failed_says_why(self, searching: SweepService, run: Run) -> None:
-        """The first error stands among the facts, and at the end of one that is followed; the jobs by their status."""
+        """How many and the first error stand among the facts, and at the end of one that is followed."""
         sweep = searching.add_sweep(name="rates", status="finished")
         sweep["counts"] |= {"failed": 3, "cancelled": 1, "stopped": 2}
         sweep |= {"error": "non_finite_loss: NaN", "points_done": 4, "finished_at": sweep["created_at"]}
+        sweep["points_failed"] = 4
         shown = run("sweep", "show", "last").out
+        assert "points      4 of 4 done, 4 failed, 0 made\n" in shown
         assert "jobs        3 failed, 1 cancelled, 2 stopped\nerror       non_finite_loss: NaN\n" in shown
         watched = run("sweep", "watch", "last")
-        said = "rates finished: 4 points, no point has a value; 3 jobs failed. The first error: non_finite_loss: NaN"
+        said = "rates finished: 4 points, no point has a value; 4 points failed. The first error: non_finite_loss: NaN"
         assert (watched.code, watched.out.splitlines()[-1]) == (1, said)
         sweep["counts"]["running"] = 2
         assert tables.jobs_text(SweepRecord(sweep)) == "2 running, 3 failed"
+
+    def test_points_that_failed_say_why(self, searching: SweepService, run: Run) -> None:
+        """Each in the table, without the id of its job, which stands there already; a narrow terminal leaves it out."""
+        sweep = searching.add_sweep()
+        for _ in range(3):
+            searching.move_on(sweep)
+        assert "ERROR" not in run("sweep", "show", "last").out
+        points = searching.points[sweep["id"]]
+        points[0] |= {"status": "failed", "value": None, "error": f"Its job {points[0]['jobs'][0]} failed: NaN."}
+        points[1] |= {"status": "failed", "value": None, "jobs": [], "error": "No job can be made of it: 7."}
+        shown = run("sweep", "show", "last", "--sort", "number").out
+        rows = {line.split()[0]: line for line in shown.splitlines() if line[:1].isdigit()}
+        assert rows["0"].endswith(f"{points[0]['jobs'][0]}  NaN.")
+        assert rows["1"].endswith("No job can be made of it: 7.")
+        columns, found = tables.trial_table(SweepRecord(sweep), [Trial(point) for point in points], short=True)
+        assert (columns.dropped[0], [len(row) for row in found]) == ("ERROR", [len(columns.headers)] * 3)
 
     def test_one_with_undecided_points(self, searching: SweepService, run: Run) -> None:
         """What they wait for is said beside the table, and how a paused sweep goes on."""

@@ -35,7 +35,11 @@ export function Standing({ sweep, varied, objective }: StandingProps) {
         {sweep.repeats > 1 && <Figure name="Seeds of each point">{sweep.repeats}</Figure>}
         <Figure name="Stops early">{stopsText(sweep)}</Figure>
       </dl>
-      {sweep.error && <p class="problem">The first error: {sweep.error}</p>}
+      {sweep.error && (
+        <p class="problem">
+          {sweep.points_failed.toLocaleString("en")} of the points failed. The first error: {sweep.error}
+        </p>
+      )}
       {sweep.warnings.map((warning) => (
         <p key={warning} class="warning">
           {warning}
