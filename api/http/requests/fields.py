@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 import orjson
 from pydantic import AfterValidator, Field
 
 from shared import wire
 from shared.documents.phrases import did_you_mean
+from shared.jobs.search.answers import unknown
 from shared.wire.answer import Answer, names
-
-_FREE = ("spec",)
-"""Fields whose parts are not listed here: a spec has other ones for each network and optimizer."""
-
-
-def _known() -> tuple[str, ...]:
-    hints = get_type_hints(wire.Job)
-    inner = [f"{name}.{one}" for name in names(wire.Job) for kind in _answers(hints[name]) for one in names(kind)]
-    return (*names(wire.Job), *inner)
-
-
-def _answers(hint: Any) -> list[type[Answer]]:
-    kinds = [hint] if get_origin(hint) is None else get_args(hint)
-    return [one for one in kinds if isinstance(one, type) and issubclass(one, Answer)]
-
-
-_KNOWN = _known()
 
 
 def _checked(text: str) -> str:
     for path in text.split(","):
-        if path not in _KNOWN and not path.startswith(tuple(f"{one}." for one in _FREE)):
-            hint = did_you_mean(path, _KNOWN)
-            raise ValueError(f"must be fields of a job, such as id,result.val_accuracy; {path[:80]!r} is none.{hint}")
+        if wrong := unknown(path):
+            raise ValueError(f"must be fields of a job, such as id,result.val_accuracy. {wrong}")
     return text
 
 
@@ -79,5 +62,6 @@ def _take(document: Any, parts: list[str], into: dict[str, Any]) -> None:
     elif document[name] is None:
         into.setdefault(name, None)
     elif isinstance(below := into.get(name) or {}, dict):
-        into[name] = below
         _take(document[name], rest, below)
+        if below:
+            into[name] = below

@@ -13,6 +13,7 @@ from flightline.cli.columns import Columns
 from flightline.cli.tables import COLOURS, moment
 from flightline.client.display.tables import cell_text, flat
 from flightline.errors import UsageError
+from shared.documents.phrases import some_of
 from shared.errors import InvalidQuery
 
 GROUPS = ("spec.", "result.", "")
@@ -42,10 +43,10 @@ def fields(names: str, jobs: Sequence[Mapping[str, Any]]) -> list[Field]:
 
     Args:
         names: dotted paths in a job's JSON, or their ends.
-        jobs: jobs as JSON; a name without a dot must be the end of a path in one of them.
+        jobs: jobs as JSON; a name that none of them has must be that of a field that others have.
 
     Raises:
-        UsageError: a name fits no field, or several equally well.
+        UsageError: a name fits no field, or several equally well, or one that has fields of its own.
     """
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted:
@@ -55,6 +56,25 @@ def fields(names: str, jobs: Sequence[Mapping[str, Any]]) -> list[Field]:
 
 
 def _path(name: str, paths: Sequence[str]) -> str:
+    if (path := _among(name, paths)) is not None:
+        return path
+    if not paths:
+        return name
+    from shared.jobs.search import answers  # pydantic takes a while to load
+
+    parts = answers.below(name)
+    if parts:
+        raise UsageError(f"{name} has fields of its own: {some_of(parts)}. Name one of them.")
+    values = [path for path in answers.fields() if not answers.below(path)]
+    if (path := _among(name, values)) is not None:  # as of a network that none of these jobs has
+        return path
+    if wrong := answers.unknown(name):
+        raise UsageError(wrong)
+    return name
+
+
+def _among(name: str, paths: Sequence[str]) -> str | None:
+    """The path that a name is, or is the end of; None for none. Raises UsageError where it is that of several."""
     if name in paths:
         return name
     ends = [path for path in paths if path.endswith(f".{name}")]
@@ -64,11 +84,7 @@ def _path(name: str, paths: Sequence[str]) -> str:
             return found[0]
         if found:
             raise UsageError(f"{name!r} may be {', '.join(sorted(found))}: write it so that it fits one of them.")
-    if "." in name or not paths:
-        return name
-    if (path := _spec_path(name)) is not None:  # of a kind that none of these jobs has
-        return f"spec.{path}"
-    raise UsageError(f"No job here has a field {name!r}. Write the path in a job's JSON, such as spec.training.seed.")
+    return None
 
 
 def condition(text: str) -> str:

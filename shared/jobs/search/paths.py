@@ -17,7 +17,7 @@ from shared.jobspec.fields.evaluation import EvaluationSpec
 from shared.jobspec.fields.job import JobSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Scalar = str | float
 Kind = Literal["number", "text", "boolean"]
@@ -69,6 +69,20 @@ def fields() -> Mapping[str, Field]:
                 both = (*known.words, *one.words) if known.words and one.words else ()
                 found[path] = replace(known, words=tuple(dict.fromkeys(both)))
     return found
+
+
+@cache
+def declared() -> Sequence[str]:
+    """Return the path of every field that a spec of some kind has, those that have fields of their own included."""
+    found = (path for spec in (JobSpec, EvaluationSpec) for path in _every(spec))
+    return (*dict.fromkeys(found), *(one.removesuffix(".") for one in IMPORTED))
+
+
+def _every(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, declared in model.model_fields.items():
+        yield f"{above}{name}"
+        for part in _parts(declared.annotation):
+            yield from _every(part, f"{above}{name}.")
 
 
 def field(path: str, parameter: str, kind: Kind = "number") -> Field:

@@ -30,7 +30,7 @@ def done(submit: Submit, finish: Callable[..., Any]) -> str:
 
 def test_chosen_fields_alone_are_answered(get: Json, done: str) -> None:
     """By dotted path, in objects as in the whole job; what a job lacks is left out or null."""
-    fields = "id,result.val_accuracy,spec.training.epochs,spec.training.nothing,error.code"
+    fields = "id,result.val_accuracy,spec.training.epochs,spec.architecture.layers,error.code"
     assert get(f"/v1/jobs?fields={fields}")["items"] == [
         {"id": done, "result": {"val_accuracy": 0.6}, "spec": {"training": {"epochs": 3}}, "error": None}
     ]
@@ -49,8 +49,21 @@ def test_a_field_that_a_job_has_not_is_refused(get: Json) -> None:
 
     assert problem["errors"][0]["pointer"] == "/fields"
     assert problem["detail"].endswith(
-        """'result.val_acuracy' is none. Did you mean "result.val_accuracy"? (at /fields)"""
+        """No job has a field 'result.val_acuracy'. Did you mean "result.val_accuracy"? (at /fields)"""
     )
+
+
+def test_a_field_that_no_spec_has_is_refused(get: Json, done: str) -> None:
+    """With what is there; fields of other kinds of networks, and any of an imported run, are none of those."""
+    lists = ("/v1/jobs?", f"/v1/compare?job={done}&job={done}&")
+    for path in ("spec.foo", "spec.training.foo", "spec.training.epochs.foo", "spec.name.", "spec."):
+        said = [get(f"{one}fields=id,{path}", 422)["errors"][0]["detail"] for one in lists]
+        assert f"No job has a field {path!r}." in said[0], said
+        assert said[0] == said[1]
+    assert "spec has name, tags, dataset, architecture, training, " in get("/v1/jobs?fields=spec.zzz", 422)["detail"]
+    assert "spec.training has epochs, " in get("/v1/jobs?fields=spec.training.zzz", 422)["detail"]
+    answered = "spec,spec.architecture.layers,spec.training.optimizer.betas,spec.params.x.y,spec.metrics,spec.job"
+    assert [list(one) for one in get(f"/v1/jobs?fields={answered}")["items"]] == [["spec"]]
 
 
 def test_a_list_as_csv(client: FlaskClient, done: str) -> None:

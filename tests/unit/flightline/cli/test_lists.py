@@ -63,7 +63,9 @@ class TestFields:
         "name, said",
         [
             ("kind", "may be spec.architecture.kind, spec.training.optimizer.kind"),
-            ("rate", "has a field 'rate'"),
+            ("zzz", "No job has a field 'zzz'. A job has id, "),
+            ("spec.training.epochz", 'Did you mean "spec.training.epochs"?'),
+            ("spec.training.optimizer", "has fields of its own: kind, lr, momentum"),
             (",", "takes names"),
         ],
     )
@@ -74,7 +76,7 @@ class TestFields:
 
     def test_values(self) -> None:
         """As they are; what a job has not is None."""
-        assert values(JOB, fields("id,lr,tags,x.y", [JOB])) == ["x", 0.1, ("a", "b"), None]
+        assert values(JOB, fields("id,lr,tags,spec.params.y", [JOB])) == ["x", 0.1, ("a", "b"), None]
 
 
 @pytest.mark.parametrize(
