@@ -1,8 +1,8 @@
 """A service's state in one file: its SQLite database, and the artifacts where they lie in a folder.
 
 A backup is a tar archive (gzipped where its name ends in ``.gz`` or ``.tgz``) of `flightline.db`, `artifacts/` and
-`backup.json`, which says what the archive is. Data sets, caches, logs and Redis' file are left out: they are the user's
-own, or are made again. `flightline.stack.restore` reads it.
+`backup.json`, which says what the archive is. Its user alone can read it, as the database. Data sets, caches, logs and
+Redis' file are left out: they are the user's own, or are made again. `flightline.stack.restore` reads it.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ NAMED_FILES = """
 """The files of the artifact storage that a database names."""
 _WORKSPACE = ".flightline-part-"
 _BUSY_SECONDS = 30.0
+OWN = 0o600
+"""The mode of files that their user alone can read."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ def _remove_abandoned(left: Path) -> None:
 
 def _copied(database: Path, copy: Path) -> Path:
     """One moment of the database, its write-ahead log included, as one file; writers are not held up."""
+    copy.touch(OWN)
     with opened(database) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE")
@@ -168,7 +171,8 @@ def _write(draft: Path, database: Path, artifacts: Path | None, *, gzipped: bool
         named = [str(path) for (path,) in connection.execute(NAMED_FILES)]
         (jobs,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
         (schema,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
-    with draft.open("xb") as file, tarfile.open(fileobj=file, mode="w:gz" if gzipped else "w") as archive:
+    draft.touch(OWN, exist_ok=False)
+    with draft.open("wb") as file, tarfile.open(fileobj=file, mode="w:gz" if gzipped else "w") as archive:
         archive.add(database, DATABASE)
         added = _add_artifacts(archive, artifacts, named) if artifacts else 0  # a bucket has backups of its own
         taken_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

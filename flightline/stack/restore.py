@@ -25,6 +25,7 @@ from flightline.stack.backup import (
     DATABASE,
     FORMAT,
     NAMED_FILES,
+    OWN,
     About,
     database_file,
     opened,
@@ -144,6 +145,7 @@ def _unpack(source: Path, folder: Path) -> About:
                 digests[_below_artifacts(path)] = _digest(archive, member)
             elif str(path) in (ABOUT, DATABASE):
                 archive.extract(member, folder, filter="data")
+                (folder / path).chmod(OWN)
     about = _about(source, folder)
     if not (folder / DATABASE).is_file():
         raise UsageError(f"{source} is damaged: it holds no {DATABASE}.")

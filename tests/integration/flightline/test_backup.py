@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
+import stat
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -42,6 +45,31 @@ def test_a_backup_of_a_stopped_service_comes_back(home: Home, tmp_path: Path) ->
             "SELECT count(*) FROM jobs WHERE status = 'queued' AND published_at IS NULL"
         ).scalar_one() == len(ids)
     assert list(new.home_dir.glob(".*")) == list(tmp_path.glob(".*")) == []
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[None]:
+    """Whatever is made, everybody may read and write, unless it is made otherwise."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_to_all")
+def test_a_backup_is_its_users_alone(home: Home, tmp_path: Path) -> None:
+    """As the database that it is a copy of; so is what is restored from it, unless it replaces one of another mode."""
+    old, new = home("old"), home("new")
+    add_jobs(old, 1)
+    for name in ("all.tar.gz", "all.tar"):
+        backup(old, tmp_path / name)
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    with tarfile.open(tmp_path / "all.tar") as archive:
+        assert archive.getmember("flightline.db").mode == 0o600
+    restore(new, tmp_path / "all.tar", replace=False)
+    assert stat.S_IMODE(file_of(new).stat().st_mode) == 0o600
+    file_of(new).chmod(0o640)
+    restore(new, tmp_path / "all.tar", replace=True)
+    assert stat.S_IMODE(file_of(new).stat().st_mode) == 0o640
 
 
 def test_what_stands_in_the_write_ahead_log_is_in_the_backup(home: Home, tmp_path: Path) -> None:
