@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
-from flightline.client.records import JobRecord, Record
+from flightline.client.records import JobRecord, Preset, Record
 from flightline.errors import UsageError
 
 Document = dict[str, Any]
@@ -45,15 +45,25 @@ def job_document(spec: Mapping[str, Any] | str, overrides: Mapping[str, Any]) ->
     return merged(start, overrides)
 
 
-def resubmission(job: JobRecord) -> Document:
+def resubmission(job: JobRecord, presets: Iterable[Preset]) -> Document:
     """The document that submits a job's spec again, under its present name and tags.
+
+    It names the job's preset, as long as this says nothing that the spec does not: where the service knows no such
+    preset any more, or where it has fields since that the job was trained without, the document does without.
+
+    Args:
+        job: the job.
+        presets: those that the service has; none are needed for a job without one.
 
     Raises:
         UsageError: the job trains no network; what it does is not asked for by a spec alone.
     """
     if (kind := job.raw.get("kind", "train")) != "train":
         raise UsageError(f"Job {job.id} is of the kind {kind}: only jobs that train can be submitted with changes.")
-    return {**job.raw["spec"], "name": job.raw["name"], "tags": job.raw["tags"]}
+    spec = {**job.raw["spec"], "name": job.raw["name"], "tags": job.raw["tags"]}
+    name = job.raw.get("preset")
+    named = any(one.raw["name"] == name and merged(one.raw["spec"], spec) == spec for one in presets)
+    return {"preset": name, **spec} if named else spec
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> Document:

@@ -42,6 +42,10 @@ def _listed(*items: dict[str, Any]) -> dict[str, Any]:
     return {"items": list(items), "next_cursor": None}
 
 
+def _preset(name: str, **spec: Any) -> dict[str, Any]:
+    return {"name": name, "title": "Two layers", "note": "", "spec": spec, "cost": {"parameters": 1574402}}
+
+
 _FIGURES = {"precision": 0.8, "recall": 0.9, "f1": 0.85, "support": 1000}
 EVALUATION = {
     "weights": "best",
@@ -72,7 +76,8 @@ CATALOG: dict[str, Any] = {
     ),
     "/v1/queues": _listed({"name": "flightline.any", "depth": 2, "oldest_age_seconds": 61.0, "messages": None}),
     "/v1/presets": _listed(
-        {"name": "notebook-linear", "title": "Two layers", "note": "", "spec": {}, "cost": {"parameters": 1574402}}
+        _preset("notebook-linear", training={"epochs": 100, "optimizer": {"kind": "sgd", "lr": 0.01}}),
+        _preset("grown", training={"epochs": 100, "ema": 0.9}),
     ),
     "/v1/datasets": _listed(
         {

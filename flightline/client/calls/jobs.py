@@ -9,7 +9,7 @@ from flightline.client.calls.base import PAGE, BaseCalls, J, job_path
 from flightline.client.display.tables import Table
 from flightline.client.documents import encoded, job_document, resubmission
 from flightline.client.following.waiting import states
-from flightline.client.records import Check, JobRecord
+from flightline.client.records import Check, JobRecord, Preset
 from flightline.client.rows import rows
 from flightline.errors import UsageError
 
@@ -112,8 +112,8 @@ class JobCalls(BaseCalls[J]):
             id: the finished job, or with overrides any job.
             idempotency_key: as for `submit`.
             **overrides: fields that the new job is to have otherwise, such as ``training={"epochs": 20}``. The same
-                spec is linked by `retry_of`; a changed one is a job of its own, with the name and tags of this one and
-                without its notes.
+                spec is linked by `retry_of`; a changed one is a job of its own, with the name, tags and preset of this
+                one and without its notes.
 
         Raises:
             Conflict: the job is not finished, and nothing is to be changed.
@@ -122,7 +122,9 @@ class JobCalls(BaseCalls[J]):
         """
         if not overrides:
             return await self._submit(f"{job_path(id)}/retry", None, idempotency_key)
-        document = job_document(resubmission(await self.job(id)), overrides)
+        job = await self.job(id)
+        presets = await self._list(Preset, "/v1/presets") if job.preset else []
+        document = job_document(resubmission(job, presets), overrides)
         return await self._submit("/v1/jobs", encoded(document), idempotency_key)
 
     async def edit(

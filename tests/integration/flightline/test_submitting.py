@@ -1,4 +1,4 @@
-"""The client and the API over a connection that loses an answer."""
+"""The client and the API: over a connection that loses an answer, and jobs that are submitted again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from api.app import create_app
 from api.services import Services
 from flightline import Client
+from shared.jobspec.presets import PRESETS
 from shared.settings import Settings
 from tests.support import factories
 
@@ -66,3 +67,15 @@ def test_a_lost_answer_makes_no_second_retry(services: Services) -> None:
         job = client.retry(first.id)
 
     assert (transport.lost, sorted(stored(services)), job.retry_of) == (1, sorted([first.id, job.id]), first.id)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_a_retry_with_changes_asks_for_what_was_asked_for(services: Services, preset: str) -> None:
+    """But for the changes: it names the preset, and nothing of this gets in."""
+    with Client("http://localhost", transport=httpx.WSGITransport(create_app(services=services))) as client:
+        first = client.submit(preset, training={"epochs": 3, "optimizer": {"kind": "adam", "lr": 0.1}})
+        again = client.retry(first.id, training={"epochs": 2})
+    assert (again.preset, again.retry_of) == (preset, None)
+    changed = first.raw["spec"]["training"] | {"epochs": 2}
+    assert again.raw["spec"] == first.raw["spec"] | {"training": changed}
+    assert again.config_hash != first.config_hash

@@ -85,14 +85,15 @@ def watch(ids: Ids = None, tag: Tagged = None, where: Where = None, json: Json =
 def retry(id: JobId, settings: Set = None, follow: Watch = False, json: Json = False) -> None:
     """Submit a job's spec again, as a new job; with --set a changed one, which need not wait for the job's end.
 
-    The new job has the name and tags of the first, not its notes.
+    The new job has the name, tags and preset of the first, not its notes.
 
     Example: flightline retry last --set training.epochs=20 --watch.
     """
     with Client() as client:
         if settings:
-            document = apply_settings(resubmission(read_job(client, id)), settings)
-            job = client.submit(document)
+            first = read_job(client, id)
+            document = resubmission(first, client.presets() if first.preset else [])
+            job = client.submit(apply_settings(document, settings))
         else:
             job = client.retry(find_job(client, id))
         _submitted(client, job, None, follow, json)

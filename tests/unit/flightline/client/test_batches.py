@@ -167,6 +167,20 @@ class TestChanging:
         team.jobs[job.id]["status"] = "succeeded"
         assert client.retry(job.id).retry_of == job.id
 
+    @pytest.mark.parametrize(
+        "preset, sent_preset", [("notebook-linear", "notebook-linear"), ("grown", None), ("gone", None), (None, None)]
+    )
+    def test_a_retry_with_changes_names_the_preset(
+        self, client: Client, team: TeamService, preset: str | None, sent_preset: str | None
+    ) -> None:
+        """Unless the service would take more of it than the job has, or has no such preset."""
+        spec = {"architecture": {"kind": "mlp"}, "training": {"epochs": 3, "optimizer": {"kind": "adam"}}}
+        job = client.job(team.add(spec=spec, name="n", tags=[], preset=preset)["id"])
+        job.retry(training={"epochs": 20})
+        [document] = sent(team, "POST", "/v1/jobs")
+        assert document.pop("preset", None) == sent_preset
+        assert document == spec | {"name": "n", "tags": [], "training": spec["training"] | {"epochs": 20}}  # type: ignore[operator]
+
     def test_an_evaluation_has_no_fields_to_change(self, client: Client, team: TeamService) -> None:
         """It is asked for of the job that it scores."""
         job = client.job(team.add(kind="evaluate", status="succeeded", spec={"job": "x", "architecture": {}})["id"])
