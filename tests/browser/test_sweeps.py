@@ -74,6 +74,25 @@ def test_a_sweep_is_paused_resumed_cancelled_and_deleted(page: Page, client: Cli
     expect(page.get_by_role("link", name="long")).to_be_hidden()
 
 
+def test_points_are_as_their_jobs_are(page: Page, client: Client) -> None:
+    """What becomes of a job is seen at once, also where its result waits for its turn; warnings stand above."""
+    values = {"training.seed": {"kind": "values", "values": [1, 2, 3, 4]}}
+    base = {**TINY, "training": {"epochs": ENDLESS, "batch_size": 32}}
+    sweep = client.sweep(base, values, algorithm="tpe", max_trials=9, max_parallel=4)
+    page.goto(f"/sweeps/{sweep.id}")
+    expect(page.get_by_text("at least 5 of 9 are repeats")).to_be_visible()
+    points = page.get_by_role("region", name="Points").get_by_role("row")
+    expect(points.filter(has_text="queued").or_(points.filter(has_text="running"))).to_have_count(4)
+    expect(points.filter(has_text="running")).not_to_have_count(0)
+    last = list(client.trials(sweep.id, sort="number"))[-1]
+    client.cancel(last.jobs[0])
+    expect(points.filter(has_text="undecided")).to_have_count(1)
+    expect(page.get_by_label("How far it is")).to_contain_text("1 cancelled")
+    sweep.cancel()
+    expect(points.filter(has_text="stopped")).to_have_count(4)
+    expect(page.get_by_label("How far it is")).to_contain_text("4 stopped")
+
+
 def test_a_best_job_that_was_deleted(page: Page, client: Client) -> None:
     """It is no way into nothing, and the best is cloned from its values over what the sweep was asked for."""
     sweep = client.find_sweep(started(client, "outlived", 2, max_trials=2)).wait()
