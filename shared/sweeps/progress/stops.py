@@ -65,8 +65,11 @@ def _stop_incomplete(step: Step) -> None:
     """Note the end of points of which no job runs or waits, and some were never made."""
     points = table_of(SweepPoint)
     mine = (points.c.sweep_id == step.sweep_id, points.c.status == PointStatus.RUNNING)
-    left = step.connection.scalars(select(points.c.point).where(*mine)).all()
-    results.settle(step, dict.fromkeys(left, results.CANCELLED_WITH_SWEEP), {})
+    this = (_TRIALS.c.sweep_id == points.c.sweep_id) & (_TRIALS.c.point == points.c.point)
+    made = points.join(_TRIALS, this).outerjoin(table_of(Job), Job.id == _TRIALS.c.job_id)
+    epochs = select(points.c.point, func.coalesce(func.max(Job.epoch), 0)).select_from(made).where(*mine)
+    left = {row[0]: row[1] for row in step.connection.execute(epochs.group_by(points.c.point))}
+    results.settle(step, dict.fromkeys(left, results.CANCELLED_WITH_SWEEP), left)
 
 
 def _end(step: Step) -> None:

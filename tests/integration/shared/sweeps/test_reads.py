@@ -190,6 +190,7 @@ def test_a_point_that_lacks_repeats_ends_with_its_sweep(database: Database, asha
     view, [point] = reads.sweep(database, sweep_id), reads.trials(database, sweep_id).items
     assert (view.status.value, view.points_done, view.error) == ("cancelled", 1, None)
     assert (point.status.value, point.value, point.error, point.finished_at is None) == ("stopped", None, None, False)
+    assert point.epoch == (1 if asha else 4)
     assert sweeps.decided(database, sweep_id)[-1][0] == "ended"
 
 
