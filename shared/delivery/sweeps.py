@@ -7,9 +7,11 @@ was ended by somebody else, the keeper of some process finds.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
+import time
 import uuid
 from typing import TYPE_CHECKING, Self
 
@@ -28,23 +30,32 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def advance(db: Database, broker: Broker, sweep_id: str) -> int:
-    """Bring a sweep up to date and publish what it queued; return how many jobs that are.
+def advance(db: Database, broker: Broker, sweep_id: str, seconds: float = math.inf) -> int:
+    """Bring a sweep up to date and publish what it queues, step by step; return how many jobs that are.
 
     Nothing is raised where it cannot be done now, whatever the reason: the keeper comes to it again.
+
+    Args:
+        db: the database.
+        broker: sends the tickets.
+        sweep_id: the sweep.
+        seconds: no step is begun after so long, for somebody who waits: the keeper, or whoever ends a job of it, goes
+            on.
     """
     from shared.sweeps import progress  # noqa: PLC0415 -- memory that a worker's parent saves while there are no sweeps
 
+    until, count = time.monotonic() + seconds, 0
     try:
-        queued = progress.advance(db, sweep_id)
-        publish_many(db, broker, queued)
+        for queued in progress.steps(db, sweep_id):
+            publish_many(db, broker, queued)
+            count += len(queued)
+            if time.monotonic() > until:
+                break
     except (DatabaseUnavailable, SuggestionFailed) as error:
         logger.warning("sweep_not_advanced", extra={"sweep": sweep_id, "reason": str(error)})
     except Exception:  # the job that has ended must not suffer, nor other sweeps
         logger.exception("sweep_crashed", extra={"sweep": sweep_id})
-    else:
-        return len(queued)
-    return 0
+    return count
 
 
 class SweepKeeper:

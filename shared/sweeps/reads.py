@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Sort = Literal["value", "number"]
 _SWEEPS, _POINTS, _TRIALS = table_of(Sweep), table_of(SweepPoint), table_of(SweepTrial)
+_rung = case((_POINTS.c.value.is_(None), -1), else_=_POINTS.c.rung)
+"""The rung at which a point has its value; -1 of one that has none."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,9 @@ def sweeps(
 def trials(
     db: Database, sweep_id: str, *, sort: Sort = "number", cursor: str | None = None, limit: int = 100
 ) -> Page[PointView]:
-    """Return points of a sweep, by number or with the best first; points without a value come last.
+    """Return points of a sweep, by number or with the best first.
+
+    A point that has come to a higher rung is better than any that has not; points without a value come last.
 
     Args:
         db: the database.
@@ -198,7 +202,7 @@ def trials(
         SweepNotFound: no such sweep.
         ValueError: the cursor is none.
     """
-    order = (_POINTS.c.point,) if sort == "number" else (_POINTS.c.loss, _POINTS.c.point)
+    order = (_POINTS.c.point,) if sort == "number" else (_rung.desc(), _POINTS.c.loss, _POINTS.c.point)
     mine = [_POINTS.c.sweep_id == sweep_id] + ([] if cursor is None else [_after(sort, cursor)])
     with db.read() as connection:
         request = connection.scalar(select(Sweep.request).where(Sweep.id == sweep_id))
@@ -216,7 +220,9 @@ def trials(
 
 
 def _cursor(sort: Sort, last: Row[Any]) -> str:
-    return str(last.point) if sort == "number" else f"{last.loss!r}:{last.point}"
+    if sort == "number":
+        return str(last.point)
+    return f"{-1 if last.value is None else last.rung}:{last.loss!r}:{last.point}"
 
 
 def _after(sort: Sort, cursor: str) -> ColumnElement[bool]:
@@ -224,11 +230,12 @@ def _after(sort: Sort, cursor: str) -> ColumnElement[bool]:
     if sort == "number":
         above: ColumnElement[bool] = _POINTS.c.point > int(cursor)
         return above
-    loss, _, point = cursor.partition(":")
-    at, number = float(loss), int(point)
+    rung, loss, point = cursor.split(":")
+    there, at, number = int(rung), float(loss), int(point)
     if math.isnan(at):
         raise ValueError(cursor)
-    return or_(_POINTS.c.loss > at, and_(_POINTS.c.loss == at, _POINTS.c.point > number))
+    worse = or_(_POINTS.c.loss > at, and_(_POINTS.c.loss == at, _POINTS.c.point > number))
+    return or_(_rung < there, and_(_rung == there, worse))
 
 
 def view_in(connection: Connection, sweep_id: str) -> SweepView:

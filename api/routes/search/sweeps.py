@@ -40,6 +40,8 @@ from shared.sweeps.ids import whole_id
 routes = Routes("sweeps", raises=(DatabaseUnavailable,))
 NAMED = (SweepNotFound, AmbiguousSweepId)
 CHANGED = (*NAMED, NotYours, IllegalTransition)
+MOST_SECONDS = 5.0
+"""How long a request makes or cancels jobs of a sweep; of a large one the rest follows without it."""
 SWEEP_EVENTS = Raw(
     "text/event-stream",
     {
@@ -80,7 +82,7 @@ def start_sweep(services: Services, actor: Actor, query: SweepQuery, body: bytes
     else:
         once = SubmissionKey.of_sweep(key, checked.request.document, actor)
         sweep_id, _new = creation.create_once(services.db, checked, once, actor=actor)
-    delivery.advance(services.db, services.broker, sweep_id)
+    delivery.advance(services.db, services.broker, sweep_id, MOST_SECONDS)
     return Reply(_read(services, sweep_id), 201, {"Location": f"/v1/sweeps/{sweep_id}"})
 
 
@@ -181,7 +183,7 @@ def cancel_sweep(services: Services, actor: Actor, sweep: str) -> Reply:
     """
     sweep_id = whole_id(services.db, sweep)
     changes.cancel(services.db, sweep_id, actor=actor)
-    delivery.advance(services.db, services.broker, sweep_id)  # which cancels its jobs
+    delivery.advance(services.db, services.broker, sweep_id, MOST_SECONDS)  # which cancels its jobs
     return _advanced(services, sweep_id)  # and takes in the ends of those that waited
 
 
@@ -194,7 +196,7 @@ def delete_sweep(services: Services, actor: Actor, sweep: str) -> Reply:
 
 def _advanced(services: Services, sweep_id: str) -> Reply:
     """Bring a sweep up to date, and answer it."""
-    delivery.advance(services.db, services.broker, sweep_id)
+    delivery.advance(services.db, services.broker, sweep_id, MOST_SECONDS)
     return Reply(_read(services, sweep_id))
 
 

@@ -32,19 +32,24 @@ LEAST_POINTS = 20
 """Points that say something of what matters: the best tenth of them are two."""
 
 
-def point(db: Database, sweep_id: str, request: SweepRequest, number: int) -> Point:
-    """Return the point with a number: the one that the sweep has, or the one that is to be made next.
+def points(db: Database, sweep_id: str, request: SweepRequest, numbers: range) -> list[Point]:
+    """Return the points with some numbers, for as many places that are free now: at least the first.
+
+    Those that the sweep has made, and those that rest on nothing, all at once; of suggested ones the first alone.
 
     Raises:
         SuggestionFailed: Optuna gave none.
     """
     made = _made(db, sweep_id)
-    if number < len(made):
-        params: Point = made[number].params
-        return params
+    if numbers.start < len(made):
+        return [one.params for one in made[numbers.start : numbers.stop]]
     known = [one for one in made if one.rung is not None]
     if len(known) < STARTUP:
-        return random_point(request.space, request.algorithm.seed, number)
+        return [random_point(request.space, request.algorithm.seed, number) for number in numbers]
+    return [_suggested(request, numbers.start, known)]
+
+
+def _suggested(request: SweepRequest, number: int, known: Sequence[Row[Any]]) -> Point:
     history = [{"params": one.params, "rung": one.rung, "loss": _finite(one.loss)} for one in known]
     asked = {"seed": request.algorithm.seed, "number": number}
     suggested: Point = estimator.ask({"space": request.document["space"], "history": history} | asked)

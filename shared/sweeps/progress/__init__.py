@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.sweeps.progress.advance import advance
+from shared.sweeps.progress.advance import advance, steps
 from shared.sweeps.progress.continuation import next_rung
 
-__all__ = ["advance", "next_rung"]
+__all__ = ["advance", "next_rung", "steps"]

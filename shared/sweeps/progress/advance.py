@@ -17,6 +17,8 @@ from shared.sweeps.progress.stops import cancel_open, stop_waiting
 from shared.sweeps.status import SweepStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
     from shared.database.engine import Database
@@ -24,24 +26,31 @@ if TYPE_CHECKING:
 
 
 def advance(db: Database, sweep_id: str) -> list[str]:
+    """Bring a sweep up to date, as `steps`; return the ids of all jobs that were queued."""
+    return [job_id for queued in steps(db, sweep_id) for job_id in queued]
+
+
+def steps(db: Database, sweep_id: str) -> Iterator[list[str]]:
     """Take in the results of a sweep's jobs, promote points, make trials, and end the sweep when nothing is left to do.
 
-    Returns:
-        The ids of the jobs that were queued. The caller must publish them (`shared.delivery.publisher.publish_many`).
+    Whoever stops half way leaves nothing half done: the next one who comes to the sweep goes on.
+
+    Yields:
+        After each step the ids of the jobs that it queued, for the caller to publish
+        (`shared.delivery.publisher.publish_many`).
 
     Raises:
         DatabaseUnavailable: what was decided before stays, and is published by the reconciler.
         SuggestionFailed: Optuna could not be asked for the next point.
     """
     preparation = Preparation(db, sweep_id)
-    queued: list[str] = []
     while True:
         step = db.write(lambda connection: _step(connection, sweep_id, preparation))
         if step is None:
-            return queued
-        queued += step.queued
-        if not step.more and not preparation.prepare(step.wanted, free=step.request.max_parallel - step.live):
-            return queued
+            return
+        yield step.queued
+        if not step.more and not preparation.prepare(step.wanted, step.free):
+            return
 
 
 def _step(connection: Connection, sweep_id: str, preparation: Preparation) -> Step | None:

@@ -52,7 +52,7 @@ class Preparation:
     def prepare(self, wanted: Sequence[Trial], free: int) -> bool:
         """Prepare the first trial that is wanted and those after it, `free` at most; return whether there is a new one.
 
-        Of suggested ones only the first: what the next rests on is known once this one has been made.
+        A point that is to be suggested is prepared by itself: it takes long, and a worker waits for it.
 
         Raises:
             SuggestionFailed: Optuna gave no point.
@@ -61,8 +61,7 @@ class Preparation:
         if row is None:
             return False
         request, before = _request(row), len(self.ready)
-        count = 1 if request.algorithm.rests_on_results else free
-        self._prepare(row, request, wanted[0].point * request.repeats + wanted[0].repeat, count)
+        self._prepare(row, request, wanted[0].point * request.repeats + wanted[0].repeat, free)
         return len(self.ready) > before
 
     def _row(self) -> Row[Any] | None:
@@ -80,12 +79,12 @@ class Preparation:
         numbers = range(trials[0].point, trials[-1].point + 1)
         points = dict(zip(numbers, self._points(request, numbers), strict=False))
         caps = Caps(**row.limits["caps"])
-        for trial in trials:
+        for trial in (one for one in trials if one.point in points):
             self.ready[trial] = _checked(request, points[trial.point], trial, row.seed, caps, self._catalog)
 
     def _points(self, request: SweepRequest, numbers: range) -> Iterable[Point]:
         if request.algorithm.rests_on_results:
-            return [suggestions.point(self._db, self._sweep_id, request, numbers.start)]
+            return suggestions.points(self._db, self._sweep_id, request, numbers)
         return points_from(request, numbers.start)
 
 

@@ -169,6 +169,9 @@ def _stand(
     step: Step, point: int, trials: Sequence[Row[Any]], reached: int, error: str | None, epochs: int
 ) -> list[dict[str, Any]]:
     """Write a point whose trials have all come to a stop; return its rows of `sweep_rungs`."""
+    if error == CANCELLED_WITH_SWEEP:
+        _stand_still(step, point, reached, epochs)
+        return []
     values = [row.value for row in trials if row.value is not None]
     failed = len(values) < step.request.repeats
     waiting = not failed and any(row.state == TrialState.WAITING for row in trials)
@@ -177,8 +180,7 @@ def _stand(
     loss = NO_LOSS if value is None else step.request.objective.loss(value)
     status = PointStatus.PAUSED if waiting else PointStatus.SUCCEEDED
     if failed:
-        stopped = error == CANCELLED_WITH_SWEEP
-        status, error = (PointStatus.STOPPED, None) if stopped else (PointStatus.FAILED, error or "It has no figures.")
+        status, error = PointStatus.FAILED, error or "It has no figures."
     written = {
         "status": status,
         "rung": rung,
@@ -195,3 +197,13 @@ def _stand(
     step.tell("ended", point=point, **told)
     stands = range(reached + 1, rung + 1)
     return [{"rung": r, "point": point, "loss": loss, "waiting": waiting and r == rung} for r in stands]
+
+
+def _stand_still(step: Step, point: int, reached: int, epochs: int) -> None:
+    """Write a point that has ended with its sweep: what it had reached at a rung stays, and nothing is added."""
+    written: dict[str, Any] = {"status": PointStatus.STOPPED, "finished_at": clock.database_now(step.connection)}
+    written |= {} if reached >= 0 else {"epoch": epochs}
+    this = (_POINTS.c.sweep_id == step.sweep_id, _POINTS.c.point == point)
+    step.connection.execute(update(_POINTS).where(*this).values(written))
+    to = min(reached + 1, step.last_rung)
+    step.tell("ended", point=point, status=PointStatus.STOPPED, rung=to, epoch=epochs, value=None, error=None)

@@ -64,6 +64,7 @@ def start(step: Step, ready: Mapping[Trial, Prepared]) -> bool:
         slots -= started
         blocked = slots <= 0
     _make(step, new)
+    step.free = max(slots, 0)
     step.more = bool(new) and not step.live and not step.wanted  # none of them can be trained
     return not blocked and not step.wanted and not new and step.next is None and not step.live
 

@@ -50,6 +50,7 @@ class Step:
         due: trials that were promoted and go on next, with their jobs.
         queued: ids of jobs that this step queued: the caller publishes them after the commit.
         wanted: trials to be made whose jobs were not at hand.
+        free: how many jobs more the sweep and its owner may have.
         next_has_ended: whether the job whose result is next in its turn has ended.
         more: whether another step is to follow at once.
         changed: whether the step has decided anything.
@@ -73,6 +74,7 @@ class Step:
     due: list[Row[Any]] = field(default_factory=list)
     queued: list[str] = field(default_factory=list)
     wanted: list[Trial] = field(default_factory=list)
+    free: int = 0
     next_has_ended: bool = False
     more: bool = False
     finished: bool = False

@@ -15,6 +15,7 @@ from shared.jobs.guarded_write import add_status_event, advance, table_of
 from shared.jobs.status import JobStatus
 from shared.sweeps.progress import results
 from shared.sweeps.progress.results import End
+from shared.sweeps.progress.step import NO_LOSS
 from shared.sweeps.status import STOPPED, PointStatus, SweepStatus, TrialState
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _stop(step: Step, trial: Row[Any], reason: str) -> None:
     if job is None:
         error = f"Its job {trial.job_id} was cancelled or deleted while it was paused."
         results.write_ends(step, [(trial, End(TrialState.ENDED, trial.rung, error), None)])
-        _write_point(step, trial.point, status=PointStatus.FAILED, error=error)
+        _write_point(step, trial.point, status=PointStatus.FAILED, error=error, value=None, std=None, loss=NO_LOSS)
         return
     add_status_event(step.connection, job, JobStatus.CANCELLED, error={"code": STOPPED, "detail": reason})
     results.write_ends(step, [(trial, End(TrialState.ENDED, trial.rung), trial.value)])

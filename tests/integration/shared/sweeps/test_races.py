@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from shared.database.engine import Database
 from shared.delivery.sweeps import SweepKeeper, advance
+from shared.errors import SuggestionFailed
 from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY, Actor
 from shared.jobs.status import JobStatus
@@ -52,6 +54,33 @@ def test_threads_that_advance_at_once_make_each_trial_once(database: Database) -
         together(*[lambda: progress.advance(database, sweep_id)] * 6)
     assert reads.sweep(database, sweep_id).status == SweepStatus.FINISHED
     _require_each_decision_once(database, sweep_id)
+
+
+def test_each_step_has_its_tickets_at_once(
+    sqlite_database: Database, fake_broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for the steps after it: nor are the tickets of the first ones lost where a later one fails."""
+    sweep_id = creation.create(sqlite_database, sweeps.checked(max_parallel=3), actor=EVERYBODY)
+    made: Callable[[Database, str], Iterator[list[str]]] = progress.steps
+
+    def failing(db: Database, wanted: str) -> Iterator[list[str]]:
+        yield next(made(db, wanted))
+        raise SuggestionFailed("nobody is there")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "steps", failing)
+        advance(sqlite_database, fake_broker, sweep_id)
+    assert len(fake_broker.messages) == len(reads.trials(sqlite_database, sweep_id).items) == 1
+
+
+def test_who_waits_for_an_answer_makes_some_jobs_and_the_keeper_the_rest(
+    database: Database, fake_broker: FakeBroker
+) -> None:
+    """A request ends in time, however many jobs its sweep is to have."""
+    sweep_id = creation.create(database, sweeps.checked(max_parallel=4), actor=EVERYBODY)
+    assert advance(database, fake_broker, sweep_id, seconds=0) == 1
+    assert SweepKeeper(database, fake_broker).run_once() == 3
+    assert reads.sweep(database, sweep_id).points_made == 4
 
 
 def test_a_worker_killed_between_pause_and_decision_costs_nothing(database: Database, fake_broker: FakeBroker) -> None:

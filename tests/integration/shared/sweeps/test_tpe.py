@@ -21,7 +21,7 @@ from shared.jobs.running.claims import Claim
 from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from shared.people.scopes import Scope
-from shared.sweeps import changes, progress, reads
+from shared.sweeps import changes, creation, progress, reads
 from shared.sweeps.points import suggestions
 from shared.sweeps.points.estimator import Estimator, estimator
 from shared.sweeps.points.space import Point
@@ -196,6 +196,14 @@ def test_jobs_that_are_cancelled_hold_nothing_up(database: Database) -> None:
         progress.advance(database, sweep_id)
     view = reads.sweep(database, sweep_id)
     assert (view.status, view.finished_at is not None) == (SweepStatus.CANCELLED, True)
+
+
+def test_points_that_rest_on_nothing_are_made_together(sqlite_database: Database) -> None:
+    """Those that a sweep begins with are as many as may be queued: they are not made one by one."""
+    asked = sweeps.checked(algorithm=TPE, max_trials=40, max_parallel=40)
+    sweep_id = creation.create(sqlite_database, asked, actor=EVERYBODY)
+    steps = [len(queued) for queued in progress.steps(sqlite_database, sweep_id)]
+    assert (max(steps), sum(steps)) == (40, 40)
 
 
 def test_a_suggestion_that_fails_is_asked_for_again(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
