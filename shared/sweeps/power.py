@@ -6,6 +6,7 @@ Satterthwaite, "An approximate distribution of estimates of variance components"
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from shared.sweeps.statistics import LEVEL, resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Mapping, Sequence
 
 POWER = 0.8
 """The chance that a true difference as large as the one that was seen is found with the seeds asked for."""
@@ -52,6 +53,54 @@ def seeds_needed(
     spread = math.sqrt(variance) / abs(difference)
     seeds = ((certain + _NORMAL.inv_cdf(power)) * spread) ** 2 + certain**2 / 2 / freedom
     return max(FEWEST_SEEDS, math.ceil(seeds))
+
+
+def seeds_of_pairs(
+    groups: Sequence[Sequence[float]], apart: Container[tuple[int, int]], level: float = LEVEL
+) -> dict[tuple[int, int], float]:
+    """Return how many seeds each pair of groups takes to be told apart, and one more than it has at least.
+
+    How many it takes is an estimate, so that a pair may have them and yet not be told apart.
+
+    Args:
+        groups: figures of each configuration, one for each seed.
+        apart: pairs that are told apart already, in either order; nothing is returned of them.
+        level: the accepted chance of one false distinction or more.
+
+    Returns:
+        Seeds by pair, each pair in the groups' order; nothing where each group has one figure.
+    """
+    variances = estimated_variances(groups)
+    pairs = list(itertools.combinations(range(len(groups)), 2))
+    if variances is None:
+        return {}
+    means = [statistics.fmean(group) for group in groups]
+    return {
+        (one, two): max(
+            seeds_needed(means[one] - means[two], (variances[one], variances[two]), len(pairs), level),
+            1 + min(len(groups[one]), len(groups[two])),
+        )
+        for one, two in pairs
+        if (one, two) not in apart and (two, one) not in apart
+    }
+
+
+def targets(groups: int, seeds: Mapping[tuple[int, int], float], most: int) -> list[int]:
+    """Return how many seeds each group is to have in all.
+
+    At least enough to have a spread, and as many as tell it from each other one that is worth it.
+
+    Args:
+        groups: number of groups.
+        seeds: what each pair takes, see `seeds_of_pairs`.
+        most: seeds of a group beyond which a difference is not worth it.
+    """
+    found = [FEWEST_SEEDS] * groups
+    for pair, needed in seeds.items():
+        if needed <= most:
+            for place in pair:
+                found[place] = max(found[place], int(needed))
+    return found
 
 
 def estimated_variances(groups: Sequence[Sequence[float]]) -> list[float] | None:

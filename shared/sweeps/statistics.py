@@ -1,5 +1,8 @@
 """Which configurations statistics can tell apart: Welch's t-test over seeds, with Holm's correction.
 
+A level is that of one look. Whoever adds seeds and looks again shares the level among the looks (Bonferroni's
+inequality): nothing here knows how often somebody looks.
+
 Sources: B. L. Welch, "The generalization of 'Student's' problem when several different population variances are
 involved", Biometrika 34 (1947); S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian
 Journal of Statistics 6 (1979). The incomplete beta function is the continued fraction of DLMF 8.17.22.
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 LEVEL = 0.05
-"""The share of false distinctions that is accepted over all comparisons of a leaderboard."""
+"""The chance of a false distinction that is accepted over all comparisons of a leaderboard, at one look at it."""
 _TINY = 1e-300
 _CLOSE = 1e-15
 _MOST_TERMS = 500

@@ -51,7 +51,7 @@ class Leaderboard(Answer):
     mode: Literal["max", "min"]
     """Whether more or less is better."""
     level: float
-    """The accepted chance that any two configurations of the list are told apart that are truly equal."""
+    """The accepted chance that any two configurations of the list are told apart that are truly equal, at one look."""
     complete: bool
     """Whether no configuration outside the list can have a better mean than one in it; false where very many jobs pass
     the filters, and not all of them were looked at."""

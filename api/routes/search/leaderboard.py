@@ -29,7 +29,9 @@ def read_leaderboard(services: Services, actor: Actor, query: LeaderboardQuery) 
     Every pair is compared by Welch's t-test over seeds, with Holm's correction for the number of pairs. Configurations
     that it does not tell apart share a rank. Of one with a single seed nothing is proven: it is marked.
     """
-    found = leaderboard.read(services.db, query.filter(), query.metric, query.mode, query.limit, actor=actor)
+    found = leaderboard.read(
+        services.db, query.filter(), query.metric, query.mode, query.limit, level=query.level, actor=actor
+    )
     if wants_csv(request):
         response = as_csv(orjson.loads(orjson.dumps(found.items, default=vars)))
         response.headers["Cache-Control"] = "no-store"
@@ -53,7 +55,7 @@ def settle_leaderboard(services: Services, actor: Actor, query: SettleQuery, bod
     job again, with another seed.
     """
     asked = read_settlement(body)
-    wanted = settling.Wanted(tuple(asked.groups), asked.metric, asked.mode, asked.most_jobs)
+    wanted = settling.Wanted(tuple(asked.groups), asked.metric, asked.mode, asked.most_jobs, asked.level)
     if query.dry_run:
         return Reply(settling.plan(services.db, wanted, actor=actor))
     catalog = catalog_of(services, cache(live_workers(services)))

@@ -45,7 +45,14 @@ class RankingCalls(BaseCalls[J]):
         return await self._submit(f"{job_path(id)}/replay", None, idempotency_key, **where)
 
     async def leaderboard(
-        self, /, metric: Metric = "best_val_accuracy", *, mode: Mode | None = None, limit: int = 20, **filters: object
+        self,
+        /,
+        metric: Metric = "best_val_accuracy",
+        *,
+        mode: Mode | None = None,
+        limit: int = 20,
+        level: float | None = None,
+        **filters: object,
     ) -> Leaderboard:
         """Rank configurations by their seeds: jobs that differ at most in their seed are one configuration.
 
@@ -56,10 +63,13 @@ class RankingCalls(BaseCalls[J]):
             metric: the figure of a job's result that configurations are compared by.
             mode: whether more (``max``) or less (``min``) is better; default by the metric.
             limit: the most configurations, up to 100.
+            level: the accepted chance that any two are told apart that are truly equal, at one look; default 0.05.
             **filters: as `jobs` takes them; without `status` and `kind` trainings that have succeeded count. With
                 `sweep` every job counts whose configuration the sweep has tried, such as those of `settle`.
         """
-        found = await self._transport.get("/v1/leaderboard", metric=metric, mode=mode, limit=limit, **filters)
+        found = await self._transport.get(
+            "/v1/leaderboard", metric=metric, mode=mode, limit=limit, level=level, **filters
+        )
         return Leaderboard(found)
 
     async def settle(
@@ -70,6 +80,7 @@ class RankingCalls(BaseCalls[J]):
         metric: Metric = "best_val_accuracy",
         mode: Mode | None = None,
         most_jobs: int = 20,
+        level: float | None = None,
         dry_run: bool = False,
     ) -> Settlement:
         """Queue the seeds that would tell configurations apart, as many as an estimate of power asks for.
@@ -81,13 +92,16 @@ class RankingCalls(BaseCalls[J]):
             metric: the figure that they are compared by.
             mode: whether more or less is better; default by the metric.
             most_jobs: the most jobs of these configurations that have yet to end, with those that are queued now.
+            level: the accepted chance of a false distinction, as `leaderboard` takes it.
             dry_run: only say which seeds would be queued.
 
         Raises:
             InvalidRequest: there is no such configuration with a job that has succeeded.
             TooManyRequests: you would have more queued jobs than the service allows.
         """
-        asked = {"groups": hashes_of(groups), "metric": metric, "mode": mode, "most_jobs": most_jobs}
+        asked: dict[str, object] = {"groups": hashes_of(groups), "metric": metric, "mode": mode, "most_jobs": most_jobs}
+        if level is not None:  # earlier services do not know it
+            asked["level"] = level
         params = {"dry_run": True} if dry_run else {}
         call = self._transport.call("POST", "/v1/leaderboard/settle", params=params, content=encoded(asked))
         return Settlement(await call)

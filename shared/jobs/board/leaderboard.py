@@ -95,21 +95,24 @@ def best_first(groups: Sequence[Group], mode: Mode) -> list[Group]:
     return sorted(groups, key=lambda one: one.mean, reverse=mode == "max")
 
 
-def pairs_told_apart(groups: Sequence[Group], mode: Mode) -> list[tuple[int, int]]:
+def pairs_told_apart(groups: Sequence[Group], mode: Mode, level: float) -> list[tuple[int, int]]:
     """Return the pairs of groups that are told apart, as `told_apart` does."""
     sign = 1.0 if mode == "max" else -1.0
-    return told_apart([[sign * value for value in group.values] for group in groups])
+    return told_apart([[sign * value for value in group.values] for group in groups], level)
 
 
-def standings(groups: Sequence[Group], mode: Mode, texts: Mapping[str, Mapping[str, Any]]) -> list[wire.Standing]:
+def standings(
+    groups: Sequence[Group], mode: Mode, texts: Mapping[str, Mapping[str, Any]], level: float = LEVEL
+) -> list[wire.Standing]:
     """Return the rows of a leaderboard of groups that are in their order.
 
     Args:
         groups: the groups, the best first.
         mode: whether more is better or less.
         texts: what each group is called, by its hash: `name` and `params`.
+        level: the accepted chance of one false distinction or more.
     """
-    pairs = pairs_told_apart(groups, mode)
+    pairs = pairs_told_apart(groups, mode, level)
     ranks = ranks_of(len(groups), pairs)
     return [
         wire.Standing(
@@ -139,6 +142,7 @@ def read(
     mode: Mode | None = None,
     limit: int = 20,
     *,
+    level: float = LEVEL,
     actor: Actor,
 ) -> wire.Leaderboard:
     """Read the leaderboard of the jobs that match.
@@ -149,6 +153,7 @@ def read(
         metric: what configurations are compared by.
         mode: whether more of it is better or less; None as `mode_of` says.
         limit: most configurations, at most `MOST_GROUPS`.
+        level: the accepted chance of one false distinction or more.
         actor: on whose behalf the jobs are read.
     """
     mode = mode_of(metric, mode)
@@ -156,8 +161,8 @@ def read(
 
     def read(connection: Connection) -> wire.Leaderboard:
         found, complete = _best_groups(connection, query, mode, limit)
-        items = standings(found, mode, _texts(connection, found))
-        return wire.Leaderboard(metric=metric, mode=mode, level=LEVEL, complete=complete, items=items)
+        items = standings(found, mode, _texts(connection, found), level)
+        return wire.Leaderboard(metric=metric, mode=mode, level=level, complete=complete, items=items)
 
     return index.read_indexed(db, read)
 

@@ -26,7 +26,8 @@ from shared.jobs.search.paths import key_of
 from shared.jobs.status import FINISHED, JobKind, JobStatus
 from shared.jobspec import parse_spec
 from shared.jobspec.parser import refusal
-from shared.sweeps.power import FEWEST_SEEDS, estimated_variances, seeds_needed
+from shared.sweeps.power import seeds_of_pairs, targets
+from shared.sweeps.statistics import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,8 @@ class Wanted(NamedTuple):
     metric: Metric
     mode: Mode | None
     most_jobs: int
+    level: float = LEVEL
+    """The accepted chance of one false distinction or more."""
 
 
 @dataclass(frozen=True)
@@ -89,41 +92,17 @@ class _Plan:
     @cached_property
     def told_apart(self) -> frozenset[tuple[int, int]]:
         """Return the pairs that are told apart already, the better one first."""
-        return frozenset(pairs_told_apart([one.group for one in self.configurations], self.mode))
+        return frozenset(pairs_told_apart([one.group for one in self.configurations], self.mode, self.wanted.level))
 
     @cached_property
     def seeds_of_pairs(self) -> dict[tuple[int, int], float]:
-        """Return how many seeds each pair takes, the better one first; nothing of those that are told apart.
-
-        One more than it has at least: how many it takes is an estimate.
-        """
-        groups = [one.group for one in self.configurations]
-        variances = estimated_variances([group.values for group in groups])
-        pairs = list(itertools.combinations(range(len(groups)), 2))
-        apart = self.told_apart | {(worse, better) for better, worse in self.told_apart}
-        if variances is None:
-            return {}
-        return {
-            (one, two): max(
-                seeds_needed(groups[one].mean - groups[two].mean, (variances[one], variances[two]), len(pairs)),
-                1 + min(len(groups[place].values) for place in (one, two)),
-            )
-            for one, two in pairs
-            if (one, two) not in apart
-        }
+        """Return how many seeds each pair takes, the better one first; nothing of those that are told apart."""
+        return seeds_of_pairs([one.group.values for one in self.configurations], self.told_apart, self.wanted.level)
 
     @cached_property
     def targets(self) -> list[int]:
-        """Return how many seeds each configuration is to have in all.
-
-        At least enough to have a spread, and as many as tell it from each other one that is worth it.
-        """
-        targets = [FEWEST_SEEDS] * len(self.configurations)
-        for pair, seeds in self.seeds_of_pairs.items():
-            if seeds <= MOST_SEEDS:
-                for place in pair:
-                    targets[place] = max(targets[place], int(seeds))
-        return targets
+        """Return how many seeds each configuration is to have in all."""
+        return targets(len(self.configurations), self.seeds_of_pairs, MOST_SEEDS)
 
     @cached_property
     def new_seeds(self) -> list[list[int]]:

@@ -40,13 +40,15 @@ def test_the_leaderboard_ranks_what_has_succeeded(board: list[dict[str, Any]], g
     assert [row["name"] for row in get("/v1/leaderboard?tag=lr0.1")["items"]] == ["try"]
     assert get("/v1/leaderboard?status=failed")["items"] == []
     assert get("/v1/leaderboard?metric=val_loss")["mode"] == "min"
+    assert (get("/v1/leaderboard")["level"], get("/v1/leaderboard?level=0.01")["level"]) == (0.05, 0.01)
     written = client.get("/v1/leaderboard?limit=1", headers={"Accept": "text/csv"}).text.splitlines()
     assert written[0].startswith("number,rank,tied,config_hash,name,")
     assert len(written) == 2
 
 
 @pytest.mark.parametrize(
-    "asked, pointer", [("metric=accuracy", "/metric"), ("mode=most", "/mode"), ("limit=101", "/limit")]
+    "asked, pointer",
+    [("metric=accuracy", "/metric"), ("mode=most", "/mode"), ("limit=101", "/limit"), ("level=0", "/level")],
 )
 def test_what_is_no_leaderboard_is_said(get: Get, asked: str, pointer: str) -> None:
     """With the parameter that is wrong."""
@@ -59,11 +61,13 @@ def test_settling_queues_jobs_and_asked_again_none(
 ) -> None:
     """201 with new jobs, each with a ticket; 200 without; a dry run says the same seeds before."""
     groups = [row["config_hash"] for row in get("/v1/leaderboard")["items"]]
+    loose = client.post("/v1/leaderboard/settle?dry_run=true", json={"groups": groups, "level": 0.5})
     dry = client.post("/v1/leaderboard/settle?dry_run=true", json={"groups": groups})
     assert (dry.status_code, get("/v1/jobs?status=queued")["items"]) == (200, [])
     done = client.post("/v1/leaderboard/settle", json={"groups": groups})
     assert done.status_code == 201, done.text
     said, before = done.json or {}, dry.json or {}
+    assert (loose.json or {})["pairs"] != before["pairs"]
     assert [group["new_seeds"] for group in said["groups"]] == [group["new_seeds"] for group in before["groups"]]
     queued = get("/v1/jobs?status=queued")["items"]
     assert {job["id"] for job in queued} == {one for group in said["groups"] for one in group["job_ids"]}
@@ -85,6 +89,7 @@ def test_settling_queues_jobs_and_asked_again_none(
         ({"groups": ["a", "b", "a"]}, "/groups"),
         ({"groups": ["a", "b"], "most_jobs": 0}, "/most_jobs"),
         ({"groups": ["a", "b"], "most": 3}, "/most"),
+        ({"groups": ["a", "b"], "level": 0.6}, "/level"),
         ([], ""),
     ],
 )

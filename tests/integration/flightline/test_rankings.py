@@ -59,6 +59,7 @@ def test_the_client_ranks_settles_and_replays(environment: dict[str, str], jobs:
         assert [row.params["training.optimizer.lr"] for row in board.items] == [0.1, 0.01, 1.0]
         assert [row["mean"] for row in board.rows()] == [row.mean for row in board.items]
         assert "3 configurations" in repr(board)
+        assert (board.level, client.leaderboard(level=0.01).level) == (0.05, 0.01)
         dry = client.settle(board.items[:2], dry_run=True)
         done = client.settle([row.config_hash for row in board.items[:2]], most_jobs=2)
         assert (dry.dry_run, dry.job_ids, done.dry_run, len(done.job_ids)) == (True, [], False, 2)
@@ -74,12 +75,20 @@ def test_the_commands_print_what_people_read(environment: dict[str, str], jobs: 
     table = run(environment, "leaderboard", "--where", "lr<0.5")
     assert "=1" in table
     assert "training.optimizer.lr=0.1" in table
-    assert "Welch" in table
+    assert "Holm's correction, 5% at one look)" in table
+    assert "Holm's correction, 0.5% at one look)" in run(environment, "leaderboard", "--level", "0.005")
     assert "one seed" in run(environment, "leaderboard")
     board: dict[str, Any] = json.loads(run(environment, "leaderboard", "--tag", "mine", "--json"))
     assert len(board["items"]) == 3
     assert run(environment, "leaderboard", "--csv", "-n", "1").startswith("rank,name,mean,std,seeds")
     assert "Would queue 4 jobs." in run(environment, "settle", "--top", "2", "--most-jobs", "4", "--dry-run")
+    asked = [
+        json.loads(run(environment, "settle", "--top", "2", "--level", level, "--dry-run", "--json"))["pairs"][0][
+            "seeds"
+        ]
+        for level in ("0.05", "0.01")
+    ]
+    assert asked[0] < asked[1]
     assert "Queued 4 jobs. More are wanted" in run(environment, "settle", "--top", "2", "--most-jobs", "4")
     assert json.loads(run(environment, "settle", "--top", "2", "--json", "--dry-run"))["dry_run"]
     run(environment, "settle", "--tag", "nobody's", code=2)

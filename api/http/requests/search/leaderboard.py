@@ -16,11 +16,19 @@ from shared.documents.reader import decode
 from shared.jobs.board.leaderboard import MOST_GROUPS, Metric, Mode
 from shared.jobs.reads.filters import JobFilter
 from shared.jobs.status import JobKind, JobStatus
+from shared.sweeps.statistics import LEVEL
 
 MOST_SETTLED = 20
 """Configurations of one request at most."""
 MOST_SEEDS = 200
 """Jobs that one request may queue at most."""
+_LEVEL = Field(
+    LEVEL,
+    ge=1e-6,
+    le=0.5,
+    description="The accepted chance that any two configurations are told apart that are truly equal, at one look. "
+    "Whoever looks ten times asks for a tenth of what is accepted over all looks.",
+)
 
 
 class LeaderboardQuery(JobFilters):
@@ -34,6 +42,7 @@ class LeaderboardQuery(JobFilters):
     )
     mode: Mode | None = Field(None, description="Whether more or less is better; a loss is better for being less.")
     limit: int = Field(20, ge=1, le=MOST_GROUPS, description="Most configurations.")
+    level: float = _LEVEL
 
     @override
     def filter(self) -> JobFilter:
@@ -80,6 +89,7 @@ class SettleRequest(Document):
         le=MOST_SEEDS,
         description="Most jobs of these configurations that have yet to end, with those that are queued now.",
     )
+    level: float = _LEVEL
 
 
 def read_settlement(body: bytes) -> SettleRequest:

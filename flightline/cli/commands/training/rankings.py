@@ -35,6 +35,10 @@ Sweep = Annotated[
 ]
 By = Annotated[Metric, typer.Option(help="What configurations are compared by.")]
 Better = Annotated[Mode | None, typer.Option(help="Whether more or less is better; default by the metric.")]
+Level = Annotated[
+    float | None,
+    typer.Option(help="Accepted chance that equal ones are told apart at one look; default 0.05."),
+]
 NO_JOBS = "No training that matches has succeeded."
 
 
@@ -54,6 +58,7 @@ def leaderboard(
     metric: By = "best_val_accuracy",
     mode: Better = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100, help="How many at most.")] = 20,
+    level: Level = None,
     csv: Csv = False,
     json: Json = False,
 ) -> None:
@@ -64,7 +69,7 @@ def leaderboard(
     one_format(csv=csv, json=json)
     with Client() as client:
         filters = _filters(tag, where, owner, preset, device) | _of_sweep(client, sweep)
-        board = client.leaderboard(metric, mode=mode, limit=limit, **filters)
+        board = client.leaderboard(metric, mode=mode, limit=limit, level=level, **filters)
     if json:
         print_json(board.raw)
     elif csv:
@@ -90,6 +95,7 @@ def settle(
     metric: By = "best_val_accuracy",
     mode: Better = None,
     most_jobs: Annotated[int, typer.Option(min=1, max=200, help="How many of these jobs wait and run at most.")] = 20,
+    level: Level = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which seeds would be queued.")] = False,
     json: Json = False,
 ) -> None:
@@ -99,10 +105,10 @@ def settle(
     """
     with Client() as client:
         filters = _filters(tag, where, owner, preset, device) | _of_sweep(client, sweep)
-        board = client.leaderboard(metric, mode=mode, limit=top, **filters)
+        board = client.leaderboard(metric, mode=mode, limit=top, level=level, **filters)
         if len(board.items) < 2:
             raise UsageError("There are not two configurations to tell apart. " + NO_JOBS * (not board.items))
-        found = client.settle(board.items, metric=metric, mode=mode, most_jobs=most_jobs, dry_run=dry_run)
+        found = client.settle(board.items, metric=metric, mode=mode, most_jobs=most_jobs, level=level, dry_run=dry_run)
     if json:
         print_json(found.raw)
     else:

@@ -67,6 +67,23 @@ def test_jobs_are_ranked_by_configuration(database: Database) -> None:
     assert (board.complete, board.mode, board.level) == (True, "max", 0.05)
 
 
+def test_a_lower_level_tells_fewer_apart_and_settling_by_it_takes_more_seeds(database: Database) -> None:
+    """Of three seeds that lie some deviations apart: proven at 5 %, not at 0.1 %, for which settling asks for more."""
+    for lr, mean in ((0.1, 0.90), (0.2, 0.87)):
+        for seed in range(3):
+            finished(database, lr, seed, mean + seed / 100)
+    assert [row.rank for row in read(database).items] == [1, 2]
+    strict = read(database, level=0.001)
+    assert ([row.rank for row in strict.items], strict.level) == ([1, 1], 0.001)
+    hashes = [row.config_hash for row in strict.items]
+    plans = [
+        settling.plan(database, Wanted(tuple(hashes), "best_val_accuracy", None, 200, level), actor=EVERYBODY)
+        for level in (0.05, 0.01, 0.001)
+    ]
+    assert [plan.pairs[0].told_apart for plan in plans] == [True, False, False]
+    assert 0 == plans[0].jobs < plans[1].jobs < plans[2].jobs
+
+
 def test_filters_decide_which_jobs_count(database: Database) -> None:
     """Only those that pass, also of a configuration that has others."""
     finished(database, 0.1, 0, 0.9, tags=["try"])

@@ -8,26 +8,27 @@ import random
 import pytest
 
 from shared.sweeps.power import FEWEST_SEEDS, estimated_variances, seeds_needed
-from shared.sweeps.statistics import told_apart
+from shared.sweeps.statistics import LEVEL, welch
 
 
+@pytest.mark.parametrize("comparisons", [1, 10, 45])
 @pytest.mark.parametrize("deviations", [(1.0, 1.0), (1.0, 3.0), (0.01, 1.0)])
 @pytest.mark.parametrize("difference", [0.5, 1.0, 2.0])
 def test_so_many_seeds_find_the_difference_about_four_times_of_five(
-    difference: float, deviations: tuple[float, float]
+    difference: float, deviations: tuple[float, float], comparisons: int
 ) -> None:
     """A difference in deviations, also where one spreads far more: of 400 experiments 70 to 90 % find it."""
     one, two = (deviation**2 for deviation in deviations)
     mean = difference * math.sqrt((one + two) / 2)
-    seeds = int(seeds_needed(mean, (one, two), comparisons=1))
+    seeds = int(seeds_needed(mean, (one, two), comparisons))
     draw = random.Random(int(10 * difference))
     found = 0
     for _ in range(400):
-        groups = [
+        first, second = (
             [draw.gauss(middle, deviation) for _ in range(seeds)]
             for middle, deviation in zip((0.0, mean), deviations, strict=True)
-        ]
-        found += told_apart(groups) == [(1, 0)]
+        )
+        found += welch(first, second) <= LEVEL / comparisons
     assert 0.7 <= found / 400 <= 0.9
 
 
