@@ -41,11 +41,12 @@ ROOMS = {
         "data": "50,000 images decoded, cached and loaded again (some minutes; only where asked for)",
         "accuracy": "how well the convnet preset learns, over five seeds (a quarter of an hour; only where asked for)",
         "search": "a search beside Optuna and Ray Tune's ASHA (ten minutes; only where asked for; SEEDS=0 for one)",
+        "ranking": "how often simulated leaderboards mislead, and at what price (half an hour; only where asked for)",
     },
 }
 """The groups of benchmarks in each folder, and what they measure."""
 GROUPS = {name: what for groups in ROOMS.values() for name, what in groups.items()}
-SLOW = ("lists", "page", "search", "data", "accuracy", "delivery")
+SLOW = ("lists", "page", "search", "data", "accuracy", "delivery", "ranking")
 
 
 def main(arguments: Sequence[str]) -> int:
