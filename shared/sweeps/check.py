@@ -5,6 +5,7 @@ Jobs at the ends of the space, and at the points of a grid, go through the check
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -143,8 +144,14 @@ def sift_sweep(sent: dict[str, object], caps: Caps) -> list[FieldError]:
 
 
 def _lists(dimensions: object) -> Iterator[FieldError]:
-    """Find values that stand in the space as they are."""
+    """Find values that stand in the space as they are, and among those that stand right numbers that are none."""
     for path, one in dimensions.items() if isinstance(dimensions, dict) else ():
+        values = one.get("values") if isinstance(one, dict) else None
+        for place, value in enumerate(values if isinstance(values, list) else ()):
+            if isinstance(value, float) and not math.isfinite(value):
+                yield FieldError(
+                    pointer(("space", path, "values", place)), f"A value must be a finite number, not {show(value)}."
+                )
         if isinstance(one, list):
             written = '{"kind": "values", "values": […]}, or "choice" for values without an order'
             yield FieldError(pointer(("space", path)), f"{path} must be an object, not an array: {written}.")

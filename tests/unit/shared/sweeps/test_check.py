@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import fmean
 from typing import Any
 
@@ -60,6 +61,7 @@ def _over(path: str = LR, **dimension: Any) -> dict[str, Any]:
         (_space(low=-1e308, high=1e308, step=1e-300), f"/space/{LR}", "a larger `step`"),
         (_space(step=5e-324), f"/space/{LR}", "a larger `step`"),
         (_space(step=1.0), f"/space/{LR}/step", "at most 0.099"),
+        (_over(kind="values", values=[0.1, math.nan]), f"/space/{LR}/values/1", "a finite number, not NaN"),
         (_space("training.batch_size", kind="int", low=8, high=64, step=100), "/space/training.batch_size/step", "56"),
         (_space("training.seed", kind="int", low=0, high=2**64), "/space/training.seed/high", "9,007,199,254,740,992"),
         (
