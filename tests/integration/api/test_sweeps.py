@@ -213,7 +213,7 @@ def test_points_are_sorted_and_paged(services: Services, start: Start, get: Get)
             cursor = f"&cursor={page['next_cursor']}"
         assert found == [one["point"] for one in get(f"{path}?sort={sort}")["items"]]
     assert get(f"{path}?sort=value&cursor=3", 422)["errors"][0]["pointer"] == "/cursor"
-    assert get(f"{path}?sort=number&cursor=0.5:3", 422)["errors"][0]["pointer"] == "/cursor"
+    assert get(f"{path}?sort=number&cursor=0:0.5:3", 422)["errors"][0]["pointer"] == "/cursor"
 
 
 def test_when_values_became_known(services: Services, start: Start, get: Get) -> None:

@@ -15,7 +15,7 @@ from shared.sweeps.request import SHORT_FORMS, SweepRequest
 from shared.sweeps.status import SweepStatus
 
 SWEEP_CURSOR = "^[0-9a-fA-F-]{36}$"
-TRIAL_CURSOR = r"^((-?inf|-?[0-9][0-9.e+-]{0,30}):)?[0-9]{1,9}$"
+TRIAL_CURSOR = r"^((-1|[0-9]{1,3}):(-?inf|-?[0-9][0-9.e+-]{0,30}):)?[0-9]{1,9}$"
 EXAMPLES: dict[str, dict[str, Any]] = {
     "random": {
         "summary": "Sixty random points, of which the best train on",
@@ -69,7 +69,9 @@ class TrialsQuery(QueryModel):
     """Query parameters of a sweep's points: the order, and the page."""
 
     sort: Literal["value", "number"] = Field(
-        "value", description="`value`: the best first, those without a value last; `number`: as they were made."
+        "value",
+        description="`value`: the best first, as the sweep's best is chosen: those that have come furthest, then by "
+        "value; those without one last. `number`: as they were made.",
     )
     cursor: Annotated[str, Field(pattern=TRIAL_CURSOR)] | None = Field(
         None, description="`next_cursor` of the previous page; `sort` must be the same."
