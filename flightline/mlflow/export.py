@@ -1,9 +1,8 @@
 """Finished jobs written to an MLflow server, each as one run, however often and wherever it is interrupted.
 
 The run is created with a tag that names its job, and tagged as whole at its end. The next export finds both: it passes
-over whole runs, and goes on with one that was left half done, whose values MLflow stores once. Of the runs that two
-exports create for a job at the same time one stays: a whole one, else that with the smallest id. Each export looks when
-it has created its own and before it calls it whole, so whichever comes later sees the other's.
+over whole runs, and goes on with one that was left half done, whose values MLflow stores once. Of the runs that several
+exports create for a job at the same time one stays, as `doubles` decides it.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from flightline.client.client import Client
 from flightline.client.jobs import Job
 from flightline.errors import UsageError
-from flightline.mlflow import exported, runs
+from flightline.mlflow import doubles, exported, runs
 from flightline.mlflow.nesting import nest
+from flightline.mlflow.runs import Run
 from flightline.mlflow.server import Server
 
 AT_ONCE = 4
@@ -60,15 +59,16 @@ def export(
     sweeps = set[str]()
     for job in jobs:
         sweeps |= {job.sweep} if job.sweep and job.finished else set()
-        run = known.get(job.id)
+        found = known.get(job.id, [])
         if job.kind != "train":
             fates["other"] += 1
         elif not job.finished:
             fates["unfinished"] += 1
-        elif run is not None and runs.is_whole(run):
+        elif found and runs.is_whole(found[0]):
             fates["there"] += 1
+            doubles.delete(server, found)
         else:
-            waiting.append((job, run))
+            waiting.append((job, found[0] if found else None))
     waiting.reverse()  # the oldest first, as they would have been logged
     with _pool(AT_ONCE) as pool:
         tasks = [pool.submit(_write, client, server, job, run, experiment_id, artifacts) for job, run in waiting]
@@ -100,39 +100,37 @@ def _experiment(server: Server, name: str) -> str:
     return str(found["experiment_id"])
 
 
-def _known(server: Server, experiment_id: str, job_id: str = "%") -> dict[str, Any]:
-    """Return the runs that stand for jobs, by job; of those that were deleted too, as nobody wants them."""
-    found: dict[str, list[Any]] = {}
-    for run in server.runs(experiment_id, where=f"tags.`{exported.JOB}` LIKE '{job_id}'", view="ALL"):
+def _known(server: Server, experiment_id: str) -> dict[str, list[Run]]:
+    """Return the runs of each job, the one that stands for it first."""
+    found: dict[str, list[Run]] = {}
+    for run in doubles.of(server, experiment_id, exported.JOB):
         found.setdefault(runs.tag(run, exported.JOB) or "", []).append(run)
-    return {job: min(several, key=runs.rank) for job, several in found.items()}
+    return found
 
 
-def _write(client: Client, server: Server, job: Job, run: Any, experiment_id: str, artifacts: bool) -> Sequence[str]:
+def _write(
+    client: Client, server: Server, job: Job, run: Run | None, experiment_id: str, artifacts: bool
+) -> Sequence[str]:
     if run is None:
         run = server.create_run(exported.run_of(job, experiment_id, client.base_url))
-        if _given_up(server, run, job):
+        if runs.id_of(doubles.of(server, experiment_id, exported.JOB, job.id)[0]) != runs.id_of(run):
+            server.delete_run(runs.id_of(run))
             return ["there"]
     elif runs.is_deleted(run):
         return ["there"]
-    _log(client, server, job, run["info"]["run_id"])
-    stored = not artifacts or _store_files(client, server, job, str(run["info"]["artifact_uri"]))
-    if _given_up(server, run, job):
+    run_id = runs.id_of(run)
+    stored = True
+    with server.unless_deleted(run_id):  # as the double of one that another export has written
+        _log(client, server, job, run_id)
+        stored = not artifacts or _store_files(client, server, job, str(run["info"]["artifact_uri"]))
+        ended = exported.milliseconds(job.finished_at or job.created_at)
+        server.end_run(run_id, exported.STATUSES[job.status], ended)
+        server.log(run_id, tags=[{"key": runs.STATE, "value": runs.WHOLE}])
+    found = doubles.of(server, experiment_id, exported.JOB, job.id)
+    doubles.delete(server, found)
+    if runs.id_of(found[0]) != run_id or runs.is_deleted(found[0]):
         return ["there"]
-    ended = exported.milliseconds(job.finished_at or job.created_at)
-    server.end_run(run["info"]["run_id"], exported.STATUSES[job.status], ended)
-    server.log(run["info"]["run_id"], tags=[{"key": runs.STATE, "value": runs.WHOLE}])
     return ["exported"] if stored else ["exported", "files_left_out"]
-
-
-def _given_up(server: Server, run: Any, job: Job) -> bool:
-    """Delete the run if another one stands for the job; return whether it did."""
-    mine = str(run["info"]["run_id"])
-    stands = _known(server, run["info"]["experiment_id"], job.id)[job.id]
-    if str(stands["info"]["run_id"]) == mine:
-        return False
-    server.delete_run(mine)
-    return True
 
 
 def _log(client: Client, server: Server, job: Job, run_id: str) -> None:

@@ -1,7 +1,7 @@
 """The runs of a sweep's jobs, nested below one run for the sweep, as MLflow's page shows them.
 
 That run is found by a tag, as those of jobs are. Of several that exports create at the same time one stays, by the same
-rule: each export looks when it has created its own, and again when it has nested the jobs below the one that stands.
+rule (`doubles`). An export whose own run does not stand goes on with the one that does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flightline.client.client import Client
 from flightline.client.display.tables import flat
 from flightline.client.search.sweep_records import SweepRecord
 from flightline.errors import NotFound
-from flightline.mlflow import exported, runs
+from flightline.mlflow import doubles, exported, runs
 from flightline.mlflow.runs import Run
 from flightline.mlflow.server import Server
 
@@ -40,31 +40,28 @@ def nest(client: Client, server: Server, experiment_id: str, sweeps: Iterable[st
 
 
 def _nest(server: Server, experiment_id: str, sweep: SweepRecord, url: str) -> None:
-    mine = set[str]()
-    stands = _standing(server, experiment_id, sweep.id, mine)
-    if stands is None:
-        mine.add(runs.id_of(server.create_run(_run_of(sweep, experiment_id, url))))
-        stands = _standing(server, experiment_id, sweep.id, mine)
-    while stands is not None and not runs.is_deleted(stands):
-        run_id = runs.id_of(stands)
-        _write(server, run_id, sweep)
-        for child in server.runs(experiment_id, where=f"tags.`{exported.SWEEP}` = '{sweep.id}'"):
-            if runs.tag(child, PARENT) != run_id:
+    found = doubles.of(server, experiment_id, exported.SWEEP_RUN, sweep.id)
+    if not found:
+        mine = runs.id_of(server.create_run(_run_of(sweep, experiment_id, url)))
+        found = doubles.of(server, experiment_id, exported.SWEEP_RUN, sweep.id)
+        if runs.id_of(found[0]) != mine:
+            server.delete_run(mine)
+    written = None
+    while not runs.is_deleted(found[0]) and runs.id_of(found[0]) != written:
+        written = runs.id_of(found[0])
+        with server.unless_deleted(written):
+            _write(server, written, sweep)
+            _nest_jobs(server, experiment_id, sweep.id, written)
+            server.log(written, tags=[{"key": runs.STATE, "value": runs.WHOLE}])
+        found = doubles.of(server, experiment_id, exported.SWEEP_RUN, sweep.id)
+    doubles.delete(server, found)
+
+
+def _nest_jobs(server: Server, experiment_id: str, sweep_id: str, run_id: str) -> None:
+    for child in server.runs(experiment_id, where=f"tags.`{exported.SWEEP}` = '{sweep_id}'"):
+        if runs.tag(child, PARENT) != run_id:
+            with server.unless_deleted(runs.id_of(child)):
                 server.log(runs.id_of(child), tags=[{"key": PARENT, "value": run_id}])
-        stands = _standing(server, experiment_id, sweep.id, mine)
-        if stands is not None and runs.id_of(stands) == run_id:
-            server.log(run_id, tags=[{"key": runs.STATE, "value": runs.WHOLE}])
-            return
-
-
-def _standing(server: Server, experiment_id: str, sweep_id: str, mine: set[str]) -> Run | None:
-    """Return the run that stands for a sweep, deleted or not; delete others that no export writes to any more."""
-    where = f"tags.`{exported.SWEEP_RUN}` = '{sweep_id}'"
-    found = sorted(server.runs(experiment_id, where=where, view="ALL"), key=runs.rank)
-    for other in found[1:]:
-        if not runs.is_deleted(other) and (runs.is_whole(other) or runs.id_of(other) in mine):
-            server.delete_run(runs.id_of(other))
-    return found[0] if found else None
 
 
 def _run_of(sweep: SweepRecord, experiment_id: str, url: str) -> Run:

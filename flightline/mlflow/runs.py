@@ -29,8 +29,3 @@ def is_deleted(run: Run) -> bool:
 def is_whole(run: Run) -> bool:
     """Whether an export has come to the run's end."""
     return tag(run, STATE) == WHOLE
-
-
-def rank(run: Run) -> tuple[bool, bool, str]:
-    """Of several runs of one job or sweep, that with the lowest rank stands for it."""
-    return is_deleted(run), not is_whole(run), id_of(run)

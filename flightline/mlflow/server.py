@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -91,6 +92,16 @@ class Server:
             "order_by": ["attributes.start_time ASC"],
         }
         return self._pages("runs/search", "runs", asked)
+
+    @contextmanager
+    def unless_deleted(self, run_id: str) -> Iterator[None]:
+        """Pass over a refusal of what is written where the run was deleted meanwhile: MLflow takes nothing for it."""
+        try:
+            yield
+        except TrackerError:
+            run = self._get("runs/get", run_id=run_id)["run"]
+            if run["info"].get("lifecycle_stage") != "deleted":
+                raise
 
     def history(self, run_id: str, metric: str) -> Iterator[Json]:
         """Yield every value of a run's metric: `step`, `timestamp` in milliseconds, `value`."""
