@@ -101,7 +101,7 @@ def cell_text(value: object) -> str:
 
 def flat(record: Mapping[str, Any]) -> Row:
     """The plain values of a record by their dotted paths, as the columns of a `Table` are called."""
-    return dict(_flat(record))
+    return dict(_flat(record)) if record else {}
 
 
 def _flat(value: object, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -92,3 +92,14 @@ def test_show_a_job_without_an_evaluation(run: Run, service: FakeService) -> Non
     service.refuse[f"GET /v1/jobs/{job['id']}/evaluation"] = problem(404, "not_found", "None.")
     outcome = run("show", job["id"])
     assert (outcome.code, "PRECISION" in outcome.out) == (0, False)
+
+
+@pytest.mark.parametrize("metrics, lines", [({}, []), ({"a": {"b": 0.5}, "c": 2}, ["a.b=0.5", "c=2"])])
+def test_show_of_an_imported_run(run: Run, service: FakeService, metrics: dict[str, Any], lines: list[str]) -> None:
+    """Where it is from, and its last values; one that logged none has none."""
+    spec = {"params": {}, "metrics": metrics, "run": {"source": "mlflow", "id": "a1", "experiment": "nets"}}
+    service.add(kind="imported", status="succeeded", spec=spec)
+    outcome = run("show", "last")
+    assert outcome.code == 0, outcome.err
+    assert "imported    mlflow run a1 of nets\n" in outcome.out
+    assert [line.split()[-1] for line in outcome.out.splitlines() if line.startswith("metric")] == lines

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from flightline import Client, Job, UsageError
-from flightline.client.display.tables import Table
+from flightline.client.display.tables import Table, flat
 from tests.support.http_service import FakeService
 
 
@@ -83,6 +83,12 @@ class TestTable:
         """Is named."""
         with pytest.raises(KeyError, match="There is no column 'lr'"):
             Table([job(1, lr=0.1)])["lr"]
+
+
+def test_an_empty_record_has_no_fields() -> None:
+    """An empty field within a record is a value of its own."""
+    assert flat({}) == {}
+    assert flat({"a": {}}) == {"a": {}}
 
 
 class TestPandas:
