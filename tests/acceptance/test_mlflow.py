@@ -23,8 +23,7 @@ from flightline.mlflow.server import Server
 from tests.support.mlflow_server import MlflowServer
 from tests.support.stacks import TINY, Stack, flightline
 
-FIGURES = 8
-"""Figures of an epoch that are exported."""
+FIGURES = 8  # of an epoch, that are exported
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +218,13 @@ class TestSweeps:
         assert params["best.training.seed"] == str(searched.best.params["training.seed"])
         assert json.loads(params["space.training.seed"])["high"] == 9
         assert pairs(parent, "tags")["flightline.url"].endswith(f"/sweeps/{searched.id}")
+
+    def test_the_jobs_of_one_sweep(self, stack: Stack, mlflow: MlflowServer, searched: Sweep) -> None:
+        """Named as it is for a list of its jobs, and no jobs beside it."""
+        asked = ("export", "mlflow", "--to", mlflow.url, "--experiment", "by sweep", "--sweep", searched.id[-8:])
+        assert flightline(stack.home, *asked).stdout == f"Exported 3 jobs to {mlflow.url}.\n"
+        nested(mlflow, "by sweep", searched, 3)
+        assert "not both" in flightline(stack.home, *asked, "last").stderr
 
     @pytest.mark.parametrize("requests", [27, 29, 30, 31, 32, 34, 36])
     def test_an_interrupted_export_is_finished_by_the_next(

@@ -24,6 +24,7 @@ def selected(
     tag: str | None = None,
     where: Sequence[str] = (),
     owner: str | None = None,
+    sweep: str | None = None,
     status: Sequence[str] = (),
 ) -> list[Job]:
     """The jobs that are named, in their order, or else all that match, newest first; each once.
@@ -34,14 +35,16 @@ def selected(
         tag: the jobs with this tag, where no ids are given.
         where: conditions on their specs, where no ids are given.
         owner: whose jobs are searched; default everybody's.
+        sweep: id of the sweep that made the jobs, where no ids are given.
         status: the statuses to which a search for jobs is limited; named jobs may have any.
 
     Raises:
         UsageError: neither ids nor conditions are given, or both.
     """
-    searched = tag is not None or bool(where)
+    searched = tag is not None or bool(where) or sweep is not None
     if ids and searched:
-        raise UsageError("Give the jobs' ids, or --tag and --where, not both.")
+        also = "" if sweep is None else "--sweep, "
+        raise UsageError(f"Give the jobs' ids, or {also}--tag and --where, not both.")
     if not ids and not searched:
         raise UsageError("Say which jobs: give their ids, or --tag or --where (`flightline jobs` takes them too).")
     if ids:
@@ -49,7 +52,11 @@ def selected(
     else:
         found = list(
             client.jobs(
-                tag=tag, where=[condition(one) for one in where] or None, owner=owner, status=list(status) or None
+                tag=tag,
+                where=[condition(one) for one in where] or None,
+                owner=owner,
+                sweep=sweep,
+                status=list(status) or None,
             )
         )
     return list({job.id: job for job in found}.values())

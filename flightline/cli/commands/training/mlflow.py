@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from flightline.cli.arguments import find_sweep
 from flightline.cli.commands.options import Ids, Json, Tagged, Where
 from flightline.cli.console import err, out, print_json
 from flightline.cli.jobs.selection import selected
@@ -34,6 +35,7 @@ def export_mlflow(
     ids: Ids = None,
     tag: Tagged = None,
     where: Where = None,
+    sweep: Annotated[str | None, typer.Option(help="All jobs of this sweep: its id, the end of it, or `last`.")] = None,
     owner: Annotated[str | None, typer.Option(help="Only jobs of this owner.")] = None,
     experiment: Annotated[str, typer.Option(help="The experiment that gets the runs.")] = "flightline",
     artifacts: Annotated[bool, typer.Option("--artifacts/--no-artifacts", help="Weights and other files too.")] = True,
@@ -45,8 +47,9 @@ def export_mlflow(
     a run of the sweep's own.
     """
     with Client() as client, Server(to) as server:
-        if ids or tag is not None or where:
-            jobs = selected(client, ids or [], tag=tag, where=where or [], owner=owner)
+        made_by = None if sweep is None else find_sweep(client, sweep).id
+        if ids or tag is not None or where or made_by:
+            jobs = selected(client, ids or [], tag=tag, where=where or [], owner=owner, sweep=made_by)
         else:
             jobs = list(client.jobs(owner=owner))
         with _interruptible("jobs", "export"):
