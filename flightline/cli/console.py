@@ -84,7 +84,12 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([json.dumps(cell) if isinstance(cell, bool | tuple | list | dict) else cell for cell in row])
+        writer.writerow([_compact(cell) if isinstance(cell, bool | tuple | list | dict) else cell for cell in row])
+
+
+def _compact(cell: object) -> str:
+    """JSON as the service writes it in its own CSV."""
+    return json.dumps(cell, ensure_ascii=False, separators=(",", ":"))
 
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:

@@ -57,3 +57,9 @@ def one_format(*, csv: bool, json: bool) -> None:
     """Check that output is asked for in one format. Raises UsageError for two."""
     if csv and json:
         raise UsageError("Give --csv or --json, not both.")
+
+
+def one_purpose(*, dry_run: bool, follow: bool) -> None:
+    """Check that nothing is to be followed where nothing starts. Raises UsageError for --dry-run with --watch."""
+    if dry_run and follow:
+        raise UsageError("Give --dry-run or --watch, not both: a check starts nothing that could be followed.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -133,6 +133,28 @@ def trial_table(sweep: SweepRecord, trials: Sequence[Trial], *, short: bool) -> 
     ]
     dropped = (*(["ERROR"] if failed else []), "JOB", "EPOCH", "STATUS")
     return Columns(headers, wrapped=(*names.values(), "ERROR"), dropped=dropped), rows
+
+
+def trial_rows(trials: Sequence[Trial]) -> tuple[list[str], list[list[object]]]:
+    """Columns and rows of a sweep's points as CSV: those of the service's own, with a column for each path."""
+    rows = [{name: value for field in trial.raw.items() for name, value in _columns(*field)} for trial in trials]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return columns, [[row.get(name) for name in columns] for row in rows]
+
+
+def _columns(field: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if field == "params":
+        yield from ((f"params.{path}", one) for path, one in value.items())
+    else:
+        yield field, value
+
+
+def left_out(sweep: SweepRecord, trials: Sequence[Trial]) -> str:
+    """How many of a sweep's points these are and how to see all of them, in a sentence; empty where none is missing."""
+    made = sweep.points_made
+    if len(trials) >= made:
+        return ""
+    return f"{len(trials)} of {count(made)} points are shown: `-n {made}` shows all of them."
 
 
 def _error(trial: Trial) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from flightline.cli.arguments import apply_settings, find_job, labelled, read_document, read_job
 from flightline.cli.columns import Columns
-from flightline.cli.commands.options import Cache, Ids, JobId, Json, Set, Tagged, Watch, Where
+from flightline.cli.commands.options import Cache, Ids, JobId, Json, Set, Tagged, Watch, Where, one_purpose
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_json, print_table
 from flightline.cli.jobs.batch import check_batch, follow_many, submit_batch
 from flightline.cli.jobs.estimate import estimate_lines
@@ -57,6 +57,7 @@ def submit(
     Examples: flightline submit --preset notebook-tapered --set training.epochs=20 --watch;
     flightline submit my-network.json --dry-run; flightline submit sweep/*.json --tag sweep1.
     """
+    one_purpose(dry_run=dry_run, follow=follow)
     chosen = [f"cache={cache}"] if cache else []
     documents = [
         labelled(apply_settings(one, [*chosen, *(settings or [])]), name, tag or []) for one in _start(files, preset)

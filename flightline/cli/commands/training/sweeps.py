@@ -9,21 +9,22 @@ import typer
 from typer.core import TyperGroup
 
 from flightline.cli.arguments import EXAMPLES, apply_settings, find_sweep, own_name, read_document
-from flightline.cli.commands.options import Csv, Json, Set, one_format
+from flightline.cli.commands.options import Csv, Json, Set, one_format, one_purpose
 from flightline.cli.commands.training.submission import announce_warnings
 from flightline.cli.console import INTERRUPTED, JOB_FAILED, err, out, print_csv, print_facts, print_json, print_table
 from flightline.cli.sweeps.progress import ending, follow_sweep
 from flightline.cli.sweeps.tables import (
     first_points,
     importance_facts,
+    left_out,
     sweep_facts,
     sweep_table,
+    trial_rows,
     trial_table,
     undecided,
 )
 from flightline.cli.tables import count, plural
 from flightline.client.client import Client
-from flightline.client.display.tables import Table
 from flightline.client.search.sweep_records import SweepCheck
 from flightline.client.search.sweeps import Sweep
 from flightline.errors import UsageError
@@ -32,6 +33,8 @@ START = "start"
 NO_SWEEPS = "No sweeps. Start one: `flightline sweep FILE`."
 SHOWN = 10
 """Points of a check that are shown."""
+SHOWN_POINTS = 20
+"""Points of a sweep that a table shows unless more are asked for."""
 
 
 class SweepGroup(TyperGroup):
@@ -83,6 +86,7 @@ def start(
 
     Examples: flightline sweep rates.json --dry-run; flightline sweep rates.json --set max_trials=20 --watch.
     """
+    one_purpose(dry_run=dry_run, follow=follow)
     document = apply_settings(read_document(file, "sweep"), settings or [])
     if name is not None:
         document["name"] = name
@@ -145,7 +149,12 @@ def list_sweeps(
 def show(
     id: Id,
     sort: Annotated[str, typer.Option(help="value, the best first, or number, as they were made.")] = "value",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many points at most.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit", "-n", min=1, help="How many points at most; default 20 in a table, all in CSV and JSON."
+        ),
+    ] = None,
     importance: Annotated[bool, typer.Option("--importance", help="Say which paths matter.")] = False,
     csv: Csv = False,
     json: Json = False,
@@ -156,16 +165,16 @@ def show(
         sweep = find_sweep(client, id)
         if importance:
             sweep = sweep.refresh(importance=True)
-        trials = list(client.trials(sweep.id, sort=sort, limit=limit))
+        most = limit or (None if csv or json else SHOWN_POINTS)
+        trials = list(client.trials(sweep.id, sort=sort, limit=most))
     if json:
         print_json({**sweep.raw, "trials": [one.raw for one in trials]})
     elif csv:
-        table = Table(trials)
-        print_csv(table.columns, ([line[column] for column in table.columns] for line in table))
+        print_csv(*trial_rows(trials))
     else:
         print_facts([*sweep_facts(sweep), *(importance_facts(sweep) if importance else [])])
         print_table(*trial_table(sweep, trials, short=out().is_terminal), "No points yet.")
-        if note := undecided(sweep, trials):
+        for note in filter(None, (left_out(sweep, trials), undecided(sweep, trials))):
             err().print(note, markup=False)
 
 

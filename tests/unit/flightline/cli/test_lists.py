@@ -187,7 +187,7 @@ def test_csv_of_chosen_columns(team: TeamService, run: Run) -> None:
     outcome = run("jobs", "--csv", "--columns", "name,lr,tags,result.val_accuracy")
     assert list(csv.reader(io.StringIO(outcome.out))) == [
         ["name", "lr", "tags", "result.val_accuracy"],
-        ['a "b", c', str(1 / 3), '["x", "y"]', ""],
+        ['a "b", c', str(1 / 3), '["x","y"]', ""],
     ]
 
 

@@ -194,6 +194,7 @@ class TestEnding:
         [
             (["cancel"], "Say which jobs"),
             (["delete", "abcd", "--tag", "a"], "not both"),
+            (["submit", "--preset", "convnet", "--dry-run", "--watch"], "not both"),
             (["compare"], "Say which jobs"),
         ],
     )

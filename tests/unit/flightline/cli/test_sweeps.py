@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import typer
+from flask import Flask
 from rich.cells import cell_len
 from rich.console import Console
 
+from api.http.tables import as_csv
 from flightline.cli.commands.training import sweeps as commands
 from flightline.cli.sweeps import tables
 from flightline.cli.sweeps.progress import SweepView, follow_sweep
@@ -66,6 +68,12 @@ class TestStarting:
         assert outcome.err == "Warning: The space is small.\n"
         assert searching.sweeps == {}
         assert run("sweep", file, "--dry-run", "--json").json["jobs"] == 8
+
+    def test_a_dry_run_is_not_followed(self, searching: SweepService, run: Run, file: str) -> None:
+        """It starts nothing that could be."""
+        outcome = run("sweep", file, "--dry-run", "--watch")
+        assert (outcome.code, searching.sweeps) == (2, {})
+        assert "Give --dry-run or --watch, not both" in outcome.err
 
     def test_it_is_followed(self, searching: SweepService, run: Run, file: str) -> None:
         """A line for each new best; the exit code says that there is one."""
@@ -170,9 +178,35 @@ class TestReading:
         assert "importance" not in shown
         matters = run("sweep", "show", "last", "--importance").out
         assert "importance  75.0 % training.optimizer.lr\n            25.0 % training.seed\n" in matters
-        csv = run("sweep", "show", "last", "--csv").out.splitlines()
-        assert (f"params.{LR}" in csv[0], len(csv)) == (True, 5)
-        assert "reached" not in csv[0]  # the course of each point is a table in itself
+
+    def test_its_csv_is_that_of_the_service(self, searching: SweepService, run: Run) -> None:
+        """Its columns in their order, each param in one, lists as the service writes them."""
+        searching.add_sweep(max_trials=2)
+        sweep = searching.sweeps[next(iter(searching.sweeps))]
+        searching.move_on(sweep)
+        searching.move_on(sweep)
+        first, second = points = searching.points[sweep["id"]]
+        first["params"] = {LR: 0.1, "architecture.hidden": [64, 16], "training.ema": True}
+        second["params"] = {LR: 0.2, "training.seed": 7}
+        printed = run("sweep", "show", "last", "--csv", "--sort", "number").out
+        with Flask("test").test_request_context():
+            answered = as_csv(points).get_data(as_text=True)
+        assert printed == answered.replace("\r\n", "\n")
+        assert '"[64,16]"' in printed
+
+    def test_more_points_than_a_table_shows(self, searching: SweepService, run: Run) -> None:
+        """How many there are is said with the table, and how to see them; programs get all without asking."""
+        sweep = searching.add_sweep(max_trials=23)
+        for _ in range(23):
+            searching.move_on(sweep)
+        shown = run("sweep", "show", "last")
+        assert shown.err == "20 of 23 points are shown: `-n 23` shows all of them.\n"
+        assert len(shown.out.partition("\nPOINT")[2].splitlines()) == 21
+        whole = run("sweep", "show", "last", "-n", "23")
+        assert (whole.err, len(whole.out.partition("\nPOINT")[2].splitlines())) == ("", 24)
+        assert len(run("sweep", "show", "last", "--csv").out.splitlines()) == 24
+        assert len(run("sweep", "show", "last", "--json").json["trials"]) == 23
+        assert len(run("sweep", "show", "last", "--csv", "-n", "5").out.splitlines()) == 6
 
     def test_one_whose_best_job_was_deleted(self, searching: SweepService, run: Run) -> None:
         """Its id stays, and says that nothing is there any more; the others are named as before."""
