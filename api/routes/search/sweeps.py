@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import orjson
@@ -36,6 +37,7 @@ from shared.jobs.idempotency import SubmissionKey
 from shared.sweeps import changes, creation, events, reads
 from shared.sweeps.check import parse_sweep
 from shared.sweeps.ids import whole_id
+from shared.sweeps.status import SweepStatus
 
 routes = Routes("sweeps", raises=(DatabaseUnavailable,))
 NAMED = (SweepNotFound, AmbiguousSweepId)
@@ -164,7 +166,7 @@ def pause_sweep(services: Services, actor: Actor, sweep: str) -> Reply:
     """
     sweep_id = whole_id(services.db, sweep)
     changes.pause(services.db, sweep_id, actor=actor)
-    return Reply(_read(services, sweep_id))
+    return _unless_cancelled(services, sweep_id, changes.pause, actor)
 
 
 @routes.route("POST", "/v1/sweeps/<sweep>/resume", answers={200: wire.Sweep}, raises=CHANGED)
@@ -172,7 +174,8 @@ def resume_sweep(services: Services, actor: Actor, sweep: str) -> Reply:
     """Let a paused sweep go on. A running one runs on (200); one that has finished or was cancelled answers 409."""
     sweep_id = whole_id(services.db, sweep)
     changes.resume(services.db, sweep_id, actor=actor)
-    return _advanced(services, sweep_id)
+    delivery.advance(services.db, services.broker, sweep_id)
+    return _unless_cancelled(services, sweep_id, changes.resume, actor)
 
 
 @routes.route("POST", "/v1/sweeps/<sweep>/cancel", answers={200: wire.Sweep}, raises=CHANGED)
@@ -198,6 +201,14 @@ def _advanced(services: Services, sweep_id: str) -> Reply:
     """Bring a sweep up to date, and answer it."""
     delivery.advance(services.db, services.broker, sweep_id, MOST_SECONDS)
     return Reply(_read(services, sweep_id))
+
+
+def _unless_cancelled(services: Services, sweep_id: str, change: Callable[..., None], actor: Actor) -> Reply:
+    """Answer a sweep that was changed; where it was cancelled meanwhile, refuse as the change is refused by now."""
+    found = _read(services, sweep_id)
+    if found.status == SweepStatus.CANCELLED:
+        change(services.db, sweep_id, actor=actor)
+    return Reply(found)
 
 
 def _read(services: Services, sweep_id: str) -> wire.Sweep:

@@ -12,8 +12,10 @@ from flask.testing import FlaskClient
 
 from api.http import operations
 from api.services import Services
+from shared.database.engine import Database
 from shared.jobs.actor import Actor, Scope
 from shared.settings import Settings
+from shared.sweeps import changes
 from shared.sweeps.points import suggestions
 from tests.support import sweeps
 from tests.support.sweeps import ASHA, BASE, LR, SPACE
@@ -152,6 +154,23 @@ def test_a_sweep_is_paused_resumed_cancelled_and_deleted(
     assert client.delete(path).status_code == 204
     assert get(path, 404)["code"] == "sweep_not_found"
     assert len(get("/v1/jobs")["items"]) == cancelled["points_made"]
+
+
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_a_sweep_that_is_cancelled_meanwhile_is_not_answered_as_changed(
+    client: FlaskClient, services: Services, start: Start, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """The change was made, and is over before its answer: that says what a change after the cancellation says."""
+    sweep_id = start()["id"]
+    made = getattr(changes, action)
+
+    def overtaken(db: Database, named: str, *, actor: Actor) -> None:
+        made(db, named, actor=actor)
+        changes.cancel(db, named, actor=actor)
+
+    monkeypatch.setattr(changes, action, overtaken)
+    response = client.post(f"/v1/sweeps/{sweep_id}/{action}")
+    assert (response.status_code, "was cancelled" in response.text) == (409, True)
 
 
 def test_others_sweeps_are_read_but_not_changed(
