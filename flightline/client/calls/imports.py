@@ -8,6 +8,7 @@ from typing import Any
 from flightline.client.calls.base import BaseCalls, J, job_path
 from flightline.client.documents import encoded
 from flightline.client.records import ImportedRun, Metric
+from flightline.errors import UsageError
 
 LARGEST_IMPORT = 100
 
@@ -27,9 +28,10 @@ class ImportCalls(BaseCalls[J]):
             The job of each run, and whether it is `new`, in the order of `runs`.
 
         Raises:
+            UsageError: `runs` are no list of objects.
             InvalidRequest: a run cannot be kept; `errors` point at it. Those of the requests before are kept.
         """
-        documents, found = [dict(run) for run in runs], list[ImportedRun]()
+        documents, found = _documents(runs), list[ImportedRun]()
         for start in range(0, len(documents), LARGEST_IMPORT):
             content = encoded({"runs": documents[start : start + LARGEST_IMPORT]})
             answer = await self._transport.call("POST", "/v1/jobs/import", content=content)
@@ -39,3 +41,11 @@ class ImportCalls(BaseCalls[J]):
     async def metrics(self, id: str) -> list[Metric]:
         """The metrics of an imported run that are no figures of epochs, each with its `steps` and `figures`."""
         return await self._list(Metric, f"{job_path(id)}/metrics")
+
+
+def _documents(runs: object) -> list[dict[str, Any]]:
+    found = list(runs) if isinstance(runs, Iterable) and not isinstance(runs, str | Mapping) else None
+    if found is None or not all(isinstance(run, Mapping) for run in found):
+        example = '[{"source": "notebook", "id": "try-1"}]'
+        raise UsageError(f"Runs to import are a list of objects such as {example}, not {runs!r:.60}.")
+    return [dict(run) for run in found]

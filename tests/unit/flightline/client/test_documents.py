@@ -166,3 +166,10 @@ def test_a_document_within_itself() -> None:
     spec["training"] = spec
     with pytest.raises(UsageError, match="cannot be written as JSON: Circular reference"):
         encoded(spec)
+
+
+@pytest.mark.parametrize("runs", ["no", ["no"], {"source": "notebook", "id": "1"}, [[1, 2]], 7])
+def test_what_is_no_list_of_runs_is_said(client: Client, runs: Any) -> None:
+    """Before anything is sent."""
+    with pytest.raises(UsageError, match=r"Runs to import are a list of objects such as .*, not "):
+        client.import_runs(runs)
