@@ -92,7 +92,8 @@ def _no_kind(_: ErrorDetails, where: Place) -> str:
 
 
 def _out_of_range(finding: ErrorDetails, where: Place) -> str:
-    return f"{_name(where)} must be {where.bounds}, not {show(finding['input'])}."
+    number = show(finding["input"]).strip('"')  # which a query has as text
+    return f"{_name(where)} must be {where.bounds}, not {number}."
 
 
 def _not_a(what: str) -> Callable[[ErrorDetails, Place], str]:

@@ -116,7 +116,7 @@ def test_a_value_that_means_nothing_is_refused_by_name(text: str) -> None:
 @pytest.mark.parametrize(
     "text, detail",
     [
-        ("limit=0", 'limit must be from 1 to 500, not "0".'),
+        ("limit=0", "limit must be from 1 to 500, not 0."),
         ("limit=ten", 'limit must be a whole number from 1 to 500, not "ten".'),
         ("limit=5&limit=6", "limit is given more than once; keep one."),
         ("device=tpu", 'device must be cpu, cuda or one GPU such as cuda:1, not "tpu".'),
