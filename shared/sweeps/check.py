@@ -121,7 +121,8 @@ def _check_rungs(asha: Asha, epochs: set[int]) -> None:
         raise refusal([FieldError("/space/training", f"{ONE_LENGTH}: give each the same epochs.")])
     [length] = epochs
     if asha.min_epochs >= length:
-        detail = f"min_epochs must be below the {length} epochs of a job, or no point would stop early."
+        epochs_of = f"{length} epoch{'s' * (length > 1)}"
+        detail = f"min_epochs must be below the {epochs_of} of a job, or no point would stop early."
         raise refusal([FieldError("/asha/min_epochs", detail)])
 
 
@@ -290,8 +291,10 @@ def _check_last_seed(
 def _pointed(problem: FieldError, request: SweepRequest) -> FieldError:
     """Return a problem of a job with a pointer into the sweep: to the path of the space that set what is wrong."""
     tokens = problem.pointer.split("/")[1:]
-    if tokens == ["name"] and request.name:
-        return FieldError("/name", problem.detail)
+    if tokens == ["name"]:
+        whose = f"The name of a sweep's jobs, NAME/POINT{'-REPEAT' if request.repeats > 1 else ''},"
+        detail = problem.detail.replace("The name", whose, 1)
+        return FieldError("/name" if request.name else "/base/name", detail)
     dotted = ".".join(tokens)
     present, _ = walk_in(request.base, tokens)
     for path in request.space:
