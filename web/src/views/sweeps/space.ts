@@ -4,7 +4,7 @@
 import type { Sweep, Trial } from "../../api/schema";
 import { figure, percent } from "../../format";
 import { type Kept, keeps } from "../../parts/pictures/parallel/brush";
-import { logarithmic, type Said, type Scale, scaleOf, type Value } from "../../parts/pictures/scales";
+import { linear, logarithmic, type Said, type Scale, scaleOf, type Value } from "../../parts/pictures/scales";
 import { plain, shareMark, shortest, valueText } from "../../parts/pictures/values";
 
 /** A hyperparameter that a sweep varies. */
@@ -30,13 +30,8 @@ export function variedOf({ space }: Sweep): readonly Varied[] {
   const paths = Object.keys(space);
   return paths.map((id) => {
     const of = (trial: Trial) => plain(trial.params[id]);
-    const log = isLogarithmic(space[id]);
-    return {
-      id,
-      label: shortest(id, paths),
-      of,
-      scale: (trials) => (log ? logarithmic(trials.map(of)) : scaleOf(trials.map(of))),
-    };
+    const scale = drawnOn(space[id]);
+    return { id, label: shortest(id, paths), of, scale: (trials) => scale(trials.map(of)) };
   });
 }
 
@@ -52,8 +47,11 @@ export function isInside(trial: Trial, varied: readonly Varied[], limits: Readon
   });
 }
 
-function isLogarithmic(dimension: unknown): boolean {
-  return typeof dimension === "object" && dimension !== null && "log" in dimension && dimension.log === true;
+/** The axis of a dimension: by the logarithm where a range is drawn so, as the numbers are where not; of values what suits. */
+function drawnOn(dimension: unknown): (values: readonly Value[]) => Scale {
+  const { kind, log } = (dimension ?? {}) as { kind?: unknown; log?: unknown };
+  if (kind !== "float" && kind !== "int") return scaleOf;
+  return log === true ? logarithmic : linear;
 }
 
 /** The objective of a sweep. */

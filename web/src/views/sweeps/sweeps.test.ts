@@ -94,6 +94,14 @@ describe("what a sweep varies", () => {
     expect(paramsText(params, varied)).toBe("optimizer.lr 0.02, schedule.lr –, hidden [128,64]");
   });
 
+  it("has an axis of the numbers as they are where the sweep draws so, whatever they span", () => {
+    const ranges = { momentum: { kind: "float", low: 0, high: 0.99 }, width: { kind: "int", low: 1, high: 900 } };
+    const trials = [1, 900].map((size) => trial(0, [], { params: { momentum: size / 1000, width: size } }));
+    expect(variedOf(sweep({ space: ranges })).map(({ scale }) => scale(trials).kind)).toEqual(["linear", "linear"]);
+    const values = { width: { kind: "values", values: [1, 30, 900] } };
+    expect(variedOf(sweep({ space: values })).map(({ scale }) => scale(trials).kind)).toEqual(["log"]);
+  });
+
   it("is judged by more accuracy or less loss, unless it says otherwise", () => {
     expect(objectiveOf(sweep({})).less).toBe(false);
     expect(objectiveOf(sweep({})).text(0.5)).toBe("50.0 %");
