@@ -114,10 +114,13 @@ def test_a_best_job_that_was_deleted(page: Page, client: Client) -> None:
 
 
 def test_the_list_on_a_phone(phone: Page, client: Client) -> None:
-    """How far each sweep is, its best and that one's values are in sight; the bar's names stand apart."""
+    """State, progress, the best and its values of each sweep are in sight; the bar's names stand apart."""
     client.find_sweep(started(client, "pocket", 2, max_trials=2)).wait()
+    long = client.find_sweep(started(client, "under way", ENDLESS, max_trials=2, max_parallel=1))
     phone.set_viewport_size({"width": 320, "height": 844})
     phone.goto("/sweeps")
+    expect(phone.get_by_role("row").filter(has_text="under way").get_by_text("running")).to_be_in_viewport(ratio=1)
+    long.cancel()
     row = phone.get_by_role("row").filter(has_text="pocket")
     for text in ("pocket", "2 of 2", "%", "lr "):
         expect(row.get_by_text(text).first).to_be_in_viewport(ratio=1)
