@@ -19,7 +19,7 @@ KEPT = 100
 
 
 class Importances:
-    """The importance of sweeps' paths, worked out one at a time, and again once more of a sweep's points have ended."""
+    """The importance of sweeps' paths, worked out one at a time, and again once more of a sweep's points were tried."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int], Mapping[str, float] | None] = OrderedDict()
@@ -27,7 +27,7 @@ class Importances:
 
     def of(self, db: Database, sweep: SweepView) -> Mapping[str, float] | None:
         """Return each path's share; None where too few points say anything. Raises SuggestionFailed, SweepNotFound."""
-        state = (sweep.id, sweep.points_done)
+        state = (sweep.id, sweep.points_tried)
         with self._working:  # whoever asks meanwhile gets the same answer
             if state not in self._kept:
                 self._kept[state] = suggestions.importance(db, sweep.id)
@@ -47,6 +47,7 @@ def sweep_answer(view: SweepView, importance: Mapping[str, float] | None = None)
         **{name: view.request[name] for name in asked},
         points=view.points,
         points_made=view.points_made,
+        points_tried=view.points_tried,
         points_done=view.points_done,
         points_failed=view.points_failed,
         rungs=list(view.rungs),

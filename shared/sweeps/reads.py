@@ -74,6 +74,7 @@ class SweepView:
         points: how many points there are to be.
         rungs: the epochs after which a job stops, its last one included.
         points_made: points of which a trial was made.
+        points_tried: points that have a value, be it at their first rung, or have ended without one.
         points_done: points that run no more and will not.
         points_failed: those of them that have failed.
         jobs: how many of its jobs have each status, as in `Totals`; of a sweep that has ended, had it then, deleted or
@@ -95,6 +96,7 @@ class SweepView:
     points: int
     rungs: Sequence[int]
     points_made: int
+    points_tried: int
     points_done: int
     points_failed: int
     jobs: Mapping[str, int]
@@ -250,9 +252,10 @@ def _views(connection: Connection, rows: Sequence[Row[Any]]) -> list[SweepView]:
     """Return sweeps as they stand, in as many queries for a hundred as for one."""
     ids = [row.id for row in rows]
     done = _POINTS.c.status.not_in((PointStatus.RUNNING, PointStatus.PAUSED))
+    tried = done | _POINTS.c.value.is_not(None)
     failed = _POINTS.c.status == PointStatus.FAILED
     first = func.min(_POINTS.c.point).filter(failed)
-    counts = (func.count(), func.count().filter(done), func.count().filter(failed), first)
+    counts = (func.count(), *(func.count().filter(some) for some in (tried, done, failed)), first)
     counted = select(_POINTS.c.sweep_id, *counts).where(_POINTS.c.sweep_id.in_(ids)).group_by(_POINTS.c.sweep_id)
     points = {sweep_id: _Points(*some) for sweep_id, *some in connection.execute(counted)}
     totals, best, errors = _totals(connection, rows), _best(connection, ids), _errors(connection, points)
@@ -262,9 +265,10 @@ def _views(connection: Connection, rows: Sequence[Row[Any]]) -> list[SweepView]:
 
 
 class _Points(NamedTuple):
-    """How many points of a sweep there are, have ended and failed, and the number of the first that failed."""
+    """How many points of a sweep there are, were tried, have ended, have failed, and which one failed first."""
 
     made: int = 0
+    tried: int = 0
     done: int = 0
     failed: int = 0
     first: int | None = None
@@ -290,6 +294,7 @@ def _view(row: Row[Any], points: _Points, totals: Totals, best: Best | None, err
         points=row.points,
         rungs=request.rungs(row.epochs),
         points_made=points.made,
+        points_tried=points.tried,
         points_done=points.done,
         points_failed=points.failed,
         jobs=totals.counts,

@@ -75,6 +75,8 @@ class Sweep(Answer):
     """Number of points that there are to be: `max_trials`, or those of a grid that has fewer."""
     points_made: int
     """Number of points that have a job, or could not be made into one."""
+    points_tried: int
+    """Number of points that have a value, be it at their first rung, or have ended without one."""
     points_done: int
     """Number of points that have ended: they train no more."""
     points_failed: int

@@ -44,6 +44,7 @@ class SweepService(TeamService):
             "objective": {"metric": "val_accuracy", "mode": None, "at": "best"} | asked.get("objective", {}),
             "points": asked["max_trials"],
             "points_made": 0,
+            "points_tried": 0,
             "points_done": 0,
             "points_failed": 0,
             "rungs": [1, 3, 9] if asked["asha"] else [9],
@@ -73,7 +74,8 @@ class SweepService(TeamService):
         ended |= {"jobs": [job], "deleted": [], "created_at": CREATED, "finished_at": ENDED}
         self.points[sweep["id"]].append(place | ended)
         best = max(self.points[sweep["id"]], key=lambda one: one["value"])
-        sweep |= {"points_made": number + 1, "points_done": number + 1, "epochs_trained": 9 * (number + 1)}
+        sweep |= dict.fromkeys(("points_made", "points_tried", "points_done"), number + 1)
+        sweep["epochs_trained"] = 9 * (number + 1)
         sweep["best"] = {key: best[key] for key in ("point", "params", "value", "jobs", "deleted")}
         sweep["counts"]["succeeded"] = number + 1
         if number + 1 == sweep["points"]:

@@ -56,13 +56,8 @@ class SweepView:
         return lines
 
     @property
-    def _reached(self) -> int:
-        """How many points have ended; with `asha` were made, as any that stopped may go on until the sweep ends."""
-        return self._sweep.points_made if self._sweep.asha else self._sweep.points_done
-
-    @property
     def _done(self) -> str:
-        return f"{self._reached}/{self._sweep.points}"
+        return f"{self._sweep.points_tried}/{self._sweep.points}"
 
     @property
     def _words(self) -> str:
@@ -80,7 +75,7 @@ class SweepView:
         title = Text(sweep.title, "bold")
         title.truncate(max(SHORTEST_TITLE, room - bar), overflow="ellipsis")
         grid = Table.grid(padding=(0, GAP))
-        grid.add_row(title, cells[0], ProgressBar(max(1, sweep.points), self._reached, width=bar), *cells[1:])
+        grid.add_row(title, cells[0], ProgressBar(max(1, sweep.points), sweep.points_tried, width=bar), *cells[1:])
         curve = Text(sparkline(self._best, LONGEST_CURVE), "cyan")
         return Group(grid, Text.assemble(curve, "  " if self._best else "", self._words))
 

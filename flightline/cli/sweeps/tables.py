@@ -105,7 +105,7 @@ def _row(sweep: SweepRecord, *, short: bool) -> list[object]:
         sweep.id[-8:] if short else sweep.id,
         sweep.name or NOTHING,
         status(sweep.status),
-        f"{sweep.points_done}/{sweep.points}",
+        f"{sweep.points_tried}/{sweep.points}",
         jobs_text(sweep),
         best_text(sweep),
         age(sweep.created_at),
@@ -207,7 +207,7 @@ def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
 
 def _points(sweep: SweepRecord) -> str:
     failed = f", {sweep.points_failed} failed" if sweep.points_failed else ""
-    return f"{sweep.points_done} of {sweep.points} done{failed}, {sweep.points_made} made"
+    return f"{sweep.points_tried} of {sweep.points} tried{failed}, {sweep.points_made} made"
 
 
 def importance_facts(sweep: SweepRecord) -> list[tuple[str, object]]:

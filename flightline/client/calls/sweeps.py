@@ -177,7 +177,7 @@ class SweepCalls(Generic[S]):
         with progress_bar(wanted) as bar:
             async with aclosing(self.watch_sweep(id)) as found:
                 async for sweep in found:
-                    bar.draw(sweep.points_done, sweep.points, sweep.words)
+                    bar.draw(sweep.points_tried, sweep.points, sweep.words)
                     on_change(sweep) if on_change else None
         return sweep
 

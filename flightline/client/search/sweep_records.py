@@ -70,7 +70,7 @@ class SweepRecord(Record, wire.Sweep):
         """How far the sweep is, and the best so far, in a few words."""
         best = f", best {self.objective.metric} {self.best.value:.4f}" if self.best else ""
         failed = f", {self.points_failed} failed" if self.points_failed else ""
-        return f"{self.title}: {self.status}, {self.points_done} of {self.points} points done{failed}{best}"
+        return f"{self.title}: {self.status}, {self.points_tried} of {self.points} points tried{failed}{best}"
 
     def __repr__(self) -> str:
         return f"<Sweep {self.words}>"

@@ -36,7 +36,7 @@ class _BoundSweep(SweepRecord):
         return self._source
 
     def _repr_html_(self) -> str:
-        share = f'<progress max="{max(1, self.points)}" value="{self.points_done}"></progress>'
+        share = f'<progress max="{max(1, self.points)}" value="{self.points_tried}"></progress>'
         best = "".join(f"<th>{escape(path)}</th><td>{escape(str(value))}</td>" for path, value in self._best())
         return f"<div>{escape(self.words)} {share}</div><table><tr>{best}</tr></table>"
 

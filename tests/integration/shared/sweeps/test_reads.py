@@ -155,11 +155,28 @@ def test_a_point_is_as_its_jobs_are_until_its_result_is_taken_in(database: Datab
     actions.cancel(database, claims[1].job_id, actor=EVERYBODY)
     factories.delete(database, claims[1].job_id)
     assert _states(database, sweep_id)[1] == "undecided"
-    assert (reads.sweep(database, sweep_id).points_done, reads.sweep(database, sweep_id).points_made) == (1, 3)
+    view = reads.sweep(database, sweep_id)
+    assert (view.points_made, view.points_tried, view.points_done) == (3, 1, 1)
 
     changes.resume(database, sweep_id, actor=EVERYBODY)
     progress.advance(database, sweep_id)
     assert _states(database, sweep_id)[1] == "failed"
+
+
+def test_a_point_is_tried_once_it_has_a_value_or_failed(database: Database) -> None:
+    """Also while it waits at its first rung, and may go on: with `asha` hardly any point has ended before the sweep."""
+    sweep_id = make(database, max_trials=5, max_parallel=2, asha=ASHA)
+    assert reads.sweep(database, sweep_id).points_tried == 0
+    sweeps.work(database, most=1)
+    view = reads.sweep(database, sweep_id)
+    assert (view.points_made, view.points_tried, view.points_done) == (3, 1, 0)
+    queued = reads.trials(database, sweep_id).items[-1]
+    actions.cancel(database, queued.job_ids[0], actor=EVERYBODY)
+    progress.advance(database, sweep_id)
+    view = reads.sweep(database, sweep_id)
+    assert (view.points_tried, view.points_failed) == (2, 1)
+    sweeps.work(database)
+    assert reads.sweep(database, sweep_id).points_tried == 5
 
 
 def test_a_point_with_repeats_waits_for_the_last_of_its_jobs(database: Database) -> None:

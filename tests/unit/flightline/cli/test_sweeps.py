@@ -224,10 +224,10 @@ class TestReading:
         """How many and the first error stand among the facts, and at the end of one that is followed."""
         sweep = searching.add_sweep(name="rates", status="finished")
         sweep["counts"] |= {"failed": 3, "cancelled": 1, "stopped": 2}
-        sweep |= {"error": "non_finite_loss: NaN", "points_done": 4, "finished_at": sweep["created_at"]}
-        sweep["points_failed"] = 4
+        sweep |= dict.fromkeys(("points_tried", "points_done", "points_failed"), 4)
+        sweep |= {"error": "non_finite_loss: NaN", "finished_at": sweep["created_at"]}
         shown = run("sweep", "show", "last").out
-        assert "points      4 of 4 done, 4 failed, 0 made\n" in shown
+        assert "points      4 of 4 tried, 4 failed, 0 made\n" in shown
         assert "jobs        3 failed, 1 cancelled, 2 stopped\nerror       non_finite_loss: NaN\n" in shown
         watched = run("sweep", "watch", "last")
         said = "rates finished: 4 points, no point has a value; 4 points failed. The first error: non_finite_loss: NaN"
@@ -331,7 +331,7 @@ def test_a_view_cuts_nothing_but_the_name(searching: SweepService, width: int) -
     counts = {"queued": 0, "running": 8, "paused": 112, "succeeded": 0, "failed": 34, "cancelled": 0}
     raw = searching.add_sweep(name="a-name-that-is-much-too-long-for-a-line" * 2, max_trials=1000)
     view = SweepView(SweepRecord(raw))
-    view.add(SweepRecord(raw | {"best": best, "counts": counts, "points_done": 34, "points_made": 154}))
+    view.add(SweepRecord(raw | {"best": best, "counts": counts, "points_tried": 34, "points_made": 154}))
     text = io.StringIO()
     Console(file=text, width=width).print(view.drawn(width))
     lines = text.getvalue().splitlines()
@@ -341,15 +341,19 @@ def test_a_view_cuts_nothing_but_the_name(searching: SweepService, width: int) -
     assert "(point 21)" in " ".join(text.getvalue().split())
 
 
-def test_a_view_of_points_that_may_go_on_counts_those_that_were_made(searching: SweepService) -> None:
-    """With `asha` none is done before the sweep is: the bar would wait for the end."""
+def test_a_view_of_points_that_may_go_on_counts_those_that_were_tried(searching: SweepService) -> None:
+    """With `asha` none has ended before the sweep does. Lists and facts say the same figure."""
     raw = searching.add_sweep(name="rates", asha={"min_epochs": 1, "eta": 3}, max_trials=30)
     view, text = SweepView(SweepRecord(raw)), io.StringIO()
     best = {"point": 2, "params": {LR: 0.1}, "value": 0.8125, "jobs": ["1"], "deleted": []}
-    lines = view.add(SweepRecord(raw | {"points_made": 12, "best": best}))
+    lines = view.add(SweepRecord(raw | {"points_made": 14, "points_tried": 12, "best": best}))
     assert lines[0] == "rates  12/30  best 81.3 % at lr=0.1 (point 2)"
     Console(file=text, width=80).print(view.drawn(80))
     assert "12/30 points" in text.getvalue()
+    sweep = SweepRecord(raw | {"points_made": 14, "points_tried": 12})
+    assert "12/30" in tables.sweep_table([sweep], short=True)[1][0]
+    assert ("points", "12 of 30 tried, 14 made") in tables.sweep_facts(sweep)
+    assert "12 of 30 points tried" in sweep.words
 
 
 def test_a_point_without_a_value_has_none_after_any_epoch(searching: SweepService) -> None:

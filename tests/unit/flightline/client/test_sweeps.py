@@ -112,9 +112,9 @@ def test_a_sweep_shows_itself(searching: SweepService) -> None:
     """In a terminal and in a notebook; without a client it says what to do."""
     with Client(searching.url) as client:
         sweep = client.sweep("notebook-linear", SPACE, name="<rates>").wait()
-    assert repr(sweep) == "<Sweep <rates>: finished, 4 of 4 points done, best val_accuracy 0.7000>"
+    assert repr(sweep) == "<Sweep <rates>: finished, 4 of 4 points tried, best val_accuracy 0.7000>"
     failed = Sweep(sweep.raw | {"points_failed": 2})
-    assert failed.words == "<rates>: finished, 4 of 4 points done, 2 failed, best val_accuracy 0.7000"
+    assert failed.words == "<rates>: finished, 4 of 4 points tried, 2 failed, best val_accuracy 0.7000"
     assert "&lt;rates&gt;" in sweep._repr_html_()
     assert f"<th>{LR}</th><td>0.001</td>" in sweep._repr_html_()
     copied = pickle.loads(pickle.dumps(sweep))

@@ -70,7 +70,7 @@ function Row({ sweep }: { sweep: Sweep }) {
         <SweepStatus sweep={sweep} />
       </td>
       <td class="right points">
-        {sweep.points_done.toLocaleString("en")} of {sweep.points.toLocaleString("en")}
+        {sweep.points_tried.toLocaleString("en")} of {sweep.points.toLocaleString("en")}
       </td>
       <td class="right running">{sweep.counts.running}</td>
       <td class="right best">{best ? objectiveOf(sweep).text(best.value) : "–"}</td>

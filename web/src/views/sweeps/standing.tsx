@@ -14,13 +14,13 @@ interface StandingProps {
 
 /** The panel below the head. */
 export function Standing({ sweep, varied, objective }: StandingProps) {
-  const { points, points_done: done, counts, best } = sweep;
+  const { points, points_tried: tried, counts, best } = sweep;
   return (
     <section class="panel standing" aria-label="How far it is">
-      <progress value={done} max={points} aria-label="Points that have ended" />
+      <progress value={tried} max={points} aria-label="Points that were tried" />
       <dl class="figures large">
-        <Figure name="Points">
-          {done.toLocaleString("en")} of {points.toLocaleString("en")}
+        <Figure name="Points tried">
+          {tried.toLocaleString("en")} of {points.toLocaleString("en")}
         </Figure>
         <Figure name={`Best ${objective.label}`}>{objective.text(best?.value)}</Figure>
         <Figure name="Epochs trained">{sweep.epochs_trained.toLocaleString("en")}</Figure>
