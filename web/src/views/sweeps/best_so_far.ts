@@ -1,6 +1,7 @@
 // How the best value of a sweep came about.
 
 import type { Trial } from "../../api/schema";
+import { bestFirst } from "./order";
 
 /** The best value whenever one became known: seconds since the sweep was started, and the value then. */
 export interface Course {
@@ -25,7 +26,7 @@ export function bestSoFar(trials: readonly Trial[], start: string, less: boolean
   for (const one of known) {
     const now = Math.max(0, (one.at - Date.parse(start)) / 1000);
     if (leader) add(now, leader); // it was so until now: a step, no slope
-    if (leader && !leads(one, leader, less)) continue;
+    if (leader && bestFirst(one, leader, less) >= 0) continue;
     leader = one;
     add(now, one);
   }
@@ -36,14 +37,4 @@ export function bestSoFar(trials: readonly Trial[], start: string, less: boolean
     best.push(value);
     points.push(point);
   }
-}
-
-interface Known {
-  rung: number;
-  value: number;
-}
-
-function leads(one: Known, other: Known, less: boolean): boolean {
-  if (one.rung !== other.rung) return one.rung > other.rung;
-  return less ? one.value < other.value : one.value > other.value;
 }

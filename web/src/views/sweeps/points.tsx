@@ -1,10 +1,11 @@
-// Every point of a sweep as a table, the best first.
+// Every point of a sweep as a table: those that have come furthest first, of these the best.
 
 import { useSignal } from "@preact/signals";
 import type { Trial } from "../../api/schema";
 import { Heads, right } from "../../parts/heads";
 import { valueText } from "../../parts/pictures/values";
 import { JobLinks } from "./job_links";
+import { bestFirst } from "./order";
 import type { Objective, Varied } from "./space";
 
 const SHOWN = 50;
@@ -22,13 +23,7 @@ interface PointsProps {
 /** The table: fifty points, and more on request. */
 export function Points({ trials, varied, objective }: PointsProps) {
   const shown = useSignal(SHOWN);
-  const sign = objective.less ? 1 : -1;
-  const sorted = [...trials].sort(
-    (one, other) =>
-      Number(one.value === null) - Number(other.value === null) ||
-      (one.value === null || other.value === null ? 0 : sign * (one.value - other.value)) ||
-      one.point - other.point,
-  );
+  const sorted = [...trials].sort((one, other) => bestFirst(one, other, objective.less) || one.point - other.point);
   return (
     <section class="panel" aria-labelledby="points-title">
       <h2 id="points-title">Points</h2>

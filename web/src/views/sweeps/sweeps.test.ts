@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import type { Sweep, Trial } from "../../api/schema";
 import { bestSoFar } from "./best_so_far";
+import { bestFirst } from "./order";
 import { objectiveOf, paramsText, stopsText, variedOf } from "./space";
 
 const START = "2026-01-01T00:00:00Z";
@@ -69,6 +70,19 @@ describe("the best so far", () => {
     expect(bestSoFar(trials, START, true).best).toEqual([2, 2, 1]);
     expect(bestSoFar([], START, true)).toEqual({ seconds: [], best: [], points: [] });
   });
+});
+
+test("the best point comes first: of those that have come furthest, by value; last of all those that have none", () => {
+  const points = [
+    { rung: 0, value: 0.9 },
+    { rung: null, value: null },
+    { rung: 2, value: 0.5 },
+    { rung: 2, value: 0.7 },
+    { rung: 1, value: 0.6 },
+  ];
+  const values = (less: boolean) => [...points].sort((a, b) => bestFirst(a, b, less)).map(({ value }) => value);
+  expect(values(false)).toEqual([0.7, 0.5, 0.6, 0.9, null]);
+  expect(values(true)).toEqual([0.5, 0.7, 0.6, 0.9, null]);
 });
 
 test("a sweep stops early at its rungs but the last one, which is the end", () => {
