@@ -9,6 +9,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from flightline import Client
+from tests.browser.conftest import Console
 from tests.support.stacks import ENDLESS, TINY
 
 SPACE: dict[str, dict[str, Any]] = {
@@ -51,6 +52,34 @@ def test_a_search_is_started_in_the_form_and_watched(page: Page, client: Client)
     expect(page.get_by_role("heading", name="Start from")).to_be_visible()
     written = json.loads(page.get_by_role("textbox", name="JSON").input_value())
     assert written["training"]["optimizer"]["lr"] == best.params["training.optimizer.lr"]
+
+
+def test_a_mistake_in_a_search_stands_once_where_it_is(page: Page, console: Console) -> None:
+    """At its dimension, until that is changed; what a search cannot vary is not offered, and kinds and widths are."""
+    console.expect("422")
+    page.goto("/sweeps")
+    page.get_by_role("link", name="New sweep").click()
+    page.get_by_role("textbox", name="JSON").fill(json.dumps(TINY))
+    rate = page.get_by_role("textbox", name="Values of Learning rate")
+    rate.fill("1 to 5000")
+    search = page.locator(".search")
+    fields = search.get_by_role("combobox", name="Field")
+    expect(fields.locator("option[value='architecture.hidden']")).to_be_attached()
+    expect(fields.locator("option[value='training.optimizer.kind']")).to_be_attached()
+    for fixed in ("priority", "name", "limits", "cache", "resources"):
+        expect(fields.locator(f"option[value^='{fixed}']")).to_have_count(0)
+    page.get_by_role("button", name="What would it be?").click()
+    expect(search.get_by_text("at most 1,000, not 5000")).to_have_count(1)
+    rate.fill("0.01 to 0.5 log")
+    expect(search.get_by_text("at most 1,000")).to_have_count(0)
+
+    page.get_by_text("More of the search").click()
+    page.get_by_role("spinbutton", name="First stop after").fill("7")
+    page.get_by_role("button", name="What would it be?").click()
+    expect(search.get_by_text("min_epochs must be below the 2 epochs")).to_have_count(1)
+    page.get_by_role("spinbutton", name="First stop after").fill("1")
+    page.get_by_role("spinbutton", name="Seed", exact=True).fill("5")
+    expect(search.get_by_text("min_epochs")).to_have_count(0)
 
 
 def test_a_sweep_is_paused_resumed_cancelled_and_deleted(page: Page, client: Client) -> None:

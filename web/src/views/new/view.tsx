@@ -26,7 +26,7 @@ import "./view.css";
 
 /**
  * The form at its address: `?preset=NAME`, `?from=ID` and `?dataset=NAME` say what it begins with; with `rate=0.1`
- * a clone learns at a tenth of the rate. With `sweep=ID` it is the sweep's best point.
+ * a clone learns at a tenth of the rate. With `sweep=ID` it is the sweep's best point; `search` unfolds the search.
  */
 export function View(_: ViewProps) {
   useTitle("New job");

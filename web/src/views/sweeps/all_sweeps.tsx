@@ -25,7 +25,7 @@ export function AllSweeps() {
       <header class="page-head">
         <h1>Sweeps</h1>
         {starts && (
-          <a class="button push" href={href("/new")}>
+          <a class="button push" href={href("/new", { search: "" })}>
             New sweep
           </a>
         )}
@@ -75,7 +75,7 @@ function Row({ sweep }: { sweep: Sweep }) {
       <td class="right running">{sweep.counts.running}</td>
       <td class="right best">{best ? objectiveOf(sweep).text(best.value) : "–"}</td>
       <td class="with">{best && paramsText(best.params, variedOf(sweep))}</td>
-      <td>
+      <td class="started">
         <Moment at={sweep.created_at} never="" />
       </td>
     </tr>

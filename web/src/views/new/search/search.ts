@@ -1,8 +1,12 @@
 // A search instead of one run: what somebody writes of the space, as the API takes it.
 
-import type { Json, JsonObject } from "../form/document";
-import type { Varied } from "../vary/vary";
-import { valuesOf } from "../vary/vary";
+import type { FieldProblem } from "../../../api/client";
+import type { Json, JsonObject, Path } from "../form/document";
+import type { Field } from "../form/schema";
+import { type Varied, valuesOf, variable } from "../vary/vary";
+
+/** What a job has beside what is trained, which the service lets no search vary. */
+const FIXED: ReadonlySet<unknown> = new Set(["name", "preset", "tags", "priority", "limits", "cache", "resources"]);
 
 const NUMBER = String.raw`([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)`;
 const RANGE = new RegExp(String.raw`^${NUMBER}\s+to\s+${NUMBER}(?:\s+(log)|\s+step\s+${NUMBER})?$`, "i");
@@ -11,28 +15,46 @@ const RANGE = new RegExp(String.raw`^${NUMBER}\s+to\s+${NUMBER}(?:\s+(log)|\s+st
 export interface Searched {
   varied: readonly Varied[];
   algorithm: "random" | "tpe" | "grid";
+  /** The same one gives the same search. */
+  seed: number;
   metric: string;
+  /** Of which epoch the metric is taken. */
+  at: "best" | "last";
   trials: number;
   parallel: number;
   repeats: number;
   /** Whether points that are worse than others stop early. */
   early: boolean;
+  /** Epochs after which they do so first. */
+  least: number;
+  /** One of so many goes on. */
+  eta: number;
 }
 
 /** What a search begins with. */
 export const FIRST: Searched = {
   varied: [{ path: ["training", "optimizer", "lr"], text: "0.001 to 0.5 log" }],
   algorithm: "random",
+  seed: 0,
   metric: "val_accuracy",
+  at: "best",
   trials: 32,
   parallel: 8,
   repeats: 1,
   early: true,
+  least: 1,
+  eta: 4,
 };
 
+/** The paths that a search may vary: single values, lists of numbers, and of which kind a part is; but no kind of network. */
+export function searchable(fields: readonly Field[], document: JsonObject): readonly Path[] {
+  const free = fields.filter(({ name }) => !FIXED.has(name));
+  return variable(free, document, { whole: true }).filter((path) => path.join(".") !== "architecture.kind");
+}
+
 /**
- * A dimension of the space, of a text such as "0.001 to 0.1 log", "16 to 256", "0 to 0.5 step 0.1", "16, 64, 256" or
- * "adam, sgd"; null where it says nothing. A range between whole numbers is one of whole numbers.
+ * A dimension of the space, of a text such as "0.001 to 0.1 log", "16 to 256", "0 to 0.5 step 0.1", "16, 64, 256",
+ * "adam, sgd" or "[64], [128, 64]"; null where it says nothing. A range between whole numbers is one of whole numbers.
  */
 export function dimensionOf(text: string): JsonObject | null {
   const range = RANGE.exec(text.trim());
@@ -48,9 +70,34 @@ export function dimensionOf(text: string): JsonObject | null {
       ...(step === undefined ? {} : { step: Number(step) }),
     };
   }
-  const values = valuesOf(text);
+  const values = listsOf(text) ?? valuesOf(text);
   if (!values.length) return null;
   return { kind: values.every((one) => typeof one === "number") ? "values" : "choice", values };
+}
+
+/** The lists of a text such as "[64], [128, 64]"; null where it is something else. */
+function listsOf(text: string): readonly Json[] | null {
+  try {
+    const found = JSON.parse(`[${text}]`) as Json[];
+    return found.length > 0 && found.every(Array.isArray) ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What the service says against one dimension. */
+export function against({ path }: Varied, problems: readonly FieldProblem[]): readonly FieldProblem[] {
+  const pointer = `/space/${path.join(".")}`;
+  return problems.filter((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`));
+}
+
+/** What is left of problems once dimensions have changed: those of the dimensions that are as they were. */
+export function remaining(
+  problems: readonly FieldProblem[],
+  before: readonly Varied[],
+  after: readonly Varied[],
+): readonly FieldProblem[] {
+  return after.filter((one) => before.includes(one)).flatMap((one) => against(one, problems));
 }
 
 /** The request for a search over a job; fields of which nothing is written do not vary. */
@@ -64,9 +111,9 @@ export function requestOf(base: JsonObject, searched: Searched): JsonObject {
     ...(name === undefined || name === null ? {} : { name }),
     base: job,
     space: Object.fromEntries(space),
-    algorithm: { kind: searched.algorithm },
-    objective: { metric: searched.metric },
-    asha: searched.early ? {} : null,
+    algorithm: { kind: searched.algorithm, seed: searched.seed },
+    objective: { metric: searched.metric, at: searched.at },
+    asha: searched.early ? { min_epochs: searched.least, eta: searched.eta } : null,
     max_trials: searched.trials,
     max_parallel: searched.parallel,
     repeats: searched.repeats,

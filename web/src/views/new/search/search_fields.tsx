@@ -1,14 +1,14 @@
 // A search instead of one run: the space, how points are chosen, how many; what it would be, and its start.
 
 import { useSignal } from "@preact/signals";
-import { go, href } from "../../../address";
-import { call, Problem } from "../../../api/client";
+import { useEffect } from "preact/hooks";
+import { go, href, place } from "../../../address";
+import { call, type FieldProblem, Problem } from "../../../api/client";
 import type { Sweep, SweepPreview } from "../../../api/schema";
 import { notify } from "../../../parts/messages/notices";
-import { ProblemNote } from "../../../parts/messages/problem";
 import { useForm } from "../form/form";
 import { VaryRows } from "../vary/vary_fields";
-import { dimensionOf, FIRST, requestOf, type Searched } from "./search";
+import { against, dimensionOf, FIRST, remaining, requestOf, type Searched, searchable } from "./search";
 
 const ALGORITHMS: readonly [Searched["algorithm"], string][] = [
   ["random", "at random"],
@@ -18,33 +18,45 @@ const ALGORITHMS: readonly [Searched["algorithm"], string][] = [
 const METRICS: readonly [string, string][] = [
   ["val_accuracy", "validation accuracy"],
   ["val_loss", "validation loss"],
+  ["train_accuracy", "training accuracy"],
   ["train_loss", "training loss"],
+];
+const EPOCHS: readonly [Searched["at"], string][] = [
+  ["best", "the best epoch so far"],
+  ["last", "the last epoch"],
 ];
 const BATCH = { path: ["training", "batch_size"], text: "16, 64, 256" };
 
 /** The part of the form that searches; `wrong` says why not, while the job itself is not sound. */
 export function Search({ wrong }: { wrong: string | null }) {
-  const { draft } = useForm();
+  const { draft, fields, spec } = useForm();
   const searched = useSignal<Searched>(FIRST);
   const preview = useSignal<SweepPreview | null>(null);
-  const problem = useSignal<Problem | null>(null);
+  const problems = useSignal<readonly FieldProblem[]>([]);
   const busy = useSignal(false);
-  const { varied, algorithm, metric, early } = searched.value;
+  const { varied, algorithm, metric } = searched.value;
   const why = wrong ?? (varied.every(({ text }) => dimensionOf(text) === null) ? "Say what to search" : null);
 
+  const elsewhere = problems.value.filter((one) => !varied.some((row) => against(row, [one]).length));
+
+  useEffect(() => {
+    problems.value = []; // they were said of another job
+  }, [draft.document.value]);
+
   function change(next: Partial<Searched>): void {
+    problems.value = next.varied ? remaining(problems.value, varied, next.varied) : [];
     searched.value = { ...searched.value, ...next };
     preview.value = null;
   }
   async function ask<T>(path: string): Promise<T | null> {
     if (busy.value || why) return null;
     busy.value = true;
-    problem.value = null;
+    problems.value = [];
     try {
       return await call<T>("POST", path, requestOf(draft.document.value, searched.value));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      problem.value = error;
+      problems.value = error.errors.length ? error.errors : [{ pointer: "", detail: error.message }];
       return null;
     } finally {
       busy.value = false;
@@ -61,18 +73,20 @@ export function Search({ wrong }: { wrong: string | null }) {
     go(href(`/sweeps/${sweep.id}`));
   }
   return (
-    <details class="fold vary search">
+    <details class="fold vary search" open={place.value.query.has("search")}>
       <summary>Search instead of one run</summary>
       <p class="soft">
         The service tries points of a space, such as <code>0.001 to 0.5 log</code>, <code>16 to 256</code>,{" "}
-        <code>0 to 0.5 step 0.1</code> or <code>adam, sgd</code>, and finds the best.
+        <code>0 to 0.5 step 0.1</code>, <code>adam, sgd</code> or <code>[64], [128, 64]</code>, and finds the best.
       </p>
       <VaryRows
         varied={varied}
         onChange={(next) => change({ varied: next })}
+        paths={searchable(fields, spec)}
         first={[...FIRST.varied, BATCH]}
         placeholder="0.001 to 0.5 log"
         count={({ text }) => WORDS[String(dimensionOf(text)?.["kind"] ?? "")] ?? "–"}
+        wrong={(row) => against(row, problems.value).map(({ detail }) => detail)}
       />
       <div class="row-of">
         <Select
@@ -87,12 +101,16 @@ export function Search({ wrong }: { wrong: string | null }) {
         <Count label="Most points" value={searched.value.trials} onChange={(trials) => change({ trials })} />
         <Count label="Jobs at once" value={searched.value.parallel} onChange={(parallel) => change({ parallel })} />
         <Count label="Seeds of each" value={searched.value.repeats} onChange={(repeats) => change({ repeats })} />
-        <label class="row-of">
-          <input type="checkbox" checked={early} onChange={(event) => change({ early: event.currentTarget.checked })} />
-          Stop early what is worse
-        </label>
+        <StopsEarly searched={searched.value} onChange={change} />
       </div>
-      <ProblemNote problem={problem.value} />
+      <More searched={searched.value} onChange={change} />
+      {elsewhere.length > 0 && (
+        <div class="problem" role="alert">
+          {elsewhere.map(({ detail }) => (
+            <p key={detail}>{detail}</p>
+          ))}
+        </div>
+      )}
       {preview.value && <p role="status">{previewText(preview.value)}</p>}
       <div class="row-of">
         <button
@@ -111,6 +129,45 @@ export function Search({ wrong }: { wrong: string | null }) {
           {why}
         </span>
       </div>
+    </details>
+  );
+}
+
+interface PartProps {
+  searched: Searched;
+  onChange: (next: Partial<Searched>) => void;
+}
+
+function StopsEarly({ searched, onChange }: PartProps) {
+  return (
+    <label class="row-of">
+      <input
+        type="checkbox"
+        checked={searched.early}
+        onChange={(event) => onChange({ early: event.currentTarget.checked })}
+      />
+      Stop early what is worse
+    </label>
+  );
+}
+
+/** What few searches change. */
+function More({ searched, onChange }: PartProps) {
+  const { seed, at, early, least, eta } = searched;
+  return (
+    <details class="fold">
+      <summary>More of the search</summary>
+      <div class="row-of">
+        <Count label="Seed" least={0} value={seed} onChange={(next) => onChange({ seed: next })} />
+        <Select label="Its figure is of" value={at} options={EPOCHS} onChange={(next) => onChange({ at: next })} />
+      </div>
+      {early && (
+        <div class="row-of">
+          <Count label="First stop after epochs" value={least} onChange={(next) => onChange({ least: next })} />
+          <Count label="One goes on of" least={2} value={eta} onChange={(next) => onChange({ eta: next })} />
+        </div>
+      )}
+      <p class="soft">The same seed gives the same search.</p>
     </details>
   );
 }
@@ -154,18 +211,25 @@ function Select<T extends string>({ label, value, options, onChange }: SelectPro
   );
 }
 
-function Count({ label, value, onChange }: { label: string; value: number; onChange: (value: number) => void }) {
+interface CountProps {
+  label: string;
+  value: number;
+  least?: number;
+  onChange: (value: number) => void;
+}
+
+function Count({ label, value, least = 1, onChange }: CountProps) {
   return (
     <label class="row-of">
       {label}
       <input
         type="number"
         class="number"
-        min={1}
+        min={least}
         value={value}
         onInput={(event) => {
           const next = Math.floor(event.currentTarget.valueAsNumber);
-          if (next >= 1) onChange(next);
+          if (next >= least) onChange(next);
         }}
       />
     </label>

@@ -63,16 +63,26 @@ export function combinations(document: JsonObject, varied: readonly Varied[]): r
   );
 }
 
-/** The single values of a job that may vary, by their paths: numbers, texts, choices and flags outside of lists. */
-export function variable(fields: readonly Field[], document: JsonObject, path: Path = []): readonly Path[] {
+/**
+ * The single values of a job that may vary, by their paths: numbers, texts, choices and flags outside of lists; with
+ * `whole` also lists of numbers, and which of several kinds an object is.
+ */
+export function variable(
+  fields: readonly Field[],
+  document: JsonObject,
+  { path = [], whole = false }: { path?: Path; whole?: boolean } = {},
+): readonly Path[] {
   return fields.flatMap(({ name, kind }): readonly Path[] => {
     const here = [...path, name];
-    if (kind.type === "object") return variable(kind.fields, document, here);
+    const below = { path: here, whole };
+    if (kind.type === "object") return variable(kind.fields, document, below);
     if (kind.type === "union") {
       const written = here.reduce<Json | undefined>((at, token) => (isObject(at) ? at[token] : undefined), document);
       const chosen = kind.variants.find((one) => isObject(written) && one.kind === written["kind"]);
-      return variable(chosen?.fields ?? [], document, here);
+      const kinds = whole && kind.variants.length > 1 && isObject(written) ? [[...here, "kind"]] : [];
+      return [...kinds, ...variable(chosen?.fields ?? [], document, below)];
     }
+    if (whole && kind.type === "list" && kind.item === "number") return [here];
     return kind.type === "list" || kind.type === "variants" ? [] : [here];
   });
 }

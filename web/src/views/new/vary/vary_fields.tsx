@@ -1,7 +1,7 @@
 // Which fields take several values, one job for each: "seed: 0-4", "learning rate: 0.1, 0.03, 0.01".
 
 import { labelOf } from "../../../parts/words";
-import { isObject, type JsonObject, type Path } from "../form/document";
+import type { Path } from "../form/document";
 import { useForm } from "../form/form";
 import { countOf, type Varied, valuesOf, variable } from "./vary";
 
@@ -16,6 +16,8 @@ interface VaryProps {
 
 /** The fields that vary, and how many jobs come of them. */
 export function Vary({ varied, onChange }: VaryProps) {
+  const { fields, spec } = useForm();
+  const paths = variable(fields, spec).filter((path) => !LABELS.includes(String(path[0])));
   return (
     <details class="fold vary">
       <summary>
@@ -28,6 +30,7 @@ export function Vary({ varied, onChange }: VaryProps) {
       <VaryRows
         varied={varied}
         onChange={onChange}
+        paths={paths}
         first={[SEED, RATE]}
         placeholder="0.1, 0.03, 0.01"
         count={({ text }) => String(valuesOf(text).length)}
@@ -39,18 +42,19 @@ export function Vary({ varied, onChange }: VaryProps) {
 interface RowsProps {
   varied: readonly Varied[];
   onChange: (varied: readonly Varied[]) => void;
+  /** The fields to choose from. */
+  paths: readonly Path[];
   /** What a further row begins with: the first of these fields that does not vary yet. */
   first: readonly Varied[];
   placeholder: string;
   /** What is said behind a row's text: how many values it has, or that it is none. */
   count: (one: Varied) => string;
+  /** What is wrong with a row. */
+  wrong?: (one: Varied) => readonly string[];
 }
 
 /** A row for each field that varies: which field, its values, and the way to take it out. */
-export function VaryRows({ varied, onChange, first, placeholder, count }: RowsProps) {
-  const form = useForm();
-  const spec: JsonObject = isObject(form.spec) ? form.spec : {};
-  const paths = variable(form.fields, spec).filter((path) => !LABELS.includes(String(path[0])));
+export function VaryRows({ varied, onChange, paths, first, placeholder, count, wrong }: RowsProps) {
   const free = first.find((one) => !varied.some((other) => sameAs(one.path, other.path)));
 
   function change(index: number, next: Partial<Varied>): void {
@@ -87,6 +91,11 @@ export function VaryRows({ varied, onChange, first, placeholder, count }: RowsPr
           >
             ✕
           </button>
+          <div class="wrong" role="alert">
+            {wrong?.(one).map((text) => (
+              <p key={text}>{text}</p>
+            ))}
+          </div>
         </div>
       ))}
       <button type="button" onClick={() => onChange([...varied, free ?? { path: paths[0] ?? ["name"], text: "" }])}>
