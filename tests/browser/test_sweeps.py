@@ -142,6 +142,26 @@ def test_a_best_job_that_was_deleted(page: Page, client: Client) -> None:
     assert written["dataset"] == TINY["dataset"]
 
 
+def test_a_sweep_that_is_deleted_elsewhere(page: Page, client: Client, console: Console) -> None:
+    """Its open page says so, and keeps what it knew."""
+    console.expect("404")
+    sweep = client.find_sweep(started(client, "fleeting", 2, max_trials=2)).wait()
+    page.goto(f"/sweeps/{sweep.id}")
+    expect(page.get_by_text("2 of 2")).to_be_visible()
+    client.delete_sweep(sweep.id)
+    expect(page.get_by_role("alert").filter(has_text="This sweep was deleted")).to_be_visible()
+    expect(page.get_by_role("heading", name="fleeting")).to_be_visible()
+
+
+def test_a_sweep_whose_points_all_failed(page: Page, client: Client) -> None:
+    """Nothing more is to be expected of it, and its page promises nothing."""
+    sweep = client.find_sweep(started(client, "in vain", ENDLESS, max_trials=1))
+    client.cancel(next(iter(client.trials(sweep.id))).jobs[0])
+    page.goto(f"/sweeps/{sweep.id}")
+    expect(page.locator(".page-head .status")).to_have_text("finished")
+    expect(page.get_by_text("No point has a value.", exact=True)).to_be_visible()
+
+
 def test_the_list_on_a_phone(phone: Page, client: Client) -> None:
     """State, progress, the best and its values of each sweep are in sight; the bar's names stand apart."""
     client.find_sweep(started(client, "pocket", 2, max_trials=2)).wait()

@@ -20,9 +20,13 @@ import { objectiveOf, variedOf } from "./space";
 import { Standing } from "./standing";
 import { useTrials } from "./trials";
 
+const WHOLE_ID = 36;
+
 /** The view of the sweep with this id, or this end of an id. */
 export function OneSweep({ id }: { id: string }) {
-  const known = useLive<Sweep>(`/v1/sweeps/${encodeURIComponent(id)}`, { sweep: "any" });
+  const known = useLive<Sweep>(`/v1/sweeps/${encodeURIComponent(id)}`, {
+    sweep: id.length === WHOLE_ID ? id : "any",
+  });
   const sweep = known.value.value;
   const problem = known.problem.value;
   useTitle(sweep ? (sweep.name ?? `Sweep ${shortId(sweep.id)}`) : "Sweep");
@@ -41,10 +45,20 @@ export function OneSweep({ id }: { id: string }) {
     );
   return (
     <article class="stack sweep">
-      <ProblemNote problem={problem} />
+      {sweep && problem?.status === 404 ? (
+        <p class="problem" role="alert">
+          This sweep was deleted; its jobs stay. What you see is what was known of it.
+        </p>
+      ) : (
+        <ProblemNote problem={problem} />
+      )}
       {sweep && <Found sweep={sweep} refresh={known.refresh} />}
     </article>
   );
+}
+
+function nothingText({ finished_at: end }: Sweep): string {
+  return end === null ? "No point has a value yet; pictures come with the first." : "No point has a value.";
 }
 
 function Found({ sweep, refresh }: { sweep: Sweep; refresh: () => Promise<void> }) {
@@ -70,11 +84,7 @@ function Found({ sweep, refresh }: { sweep: Sweep; refresh: () => Promise<void> 
           <Scatters {...shared} />
         </>
       ) : (
-        <p class="panel soft">
-          {store.trials.value === null
-            ? "Reading the points…"
-            : "No point has a value yet; pictures come with the first."}
-        </p>
+        <p class="panel soft">{store.trials.value === null ? "Reading the points…" : nothingText(sweep)}</p>
       )}
       <Points trials={trials} varied={varied} objective={objective} />
     </>
