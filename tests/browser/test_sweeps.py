@@ -17,6 +17,10 @@ SPACE: dict[str, dict[str, Any]] = {
     "training.batch_size": {"kind": "values", "values": [16, 32]},
 }
 
+WHOLE = """all => all.map(one => one.scrollWidth <= one.clientWidth
+    && one.getBoundingClientRect().right <= one.parentElement.getBoundingClientRect().right + 1)"""
+"""Whether each of the names above axes is in sight to its end."""
+
 
 def started(client: Client, name: str, epochs: int, **changes: Any) -> str:
     """A sweep over tiny jobs; returns its id."""
@@ -44,6 +48,9 @@ def test_a_search_is_started_in_the_form_and_watched(page: Page, client: Client)
     expect(page.get_by_role("table").get_by_role("row")).to_have_count(13)
     pictures = page.get_by_role("img", name=re.compile("^Parallel coordinates of 12"))
     expect(pictures).to_be_visible()
+    expect(page.get_by_text("Colour: worse")).to_be_visible()
+    names = page.locator(".parallel-head button")
+    assert set(names.evaluate_all(WHOLE)) == {True}
     expect(page.get_by_role("meter", name="optimizer.lr").or_(page.get_by_role("meter", name="lr"))).to_be_visible()
 
     best = client.find_sweep(page.url.rsplit("/", 1)[1]).best

@@ -19,6 +19,8 @@ export interface Varied {
 /** What a sweep compares its points by. */
 export interface Objective {
   label: string;
+  /** The figure alone, where there is little room. */
+  short: string;
   /** Whether less of it is better. */
   less: boolean;
   text: (value: number | null | undefined) => string;
@@ -59,8 +61,10 @@ export function objectiveOf({ objective }: Sweep): Objective {
   const metric = String(objective["metric"] ?? "val_accuracy");
   const mode = objective["mode"];
   const accuracy = metric.endsWith("accuracy");
+  const short = WORDS[metric] ?? metric;
   return {
-    label: `${WORDS[metric] ?? metric}${objective["at"] === "last" ? " of the last epoch" : ""}`,
+    short,
+    label: `${short}${objective["at"] === "last" ? " of the last epoch" : ""}`,
     less: mode === "min" || (mode !== "max" && !accuracy),
     text: accuracy ? percent : figure,
     mark: accuracy ? shareMark : figure,
@@ -83,4 +87,9 @@ export function stopsText({ asha, rungs }: Pick<Sweep, "asha" | "rungs">): strin
 /** The values of a point, in words. */
 export function paramsText(params: Readonly<Record<string, unknown>>, varied: readonly Varied[]): string {
   return varied.map(({ id, label }) => `${label} ${valueText(plain(params[id]))}`).join(", ");
+}
+
+/** How good a place on the objective's axis is, from 0 for the worst to 1; null where there is none. */
+export function goodness(place: number | null, { less }: Pick<Objective, "less">): number | null {
+  return place !== null && less ? 1 - place : place;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from "vitest";
 import type { Sweep, Trial } from "../../api/schema";
 import { bestSoFar } from "./best_so_far";
 import { bestFirst } from "./order";
-import { objectiveOf, paramsText, stopsText, variedOf } from "./space";
+import { goodness, objectiveOf, paramsText, stopsText, variedOf } from "./space";
 
 const START = "2026-01-01T00:00:00Z";
 
@@ -122,7 +122,13 @@ describe("what a sweep varies", () => {
     expect(objectiveOf(sweep({ objective: { metric: "val_loss", mode: null, at: "last" } }))).toMatchObject({
       less: true,
       label: "validation loss of the last epoch",
+      short: "validation loss",
     });
     expect(objectiveOf(sweep({ objective: { metric: "train_loss", mode: "max", at: "best" } })).less).toBe(false);
+  });
+
+  it("is shown as better where its place on the axis is, by its mode", () => {
+    expect([goodness(0.9, { less: false }), goodness(0.75, { less: true })]).toEqual([0.9, 0.25]);
+    expect(goodness(null, { less: true })).toBeNull();
   });
 });

@@ -36,13 +36,12 @@ export function ParallelHead({ axes, onKey, onDrop }: HeadProps) {
   return (
     <div class="parallel-head" ref={box}>
       {axes.map((axis, index) => {
-        const left = `calc(${place(index, axes.length)} + ${drag?.id === axis.id ? drag.by : 0}px)`;
         return (
           <button
             key={axis.id}
             type="button"
             class={axis.kept ? "quiet small kept" : "quiet small"}
-            style={{ left, maxWidth: `${100 / axes.length}%` }}
+            style={within(index, axes.length, drag?.id === axis.id ? drag.by : 0)}
             title={axis.label}
             aria-label={`${axis.label}, axis ${index + 1} of ${axes.length}${axis.kept ? `, keeps ${keptText(axis.kept)}` : ""}`}
             aria-describedby="parallel-keys"
@@ -67,9 +66,15 @@ export function ParallelHead({ axes, onKey, onDrop }: HeadProps) {
   );
 }
 
-/** Where an axis is, as CSS; as `shareOf` has it in pixels. */
-function place(index: number, count: number): string {
-  return count < 2 ? "50%" : `calc(64px + (100% - 128px) * ${index / (count - 1)})`;
+/** Where a name is: above its axis, as `shareOf` has it, as wide as its neighbours let it; the outer ones within the box. */
+function within(index: number, count: number, by: number): Record<string, string> {
+  if (count < 2) return { left: `calc(50% + ${by}px)`, maxWidth: "100%" };
+  const gap = `(100% - 128px) / ${count - 1}`;
+  if (index > 0 && index < count - 1)
+    return { left: `calc(64px + ${gap} * ${index} + ${by}px)`, maxWidth: `calc(${gap})` };
+  const room = `calc(64px + ${gap} / 2)`;
+  const side = index ? { right: `${-by}px` } : { left: `${by}px` };
+  return { ...side, translate: "none", minWidth: `min(128px, ${room})`, maxWidth: room, justifyContent: "center" };
 }
 
 function nearestAxis(count: number, width: number, share: number): number {

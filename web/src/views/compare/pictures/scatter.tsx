@@ -3,8 +3,8 @@
 import { useMemo, useState } from "preact/hooks";
 import { go, href } from "../../../address";
 import { nameOf } from "../../../format";
-import { shade } from "../../../parts/chart/colours";
 import { keep } from "../../../parts/pictures/parallel/kept";
+import { Ramp } from "../../../parts/pictures/ramp";
 import { scaleOf } from "../../../parts/pictures/scales";
 import { Scatter as Picture, type Point } from "../../../parts/pictures/scatter";
 import { change } from "../asked";
@@ -131,11 +131,6 @@ export function ShadeLegend({ field, shades }: { field: Field | null; shades: Sh
       ))}
     </ul>
   );
-}
-
-function Ramp() {
-  const colours = [0, 0.25, 0.5, 0.75, 1].map(shade).join(", ");
-  return <span class="ramp" style={{ background: `linear-gradient(to right, ${colours})` }} />;
 }
 
 function AsTable({ points, x, y }: { points: readonly Point[]; x: Field; y: Field }) {

@@ -13,6 +13,7 @@ export function BestSoFar({ trials, objective, start, open }: PictureProps & { s
     [course],
   );
   const last = course.points.at(-1);
+  const higher = trials.some(({ reached }) => reached.some(({ rung }) => rung > 0));
   return (
     <section class="panel" aria-labelledby="best-title">
       <h2 id="best-title">The best so far</h2>
@@ -30,6 +31,11 @@ export function BestSoFar({ trials, objective, start, open }: PictureProps & { s
         />
       ) : (
         <p class="soft">No point has a value yet.</p>
+      )}
+      {higher && (
+        <p class="soft note">
+          The best is one of those that have trained longest, so with the first to reach a rung it may fall back.
+        </p>
       )}
     </section>
   );

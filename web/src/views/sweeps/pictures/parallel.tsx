@@ -5,9 +5,10 @@ import { ask, place } from "../../../address";
 import { shade } from "../../../parts/chart/colours";
 import { keep, readAllKept } from "../../../parts/pictures/parallel/kept";
 import { Parallel as Picture } from "../../../parts/pictures/parallel/parallel";
+import { Ramp } from "../../../parts/pictures/ramp";
 import { scaleOf, type Value } from "../../../parts/pictures/scales";
 import type { PictureProps } from "../shared";
-import { isInside, VALUE } from "../space";
+import { goodness, isInside, VALUE } from "../space";
 
 /** The section of the parallel coordinates; what is kept and the axes' order are in the address. */
 export function Parallel({ trials, varied, objective, active, open }: PictureProps) {
@@ -17,7 +18,7 @@ export function Parallel({ trials, varied, objective, active, open }: PicturePro
   const fields = useMemo(() => {
     const value = {
       id: VALUE,
-      label: objective.label,
+      label: objective.short,
       of: ({ value: one }: (typeof trials)[number]): Value => one,
       scale: (some: typeof trials) =>
         scaleOf(
@@ -38,11 +39,11 @@ export function Parallel({ trials, varied, objective, active, open }: PicturePro
     return trials.map((trial) => ({
       id: String(trial.point),
       name: `point ${trial.point}`,
-      colour: shade(scale?.at(trial.value) ?? null),
+      colour: shade(goodness(scale?.at(trial.value) ?? null, objective)),
       values: fields.map((field) => field.of(trial)),
       inside: isInside(trial, varied, limits),
     }));
-  }, [trials, fields, varied, axes, limits]);
+  }, [trials, fields, varied, objective, axes, limits]);
   return (
     <section class="panel" aria-labelledby="parallel-title">
       <h2 id="parallel-title">The space and {objective.label}</h2>
@@ -59,6 +60,9 @@ export function Parallel({ trials, varied, objective, active, open }: PicturePro
           onOrder={(ids) => ask({ axes: ids.join(",") }, { replace: true })}
         />
       </div>
+      <p class="soft note">
+        Colour: worse <Ramp /> better
+      </p>
       <p class="soft note" id="parallel-keys">
         Drag along an axis to keep a range; drag a name to move its axis. On a name, the keys ← → move the axis, ↑ ↓ its
         upper limit, with Shift its lower one, Escape takes the limits away. Values are those of the epoch at which a
