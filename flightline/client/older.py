@@ -15,7 +15,7 @@ ADDED: Mapping[type[Answer], Mapping[str, Any]] = {
     wire.DryRun: {"estimate": None},
     wire.EpochFigures: {"digest": None},
     wire.Job: {"kind": "train", "cache": "off"},
-    wire.Sweep: {"points_failed": 0, "warnings": ()},
+    wire.Sweep: {"points_failed": 0, "points_tried": 0, "warnings": ()},
     wire.SweepPreview: {"warnings": ()},
     wire.TrialCounts: {"stopped": 0},
     wire.Trial: {"deleted": (), "reached": ()},

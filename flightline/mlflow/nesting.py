@@ -86,7 +86,7 @@ def _write(server: Server, run_id: str, sweep: SweepRecord) -> None:
     params = flat({name: sweep.raw[name] for name in ASKED})
     params |= {f"space.{path}": json.dumps(one) for path, one in sweep.raw["space"].items()}
     if best := sweep.best:
-        value = {"key": f"best_{sweep.objective.metric}", "value": best.value, "step": sweep.points_done}
+        value = {"key": f"best_{sweep.objective.metric}", "value": best.value, "step": sweep.points_tried}
         server.log(run_id, metrics=[value | {"timestamp": exported.milliseconds(sweep.created_at)}])
     if sweep.finished_at:
         last = {"point": best.point} | best.raw["params"] if best else {}
