@@ -174,7 +174,7 @@ def resume_sweep(services: Services, actor: Actor, sweep: str) -> Reply:
     """Let a paused sweep go on. A running one runs on (200); one that has finished or was cancelled answers 409."""
     sweep_id = whole_id(services.db, sweep)
     changes.resume(services.db, sweep_id, actor=actor)
-    delivery.advance(services.db, services.broker, sweep_id)
+    delivery.advance(services.db, services.broker, sweep_id, MOST_SECONDS)
     return _unless_cancelled(services, sweep_id, changes.resume, actor)
 
 
@@ -187,7 +187,8 @@ def cancel_sweep(services: Services, actor: Actor, sweep: str) -> Reply:
     sweep_id = whole_id(services.db, sweep)
     changes.cancel(services.db, sweep_id, actor=actor)
     delivery.advance(services.db, services.broker, sweep_id, MOST_SECONDS)  # which cancels its jobs
-    return _advanced(services, sweep_id)  # and takes in the ends of those that waited
+    delivery.advance(services.db, services.broker, sweep_id, MOST_SECONDS)  # and takes in the ends of those that waited
+    return Reply(_read(services, sweep_id))
 
 
 @routes.route("DELETE", "/v1/sweeps/<sweep>", answers={204: None}, raises=CHANGED)
@@ -195,12 +196,6 @@ def delete_sweep(services: Services, actor: Actor, sweep: str) -> Reply:
     """Delete a sweep that has ended. Its jobs stay. 409 while it or one of its jobs has not ended."""
     changes.delete(services.db, whole_id(services.db, sweep), actor=actor)
     return Reply(None)
-
-
-def _advanced(services: Services, sweep_id: str) -> Reply:
-    """Bring a sweep up to date, and answer it."""
-    delivery.advance(services.db, services.broker, sweep_id, MOST_SECONDS)
-    return Reply(_read(services, sweep_id))
 
 
 def _unless_cancelled(services: Services, sweep_id: str, change: Callable[..., None], actor: Actor) -> Reply:
