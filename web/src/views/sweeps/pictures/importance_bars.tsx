@@ -1,8 +1,8 @@
 // Which hyperparameters matter: how much of the objective's spread each explains by itself.
 
 import { useMemo } from "preact/hooks";
+import type { PictureProps } from "../shared";
 import { explained, LEAST_POINTS } from "./importance";
-import type { PictureProps } from "./shared";
 
 /** A bar for each hyperparameter, the longest first. */
 export function Importance({ trials, varied, objective }: PictureProps) {

@@ -1,7 +1,7 @@
 // How much of the objective's spread each hyperparameter explains by itself.
 
-import type { Value } from "../../parts/pictures/scales";
-import { mean } from "../../parts/pictures/statistics";
+import type { Value } from "../../../parts/pictures/scales";
+import { mean } from "../../../parts/pictures/statistics";
 
 /** The fewest points of which it is said. */
 export const LEAST_POINTS = 10;
