@@ -68,7 +68,7 @@ def leaderboard(
     """
     one_format(csv=csv, json=json)
     with Client() as client:
-        filters = _filters(tag, where, owner, preset, device) | _of_sweep(client, sweep)
+        filters = _filters(client, tag, where, owner, preset, device, sweep)
         board = client.leaderboard(metric, mode=mode, limit=limit, level=level, **filters)
     if json:
         print_json(board.raw)
@@ -104,7 +104,7 @@ def settle(
     Example: flightline settle --tag sweep1 --top 2 --dry-run.
     """
     with Client() as client:
-        filters = _filters(tag, where, owner, preset, device) | _of_sweep(client, sweep)
+        filters = _filters(client, tag, where, owner, preset, device, sweep)
         board = client.leaderboard(metric, mode=mode, limit=top, level=level, **filters)
         if len(board.items) < 2:
             raise UsageError("There are not two configurations to tell apart. " + NO_JOBS * (not board.items))
@@ -144,11 +144,14 @@ def replay(
 
 
 def _filters(
-    tag: str | None, where: list[str] | None, owner: str | None, preset: str | None, device: str | None
+    client: Client,
+    tag: str | None,
+    where: list[str] | None,
+    owner: str | None,
+    preset: str | None,
+    device: str | None,
+    sweep: str | None,
 ) -> dict[str, Any]:
     conditions = [condition(one) for one in where or []]
-    return {"tag": tag, "where": conditions, "owner": owner, "preset": preset, "device": device}
-
-
-def _of_sweep(client: Client, sweep: str | None) -> dict[str, str]:
-    return {} if sweep is None else {"sweep": find_sweep(client, sweep).id}
+    tried_by = None if sweep is None else find_sweep(client, sweep).id
+    return {"tag": tag, "where": conditions, "owner": owner, "preset": preset, "device": device, "sweep": tried_by}
