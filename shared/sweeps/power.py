@@ -1,7 +1,6 @@
 """How many seeds it takes to tell two configurations apart.
 
-Sources: W. C. Guenther, "Sample size formulas for normal theory t tests", The American Statistician 35 (1981); F. E.
-Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 2 (1946).
+Source: W. C. Guenther, "Sample size formulas for normal theory t tests", The American Statistician 35 (1981).
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ _NORMAL = statistics.NormalDist()
 def seeds_needed(
     difference: float, variances: tuple[float, float], comparisons: int, level: float = LEVEL, power: float = POWER
 ) -> float:
-    """Return how many seeds each of two configurations needs, so that Welch's test finds a difference of their means.
+    """Return how many seeds each of two configurations needs, so that the test finds a difference of their means.
 
-    With as many seeds of both, the test has from once the degrees of freedom that one of them has (only one spreads) to
-    twice (both spread alike), by Satterthwaite's formula. Guenther's are these two cases.
+    With as many seeds of both, the test has the degrees of freedom that one of them has: Guenther's formula for one
+    sample, whose variance is the sum of both.
 
     Args:
         difference: of the means.
@@ -49,9 +48,8 @@ def seeds_needed(
     if variance == 0.0:
         return FEWEST_SEEDS
     certain = _NORMAL.inv_cdf(1 - level / comparisons / 2)
-    freedom = 1 / sum((one / variance) ** 2 for one in variances)
     spread = math.sqrt(variance) / abs(difference)
-    seeds = ((certain + _NORMAL.inv_cdf(power)) * spread) ** 2 + certain**2 / 2 / freedom
+    seeds = ((certain + _NORMAL.inv_cdf(power)) * spread) ** 2 + certain**2 / 2
     return max(FEWEST_SEEDS, math.ceil(seeds))
 
 

@@ -44,7 +44,7 @@ class Standing(Answer):
 
 @answer
 class Leaderboard(Answer):
-    """Configurations ranked by what their seeds prove: Welch's t-test of every pair, with Holm's correction."""
+    """Configurations ranked by what their seeds prove: Welch's t of every pair, with Holm's correction."""
 
     metric: str
     """The figure of a job's result that is compared."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from shared.jobs.board.settling import MOST_SEEDS
 from shared.sweeps.power import seeds_of_pairs, targets
@@ -27,18 +28,23 @@ def accuracy(draw: random.Random, images: int, chance: float = 0.8) -> Source:
 
 
 def looks(
-    sources: Sequence[Source], seeds: int, *, level: float = LEVEL, most: int = sys.maxsize, watched: bool = False
+    sources: Sequence[Source],
+    seeds: Iterable[int],
+    *,
+    level: float = LEVEL,
+    most: int = sys.maxsize,
+    watched: bool = False,
 ) -> Iterator[list[list[float]]]:
     """Yield a leaderboard's figures each time that it is looked at, until `settle` wants no more seeds.
 
     Args:
         sources: the configurations.
-        seeds: what each has at the first look.
+        seeds: what each has at the first look, in turn where these are fewer than configurations.
         level: the accepted chance of one false distinction or more, by which seeds are asked for.
         most: seeds that are added at a time at most, as `settle` has its `most_jobs`.
         watched: whether it is looked at after every single seed, not only once all that were asked for are there.
     """
-    groups = [[source() for _ in range(seeds)] for source in sources]
+    groups = [[source() for _ in range(count)] for source, count in zip(sources, itertools.cycle(seeds), strict=False)]
     yield groups
     while True:
         wanted = targets(len(groups), seeds_of_pairs(groups, told_apart(groups, level), level), MOST_SEEDS)

@@ -26,8 +26,9 @@ def read_leaderboard(services: Services, actor: Actor, query: LeaderboardQuery) 
     """Rank configurations by their seeds: jobs that differ at most in their seed are one.
 
     The filters are those of the list of jobs; without `status` and `kind` they find trainings that have succeeded.
-    Every pair is compared by Welch's t-test over seeds, with Holm's correction for the number of pairs. Configurations
-    that it does not tell apart share a rank. Of one with a single seed nothing is proven: it is marked.
+    Every pair is compared by Welch's t over seeds, with the degrees of freedom of the one that has fewer, and Holm's
+    correction for the number of pairs. Configurations that it does not tell apart share a rank. Of one with a single
+    seed nothing is proven: it is marked.
     """
     found = leaderboard.read(
         services.db, query.filter(), query.metric, query.mode, query.limit, level=query.level, actor=actor

@@ -49,7 +49,7 @@ def _called(row: Standing) -> tuple[str, str]:
 
 def board_note(board: Leaderboard) -> str:
     """What the ranks mean, below the table."""
-    parts = [f"One rank: not told apart (Welch's t-test, Holm's correction, {100 * board.level:g}% at one look)."]
+    parts = [f"One rank: not told apart (Welch's t, Holm's correction, {100 * board.level:g}% at one look)."]
     if any(row.one_seed for row in board.items):
         parts.append("Of one seed nothing is proven: `flightline settle` adds seeds.")
     if not board.complete:

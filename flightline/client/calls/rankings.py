@@ -56,8 +56,8 @@ class RankingCalls(BaseCalls[J]):
     ) -> Leaderboard:
         """Rank configurations by their seeds: jobs that differ at most in their seed are one configuration.
 
-        Those that Welch's t-test, with Holm's correction for all pairs, does not tell apart share a rank; of one with a
-        single seed nothing is proven.
+        Those that Welch's t, with Holm's correction for all pairs, does not tell apart share a rank; of one with a
+        single seed nothing is proven, of one with two next to nothing.
 
         Args:
             metric: the figure of a job's result that configurations are compared by.

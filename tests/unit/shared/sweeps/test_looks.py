@@ -27,9 +27,19 @@ def test_with_the_level_shared_among_looks_settling_to_the_end_misleads_in_less_
     level, sources = LEVEL / LOOKS, [normal(draw)] * configurations
     wrong = 0
     for _ in range(BOARDS[configurations]):
-        board = looks(sources, seeds, level=level, most=MOST_JOBS)
+        board = looks(sources, [seeds], level=level, most=MOST_JOBS)
         wrong += any(told_apart(groups, level) for groups in board)
     assert 0 < wrong <= LEVEL * BOARDS[configurations]
+
+
+@pytest.mark.parametrize("seeds", [[2, 10], [10, 2], [2, 3, 5, 10], [3, 30]])
+@pytest.mark.parametrize("spread", [1.0, 3.0])
+def test_unequal_numbers_of_seeds_mislead_as_seldom_at_one_look(seeds: list[int], spread: float) -> None:
+    """A few seeds that happen to lie close say nothing of their spread: also where every other spreads more."""
+    draw = random.Random(len(seeds))
+    sources = [normal(draw), normal(draw, 0.0, spread)] * 3
+    first = [next(looks(sources, seeds)) for _ in range(300)]
+    assert sum(map(bool, map(told_apart, first))) <= LEVEL * 300
 
 
 @pytest.mark.parametrize("images", [20, 10_000])
@@ -37,7 +47,7 @@ def test_accuracies_on_finitely_many_images_mislead_as_seldom_at_one_look(images
     """Seeds that agree by chance look as if they did not spread."""
     draw = random.Random(images)
     for seeds in (2, 3, 5):
-        first = [next(looks([accuracy(draw, images)] * 4, seeds)) for _ in range(300)]
+        first = [next(looks([accuracy(draw, images)] * 4, [seeds])) for _ in range(300)]
         assert sum(map(bool, map(told_apart, first))) <= LEVEL * 300
 
 
@@ -46,7 +56,7 @@ def test_a_difference_is_found_with_the_seeds_that_are_asked_for() -> None:
     draw = random.Random(2)
     found, seeds = 0, 0
     for _ in range(300):
-        for groups in looks([normal(draw, 2.0), normal(draw)], 3):
+        for groups in looks([normal(draw, 2.0), normal(draw)], [3]):
             if told_apart(groups) == [(0, 1)]:
                 found += 1
         seeds += len(groups[0])

@@ -109,8 +109,8 @@ function Board({ board, refresh }: { board: Leaderboard; refresh: () => Promise<
         </table>
       </div>
       <p class="soft note">
-        Configurations on one rank are not told apart: by Welch's t-test over seeds, the chance that any two are told
-        apart that are equal is {percent(board.level)} at one look.{" "}
+        Configurations on one rank are not told apart: by Welch's t over seeds, the chance that any two are told apart
+        that are equal is at most {percent(board.level)} at one look.{" "}
         {!board.complete && "Not all jobs that pass were looked at."}
       </p>
       {may("submit") && <Settle board={board} chosen={there} refresh={refresh} />}
