@@ -19,17 +19,20 @@ def default_url() -> str:
     """The service's URL: `FLIGHTLINE_URL`, else the stack that runs in `FLIGHTLINE_HOME`, else host and port.
 
     Raises:
-        NotReachable: `FLIGHTLINE_HOME` names the home of a stack that does not run, and nothing names another service:
-            the service on the default port may be another one, such as the stack that this home was copied from.
+        NotReachable: `FLIGHTLINE_HOME` names a folder that does not exist, or the home of a stack that does not run,
+            and nothing names another service: the service on the default port may be another one, such as the stack
+            that this home was copied from.
         UsageError: `FLIGHTLINE_PORT` is not a port number.
     """
     if url := os.environ.get("FLIGHTLINE_URL"):
         return url
     if url := running_url():
         return url
-    if _means_a_stopped_stack():
+    if _means_a_stack():
+        home = home_dir()
+        missing = "" if home.exists() else ", which does not exist"
         raise NotReachable(
-            f"No stack runs in {home_dir()} (FLIGHTLINE_HOME). Start it with `flightline up`, or set FLIGHTLINE_URL "
+            f"No stack runs in {home} (FLIGHTLINE_HOME){missing}. Start it with `flightline up`, or set FLIGHTLINE_URL "
             "(or --url) to the service that you mean."
         )
     host, port = os.environ.get("FLIGHTLINE_HOST") or "127.0.0.1", os.environ.get("FLIGHTLINE_PORT") or "8470"
@@ -38,10 +41,11 @@ def default_url() -> str:
     return service_url(host, int(port))
 
 
-def _means_a_stopped_stack() -> bool:
+def _means_a_stack() -> bool:
+    """Whether `FLIGHTLINE_HOME` is said, and nothing else that would name a service that runs without a stack."""
     named = bool(os.environ.get("FLIGHTLINE_HOME"))
     elsewhere = os.environ.get("FLIGHTLINE_HOST") or os.environ.get("FLIGHTLINE_PORT")
-    return named and not elsewhere and was_started(home_dir())
+    return named and not elsewhere and (was_started(home_dir()) or not home_dir().exists())
 
 
 def service_url(host: str, port: int) -> str:

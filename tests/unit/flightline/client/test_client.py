@@ -328,6 +328,21 @@ def test_where_the_service_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert Client().base_url == "http://elsewhere"
 
 
+def test_a_home_that_does_not_exist_means_no_other_service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A mistyped one, or one whose stack is just being started: the default port may be that of another home."""
+    for name in ("FLIGHTLINE_URL", "FLIGHTLINE_HOST", "FLIGHTLINE_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "tpyo"
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(home))
+    with pytest.raises(NotReachable, match=f"No stack runs in {home} .*, which does not exist"):
+        Client()
+    monkeypatch.setenv("FLIGHTLINE_PORT", "9000")
+    assert default_url() == "http://127.0.0.1:9000"
+    monkeypatch.delenv("FLIGHTLINE_PORT")
+    home.mkdir()
+    assert default_url() == "http://127.0.0.1:8470"
+
+
 @pytest.mark.parametrize(
     "ready, said",
     [
