@@ -217,9 +217,10 @@ def find_sweep(client: Client, text: str) -> Sweep:
         if not ID.fullmatch(wanted):
             raise UsageError(f"{text!r:.60} is no sweep's id: give it, four or more characters of its end, or `last`.")
         return client.find_sweep(wanted)
-    for sweep in client.sweeps(limit=1, owner=own_name(client)):
+    owner = own_name(client)
+    for sweep in client.sweeps(limit=1, owner=owner):
         return sweep
-    raise UsageError("There is no sweep yet. Start one: `flightline sweep FILE`.")
+    raise UsageError(_none_yet("sweep", "Start one: `flightline sweep FILE`.", owner))
 
 
 def own_name(client: Client) -> str | None:
@@ -234,9 +235,16 @@ def own_name(client: Client) -> str | None:
 
 
 def _newest(client: Client) -> Job:
-    for job in client.jobs(limit=1, owner=own_name(client)):
+    owner = own_name(client)
+    for job in client.jobs(limit=1, owner=owner):
         return job
-    raise UsageError("There is no job yet. Submit one: `flightline submit --preset notebook-tapered`.")
+    raise UsageError(_none_yet("job", "Submit one: `flightline submit --preset notebook-tapered`.", owner))
+
+
+def _none_yet(what: str, how: str, owner: str | None) -> str:
+    if owner is None:
+        return f"There is no {what} yet. {how}"
+    return f"{owner} has no {what} yet, and `last` is one's own newest {what}. Name another by its id."
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -52,6 +52,7 @@ def test_from_sign_in_to_sign_out(team: TeamService, run: Run, monkeypatch: pyte
         *("token", "t1,", "from", str(credentials_file()), "expires", "never"),
     ]
     assert run("whoami", "--json").json["owner"] == "ada"
+    assert "ada has no job yet, and `last` is one's own newest job." in run("show", "last").err
     assert run("submit", "--preset", "notebook-linear").code == 0
     signed_out = run("logout")
     assert "not revoked" in signed_out.out
