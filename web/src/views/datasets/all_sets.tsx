@@ -94,7 +94,7 @@ function Others({ items }: { items: DatasetInfo[] }) {
       <header>
         <h2>Known, but on no worker now</h2>
       </header>
-      <p class="soft">A job on one of these waits, unless its worker may download it or has it by then.</p>
+      <p class="soft">A job on one of these fails, unless its worker may download it or has it by then.</p>
       <div class="scroll-x">
         <table class="plain">
           <Heads
