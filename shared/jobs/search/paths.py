@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import orjson
 from pydantic import BaseModel
 
-from shared.documents.phrases import did_you_mean, nearest, some_of
+from shared.documents.phrases import did_you_mean, listed, nearest, some_of
 from shared.errors import FieldError, InvalidQuery
 from shared.jobspec.fields.evaluation import EvaluationSpec
 from shared.jobspec.fields.job import JobSpec
@@ -105,11 +105,17 @@ def field(path: str, parameter: str, kind: Kind = "number") -> Field:
     else:
         known = (
             _filter_for(path, parameter)
+            or _whole(path)
             or did_you_mean(path, [*fields(), *results])
             or f" The nearest are {some_of(nearest(path, fields()))}."
         )
         detail = f"No job's spec has a field {path[:100]!r} that can be searched.{known}"
     raise InvalidQuery(detail, (FieldError(f"/{parameter}", detail),))
+
+
+def _whole(name: str) -> str:
+    found = [known for known in fields() if known.endswith(f".{name}")]
+    return f" Write the whole path: {listed(found)}." if found else ""
 
 
 def _filter_for(path: str, parameter: str) -> str:

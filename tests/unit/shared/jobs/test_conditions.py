@@ -25,6 +25,7 @@ from shared.jobs.search.conditions import read_condition
         ("training.epochs>null", "null can only"),
         ("training.optimizer.kind=addam", "is one of sgd, adam, adamw, rmsprop, nadam; .*addam.* is none"),
         ("resources.device!=gpu", "is one of any, cpu, cuda"),
+        ("lr>3", r"Write the whole path: training\.optimizer\.lr\."),
         ("training.epochs", "must be a field"),
         ("=3", "must be a field"),
     ],
