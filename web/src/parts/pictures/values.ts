@@ -25,7 +25,7 @@ export function shortest(path: string, all: readonly string[]): string {
   const parts = path.split(".");
   for (let count = 1; count < parts.length; count++) {
     const end = parts.slice(-count).join(".");
-    const vague = /^(kind|name|\d+)$/.test(end); // they say nothing without what they are of
+    const vague = /^(kind|name|\d+(\..*)?)$/.test(end); // they say nothing without what they are of
     if (!vague && all.filter((other) => other === end || other.endsWith(`.${end}`)).length === 1) return end;
   }
   return path;
