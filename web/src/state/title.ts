@@ -3,12 +3,10 @@
 import { computed, effect, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { BASE } from "../address";
-import { read } from "../api/client";
 import type { JobPage } from "../api/schema";
-import { listen } from "./bell";
+import { live } from "./live";
 
 const MOST = 100;
-const PAUSE_SECONDS = 2; // between two looks, however often the bell rings
 const HIDDEN_SECONDS = 30; // a hidden tab hears no bell, and its title is what one still sees
 
 /** How many jobs run, up to 100; 0 until it is known. */
@@ -33,21 +31,15 @@ effect(() => {
 
 /** Keep the count of running jobs; the frame does it once. */
 export function countRunning(): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  async function look(): Promise<void> {
-    const page = await read<JobPage>(`/v1/jobs?status=running&fields=id&limit=${MOST}`).catch(() => null);
-    if (page) running.value = page.items.length;
-    timer = undefined;
-  }
-  function soon(): void {
-    timer ??= setTimeout(() => void look(), PAUSE_SECONDS * 1000);
-  }
-  const deaf = listen(soon);
-  const slow = setInterval(() => void look(), HIDDEN_SECONDS * 1000);
-  void look();
+  const jobs = live<JobPage>(`/v1/jobs?status=running&fields=id&limit=${MOST}`, {
+    job: "any",
+    seconds: HIDDEN_SECONDS,
+  });
+  const counted = effect(() => {
+    if (jobs.value.value) running.value = jobs.value.value.items.length;
+  });
   return () => {
-    deaf();
-    clearTimeout(timer);
-    clearInterval(slow);
+    counted();
+    jobs.close();
   };
 }

@@ -101,6 +101,38 @@ describe("the list of jobs", () => {
     expect(askedFor().at(-1)?.getAll("id")).toEqual(["job-001701", "job-001650"]);
   });
 
+  it("reads a job again that rings while it is read", async () => {
+    list.open(asked());
+    await vi.waitFor(() => expect(shownIds(list)).toHaveLength(100));
+    let arrive: () => void = () => undefined;
+    api.read.mockImplementationOnce((path: string) => {
+      const before = answer(path);
+      return new Promise((resolve) => {
+        arrive = () => resolve(before);
+      });
+    });
+    const calls = api.read.mock.calls.length;
+    api.ring(new Set(["job-001700"]));
+    await vi.waitFor(() => expect(api.read.mock.calls.length).toBe(calls + 1));
+    there = there.map((one) => (one.id === "job-001700" ? { ...one, status: "failed" } : one));
+    api.ring(new Set(["job-001700"]));
+    arrive();
+    await vi.waitFor(() => expect(list.shown.value?.rows.of("job-001700")?.status).toBe("failed"));
+    expect(api.read.mock.calls.length).toBe(calls + 2);
+  });
+
+  it("reads what rang before an outage with what rings after it", async () => {
+    list.open(asked());
+    await vi.waitFor(() => expect(shownIds(list)).toHaveLength(100));
+    there = there.map((one) => ({ ...one, status: "failed" }));
+    api.read.mockRejectedValueOnce(new Problem(0, "no_answer", "The service does not answer."));
+    api.ring(new Set(["job-001700"]));
+    await vi.waitFor(() => expect(list.problem.value).not.toBeNull());
+    api.ring(new Set(["job-001699"]));
+    await vi.waitFor(() => expect(list.shown.value?.rows.of("job-001699")?.status).toBe("failed"));
+    expect(list.shown.value?.rows.of("job-001700")?.status).toBe("failed");
+  });
+
   it("lets a job go that no longer fits the filter, or is gone", async () => {
     list.open(asked({ filter: new URLSearchParams({ status: "succeeded" }) }));
     await vi.waitFor(() => expect(shownIds(list)).toHaveLength(100));

@@ -153,9 +153,16 @@ export class Listing {
 
   private async readRung(): Promise<void> {
     const ids = [...this.rang].slice(0, MOST_IDS);
-    const page = await this.page(MOST_IDS, null, ids);
+    if (!ids.length) return; // they were reset, or read together with others
+    for (const id of ids) this.rang.delete(id); // before the answer: one that rings from here on is read once more
+    let page: Page | null;
+    try {
+      page = await this.page(MOST_IDS, null, ids);
+    } catch (error) {
+      for (const id of ids) this.rang.add(id);
+      throw error;
+    }
     if (!page) return;
-    for (const id of ids) this.rang.delete(id);
     const fresh = new Map(page.items.map((row) => [row.id, row]));
     for (const id of ids) {
       const row = fresh.get(id);
