@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -257,3 +258,13 @@ def load_settings(**overrides: object) -> Settings:
 
     chosen: dict[str, Any] = {key: value for key, value in overrides.items() if value is not None}
     return Settings(**chosen)
+
+
+def unknown_variables() -> list[str]:
+    """A sentence about each `FLIGHTLINE_` variable that is set and means nothing, such as a mistyped one."""
+    from shared.documents.phrases import did_you_mean
+    from shared.settings import Settings
+
+    known = {"FLIGHTLINE_URL", "FLIGHTLINE_TOKEN", *(f"FLIGHTLINE_{name.upper()}" for name in Settings.model_fields)}
+    unknown = sorted(name for name in os.environ if name.startswith("FLIGHTLINE_") and name.upper() not in known)
+    return [f"{name:.100} is no setting and changes nothing.{did_you_mean(name, known)}" for name in unknown]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flightline.cli import standard_streams
-from flightline.cli.arguments import load_settings
+from flightline.cli.arguments import load_settings, unknown_variables
 from flightline.cli.commands.options import Json
 from flightline.cli.console import err, out, print_json
 from flightline.errors import StackError
@@ -51,6 +51,8 @@ def up(
     layout = _layout(settings, workers)
     reporter = JsonReporter() if json else TextReporter()
     reporter.line("stack", "loading …")
+    for said in unknown_variables():
+        reporter.line("stack", said)
     from flightline.stack.database import Fleet, fold, migrate_and_repair  # takes a while to load
     from flightline.stack.stack import Stack
     from flightline.stack.supervisor import stop_requests
@@ -108,8 +110,8 @@ def _become(*module_and_arguments: str) -> None:
     from flightline.stack.programs import python_environment
 
     warning = check(load_settings())  # a wrong setting is named here, in one line, before anything starts
-    if warning:
-        err().print(f"Warning: {warning}", markup=False)
+    for said in [*unknown_variables(), *([warning] if warning else [])]:
+        err().print(f"Warning: {said}", markup=False)
     sys.stdout.flush()
     standard_streams.open_for_successor()
     os.execve(sys.executable, [sys.executable, "-m", *module_and_arguments], python_environment())  # noqa: S606 - a list, no shell

@@ -44,6 +44,16 @@ def test_worker_and_api_become_their_program(
     assert (environment["FLIGHTLINE_HOME"], environment["PYTHONSAFEPATH"]) == (str(tmp_path), "1")
 
 
+def test_a_variable_that_is_no_setting_is_named(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A mistyped one would do nothing in silence; those of the client mean something. No value is shown."""
+    monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("FLIGHTLINE_URL", "http://localhost:1")
+    monkeypatch.setenv("FLIGHTLINE_PROT", "secret")
+    monkeypatch.setattr("os.execve", lambda *_: None)
+    said = " ".join(run("worker").err.split())
+    assert said == 'Warning: FLIGHTLINE_PROT is no setting and changes nothing. Did you mean "FLIGHTLINE_PORT"?'
+
+
 def test_backup_and_restore(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Into one file, and out of it into another home; both say how much it was."""
     monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path / "old"))

@@ -22,8 +22,9 @@ NOWHERE = "127.0.0.1:9"
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home of the test's own, and a Redis that is somewhere else, and away."""
+    """A home of the test's own, any free port, and a Redis that is somewhere else, and away."""
     monkeypatch.setenv("FLIGHTLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("FLIGHTLINE_PORT", "0")
     monkeypatch.setenv("FLIGHTLINE_REDIS_URL", f"redis://:secret@{NOWHERE}")
     return tmp_path
 
