@@ -14,6 +14,7 @@ from shared.jobs.search.paths import Field, Scalar, field
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
 _CONDITION = re.compile(r"\s*([^=!<>]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
+_PERCENT = re.compile(r"([^%]+?)\s*%")
 _FORM = "must be a field, one of = != < <= > >=, and a value, such as training.optimizer.lr>=0.01"
 
 
@@ -57,6 +58,8 @@ def _fitting(wanted: Field, operator: str, written: str) -> Scalar | None:
             _refuse(f"{wanted.path} {operator} null: null can only be compared by = and !=.")
         return None
     if wanted.kind == "number":
+        if isinstance(value, str) and (percent := _PERCENT.fullmatch(value)):
+            value = _hundredth(_decoded(percent[1]))
         if isinstance(value, bool) or not isinstance(value, int | float):
             _refuse(f"{wanted.path} is a number; {show(written)} is not.")
         return float(value)
@@ -68,6 +71,11 @@ def _fitting(wanted: Field, operator: str, written: str) -> Scalar | None:
     if wanted.words and text not in wanted.words:
         _refuse(f"{wanted.path} is one of {some_of(wanted.words)}; {show(written)} is none.")
     return text
+
+
+def _hundredth(value: Any) -> Any:
+    """Return a hundredth of a number, as `82 %` of accuracies and dropout means 0.82; of anything else itself."""
+    return value / 100 if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _decoded(written: str) -> Any:

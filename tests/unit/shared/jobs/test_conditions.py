@@ -36,6 +36,19 @@ def test_a_condition_that_cannot_be(condition: str, says: str) -> None:
         read_condition(condition)
 
 
+@pytest.mark.parametrize("written", ["82%", "82 %", "82.0%", "0.82", "8.2e1 %"])
+def test_a_number_may_be_written_in_percent(written: str) -> None:
+    """As accuracies are shown."""
+    assert read_condition(f"best_val_accuracy>={written}").value == pytest.approx(0.82)
+
+
+@pytest.mark.parametrize("written", ["%", "much%", "8%2", "82%%", "true%"])
+def test_a_percentage_that_is_none(written: str) -> None:
+    """It is named as it was written."""
+    with pytest.raises(InvalidQuery, match=f'best_val_accuracy is a number; "{written}" is not'):
+        read_condition(f"best_val_accuracy>{written}")
+
+
 def test_an_unlike_field_names_the_three_nearest() -> None:
     """Not all that there are, which are several lines on a terminal."""
     with pytest.raises(InvalidQuery) as caught:
