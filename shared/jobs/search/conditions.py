@@ -58,11 +58,7 @@ def _fitting(wanted: Field, operator: str, written: str) -> Scalar | None:
             _refuse(f"{wanted.path} {operator} null: null can only be compared by = and !=.")
         return None
     if wanted.kind == "number":
-        if isinstance(value, str) and (percent := _PERCENT.fullmatch(value)):
-            value = _hundredth(_decoded(percent[1]))
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            _refuse(f"{wanted.path} is a number; {show(written)} is not.")
-        return float(value)
+        return _number(wanted, written)
     if operator not in ("=", "!="):
         _refuse(f"{wanted.path} {operator} {written[:60]}: only numbers are ordered; compare this field by = or !=.")
     if wanted.kind == "boolean" and not isinstance(value, bool):
@@ -73,9 +69,13 @@ def _fitting(wanted: Field, operator: str, written: str) -> Scalar | None:
     return text
 
 
-def _hundredth(value: Any) -> Any:
-    """Return a hundredth of a number, as `82 %` of accuracies and dropout means 0.82; of anything else itself."""
-    return value / 100 if isinstance(value, int | float) and not isinstance(value, bool) else value
+def _number(wanted: Field, written: str) -> float:
+    """Return the number that is written; in percent, as accuracies are shown, `82 %` is 0.82."""
+    percent = _PERCENT.fullmatch(written)
+    value = _decoded(percent[1] if percent else written)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _refuse(f"{wanted.path} is a number; {show(written)} is not.")
+    return value / 100 if percent else float(value)
 
 
 def _decoded(written: str) -> Any:
