@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 import pwd
 import shutil
@@ -51,8 +52,11 @@ class Missing(Exception):
     """There is no such server on this machine; the message says what brings it."""
 
 
-def wait_until(condition: Callable[[], object], what: str = "the condition", seconds: float = 30.0) -> None:
-    """Return as soon as `condition()` is true; fail after `seconds`, saying what did not happen."""
+def wait_until(condition: Callable[[], object], what: str = "the condition", seconds: float = math.inf) -> None:
+    """Return as soon as `condition()` is true; fail after `seconds`, saying what did not happen.
+
+    Without them the test's own timeout ends the wait: nobody knows what a busy machine takes.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
