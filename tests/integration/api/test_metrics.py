@@ -22,6 +22,7 @@ from shared.jobs.running.retry_policy import Ending
 from shared.jobs.status import Outcome
 from tests.support import factories
 from tests.support.metrics import samples
+from tests.support.servers import wait_until
 
 Submit = Callable[..., dict[str, Any]]
 
@@ -158,6 +159,7 @@ def test_a_frozen_database_holds_no_scrape_up(
     monkeypatch.setattr(exposition, "PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr(services.metrics.database, "_ask", freeze)
     assert [scrape()["flightline_database_up",] for _ in range(3)] == [0, 0, 0]
+    wait_until(lambda: asked, "the question")
     assert len(asked) == 1
 
     thaw.set()
