@@ -265,10 +265,10 @@ def test_a_worker_may_hold_a_row(postgres_database: Database) -> None:
     def finish(connection: Connection) -> None:
         attempts._end(connection, claim, factories.CANCELLED)
         held.set()
-        ended.wait(5)
+        ended.wait()
 
     def cancel() -> None:
-        held.wait(5)
+        held.wait()
         threading.Timer(0.2, ended.set).start()
         assert batches.cancel_all(postgres_database, [claim.job_id], actor=EVERYBODY) == {claim.job_id: "cancelled"}
 

@@ -25,6 +25,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     with collecting() as collector:
         for name, value in collector.environment.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setattr(tracing, "FLUSH_SECONDS", 60.0)  # nothing is given up, however busy the machine
         tracing.configure("test")
         yield collector
         tracing.close()

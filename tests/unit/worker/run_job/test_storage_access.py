@@ -135,6 +135,7 @@ def test_what_ends_an_attempt_ends_the_wait(
 
 def test_a_stop_leaves_a_write_its_share_of_the_grace(parts: Parts) -> None:
     """What it still manages to write counts."""
+    parts.access = StorageAccess(parts.lease, parts.recorder, stop_grace_seconds=3600.0)
     parts.refusals = 3
     parts.during = parts.stop.set
     assert parts.access.store(parts.refuse) == "answer"
@@ -198,6 +199,7 @@ class TestStoreSoon:
 
     def test_at_a_stop_it_is_repeated(self, parts: Parts) -> None:
         """It is the state that the next attempt goes on from."""
+        parts.access = StorageAccess(parts.lease, parts.recorder, stop_grace_seconds=3600.0)
         parts.stop.set()
         parts.refusals = 3
         assert parts.access.store_soon(parts.refuse, 60) == "answer"
@@ -221,11 +223,12 @@ class TestStoreSoon:
 
 def test_tidying_up_waits_only_a_moment(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A storage that is silent must not keep the worker from its next job."""
-    monkeypatch.setattr(storage_access, "_CLEAN_UP_SECONDS", 0.01)
     done: list[Any] = []
+    monkeypatch.setattr(storage_access, "_CLEAN_UP_SECONDS", 60.0)
     storage_access.clean_up(lambda: done.append(1))
-    storage_access.clean_up(parts.say_nothing)
     assert done == [1]
+    monkeypatch.setattr(storage_access, "_CLEAN_UP_SECONDS", 0.01)
+    storage_access.clean_up(parts.say_nothing)
 
 
 def test_a_call_without_an_answer_keeps_no_process_from_ending(parts: Parts) -> None:
