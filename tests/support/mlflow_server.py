@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.servers import reserve_port
 from tests.support.stacks import until
 
 
@@ -25,9 +25,8 @@ class MlflowServer:
     """
 
     def __init__(self, folder: Path, *options: str, **more: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        self._reserved = reserve_port()
+        port = self._reserved.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         folder.mkdir(parents=True, exist_ok=True)
         places = [
@@ -86,3 +85,4 @@ class MlflowServer:
         """End the server with its processes."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._reserved.close()

@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from typing_extensions import override
 
-from flightline.stack.addresses import free_port
-from tests.support.servers import Missing, Server, _package
+from tests.support.servers import Missing, Server, _package, reserve_port
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 NAME = "flightline.example.com"
@@ -37,7 +36,8 @@ class Proxy(Server):
 
     def __init__(self, folder: Path, api_port: int, *, below: bool) -> None:
         super().__init__(folder)
-        self.port = free_port("127.0.0.1", 0)
+        self._reserved = reserve_port()
+        self.port = int(self._reserved.getsockname()[1])
         self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
         _certify(self.certificate, self.key)
         text = self.configuration(below=below).replace("127.0.0.1:8470", f"127.0.0.1:{api_port}")
@@ -57,6 +57,11 @@ class Proxy(Server):
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5):
             return True
         return False
+
+    @override
+    def remove(self) -> None:
+        super().remove()
+        self._reserved.close()
 
 
 class Nginx(Proxy):

@@ -12,8 +12,7 @@ from uuid import uuid4
 
 import s3fs
 
-from flightline.stack.addresses import free_port
-from tests.support.servers import Server
+from tests.support.servers import Server, reserve_port
 
 _PROGRAM = Path(__file__).with_name("s3_app.py")
 SLOW_DOWN = "503 SlowDown"
@@ -26,7 +25,8 @@ class S3Server(Server):
 
     def __init__(self) -> None:
         super().__init__(Path(tempfile.mkdtemp(prefix="fl-s3-")))
-        self._port = free_port("127.0.0.1", 0)
+        self._reserved = reserve_port()
+        self._port = int(self._reserved.getsockname()[1])
         self._fault = self.folder / "fault"
 
     def command(self) -> list[str]:
@@ -37,6 +37,11 @@ class S3Server(Server):
         """Whether it takes connections."""
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self._port)) == 0
+
+    def remove(self) -> None:
+        """End it, delete its folder and give its port back."""
+        super().remove()
+        self._reserved.close()
 
     @property
     def environment(self) -> dict[str, str]:

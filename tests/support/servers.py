@@ -12,6 +12,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,17 @@ def wait_until(condition: Callable[[], object], what: str = "the condition", sec
             message = f"{what} did not come true within {seconds:g} s"
             raise AssertionError(message)
         time.sleep(0.01)
+
+
+def reserve_port() -> socket.socket:
+    """A socket that keeps a free port of the loopback for a server to come: until it is closed nobody else gets it.
+
+    The server must ask for its address to be usable again (`SO_REUSEADDR`), as all of ours do.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
 
 
 class Server(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,14 @@ import pytest
 import migrations
 from shared.settings import Settings
 from tests.support.homes import Home, closing_database
+from tests.support.servers import reserve_port
+
+
+@pytest.fixture
+def port() -> Iterator[str]:
+    """A port for the API, which one that is restarted takes again."""
+    with reserve_port() as reserved:
+        yield str(reserved.getsockname()[1])
 
 
 @pytest.fixture

@@ -8,13 +8,15 @@ import pytest
 
 from flightline.errors import StackError
 from flightline.stack.addresses import free_port
+from tests.support.servers import reserve_port
 
 
 def test_a_free_port() -> None:
     """A free port is taken as it is; 0 becomes a free one."""
-    port = free_port("127.0.0.1", 0)
-    assert port > 0
-    assert free_port("127.0.0.1", port) == port
+    assert free_port("127.0.0.1", 0) > 0
+    with reserve_port() as reserved:
+        port = reserved.getsockname()[1]
+        assert free_port("127.0.0.1", port) == port
 
 
 def test_a_taken_port_says_what_to_do() -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from flightline.stack.addresses import free_port
 from shared.database.engine import Database
 from shared.jobs.running import attempts
 from shared.jobs.running.attempts import Line
@@ -25,10 +24,9 @@ from tests.support.servers import RedisServer, wait_until
 
 
 @pytest.fixture
-def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path) -> dict[str, str]:
+def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path, port: str) -> dict[str, str]:
     """A home, and a port that a restarted API takes again."""
     shutil.copy(sqlite_template, tmp_path / "flightline.db")
-    port = str(free_port("127.0.0.1", 0))
     return {
         "FLIGHTLINE_HOME": str(tmp_path),
         "FLIGHTLINE_REDIS_URL": redis_server.url,

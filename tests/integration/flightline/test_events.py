@@ -11,7 +11,6 @@ import pytest
 
 from flightline import Client, Event
 from flightline.client.following.watch import Update
-from flightline.stack.addresses import free_port
 from shared.database.engine import Database
 from shared.jobs.running import attempts
 from shared.jobs.running.claims import Claim
@@ -26,13 +25,13 @@ THREADS = 4
 
 
 @pytest.fixture
-def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path) -> dict[str, str]:
+def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path, port: str) -> dict[str, str]:
     """A home, and a port that a restarted API takes again."""
     shutil.copy(sqlite_template, tmp_path / "flightline.db")
     return {
         "FLIGHTLINE_HOME": str(tmp_path),
         "FLIGHTLINE_REDIS_URL": redis_server.url,
-        "FLIGHTLINE_PORT": str(free_port("127.0.0.1", 0)),
+        "FLIGHTLINE_PORT": port,
         "FLIGHTLINE_API_THREADS": str(THREADS),
     }
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from flightline import Client, Event, Job
-from flightline.stack.addresses import free_port
 from shared.database.engine import Database
 from shared.people.scopes import Scope
 from tests.support import people
@@ -25,10 +24,9 @@ SPEC = {"architecture": {"kind": "mlp", "hidden": [4]}, "dataset": "synthetic"}
 
 
 @pytest.fixture
-def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path) -> dict[str, str]:
+def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path, port: str) -> dict[str, str]:
     """A service that asks for tokens, at a port that a restarted API takes again; nobody has signed in."""
     shutil.copy(sqlite_template, tmp_path / "flightline.db")
-    port = str(free_port("127.0.0.1", 0))
     return {
         "FLIGHTLINE_HOME": str(tmp_path),
         "FLIGHTLINE_REDIS_URL": redis_server.url,

@@ -16,7 +16,6 @@ from standardwebhooks.webhooks import Webhook as Verifier
 
 from flightline import Client
 from flightline.client.webhooks import NewWebhook
-from flightline.stack.addresses import free_port
 from tests.support.api_server import ApiServer, served
 from tests.support.receivers import Receiver, receiving
 from tests.support.servers import RedisServer, wait_until
@@ -35,12 +34,9 @@ def receiver() -> Iterator[Receiver]:
 def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path, receiver: Receiver) -> dict[str, str]:
     """A home, and the receiver as the one host that may be told."""
     shutil.copy(sqlite_template, tmp_path / "flightline.db")
-    port = str(free_port("127.0.0.1", 0))
     return {
         "FLIGHTLINE_HOME": str(tmp_path),
         "FLIGHTLINE_REDIS_URL": redis_server.url,
-        "FLIGHTLINE_PORT": port,
-        "FLIGHTLINE_URL": f"http://127.0.0.1:{port}",
         "FLIGHTLINE_WEBHOOK_HOSTS": f"127.0.0.1:{receiver.port}",
     }
 
@@ -49,6 +45,7 @@ def environment(redis_server: RedisServer, sqlite_template: Path, tmp_path: Path
 def server(environment: dict[str, str], tmp_path: Path) -> Iterator[ApiServer]:
     """The API."""
     with served(environment, tmp_path / "api.log") as one:
+        environment["FLIGHTLINE_URL"] = one.url
         yield one
 
 
