@@ -117,7 +117,7 @@ def test_an_outage_ends_in_a_reset(database: Database, streams: Streams, monkeyp
         with monkeypatch.context() as patched:
             patched.setattr(changes, "since", gone)
             patched.setattr(changes, "mark", gone)
-            broken.wait(10)
+            broken.wait()
             actions.cancel(database, claim.job_id, actor=EVERYBODY)
         ears.wait_for_reset()
     frames = reader.frames()

@@ -116,7 +116,7 @@ def test_a_stream_tells_everything_in_order_and_ends_with_the_job(server: ApiSer
     for number in (1, 2, 3):
         record(services, claim, number)
     end(services, claim, Outcome.CANCELLED)
-    reader.join(30)
+    reader.join()
 
     assert [seq for seq, _, _ in seen] == in_tables(services, job_id) == list(range(1, len(seen) + 1))
     assert [kind for _, kind, _ in seen] == ["status", "status", "epoch", "epoch", "epoch", "status"]

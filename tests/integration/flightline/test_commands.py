@@ -67,7 +67,7 @@ def test_a_log_is_followed_over_a_restart_of_the_service(
         assert following.poll() is None
         write(db, claim, "at the end")
         assert attempts.end(db, claim, Ending(Outcome.CANCELLED)) is not None
-        assert following.wait(60) == 1
+        assert following.wait() == 1
     lines = [json.loads(line) for line in printed.read_text().splitlines()]
     assert [line["message"] for line in lines] == ["before", "meanwhile 1", "meanwhile 2", "at the end"]
     assert [line["line"] for line in lines] == [1, 2, 3, 4]

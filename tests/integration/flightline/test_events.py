@@ -56,6 +56,11 @@ def record(db: Database, claim: Claim, number: int) -> None:
     assert attempts.record_epochs(db, claim, [factories.epoch_row(number)], factories.best(1, 0.5))
 
 
+def events_of(watched: list[Update]) -> list[Event]:
+    """The events of a watch, in their order."""
+    return [event for update in watched for event in update.events]
+
+
 def test_a_restart_of_the_api_costs_no_event(
     environment: dict[str, str], db: Database, client: Client, tmp_path: Path
 ) -> None:
@@ -71,19 +76,19 @@ def test_a_restart_of_the_api_costs_no_event(
         for reader in readers:
             reader.start()
         record(db, claim, 1)
-        wait_until(lambda: len(events) == 3, "the first epoch")
+        wait_until(lambda: len(events) == len(events_of(watched)) == 3, "the first epoch")
         assert server.stop() == 0
     record(db, claim, 2)
     with served(environment, tmp_path / "second.log"):
         record(db, claim, 3)
-        wait_until(lambda: len(events) == 5, "the epochs since")
+        wait_until(lambda: len(events) == len(events_of(watched)) == 5, "the epochs since")
         assert attempts.end(db, claim, Ending(Outcome.CANCELLED)) is not None
         for reader in readers:
-            reader.join(30)
+            reader.join()
 
     assert [event.seq for event in events] == [1, 2, 3, 4, 5, 6]
     assert [event.kind for event in events] == ["status", "status", "epoch", "epoch", "epoch", "status"]
-    assert [event for update in watched for event in update.events] == events
+    assert events_of(watched) == events
     assert [update.job.finished for update in watched][-2:] == [False, True]
 
 
@@ -107,7 +112,7 @@ def test_a_full_service_is_asked_again_and_again(
             wait_until(lambda: all(seen == list(range(1, number + 1)) for seen in epochs), "it in each watch")  # noqa: B023
         assert attempts.end(db, claim, Ending(Outcome.CANCELLED)) is not None
         for reader in readers:
-            reader.join(30)
+            reader.join()
 
     assert ended == ["cancelled"] * len(epochs)
     assert epochs == [[1, 2, 3]] * len(epochs)

@@ -80,7 +80,7 @@ def test_waiting_hears_of_ends_over_a_restart(
         assert server.stop() == 0
         with served(environment, tmp_path / "second.log"):
             other.cancel_many([jobs[1], jobs[2]])
-            waiting.join(60)
+            waiting.join()
     assert [job.status for job in found] == ["cancelled"] * 3
     assert sorted(ended) == sorted(job.id for job in jobs)
 
@@ -100,7 +100,7 @@ def test_the_bell_names_what_changes(client: Client) -> None:
     listening.start()
     wait_until(lambda: heard, "the reset")
     job = client.submit(SPEC)
-    listening.join(30)
+    listening.join()
     assert [event.kind for event in heard] == ["reset", "jobs"]
     assert heard[1].data.ids == [job.id]
 

@@ -135,7 +135,7 @@ def test_killed_processes_of_the_api_lose_nothing(
         for pid in server.workers:
             os.kill(pid, signal.SIGKILL)
         receiver.status = 200
-        wait_until(lambda: _delivered(server.url, made) == 5, "five deliveries", 60.0)
+        wait_until(lambda: _delivered(server.url, made) == 5, "five deliveries")
     assert len(set(receiver.ids)) == 5
 
 

@@ -208,7 +208,7 @@ def test_a_kill_between_request_and_record_loses_nothing(
     process = multiprocessing.get_context("spawn").Process(target=_dispatch, args=(database_url,))
     process.start()
     finish(database)
-    wait_until(lambda: receiver.messages, "a message", 60.0)
+    wait_until(lambda: receiver.messages, "a message")
     os.kill(process.pid or 0, signal.SIGKILL)
     process.join()
     held.set()
