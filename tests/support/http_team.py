@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +28,7 @@ class TeamService(FakeService):
         super().__init__()
         self.tokens: dict[str, tuple[str, str]] = {}
         self.authorizations: list[str | None] = []
-        self.rung: list[bytes] = []
+        self.rung: deque[bytes] = deque()
         self.headers |= {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "0"}}
 
     @override
@@ -117,12 +118,12 @@ class TeamService(FakeService):
         yield b"event: reset\ndata: {}\n\n"
         while not self.closing.wait(0.001):
             with self._lock:
-                frames, self.rung = self.rung, []
                 moving = [job for job in self.jobs.values() if job["status"] == "running"]
                 for job in moving:
                     self._move_on(job)
                 ids = [job["id"] for job in moving]
-            for frame in frames:
+            while self.rung:
+                frame = self.rung.popleft()
                 if not frame:  # the end of this stream
                     return
                 yield frame
