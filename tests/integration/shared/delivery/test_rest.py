@@ -34,8 +34,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def rest(own_redis: RedisServer, clock: Clock) -> Iterator[Rest]:
-    """When that Redis is left alone."""
+def rest(own_redis: RedisServer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rest]:
+    """When that Redis is left alone: all here wait for it as long as for a ticket, and for one of a busy machine."""
+    for place in ("api.http.access.limits", "shared.delivery.rest"):
+        monkeypatch.setattr(f"{place}._ANSWER_SECONDS", 1.0)
     rest = Rest(own_redis.url, clock)
     yield rest
     rest.close()
