@@ -82,7 +82,7 @@ def frames(response: httpx.Response) -> Iterator[Frame]:
 
 def follow(server: ApiServer, job_id: str, **headers: str) -> list[Frame]:
     """A whole stream, until the server ends it."""
-    with httpx.stream("GET", f"{server.url}/v1/jobs/{job_id}/events", headers=headers, timeout=30) as response:
+    with httpx.stream("GET", f"{server.url}/v1/jobs/{job_id}/events", headers=headers, timeout=None) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")
         return list(frames(response))
 
@@ -134,7 +134,7 @@ def test_a_reader_that_comes_back_misses_nothing(server: ApiServer, services: Se
     if how == "header":
         rest = follow(server, claim.job_id, **{"Last-Event-ID": "2"})
     else:
-        with httpx.stream("GET", f"{server.url}/v1/jobs/{claim.job_id}/events?after=2", timeout=30) as response:
+        with httpx.stream("GET", f"{server.url}/v1/jobs/{claim.job_id}/events?after=2", timeout=None) as response:
             rest = list(frames(response))
 
     assert rest == everything[2:]
@@ -146,7 +146,7 @@ def test_a_stream_survives_the_servers_restart(environment: dict[str, str], serv
     record(services, claim, 1)
     with served(environment, tmp_path / "first.log") as first:
         url = f"{first.url}/v1/jobs/{claim.job_id}/events"
-        with httpx.stream("GET", url, timeout=30) as response:
+        with httpx.stream("GET", url, timeout=None) as response:
             stream = frames(response)
             before = [next(stream) for _ in range(3)]
             first.process.send_signal(signal.SIGTERM)
@@ -183,7 +183,7 @@ def test_a_finished_jobs_reader_is_told_to_stay_away(server: ApiServer, services
     actions.cancel(services.db, job_id, actor=EVERYBODY)
     last = follow(server, job_id)[-1][0]
 
-    response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(last)})
+    response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": str(last)}, timeout=None)
 
     assert (response.status_code, response.content) == (204, b"")
 
@@ -192,7 +192,7 @@ def test_a_deleted_jobs_stream_ends(server: ApiServer, services: Services) -> No
     """A stream whose job is gone is closed, and asking again answers 404."""
     claim = factories.running(services.db)
     url = f"{server.url}/v1/jobs/{claim.job_id}/events"
-    with httpx.stream("GET", url, timeout=30) as response:
+    with httpx.stream("GET", url, timeout=None) as response:
         stream = frames(response)
         next(stream)
         end(services, claim, Outcome.CANCELLED)
@@ -200,7 +200,7 @@ def test_a_deleted_jobs_stream_ends(server: ApiServer, services: Services) -> No
         kinds = [kind for _, kind, _ in stream]
 
     assert set(kinds) <= {"status"}
-    assert httpx.get(url).status_code == 404
+    assert httpx.get(url, timeout=None).status_code == 404
 
 
 def test_streams_leave_threads_for_requests(environment: dict[str, str], services: Services, tmp_path: Path) -> None:
@@ -208,18 +208,18 @@ def test_streams_leave_threads_for_requests(environment: dict[str, str], service
     job_id = factories.submit(services.db)
     with (
         served(environment, tmp_path / "full.log") as server,
-        httpx.Client() as client,
+        httpx.Client(timeout=None) as client,
         ExitStack() as streams,  # without it, each would be closed as soon as nobody holds it
     ):
         refused: list[httpx.Response] = []
         opened: list[httpx.Response] = []
         while not refused and len(opened) < 20:
-            response = streams.enter_context(client.stream("GET", f"{server.url}/v1/jobs/{job_id}/events", timeout=30))
+            response = streams.enter_context(client.stream("GET", f"{server.url}/v1/jobs/{job_id}/events"))
             (refused if response.status_code == 503 else opened).append(response)
 
         assert refused[0].headers["Retry-After"]
         assert len(opened) <= 2 * 3
-        assert httpx.get(f"{server.url}/healthz", timeout=30).status_code == 200
+        assert httpx.get(f"{server.url}/healthz", timeout=None).status_code == 200
 
 
 def test_writers_leave_no_gap(services: Services) -> None:
@@ -267,7 +267,7 @@ def test_a_wrong_last_event_id_is_explained(server: ApiServer, services: Service
     """It is answered 422, not taken for the beginning."""
     job_id = factories.submit(services.db)
 
-    response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": value})
+    response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": value}, timeout=None)
 
     assert response.status_code == 422
     assert response.json()["code"] == "invalid_header"
@@ -279,14 +279,14 @@ def test_an_empty_last_event_id_is_the_beginning(server: ApiServer, services: Se
     job_id = factories.submit(services.db)
     actions.cancel(services.db, job_id, actor=EVERYBODY)
 
-    response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": ""})
+    response = httpx.get(f"{server.url}/v1/jobs/{job_id}/events", headers={"Last-Event-ID": ""}, timeout=None)
 
     assert response.text.count("event: status") == 2
 
 
 def test_the_bell_over_http(server: ApiServer, services: Services) -> None:
     """As server-sent events that no proxy buffers: a reset, then the jobs that change."""
-    with httpx.stream("GET", f"{server.url}/v1/events", timeout=30) as response:
+    with httpx.stream("GET", f"{server.url}/v1/events", timeout=None) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")
         assert (response.headers["Cache-Control"], response.headers["X-Accel-Buffering"]) == ("no-store", "no")
         lines = response.iter_lines()

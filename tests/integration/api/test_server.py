@@ -14,7 +14,6 @@ import pytest
 
 from tests.support.api_server import ApiServer, served
 from tests.support.metrics import samples
-from tests.support.processes import PATIENCE
 from tests.support.servers import RedisServer, wait_until
 
 POST = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -44,7 +43,7 @@ def test_a_body_in_chunks_is_refused_once_it_is_too_large(server: ApiServer) -> 
             yield b" " * 1000
 
     headers = {"Content-Type": "application/json"}
-    response = httpx.post(f"{server.url}/v1/jobs", content=chunks(), headers=headers)
+    response = httpx.post(f"{server.url}/v1/jobs", content=chunks(), headers=headers, timeout=None)
 
     assert response.status_code == 413
     assert response.json()["code"] == "payload_too_large"
@@ -55,7 +54,7 @@ def test_a_body_in_chunks_within_the_limit_is_read(server: ApiServer) -> None:
     parts = iter([b'{"preset": ', b'"notebook-linear"}'])
     headers = {"Content-Type": "application/json"}
 
-    assert httpx.post(f"{server.url}/v1/jobs", content=parts, headers=headers).status_code == 201
+    assert httpx.post(f"{server.url}/v1/jobs", content=parts, headers=headers, timeout=None).status_code == 201
 
 
 def test_a_large_body_is_refused_before_it_is_sent(server: ApiServer) -> None:
@@ -117,7 +116,7 @@ def test_what_is_missing_stands_in_the_log(redis_server: RedisServer, tmp_path: 
     """One line an event, with its fields: here of a database that nobody has migrated."""
     environment = {"FLIGHTLINE_HOME": str(tmp_path), "FLIGHTLINE_REDIS_URL": redis_server.url}
     with served(environment, tmp_path / "server.log") as server:
-        assert httpx.get(f"{server.url}/v1/jobs").status_code == 503
+        assert httpx.get(f"{server.url}/v1/jobs", timeout=None).status_code == 503
 
         assert re.search(r"WARNING service_unavailable .*code=database_unavailable", server.log.read_text())
         assert server.stop() == 0
@@ -125,7 +124,7 @@ def test_what_is_missing_stands_in_the_log(redis_server: RedisServer, tmp_path: 
 
 def scraped(server: ApiServer) -> dict[tuple[str, ...], float]:
     """The metrics that one of the processes tells, on a connection of its own."""
-    return samples(httpx.get(f"{server.url}/metrics", timeout=PATIENCE).text)
+    return samples(httpx.get(f"{server.url}/metrics", timeout=None).text)
 
 
 def test_a_scrape_has_the_requests_of_all_processes(redis_server: RedisServer, tmp_path: Path) -> None:
@@ -134,19 +133,19 @@ def test_a_scrape_has_the_requests_of_all_processes(redis_server: RedisServer, t
     environment = {"FLIGHTLINE_HOME": str(tmp_path), "FLIGHTLINE_REDIS_URL": redis_server.url, "FLIGHTLINE_PORT": "0"}
     with served(environment, tmp_path / "server.log") as server:
         for _ in range(20):
-            httpx.get(f"{server.url}/healthz", timeout=PATIENCE)
+            httpx.get(f"{server.url}/healthz", timeout=None)
         assert [scraped(server)[key] for _ in range(6)] == [20] * 6
 
         os.kill(server.workers[-1], signal.SIGKILL)
         wait_until(lambda: len(server.workers) == 3, "the process that takes its place")
         for _ in range(20):
-            httpx.get(f"{server.url}/healthz", timeout=PATIENCE)
+            httpx.get(f"{server.url}/healthz", timeout=None)
         assert [scraped(server)[key] for _ in range(6)] == [40] * 6
 
 
 def test_it_serves_and_stops_cleanly(server: ApiServer) -> None:
     """A job goes in over one kept-alive connection and comes out again; SIGTERM ends every process with status 0."""
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=None) as client:
         created = client.post("/v1/jobs", json={"preset": "notebook-linear"})
         read = client.get(created.headers["Location"])
         pids = server.workers
