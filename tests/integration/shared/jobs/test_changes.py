@@ -17,7 +17,8 @@ from tests.support import factories
 def test_every_kind_of_change_is_told_once(database: Database) -> None:
     """Submitted, claimed, trained, finished, deleted; a heartbeat is no change."""
     mark = changes.mark(database)
-    assert changes.since(database, mark) == ([], mark)
+    found, mark = changes.since(database, mark)  # on PostgreSQL other transactions, as autovacuum's, move the mark
+    assert found == []
 
     job_id = factories.submit(database)
     found, mark = changes.since(database, mark)
