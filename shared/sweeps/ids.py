@@ -1,4 +1,4 @@
-"""Ids of sweeps: the last characters of one stand for the sweep where no other ends in them; and which ids are some."""
+"""Ids of sweeps: the last characters of one stand for the sweep where no other ends in them; and which have changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from shared.database.tables import UUID_LENGTH, Sweep
+from shared.database.tables import UUID_LENGTH, Sweep, SweepTrial
 from shared.errors import AmbiguousSweepId, SweepNotFound
 
 if TYPE_CHECKING:
@@ -42,9 +42,14 @@ def whole_id(db: Database, text: str) -> str:
     return found[0]
 
 
-def among(db: Database, ids: Collection[str]) -> set[str]:
-    """Return those of these ids, of jobs and of sweeps, that are ids of sweeps."""
+def changed(db: Database, ids: Collection[str]) -> tuple[set[str], set[str]]:
+    """Return the jobs and the sweeps that have changed, where each of these ids is of one or the other.
+
+    A sweep changes with each of its jobs: it counts them, and their epochs.
+    """
     if not ids:
-        return set()
+        return set(), set()
     with db.read() as connection:
-        return set(connection.scalars(select(Sweep.id).where(Sweep.id.in_(ids))))
+        sweeps = set(connection.scalars(select(Sweep.id).where(Sweep.id.in_(ids))))
+        of_jobs = connection.scalars(select(SweepTrial.sweep_id).where(SweepTrial.job_id.in_(ids)))
+        return set(ids) - sweeps, sweeps.union(of_jobs)

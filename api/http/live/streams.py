@@ -172,11 +172,11 @@ class Streams:
         changed = self._look()
         fresh = waiting if changed is None else waiting - self._served
         by_id: dict[str, list[Subscription]] = {}
-        sweeps = self._sweeps_in(changed or (), waiting)
+        listened = any(isinstance(stream, Listener) for stream in waiting)
+        jobs, sweeps = ids.changed(self._db, changed or ()) if listened else (set(), set())
         for stream in waiting:
             match stream:
                 case Listener():
-                    jobs = None if changed is None else [one for one in changed if one not in sweeps]
                     stream.ring(None if stream in fresh else jobs, sweeps)
                 case Subscription(id=id):
                     if stream in fresh or id in (changed or ()):
@@ -194,11 +194,6 @@ class Streams:
             return None
         changed, self._mark = changes.since(self._db, self._mark)
         return changed
-
-    def _sweeps_in(self, changed: Collection[str], waiting: set[Stream]) -> set[str]:
-        """Return the sweeps among what has changed, where somebody listens to the bell."""
-        listened = any(isinstance(stream, Listener) for stream in waiting)
-        return ids.among(self._db, changed) if listened else set()
 
     def _deliver(self, id: str, readers: list[Subscription]) -> None:
         try:

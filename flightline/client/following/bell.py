@@ -1,4 +1,4 @@
-"""The bell of a service: which jobs have changed, over one stream for all of them."""
+"""The bell of a service: which jobs and sweeps have changed, over one stream for all of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PATH = "/v1/events"
 async def rings(transport: Transport, *, wait_for_room: bool = True) -> AsyncGenerator[Event | None, None]:
     """Yield what the bell says, without end: an event, or None for a sign of life about every 15 s.
 
-    An event of the kind ``jobs`` has the `ids` of jobs that have changed, ``reset`` says that any may have: a stream
-    begins with it, so it comes again whenever the connection had to be opened again.
+    An event of the kind ``jobs`` or ``sweeps`` has the `ids` of those that have changed, ``reset`` says that any may
+    have: a stream begins with it, so it comes again whenever the connection had to be opened again.
 
     Raises:
         Unavailable: the service was unavailable for `OUTAGE_SECONDS`; at once where it serves as many streams as it can

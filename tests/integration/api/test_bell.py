@@ -16,6 +16,7 @@ from shared.errors import DatabaseUnavailable
 from shared.jobs import actions, batches, changes, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts
+from shared.sweeps import progress
 from tests.support import factories, sweeps
 from tests.support.servers import wait_until
 
@@ -188,3 +189,21 @@ def test_a_sweep_rings_by_itself(database: Database, streams: Streams) -> None:
         ears.rings.clear()
         sweeps.work(database)
         wait_until(lambda: ("sweeps", {sweep_id}) in ears.rings, "its end to ring")
+
+
+def test_a_sweep_rings_with_its_jobs(database: Database, streams: Streams) -> None:
+    """Its counts and epochs change as one starts, trains and, long after its end, is deleted."""
+    sweep_id = sweeps.make(database, max_trials=1)
+    with heard(streams) as ears:
+        ears.wait_for_reset()
+        claim = sweeps.next_claim(database)
+        wait_until(lambda: ("sweeps", {sweep_id}) in ears.rings, "its job's start to ring")
+        ears.wait_for(claim.job_id)
+        attempts.record_epochs(database, claim, factories.epoch_rows(1, 1), factories.best())
+        wait_until(lambda: ("sweeps", {sweep_id}) in ears.rings, "its job's epoch to ring")
+        sweeps.train(database, claim)
+        progress.advance(database, sweep_id)
+    with heard(streams) as ears:
+        ears.wait_for_reset()
+        factories.delete(database, claim.job_id)
+        wait_until(lambda: ("sweeps", {sweep_id}) in ears.rings, "its job's deletion to ring")

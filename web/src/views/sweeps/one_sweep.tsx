@@ -66,7 +66,6 @@ function Found({ sweep, refresh }: { sweep: Sweep; refresh: () => Promise<void> 
   const active = useSignal<string | null>(null);
   const trials = store.trials.value ?? [];
   const valued = trials.filter(({ value }) => value !== null);
-  useEffect(() => void refresh(), [store.trials.value]); // so that its counts and its points are of one moment
   const [varied, objective] = [variedOf(sweep), objectiveOf(sweep)];
   const shared = { trials: valued, varied, objective, active, open };
   return (

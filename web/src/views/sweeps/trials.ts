@@ -1,4 +1,4 @@
-// The points of a sweep: all pages of them, read again at a bounded rate while the sweep or its open jobs change.
+// The points of a sweep: all pages of them, read again at a bounded rate while the sweep changes.
 
 import { type Signal, signal } from "@preact/signals";
 import { useLayoutEffect, useMemo } from "preact/hooks";
@@ -12,8 +12,6 @@ const LEAST_MS = 1000;
 const RETRY_MS = 2000;
 /** Reading takes at most this share of the time. */
 const SHARE = 0.2;
-/** What becomes of a point's jobs shows in its state, before it shows in the sweep. */
-const OPEN: ReadonlySet<Trial["status"]> = new Set<Trial["status"]>(["queued", "running"]);
 
 /** Reads a sweep's points, as they were made. */
 export class TrialStore {
@@ -21,7 +19,7 @@ export class TrialStore {
   readonly trials: Signal<readonly Trial[] | null> = signal(null);
   readonly problem = signal<Problem | null>(null);
   private readonly stop = new AbortController();
-  private readonly deaf: readonly (() => void)[];
+  private readonly deafen: () => void;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private reading = false;
   private stale = false;
@@ -29,28 +27,17 @@ export class TrialStore {
 
   /** Follow the sweep with this whole id. */
   constructor(private readonly id: string) {
-    this.deaf = [
-      listen((ids) => {
-        if (ids === null || ids.has(id)) this.soon();
-      }, "sweeps"),
-      listen((ids) => {
-        if (ids && this.isOpen(ids)) this.soon();
-      }, "jobs"),
-    ];
+    this.deafen = listen((ids) => {
+      if (ids === null || ids.has(id)) this.soon();
+    }, "sweeps");
     void this.readAll();
   }
 
   /** Read no more. */
   close(): void {
     this.stop.abort();
-    for (const deafen of this.deaf) deafen();
+    this.deafen();
     clearTimeout(this.timer);
-  }
-
-  /** Whether one of these jobs is that of a point of which nothing is decided yet. */
-  private isOpen(ids: ReadonlySet<string>): boolean {
-    const trials = this.trials.value ?? [];
-    return trials.some(({ status, jobs }) => OPEN.has(status) && jobs.some((job) => ids.has(job)));
   }
 
   private soon(): void {
