@@ -61,8 +61,9 @@ def stream_bell(services: Services, actor: Actor) -> Response:
     """Hear which jobs have changed, as server-sent events: submitted, changed, trained by an epoch, ended, deleted.
 
     A stream begins with `reset`: whoever reads what is of interest after it, and then what each `jobs` names, misses
-    nothing; `sweeps` names the sweeps that have changed, by themselves or with one of their jobs. After a broken
-    connection the next stream begins so too. Both come at most four times a second.
+    nothing; `sweeps` names the sweeps that have changed, by themselves or with one of their jobs. What was deleted, a
+    job or a sweep, is named by both. After a broken connection the next stream begins so too. Both come at most four
+    times a second.
     """
     return streamed(services, services.streams.listen(owner=actor.owner))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from shared.database.tables import UUID_LENGTH, Sweep, SweepTrial
+from shared.database.tables import UUID_LENGTH, Job, Sweep, SweepTrial
 from shared.errors import AmbiguousSweepId, SweepNotFound
 
 if TYPE_CHECKING:
@@ -45,11 +45,14 @@ def whole_id(db: Database, text: str) -> str:
 def changed(db: Database, ids: Collection[str]) -> tuple[set[str], set[str]]:
     """Return the jobs and the sweeps that have changed, where each of these ids is of one or the other.
 
-    A sweep changes with each of its jobs: it counts them, and their epochs.
+    A sweep changes with each of its jobs: it counts them, and their epochs. What was deleted may have been either, so
+    that it is among both.
     """
     if not ids:
         return set(), set()
     with db.read() as connection:
         sweeps = set(connection.scalars(select(Sweep.id).where(Sweep.id.in_(ids))))
-        of_jobs = connection.scalars(select(SweepTrial.sweep_id).where(SweepTrial.job_id.in_(ids)))
-        return set(ids) - sweeps, sweeps.union(of_jobs)
+        jobs = set(connection.scalars(select(Job.id).where(Job.id.in_(ids))))
+        of_jobs = connection.scalars(select(SweepTrial.sweep_id).where(SweepTrial.job_id.in_(ids))).all()
+    deleted = set(ids) - sweeps - jobs
+    return jobs | deleted, sweeps.union(of_jobs) | deleted

@@ -150,14 +150,21 @@ def test_a_best_job_that_was_deleted(page: Page, client: Client) -> None:
 
 
 def test_a_sweep_that_is_deleted_elsewhere(page: Page, client: Client, console: Console) -> None:
-    """Its open page says so, and keeps what it knew."""
+    """Its open page says so, once, and keeps what it knew; an open list shows it no longer."""
     console.expect("404")
-    sweep = client.find_sweep(started(client, "fleeting", 2, max_trials=2)).wait()
-    page.goto(f"/sweeps/{sweep.id}")
+    sweeps = [client.find_sweep(started(client, name, 2, max_trials=2)).wait() for name in ("fleeting", "listed")]
+    page.goto(f"/sweeps/{sweeps[0].id}")
     expect(page.get_by_text("2 of 2")).to_be_visible()
-    client.delete_sweep(sweep.id)
+    client.delete_sweep(sweeps[0].id)
     expect(page.get_by_role("alert").filter(has_text="This sweep was deleted")).to_be_visible()
     expect(page.get_by_role("heading", name="fleeting")).to_be_visible()
+    expect(page.get_by_role("table")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(1)
+
+    page.goto("/sweeps")
+    expect(page.get_by_role("link", name="listed")).to_be_visible()
+    client.delete_sweep(sweeps[1].id)
+    expect(page.get_by_role("link", name="listed")).to_have_count(0)
 
 
 def test_a_sweep_whose_points_all_failed(page: Page, client: Client) -> None:

@@ -17,6 +17,7 @@ from shared.jobs import actions, batches, changes, edits
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.running import attempts
 from shared.sweeps import progress
+from shared.sweeps.changes import delete
 from tests.support import factories, sweeps
 from tests.support.servers import wait_until
 
@@ -206,4 +207,20 @@ def test_a_sweep_rings_with_its_jobs(database: Database, streams: Streams) -> No
     with heard(streams) as ears:
         ears.wait_for_reset()
         factories.delete(database, claim.job_id)
-        wait_until(lambda: ("sweeps", {sweep_id}) in ears.rings, "its job's deletion to ring")
+        wait_until(
+            lambda: any(kind == "sweeps" and sweep_id in ids for kind, ids in ears.rings), "its job's deletion to ring"
+        )
+
+
+def test_a_sweep_that_is_deleted_rings_as_one(database: Database, streams: Streams) -> None:
+    """So that no list of sweeps shows it any longer; a job that is deleted, which may have been one, does too."""
+    sweep_id = sweeps.make(database, max_trials=1)
+    sweeps.work(database)
+    job_id = factories.submit(database)
+    actions.cancel(database, job_id, actor=EVERYBODY)
+    with heard(streams) as ears:
+        ears.wait_for_reset()
+        delete(database, sweep_id, actor=EVERYBODY)
+        wait_until(lambda: ("sweeps", {sweep_id}) in ears.rings, "the sweep to ring")
+        factories.delete(database, job_id)
+        wait_until(lambda: ("jobs", {job_id}) in ears.rings, "the job to ring")

@@ -4,35 +4,19 @@ import { live } from "./live";
 
 const api = vi.hoisted(() => ({
   read: vi.fn(),
-  kinds: [] as string[],
   ring: (_: ReadonlySet<string> | null): void => undefined,
 }));
 
 vi.mock("../api/client", async (original) => ({ ...(await original<object>()), read: api.read }));
 vi.mock("./bell", () => ({
-  listen: (listener: typeof api.ring, kind: string) => {
+  listen: (listener: typeof api.ring) => {
     api.ring = listener;
-    api.kinds.push(kind);
     return () => undefined;
   },
 }));
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
-
-it("hears that a sweep was deleted, which rings as a job does", async () => {
-  api.read.mockReset().mockImplementation(async () => api.read.mock.calls.length);
-  const known = live<number>("/v1/sweeps/gone", { sweep: "gone" });
-  await vi.advanceTimersByTimeAsync(5000);
-  expect(api.kinds.slice(-2)).toEqual(["sweeps", "jobs"]);
-  api.ring(new Set(["a job"]));
-  await vi.advanceTimersByTimeAsync(5000);
-  expect(known.value.value).toBe(1);
-  api.ring(new Set(["gone"]));
-  await vi.advanceTimersByTimeAsync(5000);
-  expect(known.value.value).toBe(2);
-  known.close();
-});
 
 it("reads at once after a quiet time, and once a second however often the bell rings", async () => {
   api.read.mockReset().mockImplementation(async () => api.read.mock.calls.length);

@@ -3,7 +3,7 @@
 import { effect, type Signal, signal } from "@preact/signals";
 import { useLayoutEffect, useMemo } from "preact/hooks";
 import { Problem, read, service } from "../api/client";
-import { type Kind, listen } from "./bell";
+import { listen } from "./bell";
 
 const RETRY_SECONDS = 2;
 /** Milliseconds between two looks, however often the bell rings. */
@@ -88,9 +88,7 @@ export function live<T>(path: string, freshness: Freshness): Known<T> {
   const hear = (ids: ReadonlySet<string> | null) => {
     if (ids === null || wanted === "any" || ids.has(wanted ?? "")) soon();
   };
-  const kinds: Kind[] = wanted === undefined ? [] : [job === undefined ? "sweeps" : "jobs"];
-  if (sweep !== undefined && sweep !== "any") kinds.push("jobs"); // as which one rings that was deleted
-  const deaf = kinds.map((kind) => listen((ids) => hear(ids), kind));
+  const deafen = wanted === undefined ? undefined : listen(hear, job === undefined ? "sweeps" : "jobs");
   const unwatched = effect(() => {
     if (service.value === "open" && problem.peek()) void refresh();
   });
@@ -103,7 +101,7 @@ export function live<T>(path: string, freshness: Freshness): Known<T> {
       stop.abort();
       clearTimeout(timer);
       clearTimeout(due);
-      for (const deafen of deaf) deafen();
+      deafen?.();
       unwatched();
     },
   };

@@ -72,7 +72,7 @@ function Found({ sweep, refresh }: { sweep: Sweep; refresh: () => Promise<void> 
     <>
       <Head sweep={sweep} refresh={refresh} />
       <Standing sweep={sweep} varied={varied} objective={objective} />
-      <ProblemNote problem={store.problem.value} />
+      {store.problem.value?.status !== 404 && <ProblemNote problem={store.problem.value} />}
       {valued.length > 0 ? (
         <>
           <div class="halves">
