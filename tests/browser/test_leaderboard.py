@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.support.stacks import TINY
 
 
 def test_ties_are_shown_and_settled(page: Page, client: Client) -> None:
-    """Configurations that seeds do not tell apart share a rank; two of them get more seeds by a click."""
+    """Configurations that seeds do not tell apart share a rank; two of them get more seeds by a click, at the level."""
     jobs: list[dict[str, Any]] = [
         {
             **TINY,
@@ -35,6 +36,19 @@ def test_ties_are_shown_and_settled(page: Page, client: Client) -> None:
         box.check()
     page.get_by_role("button", name="What would tell 2 apart?").click()
     expect(page.get_by_role("status").filter(has_text=re.compile("seed|equal|apart"))).to_be_visible()
+
+    expect(page.get_by_text("at most 5 % at one look")).to_be_visible()
+    page.get_by_role("spinbutton", name="at level").fill("0.003")
+    page.get_by_role("spinbutton", name="at level").press("Enter")
+    page.wait_for_url("**/leaderboard?filter=*&level=0.003")
+    page.reload()
+    expect(page.get_by_role("spinbutton", name="at level")).to_have_value("0.003")
+    expect(page.get_by_text("at most 0.3 % at one look")).to_be_visible()
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    with page.expect_request("**/leaderboard/settle?dry_run=true") as asked:
+        page.get_by_role("button", name="What would tell 2 apart?").click()
+    assert json.loads(asked.value.post_data or "")["level"] == 0.003
 
 
 def test_a_job_is_replayed_with_a_verdict(page: Page, client: Client) -> None:

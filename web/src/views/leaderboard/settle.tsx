@@ -18,8 +18,8 @@ export function Settle({ board, chosen, refresh }: SettleProps) {
   const groups = chosen.map(({ config_hash }) => config_hash);
   useEffect(() => {
     plan.value = null;
-  }, [groups.join(), board.metric]);
-  const request = { groups, metric: board.metric, mode: board.mode };
+  }, [groups.join(), board.metric, board.level]);
+  const request = { groups, metric: board.metric, mode: board.mode, level: board.level };
 
   async function look(): Promise<void> {
     plan.value = await call<Settlement>("POST", "/v1/leaderboard/settle?dry_run=true", request);

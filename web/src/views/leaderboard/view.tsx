@@ -17,6 +17,8 @@ import { Settle } from "./settle";
 import "./view.css";
 
 const SECONDS = 15;
+/** The level that the service takes where none is asked for. */
+const USUAL_LEVEL = "0.05";
 const METRICS: readonly [id: string, name: string][] = [
   ["best_val_accuracy", "best validation accuracy"],
   ["val_accuracy", "final validation accuracy"],
@@ -29,9 +31,11 @@ export function View(_: ViewProps) {
   const { query } = place.value;
   const filter = query.get("filter") ?? "";
   const metric = query.get("metric") ?? "best_val_accuracy";
+  const level = query.get("level") ?? USUAL_LEVEL;
   const parsed = parseFilter(filter);
   const asked = new URLSearchParams(parsed.query);
   asked.set("metric", metric);
+  asked.set("level", level);
   const board = useLive<Leaderboard>(`/v1/leaderboard?${asked}`, { seconds: SECONDS });
   const found = board.value.value;
   return (
@@ -56,6 +60,18 @@ export function View(_: ViewProps) {
               </option>
             ))}
           </select>
+        </label>
+        <label class="row-of" title="The chance that any two are told apart that are equal, at one look">
+          at level
+          <input
+            type="number"
+            class="number"
+            min="0.000001"
+            max="0.5"
+            step="any"
+            value={level}
+            onChange={(event) => ask({ level: event.currentTarget.value })}
+          />
         </label>
       </header>
       {parsed.problems.map((one) => (
@@ -110,7 +126,7 @@ function Board({ board, refresh }: { board: Leaderboard; refresh: () => Promise<
       </div>
       <p class="soft note">
         Configurations on one rank are not told apart: by Welch's t over seeds, the chance that any two are told apart
-        that are equal is at most {percent(board.level)} at one look.{" "}
+        that are equal is at most {Number((100 * board.level).toPrecision(3))} % at one look.{" "}
         {!board.complete && "Not all jobs that pass were looked at."}
       </p>
       {may("submit") && <Settle board={board} chosen={there} refresh={refresh} />}
