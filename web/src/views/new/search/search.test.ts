@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Field } from "../form/schema";
-import { against, dimensionOf, FIRST, remaining, requestOf, searchable } from "./search";
+import { against, clash, dimensionOf, FIRST, remaining, requestOf, type Searched, searchable } from "./search";
 
 describe("a dimension of a space", () => {
   it("is a range, by logarithm or in steps, of whole numbers where its ends are", () => {
@@ -39,7 +39,7 @@ describe("the fields that a search may vary", () => {
       field("training", { type: "object", fields: [field("optimizer", kinds("sgd", "adam")), field("seed", number)] }),
     ];
     const job = { architecture: { kind: "mlp" }, training: { optimizer: { kind: "sgd" } } };
-    expect(searchable(fields, job).map((path) => path.join("."))).toEqual([
+    expect(searchable(fields, job, FIRST).map((path) => path.join("."))).toEqual([
       "architecture.lr",
       "architecture.hidden",
       "training.optimizer.kind",
@@ -47,6 +47,19 @@ describe("the fields that a search may vary", () => {
       "training.optimizer.hidden",
       "training.seed",
     ]);
+  });
+
+  it("are no longer those that go badly with the rest of the search, which says why", () => {
+    const epochs = ["training", "epochs"];
+    const seed = ["training", "seed"];
+    const fields = [field("training", { type: "object", fields: [field("epochs", number), field("seed", number)] })];
+    const offered = (changes: Partial<Searched>) => searchable(fields, { training: {} }, { ...FIRST, ...changes });
+    expect(offered({ early: false })).toEqual([epochs, seed]);
+    expect(offered({ early: true })).toEqual([seed]);
+    expect(offered({ early: false, repeats: 3 })).toEqual([epochs]);
+    expect(clash(epochs, FIRST)).toContain("stop none early");
+    expect(clash(seed, { ...FIRST, repeats: 3 })).toContain("several seeds already");
+    expect(clash(seed, FIRST)).toBeNull();
   });
 });
 

@@ -47,9 +47,20 @@ export const FIRST: Searched = {
 };
 
 /** The paths that a search may vary: single values, lists of numbers, and of which kind a part is; but no kind of network. */
-export function searchable(fields: readonly Field[], document: JsonObject): readonly Path[] {
+export function searchable(fields: readonly Field[], document: JsonObject, searched: Searched): readonly Path[] {
   const free = fields.filter(({ name }) => !FIXED.has(name));
-  return variable(free, document, { whole: true }).filter((path) => path.join(".") !== "architecture.kind");
+  const paths = variable(free, document, { whole: true }).filter((path) => path.join(".") !== "architecture.kind");
+  return paths.filter((path) => clash(path, searched) === null);
+}
+
+/** Why a path cannot vary in a search that goes so, though it may in others; null where it can. */
+export function clash(path: Path, { early, repeats }: Searched): string | null {
+  const dotted = path.join(".");
+  if (early && dotted === "training.epochs")
+    return "Points that stop early are compared after the same epochs, of runs of one length: leave it out, or stop none early.";
+  if (repeats > 1 && dotted === "training.seed")
+    return "Each point has several seeds already: leave it out, or give each one seed.";
+  return null;
 }
 
 /**

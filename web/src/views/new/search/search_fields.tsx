@@ -8,7 +8,7 @@ import type { Sweep, SweepPreview } from "../../../api/schema";
 import { notify } from "../../../parts/messages/notices";
 import { useForm } from "../form/form";
 import { VaryRows } from "../vary/vary_fields";
-import { against, dimensionOf, FIRST, remaining, requestOf, type Searched, searchable } from "./search";
+import { against, clash, dimensionOf, FIRST, remaining, requestOf, type Searched, searchable } from "./search";
 
 const ALGORITHMS: readonly [Searched["algorithm"], string][] = [
   ["random", "at random"],
@@ -35,7 +35,7 @@ export function Search({ wrong }: { wrong: string | null }) {
   const problems = useSignal<readonly FieldProblem[]>([]);
   const busy = useSignal(false);
   const { varied, algorithm, metric } = searched.value;
-  const why = wrong ?? (varied.every(({ text }) => dimensionOf(text) === null) ? "Say what to search" : null);
+  const why = wrong ?? whyNot(searched.value);
 
   const elsewhere = problems.value.filter((one) => !varied.some((row) => against(row, [one]).length));
 
@@ -82,11 +82,14 @@ export function Search({ wrong }: { wrong: string | null }) {
       <VaryRows
         varied={varied}
         onChange={(next) => change({ varied: next })}
-        paths={searchable(fields, spec)}
+        paths={searchable(fields, spec, searched.value)}
         first={[...FIRST.varied, BATCH]}
         placeholder="0.001 to 0.5 log"
         count={({ text }) => WORDS[String(dimensionOf(text)?.["kind"] ?? "")] ?? "–"}
-        wrong={(row) => against(row, problems.value).map(({ detail }) => detail)}
+        wrong={(row) => {
+          const reason = clash(row.path, searched.value);
+          return reason ? [reason] : against(row, problems.value).map(({ detail }) => detail);
+        }}
       />
       <div class="row-of">
         <Select
@@ -131,6 +134,13 @@ export function Search({ wrong }: { wrong: string | null }) {
       </div>
     </details>
   );
+}
+
+/** Why a search cannot start, by its own fields alone; null where it can. */
+function whyNot(searched: Searched): string | null {
+  const varied = searched.varied.filter(({ text }) => dimensionOf(text) !== null);
+  if (!varied.length) return "Say what to search";
+  return varied.some(({ path }) => clash(path, searched)) ? "One of the fields cannot vary so" : null;
 }
 
 interface PartProps {
