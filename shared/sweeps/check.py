@@ -22,16 +22,18 @@ from shared.documents.reader import MAX_PROBLEMS, decode, sift
 from shared.errors import FieldError, InvalidSpec
 from shared.jobspec.expansion import short_forms
 from shared.jobspec.parser import parse_spec, refusal
+from shared.sweeps.blame import blamed, pointed
 from shared.sweeps.points import space
 from shared.sweeps.points.trials import Trial, document, point_count, points_from
 from shared.sweeps.request import SHORT_FORMS, SweepRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pydantic import JsonValue
 
     from shared.jobspec import Caps, Catalog, Submission
+    from shared.sweeps.blame import Problems
     from shared.sweeps.points.space import Point
     from shared.sweeps.request import Asha
 
@@ -243,18 +245,41 @@ def _checked(request: SweepRequest, caps: Caps, catalog: Catalog) -> list[tuple[
     checked: list[tuple[Point, Submission]] = []
     problems: dict[FieldError, list[Point]] = {}
     last = Trial(point_count(request) - 1, request.repeats - 1)
+
+    def job(point: Point) -> Submission:
+        return parse_spec(_document(request, point, Trial(last.point, 0)), caps, catalog)
+
     for point in points:
         try:
-            checked.append((point, parse_spec(_document(request, point, Trial(last.point, 0)), caps, catalog)))
+            checked.append((point, job(point)))
         except InvalidSpec as refused:
             for one in refused.errors:
-                problems.setdefault(_pointed(one, request), []).append(point)
+                problems.setdefault(one, []).append(point)
         if len(problems) >= MAX_PROBLEMS:
             break
     if problems:
-        raise refusal([_at(problem, found, len(points)) for problem, found in problems.items()])
+        raise refusal([*_said(request, problems, len(points), lambda part: _refused(job, part))])
     _check_last_seed(request, checked[0], last, caps, catalog)
     return checked
+
+
+def _refused(job: Callable[[Point], Submission], point: Point) -> Sequence[FieldError]:
+    """Return what is wrong with the job at a point, or at a part of one."""
+    try:
+        job(point)
+    except InvalidSpec as refused:
+        return refused.errors
+    return ()
+
+
+def _said(
+    request: SweepRequest, problems: Mapping[FieldError, Sequence[Point]], checked: int, problems_at: Problems
+) -> Iterator[FieldError]:
+    """Yield the problems of jobs as they are said of the sweep, each once."""
+    found: dict[FieldError, Sequence[Point]] = {}
+    for problem, points in problems.items():
+        found.setdefault(blamed(problem, points[0], request, problems_at), points)
+    yield from (_at(problem, points, checked) for problem, points in found.items())
 
 
 def _points(request: SweepRequest) -> list[Point]:
@@ -285,23 +310,7 @@ def _check_last_seed(
     try:
         parse_spec(document(request, point, last, submission.spec.training.seed), caps, catalog)
     except InvalidSpec as refused:
-        raise refusal([_pointed(one, request) for one in refused.errors]) from None
-
-
-def _pointed(problem: FieldError, request: SweepRequest) -> FieldError:
-    """Return a problem of a job with a pointer into the sweep: to the path of the space that set what is wrong."""
-    tokens = problem.pointer.split("/")[1:]
-    if tokens == ["name"]:
-        whose = f"The name of a sweep's jobs, NAME/POINT{'-REPEAT' if request.repeats > 1 else ''},"
-        detail = problem.detail.replace("The name", whose, 1)
-        return FieldError("/name" if request.name else "/base/name", detail)
-    dotted = ".".join(tokens)
-    present, _ = walk_in(request.base, tokens)
-    for path in request.space:
-        made = len(present) < len(tokens) and path.startswith(f"{dotted}.")  # `base` has no such object
-        if made or f"{dotted}.".startswith(f"{path}."):
-            return FieldError(pointer(("space", path)), problem.detail)
-    return FieldError(pointer(("base", *present)), problem.detail)
+        raise refusal([pointed(one, request) for one in refused.errors]) from None
 
 
 def _at(problem: FieldError, found: Sequence[Point], checked: int) -> FieldError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from statistics import fmean
 from typing import Any
 
@@ -101,6 +102,45 @@ def test_problems_point_at_what_is_wrong(asked: dict[str, Any], where: str, what
     assert [(one.pointer, what in one.detail) for one in refused.value.errors][:1] == [(where, True)], (
         refused.value.errors
     )
+
+
+SMALL = {"preset": "convnet", "dataset": "synthetic"}
+DEEP = {"architecture": {"kind": "torchvision", "network": "vgg11_bn"}}
+WARMED = {"preset": "notebook-tapered", "training": {"schedule": {"kind": "warmup_cosine", "warmup_epochs": 5}}}
+
+
+@pytest.mark.parametrize(
+    "base, varied, values, what",
+    [
+        (SMALL, "dataset.image_size", [32, 2], r"Layer 3 .*, dataset.image_size = 2\.\)"),
+        (SMALL, "dataset.image_size", [2, 3], "Layer 3 "),
+        (DEEP, "dataset.image_size", [8], "vgg11_bn shrinks"),
+        (WARMED, "training.epochs", [4, 9], r"warmup_epochs must be less .*, training.epochs = 4\.\)"),
+    ],
+)
+def test_what_a_point_does_to_its_base_is_said_of_the_space(
+    base: dict[str, Any], varied: str, values: list[int], what: str
+) -> None:
+    """Where the base is sound by itself, the path whose value spoils it is pointed at, whatever varies beside it."""
+    with pytest.raises(InvalidSpec) as refused:
+        _check(base={"dataset": "synthetic"} | base, space={LR: FLOAT, varied: {"kind": "values", "values": values}})
+    assert {one.pointer for one in refused.value.errors} == {f"/space/{varied}"}
+    assert re.match(what, refused.value.errors[0].detail)
+
+
+def test_values_that_fit_the_base_but_not_each_other_are_said_of_the_whole_space() -> None:
+    """With the first point at which they meet."""
+    space = {
+        path: {"kind": "values", "values": values}
+        for path, values in (("dataset.image_size", [32, 64]), ("dataset.train_per_class", [100, 2_000]))
+    }
+    caps = Caps(max_flops_per_epoch=2 * 10**11)
+    base = {"architecture": {"kind": "mlp", "hidden": [1024]}, "dataset": {"name": "synthetic", "train_per_class": 9}}
+    with pytest.raises(InvalidSpec) as refused:
+        check_sweep({"base": base, "space": space}, caps, BUILT_IN)
+    [problem] = refused.value.errors
+    assert problem.pointer == "/space"
+    assert "(At dataset.image_size = 64, dataset.train_per_class = 2000.)" in problem.detail
 
 
 def test_every_point_of_a_grid_is_checked() -> None:
