@@ -87,7 +87,8 @@ def _table(cells: dict[str, list[Text]], columns: Columns, width: int) -> Table:
     rest = width - sum(widths.values()) - GAP * (len(widths) - 1)
     for header in cells:
         wrapped = header in columns.wrapped
-        fixed = widths[header] + min(0, rest) if header == columns.shortened else None
+        least = columns.least(header, widths[header])  # what is still too much goes over several lines elsewhere
+        fixed = max(least, widths[header] + min(0, rest)) if header == columns.shortened else None
         table.add_column(header, width=fixed, no_wrap=not wrapped, overflow="fold" if wrapped else "ellipsis")
     for row in zip(*cells.values(), strict=True):
         table.add_row(*row)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flightline.cli.columns import Columns
+from flightline.cli.sweeps.tables import short_names
 from flightline.cli.tables import NOTHING, loss, percent, plural
 from flightline.client.display.tables import cell_text
 from flightline.client.records import JobRecord
@@ -26,6 +27,7 @@ SETTLED_COLUMNS = Columns(
 
 def board_rows(board: Leaderboard) -> list[list[object]]:
     """The cells for `BOARD_COLUMNS`; those that share a rank have an equals sign before it."""
+    names = _names(board)
     return [
         [
             row.number,
@@ -35,15 +37,20 @@ def board_rows(board: Leaderboard) -> list[list[object]]:
             row.seeds,
             figure(board.metric, row.best),
             ", ".join(map(str, row.better_than)) or NOTHING,
-            *_called(row),
+            *_called(row, names),
         ]
         for row in board.items
     ]
 
 
-def _called(row: Standing) -> tuple[str, str]:
+def _names(board: Leaderboard) -> dict[str, str]:
+    """The short name of each field in which the configurations differ, by its path."""
+    return short_names(list(dict.fromkeys(path for row in board.items for path in row.raw["params"])))
+
+
+def _called(row: Standing, names: Mapping[str, str]) -> tuple[str, str]:
     """A configuration's name, and the fields in which it differs from others of the leaderboard."""
-    differing = ", ".join(f"{path}={cell_text(_plain(value))}" for path, value in row.raw["params"].items())
+    differing = ", ".join(f"{names[path]}={cell_text(_plain(value))}" for path, value in row.raw["params"].items())
     return row.name or NOTHING, differing or NOTHING
 
 
@@ -59,7 +66,7 @@ def board_note(board: Leaderboard) -> str:
 
 def settled_rows(found: Settlement, board: Leaderboard) -> list[list[object]]:
     """The cells for `SETTLED_COLUMNS`, with the numbers and names that the leaderboard has."""
-    rows = {row.config_hash: row for row in board.items}
+    rows, names = {row.config_hash: row for row in board.items}, _names(board)
     return [
         [
             rows[group.config_hash].number,
@@ -68,7 +75,7 @@ def settled_rows(found: Settlement, board: Leaderboard) -> list[list[object]]:
             group.pending,
             group.wanted,
             ", ".join(map(str, group.new_seeds)) or NOTHING,
-            *_called(rows[group.config_hash]),
+            *_called(rows[group.config_hash], names),
         ]
         for group in found.groups
     ]

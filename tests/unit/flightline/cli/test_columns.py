@@ -12,6 +12,7 @@ from rich.text import Text
 
 from flightline.cli import tables
 from flightline.cli.columns import Columns, fitted
+from flightline.cli.jobs import ranking
 from tests.support.http_service import FakeService
 from tests.unit.flightline.conftest import Run
 
@@ -29,6 +30,20 @@ CASES: dict[str, tuple[Columns, Sequence[str]]] = {
     "epochs": (tables.EPOCH_COLUMNS, ("1000", "0.4444", "81.0 %", "0.5555", "82.0 %", "0.001", "12.34")),
     "attempts": (tables.ATTEMPT_COLUMNS, ("1", "a-machine:cpu:1", "timed_out", "from 12", "2 h", "timed_out")),
     "log": (tables.LOG_COLUMNS, ("01-31 12:00:01", "1", "INFO", "epoch 3 of 100 is over, and all is well")),
+    "board": (
+        ranking.BOARD_COLUMNS,
+        (
+            "1",
+            "=1",
+            "82.3 %",
+            "one seed",
+            "1",
+            "82.3 %",
+            "2, 3",
+            "rates/15",
+            "lr=0.001843, batch_size=64, weight_decay=0.1",
+        ),
+    ),
     "artifacts": (
         tables.ARTIFACT_COLUMNS,
         ("best.safetensors", "15.0 MB", "01-31 12:00:01", "0123456789ab"),
@@ -100,6 +115,14 @@ def test_columns_go_in_order() -> None:
     assert headers[100] == ["ID", "NAME", "STATUS", "EPOCH", "VAL", "ACC", "BEST", "DEVICE", "AGE"]
     assert headers[60] == ["ID", "NAME", "STATUS", "VAL", "ACC", "BEST", "AGE"]
     assert headers[40] == ["ID", "NAME", "STATUS", "VAL", "ACC"]
+
+
+def test_a_name_gives_way_no_further_than_it_must_where_others_wrap() -> None:
+    """What is too wide still goes over several lines of the column that may."""
+    shown = lines(*CASES["board"], 80)
+    assert "NAME" in shown[1]
+    assert "rates/15" in shown[3]
+    assert sum("=" in line for line in shown) > 1
 
 
 def test_what_fits_no_table_is_shown_line_by_line() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from flightline.cli.jobs.ranking import board_rows, settled_note, settled_rows
@@ -27,11 +29,12 @@ def test_why_nothing_is_queued_is_said_instead_of_how_much(
 
 
 def test_configurations_are_called_as_on_the_leaderboard() -> None:
-    """By its number there, their name and what they differ in: nobody knows them by their hashes."""
+    """By its number there, their name and what they differ in, by short names: nobody knows them by their hashes."""
     figures = {"rank": 1, "tied": False, "mean": 0.8, "std": 0.1, "seeds": 3, "best": 0.9, "one_seed": False}
-    row = figures | {"number": 2, "config_hash": "abc", "name": "wide", "params": {"lr": 0.1}, "better_than": []}
+    row: dict[str, Any] = figures | {"number": 2, "config_hash": "abc", "name": "wide", "better_than": []}
+    row["params"] = {"training.optimizer.lr": 0.1, "training.schedule.lr": 0.2, "architecture.hidden": [64]}
     group = {"config_hash": "abc", "mean": 0.8, "seeds": 3, "pending": 1, "wanted": 5, "new_seeds": [7]}
     board = Leaderboard({"metric": "val_accuracy", "items": [row]})
     [said] = settled_rows(Settlement({"metric": "val_accuracy", "groups": [group]}), board)
-    assert said == [2, "80.0 %", 3, 1, 5, "7", "wide", "lr=0.1"]
+    assert said == [2, "80.0 %", 3, 1, 5, "7", "wide", "optimizer.lr=0.1, schedule.lr=0.2, hidden=64"]
     assert said[-2:] == board_rows(board)[0][-2:]
