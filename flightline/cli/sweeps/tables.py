@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from flightline.cli.columns import Columns
-from flightline.cli.tables import NOTHING, age, count, percent, plural
+from flightline.cli.tables import NOTHING, age, count, duration, percent, plural, span
 from flightline.client.search.sweep_records import BestPoint, SweepRecord, Trial
 
 SWEEP_COLUMNS = Columns(
@@ -200,14 +200,21 @@ def sweep_facts(sweep: SweepRecord) -> list[tuple[str, object]]:
         ("best", f"{best_text(sweep)} at {point_text(best.raw['params'])} (point {best.point})" if best else NOTHING),
         *([("best job", ids_text(best))] if best else []),
         ("created", sweep.created_at),
-        ("finished", sweep.finished_at or NOTHING),
+        ("finished", _finished(sweep)),
     ]
     return facts
 
 
 def _points(sweep: SweepRecord) -> str:
     failed = f", {sweep.points_failed} failed" if sweep.points_failed else ""
-    return f"{sweep.points_tried} of {sweep.points} tried{failed}, {sweep.points_made} made"
+    made = f", {sweep.points_made} made" if sweep.points_made < sweep.points else ""
+    return f"{sweep.points_tried} of {sweep.points} tried{failed}{made}"
+
+
+def _finished(sweep: SweepRecord) -> str:
+    if sweep.finished_at is None:
+        return NOTHING
+    return f"{sweep.finished_at}, {duration(span(sweep.created_at, sweep.finished_at))} after its start"
 
 
 def importance_facts(sweep: SweepRecord) -> list[tuple[str, object]]:

@@ -356,6 +356,15 @@ def test_a_view_of_points_that_may_go_on_counts_those_that_were_tried(searching:
     assert "12 of 30 points tried" in sweep.words
 
 
+def test_one_that_has_ended_says_how_long_it_took(searching: SweepService) -> None:
+    """And not how many of its points were made, which all were."""
+    made = dict.fromkeys(("points", "points_made", "points_tried"), 6)
+    ended = {"created_at": "2026-11-28T21:17:40.874Z", "finished_at": "2026-11-28T21:18:01.810Z"}
+    facts = dict(tables.sweep_facts(SweepRecord(searching.add_sweep() | made | ended)))
+    assert facts["points"] == "6 of 6 tried"
+    assert facts["finished"] == "2026-11-28T21:18:01.810Z, 21 s after its start"
+
+
 def test_a_point_without_a_value_has_none_after_any_epoch(searching: SweepService) -> None:
     """As one that failed in its first."""
     sweep = SweepRecord(searching.add_sweep(name="rates"))
