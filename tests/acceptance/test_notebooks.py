@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +10,6 @@ import pytest
 from api.app import create_app
 from api.services import Services
 from tests.support.notebooks import Kernel
-from tests.support.processes import PATIENCE
-from tests.support.servers import wait_until
 from tests.support.service import Service
 
 FIGURES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
@@ -54,8 +51,7 @@ def test_a_notebook_repeats_a_workers_job_even_after_it_was_resumed(service: Ser
     job_id = service.submit()
     first.gates.wait("hold")
     service.wait_for_checkpoint(job_id)
-    first.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: "Warm shutdown" in first.log, "the shutdown", PATIENCE)
+    service.ask_to_stop(first)
     first.gates.open("hold")
     first.wait()
     second.start()

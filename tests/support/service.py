@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from sqlalchemy import select, update
 
 from shared import wire
 from shared.database.engine import Database
-from shared.database.tables import Attempt, Epoch, Evaluation, Job, JobEvent
+from shared.database.tables import Attempt, Epoch, Evaluation, Job, JobEvent, Worker
 from shared.delivery import publisher
 from shared.delivery.broker import Broker
 from shared.jobs import actions
 from shared.jobs.actor import EVERYBODY
 from shared.jobs.reads import queries
+from shared.jobs.status import WorkerState
 from shared.settings import Settings
 from shared.storage.store import Storage
 from tests.support import factories
@@ -104,6 +106,17 @@ class Service:
         for worker in workers:
             wait_until(worker.answers, "a worker waiting for work", PATIENCE)
         return workers
+
+    def ask_to_stop(self, worker: WorkerProcess) -> None:
+        """SIGTERM to a worker; return once it reports that it is stopping, as its child knows by then."""
+        worker.process.send_signal(signal.SIGTERM)
+        state = select(Worker.state).where(Worker.pid == worker.pid)
+
+        def stopping() -> bool:
+            with self.db.read() as connection:
+                return connection.scalar(state) == WorkerState.STOPPING
+
+        wait_until(stopping, "the shutdown", PATIENCE)
 
     def write_down(self, **document: Any) -> str:
         """A job without a message; `training` is merged into that of SPEC."""
