@@ -15,6 +15,7 @@ from shared.jobs import actions, edits
 from shared.jobs.actions import Elsewhere
 from shared.jobs.actor import EVERYBODY
 from shared.jobspec import BUILT_IN, Caps
+from tests.acceptance.test_own_images import known
 from tests.support.processes import PATIENCE, WorkerProcess
 from tests.support.servers import wait_until
 from tests.support.service import Service
@@ -37,7 +38,8 @@ def test_a_job_ends_with_what_a_direct_call_of_the_training_code_gives(
     assert attempt["environment"]["device"] == "cpu"
     assert attempt["worker"].endswith(f":cpu:{worker.pid}")
     assert "Finished after 4 epochs" in shared_service.log(job_id)
-    assert shared_service.files(job_id) == [f"1/{name}.safetensors" for name in ("best", "last", "logits")]
+    wanted = [f"1/{name}.safetensors" for name in ("best", "last", "logits")]
+    wait_until(lambda: shared_service.files(job_id) == wanted, "the checkpoints being deleted", PATIENCE)
 
 
 def test_a_job_delivered_five_times_runs_once(shared_service: Service, worker: WorkerProcess) -> None:
@@ -210,8 +212,8 @@ def test_a_killed_child_costs_nothing_but_seconds(shared_service: Service, worke
     worker.gates.shut("hold", MID_EPOCH)
     job_id = shared_service.submit()
     worker.gates.wait("hold")
-    worker.gates.open("hold")
     worker.kill_child()
+    worker.gates.open("hold")
     shared_service.wait(job_id, "succeeded")
     lost, succeeded = shared_service.attempts(job_id)
     assert (lost["outcome"], succeeded["outcome"]) == ("lost", "succeeded")
@@ -243,11 +245,16 @@ def test_every_epoch_is_recorded_once(shared_service: Service) -> None:
 
 
 def _images_of(service: Service, *names: str) -> Path:
-    """Class folders with these names, whose images are those of the airplanes and birds."""
+    """Class folders with these names, whose images are those of the airplanes and birds, once a worker reports them."""
     root = service.settings.datasets_dir
     for split in ("train", "val"):
         for name, original in zip(names, ("airplane", "bird"), strict=True):
             shutil.copytree(root / "cifar2" / split / original, root / "cifar10" / split / name)
+
+    def reported() -> bool:
+        return any(set(names) <= set(copy["classes"]) for copy in known(service)["cifar10"].held)
+
+    wait_until(reported, "the classes being reported", PATIENCE)
     return root / "cifar10"
 
 
