@@ -57,7 +57,8 @@ def events(home: Path) -> list[dict[str, Any]]:
 
 def test_one_trace_from_the_request_to_each_epoch(collector: Collector, job_id: str) -> None:
     """The caller's own trace goes on through the API and the queue into the worker."""
-    until(lambda: len(collector.named("epoch")) == 2 and collector.named("attempt"))
+    others = ("POST /v1/jobs", "queued", "attempt")  # the API and the worker send theirs each by itself
+    until(lambda: len(collector.named("epoch")) == 2 and all(map(collector.named, others)))
     [request] = collector.named("POST /v1/jobs")
     [queued], [attempt] = collector.named("queued"), collector.named("attempt")
     epochs = collector.named("epoch")
