@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flightline import Job
-from tests.support.stacks import ENDLESS, TINY, Stack, answers, flightline, processes_of, until
+from tests.support.stacks import LONG, TINY, Stack, answers, flightline, processes_of, until
 
 
 @pytest.fixture(scope="module")
@@ -77,16 +77,10 @@ def test_killed_parts_are_started_again(stack: Stack) -> None:
     killed = {name: stack.child(name) for name in ("api", "redis")}
     for pid in killed.values():
         os.kill(pid, signal.SIGKILL)
-    until(lambda: all(_children(stack).get(name, [pid])[0] != pid for name, pid in killed.items()))
+    until(lambda: all(stack.has_replaced(name, pid) for name, pid in killed.items()))
     until(partial(answers, stack.client))
     assert [job.id for job in stack.client.jobs()] == before
     assert stack.client.wait(stack.client.submit(TINY).id).succeeded
-
-
-def _children(stack: Stack) -> dict[str, list[int]]:
-    """The process id of each of its programs that run, first."""
-    children: dict[str, list[int]] = json.loads((stack.home / "stack.json").read_text())["children"]
-    return children
 
 
 def test_ctrl_c_leaves_nothing_and_the_next_up_goes_on(stack: Stack) -> None:
@@ -95,7 +89,7 @@ def test_ctrl_c_leaves_nothing_and_the_next_up_goes_on(stack: Stack) -> None:
     Then kill -9 of the stack itself: its programs end by themselves.
     """
     home = stack.home
-    running = stack.client.submit(TINY, training={"epochs": ENDLESS, "batch_size": 4})
+    running = stack.client.submit(LONG)
     queued = stack.client.submit(TINY)
     until(lambda: stack.client.job(running.id).progress.epoch > 1)
     assert stack.stop() == 0

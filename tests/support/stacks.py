@@ -26,7 +26,9 @@ _UP = ("up", "--json", "--port", "0")
 _MORTAL = (sys.executable, "-I", str(parent_death.__file__))
 """What begins the command of a program that ends with this process, however this one does."""
 ENDLESS = 10_000
-"""Epochs: more than a test waits for."""
+"""Epochs, as many as a job may have."""
+LONG: dict[str, Any] = TINY | {"training": {"epochs": ENDLESS, "batch_size": 1}}
+"""A job that trains for longer than a test lasts: minutes, even where nothing else runs."""
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -94,8 +96,17 @@ class Stack:
         self.client = Client(self.ready["url"])
 
     def child(self, name: str) -> int:
-        """The process id of one of its programs."""
-        return int(json.loads((self.home / "stack.json").read_text())["children"][name][0])
+        """The process id of one of its programs, which runs."""
+        return self._children()[name][0]
+
+    def has_replaced(self, name: str, pid: int) -> bool:
+        """Whether one of its programs, which may be about to be started again, is another process than this one."""
+        return self._children().get(name, [pid])[0] != pid
+
+    def _children(self) -> dict[str, list[int]]:
+        """The process id of each of its programs that run, first."""
+        children: dict[str, list[int]] = json.loads((self.home / "stack.json").read_text())["children"]
+        return children
 
     @contextmanager
     def without_api(self) -> Iterator[None]:
