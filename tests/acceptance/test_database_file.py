@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flightline.errors import Unavailable
-from tests.support.stacks import ENDLESS, TINY, Stack, until
+from tests.support.stacks import LONG, TINY, Stack, until
 
 FEW = 16
 """Each of a process's pools says once what it sees: three in each of two API processes, and a worker's processes."""
@@ -42,7 +42,7 @@ def logs(stack: Stack) -> str:
 def test_the_file_is_away_for_a_while(stack: Stack) -> None:
     """Nothing is accepted and no file is made; the running job waits, and goes on in the same attempt afterwards."""
     database = stack.home / "flightline.db"
-    job = stack.client.submit(TINY, training={"epochs": ENDLESS, "batch_size": 4})
+    job = stack.client.submit(LONG)
     until(lambda: stack.client.job(job.id).progress.epoch > 1)
 
     elsewhere = database.rename(stack.home / "elsewhere.db")

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from flightline.mlflow.imports import import_runs
 from flightline.mlflow.nesting import nest
 from flightline.mlflow.server import Server
 from tests.support.mlflow_server import MlflowServer
-from tests.support.stacks import TINY, Stack, flightline
+from tests.support.stacks import LONG, TINY, Stack, flightline
 
 FIGURES = 8  # of an epoch, that are exported
 
@@ -162,11 +163,8 @@ class TestExport:
         assert sorted(pairs(run, "tags")["flightline.job"] for run in runs) == sorted(job.id for job in trained)
         for run in runs:
             assert (run["info"]["status"], pairs(run, "tags")["flightline.exported"]) == ("FINISHED", "whole")
-            asked = {"run_id": run["info"]["run_id"]}
-            values = [
-                mlflow.get("metrics/get-history", metric_key=one["key"], **asked)["metrics"]
-                for one in run["data"]["metrics"]
-            ]
+            asked = partial(mlflow.get, "metrics/get-history", run_id=run["info"]["run_id"])
+            values = [asked(metric_key=one["key"])["metrics"] for one in run["data"]["metrics"]]
             assert [len(each) for each in values] == [2] * FIGURES
 
     def test_two_exports_at_once_leave_one_run_of_a_job(
@@ -285,8 +283,10 @@ class TestSweeps:
     def test_a_sweep_that_goes_on_is_written_to_its_end_later(self, stack: Stack, mlflow: MlflowServer) -> None:
         """Until then its run goes on too; one that was deleted there stays deleted, and one deleted here has none."""
         with Client(stack.ready["url"]) as client, Server(mlflow.url) as server:
+            busy = client.submit(LONG)  # the only worker, so that the sweep does not end before it is paused
             sweep = client.sweep(TINY, {"training.seed": {"kind": "values", "values": [20, 21]}}, max_trials=9)
             sweep.pause()
+            busy.cancel()
             jobs = client.wait_all(client.jobs(sweep=sweep.id))
             export(client, server, jobs, experiment="going on")
             parent = nested(mlflow, "going on", sweep, len(jobs))

@@ -13,7 +13,7 @@ from flightline import Client, Job
 from tests.browser.conftest import NARROW, WIDE, Console, OpenTab, Team
 from tests.browser.test_job import DIVERGES
 from tests.support.browsers import WEB
-from tests.support.stacks import ENDLESS, TINY, Stack
+from tests.support.stacks import LONG, TINY, Stack
 
 AXE = (WEB / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -58,7 +58,7 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, dict
         client.wait_all(list(named.values()))
         space = {"training.optimizer.lr": {"kind": "float", "low": 0.01, "high": 0.5, "log": True}}
         sweep = client.sweep(TINY, space, name="rates", max_trials=12).wait()
-        named["running"] = client.submit({**TINY, "name": "endless", "training": {"epochs": ENDLESS}})
+        named["running"] = client.submit({**LONG, "name": "endless"})
         yield stack, {"sweep": str(sweep.id), **{name: str(job.id) for name, job in named.items()}}
 
 

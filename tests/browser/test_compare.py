@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from flightline import Client
 from tests.browser.conftest import NARROW, OpenTab
 from tests.browser.test_accessibility import findings
-from tests.support.stacks import ENDLESS, TINY, Stack, until
+from tests.support.stacks import LONG, TINY, Stack, until
 
 RATES = (0.001, 0.01, 0.1)
 COLOURED = """canvas => {
@@ -156,7 +156,7 @@ def test_a_click_on_a_configuration_keeps_its_jobs(page: Page, ids: list[str]) -
 
 def test_a_running_jobs_curve_goes_on(page: Page, client: Client, ids: list[str]) -> None:
     """By itself, while the page stays as it is."""
-    running = client.submit({**TINY, "name": "goes on", "training": {"epochs": ENDLESS, "batch_size": 32}})
+    running = client.submit({**LONG, "name": "goes on"})
     try:
         page.goto(address([ids[0], running.id]))
         expect(page.get_by_role("group", name=re.compile(r"up to epoch \d\d"))).to_be_visible()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 
 from flightline import Client
 from tests.browser.conftest import Console, OpenTab
-from tests.support.stacks import ENDLESS, TINY, Stack
+from tests.support.stacks import LONG, TINY, Stack
 
 DARK = "rgb(15, 18, 22)"
 LIGHT = "rgb(245, 246, 248)"
@@ -112,7 +112,7 @@ def test_the_tab_says_how_many_jobs_run(tab: OpenTab, own_stack: Stack) -> None:
     expect(page).to_have_title("Workers – Flightline")
     icon = page.locator('link[rel="icon"]')
     with Client(own_stack.ready["url"]) as client:
-        job = client.submit({**TINY, "training": {"epochs": ENDLESS}})
+        job = client.submit(LONG)
         expect(page).to_have_title("(1) Workers – Flightline")
         expect(icon).to_have_attribute("href", "/static/icon-running.svg")
         assert page.request.get("/static/icon-running.svg").ok

@@ -11,10 +11,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from flightline import Client
 from tests.browser.conftest import Console, OpenTab
-from tests.support.stacks import ENDLESS, TINY, Stack, until
+from tests.support.stacks import LONG, TINY, Stack, until
 
-LONG: dict[str, Any] = {**TINY, "training": {"epochs": ENDLESS, "batch_size": 32}}
-"""A job that trains for as long as a test watches."""
 DIVERGES: dict[str, Any] = {
     **TINY,
     "architecture": {"kind": "mlp", "hidden": [256, 256, 256, 256], "activation": "relu"},

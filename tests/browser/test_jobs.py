@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from flightline import Client
-from tests.support.stacks import ENDLESS, TINY
+from tests.support.stacks import LONG, TINY
 
 
 def rows_of(page: Page) -> Locator:
@@ -229,7 +229,7 @@ def test_the_keyboard_does_it_all(page: Page, client: Client) -> None:
 
 def test_selected_jobs_are_tagged_cancelled_and_deleted(page: Page, client: Client) -> None:
     """Each is asked for once; what became of each is said, also of those to which nothing was done."""
-    endless = client.submit({**TINY, "name": "endless", "tags": ["acts"], "training": {"epochs": ENDLESS}}).id
+    endless = client.submit({**LONG, "name": "endless", "tags": ["acts"]}).id
     queued(client, "waits", "acts")
     page.goto("/?filter=tag:acts")
     expect(row_of(page, "endless")).to_contain_text("running")

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from flightline import Client
 from tests.browser.conftest import Console, OpenTab, Team
 from tests.support.proxies import Nginx
-from tests.support.stacks import ENDLESS, TINY, Stack, flightline
+from tests.support.stacks import LONG, TINY, Stack, flightline
 
 REFUSED = "401"
 
@@ -104,7 +104,7 @@ def test_another_owners_jobs_are_not_offered_to_be_changed(tab: OpenTab, team: T
     console.expect(REFUSED)
     url = team.stack.ready["url"]
     with Client(url, token=team.root) as root, Client(url, token=team.alice) as alice:
-        jobs = [(who, who.submit(TINY, training={"epochs": ENDLESS})) for who in (root, alice)]
+        jobs = [(who, who.submit(LONG)) for who in (root, alice)]
         page = tab(url)
         page.goto(f"/jobs/{jobs[0][1].id}")
         sign_in(page, team.alice)

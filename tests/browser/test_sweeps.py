@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from flightline import Client
 from tests.browser.conftest import Console
-from tests.support.stacks import ENDLESS, TINY
+from tests.support.stacks import ENDLESS, LONG, TINY
 
 SPACE: dict[str, dict[str, Any]] = {
     "training.optimizer.lr": {"kind": "float", "low": 0.01, "high": 0.5, "log": True},
@@ -122,8 +122,7 @@ def test_a_sweep_is_paused_resumed_cancelled_and_deleted(page: Page, client: Cli
 def test_points_are_as_their_jobs_are(page: Page, client: Client) -> None:
     """What becomes of a job is seen at once, also where its result waits for its turn; warnings stand above."""
     values = {"training.seed": {"kind": "values", "values": [1, 2, 3, 4]}}
-    base = {**TINY, "training": {"epochs": ENDLESS, "batch_size": 32}}
-    sweep = client.sweep(base, values, algorithm="tpe", max_trials=9, max_parallel=4)
+    sweep = client.sweep(LONG, values, algorithm="tpe", max_trials=9, max_parallel=4)
     page.goto(f"/sweeps/{sweep.id}")
     expect(page.get_by_text("at least 5 of 9 are repeats")).to_be_visible()
     points = page.get_by_role("region", name="Points").get_by_role("row")

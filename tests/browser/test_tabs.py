@@ -9,14 +9,14 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from flightline import Client, Job
 from tests.browser.conftest import Console, OpenTab
-from tests.support.stacks import ENDLESS, TINY, Stack
+from tests.support.stacks import LONG, Stack
 
 
 @pytest.fixture
 def job(own_stack: Stack) -> Iterator[Job]:
     """A job that trains for as long as the test needs it."""
     with Client(own_stack.ready["url"]) as client:
-        running = client.submit({**TINY, "name": "first name", "training": {"epochs": ENDLESS}})
+        running = client.submit({**LONG, "name": "first name"})
         yield running
         running.cancel()
 

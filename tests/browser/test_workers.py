@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from flightline import Client
 from tests.browser.conftest import OpenTab
-from tests.support.stacks import ENDLESS, TINY, Stack
+from tests.support.stacks import ENDLESS, LONG, TINY, Stack
 
 
 def test_a_worker_shows_its_job_as_it_goes_and_the_queue_what_waits(tab: OpenTab, own_stack: Stack) -> None:
@@ -20,7 +20,7 @@ def test_a_worker_shows_its_job_as_it_goes_and_the_queue_what_waits(tab: OpenTab
     expect(worker).to_contain_text("synthetic")
     expect(page.get_by_text("Nothing waits.")).to_be_visible()
     with Client(own_stack.ready["url"]) as client:
-        endless = client.submit({**TINY, "name": "endless", "training": {"epochs": ENDLESS}})
+        endless = client.submit({**LONG, "name": "endless"})
         card = page.get_by_role("article").filter(has_text="endless")
         expect(card).to_contain_text("training")
         expect(card.get_by_role("progressbar", name="Epochs of endless")).to_have_attribute("max", str(ENDLESS))
