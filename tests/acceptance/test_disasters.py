@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from standardwebhooks.webhooks import Webhook as Verifier
 
 from flightline import Client
 from shared.webhooks.key_file import FILE
+from tests.support.processes import PATIENCE
 from tests.support.receivers import Receiver, receiving
 from tests.support.servers import PostgresServer, find_postgres, wait_until
-from tests.support.stacks import ENDLESS, TINY, Stack, flightline
+from tests.support.stacks import LONG, TINY, Stack, flightline
 
-LONG = TINY | {"name": "long", "training": {"epochs": ENDLESS, "batch_size": 32}}
 KEY = "sent-before-the-disaster"
+CHECKPOINTS = {"FLIGHTLINE_CHECKPOINT_SECONDS": "5"}
+"""Slow enough that those of the database's copy are still there when the artifacts are copied."""
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ class PostgresCopy:
     def take(self) -> None:
         """Of the running service; the artifacts after the dump."""
         self._run("pg_dump", "--format=custom", f"--file={self.file}", self.url)
-        shutil.copytree(self.home / "artifacts", self.file.with_suffix(".artifacts"))
+        shutil.copytree(self.home / "artifacts", self.file.with_suffix(".artifacts"), copy_function=_copy)
 
     def lose(self) -> None:
         """The database is gone."""
@@ -95,8 +98,8 @@ def start(copy: SqliteCopy | PostgresCopy, receiver: Receiver) -> Iterator[Calla
     stacks: list[Stack] = []
 
     def begin() -> Stack:
-        hosts = {"FLIGHTLINE_WEBHOOK_HOSTS": f"127.0.0.1:{receiver.port}", "FLIGHTLINE_CHECKPOINT_SECONDS": "0"}
-        stacks.append(Stack(copy.home, **hosts, **copy.settings))
+        hosts = {"FLIGHTLINE_WEBHOOK_HOSTS": f"127.0.0.1:{receiver.port}"}
+        stacks.append(Stack(copy.home, **hosts, **CHECKPOINTS, **copy.settings))
         return stacks[-1]
 
     yield begin
@@ -120,7 +123,9 @@ def test_a_service_goes_on_from_its_backup(
     ended = stack.client.submit(TINY, name="ended", tags=["kept"], idempotency_key=KEY)
     stack.client.wait(ended.id)
     running, queued = stack.client.submit(LONG), stack.client.submit(TINY, name="queued")
-    wait_until(lambda: stack.client.job(running.id).progress.epoch > 1, "a running job", 60.0)
+    wait_until(lambda: list((copy.home / "artifacts" / running.id).rglob("*.ckpt")), "a checkpoint", PATIENCE)
+    epoch = stack.client.job(running.id).progress.epoch
+    wait_until(lambda: stack.client.job(running.id).progress.epoch > epoch, "an epoch after it", PATIENCE)
     before = answers(stack.client, ended.id)
     copy.take()
     shutil.copy(copy.home / FILE, tmp_path / FILE)
@@ -135,18 +140,24 @@ def test_a_service_goes_on_from_its_backup(
     stack = start()
     assert answers(stack.client, ended.id) == before
     assert stack.client.submit(TINY, name="ended", tags=["kept"], idempotency_key=KEY).id == ended.id
-    wait_until(lambda: stack.client.job(running.id).progress.epoch > epoch, "more epochs", 60.0)
+    wait_until(lambda: stack.client.job(running.id).progress.epoch > epoch, "more epochs", PATIENCE)
     assert stack.client.attempts(running.id)[-1].resumed_from_epoch
     stack.client.cancel(running.id)
     assert stack.client.wait(queued.id).succeeded
 
-    wait_until(lambda: {running.id, queued.id} <= _told(receiver, told), "two messages")
+    wait_until(lambda: {running.id, queued.id} <= _told(receiver, told), "two messages", PATIENCE)
     for message in receiver.messages[told:]:
         Verifier(made.secret).verify(message.body.decode(), message.headers)
 
 
 def _told(receiver: Receiver, first: int) -> set[str]:
     return {message.document["data"]["id"] for message in receiver.messages[first:]}
+
+
+def _copy(source: str, target: str) -> None:
+    """As rsync copies a file: one that the service has deleted since the folder was listed is passed over."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 def _succeed(done: subprocess.CompletedProcess[str]) -> None:
