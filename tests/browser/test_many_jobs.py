@@ -18,7 +18,7 @@ BLANKS = """async (grid) => {
         return document.elementFromPoint(left + 200, top + y)?.closest('[role="row"] ')?.querySelector("a") != null;
     };
     let last = 0;
-    for (let step = 0; step < 400 && grid.scrollHeight < 34 * 9990; step++) {
+    while (grid.scrollHeight < 34 * 9990) {
         grid.scrollTop = grid.scrollHeight;
         await frame();
         for (const y of [60, 300, grid.clientHeight - 20]) if (!named(y)) blank.push([grid.scrollTop, y]);
