@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from flightline import Client
-from tests.support.stacks import TINY, Stack, flightline, until
+from tests.support.stacks import LONG, TINY, Stack, flightline, until
 
 ROOT = Path(__file__).resolve().parents[2]
 LR = "training.optimizer.lr"
@@ -80,7 +80,7 @@ def test_a_search_that_stops_what_is_not_worth_it(stack: Stack, client: Client, 
 @pytest.mark.timeout(300)
 def test_two_at_once_of_which_one_is_cancelled(stack: Stack, client: Client) -> None:
     """Both get their turns; a cancel in the middle ends one with its jobs, and leaves the other alone."""
-    long = client.sweep({**BASE, "training": {"epochs": 5000}}, SPACE, name="long", max_parallel=2)
+    long = client.sweep(LONG, SPACE, name="long", max_parallel=2)
     short = client.sweep(
         BASE, SPACE, name="short", max_trials=3, max_parallel=2, algorithm={"kind": "random", "seed": 1}
     )

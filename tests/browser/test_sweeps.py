@@ -111,8 +111,7 @@ def test_a_sweep_is_paused_resumed_cancelled_and_deleted(page: Page, client: Cli
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Cancel it").click()
     expect(state).to_have_text("cancelled")
-    for job in client.jobs(sweep=sweep):
-        client.wait(job.id)
+    client.find_sweep(sweep).wait()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     page.wait_for_url("**/sweeps")
