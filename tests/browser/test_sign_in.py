@@ -70,7 +70,7 @@ def test_who_signs_in_again_is_let_in_everywhere(tab: OpenTab, team: Team, conso
     page = tab(team.stack.ready["url"])
     page.goto("/")
     sign_in(page, team.alice)
-    expect(page.get_by_role("grid")).to_be_visible()
+    expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_attached()
     other = page.context.new_page()
     other.goto("/workers")
     heading = other.get_by_role("heading", name="Workers", exact=True)
