@@ -22,8 +22,8 @@ from shared.documents.reader import MAX_PROBLEMS, decode, sift
 from shared.errors import FieldError, InvalidSpec
 from shared.jobspec.expansion import short_forms
 from shared.jobspec.parser import parse_spec, refusal
-from shared.sweeps.blame import blamed, pointed
 from shared.sweeps.points import space
+from shared.sweeps.points.blame import blamed, pointed
 from shared.sweeps.points.trials import Trial, document, point_count, points_from
 from shared.sweeps.request import SHORT_FORMS, SweepRequest
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from shared.jobspec import Caps, Catalog, Submission
-    from shared.sweeps.blame import Problems
+    from shared.sweeps.points.blame import Problems
     from shared.sweeps.points.space import Point
     from shared.sweeps.request import Asha
 
